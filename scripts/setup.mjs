@@ -1,0 +1,102 @@
+// Brings a fresh clone into working order, once: packages, the pinned Node, the Prisma client.
+// Plain JavaScript for Node >= 20, since it runs before the pinned Node is there.
+// Idempotent: a stamp in node_modules holds the hash of everything that it depends on.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stampFile = join(root, 'node_modules', '.rampart-setup');
+const lockFolder = join(root, '.setup-lock');
+const inputs = ['package.json', 'package-lock.json', 'prisma/schema.prisma', 'prisma.config.ts', 'scripts/setup.mjs'];
+/** A set-up that holds the lock for longer than this has died. */
+const LOCK_STALE_MS = 10 * 60_000;
+
+/** The pinned Node of this project: the runtime of everything but this set-up. */
+export const pinnedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
+
+function wantedStamp() {
+  const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);
+  for (const name of inputs) {
+    const file = join(root, name);
+    if (existsSync(file)) hash.update(name).update(readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+function isDone() {
+  return existsSync(pinnedNode) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wantedStamp();
+}
+
+function run(what, command, args, env = {}) {
+  // Standard output belongs to the command that is set up for (`rampart keys list --json` must stay JSON).
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
+  if (result.error) throw new Error(`Cannot ${what}, as ${command} does not start: ${result.error.message}`);
+  if (result.status !== 0)
+    throw new Error(`Cannot ${what}: ${command} ${args.join(' ')} ended with ${result.status ?? result.signal}`);
+}
+
+function takeLock() {
+  const deadline = Date.now() + LOCK_STALE_MS;
+  for (;;) {
+    try {
+      mkdirSync(lockFolder);
+      return;
+    } catch (error) {
+      if (error.code !== 'EEXIST') {
+        throw new Error(`Cannot set up in ${root}: ${error.message}. The folder must be writable for the first run.`, {
+          cause: error,
+        });
+      }
+    }
+    const heldSince = statSync(lockFolder, { throwIfNoEntry: false })?.mtimeMs;
+    if (heldSince !== undefined && Date.now() - heldSince > LOCK_STALE_MS)
+      rmSync(lockFolder, { recursive: true, force: true });
+    if (Date.now() > deadline)
+      throw new Error(`Cannot set up: ${lockFolder} is held by another set-up. If none is running, remove it.`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
+/** Installs what is missing; returns at once when nothing has changed. */
+export function setUp() {
+  if (isDone()) return;
+  takeLock();
+  try {
+    if (isDone()) return;
+    console.error('rampart: setting up (once, about a minute)');
+    run(
+      'install the packages',
+      'npm',
+      ['ci', '--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+      {
+        NODE_ENV: 'development',
+      },
+    );
+    if (!existsSync(pinnedNode)) {
+      throw new Error(
+        `Cannot set up: npm has installed no Node for ${process.platform}-${process.arch}; package.json names the platforms under optionalDependencies`,
+      );
+    }
+    generatePrismaClient();
+    writeFileSync(stampFile, wantedStamp());
+  } finally {
+    rmSync(lockFolder, { recursive: true, force: true });
+  }
+}
+
+/** `prisma generate` asks for the schema engine and never runs it: any executable stands in, so nothing is downloaded. */
+function generatePrismaClient() {
+  run(
+    'generate the Prisma client',
+    pinnedNode,
+    [join(root, 'node_modules', 'prisma', 'build', 'index.js'), 'generate', '--no-hints'],
+    {
+      PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+      PRISMA_HIDE_UPDATE_MESSAGE: '1',
+      CHECKPOINT_DISABLE: '1',
+    },
+  );
+}

@@ -1,0 +1,33 @@
+// node scripts/with-setup.mjs <entry.ts> [arguments]: sets up what is missing, then runs the entry on the pinned Node.
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { constants } from 'node:os';
+import { pinnedNode, root, setUp } from './setup.mjs';
+
+/** Runs an entry of the project as if it were this process: same terminal, same signals, same exit code. */
+export function runEntry(entry, args) {
+  try {
+    setUp();
+  } catch (error) {
+    console.error(`rampart: ${error.message}`);
+    process.exit(2);
+  }
+  const child = spawn(pinnedNode, [resolve(root, entry), ...args], { stdio: 'inherit' });
+  // A terminal sends Ctrl-C to the whole group, so the child has it already; what a service manager sends, only we have.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    console.error(`rampart: cannot start ${pinnedNode}: ${error.message}`);
+    process.exit(2);
+  });
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)));
+}
+
+const [entry, ...args] = process.argv.slice(2);
+if (process.argv[1]?.endsWith('with-setup.mjs')) {
+  if (entry === undefined) {
+    console.error('usage: node scripts/with-setup.mjs <entry.ts> [arguments]');
+    process.exit(2);
+  }
+  runEntry(entry, args);
+}
