@@ -1,0 +1,41 @@
+import type { BarcodeRequest } from '../barcode/request.ts';
+import type { FieldProblem } from '../barcode/validate.ts';
+import { type Drawing, layOut } from './drawing.ts';
+import { type Encode, loadEncoder } from './encode.ts';
+import { toPng } from './png.ts';
+import { toSvg } from './svg.ts';
+
+export type Rendered =
+  | { readonly ok: true; readonly contentType: string; readonly bytes: Buffer }
+  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+
+export interface Renderer {
+  /** Draws a checked request; refuses what only the encoder or the finished size can tell. Synchronous. */
+  render(request: BarcodeRequest): Rendered;
+}
+
+/** One bit each: at most 2 MiB before compression. */
+const maxPixels = 16 * 1024 * 1024;
+
+/** Loads the encoder, which takes some tens of milliseconds, once for a process. */
+export async function createRenderer(): Promise<Renderer> {
+  const encode = await loadEncoder();
+  return { render: (request) => render(encode, request) };
+}
+
+function render(encode: Encode, request: BarcodeRequest): Rendered {
+  const encoded = encode(request);
+  if (!encoded.ok) return encoded;
+  const drawing = layOut(request, encoded.modules);
+  if (request.format === 'svg') {
+    return { ok: true, contentType: 'image/svg+xml', bytes: Buffer.from(toSvg(drawing, request.scale)) };
+  }
+  if (drawing.width * drawing.height * request.scale ** 2 > maxPixels) return tooLarge(drawing, request.scale);
+  return { ok: true, contentType: 'image/png', bytes: toPng(drawing, request.scale) };
+}
+
+function tooLarge({ width, height }: Drawing, scale: number): Rendered {
+  const most = Math.floor(Math.sqrt(maxPixels / (width * height)));
+  const detail = `A symbol of ${width} × ${height} modules takes a scale of at most ${most} as PNG: got ${scale}`;
+  return { ok: false, problems: [{ field: 'scale', rule: 'too-large', detail }] };
+}
