@@ -136,7 +136,11 @@ export async function migrate(url: string, folder = migrationsFolder): Promise<M
   checkDatabaseUrl(url);
   const migrations = await readMigrations(folder);
   // A pooler between us and PostgreSQL must be in session mode: the lock belongs to the connection, and ends with it.
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'rampart-migrate' });
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'rampart-migrate',
+  });
   client.on('error', () => {});
   try {
     await client.connect();

@@ -1,0 +1,123 @@
+import type { Pool } from 'pg';
+import { cursorAfter, idOfCursor, isUuid } from './cursor.ts';
+import type { PrismaClient } from './generated/client.ts';
+import type { BarcodeRecord, BarcodeStatus, BarcodeSummary } from './records.ts';
+import { fromStoredText, toStoredText } from './records.ts';
+
+export interface BarcodeImage {
+  readonly format: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface ListRequest {
+  readonly keyId: string;
+  /** At least 1. */
+  readonly pageSize: number;
+  /** As a former page gave it; absent for the first page. */
+  readonly cursor?: string | undefined;
+}
+
+export type ListResult =
+  | { readonly kind: 'page'; readonly records: readonly BarcodeSummary[]; readonly nextCursor: string | undefined }
+  | { readonly kind: 'malformed-cursor' };
+
+/** Every read takes the key that asks: what another key made does not exist for it. */
+export interface BarcodeStore {
+  /** All records in one statement; those that are there already stay as they are. Resolves to the number of new ones. */
+  insertMany(records: readonly BarcodeRecord[]): Promise<number>;
+  get(keyId: string, id: string): Promise<BarcodeSummary | undefined>;
+  getImage(keyId: string, id: string): Promise<BarcodeImage | undefined>;
+  /** Newest first. Pages that follow one another show each record that was there at the first page exactly once. */
+  list(request: ListRequest): Promise<ListResult>;
+}
+
+// One array per column costs 0.02 ms of processor time per row, Prisma's createMany 0.14 (200 rows of 900 bytes):
+// the text of the statement stays the same, and there is one parameter per column instead of one per value.
+const INSERT_MANY = `INSERT INTO barcodes
+  (id, key_id, symbology, format, text, text_escaped, bytes, status, request_id, created_at)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::text[],
+  $9::text[], $10::timestamptz[])
+ON CONFLICT (id) DO NOTHING`;
+
+function columns(records: readonly BarcodeRecord[]): unknown[] {
+  const texts = records.map((record) => toStoredText(record.text));
+  return [
+    records.map((record) => record.id),
+    records.map((record) => record.keyId),
+    records.map((record) => record.symbology),
+    records.map((record) => record.format),
+    texts.map((stored) => stored.text),
+    texts.map((stored) => stored.textEscaped),
+    records.map(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+    records.map((record) => record.status),
+    records.map((record) => record.requestId),
+    records.map((record) => new Date(record.createdAtMs)),
+  ];
+}
+
+/** All but the image, which a list must not fetch. */
+const summaryColumns = {
+  id: true,
+  keyId: true,
+  symbology: true,
+  format: true,
+  text: true,
+  textEscaped: true,
+  status: true,
+  requestId: true,
+  createdAt: true,
+} as const;
+
+type SummaryRow = Omit<BarcodeSummary, 'status' | 'createdAtMs'> & {
+  textEscaped: boolean;
+  status: string;
+  createdAt: Date;
+};
+
+function summaryOf(row: SummaryRow): BarcodeSummary {
+  const { id, keyId, symbology, format, requestId } = row;
+  const status = row.status as BarcodeStatus;
+  return {
+    id,
+    keyId,
+    symbology,
+    format,
+    text: fromStoredText(row),
+    status,
+    requestId,
+    createdAtMs: row.createdAt.getTime(),
+  };
+}
+
+export function barcodeStore(prisma: PrismaClient, pool: Pool): BarcodeStore {
+  return {
+    async insertMany(records) {
+      if (records.length === 0) return 0;
+      return (await pool.query(INSERT_MANY, columns(records))).rowCount ?? 0;
+    },
+    async get(keyId, id) {
+      if (!isUuid(id)) return undefined;
+      const row = await prisma.barcode.findFirst({ where: { id, keyId }, select: summaryColumns });
+      return row === null ? undefined : summaryOf(row);
+    },
+    async getImage(keyId, id) {
+      if (!isUuid(id)) return undefined;
+      const row = await prisma.barcode.findFirst({ where: { id, keyId }, select: { format: true, bytes: true } });
+      return row ?? undefined;
+    },
+    async list({ keyId, pageSize, cursor }) {
+      const before = cursor === undefined ? undefined : idOfCursor(cursor);
+      if (cursor !== undefined && before === undefined) return { kind: 'malformed-cursor' };
+      const rows = await prisma.barcode.findMany({
+        where: before === undefined ? { keyId } : { keyId, id: { lt: before } },
+        orderBy: { id: 'desc' },
+        // One more than the page tells whether another page follows.
+        take: pageSize + 1,
+        select: summaryColumns,
+      });
+      const records = rows.slice(0, pageSize).map(summaryOf);
+      const last = records.at(-1);
+      return { kind: 'page', records, nextCursor: rows.length > pageSize && last ? cursorAfter(last.id) : undefined };
+    },
+  };
+}

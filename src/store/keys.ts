@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { newApiKey, uuidv7 } from '../core/ids.ts';
+import { isUuid } from './cursor.ts';
+import type { PrismaClient } from './generated/client.ts';
+
+/** What is known of a key once it has been shown to its owner. */
+export interface KeyRecord {
+  readonly id: string;
+  readonly name: string;
+  /** The first characters of the key, for people to tell keys apart. */
+  readonly prefix: string;
+  readonly createdAtMs: number;
+  readonly revokedAtMs: number | undefined;
+}
+
+export interface CreatedKey {
+  readonly record: KeyRecord;
+  /** The key itself, which is stored nowhere. */
+  readonly text: string;
+}
+
+export type RevokeResult =
+  | { readonly kind: 'revoked'; readonly record: KeyRecord }
+  | { readonly kind: 'not-found' }
+  /** Several keys begin so. */
+  | { readonly kind: 'ambiguous'; readonly matches: readonly KeyRecord[] };
+
+export interface KeyStore {
+  create(name: string): Promise<CreatedKey>;
+  /** Newest first, revoked ones included. */
+  list(): Promise<KeyRecord[]>;
+  /** Takes an id, or the beginning of a key of at least `rk_` and four characters. Revoking twice is no fault. */
+  revoke(idOrPrefix: string): Promise<RevokeResult>;
+  /** The key of this SHA-256, revoked or not. */
+  findByHash(hash: Uint8Array): Promise<KeyRecord | undefined>;
+}
+
+/** `rk_` and 48 of the key's 192 random bits: enough to tell keys apart, far from enough to guess one. */
+export const PREFIX_CHARACTERS = 11;
+const SHORTEST_PREFIX = 7;
+
+/** SHA-256 of a key's text: all that is stored of it. */
+export function hashOfKey(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(createHash('sha256').update(text).digest());
+}
+
+interface KeyRow {
+  id: string;
+  name: string;
+  prefix: string;
+  createdAt: Date;
+  revokedAt: Date | null;
+}
+
+function recordOf(row: KeyRow): KeyRecord {
+  const { id, name, prefix } = row;
+  return { id, name, prefix, createdAtMs: row.createdAt.getTime(), revokedAtMs: row.revokedAt?.getTime() };
+}
+
+export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
+  async function matching(idOrPrefix: string): Promise<KeyRow[]> {
+    if (isUuid(idOrPrefix)) return prisma.apiKey.findMany({ where: { id: idOrPrefix } });
+    if (!idOrPrefix.startsWith('rk_') || idOrPrefix.length < SHORTEST_PREFIX) return [];
+    const found = await prisma.apiKey.findMany({
+      where: { prefix: { startsWith: idOrPrefix.slice(0, PREFIX_CHARACTERS) } },
+    });
+    // `startsWith` becomes LIKE, in which `_` and `%` stand for anything.
+    return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix.slice(0, PREFIX_CHARACTERS)));
+  }
+
+  return {
+    async create(name) {
+      const text = newApiKey();
+      const nowMs = clock.wallNow();
+      const row = await prisma.apiKey.create({
+        data: {
+          id: uuidv7(nowMs),
+          name,
+          prefix: text.slice(0, PREFIX_CHARACTERS),
+          hash: hashOfKey(text),
+          createdAt: new Date(nowMs),
+        },
+      });
+      return { record: recordOf(row), text };
+    },
+    async list() {
+      return (await prisma.apiKey.findMany({ orderBy: { id: 'desc' } })).map(recordOf);
+    },
+    async revoke(idOrPrefix) {
+      const matches = await matching(idOrPrefix);
+      const [match] = matches;
+      if (match === undefined) return { kind: 'not-found' };
+      if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
+      const revokedAt = match.revokedAt ?? new Date(clock.wallNow());
+      return {
+        kind: 'revoked',
+        record: recordOf(await prisma.apiKey.update({ where: { id: match.id }, data: { revokedAt } })),
+      };
+    },
+    async findByHash(hash) {
+      const row = await prisma.apiKey.findUnique({ where: { hash: Uint8Array.from(hash) } });
+      return row === null ? undefined : recordOf(row);
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Clock } from '../core/clock.ts';
+import type { BarcodeStore } from './barcodes.ts';
+import { barcodeStore } from './barcodes.ts';
+import { checkDatabaseUrl } from './connection.ts';
+import { toStoreError } from './errors.ts';
+import { PrismaClient } from './generated/client.ts';
+import type { KeyStore } from './keys.ts';
+import { keyStore } from './keys.ts';
+import { ObservedPool } from './observed-pool.ts';
+
+export interface StoreOptions {
+  readonly url: string;
+  /** Most connections of this process. */
+  readonly poolMax: number;
+  /** How long a call may wait for one of them, or for PostgreSQL to accept a new one. */
+  readonly poolTimeoutMs: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly clock: Clock;
+  readonly onPoolWait?: (seconds: number) => void;
+  /** A call that took longer than 200 ms, its wait for a connection included. Never with its values. */
+  readonly onSlowQuery?: (name: string, ms: number) => void;
+  /** An idle connection broke; the pool has dropped it already. */
+  readonly onPoolError?: (error: Error) => void;
+}
+
+export interface PoolState {
+  readonly total: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
+export interface ServerLimits {
+  readonly maxConnections: number;
+  /** Connections that PostgreSQL keeps for superusers and for roles with pg_use_reserved_connections. */
+  readonly reserved: number;
+}
+
+/** PostgreSQL for the rest of Rampart. Calls reject with a StoreError where PostgreSQL is at fault. */
+export interface Store {
+  readonly keys: KeyStore;
+  readonly barcodes: BarcodeStore;
+  pool(): PoolState;
+  ping(): Promise<void>;
+  maxConnections(): Promise<ServerLimits>;
+  close(): Promise<void>;
+}
+
+const SLOW_QUERY_MS = 200;
+/** A call that a lock or a dead network holds up ends after this long, so it cannot hold a connection for ever. */
+const QUERY_TIMEOUT_MS = 10_000;
+
+type Observe = <Result>(name: string, call: () => Promise<Result>) => Promise<Result>;
+
+function observer(pool: ObservedPool, options: StoreOptions): Observe {
+  const isPoolFull = () => pool.totalCount >= options.poolMax;
+  return async (name, call) => {
+    const since = options.clock.now();
+    try {
+      return await call();
+    } catch (error) {
+      throw toStoreError(name, error, isPoolFull);
+    } finally {
+      const ms = options.clock.now() - since;
+      if (ms > SLOW_QUERY_MS) options.onSlowQuery?.(name, ms);
+    }
+  };
+}
+
+function observedKeys(keys: KeyStore, observe: Observe): KeyStore {
+  return {
+    create: (name) => observe('create a key', () => keys.create(name)),
+    list: () => observe('list the keys', () => keys.list()),
+    revoke: (idOrPrefix) => observe('revoke a key', () => keys.revoke(idOrPrefix)),
+    findByHash: (hash) => observe('look up a key', () => keys.findByHash(hash)),
+  };
+}
+
+function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStore {
+  return {
+    insertMany: (records) => observe('record barcodes', () => barcodes.insertMany(records)),
+    get: (keyId, id) => observe('look up a barcode', () => barcodes.get(keyId, id)),
+    getImage: (keyId, id) => observe('fetch an image', () => barcodes.getImage(keyId, id)),
+    list: (request) => observe('list barcodes', () => barcodes.list(request)),
+  };
+}
+
+async function serverLimits(prisma: PrismaClient): Promise<ServerLimits> {
+  const rows = await prisma.$queryRaw<ServerLimits[]>`
+    SELECT current_setting('max_connections')::int AS "maxConnections",
+      current_setting('superuser_reserved_connections')::int
+        + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved`;
+  return rows[0] as ServerLimits;
+}
+
+/** Connects when first used, so a worker can start while PostgreSQL is away. */
+export function openStore(options: StoreOptions): Store {
+  checkDatabaseUrl(options.url);
+  const pool = new ObservedPool(
+    {
+      connectionString: options.url,
+      max: options.poolMax,
+      connectionTimeoutMillis: options.poolTimeoutMs,
+      query_timeout: QUERY_TIMEOUT_MS,
+      application_name: options.applicationName,
+      keepAlive: true,
+    },
+    options.clock,
+    options.onPoolWait ?? (() => {}),
+  );
+  // Without a listener, an idle connection that breaks would end the process.
+  pool.on('error', (error) => options.onPoolError?.(error));
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' });
+  const observe = observer(pool, options);
+  return {
+    keys: observedKeys(keyStore(prisma, options.clock), observe),
+    barcodes: observedBarcodes(barcodeStore(prisma, pool), observe),
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    ping: () => observe('reach PostgreSQL', async () => void (await prisma.$queryRaw`SELECT 1`)),
+    maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(prisma)),
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}
