@@ -4,9 +4,10 @@ import { type Drawing, layOut } from './drawing.ts';
 import { type Encode, loadEncoder } from './encode.ts';
 import { toPng } from './png.ts';
 import { toSvg } from './svg.ts';
+import type { Image } from './work.ts';
 
 export type Rendered =
-  | { readonly ok: true; readonly contentType: string; readonly bytes: Buffer }
+  | { readonly ok: true; readonly image: Image }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
 export interface Renderer {
@@ -28,10 +29,10 @@ function render(encode: Encode, request: BarcodeRequest): Rendered {
   if (!encoded.ok) return encoded;
   const drawing = layOut(request, encoded.modules);
   if (request.format === 'svg') {
-    return { ok: true, contentType: 'image/svg+xml', bytes: Buffer.from(toSvg(drawing, request.scale)) };
+    return { ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from(toSvg(drawing, request.scale)) } };
   }
   if (drawing.width * drawing.height * request.scale ** 2 > maxPixels) return tooLarge(drawing, request.scale);
-  return { ok: true, contentType: 'image/png', bytes: toPng(drawing, request.scale) };
+  return { ok: true, image: { contentType: 'image/png', bytes: toPng(drawing, request.scale) } };
 }
 
 function tooLarge({ width, height }: Drawing, scale: number): Rendered {

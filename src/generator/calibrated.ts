@@ -1,0 +1,62 @@
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { SlotPermit } from './slots.ts';
+import type { Outcome, Work } from './work.ts';
+
+export const serviceLaws = ['deterministic', 'exponential'] as const;
+export type ServiceLaw = (typeof serviceLaws)[number];
+
+export interface CalibratedOptions {
+  /** Parallel places; capacity in requests a second = slots / service time. */
+  readonly slots: number;
+  readonly serviceTimeMs: number;
+  readonly law: ServiceLaw;
+}
+
+/** Lateness beyond this is a stall of the process, not a timer's rounding, and is not made up for. */
+const maxCreditMs = 10;
+
+interface Place {
+  /** When the last job on it should have ended. */
+  intendedEnd: number;
+  /** How long after that it did. */
+  lateness: number;
+}
+
+/**
+ * Work of known capacity: a job holds its slot for a service time drawn from the law, and costs no processor.
+ *
+ * Timers round to whole milliseconds and fire about one late, which would cost 2 % of a 55 ms service. So a
+ * job starts not when its predecessor's timer fired but when it should have:
+ *     start = max(intended end of the predecessor, arrival − lateness of the predecessor)
+ * The first term holds while there is a backlog here (Lindley's recursion); the second where the caller keeps
+ * the backlog, and sends the next request only on the reply that came late. Over many jobs capacity is then
+ * slots / service time in the first case, and slots / (service time + the caller's round trip) in the second.
+ */
+export function calibratedWork(options: CalibratedOptions, clock: Clock, random: Random): Work {
+  const places: Place[] = Array.from({ length: options.slots }, () => ({ intendedEnd: -Infinity, lateness: 0 }));
+  const job = (permit: SlotPermit): Promise<Outcome> => {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const place = places[permit.slot] ?? { intendedEnd: -Infinity, lateness: 0 };
+    const credit = Math.min(place.lateness, maxCreditMs);
+    const busyMs = serviceTime(options, random);
+    const end = Math.max(place.intendedEnd, permit.askedAt - credit) + busyMs;
+    const finish = (): void => {
+      place.lateness = Math.max(0, clock.now() - end);
+      resolve({ ok: true, image: fixedImage, busyMs });
+    };
+    place.intendedEnd = end;
+    clock.setTimeout(finish, Math.max(0, end - clock.now()));
+    return promise;
+  };
+  return { kind: 'calibrated', prepare: () => ({ ok: true, job }) };
+}
+
+function serviceTime({ law, serviceTimeMs }: CalibratedOptions, random: Random): number {
+  return law === 'deterministic' ? serviceTimeMs : -Math.log(1 - random()) * serviceTimeMs;
+}
+
+const fixedImage = {
+  contentType: 'image/svg+xml',
+  bytes: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><path d="M0 0h8v8H0z"/></svg>'),
+};

@@ -1,0 +1,64 @@
+import type { FieldProblem } from '../barcode/validate.ts';
+import type { Image } from './work.ts';
+
+/** An answer before the headers that every answer has. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** Time spent rendering. */
+  readonly busyMs: number;
+  /** Whether the connection cannot go on after it. */
+  readonly close?: boolean;
+}
+
+export function imageReply({ contentType, bytes }: Image, busyMs: number): Reply {
+  return { status: 200, headers: { 'content-type': contentType }, body: bytes, busyMs };
+}
+
+export function jsonReply(status: number, content: unknown): Reply {
+  return {
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: Buffer.from(JSON.stringify(content)),
+    busyMs: 0,
+  };
+}
+
+export function unencodable(errors: readonly FieldProblem[], busyMs = 0): Reply {
+  const detail = errors.map((error) => error.detail).join('; ');
+  return { ...problem(422, 'unencodable', 'The request cannot be encoded', detail, { errors }), busyMs };
+}
+
+/** `x-rampart-overloaded` tells a gateway that the generator is well, and only full. */
+export function overloaded(reason: 'queue-full' | 'queue-timeout'): Reply {
+  const detail =
+    reason === 'queue-full' ? 'Every slot and every place in the queue is taken' : 'No slot came free in time';
+  const reply = problem(503, 'overloaded', 'The generator is at its cap', detail);
+  return { ...reply, headers: { ...reply.headers, 'retry-after': '1', 'x-rampart-overloaded': '1' } };
+}
+
+export const malformed = problem(
+  400,
+  'malformed-json',
+  'The body is not JSON',
+  'The body must be a JSON object in UTF-8',
+);
+export const notFound = problem(404, 'not-found', 'Not found', 'A generator answers POST /generate and GET /healthz');
+export const failed = problem(500, 'internal', 'The generator failed', 'An error of the generator; its log has more');
+
+export function tooLarge(limitBytes: number): Reply {
+  return { ...problem(413, 'body-too-large', 'The body is too large', `At most ${limitBytes} bytes`), close: true };
+}
+
+export function wrongMethod(allow: string): Reply {
+  const reply = problem(405, 'method-not-allowed', 'Method not allowed', `Use ${allow}`);
+  return { ...reply, headers: { ...reply.headers, allow } };
+}
+
+/** RFC 9457. */
+function problem(status: number, reason: string, title: string, detail: string, more: object = {}): Reply {
+  const body = { type: `urn:rampart:problem:${reason}`, title, status, detail, reason, ...more };
+  const headers = { 'content-type': 'application/problem+json' };
+  return { status, headers, body: Buffer.from(JSON.stringify(body)), busyMs: 0 };
+}

@@ -1,0 +1,177 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import { readJson } from './body.ts';
+import * as replies from './replies.ts';
+import type { Reply } from './replies.ts';
+import { type SlotPermit, type SlotOutcome, Slots, type Waiting } from './slots.ts';
+import { type GeneratorStats, Tally } from './stats.ts';
+import type { Job, Work } from './work.ts';
+
+export interface GeneratorOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Requests served at the same time. */
+  readonly slots: number;
+  /** Waiting requests; twice the slots by default. */
+  readonly queueCapacity?: number;
+  readonly queueTimeoutMs?: number;
+  /** How long a draining generator goes on answering on connections that are idle, so that no caller runs into a closed one. */
+  readonly drainGraceMs?: number;
+}
+
+export interface GeneratorDeps {
+  readonly clock: Clock;
+  readonly work: Work;
+  /** Told of errors that are bugs. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Generator {
+  readonly port: number;
+  stats(): GeneratorStats;
+  /** Takes no new connection, answers what is there with `Connection: close`, and resolves when all are closed. */
+  drain(): Promise<void>;
+}
+
+const bodyLimitBytes = 64 * 1024;
+const defaultQueueTimeoutMs = 500;
+const defaultDrainGraceMs = 500;
+
+/** Starts a generator's HTTP server; rejects with the system's error (EADDRINUSE, …) where it cannot listen. */
+export async function startGenerator(options: GeneratorOptions, deps: GeneratorDeps): Promise<Generator> {
+  const endpoint = new GeneratorEndpoint(options, deps);
+  // The idle timeout exceeds a gateway's 60 s, so that it is never the generator that closes a connection in use.
+  const server = createServer(
+    { keepAliveTimeout: 72_000, headersTimeout: 10_000, requestTimeout: 30_000 },
+    (req, res) => {
+      void endpoint.answer(req, res);
+    },
+  );
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(options.port, options.host, resolve);
+  await promise;
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    stats: () => endpoint.tally.stats(),
+    drain: () => {
+      endpoint.draining = true;
+      return closeServer(server, deps.clock, options.drainGraceMs ?? defaultDrainGraceMs);
+    },
+  };
+}
+
+/**
+ * Stops listening at once, but leaves idle connections open for the grace period.
+ *
+ * http.Server's own close ends idle connections immediately: a request on its way over one would be lost.
+ */
+function closeServer(server: Server, clock: Clock, graceMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const grace = clock.setTimeout(() => server.closeIdleConnections(), graceMs);
+  NetServer.prototype.close.call(server, () => {
+    grace.cancel();
+    server.close();
+    resolve();
+  });
+  return promise;
+}
+
+class GeneratorEndpoint {
+  draining = false;
+  readonly tally: Tally;
+  readonly #slots: Slots;
+  readonly #deps: GeneratorDeps;
+
+  constructor(options: GeneratorOptions, deps: GeneratorDeps) {
+    const { slots, queueCapacity = 2 * slots, queueTimeoutMs = defaultQueueTimeoutMs } = options;
+    this.#slots = new Slots({ slots, queueCapacity, queueTimeoutMs }, deps.clock);
+    this.tally = new Tally(this.#slots, deps.clock);
+    this.#deps = deps;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?', 1)[0];
+    if (path === '/healthz') this.#send(response, this.#health(request.method), 0);
+    else if (path !== '/generate') this.#send(response, replies.notFound, 0);
+    else if (request.method !== 'POST') this.#send(response, replies.wrongMethod('POST'), 0);
+    else await this.#generate(request, response);
+  }
+
+  #health(method: string | undefined): Reply {
+    if (method !== 'GET' && method !== 'HEAD') return replies.wrongMethod('GET, HEAD');
+    const status = this.draining ? 'draining' : 'ok';
+    const { kind } = this.#deps.work;
+    return replies.jsonReply(this.draining ? 503 : 200, { status, kind, pid: process.pid, ...this.tally.stats() });
+  }
+
+  async #generate(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readJson(request, bodyLimitBytes);
+    if (!body.ok) {
+      if (body.reason === 'left') return;
+      this.#finish(response, body.reason === 'malformed' ? replies.malformed : replies.tooLarge(bodyLimitBytes), 0);
+      return;
+    }
+    const prepared = this.#deps.work.prepare(body.json);
+    if (!prepared.ok) {
+      this.#finish(response, replies.unencodable(prepared.problems), 0);
+      return;
+    }
+    const askedAt = this.#deps.clock.now();
+    const outcome = await admitted(this.#slots.ask(), response);
+    if (outcome.admitted) await this.#serve(prepared.job, outcome.permit, response);
+    else if (outcome.reason !== 'left') {
+      this.#finish(response, replies.overloaded(outcome.reason), this.#deps.clock.now() - askedAt);
+    }
+  }
+
+  /** The slot is held until the last byte is out, or the client gone. */
+  async #serve(job: Job, permit: SlotPermit, response: ServerResponse): Promise<void> {
+    const reply = await this.#run(job, permit);
+    if (response.destroyed) permit.release();
+    response.once('close', permit.release);
+    response.once('finish', permit.release);
+    this.#finish(response, reply, this.#deps.clock.now() - permit.askedAt - reply.busyMs);
+  }
+
+  async #run(job: Job, permit: SlotPermit): Promise<Reply> {
+    try {
+      const outcome = await job(permit);
+      if (outcome.ok) return replies.imageReply(outcome.image, outcome.busyMs);
+      return replies.unencodable(outcome.problems, outcome.busyMs);
+    } catch (error) {
+      this.#deps.onError?.(error);
+      return replies.failed;
+    }
+  }
+
+  #finish(response: ServerResponse, reply: Reply, queuedMs: number): void {
+    this.tally.count(reply.status, reply.busyMs);
+    this.#send(response, reply, queuedMs);
+  }
+
+  #send(response: ServerResponse, reply: Reply, queuedMs: number): void {
+    const queue = Math.max(0, queuedMs).toFixed(2);
+    const headers: Record<string, string | number> = {
+      ...reply.headers,
+      'content-length': reply.body.length,
+      'endpoint-load-metrics': this.tally.loadHeader(),
+      'server-timing': `queue;dur=${queue}, render;dur=${reply.busyMs.toFixed(2)}`,
+    };
+    if (this.draining || reply.close === true) headers['connection'] = 'close';
+    response.writeHead(reply.status, headers);
+    response.end(reply.body);
+  }
+}
+
+/** Waits for a slot where there is none yet; a client that leaves meanwhile frees its place in the queue. */
+async function admitted(asked: SlotOutcome | Waiting, response: ServerResponse): Promise<SlotOutcome> {
+  if ('admitted' in asked) return asked;
+  response.once('close', asked.leave);
+  const outcome = await asked.outcome;
+  response.off('close', asked.leave);
+  return outcome;
+}

@@ -1,0 +1,26 @@
+import type { FieldProblem } from '../barcode/validate.ts';
+import type { SlotPermit } from './slots.ts';
+
+export interface Image {
+  readonly contentType: string;
+  readonly bytes: Buffer;
+}
+
+/** What became of a request: an image, or what is wrong with it field by field; and the time that the work took. */
+export type Outcome =
+  | { readonly ok: true; readonly image: Image; readonly busyMs: number }
+  | { readonly ok: false; readonly problems: readonly FieldProblem[]; readonly busyMs: number };
+
+/** Does the work once there is a slot for it. */
+export type Job = (permit: SlotPermit) => Promise<Outcome>;
+
+export type Prepared =
+  | { readonly ok: true; readonly job: Job }
+  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+
+/** What a generator makes of request bodies: barcodes, or only the time that they would take. */
+export interface Work {
+  readonly kind: 'barcode' | 'calibrated';
+  /** Checks a body (already parsed from JSON), so that a hopeless one takes no slot. */
+  prepare(body: unknown): Prepared;
+}
