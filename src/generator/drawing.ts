@@ -56,7 +56,7 @@ function bandsOf(modules: Modules, left: number, top: number): Band[] {
   for (let y = 0; y < height;) {
     let end = y + 1;
     while (end < height && sameRow(data, width, y, end)) end++;
-    const runs = runsOf(data, y * width, width, left);
+    const runs = runsOf(modules, y * width, left);
     if (runs.length > 0) bands.push({ y: top + y, height: end - y, runs });
     y = end;
   }
@@ -69,15 +69,15 @@ function sameRow(data: Modules['data'], width: number, y: number, other: number)
   return true;
 }
 
-function runsOf(data: Modules['data'], from: number, width: number, left: number): number[] {
+function runsOf({ data, width, dark }: Modules, from: number, left: number): number[] {
   const runs: number[] = [];
   for (let x = 0; x < width;) {
-    if (data[from + x] !== 0) {
+    if (data[from + x] !== dark) {
       x++;
       continue;
     }
     const start = x;
-    while (x < width && data[from + x] === 0) x++;
+    while (x < width && data[from + x] === dark) x++;
     runs.push(left + start, x - start);
   }
   return runs;

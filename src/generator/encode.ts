@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { prepareZXingModule } from 'zxing-wasm/writer';
 import type { BarcodeRequest } from '../barcode/request.ts';
-import { type Symbology, specOf } from '../barcode/symbologies.ts';
+import { type EcLevel, type Symbology, specOf } from '../barcode/symbologies.ts';
 import type { FieldProblem } from '../barcode/validate.ts';
+import { QrEncoder } from './qr/encoder.ts';
 
-/** A barcode without margin and text: one byte a module, row by row, 0 where it is dark. */
+/** A barcode without margin and text: one byte a module, row by row. */
 export interface Modules {
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** The value of a dark module. */
+  readonly dark: 0 | 1;
   readonly width: number;
   readonly height: number;
 }
@@ -18,8 +21,7 @@ export type Encoded =
 
 export type Encode = (request: BarcodeRequest) => Encoded;
 
-const encoderFormats: Record<Symbology, string> = {
-  qrcode: 'QRCode',
+const zintFormats: Record<Exclude<Symbology, 'qrcode'>, string> = {
   microqrcode: 'MicroQRCode',
   rmqr: 'RMQRCode',
   datamatrix: 'DataMatrix',
@@ -45,27 +47,35 @@ const encoderFormats: Record<Symbology, string> = {
 };
 
 /**
- * Loads the encoder, which is zint inside zxing-wasm.
+ * Loads the encoders: our own for QR Code, and zint, which is what zxing-wasm writes with, for everything else.
  *
- * It always makes an SVG, a PNG and a text besides the modules; scale 1 without margin keeps those
- * three as cheap as they get. The module is read from disk, as it would be fetched from a CDN otherwise.
+ * zint always makes an SVG, a PNG and a text besides the modules; scale 1 without margin keeps those three as
+ * cheap as they get. Its module is read from disk, as it would be fetched from a CDN otherwise.
  */
 export async function loadEncoder(): Promise<Encode> {
   const wasm = await readFile(fileURLToPath(import.meta.resolve('zxing-wasm/writer/zxing_writer.wasm')));
   const overrides = { wasmBinary: new Uint8Array(wasm).buffer };
   const zxing = await prepareZXingModule({ overrides, fireImmediately: true });
   const plain = { scale: 1, rotate: 0, invert: false, addHRT: false, addQuietZones: false };
+  const qr = new QrEncoder();
   return (request) => {
-    const format = encoderFormats[request.symbology];
-    const result = zxing.writeBarcodeFromText(request.text, { ...plain, format, options: optionsOf(request) });
-    if (result.error !== '') return { ok: false, problems: [problemOf(request.symbology, result.error)] };
-    return { ok: true, modules: result.symbol };
+    const { symbology, text, ecLevel } = request;
+    if (symbology === 'qrcode') return encodeQr(qr, text, ecLevel ?? 'M');
+    const options = ecLevel === undefined ? '' : `ecLevel=${ecLevel}`;
+    const result = zxing.writeBarcodeFromText(text, { ...plain, format: zintFormats[symbology], options });
+    if (result.error !== '') return { ok: false, problems: [problemOf(symbology, result.error)] };
+    const { data, width, height } = result.symbol;
+    return { ok: true, modules: { data, width, height, dark: 0 } };
   };
 }
 
-function optionsOf(request: BarcodeRequest): string {
-  const ecLevel = request.ecLevel === undefined ? '' : `ecLevel=${request.ecLevel}`;
-  return ecLevel;
+function encodeQr(qr: QrEncoder, text: string, level: EcLevel): Encoded {
+  const symbol = qr.encode(text, level);
+  if (symbol === undefined) {
+    const detail = `QR Code: no version holds ${Buffer.byteLength(text)} bytes of text at level ${level}`;
+    return { ok: false, problems: [{ field: 'text', rule: 'too-long', detail }] };
+  }
+  return { ok: true, modules: { data: symbol.modules, width: symbol.size, height: symbol.size, dark: 1 } };
 }
 
 /** zint's messages read "Error 562: Input length 40 too long (maximum 35) (retval: 5)". */
