@@ -1,0 +1,136 @@
+import { resolve } from 'node:path';
+import { isIP } from 'node:net';
+import { UsageError } from '../core/errors.ts';
+import { type Environment, parseEnvironment } from './environment.ts';
+import { loadConfigFile, type ParsedConfigFile } from './file.ts';
+
+/** One backend: an origin, and a name that metrics and logs use. */
+export interface BackendConfig {
+  readonly id: string;
+  readonly origin: string;
+}
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly backends: readonly BackendConfig[];
+  /** Requests in flight at one backend, counted over the whole host. */
+  readonly cap: number;
+  readonly healthPath: string | undefined;
+  readonly queueCapacity: number;
+  readonly queueTimeoutMs: number;
+}
+
+export interface RouteConfig {
+  readonly endpoint: string;
+  readonly path: string;
+  /** Undefined: every method. */
+  readonly methods: readonly string[] | undefined;
+  readonly upstream: string;
+  readonly authenticate: boolean;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+}
+
+/** Everything that a process needs to know, parsed once and frozen. */
+export interface Config {
+  readonly env: Environment;
+  readonly dataDir: string;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly routes: readonly RouteConfig[];
+  readonly trustedProxies: readonly string[];
+  readonly keyLimit: { readonly requestsPerSecond: number; readonly burst: number } | undefined;
+}
+
+/** The upstream of Rampart's own generators. */
+export const GENERATOR_UPSTREAM = 'generator';
+const DEFAULT_CAP = 16;
+const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;
+
+/** Reads environment and configuration file; throws one UsageError that lists every problem. */
+export async function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  folder: string,
+  what = 'start',
+): Promise<Config> {
+  const { values, problems: fromEnvironment } = parseEnvironment(env);
+  const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
+  const problems = [...fromEnvironment, ...fromFile, ...crossProblems(values)];
+  if (problems.length > 0) {
+    const count = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`;
+    throw new UsageError(`Cannot ${what}, as ${count} wrong`, problems);
+  }
+  return deepFreeze(buildConfig(values, file, folder));
+}
+
+function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): Config {
+  const queue = { queueCapacity: env.QUEUE_CAPACITY, queueTimeoutMs: env.QUEUE_TIMEOUT_MS };
+  const generators: UpstreamConfig = {
+    name: GENERATOR_UPSTREAM,
+    backends: Array.from({ length: env.GENERATOR_INSTANCES }, (_, index) => ({
+      id: `generator-${index}`,
+      origin: `http://127.0.0.1:${env.GENERATOR_PORT + index}`,
+    })),
+    cap: env.GENERATOR_CONCURRENCY,
+    healthPath: '/healthz',
+    ...queue,
+  };
+  const others = Object.entries(file.upstreams ?? {}).map(([name, upstream]): UpstreamConfig => ({
+    name,
+    backends: upstream.backends.map((url) => ({ id: new URL(url).host, origin: new URL(url).origin })),
+    cap: upstream.cap ?? DEFAULT_CAP,
+    healthPath: upstream.healthPath,
+    queueCapacity: upstream.queueCapacity ?? queue.queueCapacity,
+    queueTimeoutMs: upstream.queueTimeoutMs ?? queue.queueTimeoutMs,
+  }));
+  const routes = (file.routes ?? []).map((route): RouteConfig => ({
+    endpoint: route.endpoint,
+    path: route.path,
+    methods: route.methods,
+    upstream: route.upstream,
+    authenticate: route.authenticate ?? true,
+    timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
+    maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+  }));
+  return {
+    env,
+    dataDir: resolve(folder, env.RAMPART_DATA_DIR),
+    upstreams: [generators, ...others],
+    routes,
+    trustedProxies: file.trustedProxies ?? [],
+    keyLimit: file.keyLimit,
+  };
+}
+
+/** What no variable shows alone: ports that collide, an admin API open to the world. */
+function crossProblems(env: Environment): string[] {
+  const problems: string[] = [];
+  const lastPort = env.GENERATOR_PORT + env.GENERATOR_INSTANCES - 1;
+  const range = `GENERATOR_PORT and GENERATOR_INSTANCES take the ports ${env.GENERATOR_PORT} to ${lastPort}`;
+  if (env.PORT === env.ADMIN_PORT) problems.push(`ADMIN_PORT must differ from PORT: got '${env.ADMIN_PORT}' for both`);
+  if (lastPort > 65_535) problems.push(`${range}, which must end at 65535 or below`);
+  for (const name of ['PORT', 'ADMIN_PORT'] as const) {
+    if (env[name] >= env.GENERATOR_PORT && env[name] <= lastPort) {
+      problems.push(`${range}, so ${name} must lie outside: got '${env[name]}'`);
+    }
+  }
+  if (!isLoopback(env.ADMIN_HOST) && env.ADMIN_TOKEN === undefined) {
+    problems.push(`ADMIN_TOKEN must be set when ADMIN_HOST is not on loopback: got ADMIN_HOST '${env.ADMIN_HOST}'`);
+  }
+  if (env.ADMIN_TOKEN !== undefined && env.ADMIN_TOKEN.length < 16) {
+    problems.push('ADMIN_TOKEN must be at least 16 characters long: got a shorter one');
+  }
+  return problems;
+}
+
+/** Whether a listener on this host name is reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

@@ -1,0 +1,172 @@
+import { availableParallelism } from 'node:os';
+
+/** A value that the environment gave, or why it cannot be used. */
+type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string };
+
+/** One environment variable: how its text becomes a value, and what stands there when it is not set. */
+export interface Variable<T> {
+  readonly parse: (text: string) => Parsed<T>;
+  readonly fallback: () => T;
+  readonly meaning: string;
+}
+
+const good = <T>(value: T): Parsed<T> => ({ ok: true, value });
+const bad = <T>(expected: string): Parsed<T> => ({ ok: false, expected });
+
+function wholeNumber(min: number, max: number) {
+  return (text: string): Parsed<number> => {
+    const value = Number(text);
+    return /^\d+$/.test(text) && value >= min && value <= max
+      ? good(value)
+      : bad(`must be a whole number from ${min} to ${max}`);
+  };
+}
+
+function positiveNumber(max: number) {
+  return (text: string): Parsed<number> => {
+    const value = Number(text);
+    return /^\d+(\.\d+)?$/.test(text) && value > 0 && value <= max
+      ? good(value)
+      : bad(`must be a number above 0 and up to ${max}`);
+  };
+}
+
+function oneOf<const T extends string>(...choices: T[]) {
+  return (text: string): Parsed<T> => {
+    const found = choices.find((choice) => choice === text);
+    return found === undefined ? bad(`must be one of ${choices.join(', ')}`) : good(found);
+  };
+}
+
+const byteUnits: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+function byteSize(text: string): Parsed<number> {
+  const match = /^(\d{1,12})\s*(|KiB|MiB|GiB)$/.exec(text);
+  const unit = match === null ? undefined : byteUnits[match[2] as string];
+  return match === null || unit === undefined
+    ? bad('must be a size in bytes, such as 67108864 or 64MiB')
+    : good(Number(match[1]) * unit);
+}
+
+function urlOf(...protocols: string[]) {
+  return (text: string): Parsed<string | undefined> => {
+    const protocol = URL.canParse(text) ? new URL(text).protocol : '';
+    return protocols.includes(protocol)
+      ? good(text)
+      : bad(`must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`);
+  };
+}
+
+function anyText(what: string) {
+  return (text: string): Parsed<string> =>
+    text.trim() === '' || text.includes('\0') ? bad(`must be ${what}`) : good(text);
+}
+
+const port = wholeNumber(1, 65_535);
+const timeout = wholeNumber(1, 3_600_000);
+const none = (): undefined => undefined;
+const optional =
+  <T>(parse: (text: string) => Parsed<T>) =>
+  (text: string): Parsed<T | undefined> =>
+    parse(text);
+
+function variable<T>(fallback: (() => T) | T, parse: (text: string) => Parsed<T>, meaning: string): Variable<T> {
+  return { parse, fallback: typeof fallback === 'function' ? (fallback as () => T) : () => fallback, meaning };
+}
+
+/** Every variable that Rampart reads, with its default: the table of the contract. */
+export const variables = {
+  PORT: variable(8080, port, 'public listener'),
+  HOST: variable('127.0.0.1', anyText('an address or a host name'), 'public listener'),
+  ADMIN_PORT: variable(8081, port, 'admin API and /metrics'),
+  ADMIN_HOST: variable(
+    '127.0.0.1',
+    anyText('an address or a host name'),
+    'admin listener; needs ADMIN_TOKEN when not on loopback',
+  ),
+  ADMIN_TOKEN: variable<string | undefined>(
+    none,
+    optional(anyText('a token of at least 16 characters')),
+    'bearer token of the admin API',
+  ),
+  GATEWAY_WORKERS: variable(availableParallelism, wholeNumber(1, 256), 'gateway processes'),
+  GENERATOR_INSTANCES: variable(availableParallelism, wholeNumber(1, 256), 'generator processes'),
+  GENERATOR_PORT: variable(9100, port, 'first generator port; instance i listens on +i'),
+  GENERATOR_CONCURRENCY: variable(4, wholeNumber(1, 1024), 'cap per generator'),
+  GENERATOR_KIND: variable<'barcode' | 'calibrated'>(
+    'barcode',
+    oneOf('barcode', 'calibrated'),
+    'barcode, or calibrated (known capacity, for proofs)',
+  ),
+  CALIBRATED_SERVICE_TIME_MS: variable(55, positiveNumber(60_000), 'service time of a calibrated generator'),
+  CALIBRATED_LAW: variable<'deterministic' | 'exponential'>(
+    'deterministic',
+    oneOf('deterministic', 'exponential'),
+    'service law of a calibrated generator',
+  ),
+  QUEUE_CAPACITY: variable(256, wholeNumber(0, 100_000), 'waiting requests per upstream'),
+  QUEUE_TIMEOUT_MS: variable(1000, timeout, 'longest wait in the queue'),
+  UPSTREAM_TIMEOUT_MS: variable(30_000, timeout, 'longest wait for a backend'),
+  CONNECT_TIMEOUT_MS: variable(1000, timeout, 'longest wait for a connection to a backend'),
+  DATABASE_URL: variable<string | undefined>(
+    none,
+    urlOf('postgres:', 'postgresql:'),
+    'PostgreSQL; embedded in RAMPART_DATA_DIR when not set',
+  ),
+  DATABASE_POOL_MAX: variable<number | undefined>(
+    none,
+    optional(wholeNumber(1, 1000)),
+    'connections per process; sized from max_connections when not set',
+  ),
+  DATABASE_POOL_TIMEOUT_MS: variable(2000, timeout, 'longest wait for a database connection'),
+  LEDGER_BATCH_SIZE: variable(200, wholeNumber(1, 10_000), 'records per insert'),
+  LEDGER_FLUSH_MS: variable(50, wholeNumber(1, 60_000), 'longest wait of a record before its insert'),
+  LEDGER_DURABILITY: variable<'sync' | 'wal' | 'memory'>('wal', oneOf('sync', 'wal', 'memory'), 'sync, wal or memory'),
+  CACHE_MAX_BYTES: variable(64 * 1024 ** 2, byteSize, 'cache size per worker'),
+  CACHE_TTL_SECONDS: variable(600, wholeNumber(0, 31_536_000), 'how long a rendered image is fresh'),
+  BATCH_WORKERS: variable(1, wholeNumber(0, 64), 'batch processes'),
+  VALKEY_URL: variable<string | undefined>(
+    none,
+    urlOf('redis:', 'rediss:', 'valkey:', 'valkeys:'),
+    'shared limits and cache across hosts',
+  ),
+  RAMPART_DATA_DIR: variable('.rampart', anyText('a folder'), 'embedded database, sockets, spill files, lab runs'),
+  RAMPART_CONFIG: variable<string | undefined>(
+    none,
+    optional(anyText('a file')),
+    'routes, upstreams, SLOs; rampart.config.ts if present',
+  ),
+  LOG_LEVEL: variable<LogLevel>(
+    'info',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'least severe level that is logged',
+  ),
+} as const;
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** The parsed value of every variable. */
+export type Environment = {
+  readonly [Name in keyof typeof variables]: (typeof variables)[Name] extends Variable<infer T> ? T : never;
+};
+
+/** Reads every variable; an empty text counts as not set. Each problem is one sentence that names the variable. */
+export function parseEnvironment(env: Readonly<Record<string, string | undefined>>): {
+  values: Environment;
+  problems: string[];
+} {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, { parse, fallback }] of Object.entries<Variable<unknown>>(variables)) {
+    const text = env[name];
+    const parsed = text === undefined || text === '' ? undefined : parse(text);
+    if (parsed !== undefined && !parsed.ok) problems.push(`${name} ${parsed.expected}: got ${shown(name, text)}`);
+    values[name] = parsed?.ok ? parsed.value : fallback();
+  }
+  return { values: values as Environment, problems };
+}
+
+/** Passwords and tokens must reach neither terminal nor log, even when they are malformed. */
+function shown(name: string, text = ''): string {
+  return /URL|TOKEN/.test(name) ? 'a value that is not shown, as it may hold a secret' : `'${text.slice(0, 80)}'`;
+}

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { messageOf } from '../core/errors.ts';
+
+const milliseconds = z.int().min(1).max(3_600_000);
+const httpUrl = z.url({ protocol: /^http$/ }).refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url === undefined || (url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '');
+}, 'must be an origin such as http://127.0.0.1:3000, without path, query or credentials');
+
+const upstreamSchema = z.strictObject({
+  /** Origins of the interchangeable backends. */
+  backends: z.array(httpUrl).min(1).max(1000),
+  /** Requests in flight at one backend, counted over the whole host. */
+  cap: z.int().min(1).max(100_000).optional(),
+  /** Path of the health check; a backend passes when it answers 2xx. */
+  healthPath: z.string().startsWith('/').optional(),
+  queueCapacity: z.int().min(0).max(100_000).optional(),
+  queueTimeoutMs: milliseconds.optional(),
+});
+
+const routeSchema = z.strictObject({
+  /** Name of the operation: the label in metrics and reports. */
+  endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
+  /** A literal path, or a prefix that ends in `/*`. */
+  path: z.string().regex(/^\/([^\s*?#%\\]*\*?)$/, 'must start with / and may end in /*'),
+  methods: z
+    .array(z.string().regex(/^[A-Z]+$/))
+    .min(1)
+    .optional(),
+  upstream: z.string(),
+  /** Whether a key is needed; true unless said otherwise. */
+  authenticate: z.boolean().optional(),
+  /** Longest wait for the head of the backend's reply. */
+  timeoutMs: milliseconds.optional(),
+  maxBodyBytes: z.int().min(0).optional(),
+});
+
+const keyLimitSchema = z.strictObject({
+  requestsPerSecond: z.number().min(0.001).max(1_000_000),
+  burst: z.int().min(1).max(1_000_000),
+});
+
+export const fileSchema = z.strictObject({
+  upstreams: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/), upstreamSchema).optional(),
+  routes: z.array(routeSchema).max(1000).optional(),
+  /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses. None by default. */
+  trustedProxies: z.array(z.union([z.ipv4(), z.ipv6()])).optional(),
+  /** What every key may ask of this host. No limit by default. */
+  keyLimit: keyLimitSchema.optional(),
+});
+
+/** What `rampart.config.ts` may say. */
+export type ConfigFile = z.input<typeof fileSchema>;
+export type ParsedConfigFile = z.output<typeof fileSchema>;
+
+/** Gives a configuration file its types: `export default defineConfig({ … })`. */
+export function defineConfig(config: ConfigFile): ConfigFile {
+  return config;
+}
+
+const DEFAULT_FILE = 'rampart.config.ts';
+
+/** Loads the configuration file, if there is one; each problem is one sentence with the path of the value. */
+export async function loadConfigFile(
+  named: string | undefined,
+  folder: string,
+): Promise<{ file: ParsedConfigFile; problems: string[] }> {
+  const path = resolve(folder, named ?? DEFAULT_FILE);
+  if (!existsSync(path)) {
+    return { file: {}, problems: named === undefined ? [] : [`RAMPART_CONFIG must name a file: got '${named}'`] };
+  }
+  let loaded: { default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
+  } catch (error) {
+    return { file: {}, problems: [`${path} cannot be loaded: ${messageOf(error)}`] };
+  }
+  return parseConfigFile(loaded.default, path);
+}
+
+/** Checks the value that a configuration file exports. */
+export function parseConfigFile(value: unknown, path: string): { file: ParsedConfigFile; problems: string[] } {
+  const parsed = fileSchema.safeParse(value);
+  if (parsed.success) return { file: parsed.data, problems: referenceProblems(parsed.data, path) };
+  const problems = parsed.error.issues.map(
+    (issue) => `${path}: ${issue.path.map(String).join('.') || 'the default export'}: ${issue.message}`,
+  );
+  return { file: {}, problems };
+}
+
+/** Endpoint names that Rampart's own routes have. */
+export const ownEndpoints = [
+  'createBarcode',
+  'renderBarcode',
+  'getBarcode',
+  'getBarcodeImage',
+  'listBarcodes',
+  'openapi',
+  'health',
+  'ready',
+  'unmatched',
+] as const;
+
+function referenceProblems(file: ParsedConfigFile, path: string): string[] {
+  const problems: string[] = [];
+  const endpoints = new Set<string>(ownEndpoints);
+  const upstreams = Object.keys(file.upstreams ?? {});
+  for (const [index, route] of (file.routes ?? []).entries()) {
+    if (!upstreams.includes(route.upstream)) {
+      const known = upstreams.length === 0 ? 'upstreams names none' : `upstreams names ${upstreams.join(', ')}`;
+      problems.push(`${path}: routes.${index}.upstream: there is no upstream '${route.upstream}'; ${known}`);
+    }
+    if (endpoints.has(route.endpoint)) {
+      problems.push(`${path}: routes.${index}.endpoint: '${route.endpoint}' is taken by another route`);
+    }
+    endpoints.add(route.endpoint);
+  }
+  if (upstreams.includes('generator')) {
+    problems.push(`${path}: upstreams.generator: the name belongs to Rampart's own generators`);
+  }
+  return problems;
+}

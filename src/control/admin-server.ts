@@ -1,0 +1,99 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isLoopback } from '../config/config.ts';
+import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
+import type { Control } from './control.ts';
+
+export interface AdminOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+}
+
+/** The admin API: read only, on its own listener. */
+export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (req, res) => {
+    answer(control, options, req, res).catch((error: unknown) => {
+      res.destroy(error instanceof Error ? error : undefined);
+    });
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: options.host, port: options.port }, () => resolve(server));
+  });
+}
+
+async function answer(
+  control: Control,
+  options: AdminOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const denied = deny(options, req);
+  if (denied !== undefined) return problem(res, denied.status, denied.reason, denied.detail);
+  if (req.method !== 'GET' && req.method !== 'HEAD') {
+    res.setHeader('allow', 'GET, HEAD');
+    return problem(res, 405, 'method-not-allowed', 'the admin API is read only');
+  }
+  switch (req.url?.split('?', 1)[0]) {
+    case '/metrics':
+      return reply(res, 200, PROMETHEUS_CONTENT_TYPE, renderPrometheus(await control.metrics()));
+    case '/api/status':
+      return reply(res, 200, 'application/json', JSON.stringify(control.status()));
+    case '/healthz':
+      return reply(res, 200, 'application/json', '{"status":"ok"}');
+    default:
+      return problem(res, 404, 'not-found', 'the admin API has /api/status, /metrics and /healthz');
+  }
+}
+
+interface Denial {
+  readonly status: number;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/**
+ * Without a token the listener is on loopback, and what must be kept out is a web page of elsewhere whose name has
+ * been made to point here: its Host header tells.
+ */
+function deny({ token }: AdminOptions, req: IncomingMessage): Denial | undefined {
+  if (token === undefined) {
+    const host = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(req.headers.host ?? '')?.[1]?.replace(/^\[|\]$/g, '') ?? '';
+    if (isLoopback(host)) return undefined;
+    return {
+      status: 403,
+      reason: 'forbidden',
+      detail: 'without ADMIN_TOKEN the admin API answers to loopback names only',
+    };
+  }
+  const presented = /^bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
+  if (presented !== undefined && equalSecrets(presented, token)) return undefined;
+  return {
+    status: 401,
+    reason: 'unauthenticated',
+    detail: 'the admin API takes Authorization: Bearer with ADMIN_TOKEN',
+  };
+}
+
+/** Over digests, so that neither length nor content shows in the time it takes. */
+function equalSecrets(left: string, right: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(left), digest(right));
+}
+
+function problem(res: ServerResponse, status: number, reason: string, detail: string): void {
+  if (status === 401) res.setHeader('www-authenticate', 'Bearer realm="rampart-admin"');
+  const body = { type: `urn:rampart:problem:${reason}`, title: reason, status, detail, reason };
+  reply(res, status, 'application/problem+json', JSON.stringify(body));
+}
+
+function reply(res: ServerResponse, status: number, contentType: string, body: string): void {
+  res.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  res.end(body);
+}

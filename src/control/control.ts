@@ -1,0 +1,227 @@
+import { existsSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import { type Gauge, Registry, type Snapshot } from '../metrics/instruments.ts';
+import { registerProcessMetrics } from '../metrics/process-metrics.ts';
+import { permitShare } from '../policy/permits/split.ts';
+import { HealthChecker } from './health-checker.ts';
+import { tellControl } from './link.ts';
+import { type Member, Members } from './members.ts';
+import { type BookState, MetricsBook } from './metrics-book.ts';
+import type { BackendGrant } from './protocol.ts';
+
+export interface ControlDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Where the socket and the book lie. */
+  readonly runFolder: string;
+  readonly version: string;
+}
+
+const SOCKET_NAME = 'control.sock';
+const BOOK_NAME = 'metrics.json';
+const SAVE_INTERVAL_MS = 2000;
+/** How long a scrape waits for fresh reports. */
+const COLLECT_LIMIT_MS = 250;
+
+export const controlSocket = (runFolder: string): string => join(runFolder, SOCKET_NAME);
+
+/** What the workers of a host share: health, permits, metrics. */
+export class Control {
+  readonly #dependencies: ControlDependencies;
+  readonly #members: Members;
+  readonly #checker: HealthChecker;
+  readonly #registry = new Registry();
+  readonly #book: MetricsBook;
+  readonly #startedAtMs: number;
+  readonly #gauges: {
+    up: (upstream: string, backend: string) => Gauge;
+    cap: (upstream: string, backend: string) => Gauge;
+  };
+  #awaited: Set<Member> | undefined;
+  #collected: (() => void) | undefined;
+  #saveTimer: Timer | undefined;
+
+  constructor(dependencies: ControlDependencies) {
+    this.#dependencies = dependencies;
+    const { config, clock, random, runFolder } = dependencies;
+    this.#startedAtMs = clock.wallNow();
+    this.#book = new MetricsBook(loadBook(join(runFolder, BOOK_NAME)));
+    registerProcessMetrics(this.#registry, 'control');
+    const up = this.#registry.gauge(
+      'rampart_backend_up',
+      'Whether the health checks pass',
+      'max',
+      'upstream',
+      'backend',
+    );
+    const cap = this.#registry.gauge(
+      'rampart_backend_cap',
+      'Requests in flight that a backend takes',
+      'max',
+      'upstream',
+      'backend',
+    );
+    this.#gauges = { up: (...labels) => up.of(...labels), cap: (...labels) => cap.of(...labels) };
+    this.#members = new Members({
+      joined: () => this.#broadcast(),
+      left: (member) => this.#left(member),
+      reported: (member, metrics) => this.#reported(member, metrics),
+      keysChanged: () => this.#keysChanged(),
+    });
+    this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
+  }
+
+  async listen(): Promise<void> {
+    const path = controlSocket(this.#dependencies.runFolder);
+    if (existsSync(path)) {
+      // Somebody answers: a control that runs. Nobody does: what a control that was killed has left.
+      if (await tellControl(path, { type: 'keys-changed' })) {
+        throw new UsageError(
+          `Cannot start control, as another one runs for this data directory: it answers at ${path}`,
+        );
+      }
+      unlinkSync(path);
+    }
+    await this.#members.listen(path);
+    this.#scheduleSave();
+  }
+
+  /** The sum over all processes of the host, with fresh reports of those that answer in time. */
+  async metrics(): Promise<Snapshot> {
+    await this.#collect();
+    for (const { upstream, backend, up } of this.#checker.health()) {
+      this.#gauges.up(upstream, backend).set(up ? 1 : 0);
+      this.#gauges.cap(upstream, backend).set(this.#capOf(upstream));
+    }
+    return this.#book.merged(this.#registry.snapshot());
+  }
+
+  status(): Record<string, unknown> {
+    const { version, config, clock } = this.#dependencies;
+    const describe = ({ role, instance, pid, version: theirs, startedAtMs, status }: Member) => ({
+      role,
+      instance,
+      pid,
+      version: theirs,
+      uptime_seconds: Math.round((clock.wallNow() - startedAtMs) / 1000),
+      status,
+    });
+    return {
+      version,
+      node: process.version,
+      control: { pid: process.pid, uptime_seconds: Math.round((clock.wallNow() - this.#startedAtMs) / 1000) },
+      workers: this.#gateways().map(describe),
+      processes: this.#members
+        .all()
+        .filter(({ role }) => role !== 'gateway')
+        .map(describe),
+      backends: this.#checker.health().map((backend) => ({ ...backend, cap: this.#capOf(backend.upstream) })),
+      settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#checker.stop();
+    this.#saveTimer?.cancel();
+    this.#save();
+    await this.#members.close();
+  }
+
+  #gateways(): Member[] {
+    return this.#members.all().filter(({ role }) => role === 'gateway');
+  }
+
+  #capOf(upstream: string): number {
+    return this.#dependencies.config.upstreams.find(({ name }) => name === upstream)?.cap ?? 0;
+  }
+
+  /** Tells every worker what is up, and its equal share of each backend's permits. */
+  #broadcast(): void {
+    const workers = this.#gateways();
+    const health = this.#checker.health();
+    for (const [rank, worker] of workers.entries()) {
+      const backends = health.map(({ upstream, backend, up }): BackendGrant => ({
+        upstream,
+        backend,
+        up,
+        permits: permitShare(this.#capOf(upstream), workers.length, rank),
+      }));
+      this.#members.tell(worker, { type: 'backends', backends });
+    }
+  }
+
+  #left(member: Member): void {
+    this.#book.end(member.id);
+    this.#answered(member);
+    this.#broadcast();
+  }
+
+  #reported(member: Member, metrics: Snapshot): void {
+    this.#book.update(member.id, metrics);
+    this.#answered(member);
+  }
+
+  #keysChanged(): void {
+    for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'keys-changed' });
+  }
+
+  #collect(): Promise<void> {
+    const members = this.#members.all();
+    if (members.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const previous = this.#collected;
+      const limit = this.#dependencies.clock.setTimeout(() => done(), COLLECT_LIMIT_MS);
+      const done = (): void => {
+        limit.cancel();
+        previous?.();
+        resolve();
+      };
+      this.#awaited = new Set(members);
+      this.#collected = done;
+      for (const member of members) this.#members.tell(member, { type: 'report' });
+    });
+  }
+
+  #answered(member: Member): void {
+    if (this.#awaited?.delete(member) !== true || this.#awaited.size > 0) return;
+    this.#awaited = undefined;
+    const done = this.#collected;
+    this.#collected = undefined;
+    done?.();
+  }
+
+  #scheduleSave(): void {
+    this.#saveTimer = this.#dependencies.clock.setTimeout(() => {
+      this.#save();
+      this.#scheduleSave();
+    }, SAVE_INTERVAL_MS);
+  }
+
+  /** Kept in a file, so that the counters of ended processes outlive control too. */
+  #save(): void {
+    const { runFolder, log } = this.#dependencies;
+    const path = join(runFolder, BOOK_NAME);
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify(this.#book.state()), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'the counters of ended processes could not be saved');
+    }
+  }
+}
+
+/** A book that cannot be read starts anew: counters may start at zero, control must start at all. */
+function loadBook(path: string): BookState | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as BookState;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,122 @@
+import { request } from 'undici';
+import { codeOf } from '../core/errors.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { UpstreamConfig } from '../config/config.ts';
+import { afterCheck, type HealthState } from '../policy/health/rise-fall.ts';
+
+/** What is known of one backend. */
+export interface BackendHealth {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly origin: string;
+  readonly up: boolean;
+  /** Why the last check failed, if it did. */
+  readonly problem: string | undefined;
+  /** What the backend says of itself, where its health page is JSON. */
+  readonly report: unknown;
+}
+
+interface Watched {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly origin: string;
+  readonly path: string | undefined;
+  state: HealthState | undefined;
+  problem: string | undefined;
+  report: unknown;
+}
+
+const INTERVAL_MS = 500;
+const TIMEOUT_MS = 1000;
+const thresholds = { rise: 2, fall: 3 };
+/** Nobody listens: the process is gone, and two more checks would tell the same. */
+const definite: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/** Checks every backend of the host, once, whatever the number of workers. */
+export class HealthChecker {
+  readonly #watched: Watched[];
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #onChange: () => void;
+  readonly #timers = new Map<Watched, Timer>();
+  #stopped = false;
+
+  constructor(upstreams: readonly UpstreamConfig[], clock: Clock, random: Random, onChange: () => void) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#onChange = onChange;
+    this.#watched = upstreams.flatMap((upstream) =>
+      upstream.backends.map(({ id, origin }) => ({
+        upstream: upstream.name,
+        backend: id,
+        origin,
+        path: upstream.healthPath,
+        state: undefined,
+        problem: undefined,
+        report: undefined,
+      })),
+    );
+    for (const watched of this.#watched) if (watched.path !== undefined) void this.#check(watched);
+  }
+
+  /** A backend without a health path counts as up, and so does one that has not been checked yet. */
+  health(): BackendHealth[] {
+    return this.#watched.map(({ upstream, backend, origin, state, problem, report }) => ({
+      upstream,
+      backend,
+      origin,
+      up: state?.up ?? true,
+      problem,
+      report,
+    }));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+  }
+
+  async #check(watched: Watched): Promise<void> {
+    const result = await probe(`${watched.origin}${watched.path}`);
+    if (this.#stopped) return;
+    const passed = result.problem === undefined;
+    watched.problem = result.problem;
+    watched.report = result.report;
+    const before = watched.state;
+    // The first check decides alone: there is nothing to hold on to yet.
+    const decisive = before === undefined || (!passed && result.definite);
+    watched.state = decisive ? { up: passed, contrary: 0 } : afterCheck(before, passed, thresholds);
+    if (before?.up !== watched.state.up) this.#onChange();
+    // Jittered, so that the checks of many backends do not come in step.
+    const delayMs = INTERVAL_MS * (0.9 + 0.2 * this.#random());
+    this.#timers.set(
+      watched,
+      this.#clock.setTimeout(() => void this.#check(watched), delayMs),
+    );
+  }
+}
+
+async function probe(url: string): Promise<{ problem: string | undefined; definite: boolean; report: unknown }> {
+  try {
+    const reply = await request(url, {
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const text = await reply.body.text();
+    const ok = reply.statusCode >= 200 && reply.statusCode < 300;
+    return { problem: ok ? undefined : `status ${reply.statusCode}`, definite: false, report: jsonOrUndefined(text) };
+  } catch (error) {
+    const code = codeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
+    return { problem: code, definite: definite.has(code), report: undefined };
+  }
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

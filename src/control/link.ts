@@ -1,0 +1,107 @@
+import { connect, type Socket } from 'node:net';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { Registry } from '../metrics/instruments.ts';
+import { backoffMs } from '../policy/retry/backoff.ts';
+import { type ControlMessage, type MemberMessage, receive, send } from './protocol.ts';
+
+export interface LinkOptions {
+  readonly socketPath: string;
+  readonly hello: Extract<MemberMessage, { type: 'hello' }>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly status: () => unknown;
+  readonly onMessage?: (message: ControlMessage) => void;
+  /** Control is gone; the link keeps looking for it. */
+  readonly onLost?: () => void;
+}
+
+const REPORT_INTERVAL_MS = 1000;
+const retryLimits = { firstMs: 50, maxMs: 1000 };
+
+/** A process's connection to control: made again whenever it breaks, as control may come and go. */
+export class ControlLink {
+  readonly #options: LinkOptions;
+  #socket: Socket | undefined;
+  #failures = 0;
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  /** Sends the last report and closes. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    const socket = this.#socket;
+    if (socket === undefined || socket.connecting || !socket.writable) {
+      socket?.destroy();
+      return;
+    }
+    this.#report();
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => resolve());
+      socket.end();
+      this.#options.clock.setTimeout(() => socket.destroy(), 500);
+    });
+  }
+
+  #connect(): void {
+    const { socketPath, hello, onMessage, onLost, clock, random } = this.#options;
+    const socket = connect(socketPath);
+    this.#socket = socket;
+    let wasConnected = false;
+    // A link must not keep a process alive that has nothing else to do.
+    socket.unref();
+    socket.on('connect', () => {
+      wasConnected = true;
+      this.#failures = 0;
+      send(socket, hello);
+      this.#report();
+      this.#scheduleReport();
+    });
+    socket.on('error', () => {
+      // 'close' follows, and there the link is made again.
+    });
+    socket.on('close', () => {
+      this.#timer?.cancel();
+      if (this.#closed) return;
+      if (wasConnected) onLost?.();
+      this.#timer = clock.setTimeout(() => this.#connect(), backoffMs(++this.#failures, retryLimits, random));
+    });
+    receive<ControlMessage>(socket, (message) => {
+      if (message.type === 'report') this.#report();
+      else onMessage?.(message);
+    });
+  }
+
+  #report(): void {
+    const { registry, status } = this.#options;
+    if (this.#socket !== undefined)
+      send(this.#socket, { type: 'report', metrics: registry.snapshot(), status: status() });
+  }
+
+  #scheduleReport(): void {
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#report();
+      this.#scheduleReport();
+    }, REPORT_INTERVAL_MS);
+  }
+}
+
+/** Tells control something once, if it is there; resolves to whether it was. */
+export function tellControl(socketPath: string, message: MemberMessage): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.on('connect', () => {
+      send(socket, message);
+      socket.end();
+    });
+    socket.on('error', () => resolve(false));
+    socket.on('close', (hadError) => resolve(!hadError));
+  });
+}

@@ -1,0 +1,77 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Snapshot } from '../metrics/instruments.ts';
+import { type ControlMessage, type MemberMessage, receive, type Role, send } from './protocol.ts';
+
+/** A process that has said hello. */
+export interface Member {
+  readonly id: string;
+  readonly role: Role;
+  readonly instance: number;
+  readonly pid: number;
+  readonly version: string;
+  readonly startedAtMs: number;
+  status: unknown;
+}
+
+export interface MemberEvents {
+  joined(member: Member): void;
+  left(member: Member): void;
+  reported(member: Member, metrics: Snapshot): void;
+  keysChanged(): void;
+}
+
+/** The Unix socket that the processes of the host hold on to. */
+export class Members {
+  readonly #server: Server;
+  readonly #events: MemberEvents;
+  readonly #present = new Map<Member, Socket>();
+
+  constructor(events: MemberEvents) {
+    this.#events = events;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  listen(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(path, () => resolve());
+    });
+  }
+
+  /** In the order in which they came. */
+  all(): Member[] {
+    return [...this.#present.keys()];
+  }
+
+  tell(member: Member, message: ControlMessage): void {
+    const socket = this.#present.get(member);
+    if (socket !== undefined) send(socket, message);
+  }
+
+  close(): Promise<void> {
+    for (const socket of this.#present.values()) socket.destroy();
+    return new Promise((resolve) => void this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    let member: Member | undefined;
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      if (member === undefined) return;
+      this.#present.delete(member);
+      this.#events.left(member);
+    });
+    receive<MemberMessage>(socket, (message) => {
+      if (message.type === 'keys-changed') this.#events.keysChanged();
+      else if (message.type === 'hello') {
+        const { member: id, role, instance, pid, version, startedAtMs } = message;
+        member = { id, role, instance, pid, version, startedAtMs, status: undefined };
+        this.#present.set(member, socket);
+        this.#events.joined(member);
+      } else if (message.type === 'report' && member !== undefined) {
+        member.status = message.status;
+        this.#events.reported(member, message.metrics);
+      }
+    });
+  }
+}

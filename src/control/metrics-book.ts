@@ -1,0 +1,42 @@
+import type { Snapshot } from '../metrics/instruments.ts';
+import { cumulativeOnly, mergeSnapshots } from '../metrics/merge.ts';
+
+/** What the book is made from again after control has died. */
+export interface BookState {
+  readonly ended: Snapshot;
+  readonly members: Readonly<Record<string, Snapshot>>;
+}
+
+/**
+ * The last report of every process of the host. What a process had counted stays in the sum when the process ends, so
+ * that no counter goes backwards.
+ */
+export class MetricsBook {
+  #ended: Snapshot;
+  readonly #members = new Map<string, Snapshot>();
+
+  /** Members of a former control are taken for ended until they report again. */
+  constructor(state: BookState = { ended: [], members: {} }) {
+    this.#ended = state.ended;
+    for (const [member, snapshot] of Object.entries(state.members)) this.#members.set(member, cumulativeOnly(snapshot));
+  }
+
+  update(member: string, snapshot: Snapshot): void {
+    this.#members.set(member, snapshot);
+  }
+
+  end(member: string): void {
+    const last = this.#members.get(member);
+    if (last === undefined) return;
+    this.#members.delete(member);
+    this.#ended = mergeSnapshots([this.#ended, cumulativeOnly(last)]);
+  }
+
+  merged(...more: readonly Snapshot[]): Snapshot {
+    return mergeSnapshots([this.#ended, ...this.#members.values(), ...more]);
+  }
+
+  state(): BookState {
+    return { ended: this.#ended, members: Object.fromEntries(this.#members) };
+  }
+}

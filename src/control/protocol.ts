@@ -1,0 +1,67 @@
+import type { Snapshot } from '../metrics/instruments.ts';
+import type { Socket } from 'node:net';
+
+export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
+
+/** What a process tells control. */
+export type MemberMessage =
+  | {
+      readonly type: 'hello';
+      readonly member: string;
+      readonly role: Role;
+      readonly instance: number;
+      readonly pid: number;
+      readonly version: string;
+      readonly startedAtMs: number;
+    }
+  | { readonly type: 'report'; readonly metrics: Snapshot; readonly status: unknown }
+  /** From the command line: keys have been made or revoked. */
+  | { readonly type: 'keys-changed' };
+
+/** What control tells a process. */
+export type ControlMessage =
+  | { readonly type: 'backends'; readonly backends: readonly BackendGrant[] }
+  | { readonly type: 'keys-changed' }
+  /** Send a report now. */
+  | { readonly type: 'report' };
+
+/** What a worker is told of a backend. */
+export interface BackendGrant {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly up: boolean;
+  readonly permits: number;
+}
+
+/** A message longer than this is a fault, not a message. */
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
+
+/** Messages are JSON, one a line. */
+export function send(socket: Socket, message: MemberMessage | ControlMessage): void {
+  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+}
+
+/** Calls `onMessage` for each line that is a JSON object with a type; anything else closes the connection. */
+export function receive<M extends { type: string }>(socket: Socket, onMessage: (message: M) => void): void {
+  let pending = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => {
+    const lines = (pending + text).split('\n');
+    pending = lines.pop() ?? '';
+    if (pending.length > MAX_LINE_CHARACTERS) socket.destroy();
+    for (const line of lines) {
+      const message = parse<M>(line);
+      if (message === undefined) socket.destroy();
+      else onMessage(message);
+    }
+  });
+}
+
+function parse<M>(line: string): M | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && 'type' in value ? (value as M) : undefined;
+  } catch {
+    return undefined;
+  }
+}

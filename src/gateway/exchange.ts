@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EndpointMetrics } from './gateway-metrics.ts';
+import type { RequestHead } from './hygiene.ts';
+
+/** Who asks: a key that was found valid. */
+export interface KeyIdentity {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** One request with its reply, and what the path has learnt of it so far. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  id = '';
+  traceparent = '';
+  head!: RequestHead;
+  metrics!: EndpointMetrics;
+  /** The value of the path's parameter, decoded. */
+  parameter = '';
+  key: KeyIdentity | undefined;
+  /** Milliseconds in the queue of the upstream. */
+  waitMs = 0;
+  /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
+  execMs = 0;
+  execPhase: 'upstream' | 'database' | undefined;
+  /** What the backend itself said of its time, already as Server-Timing entries. */
+  backendTiming = '';
+  cacheStatus = '';
+  /** The client waits for `100 Continue` before it sends the body. */
+  expectsContinue = false;
+  closeAfterReply = false;
+  /** The client is gone, or everything has been said: nothing may be written any more. */
+  over = false;
+  /** Why the request failed, where it did not end well; recorded with it. */
+  failure: string | undefined;
+  /** Gives up what is being waited for, if anything. */
+  cancel: (() => void) | undefined;
+  /** Called once at the very end, with whether the client got all of the reply. */
+  onClose: ((delivered: boolean) => void) | undefined;
+
+  constructor(req: IncomingMessage, res: ServerResponse, startedAt: number) {
+    this.req = req;
+    this.res = res;
+    this.startedAt = startedAt;
+  }
+
+  /** Asks for the body, if the client waits to be asked. */
+  sendContinue(): void {
+    if (!this.expectsContinue) return;
+    this.expectsContinue = false;
+    this.res.writeContinue();
+  }
+
+  /** Writes the head of the reply with what every reply carries. `headers`: name, value, name, value. */
+  writeHead(status: number, headers: string[]): void {
+    headers.push('x-request-id', this.id, 'server-timing', this.#serverTiming());
+    if (this.cacheStatus !== '') headers.push('cache-status', this.cacheStatus);
+    // A body that was announced and not asked for will never be read: the connection has no next request.
+    if (this.closeAfterReply || this.expectsContinue) headers.push('connection', 'close');
+    this.res.writeHead(status, headers);
+  }
+
+  /** Replies with a body that is there as a whole. */
+  reply(status: number, headers: string[], body: string | Uint8Array): void {
+    if (this.over) return;
+    if (status !== 204 && status !== 304) headers.push('content-length', String(Buffer.byteLength(body)));
+    this.writeHead(status, headers);
+    this.res.end(body);
+  }
+
+  #serverTiming(): string {
+    const wait = this.waitMs.toFixed(2);
+    const exec = this.execMs.toFixed(2);
+    let timing = `wait;dur=${wait}, exec;dur=${exec}`;
+    if (this.execPhase === 'upstream') timing += `, wait-queue;dur=${wait}, exec-upstream;dur=${exec}`;
+    else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;
+    return this.backendTiming === '' ? timing : `${timing}, ${this.backendTiming}`;
+  }
+}

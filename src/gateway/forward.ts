@@ -1,0 +1,99 @@
+import { mayRetry } from '../policy/retry/retryable.ts';
+import { Attempt, type AttemptEnd, ClientGone, type Sink, UpstreamTimeout } from './attempt.ts';
+import type { Backend, Permit } from './backend.ts';
+import type { Exchange } from './exchange.ts';
+import type { Clock } from '../core/clock.ts';
+import { Refusal } from './refusal.ts';
+import { clientClosed, RequestBody } from './request-body.ts';
+import type { Upstream } from './upstream.ts';
+
+/** A request as a backend gets it. */
+export interface UpstreamCall {
+  readonly upstream: Upstream;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: string[];
+  /** A stream for what passes through, made anew for each attempt; bytes for what is there as a whole. */
+  readonly body: Buffer | string | (() => RequestBody) | null;
+  /** Whether doing it twice is the same as doing it once. */
+  readonly idempotent: boolean;
+  /** Longest wait for the head of the reply, queue included. */
+  readonly timeoutMs: number;
+}
+
+/** Steps 6 to 9 for one request: admit, pick, forward, and the reply into the sink; once more where that is safe. */
+export async function forward(x: Exchange, call: UpstreamCall, sink: Sink, clock: Clock): Promise<Refusal | undefined> {
+  const deadline = x.startedAt + call.timeoutMs;
+  let excluded: Backend | undefined;
+  for (let attempts = 1; ; attempts++) {
+    const acquired = call.upstream.acquire(excluded);
+    if (acquired instanceof Refusal) return acquired;
+    const permit = 'result' in acquired ? await waitForPermit(x, acquired, clock) : acquired;
+    if (permit instanceof Refusal) return permit;
+    if (x.over) {
+      permit.release('aborted');
+      return clientClosed;
+    }
+    const body = typeof call.body === 'function' ? call.body() : call.body;
+    const end = await attempt(x, call, { permit, sink, clock, body, deadline });
+    if (end.ok) return undefined;
+    const replayable = !(body instanceof RequestBody) || !body.started;
+    const retry = mayRetry({ ...end, idempotent: call.idempotent, replayable, attempts });
+    if (!retry || end.refusal.reason !== 'upstream-failed') return finalRefusal(x, end);
+    excluded = permit.backend;
+  }
+}
+
+/** A reply that has begun cannot become an error reply: it is cut, so that nobody takes it for whole. */
+function finalRefusal(x: Exchange, end: AttemptEnd & { ok: false }): Refusal | undefined {
+  x.failure = end.refusal.reason;
+  if (!x.res.headersSent) return end.refusal;
+  x.res.destroy();
+  return undefined;
+}
+
+async function waitForPermit(
+  x: Exchange,
+  pending: { result: Promise<Permit | Refusal>; cancel(): void },
+  clock: Clock,
+): Promise<Permit | Refusal> {
+  const joinedAt = clock.now();
+  x.cancel = () => pending.cancel();
+  const result = await pending.result;
+  x.cancel = undefined;
+  x.waitMs += clock.now() - joinedAt;
+  return result;
+}
+
+interface AttemptInputs {
+  readonly permit: Permit;
+  readonly sink: Sink;
+  readonly clock: Clock;
+  readonly body: Buffer | string | RequestBody | null;
+  readonly deadline: number;
+}
+
+function attempt(x: Exchange, call: UpstreamCall, inputs: AttemptInputs): Promise<AttemptEnd> {
+  const { permit, sink, clock, body, deadline } = inputs;
+  return new Promise((resolve) => {
+    const startedAt = clock.now();
+    const onHead = (): void => {
+      x.execMs += clock.now() - startedAt;
+      x.execPhase = 'upstream';
+      timer.cancel();
+    };
+    const running = new Attempt(permit, sink, onHead, (end) => {
+      timer.cancel();
+      x.cancel = undefined;
+      if (!end.ok && !end.replyStarted) x.execMs += clock.now() - startedAt;
+      resolve(end);
+    });
+    const timer = clock.setTimeout(() => running.cancel(new UpstreamTimeout()), Math.max(1, deadline - startedAt));
+    x.cancel = () => running.cancel(new ClientGone());
+    const { method, path, headers } = call;
+    permit.backend.pool.dispatch(
+      { method, path, headers, body } as Parameters<typeof permit.backend.pool.dispatch>[0],
+      running,
+    );
+  });
+}

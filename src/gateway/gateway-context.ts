@@ -1,0 +1,26 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { BarcodeStore } from '../store/barcodes.ts';
+import type { Ledger } from '../store/ledger.ts';
+import type { GatewayMetrics } from './gateway-metrics.ts';
+import type { ImageCache } from './image-cache.ts';
+import type { KeyCache } from './key-cache.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What the steps and routes of one worker work with. */
+export interface GatewayContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: GatewayMetrics;
+  readonly keys: KeyCache;
+  readonly limiter: RateLimiter;
+  readonly images: ImageCache;
+  readonly upstreams: readonly Upstream[];
+  readonly trustedProxies: ReadonlySet<string>;
+  readonly ledger: Ledger;
+  readonly store: { readonly barcodes: BarcodeStore };
+  isDraining(): boolean;
+}

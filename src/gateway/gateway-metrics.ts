@@ -1,0 +1,101 @@
+import type { Counter, Family, Gauge, Histogram, Registry } from '../metrics/instruments.ts';
+import type { Reason } from './refusal.ts';
+
+/** The instruments of one endpoint, resolved once. */
+export class EndpointMetrics {
+  readonly endpoint: string;
+  readonly inFlight: Gauge;
+  readonly latency: Histogram;
+  readonly waitQueue: Histogram;
+  readonly execUpstream: Histogram;
+  readonly #all: GatewayMetrics;
+  readonly #byStatus = new Map<number, Counter>();
+
+  constructor(all: GatewayMetrics, endpoint: string) {
+    this.#all = all;
+    this.endpoint = endpoint;
+    this.inFlight = all.inFlight.of(endpoint);
+    this.latency = all.latency.of(endpoint);
+    this.waitQueue = all.wait.of(endpoint, 'queue');
+    this.execUpstream = all.exec.of(endpoint, 'upstream');
+  }
+
+  countStatus(status: number): void {
+    let counter = this.#byStatus.get(status);
+    if (counter === undefined) {
+      counter = this.#all.requests.of(this.endpoint, String(status));
+      this.#byStatus.set(status, counter);
+    }
+    counter.value++;
+  }
+
+  countError(errorType: string): void {
+    this.#all.errors.of(this.endpoint, errorType).add();
+  }
+
+  countRejection(reason: Reason): void {
+    this.#all.rejections.of(this.endpoint, reason).add();
+  }
+
+  countCache(result: 'hit' | 'miss'): void {
+    this.#all.cacheRequests.of(this.endpoint, result).add();
+  }
+
+  observeExec(phase: string, seconds: number): void {
+    this.#all.exec.of(this.endpoint, phase).observe(seconds);
+  }
+}
+
+/** The metrics of a gateway worker, by the names of the contract. */
+export class GatewayMetrics {
+  readonly registry: Registry;
+  readonly requests: Family<Counter>;
+  readonly errors: Family<Counter>;
+  readonly rejections: Family<Counter>;
+  readonly latency: Family<Histogram>;
+  readonly inFlight: Family<Gauge>;
+  readonly wait: Family<Histogram>;
+  readonly exec: Family<Histogram>;
+  readonly queueDepth: Family<Gauge>;
+  readonly backendInFlight: Family<Gauge>;
+  readonly backendRequests: Family<Counter>;
+  readonly cacheRequests: Family<Counter>;
+  readonly #endpoints = new Map<string, EndpointMetrics>();
+
+  constructor(registry: Registry) {
+    this.registry = registry;
+    this.requests = registry.counter('rampart_requests_total', 'Requests answered', 'endpoint', 'status');
+    this.errors = registry.counter('rampart_errors_total', 'Requests that failed', 'endpoint', 'error_type');
+    this.rejections = registry.counter('rampart_rejections_total', 'Requests refused', 'endpoint', 'reason');
+    this.latency = registry.histogram('rampart_latency_seconds', 'From request to last byte', 'endpoint');
+    this.inFlight = registry.gauge('rampart_in_flight', 'Requests being answered', 'sum', 'endpoint');
+    this.wait = registry.histogram('rampart_wait_seconds', 'Time spent waiting', 'endpoint', 'phase');
+    this.exec = registry.histogram('rampart_exec_seconds', 'Time spent working', 'endpoint', 'phase');
+    this.queueDepth = registry.gauge('rampart_queue_depth', 'Requests waiting', 'sum', 'upstream', 'priority');
+    this.backendInFlight = registry.gauge(
+      'rampart_backend_in_flight',
+      'Requests in flight at a backend',
+      'sum',
+      'upstream',
+      'backend',
+    );
+    this.backendRequests = registry.counter(
+      'rampart_backend_requests_total',
+      'Attempts at a backend by outcome',
+      'upstream',
+      'backend',
+      'outcome',
+    );
+    this.cacheRequests = registry.counter('rampart_cache_requests_total', 'Cache look-ups', 'endpoint', 'result');
+  }
+
+  /** The instruments of an endpoint; endpoints come from the route table, so their number is bounded. */
+  endpoint(name: string): EndpointMetrics {
+    let metrics = this.#endpoints.get(name);
+    if (metrics === undefined) {
+      metrics = new EndpointMetrics(this, name);
+      this.#endpoints.set(name, metrics);
+    }
+    return metrics;
+  }
+}

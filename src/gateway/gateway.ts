@@ -1,0 +1,147 @@
+import type { Server } from 'node:http';
+import type { ListenOptions } from 'node:net';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { permitShare } from '../policy/permits/split.ts';
+import type { Registry } from '../metrics/instruments.ts';
+import type { BarcodeStore } from '../store/barcodes.ts';
+import type { Ledger } from '../store/ledger.ts';
+import { Exchange } from './exchange.ts';
+import type { GatewayContext } from './gateway-context.ts';
+import { GatewayMetrics } from './gateway-metrics.ts';
+import { ImageCache } from './image-cache.ts';
+import { type FindKey, KeyCache } from './key-cache.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { Refusal } from './refusal.ts';
+import { requestPath } from './request-path.ts';
+import { buildRouter } from './route-table.ts';
+import { createHttpServer, drainServer } from './server.ts';
+import { Upgrades } from './upgrade.ts';
+import { Upstream } from './upstream.ts';
+
+export interface GatewayDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly findKey: FindKey;
+  readonly ledger: Ledger;
+  readonly store: { readonly barcodes: BarcodeStore };
+}
+
+/** What control says of a backend. */
+export interface BackendState {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly up: boolean;
+  /** Permits of this worker. */
+  readonly permits: number;
+}
+
+/** One gateway worker without its process: the server, and what control may tell it. */
+export class Gateway {
+  readonly server: Server;
+  readonly #context: GatewayContext;
+  readonly #upgrades: Upgrades;
+  #draining = false;
+
+  constructor(dependencies: GatewayDependencies) {
+    const { config, clock, random, registry, log, findKey, ledger, store } = dependencies;
+    const { env } = config;
+    const metrics = new GatewayMetrics(registry);
+    const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, bodyMs: env.UPSTREAM_TIMEOUT_MS };
+    const initialShare = (cap: number): number => permitShare(cap, env.GATEWAY_WORKERS, env.GATEWAY_WORKERS - 1);
+    const upstreams = config.upstreams.map(
+      (upstream) => new Upstream(upstream, { clock, random, metrics, timeouts, initialShare }),
+    );
+    this.#context = {
+      config,
+      clock,
+      log,
+      metrics,
+      keys: new KeyCache(findKey, clock),
+      limiter: new RateLimiter(config.keyLimit, env.GATEWAY_WORKERS, clock),
+      images: new ImageCache({ maxBytes: env.CACHE_MAX_BYTES, ttlSeconds: env.CACHE_TTL_SECONDS }, clock),
+      upstreams,
+      trustedProxies: new Set(config.trustedProxies),
+      ledger,
+      store,
+      isDraining: () => this.#draining,
+    };
+    const context = this.#context;
+    const router = buildRouter(context);
+    this.#upgrades = new Upgrades(context, router);
+    const unmatched = metrics.endpoint('unmatched');
+    this.server = createHttpServer({
+      request: (req, res, expectsContinue) => {
+        const x = new Exchange(req, res, clock.now());
+        x.expectsContinue = expectsContinue;
+        void requestPath(x, context, router);
+      },
+      upgrade: (req, socket, head) => void this.#upgrades.handle(req, socket, head),
+      malformed: (reason) => {
+        unmatched.countRejection(reason);
+        unmatched.countStatus(new Refusal(reason, '').status);
+      },
+    });
+  }
+
+  /** Resolves when connections are accepted; rejects with the system's error. */
+  listen(options: ListenOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(options, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Takes over what control says; backends that it does not name stay as they are. */
+  applyBackends(states: readonly BackendState[]): void {
+    const byName = new Map(states.map((state) => [`${state.upstream}/${state.backend}`, state]));
+    for (const upstream of this.#context.upstreams) {
+      for (const backend of upstream.backends) {
+        const state = byName.get(`${upstream.name}/${backend.id}`);
+        if (state === undefined) continue;
+        backend.healthy = state.up;
+        backend.cap = state.permits;
+      }
+      upstream.refresh();
+    }
+  }
+
+  /** Keys have been made or revoked. */
+  forgetKeys(): void {
+    this.#context.keys.clear();
+  }
+
+  /** For `/api/status`. */
+  status(): { draining: boolean; upstreams: unknown[] } {
+    const upstreams = this.#context.upstreams.map((upstream) => ({
+      name: upstream.name,
+      queued: upstream.queueDepth,
+      backends: upstream.backends.map(({ id, inFlight, cap, available }) => ({
+        id,
+        inFlight,
+        permits: cap,
+        available,
+      })),
+    }));
+    return { draining: this.#draining, upstreams };
+  }
+
+  /** Stops accepting, answers what is under way with `Connection: close`, and resolves when all of it has ended. */
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    const { clock, config, upstreams } = this.#context;
+    const limitMs = config.env.UPSTREAM_TIMEOUT_MS + config.env.QUEUE_TIMEOUT_MS;
+    this.#upgrades.close();
+    await drainServer(this.server, (callback, delayMs) => void clock.setTimeout(callback, delayMs), limitMs);
+    await Promise.all(upstreams.map((upstream) => upstream.close()));
+  }
+}

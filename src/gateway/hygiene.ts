@@ -1,0 +1,147 @@
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from './refusal.ts';
+
+/** More header lines than any honest client sends; the parser bounds their bytes. */
+const MAX_HEADER_LINES = 200;
+const MAX_TARGET_LENGTH = 8192;
+
+/** What the path needs of the header lines, read in one pass: building the parsed header object costs more. */
+export interface RequestHead {
+  /** Path without query, as it came: checked, so it is its own canonical form. */
+  readonly path: string;
+  /** With its question mark, or empty. */
+  readonly query: string;
+  readonly host: string;
+  readonly authorization: string | undefined;
+  readonly apiKey: string | undefined;
+  readonly requestId: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly contentType: string | undefined;
+  /** Bytes that the body was announced to have; undefined for a chunked body. */
+  readonly contentLength: number | undefined;
+  readonly chunked: boolean;
+}
+
+const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
+
+/**
+ * Checks what Node's parser lets through although intermediaries could read it in two ways (RFC 9112 §11.2), and
+ * collects the header fields that the path needs. A refusal here closes the connection: its framing is in doubt.
+ */
+export function readHead(req: IncomingMessage): RequestHead | Refusal {
+  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
+    return new Refusal('version-not-supported', 'Rampart speaks HTTP/1.1 and HTTP/1.0', { close: true });
+  }
+  const fields = collectFields(req.rawHeaders);
+  if (fields instanceof Refusal) return fields;
+  const framing = checkFraming(req, fields);
+  if (framing instanceof Refusal) return framing;
+  const target = splitTarget(req.url ?? '');
+  if (target instanceof Refusal) return target;
+  const host = target.host ?? fields.host ?? '';
+  if (fields.host === undefined ? req.httpVersionMinor === 1 : !isHost(fields.host)) {
+    return malformed('the Host header must be one host name or address, with a port at most');
+  }
+  return {
+    path: target.path,
+    query: target.query,
+    host,
+    authorization: fields.authorization,
+    apiKey: fields.apiKey,
+    requestId: fields.requestId,
+    traceparent: fields.traceparent,
+    contentType: fields.contentType,
+    contentLength: framing.contentLength,
+    chunked: framing.chunked,
+  };
+}
+
+interface Fields {
+  host?: string;
+  authorization?: string;
+  apiKey?: string;
+  requestId?: string;
+  traceparent?: string;
+  contentType?: string;
+  contentLength?: string;
+  transferEncoding?: string;
+}
+
+const wanted: Readonly<Record<string, keyof Fields>> = Object.assign(Object.create(null), {
+  host: 'host',
+  authorization: 'authorization',
+  'x-api-key': 'apiKey',
+  'x-request-id': 'requestId',
+  traceparent: 'traceparent',
+  'content-type': 'contentType',
+  'content-length': 'contentLength',
+  'transfer-encoding': 'transferEncoding',
+});
+
+/** Two lines of any of these would let two readers choose differently. */
+const single = new Set<keyof Fields>([
+  'host',
+  'contentLength',
+  'transferEncoding',
+  'authorization',
+  'apiKey',
+  'contentType',
+]);
+
+function collectFields(rawHeaders: readonly string[]): Fields | Refusal {
+  if (rawHeaders.length > MAX_HEADER_LINES * 2) {
+    return new Refusal('headers-too-large', `there are more than ${MAX_HEADER_LINES} header lines`, { close: true });
+  }
+  const fields: Fields = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const field = wanted[name] ?? wanted[name.toLowerCase()];
+    if (field === undefined) continue;
+    if (fields[field] !== undefined && single.has(field)) return malformed(`there are two ${name} headers`);
+    fields[field] = rawHeaders[index + 1] as string;
+  }
+  return fields;
+}
+
+function checkFraming(
+  req: IncomingMessage,
+  { transferEncoding, contentLength }: Fields,
+): { chunked: boolean; contentLength: number | undefined } | Refusal {
+  if (transferEncoding === undefined) {
+    return { chunked: false, contentLength: contentLength === undefined ? 0 : Number(contentLength) };
+  }
+  if (contentLength !== undefined) return malformed('Content-Length and Transfer-Encoding are both there');
+  if (req.httpVersionMinor === 0) return malformed('HTTP/1.0 has no Transfer-Encoding');
+  if (transferEncoding.toLowerCase() !== 'chunked')
+    return malformed('Transfer-Encoding must be chunked, and nothing else');
+  return { chunked: true, contentLength: undefined };
+}
+
+const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
+const isHost = (text: string): boolean => hostPattern.test(text);
+
+/** Characters after which a path needs a closer look. */
+const suspicious = /[%\\#;]|\/[./]/;
+/** Dot segments, encoded or not; empty segments; what an encoded slash, backslash, percent or NUL could hide. */
+const ambiguous = /\\|#|\/\/|%(?![0-9A-Fa-f]{2})|%(?:00|2[fF]|5[cC])|\/(?:\.|%2[eE]){1,2}(?:[/;]|$)/;
+
+function splitTarget(target: string): { path: string; query: string; host?: string } | Refusal {
+  if (target.length > MAX_TARGET_LENGTH) {
+    return new Refusal('target-too-long', `the target is longer than ${MAX_TARGET_LENGTH} characters`, { close: true });
+  }
+  let rest = target;
+  let host: string | undefined;
+  if (target.charCodeAt(0) !== 0x2f) {
+    const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
+    if (absolute === null || !isHost(absolute[1] as string)) return malformed('the target must be a path');
+    host = absolute[1] as string;
+    rest = (absolute[2] as string).startsWith('/') ? (absolute[2] as string) : `/${absolute[2]}`;
+  }
+  const mark = rest.indexOf('?');
+  const path = mark === -1 ? rest : rest.slice(0, mark);
+  const query = mark === -1 ? '' : rest.slice(mark);
+  if (suspicious.test(path) && ambiguous.test(path))
+    return malformed('the path has a form that can be read in two ways');
+  if (query !== '' && (query.includes('%00') || query.includes('#'))) return malformed('the query holds %00 or #');
+  return host === undefined ? { path, query } : { path, query, host };
+}

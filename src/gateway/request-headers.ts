@@ -1,0 +1,85 @@
+import type { Exchange } from './exchange.ts';
+import { isHopByHop, nominated } from './hop-by-hop.ts';
+
+/** Fields that the gateway itself writes, or that are not for a backend. */
+const replaced: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'expect',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-request-id',
+  'traceparent',
+]);
+
+/**
+ * The header lines for a backend: what the client sent, without what belongs to its connection, without its key, and
+ * with what the gateway knows. Ours come last and after the stripping, so a `Connection` header cannot remove them.
+ */
+export function requestHeaders(x: Exchange, trustedProxies: ReadonlySet<string>): string[] {
+  const { rawHeaders } = x.req;
+  const dropped = nominated(connectionOf(rawHeaders));
+  const out: string[] = [];
+  const forwarded: Forwarded = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const raw = rawHeaders[index] as string;
+    const name = raw.toLowerCase();
+    const value = rawHeaders[index + 1] as string;
+    if (replaced.has(name)) remember(forwarded, name, value);
+    else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(x, name)) continue;
+    else out.push(name, value);
+  }
+  addForwarded(out, x, trustedProxies, forwarded);
+  out.push('host', x.head.host, 'x-request-id', x.id, 'traceparent', x.traceparent);
+  return out;
+}
+
+function connectionOf(rawHeaders: readonly string[]): string | undefined {
+  let found: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    found = found === undefined ? rawHeaders[index + 1] : `${found},${rawHeaders[index + 1]}`;
+  }
+  return found;
+}
+
+/** A key opens this gateway; it must not leak to a backend. A header that carried none passes. */
+function carriesKey(x: Exchange, name: string): boolean {
+  return x.key !== undefined && (name === 'x-api-key' || (name === 'authorization' && x.head.apiKey === undefined));
+}
+
+interface Forwarded {
+  forwarded?: string;
+  for?: string;
+  host?: string;
+  proto?: string;
+}
+
+function remember(into: Forwarded, name: string, value: string): void {
+  if (name === 'forwarded') into.forwarded = join(into.forwarded, value);
+  else if (name === 'x-forwarded-for') into.for = join(into.for, value);
+  else if (name === 'x-forwarded-host') into.host = value;
+  else if (name === 'x-forwarded-proto') into.proto = value;
+}
+
+const join = (left: string | undefined, right: string): string => (left === undefined ? right : `${left}, ${right}`);
+
+/** What an untrusted peer says of those before it is dropped: anyone can write it. */
+function addForwarded(out: string[], x: Exchange, trusted: ReadonlySet<string>, said: Forwarded): void {
+  const peer = peerAddress(x.req.socket.remoteAddress ?? 'unknown');
+  const before: Forwarded = trusted.size > 0 && trusted.has(peer) ? said : {};
+  const proto = before.proto ?? 'http';
+  const host = before.host ?? x.head.host;
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
+  const own = `for=${node};host=${/^[\w.-]+$/.test(x.head.host) ? x.head.host : `"${x.head.host}"`};proto=http`;
+  out.push('x-forwarded-for', join(before.for, peer), 'x-forwarded-host', host, 'x-forwarded-proto', proto);
+  out.push('forwarded', join(before.forwarded, own));
+}
+
+/** The address of a peer, an IPv4 one that came over an IPv6 socket in its own form. */
+export function peerAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

@@ -1,0 +1,133 @@
+import type { Exchange } from './exchange.ts';
+import { forward } from './forward.ts';
+import type { GatewayContext } from './gateway-context.ts';
+import { readHead } from './hygiene.ts';
+import { problemReply } from './problem-reply.ts';
+import { Refusal } from './refusal.ts';
+import type { Router } from './router.ts';
+import { requestIdOf, traceparentOf } from './trace.ts';
+
+/** The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. */
+export async function requestPath(x: Exchange, gateway: GatewayContext, router: Router): Promise<void> {
+  begin(x, gateway);
+  let refusal: Refusal | undefined;
+  try {
+    refusal = await walk(x, gateway, router);
+  } catch (error) {
+    gateway.log.error({ err: error, requestId: x.id, endpoint: x.metrics.endpoint }, 'a request met a bug');
+    refusal = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
+  }
+  if (refusal !== undefined) refuse(x, refusal);
+}
+
+async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promise<Refusal | undefined> {
+  // 1 identify: before anything else can fail, so that every reply and every log line has the id
+  const head = readHead(x.req);
+  if (head instanceof Refusal) return head;
+  x.head = head;
+  x.id = requestIdOf(head.requestId);
+  x.traceparent = traceparentOf(head.traceparent);
+
+  // 2 match: a path that no route has costs nothing further
+  const match = router.match(x.req.method ?? '', head.path);
+  if (match instanceof Refusal) return match;
+  const { route } = match;
+  x.parameter = match.parameter;
+  enter(x, route.metrics);
+
+  // 3 authenticate: the limit and the record need to know whose request it is
+  if (route.authenticate) {
+    const found = gateway.keys.identify(head.authorization, head.apiKey);
+    const key = found instanceof Promise ? await found : found;
+    if (key instanceof Refusal) return key;
+    x.key = key;
+  }
+
+  // 4 limit: before the cache, as a hit costs quota too
+  const limited = gateway.limiter.check(x);
+  if (limited !== undefined) return limited;
+  if (route.kind === 'local') return route.answer(x);
+
+  // 5 look up: before admission, as a hit costs no capacity
+  const preparing = route.prepare(x);
+  const prepared = preparing instanceof Promise ? await preparing : preparing;
+  if (prepared instanceof Refusal) return prepared;
+  if (prepared.lookUp?.() === true) return undefined;
+
+  // 6 admit, 7 pick, 8 forward: together, since a second attempt goes through all three again
+  const failed = await forward(x, prepared.call, prepared.sink, gateway.clock);
+  if (failed !== undefined) return failed;
+
+  // 9 respond: a streamed reply has been sent by now, one that was collected is made here
+  return prepared.finish?.();
+}
+
+/** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */
+function begin(x: Exchange, gateway: GatewayContext): void {
+  x.metrics = gateway.metrics.endpoint('unmatched');
+  x.metrics.inFlight.value++;
+  x.closeAfterReply = gateway.isDraining();
+  x.res.on('close', () => {
+    const delivered = x.res.writableFinished;
+    x.over = true;
+    if (!delivered) x.cancel?.();
+    record(x, gateway, delivered);
+  });
+}
+
+function enter(x: Exchange, metrics: Exchange['metrics']): void {
+  x.metrics.inFlight.value--;
+  x.metrics = metrics;
+  x.metrics.inFlight.value++;
+}
+
+function refuse(x: Exchange, refusal: Refusal): void {
+  x.metrics.countRejection(refusal.reason);
+  if (refusal.status >= 500) x.failure ??= refusal.reason;
+  if (x.over) return;
+  if (x.res.headersSent) {
+    x.res.destroy();
+    return;
+  }
+  if (x.id === '') x.id = requestIdOf(undefined);
+  const { status, headers, body } = problemReply(refusal, x.id);
+  x.writeHead(status, headers);
+  x.res.end(body);
+}
+
+/** Requests that took longer than this are logged, with where the time went. */
+const SLOW_MS = 500;
+
+function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void {
+  const { metrics } = x;
+  const elapsedMs = gateway.clock.now() - x.startedAt;
+  const status = delivered ? x.res.statusCode : 499;
+  metrics.inFlight.value--;
+  metrics.countStatus(status);
+  metrics.latency.observe(elapsedMs / 1000);
+  if (x.execPhase === 'upstream') {
+    metrics.waitQueue.observe(x.waitMs / 1000);
+    metrics.execUpstream.observe(x.execMs / 1000);
+  } else if (x.execPhase !== undefined) metrics.observeExec(x.execPhase, x.execMs / 1000);
+  if (!delivered) x.failure ??= 'client-closed';
+  if (x.failure !== undefined) metrics.countError(x.failure);
+  x.onClose?.(delivered);
+  if (elapsedMs > SLOW_MS || (x.failure !== undefined && status !== 499)) {
+    gateway.log.warn(accessLine(x, status, elapsedMs), x.failure === undefined ? 'slow request' : 'failed request');
+  } else if (gateway.log.isLevelEnabled('debug')) gateway.log.debug(accessLine(x, status, elapsedMs), 'request');
+}
+
+function accessLine(x: Exchange, status: number, elapsedMs: number): Record<string, unknown> {
+  return {
+    requestId: x.id,
+    endpoint: x.metrics.endpoint,
+    method: x.req.method,
+    status,
+    elapsedMs: Math.round(elapsedMs * 100) / 100,
+    waitMs: Math.round(x.waitMs * 100) / 100,
+    execMs: Math.round(x.execMs * 100) / 100,
+    phase: x.execPhase,
+    keyId: x.key?.id,
+    error: x.failure,
+  };
+}

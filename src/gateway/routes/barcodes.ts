@@ -1,0 +1,169 @@
+import { type BarcodeRequest, canonicalBody, fromQuery, parseBarcodeRequest } from '../../barcode/request.ts';
+import type { FieldProblem } from '../../barcode/validate.ts';
+import { uuidv7 } from '../../core/ids.ts';
+import type { EndpointMetrics } from '../gateway-metrics.ts';
+import type { Exchange } from '../exchange.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import type { CachedImage } from '../image-cache.ts';
+import { Refusal } from '../refusal.ts';
+import { readBody } from '../request-body.ts';
+import { backendTiming, CollectingSink } from '../sinks.ts';
+import type { Upstream } from '../upstream.ts';
+import type { Prepared, UpstreamRoute } from './route.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** POST /v1/barcodes: generates, records, and replies with the image. */
+export function createBarcodeRoute(
+  gateway: GatewayContext,
+  upstream: Upstream,
+  metrics: EndpointMetrics,
+): UpstreamRoute {
+  return {
+    kind: 'upstream',
+    metrics,
+    authenticate: true,
+    async prepare(x): Promise<Prepared | Refusal> {
+      const request = await readBarcodeRequest(x);
+      if (request instanceof Refusal) return request;
+      const sink = new CollectingSink();
+      return {
+        call: generateCall(gateway, upstream, x, canonicalBody(request)),
+        sink,
+        finish: () => {
+          const image = imageOf(x, sink);
+          return image instanceof Refusal ? image : replyCreated(gateway, x, request, image);
+        },
+      };
+    },
+  };
+}
+
+/** GET /v1/render/{symbology}: the image alone; cached, not recorded. */
+export function renderBarcodeRoute(
+  gateway: GatewayContext,
+  upstream: Upstream,
+  metrics: EndpointMetrics,
+): UpstreamRoute {
+  return {
+    kind: 'upstream',
+    metrics,
+    authenticate: true,
+    prepare(x): Prepared | Refusal {
+      const parsed = fromQuery(x.parameter, new URLSearchParams(x.head.query));
+      if (!parsed.ok) return invalid(parsed.problems);
+      const body = canonicalBody(parsed.request);
+      const sink = new CollectingSink();
+      return {
+        call: generateCall(gateway, upstream, x, body),
+        sink,
+        lookUp: () => replyFromCache(gateway, x, body),
+        finish: () => {
+          const image = imageOf(x, sink);
+          if (image instanceof Refusal) return image;
+          gateway.images.keep(body, image);
+          x.cacheStatus = 'Rampart; fwd=miss; stored';
+          replyImage(gateway, x, image, 0);
+          return undefined;
+        },
+      };
+    },
+  };
+}
+
+async function readBarcodeRequest(x: Exchange): Promise<BarcodeRequest | Refusal> {
+  const type = x.head.contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    return new Refusal('unsupported-media-type', 'the body must be application/json', {
+      headers: ['accept-post', 'application/json'],
+    });
+  }
+  const body = await readBody(x, MAX_BODY_BYTES);
+  if (body instanceof Refusal) return body;
+  let json: unknown;
+  try {
+    json = JSON.parse(body.toString());
+  } catch {
+    return new Refusal('malformed-request', 'the body is no JSON');
+  }
+  const parsed = parseBarcodeRequest(json);
+  return parsed.ok ? parsed.request : invalid(parsed.problems);
+}
+
+function invalid(problems: readonly FieldProblem[]): Refusal {
+  const detail = problems.map((problem) => problem.detail).join('; ');
+  return new Refusal('invalid-request', detail, { errors: problems });
+}
+
+/** Rendering is pure: the same request gives the same bytes, so it may be done twice. */
+function generateCall(gateway: GatewayContext, upstream: Upstream, x: Exchange, body: string): Prepared['call'] {
+  return {
+    upstream,
+    method: 'POST',
+    path: '/generate',
+    headers: ['content-type', 'application/json', 'x-request-id', x.id, 'traceparent', x.traceparent],
+    body,
+    idempotent: true,
+    timeoutMs: gateway.config.env.UPSTREAM_TIMEOUT_MS,
+  };
+}
+
+/** The generator's image, or its refusal as one of ours. */
+function imageOf(x: Exchange, sink: CollectingSink): CachedImage | Refusal {
+  x.backendTiming = backendTiming(sink.headers);
+  const contentType = sink.headers['content-type'];
+  if (sink.status === 200 && typeof contentType === 'string') return { contentType, bytes: sink.body() };
+  if (sink.status === 422) return unencodable(sink.body());
+  if (sink.status === 503) return new Refusal('overloaded', 'the generator is at its cap', { retryAfterSeconds: 1 });
+  x.failure = 'upstream-failed';
+  return new Refusal('upstream-failed', `the generator answered ${sink.status}`, { proxyError: 'http_protocol_error' });
+}
+
+function unencodable(body: Buffer): Refusal {
+  try {
+    const problem = JSON.parse(body.toString()) as { detail?: string; errors?: readonly unknown[] };
+    return new Refusal('unencodable', problem.detail ?? 'the text cannot be encoded', { errors: problem.errors ?? [] });
+  } catch {
+    return new Refusal('unencodable', 'the text cannot be encoded');
+  }
+}
+
+async function replyCreated(
+  gateway: GatewayContext,
+  x: Exchange,
+  request: BarcodeRequest,
+  image: CachedImage,
+): Promise<Refusal | undefined> {
+  const createdAtMs = gateway.clock.wallNow();
+  const { symbology, format, text } = request;
+  const id = uuidv7(createdAtMs);
+  const keyId = x.key?.id ?? '';
+  const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs };
+  if (gateway.config.env.LEDGER_DURABILITY === 'sync') {
+    gateway.ledger.append({ ...record, status: 'delivered' });
+    await gateway.ledger.flush();
+  } else {
+    x.onClose = (delivered) => gateway.ledger.append({ ...record, status: delivered ? 'delivered' : 'aborted' });
+  }
+  x.reply(
+    201,
+    ['content-type', image.contentType, 'location', `/v1/barcodes/${id}`, 'cache-control', 'no-store'],
+    image.bytes,
+  );
+  return undefined;
+}
+
+function replyFromCache(gateway: GatewayContext, x: Exchange, body: string): boolean {
+  const found = gateway.images.find(body);
+  x.metrics.countCache(found === undefined ? 'miss' : 'hit');
+  if (found === undefined) return false;
+  x.cacheStatus = `Rampart; hit; ttl=${gateway.images.ttlSeconds - found.ageSeconds}`;
+  replyImage(gateway, x, found.image, found.ageSeconds);
+  return true;
+}
+
+function replyImage(gateway: GatewayContext, x: Exchange, image: CachedImage, ageSeconds: number): void {
+  const headers = ['content-type', image.contentType, 'cache-control', `public, max-age=${gateway.images.ttlSeconds}`];
+  if (ageSeconds > 0) headers.push('age', String(ageSeconds));
+  x.reply(200, headers, image.bytes);
+}

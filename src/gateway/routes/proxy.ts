@@ -1,0 +1,45 @@
+import type { RouteConfig } from '../../config/config.ts';
+import type { EndpointMetrics } from '../gateway-metrics.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { bodyTooLarge, RequestBody } from '../request-body.ts';
+import { requestHeaders } from '../request-headers.ts';
+import { ClientSink } from '../sinks.ts';
+import type { Upstream } from '../upstream.ts';
+import type { UpstreamRoute } from './route.ts';
+
+/** RFC 9110 §9.2.2. */
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** A route of the configuration file: what comes in goes to a backend as it is, and its reply back. */
+export function proxyRoute(
+  gateway: GatewayContext,
+  config: RouteConfig,
+  upstream: Upstream,
+  metrics: EndpointMetrics,
+): UpstreamRoute {
+  return {
+    kind: 'upstream',
+    metrics,
+    authenticate: config.authenticate,
+    prepare(x) {
+      const { contentLength, chunked } = x.head;
+      if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);
+      const method = x.req.method ?? 'GET';
+      const hasBody = chunked || contentLength !== 0;
+      const headers = requestHeaders(x, gateway.trustedProxies);
+      if (hasBody && contentLength !== undefined) headers.push('content-length', String(contentLength));
+      return {
+        call: {
+          upstream,
+          method,
+          path: x.head.path + x.head.query,
+          headers,
+          body: hasBody ? () => new RequestBody(x, config.maxBodyBytes) : null,
+          idempotent: idempotent.has(method),
+          timeoutMs: config.timeoutMs,
+        },
+        sink: new ClientSink(x),
+      };
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { uuidv7Time } from '../../core/ids.ts';
+import type { BarcodeSummary } from '../../store/records.ts';
+import { StoreError } from '../../store/errors.ts';
+import type { EndpointMetrics } from '../gateway-metrics.ts';
+import type { Exchange } from '../exchange.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { Refusal } from '../refusal.ts';
+import type { LocalRoute } from './route.ts';
+
+const DEFAULT_PAGE_SIZE = 20;
+const MAX_PAGE_SIZE = 100;
+/** A record is written within the flush interval; one that young may still be with the worker that made it. */
+const YOUNG_MS = 5_000;
+const YOUNG_LOOKS = 4;
+
+const notFound = new Refusal('not-found', 'there is no such barcode for this key');
+
+/** GET /v1/barcodes/{id}: the record. */
+export function getBarcodeRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
+  return local(gateway, metrics, async (x) => {
+    const keyId = x.key?.id ?? '';
+    const pending = gateway.ledger.find(x.parameter);
+    const record =
+      pending?.keyId === keyId
+        ? pending
+        : await whileYoung(gateway, x.parameter, () => gateway.store.barcodes.get(keyId, x.parameter));
+    if (record === undefined) return notFound;
+    return () => replyJson(x, publicRecord(record));
+  });
+}
+
+/** GET /v1/barcodes/{id}/image: the same bytes as at its creation. */
+export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
+  return local(gateway, metrics, async (x) => {
+    const keyId = x.key?.id ?? '';
+    const pending = gateway.ledger.find(x.parameter);
+    const image =
+      pending?.keyId === keyId
+        ? pending
+        : await whileYoung(gateway, x.parameter, () => gateway.store.barcodes.getImage(keyId, x.parameter));
+    if (image === undefined) return notFound;
+    const type = image.format === 'png' ? 'image/png' : 'image/svg+xml';
+    return () =>
+      x.reply(200, ['content-type', type, 'cache-control', 'private, max-age=31536000, immutable'], image.bytes);
+  });
+}
+
+/** GET /v1/barcodes: what the key has made, newest first. */
+export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
+  return local(gateway, metrics, async (x) => {
+    const query = new URLSearchParams(x.head.query);
+    const sizeText = query.get('page_size') ?? String(DEFAULT_PAGE_SIZE);
+    const pageSize = Number(sizeText);
+    if (!/^\d{1,3}$/.test(sizeText) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
+      const detail = `page_size must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
+      return new Refusal('invalid-request', detail, { errors: [{ field: 'page_size', rule: 'range', detail }] });
+    }
+    const cursor = query.get('cursor') ?? undefined;
+    const page = await gateway.store.barcodes.list({ keyId: x.key?.id ?? '', pageSize, cursor });
+    if (page.kind !== 'page') return new Refusal('invalid-cursor', 'cursor must be one that an earlier page gave');
+    const barcodes = page.records.map(publicRecord);
+    return () => replyJson(x, { barcodes, next_cursor: page.nextCursor ?? null });
+  });
+}
+
+type Answer = (x: Exchange) => Promise<Refusal | (() => void)>;
+
+/** A handler whose work is the database's: its time is exec, and its failure no fault of the client. */
+function local(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer): LocalRoute {
+  return {
+    kind: 'local',
+    metrics,
+    authenticate: true,
+    async answer(x) {
+      const startedAt = gateway.clock.now();
+      const result = await answer(x).catch(storeRefusal);
+      x.execMs = gateway.clock.now() - startedAt;
+      x.execPhase = 'database';
+      if (result instanceof Refusal) return result;
+      result();
+      return undefined;
+    },
+  };
+}
+
+function storeRefusal(error: unknown): Refusal {
+  if (error instanceof StoreError) {
+    return new Refusal('store-unavailable', 'the database does not answer', { retryAfterSeconds: 1 });
+  }
+  throw error;
+}
+
+async function whileYoung<T>(
+  gateway: GatewayContext,
+  id: string,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const createdAt = uuidv7Time(id);
+  if (createdAt === undefined) return undefined;
+  for (let looks = 1; ; looks++) {
+    const found = await look();
+    const age = gateway.clock.wallNow() - createdAt;
+    if (found !== undefined || age > YOUNG_MS || looks >= YOUNG_LOOKS) return found;
+    await new Promise<void>((resolve) => void gateway.clock.setTimeout(resolve, gateway.config.env.LEDGER_FLUSH_MS));
+  }
+}
+
+function publicRecord(record: BarcodeSummary): Record<string, unknown> {
+  const { id, symbology, format, text, status, requestId, createdAtMs } = record;
+  const created_at = new Date(createdAtMs).toISOString();
+  return { id, symbology, format, text, status, request_id: requestId, created_at, image: `/v1/barcodes/${id}/image` };
+}
+
+function replyJson(x: Exchange, value: unknown): void {
+  x.reply(200, ['content-type', 'application/json', 'cache-control', 'no-store'], JSON.stringify(value));
+}

@@ -1,0 +1,51 @@
+import type { EndpointMetrics } from '../gateway-metrics.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { Refusal } from '../refusal.ts';
+import type { LocalRoute } from './route.ts';
+
+const jsonHeaders = (): string[] => ['content-type', 'application/json', 'cache-control', 'no-store'];
+
+/** GET /healthz: the process lives. */
+export function healthRoute(metrics: EndpointMetrics): LocalRoute {
+  return {
+    kind: 'local',
+    metrics,
+    authenticate: false,
+    answer(x) {
+      x.reply(200, jsonHeaders(), '{"status":"ok"}');
+      return undefined;
+    },
+  };
+}
+
+/** GET /readyz: this worker can serve: it is not draining, and each upstream has a backend that is up. */
+export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
+  return {
+    kind: 'local',
+    metrics,
+    authenticate: false,
+    answer(x) {
+      if (gateway.isDraining()) return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
+      const away = gateway.upstreams.filter(({ backends }) => backends.every((backend) => !backend.available));
+      if (away.length > 0) {
+        const names = away.map(({ name }) => name).join(', ');
+        return new Refusal('no-backend', `no backend is up in: ${names}`, { retryAfterSeconds: 1 });
+      }
+      x.reply(200, jsonHeaders(), '{"status":"ready"}');
+      return undefined;
+    },
+  };
+}
+
+/** GET /openapi.json. */
+export function openApiRoute(document: string, metrics: EndpointMetrics): LocalRoute {
+  return {
+    kind: 'local',
+    metrics,
+    authenticate: false,
+    answer(x) {
+      x.reply(200, ['content-type', 'application/json', 'cache-control', 'public, max-age=300'], document);
+      return undefined;
+    },
+  };
+}

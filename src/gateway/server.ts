@@ -1,0 +1,117 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { codeOf } from '../core/errors.ts';
+import { requestId } from '../core/ids.ts';
+import { rawProblem } from './problem-reply.ts';
+import { type Reason, Refusal } from './refusal.ts';
+
+/** Slow clients are cut off by these; all in milliseconds. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 300_000;
+const CHECK_INTERVAL_MS = 2_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export interface ServerHandlers {
+  request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void;
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** A connection ended before it had a request that could be counted. */
+  malformed(reason: Reason): void;
+}
+
+/** The HTTP server of a worker: the limits of the protocol, and an answer to everything that is no request. */
+export function createHttpServer(handlers: ServerHandlers): Server {
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    noDelay: true,
+    // The path answers a missing Host itself, with a problem reply.
+    requireHostHeader: false,
+    // Any other offer to upgrade (h2c) may be ignored, and the request be answered as it is (RFC 9110 §7.8).
+    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
+  });
+  // Beyond its default Node drops header lines in silence, and with them a Content-Length; the path counts instead.
+  server.maxHeadersCount = 0;
+  server.on('request', (req, res) => handlers.request(req, res, false));
+  server.on('checkContinue', (req, res) => handlers.request(req, res, true));
+  server.on('checkExpectation', (_req, res: ServerResponse) => {
+    handlers.malformed('expectation-failed');
+    refuseConnection(res.socket, new Refusal('expectation-failed', 'Expect may only be 100-continue', { close: true }));
+  });
+  server.on('connect', (_req, socket: Duplex) => {
+    handlers.malformed('method-not-allowed');
+    refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here', { close: true }));
+  });
+  server.on('upgrade', (req, socket: Duplex, head) => handlers.upgrade(req, socket, head));
+  server.on('clientError', (error: Error, socket: Duplex) => {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) {
+      socket.destroy();
+      return;
+    }
+    handlers.malformed(refusal.reason);
+    refuseConnection(socket, refusal);
+  });
+  return server;
+}
+
+/** What is wrong with bytes that Node's parser refuses; undefined where the client has gone. */
+function refusalOf(error: Error): Refusal | undefined {
+  const code = codeOf(error);
+  const close = { close: true };
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new Refusal('headers-too-large', `the head must have at most ${MAX_HEADER_BYTES} bytes`, close);
+  }
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return new Refusal('body-too-large', 'the chunk extensions are too long', close);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new Refusal('request-timeout', 'the request took too long to arrive', close);
+  if (code?.startsWith('HPE_') === true)
+    return new Refusal('malformed-request', 'the bytes are no valid HTTP/1.1 request', close);
+  return undefined;
+}
+
+/** The reply that a `ServerResponse` of this connection has begun, if any: undocumented, and the only way to know. */
+interface WithMessage {
+  readonly _httpMessage?: { readonly headersSent: boolean } | null;
+}
+
+/** Says why on a connection without a usable request, and closes it; a reply that has begun is cut instead. */
+export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null, refusal: Refusal): void {
+  if (socket === null) return;
+  if (!socket.writable || (socket as WithMessage)._httpMessage?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  socket.on('error', () => {});
+  socket.end(rawProblem(refusal, requestId()), () => socket.destroy());
+}
+
+/** How long an idle connection may stay open once the worker drains, for a request that is already under way to it. */
+const IDLE_GRACE_MS = 1_500;
+
+/**
+ * Stops accepting, lets everything under way end, and resolves when the last connection is closed.
+ * http.Server.close() would close idle connections at once, under the feet of a client that is just sending.
+ */
+export function drainServer(
+  server: Server,
+  schedule: (callback: () => void, delayMs: number) => void,
+  limitMs: number,
+): Promise<void> {
+  return new Promise((resolve) => {
+    NetServer.prototype.close.call(server, () => resolve());
+    schedule(() => server.closeIdleConnections(), IDLE_GRACE_MS);
+    const sweep = (): void => {
+      server.closeIdleConnections();
+      if (server.listening) return;
+      schedule(sweep, 200);
+    };
+    schedule(sweep, IDLE_GRACE_MS + 200);
+    schedule(() => server.closeAllConnections(), limitMs);
+  });
+}

@@ -1,0 +1,81 @@
+import type { ReplyHeaders, Sink } from './attempt.ts';
+import type { Exchange } from './exchange.ts';
+import { isHopByHop, nominated } from './hop-by-hop.ts';
+
+/** Fields of a backend's reply that the gateway consumes or writes itself. */
+const consumed: ReadonlySet<string> = new Set([
+  'endpoint-load-metrics',
+  'server-timing',
+  'x-request-id',
+  'x-rampart-overloaded',
+]);
+
+/** Streams a backend's reply to the client, no faster than the client reads. */
+export class ClientSink implements Sink {
+  readonly #x: Exchange;
+
+  constructor(x: Exchange) {
+    this.#x = x;
+  }
+
+  head(status: number, headers: ReplyHeaders): void {
+    const x = this.#x;
+    x.backendTiming = backendTiming(headers);
+    if (!x.over) x.writeHead(status, replyHeaders(headers));
+  }
+
+  data(chunk: Buffer, resume: () => void): boolean {
+    const { res, over } = this.#x;
+    if (over || res.write(chunk)) return true;
+    res.once('drain', resume);
+    return false;
+  }
+
+  end(): void {
+    if (!this.#x.over) this.#x.res.end();
+  }
+}
+
+function replyHeaders(headers: ReplyHeaders): string[] {
+  const connection = headers['connection'];
+  const dropped = nominated(Array.isArray(connection) ? connection.join(',') : connection);
+  const out: string[] = [];
+  for (const name in headers) {
+    if (isHopByHop(name) || consumed.has(name) || dropped?.has(name) === true) continue;
+    const value = headers[name];
+    if (Array.isArray(value)) for (const one of value) out.push(name, one);
+    else if (value !== undefined) out.push(name, value);
+  }
+  return out;
+}
+
+/** A backend's own Server-Timing under `backend-…`, as long as it is well-formed and short. */
+export function backendTiming(headers: ReplyHeaders): string {
+  const said = headers['server-timing'];
+  if (typeof said !== 'string' || said.length > 512) return '';
+  const entries = [...said.matchAll(/(?:^|,)\s*([A-Za-z][\w-]{0,31});dur=(\d{1,9}(?:\.\d{1,6})?)(?=\s*(?:,|$))/g)];
+  return entries.map(([, name, duration]) => `backend-${name};dur=${duration}`).join(', ');
+}
+
+/** Keeps a reply whole, for a handler that makes something of it. */
+export class CollectingSink implements Sink {
+  status = 0;
+  headers: ReplyHeaders = {};
+  readonly #chunks: Buffer[] = [];
+
+  head(status: number, headers: ReplyHeaders): void {
+    this.status = status;
+    this.headers = headers;
+  }
+
+  data(chunk: Buffer): boolean {
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  end(): void {}
+
+  body(): Buffer {
+    return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Random } from '../../core/random.ts';
+
+/** What a choice needs to know of one backend. */
+export interface Candidate {
+  readonly inFlight: number;
+  /** Permits that this worker holds for the backend. */
+  readonly cap: number;
+  readonly available: boolean;
+}
+
+/**
+ * The available backend with a free permit that has the fewest requests in flight; ties are broken at random,
+ * so that workers which see the same picture do not all choose the same backend.
+ * Undefined when every backend is full or away.
+ */
+export function leastInFlight<C extends Candidate>(
+  candidates: readonly C[],
+  random: Random,
+  excluded?: C,
+): C | undefined {
+  let best: C | undefined;
+  let ties = 0;
+  for (const candidate of candidates) {
+    if (!candidate.available || candidate.inFlight >= candidate.cap || candidate === excluded) continue;
+    if (best === undefined || candidate.inFlight < best.inFlight) {
+      best = candidate;
+      ties = 1;
+    } else if (candidate.inFlight === best.inFlight && random() * ++ties < 1) {
+      best = candidate;
+    }
+  }
+  return best;
+}

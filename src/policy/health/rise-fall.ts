@@ -1,0 +1,20 @@
+/** What the checks of one backend have shown so far. */
+export interface HealthState {
+  readonly up: boolean;
+  /** Checks in a row that contradict `up`. */
+  readonly contrary: number;
+}
+
+export interface HealthThresholds {
+  /** Passed checks in a row that bring a backend up. */
+  readonly rise: number;
+  /** Failed checks in a row that take it down. */
+  readonly fall: number;
+}
+
+/** The state after one more check. A backend changes sides only after `rise` or `fall` checks in a row. */
+export function afterCheck(state: HealthState, passed: boolean, { rise, fall }: HealthThresholds): HealthState {
+  if (passed === state.up) return { up: state.up, contrary: 0 };
+  const contrary = state.contrary + 1;
+  return contrary >= (passed ? rise : fall) ? { up: passed, contrary: 0 } : { up: state.up, contrary };
+}

@@ -1,0 +1,25 @@
+/** What is known of a failed attempt. */
+export interface FailedAttempt {
+  /** Whether the connection was never made, so that the backend cannot have seen the request. */
+  readonly beforeConnection: boolean;
+  /** Whether doing the request twice is the same as doing it once. */
+  readonly idempotent: boolean;
+  /** Whether the request can be sent again as it was. */
+  readonly replayable: boolean;
+  /** Whether any part of the reply has arrived. */
+  readonly replyStarted: boolean;
+  /** Attempts so far, this one included. */
+  readonly attempts: number;
+}
+
+/** One retry: a second one would hit a fleet that is already in trouble. */
+const MAX_ATTEMPTS = 2;
+
+/**
+ * Whether a failed attempt may be made again at another backend: always where the backend cannot have seen it,
+ * else only where doing it twice is harmless; never once a part of the reply has arrived (RFC 9110 §9.2.2).
+ */
+export function mayRetry(attempt: FailedAttempt): boolean {
+  if (!attempt.replayable || attempt.replyStarted || attempt.attempts >= MAX_ATTEMPTS) return false;
+  return attempt.beforeConnection || attempt.idempotent;
+}
