@@ -61,7 +61,7 @@ export const symbologies = {
   rmqr: { ...matrix, ...anyText, title: 'rMQR Code', maxLength: 361, quietZone: 2, ecLevels: ['M', 'H'] },
   datamatrix: { ...matrix, ...anyText, title: 'Data Matrix', maxLength: 3116, quietZone: 2 },
   aztec: { ...matrix, ...anyText, title: 'Aztec Code', maxLength: 3832, quietZone: 2 },
-  maxicode: { ...matrix, ...anyText, title: 'MaxiCode', maxLength: 138, quietZone: 2 },
+  maxicode: { ...matrix, ...anyText, title: 'MaxiCode', maxLength: 138, quietZone: 1, scale: 8 },
   pdf417: { ...stacked, ...anyText, title: 'PDF417', maxLength: 2710, quietZone: 2 },
   micropdf417: { ...stacked, ...anyText, title: 'MicroPDF417', maxLength: 366, quietZone: 2 },
   code128: { ...linear, title: 'Code 128', takes: 'ASCII', charset: ascii, maxLength: 80, quietZone: 10 },

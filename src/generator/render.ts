@@ -1,7 +1,8 @@
 import type { BarcodeRequest } from '../barcode/request.ts';
 import type { FieldProblem } from '../barcode/validate.ts';
 import { type Drawing, layOut } from './drawing.ts';
-import { type Encode, loadEncoder } from './encode.ts';
+import { type Encode, type Modules, loadEncoder } from './encode.ts';
+import { maxicodePixels, maxicodeSvg } from './maxicode.ts';
 import { toPng } from './png.ts';
 import { toSvg } from './svg.ts';
 import type { Image } from './work.ts';
@@ -27,15 +28,27 @@ export async function createRenderer(): Promise<Renderer> {
 function render(encode: Encode, request: BarcodeRequest): Rendered {
   const encoded = encode(request);
   if (!encoded.ok) return encoded;
+  if (request.symbology === 'maxicode') return renderMaxicode(request, encoded.modules);
   const drawing = layOut(request, encoded.modules);
-  if (request.format === 'svg') {
-    return { ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from(toSvg(drawing, request.scale)) } };
-  }
-  if (drawing.width * drawing.height * request.scale ** 2 > maxPixels) return tooLarge(drawing, request.scale);
-  return { ok: true, image: { contentType: 'image/png', bytes: toPng(drawing, request.scale) } };
+  return request.format === 'svg' ? svg(toSvg(drawing, request.scale)) : png(drawing, request.scale);
 }
 
-function tooLarge({ width, height }: Drawing, scale: number): Rendered {
+/** The one symbol that is not made of rectangles. Its pixels are drawn already scaled, and with their margin. */
+function renderMaxicode(request: BarcodeRequest, raster: Modules): Rendered {
+  const { quietZone, scale } = request;
+  if (request.format === 'svg') return svg(maxicodeSvg(raster, quietZone, scale));
+  return png(layOut({ ...request, quietZone: 0 }, maxicodePixels(raster, quietZone, scale)), 1);
+}
+
+function svg(text: string): Rendered {
+  return { ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from(text) } };
+}
+
+function png(drawing: Drawing, scale: number): Rendered {
+  const { width, height } = drawing;
+  if (width * height * scale ** 2 <= maxPixels) {
+    return { ok: true, image: { contentType: 'image/png', bytes: toPng(drawing, scale) } };
+  }
   const most = Math.floor(Math.sqrt(maxPixels / (width * height)));
   const detail = `A symbol of ${width} × ${height} modules takes a scale of at most ${most} as PNG: got ${scale}`;
   return { ok: false, problems: [{ field: 'scale', rule: 'too-large', detail }] };

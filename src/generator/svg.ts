@@ -14,10 +14,10 @@ export function toSvg(drawing: Drawing, scale: number): string {
 }
 
 /** The start of an image whose units are modules: the root element and the white ground. */
-export function svgOpen(width: number, height: number, scale: number): string {
+export function svgOpen(width: number, height: number, scale: number, rendering = 'crispEdges'): string {
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width * scale}" height="${height * scale}" ` +
-    `viewBox="0 0 ${width} ${height}" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h${width}v${height}H0z"/>`
+    `viewBox="0 0 ${width} ${height}" shape-rendering="${rendering}"><path fill="#fff" d="M0 0h${width}v${height}H0z"/>`
   );
 }
 
