@@ -5,6 +5,8 @@ import type { InsertMany, InsertOutcome, Rejected } from './ledger/insert.ts';
 import { insertBatch } from './ledger/insert.ts';
 import type { Owner } from './ledger/owner.ts';
 import { thisProcess } from './ledger/owner.ts';
+import type { SpillFiles } from './ledger/spill-files.ts';
+import { filesIn } from './ledger/spill-files.ts';
 import { SpillFolder } from './ledger/spill-folder.ts';
 import type { BarcodeRecord } from './records.ts';
 
@@ -59,6 +61,8 @@ export interface LedgerOptions {
   readonly onResult?: (result: LedgerResult, count: number) => void;
   readonly onEvent?: (event: LedgerEvent) => void;
   readonly owner?: Owner;
+  /** In place of the folder `spillDir`. */
+  readonly files?: SpillFiles;
 }
 
 const MAX_PENDING = 10_000;
@@ -98,13 +102,14 @@ class BatchedLedger implements Ledger {
   #adoptAtMs = Number.NEGATIVE_INFINITY;
   #timers = new Map<'flush' | 'retry' | 'adopt', Timer>();
   #isDropping = false;
+  #isDiskFailing = false;
   #isClosed = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#maxPending = options.maxPending ?? MAX_PENDING;
     this.#folder = new SpillFolder({
-      folder: options.spillDir,
+      files: options.files ?? filesIn(options.spillDir),
       owner: options.owner ?? thisProcess(),
       maxBytes: options.maxSpillBytes ?? MAX_SPILL_BYTES,
       fileBytes: SPILL_FILE_BYTES,
@@ -140,7 +145,7 @@ class BatchedLedger implements Ledger {
     this.#isClosed = true;
     for (const timer of this.#timers.values()) timer.cancel();
     this.#flushNow();
-    await this.#pumping;
+    while (this.#pumping !== undefined) await this.#pumping;
     // What the disk refused a moment ago gets a last chance.
     if (this.#waiting.size > 0) await this.#spill([...this.#waiting.values()]);
     if (this.#waiting.size > 0)
@@ -158,22 +163,27 @@ class BatchedLedger implements Ledger {
     this.#pump();
   }
 
-  /** Runs the one loop that writes, unless it is running; it looks at `#due` before it ends. */
+  /** Runs the one loop that writes, unless it is running already. */
   #pump(): void {
-    this.#pumping ??= this.#run().finally(() => {
-      this.#pumping = undefined;
-      this.#schedule();
-    });
+    this.#pumping ??= this.#runUntilDone();
   }
 
-  async #run(): Promise<void> {
+  async #runUntilDone(): Promise<void> {
+    // More may have become due after the loop looked last.
+    while (!(await this.#run()) && this.#due > 0);
+    this.#pumping = undefined;
+    this.#schedule();
+  }
+
+  /** Writes what is due, then replays; resolves to whether it ended because neither PostgreSQL nor the disk takes anything. */
+  async #run(): Promise<boolean> {
     if (!this.#isClosed && this.#options.clock.now() >= this.#adoptAtMs) await this.#adopt();
     for (;;) {
       const batch = [...this.#waiting.values().take(Math.min(this.#due, this.#options.batchSize))];
-      if (batch.length > 0 && !(await this.#settle(batch))) return;
+      if (batch.length > 0 && !(await this.#settle(batch))) return true;
       // Fresh batches and replayed ones take turns, so that neither starves.
       const replayed = !this.#isClosed && !this.#isAway() && (await this.#replayBatch());
-      if (!replayed && this.#due === 0) return;
+      if (!replayed && this.#due === 0) return false;
     }
   }
 
@@ -182,9 +192,9 @@ class BatchedLedger implements Ledger {
     if (this.#isClosed) return;
     const nowMs = this.#options.clock.now();
     this.#after('adopt', Math.max(0, this.#adoptAtMs - nowMs), () => this.#pump());
-    if (this.#failures > 0) this.#after('retry', Math.max(0, this.#retryAtMs - nowMs), () => this.#flushNow());
-    // While neither PostgreSQL nor the disk takes anything, only the retry may try again.
-    else if (this.#waiting.size > 0) this.#after('flush', this.#options.flushMs, () => this.#flushNow());
+    if (this.#failures > 0 && this.pending > 0)
+      this.#after('retry', Math.max(0, this.#retryAtMs - nowMs), () => this.#flushNow());
+    if (this.#waiting.size > 0) this.#after('flush', this.#options.flushMs, () => this.#flushNow());
   }
 
   #after(name: 'flush' | 'retry' | 'adopt', delayMs: number, run: () => void): void {
@@ -234,10 +244,10 @@ class BatchedLedger implements Ledger {
       if (kept < records.length)
         this.#drop(records.length - kept, `the ${this.#folder.bytes} bytes of spill files are all there may be`);
       this.#release(records);
+      this.#isDiskFailing = false;
       return true;
     } catch (error) {
-      this.#noteAway(error);
-      this.#options.onEvent?.({ kind: 'disk-failed', why: messageOf(error) });
+      this.#noteDiskFailed(error);
       const refusal = new StoreError(
         'unavailable',
         `Cannot record: PostgreSQL is away, and the disk failed: ${messageOf(error)}`,
@@ -252,7 +262,7 @@ class BatchedLedger implements Ledger {
   /** Forgets records whose fate is settled, and tells those who waited for it. */
   #release(records: readonly BarcodeRecord[]): void {
     for (const { id } of records) this.#waiting.delete(id);
-    this.#due = Math.max(0, this.#due - records.length);
+    this.#due = Math.min(Math.max(0, this.#due - records.length), this.#waiting.size);
     for (const waiter of this.#waiters) waiter.remaining -= records.length;
     while (this.#waiters[0] !== undefined && this.#waiters[0].remaining <= 0) this.#waiters.shift()?.resolve();
   }
@@ -276,10 +286,10 @@ class BatchedLedger implements Ledger {
       replay.done += batch.length - left.length;
       if (left.length > 0) return false;
     }
-    if (replay.records.length === 0) {
-      await this.#folder.remove(replay.file);
-      this.#replay = undefined;
-    }
+    if (replay.records.length > 0) return true;
+    this.#replay = undefined;
+    // Should it stay there, the next start replays it, which changes nothing.
+    await this.#folder.remove(replay.file).catch((error: unknown) => this.#noteDiskFailed(error));
     return true;
   }
 
@@ -295,7 +305,7 @@ class BatchedLedger implements Ledger {
       return { file, records, done: 0 };
     } catch (error) {
       this.#folder.setFileAside(file);
-      this.#options.onEvent?.({ kind: 'disk-failed', why: messageOf(error) });
+      this.#noteDiskFailed(error);
       return undefined;
     }
   }
@@ -306,7 +316,7 @@ class BatchedLedger implements Ledger {
       const files = await this.#folder.adopt();
       if (files > 0) this.#options.onEvent?.({ kind: 'adopted', files });
     } catch (error) {
-      this.#options.onEvent?.({ kind: 'disk-failed', why: messageOf(error) });
+      this.#noteDiskFailed(error);
     }
   }
 
@@ -319,6 +329,11 @@ class BatchedLedger implements Ledger {
     const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
     this.#retryAtMs = this.#options.clock.now() + delayMs;
+  }
+
+  #noteDiskFailed(error: unknown): void {
+    if (!this.#isDiskFailing) this.#options.onEvent?.({ kind: 'disk-failed', why: messageOf(error) });
+    this.#isDiskFailing = true;
   }
 
   #noteBack(): void {

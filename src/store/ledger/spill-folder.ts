@@ -1,13 +1,11 @@
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { codeOf } from '../../core/errors.ts';
 import type { BarcodeRecord } from '../records.ts';
 import type { Owner } from './owner.ts';
+import type { SpillFiles } from './spill-files.ts';
 import type { DecodedFile } from './spill-line.ts';
 import { decodeLines, encodeLine } from './spill-line.ts';
 
 export interface SpillOptions {
-  readonly folder: string;
+  readonly files: SpillFiles;
   readonly owner: Owner;
   /** Most bytes of all files in the folder, other processes' included. */
   readonly maxBytes: number;
@@ -53,10 +51,6 @@ export class SpillFolder {
     return this.#current === undefined ? this.#closed : [...this.#closed, this.#current];
   }
 
-  #path(name: string): string {
-    return join(this.#options.folder, name);
-  }
-
   #nextName(): string {
     this.#sequence += 1;
     return `spill-${this.#options.owner.name}-${this.#sequence}.ndjson`;
@@ -88,7 +82,8 @@ export class SpillFolder {
     if (lines.length === 0) return 0;
     const file = (this.#current ??= { name: this.#nextName(), bytes: 0, records: 0 });
     try {
-      file.bytes += await this.#write(file.name, lines.join(''));
+      await this.#options.files.append(file.name, lines.join(''));
+      file.bytes += lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
       file.records += lines.length;
     } catch (error) {
       // What a full disk left of a line must not become the beginning of the next one.
@@ -100,26 +95,8 @@ export class SpillFolder {
     return lines.length;
   }
 
-  async #write(name: string, text: string): Promise<number> {
-    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
-    const handle = await open(this.#path(name), 'a', 0o600);
-    try {
-      const { size } = await handle.stat();
-      try {
-        await handle.appendFile(text);
-        await handle.datasync();
-      } catch (error) {
-        await handle.truncate(size).catch(() => {});
-        throw error;
-      }
-      return Buffer.byteLength(text);
-    } finally {
-      await handle.close();
-    }
-  }
-
   async read(name: string): Promise<DecodedFile> {
-    return decodeLines(await readFile(this.#path(name), 'utf8'));
+    return decodeLines(await this.#options.files.read(name));
   }
 
   /** Leaves a file that cannot be read where it is, and goes on without it. */
@@ -130,59 +107,48 @@ export class SpillFolder {
 
   /** Forgets a file whose records are all taken care of. */
   async remove(name: string): Promise<void> {
-    await rm(this.#path(name), { force: true });
     this.setFileAside(name);
+    await this.#options.files.remove(name);
   }
 
   /** Keeps what PostgreSQL will never take, for a person to look at; within the budget. */
   async setAside(record: BarcodeRecord): Promise<void> {
     const line = encodeLine(record);
-    if (this.bytes + Buffer.byteLength(line) > this.#options.maxBytes) return;
-    this.#foreignBytes += await this.#write(REJECTED_FILE, line);
+    const bytes = Buffer.byteLength(line);
+    if (this.bytes + bytes > this.#options.maxBytes) return;
+    await this.#options.files.append(REJECTED_FILE, line);
+    this.#foreignBytes += bytes;
   }
 
   /** Takes over what this process and dead ones left; resolves to the number of files. */
   async adopt(): Promise<number> {
-    const names = await readdir(this.#options.folder).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return [];
-      throw error;
-    });
+    const { owner, files } = this.#options;
+    const found = await files.list();
     const known = new Set(this.#all().map((file) => file.name));
+    // Numbers that a former ledger of this very process has used: a rename to such a name would destroy a file.
+    for (const { name } of found) {
+      const [, holder, number] = FILE_NAME.exec(name) ?? [];
+      if (holder === owner.name) this.#sequence = Math.max(this.#sequence, Number(number));
+    }
     let adopted = 0;
     let foreignBytes = 0;
-    for (const name of names.toSorted()) {
+    for (const { name, bytes } of found) {
       if (known.has(name)) continue;
-      const owner = FILE_NAME.exec(name)?.[1];
-      const isOrphan =
-        owner !== undefined && (owner === this.#options.owner.name || !this.#options.owner.isAlive(owner));
-      if (isOrphan && (await this.#take(name))) adopted += 1;
-      else
-        foreignBytes += await stat(this.#path(name)).then(
-          (found) => found.size,
-          () => 0,
-        );
+      const holder = FILE_NAME.exec(name)?.[1];
+      const isOrphan = holder !== undefined && (holder === owner.name || !owner.isAlive(holder));
+      if (isOrphan && (await this.#take(name, bytes))) adopted += 1;
+      else foreignBytes += bytes;
     }
     this.#foreignBytes = foreignBytes;
     return adopted;
   }
 
-  async #take(name: string): Promise<boolean> {
-    let mine = this.#nextName();
-    // A file of our own, from a ledger of this process that was closed before, may have that name.
-    while ((await stat(this.#path(mine)).catch(() => undefined)) !== undefined) mine = this.#nextName();
-    try {
-      await rename(this.#path(name), this.#path(mine));
-    } catch (error) {
-      // Another process has taken it.
-      if (codeOf(error) === 'ENOENT') return false;
-      throw error;
-    }
-    const content = await readFile(this.#path(mine));
-    this.#closed.push({
-      name: mine,
-      bytes: content.length,
-      records: decodeLines(content.toString('utf8')).records.length,
-    });
+  async #take(name: string, bytes: number): Promise<boolean> {
+    const mine = this.#nextName();
+    if (!(await this.#options.files.rename(name, mine))) return false;
+    // One that cannot be read counts as empty here, and is set aside when its turn comes.
+    const { records } = decodeLines(await this.#options.files.read(mine).catch(() => ''));
+    this.#closed.push({ name: mine, bytes, records: records.length });
     return true;
   }
 }
