@@ -14,7 +14,12 @@ export const barcodeRequestSchema = z
     symbology: z.enum(symbologyNames).describe('What kind of barcode'),
     text: z.string().min(1).max(7089).describe('What a reader shall read'),
     format: z.enum(imageFormats).optional().describe('Kind of image; svg by default'),
-    scale: z.int().min(1).max(maxScale).optional().describe('Pixels a module; 4 for matrices, 2 for bars by default'),
+    scale: z
+      .int()
+      .min(1)
+      .max(maxScale)
+      .optional()
+      .describe('Pixels a module; by default 2 for bars, 3 for stacked bars, 4 for matrices, 8 for MaxiCode'),
     quietZone: z
       .int()
       .min(0)

@@ -61,12 +61,21 @@ export async function loadEncoder(): Promise<Encode> {
   return (request) => {
     const { symbology, text, ecLevel } = request;
     if (symbology === 'qrcode') return encodeQr(qr, text, ecLevel ?? 'M');
-    const options = ecLevel === undefined ? '' : `ecLevel=${ecLevel}`;
+    const options = optionsOf(symbology, text, ecLevel);
     const result = zxing.writeBarcodeFromText(text, { ...plain, format: zintFormats[symbology], options });
     if (result.error !== '') return { ok: false, problems: [problemOf(symbology, result.error)] };
     const { data, width, height } = result.symbol;
     return { ok: true, modules: { data, width, height, dark: 0 } };
   };
+}
+
+/** zint would declare one of a dozen 8-bit character sets (ECI); UTF-8, ECI 26, is the one that most readers know. */
+function optionsOf(symbology: Symbology, text: string, ecLevel: EcLevel | undefined): string {
+  const level = ecLevel === undefined ? '' : `ecLevel=${ecLevel}`;
+  // oxlint-disable-next-line no-control-regex -- Latin-1, which needs no declaration, has control characters
+  const latin1 = /^[\0-\xff]*$/.test(text);
+  // Micro QR cannot declare a character set.
+  return latin1 || symbology === 'microqrcode' ? level : `eci=26,${level}`;
 }
 
 function encodeQr(qr: QrEncoder, text: string, level: EcLevel): Encoded {
@@ -83,7 +92,7 @@ function problemOf(symbology: Symbology, error: string): FieldProblem {
   const reason = error.replace(/^Error \d+: /, '').replace(/ \(retval: \d+\)$/, '');
   const rule = /too long|too large|too many/i.test(reason)
     ? 'too-long'
-    : /character/i.test(reason)
+    : /character|unicode/i.test(reason)
       ? 'charset'
       : 'encodable';
   return { field: 'text', rule, detail: `${specOf(symbology).title}: ${reason}` };
