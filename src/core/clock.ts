@@ -11,13 +11,12 @@ export interface Timer {
   cancel(): void;
 }
 
-/** The real clock. Its timers do not keep a process alive. */
+/** The real clock. Its timers keep the process alive: what waits for one must not be cut off by an exit. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),
   setTimeout(callback, delayMs) {
     const timer = setTimeout(callback, delayMs);
-    timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
 };

@@ -90,7 +90,7 @@ export class Gateway {
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
-  listen(options: ListenOptions): Promise<void> {
+  listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(options, () => {
@@ -110,6 +110,14 @@ export class Gateway {
         backend.healthy = state.up;
         backend.cap = state.permits;
       }
+      upstream.refresh();
+    }
+  }
+
+  /** Control is gone, and with it its checks: what it took for down may be up by now, and failed attempts will tell. */
+  trustAllBackends(): void {
+    for (const upstream of this.#context.upstreams) {
+      for (const backend of upstream.backends) backend.healthy = true;
       upstream.refresh();
     }
   }

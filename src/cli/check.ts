@@ -1,0 +1,36 @@
+import { loadConfig } from '../config/config.ts';
+import { askedForHelp } from './help.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+
+const help = `usage: rampart check [--json]
+
+Checks the environment and the configuration file, and prints every problem at once (exit code 2), or what is set.
+`;
+
+/** `rampart check`. */
+export async function check(args: string[], io: CommandIo): Promise<number> {
+  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  const { env, dataDir, upstreams, routes } = await loadConfig(io.env, io.folder, 'use this configuration');
+  // Both may hold a password.
+  const shown = {
+    ...env,
+    DATABASE_URL: secret(env.DATABASE_URL),
+    VALKEY_URL: secret(env.VALKEY_URL),
+    ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
+  };
+  if (args.includes('--json')) {
+    io.stdout.write(`${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes }, undefined, 2)}\n`);
+    return exitCodes.ok;
+  }
+  const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(28)}${value ?? '(not set)'}`);
+  const routeLines = routes.map(({ endpoint, path, upstream }) => `  ${path.padEnd(28)}${endpoint} -> ${upstream}`);
+  io.stdout.write(
+    ['The configuration is sound.', '', ...lines, ...(routes.length > 0 ? ['', 'routes', ...routeLines] : []), ''].join(
+      '\n',
+    ),
+  );
+  return exitCodes.ok;
+}
+
+const secret = (value: string | undefined): string | undefined =>
+  value === undefined ? undefined : '(set, not shown)';

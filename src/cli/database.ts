@@ -1,0 +1,89 @@
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
+import { migrate } from '../store/migrations.ts';
+import { poolSizes, type PoolSizes } from '../store/pool-size.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { UsageError } from '../core/errors.ts';
+
+/** A database that is there and up to date. */
+export interface PreparedDatabase {
+  readonly url: string;
+  readonly isEmbedded: boolean;
+  readonly pools: PoolSizes;
+  /** A store with a connection or two, for the one who prepares. */
+  readonly store: Store;
+  /** Closes the store; an embedded server that nobody else uses any more is stopped. */
+  stop(): Promise<void>;
+}
+
+/** Starts or adopts the embedded PostgreSQL unless DATABASE_URL names another, and applies what is missing. */
+export async function prepareDatabase(config: Config): Promise<PreparedDatabase> {
+  const { DATABASE_URL } = config.env;
+  const embedded = DATABASE_URL === undefined ? await startEmbeddedPostgres({ dataDir: config.dataDir }) : undefined;
+  const url = embedded?.url ?? (DATABASE_URL as string);
+  let store: Store | undefined;
+  try {
+    await migrate(url);
+    store = openSmallStore(url, config);
+    const pools = sizesFor(config, await store.maxConnections());
+    const opened = store;
+    const stop = async (): Promise<void> => {
+      await opened.close();
+      await embedded?.stop();
+    };
+    return { url, isEmbedded: embedded !== undefined, pools, store, stop };
+  } catch (error) {
+    await store?.close();
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+/** The size of this worker's pool: as it was told, or, where a worker is started alone, as the server's limit allows. */
+export async function gatewayPoolSize(config: Config, url: string): Promise<number> {
+  const store = openSmallStore(url, config);
+  try {
+    return sizesFor(config, await store.maxConnections()).gateway;
+  } finally {
+    await store.close();
+  }
+}
+
+function openSmallStore(url: string, config: Config): Store {
+  return openStore({
+    url,
+    poolMax: 2,
+    poolTimeoutMs: config.env.DATABASE_POOL_TIMEOUT_MS,
+    applicationName: 'rampart control',
+    clock: systemClock,
+  });
+}
+
+function sizesFor(config: Config, limits: { maxConnections: number; reserved: number }): PoolSizes {
+  const { GATEWAY_WORKERS, BATCH_WORKERS, DATABASE_POOL_MAX } = config.env;
+  return poolSizes({
+    ...limits,
+    gatewayWorkers: GATEWAY_WORKERS,
+    batchWorkers: BATCH_WORKERS,
+    override: DATABASE_POOL_MAX,
+  });
+}
+
+const EMBEDDED_WAIT_MS = 30_000;
+
+/** The database that a worker started alone uses: control runs the embedded one, and may come up after the worker. */
+export async function databaseUrlOf(config: Config): Promise<string> {
+  if (config.env.DATABASE_URL !== undefined) return config.env.DATABASE_URL;
+  const giveUpAt = systemClock.now() + EMBEDDED_WAIT_MS;
+  for (;;) {
+    const found = await findEmbeddedPostgres(config.dataDir);
+    if (found !== undefined) return found.url;
+    if (systemClock.now() > giveUpAt) {
+      throw new UsageError(
+        `Cannot start gateway, as no PostgreSQL runs in ${config.dataDir}. Start control there (rampart control), or set DATABASE_URL`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

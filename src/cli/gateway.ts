@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { Gateway } from '../gateway/gateway.ts';
+import type { KeyIdentity } from '../gateway/exchange.ts';
+import { UsageError } from '../core/errors.ts';
+import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { portTaken } from '../supervisor/public-socket.ts';
+import { databaseUrlOf, gatewayPoolSize } from './database.ts';
+import { askedForHelp } from './help.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+import { announceReady, enterRole, linkToControl, type RoleContext, stopRequested } from './role.ts';
+
+const help = `usage: rampart gateway
+
+Runs one gateway worker on HOST:PORT. Several of them on one port: rampart start, or pm2 in cluster mode.
+`;
+
+/** `rampart gateway`. */
+export async function gateway(args: string[], io: CommandIo): Promise<number> {
+  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  const context = await enterRole('gateway', io);
+  const { config, clock, random, log, registry } = context;
+  const store = await openGatewayStore(context);
+  const ledger = openLedger(context, store);
+  const worker = new Gateway({ config, clock, random, log, registry, store, ledger, findKey: keyFinder(store) });
+  const link = linkToControl(context, {
+    status: () => worker.status(),
+    onMessage: (message) => {
+      if (message.type === 'backends') worker.applyBackends(message.backends);
+      else if (message.type === 'keys-changed') worker.forgetKeys();
+    },
+    onLost: () => worker.trustAllBackends(),
+  });
+  await listen(worker, context, io);
+  announceReady();
+  log.debug('gateway ready');
+  log.debug({ signal: await stopRequested() }, 'gateway draining');
+  await worker.drain();
+  await ledger.close();
+  await store.close();
+  await link.close();
+  return exitCodes.ok;
+}
+
+/** On the socket that the supervisor hands over; under pm2, and alone, on the port itself. */
+async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): Promise<void> {
+  const fd = io.env['RAMPART_LISTEN_FD'];
+  const { HOST: host, PORT: port } = config.env;
+  await worker.listen(fd === undefined ? { host, port } : { fd: Number(fd) }).catch((error: unknown) => {
+    throw portTaken('the gateway', 'PORT', host, port, error);
+  });
+}
+
+/** Used when PostgreSQL cannot be asked how many connections it has: one for the ledger, one for reads. */
+const SMALLEST_POOL = 2;
+
+async function openGatewayStore({ config, clock, log, registry }: RoleContext): Promise<Store> {
+  const { DATABASE_POOL_MAX, DATABASE_POOL_TIMEOUT_MS } = config.env;
+  const url = await databaseUrlOf(config);
+  const poolMax =
+    DATABASE_POOL_MAX ??
+    (await gatewayPoolSize(config, url).catch((error: unknown) => {
+      if (error instanceof UsageError) throw error;
+      log.warn({ err: error }, 'PostgreSQL does not answer; starting with the smallest pool');
+      return SMALLEST_POOL;
+    }));
+  const waits = registry.histogram('rampart_db_pool_wait_seconds', 'Wait for a database connection').of();
+  const store = openStore({
+    url,
+    poolMax,
+    poolTimeoutMs: DATABASE_POOL_TIMEOUT_MS,
+    applicationName: 'rampart gateway',
+    clock,
+    onPoolWait: (seconds) => waits.observe(seconds),
+    onSlowQuery: (name, ms) => log.warn({ query: name, ms: Math.round(ms) }, 'slow query'),
+    onPoolError: (error) => log.warn({ reason: error.message }, 'an idle database connection broke'),
+  });
+  const connections = registry.gauge('rampart_db_pool_connections', 'Database connections', 'sum', 'role', 'state');
+  registry.onSnapshot(() => {
+    const { total, idle, waiting } = store.pool();
+    connections.of('gateway', 'busy').set(total - idle);
+    connections.of('gateway', 'idle').set(idle);
+    connections.of('gateway', 'waiting').set(waiting);
+    connections.of('gateway', 'max').set(poolMax);
+  });
+  return store;
+}
+
+function openLedger({ config, clock, log, registry }: RoleContext, store: Store): Ledger {
+  const records = registry.counter('rampart_ledger_records_total', 'Records by what became of them', 'result');
+  const pending = registry.gauge('rampart_ledger_pending', 'Records that PostgreSQL does not have yet', 'sum').of();
+  const ledger = createBatchedLedger({
+    insertMany: (batch) => store.barcodes.insertMany(batch),
+    clock,
+    batchSize: config.env.LEDGER_BATCH_SIZE,
+    flushMs: config.env.LEDGER_FLUSH_MS,
+    spillDir: join(config.dataDir, 'ledger'),
+    onResult: (result, count) => records.of(result).add(count),
+    onEvent: (event) => log.warn({ ledger: event }, `ledger: ${event.kind}`),
+  });
+  registry.onSnapshot(() => pending.set(ledger.pending));
+  return ledger;
+}
+
+/** A revoked key is no key. */
+function keyFinder(store: Store): (hash: Uint8Array) => Promise<KeyIdentity | undefined> {
+  return async (hash) => {
+    const found = await store.keys.findByHash(hash);
+    return found === undefined || found.revokedAtMs !== undefined ? undefined : { id: found.id, name: found.name };
+  };
+}

@@ -1,0 +1,96 @@
+import { parseArgs } from 'node:util';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { seededRandom } from '../core/random.ts';
+import { barcodeWork } from '../generator/barcode-work.ts';
+import { calibratedWork } from '../generator/calibrated.ts';
+import { createRenderer } from '../generator/render.ts';
+import { startGenerator } from '../generator/server.ts';
+import type { Work } from '../generator/work.ts';
+import { portTaken } from '../supervisor/public-socket.ts';
+import { askedForHelp } from './help.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+import { announceReady, enterRole, linkToControl, type RoleContext, stopRequested } from './role.ts';
+
+const help = `usage: rampart generator [options]
+
+Runs one generator. Without options it is what GENERATOR_KIND says, on GENERATOR_PORT + instance.
+
+  --port N              listen here instead
+  --host ADDRESS        listen there instead of 127.0.0.1
+  --calibrated          a backend of known capacity: slots / service time
+  --service-time 55ms   its service time (CALIBRATED_SERVICE_TIME_MS)
+  --slots 4             requests served at the same time (GENERATOR_CONCURRENCY)
+  --law NAME            deterministic or exponential (CALIBRATED_LAW)
+  --seed N              of the exponential law
+`;
+
+/** `rampart generator`. */
+export async function generator(args: string[], io: CommandIo): Promise<number> {
+  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  const env = environmentOf(args, io.env);
+  const context = await enterRole('generator', { ...io, env });
+  const { config, clock, log } = context;
+  const port = Number(env['RAMPART_GENERATOR_PORT'] ?? config.env.GENERATOR_PORT + context.instance);
+  const host = env['RAMPART_GENERATOR_HOST'] ?? '127.0.0.1';
+  const running = await startGenerator(
+    { host, port, slots: config.env.GENERATOR_CONCURRENCY },
+    { clock, work: await workOf(context, env), onError: (error) => log.error({ err: error }, 'a generator met a bug') },
+  ).catch((error: unknown) => {
+    throw portTaken(`generator ${context.instance}`, 'GENERATOR_PORT', host, port, error);
+  });
+  const link = linkToControl(context, { status: () => running.stats() });
+  announceReady();
+  log.debug({ port: running.port }, 'generator ready');
+  log.debug({ signal: await stopRequested() }, 'generator stopping');
+  await running.drain();
+  await link.close();
+  return exitCodes.ok;
+}
+
+/** Options are another way to write the environment, and are checked with it. */
+function environmentOf(args: string[], env: CommandIo['env']): Record<string, string | undefined> {
+  const options = {
+    port: { type: 'string' },
+    host: { type: 'string' },
+    calibrated: { type: 'boolean' },
+    'service-time': { type: 'string' },
+    slots: { type: 'string' },
+    law: { type: 'string' },
+    seed: { type: 'string' },
+  } as const;
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options, strict: true }));
+  } catch (error) {
+    throw new UsageError(`Cannot start generator: ${messageOf(error)}`);
+  }
+  const merged: Record<string, string | undefined> = { ...env };
+  const set = (name: string, value: string | undefined): void => {
+    if (value !== undefined) merged[name] = value;
+  };
+  set('RAMPART_GENERATOR_PORT', values.port);
+  set('RAMPART_GENERATOR_HOST', values.host);
+  set('GENERATOR_KIND', values.calibrated === true ? 'calibrated' : undefined);
+  set('CALIBRATED_SERVICE_TIME_MS', values['service-time']?.replace(/ms$/, ''));
+  set('GENERATOR_CONCURRENCY', values.slots);
+  set('CALIBRATED_LAW', values.law);
+  set('RAMPART_SEED', values.seed);
+  if (values.port !== undefined && !/^\d{1,5}$/.test(values.port)) {
+    throw new UsageError(`Cannot start generator, as --port must be a port: got '${values.port}'`);
+  }
+  return merged;
+}
+
+async function workOf(
+  { config, clock, instance }: RoleContext,
+  env: Record<string, string | undefined>,
+): Promise<Work> {
+  const { GENERATOR_KIND, CALIBRATED_SERVICE_TIME_MS, CALIBRATED_LAW } = config.env;
+  if (GENERATOR_KIND === 'barcode') return barcodeWork(await createRenderer());
+  const random = seededRandom(Number(env['RAMPART_SEED'] ?? instance + 1));
+  return calibratedWork(
+    { serviceTimeMs: CALIBRATED_SERVICE_TIME_MS, law: CALIBRATED_LAW },
+    clock,
+    random,
+  );
+}

@@ -1,0 +1,64 @@
+import { messageOf, UsageError } from '../core/errors.ts';
+import { type Command, exitCodes } from './io.ts';
+import { version } from './version.ts';
+
+/** The commands and what they are for; each is loaded when it is called, as most processes need one. */
+const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
+  start: { summary: 'run everything on this host', load: async () => (await import('./start.ts')).start },
+  gateway: { summary: 'run one gateway worker', load: async () => (await import('./gateway.ts')).gateway },
+  control: {
+    summary: 'run control: health, metrics, admin API',
+    load: async () => (await import('./control.ts')).control,
+  },
+  generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
+  check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
+  keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
+};
+
+const usage = `rampart ${version}: a clustered gateway for CPU-heavy generators
+
+usage: rampart <command> [options]
+
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
+  .join('\n')}
+
+  rampart <command> --help tells more. Settings come from the environment and rampart.config.ts.
+`;
+
+async function main(args: string[]): Promise<number> {
+  const [name = '', ...rest] = args;
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version}\n`);
+    return exitCodes.ok;
+  }
+  if (name === '' || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(usage);
+    return name === '' ? exitCodes.usage : exitCodes.ok;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`rampart: there is no command '${name}'\n\n${usage}`);
+    return exitCodes.usage;
+  }
+  const run = await command.load();
+  const { stdout, stderr, env } = process;
+  return run(rest, { stdout, stderr, env, folder: process.cwd() });
+}
+
+/** A reader that closes early (`| head`) is no fault of ours. */
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`rampart: ${[error.message, ...error.problems].join('\n  - ')}\n`);
+    process.exitCode = exitCodes.usage;
+  } else {
+    process.stderr.write(`rampart: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
+    process.exitCode = exitCodes.failed;
+  }
+}
+// What a command has left open (a pool, a socket) must not keep the process: it has said all it had to say.
+process.exit();

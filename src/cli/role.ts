@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { type Logger, pino, destination } from 'pino';
+import { type Config, loadConfig } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { runFolder as runFolderOf } from '../core/run-folder.ts';
+import { controlSocket } from '../control/control.ts';
+import { ControlLink, type LinkOptions } from '../control/link.ts';
+import type { Role } from '../control/protocol.ts';
+import { Registry } from '../metrics/instruments.ts';
+import { registerProcessMetrics } from '../metrics/process-metrics.ts';
+import { prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
+import { exitCodes, type CommandIo } from './io.ts';
+import { version } from './version.ts';
+
+/** What every long-running role of Rampart starts with. */
+export interface RoleContext {
+  readonly role: Role;
+  readonly instance: number;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly runFolder: string;
+}
+
+/** Builds the real clock, randomness, log and metrics of a role, and writes its process down. */
+export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext> {
+  const config = await loadConfig(io.env, io.folder, `start ${role}`);
+  // pm2 counts the instances of an app itself.
+  const instance = Number(io.env['RAMPART_INSTANCE'] ?? io.env['NODE_APP_INSTANCE'] ?? 0);
+  const runFolder = runFolderOf(config.dataDir);
+  prepareRunFolder(runFolder);
+  const forget = recordThisProcess(runFolder, role, instance);
+  process.once('exit', forget);
+  // Started by a supervisor that died before this line: nobody would ever look for this process.
+  if (io.env['RAMPART_SUPERVISED'] === '1' && !process.connected) process.exit(exitCodes.failed);
+  const registry = new Registry();
+  registerProcessMetrics(registry, role);
+  return {
+    role,
+    instance,
+    config,
+    clock: systemClock,
+    random: Math.random,
+    log: openLog(config, role, instance),
+    registry,
+    runFolder,
+  };
+}
+
+function openLog(config: Config, role: Role, instance: number): Logger {
+  const stream = destination({ fd: 1, sync: true });
+  // A terminal or a pipe that is gone must not take the process with it.
+  stream.on('error', () => {});
+  const redact = { paths: ['authorization', '*.authorization', 'headers', '*.headers'], censor: '[redacted]' };
+  return pino({ level: config.env.LOG_LEVEL, base: { role, instance, pid: process.pid }, redact }, stream);
+}
+
+/** Holds on to control, if it is there, and reports to it. */
+export function linkToControl(
+  context: RoleContext,
+  more: Pick<LinkOptions, 'status'> & Partial<Pick<LinkOptions, 'onMessage' | 'onLost'>>,
+): ControlLink {
+  const { role, instance, clock, random, registry, runFolder } = context;
+  const startedAtMs = clock.wallNow();
+  const hello = {
+    type: 'hello',
+    member: randomUUID(),
+    role,
+    instance,
+    pid: process.pid,
+    version,
+    startedAtMs,
+  } as const;
+  return new ControlLink({ socketPath: controlSocket(runFolder), hello, registry, clock, random, ...more });
+}
+
+/** Tells whoever started this process (the supervisor, pm2) that it serves. */
+export function announceReady(): void {
+  process.send?.('ready');
+}
+
+/** Resolves at the first request to stop: SIGTERM, SIGINT (which pm2 sends), or pm2's shutdown message. */
+export function stopRequested(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+    process.on('message', (message) => {
+      if (message === 'shutdown') resolve('shutdown');
+    });
+  });
+}

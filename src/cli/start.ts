@@ -1,0 +1,150 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hash } from 'node:crypto';
+import { type Config, loadConfig } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import { runFolder as runFolderOf } from '../core/run-folder.ts';
+import { acquireInstanceLock } from '../supervisor/instance-lock.ts';
+import { prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
+import { EndedBeforeReady, type ProcessSpec } from '../supervisor/supervised-process.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import type { Store } from '../store/store.ts';
+import { type PreparedDatabase, prepareDatabase } from './database.ts';
+import { askedForHelp } from './help.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+
+const help = `usage: rampart start
+
+Runs everything on this host: PostgreSQL (unless DATABASE_URL is set), control, GENERATOR_INSTANCES generators and
+GATEWAY_WORKERS gateway workers, and starts again what dies. Ctrl-C stops it all, losing nothing; twice: at once.
+`;
+
+/** `rampart start`. */
+export async function start(args: string[], io: CommandIo): Promise<number> {
+  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  const config = await loadConfig(io.env, io.folder);
+  const runFolder = runFolderOf(config.dataDir);
+  prepareRunFolder(runFolder);
+  const { url, adminUrl } = addresses(config);
+  const lock = await acquireInstanceLock(config.dataDir, runFolder, { pid: process.pid, url, adminUrl });
+  process.once('exit', recordThisProcess(runFolder, 'supervisor', 0));
+  const stopping = stopSignal();
+  const supervisor = new Supervisor({
+    config,
+    clock: systemClock,
+    random: Math.random,
+    runFolder,
+    entry: fileURLToPath(new URL('./main.ts', import.meta.url)),
+    events: { died: (spec, how, delayMs) => io.stderr.write(diedLine(spec, how, delayMs)) },
+  });
+  let database: PreparedDatabase | undefined;
+  let code: number = exitCodes.ok;
+  try {
+    await supervisor.claimAddresses();
+    if (supervisor.orphanCount > 0) {
+      io.stderr.write(
+        `rampart: taking over ${supervisor.orphanCount} processes that a killed supervisor left behind\n`,
+      );
+    }
+    database = await prepareDatabase(config);
+    await supervisor.start({ databaseUrl: database.url, gatewayPool: database.pools.gateway });
+    io.stdout.write(await banner(config, database));
+    const signal = await stopping.first;
+    io.stderr.write(`rampart: ${signal}, stopping (again: at once)\n`);
+    stopping.onSecond(() => supervisor.kill());
+  } catch (error) {
+    if (!(error instanceof EndedBeforeReady)) throw error;
+    // It has said why; a setting that no process can start with is the user's to change.
+    io.stderr.write(`rampart: cannot start, as ${error.message}\n`);
+    code = error.code === exitCodes.usage ? exitCodes.usage : exitCodes.failed;
+  } finally {
+    await supervisor.stop();
+    await database?.stop();
+    rmSync(join(runFolder, 'metrics.json'), { force: true });
+    lock.release();
+  }
+  return code;
+}
+
+function addresses({ env }: Config): { url: string; adminUrl: string } {
+  const hostOf = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+  return {
+    url: `http://${hostOf(env.HOST)}:${env.PORT}`,
+    adminUrl: `http://${hostOf(env.ADMIN_HOST)}:${env.ADMIN_PORT}`,
+  };
+}
+
+function diedLine({ role, instance }: ProcessSpec, how: string, delayMs: number): string {
+  return `rampart: ${role} ${instance} ended (${how}); starting it again in ${Math.round(delayMs)} ms\n`;
+}
+
+/** The first signal asks to stop; a second one asks not to wait. */
+function stopSignal(): { first: Promise<string>; onSecond: (callback: () => void) => void } {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let count = 0;
+  let second = (): void => {};
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (++count === 1) resolve(signal);
+      else second();
+    });
+  }
+  return { first: promise, onSecond: (callback) => (second = callback) };
+}
+
+async function banner(config: Config, database: PreparedDatabase): Promise<string> {
+  const { url, adminUrl } = addresses(config);
+  const { GATEWAY_WORKERS, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GENERATOR_KIND } = config.env;
+  const { text, remark } = await firstKey(config, database);
+  return `
+  Rampart is up.
+
+    public    ${url}    ${GATEWAY_WORKERS} workers
+    admin     ${adminUrl}    /api/status, /metrics
+    backends  ${GENERATOR_INSTANCES} ${GENERATOR_KIND} generators, ${GENERATOR_CONCURRENCY} requests at a time each
+    database  ${database.isEmbedded ? `embedded PostgreSQL in ${config.dataDir}` : 'PostgreSQL of DATABASE_URL'}
+    key       ${text ?? '(not shown again)'}    ${remark}
+
+  Try it:
+
+    curl -s -H 'authorization: Bearer ${text ?? '<your key>'}' -H 'content-type: application/json' \\
+      -d '{"symbology":"qrcode","text":"hello","format":"png"}' -o hello.png ${url}/v1/barcodes
+
+  Ctrl-C stops everything.
+
+`;
+}
+
+const FIRST_KEY_FILE = 'first-key';
+
+/**
+ * A key to begin with, made when there is none. With the embedded database it is kept beside it, for this user alone,
+ * so that the next start can show it again; beside a database elsewhere it is shown once.
+ */
+async function firstKey(
+  config: Config,
+  { store, isEmbedded }: PreparedDatabase,
+): Promise<{ text: string | undefined; remark: string }> {
+  const path = join(config.dataDir, FIRST_KEY_FILE);
+  const kept = isEmbedded ? await keptKey(path, store) : undefined;
+  if (kept !== undefined) return { text: kept, remark: `(kept in ${path})` };
+  if ((await store.keys.list()).some((key) => key.revokedAtMs === undefined)) {
+    return { text: undefined, remark: 'make one: npm run -s rampart -- keys create' };
+  }
+  const { text } = await store.keys.create('first');
+  if (!isEmbedded) return { text, remark: '(shown this once)' };
+  writeFileSync(path, `${text}\n`, { mode: 0o600 });
+  return { text, remark: `(kept in ${path})` };
+}
+
+async function keptKey(path: string, store: Store): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+  const record = await store.keys.findByHash(Uint8Array.from(Buffer.from(hash('sha256', text, 'hex'), 'hex')));
+  return record === undefined || record.revokedAtMs !== undefined ? undefined : text;
+}

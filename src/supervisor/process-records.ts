@@ -1,0 +1,61 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf, messageOf, UsageError } from '../core/errors.ts';
+import { isProcessAlive, processName } from '../core/process-name.ts';
+import type { Role } from '../control/protocol.ts';
+
+/** What a process of Rampart writes down about itself, so that a supervisor that was not there can find it. */
+export interface ProcessRecord {
+  readonly role: Role;
+  readonly instance: number;
+  readonly pid: number;
+  /** Distinguishes the process from every other that had its id. */
+  readonly name: string;
+}
+
+const folderOf = (runFolder: string): string => join(runFolder, 'processes');
+
+/** Makes the folder for sockets and records; only this user may enter it. */
+export function prepareRunFolder(runFolder: string): void {
+  try {
+    mkdirSync(folderOf(runFolder), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const remedy = 'RAMPART_DATA_DIR must name a folder that this user may write to';
+    throw new UsageError(`Cannot write to the data directory: ${messageOf(error)}. ${remedy}`);
+  }
+}
+
+/** Writes down this process; returns how to strike it out again. */
+export function recordThisProcess(runFolder: string, role: Role, instance: number): () => void {
+  const name = processName(process.pid) ?? '';
+  const record: ProcessRecord = { role, instance, pid: process.pid, name };
+  const path = join(folderOf(runFolder), `${process.pid}.json`);
+  try {
+    writeFileSync(path, JSON.stringify(record), { mode: 0o600 });
+  } catch (error) {
+    throw new UsageError(`Cannot write to the data directory: ${messageOf(error)}. RAMPART_DATA_DIR must be writable`);
+  }
+  return () => rmSync(path, { force: true });
+}
+
+/** The processes that are still alive; records of the dead are removed. */
+export function liveProcesses(runFolder: string): ProcessRecord[] {
+  const folder = folderOf(runFolder);
+  const live: ProcessRecord[] = [];
+  for (const file of readdirSync(folder)) {
+    const record = readRecord(join(folder, file));
+    if (record !== undefined && isProcessAlive(record.name)) live.push(record);
+    else rmSync(join(folder, file), { force: true });
+  }
+  return live;
+}
+
+/** Undefined for a file that was cut short, as by a full disk: its process cannot be known. */
+function readRecord(path: string): ProcessRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as ProcessRecord;
+  } catch (error) {
+    if (error instanceof SyntaxError || codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { Role } from '../control/protocol.ts';
+import { backoffMs } from '../policy/retry/backoff.ts';
+
+/** How to start one process of a role. */
+export interface ProcessSpec {
+  readonly role: Role;
+  readonly instance: number;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A listening socket that the process gets as descriptor 3. */
+  readonly listenFd: number | undefined;
+}
+
+export interface ProcessEvents {
+  /** It ended although nobody asked it to; it will be started again after `delayMs`. */
+  died(spec: ProcessSpec, how: string, delayMs: number): void;
+}
+
+const restartLimits = { firstMs: 50, maxMs: 5000 };
+/** A process that lived for this long was healthy: its next failure is a first one. */
+const HEALTHY_AFTER_MS = 10_000;
+
+/** One process that is kept alive: started again, with growing waits, whenever it ends by itself. */
+export class SupervisedProcess {
+  readonly spec: ProcessSpec;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #events: ProcessEvents;
+  #child: ChildProcess | undefined;
+  #startedAt = 0;
+  #failures = 0;
+  #timer: Timer | undefined;
+  #stopping = false;
+  #everReady = false;
+
+  constructor(spec: ProcessSpec, dependencies: { clock: Clock; random: Random; events: ProcessEvents }) {
+    this.spec = spec;
+    this.#clock = dependencies.clock;
+    this.#random = dependencies.random;
+    this.#events = dependencies.events;
+  }
+
+  /** Starts it; resolves when it says that it is ready, rejects with the exit code when it ends before it ever was. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#launch(resolve, (code) => reject(new EndedBeforeReady(this.spec, code)));
+    });
+  }
+
+  /** Asks it to end (SIGTERM), and ends it after `limitMs`; resolves when it is gone. */
+  stop(limitMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#timer?.cancel();
+    const child = this.#child;
+    if (child === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimeout(() => child.kill('SIGKILL'), limitMs);
+      child.once('exit', () => {
+        timer.cancel();
+        resolve();
+      });
+      child.kill('SIGTERM');
+    });
+  }
+
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  #launch(onReady: () => void, onFailed: (code: number | null) => void): void {
+    const { command, args, env, listenFd } = this.spec;
+    // A session of its own: Ctrl-C in the terminal must reach the supervisor alone, which knows the order of stopping.
+    const child = spawn(command, args, {
+      detached: true,
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', listenFd ?? 'ignore', 'ipc'],
+    });
+    this.#child = child;
+    this.#startedAt = this.#clock.now();
+    child.on('message', (message) => {
+      if (message !== 'ready') return;
+      this.#everReady = true;
+      onReady();
+    });
+    child.on('error', () => onFailed(null));
+    child.on('exit', (code, signal) => {
+      this.#child = undefined;
+      if (this.#stopping) return;
+      if (!this.#everReady) onFailed(code);
+      else this.#restart(signal ?? `exit code ${code}`);
+    });
+  }
+
+  #restart(how: string): void {
+    const lived = this.#clock.now() - this.#startedAt;
+    this.#failures = lived > HEALTHY_AFTER_MS ? 1 : this.#failures + 1;
+    const delayMs = backoffMs(this.#failures, restartLimits, this.#random);
+    this.#events.died(this.spec, how, delayMs);
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#launch(
+        () => {},
+        () => {},
+      );
+    }, delayMs);
+  }
+}
+
+/** A process that could not even be started. */
+export class EndedBeforeReady extends Error {
+  readonly code: number | null;
+
+  constructor(spec: ProcessSpec, code: number | null) {
+    super(`${spec.role} ${spec.instance} ended before it was ready${code === null ? '' : ` (exit code ${code})`}`);
+    this.code = code;
+  }
+}

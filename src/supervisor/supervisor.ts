@@ -1,0 +1,145 @@
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { isProcessAlive } from '../core/process-name.ts';
+import type { Random } from '../core/random.ts';
+import type { Role } from '../control/protocol.ts';
+import { liveProcesses, type ProcessRecord } from './process-records.ts';
+import { assertPortFree, bindPublicSocket, type PublicSocket } from './public-socket.ts';
+import { type ProcessEvents, type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
+
+export interface SupervisorDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly runFolder: string;
+  /** The CLI's entry, which every role is started from. */
+  readonly entry: string;
+  readonly events: ProcessEvents;
+}
+
+/** What the children's environment says beyond the supervisor's own. */
+export interface ChildSettings {
+  readonly databaseUrl: string;
+  /** Connections per gateway worker. */
+  readonly gatewayPool: number;
+}
+
+/** Generators answer what they have within this; whoever is left is ended. */
+const GENERATOR_STOP_LIMIT_MS = 10_000;
+const CONTROL_STOP_LIMIT_MS = 5_000;
+const POLL_MS = 20;
+
+/** Starts, watches and stops the processes of a host, in an order in which nothing is lost. */
+export class Supervisor {
+  readonly #dependencies: SupervisorDependencies;
+  readonly #processes: SupervisedProcess[] = [];
+  readonly #orphans: readonly ProcessRecord[];
+  #socket: PublicSocket | undefined;
+
+  constructor(dependencies: SupervisorDependencies) {
+    this.#dependencies = dependencies;
+    this.#orphans = liveProcesses(dependencies.runFolder).filter(({ pid }) => pid !== process.pid);
+  }
+
+  /** Processes that a supervisor which is dead has left behind, still serving. */
+  get orphanCount(): number {
+    return this.#orphans.length;
+  }
+
+  /** Throws one clear line when an address cannot be had, before anything is started. */
+  async claimAddresses(): Promise<void> {
+    const { env } = this.#dependencies.config;
+    const left = (role: Role, instance = 0): boolean =>
+      this.#orphans.some((orphan) => orphan.role === role && orphan.instance === instance);
+    if (!left('control')) await assertPortFree('the admin API', 'ADMIN_PORT', env.ADMIN_HOST, env.ADMIN_PORT);
+    for (let index = 0; index < env.GENERATOR_INSTANCES; index++) {
+      if (left('generator', index)) continue;
+      await assertPortFree(`generator ${index}`, 'GENERATOR_PORT', '127.0.0.1', env.GENERATOR_PORT + index);
+    }
+    const serving = this.#orphans.some(({ role }) => role === 'gateway');
+    this.#socket = await bindPublicSocket(env.HOST, env.PORT, serving);
+  }
+
+  /**
+   * Starts everything, and replaces what a dead supervisor has left: control at once, as workers do without it for a
+   * moment; generators one after the other; workers only when their successors accept connections.
+   */
+  async start(settings: ChildSettings): Promise<void> {
+    const { env } = this.#dependencies.config;
+    await this.#endOrphans('control');
+    await this.#launch(this.#spec('control', 0, settings));
+    const serving = this.#orphans.length > 0;
+    const generators = Array.from({ length: env.GENERATOR_INSTANCES }, (_, index) => index);
+    if (serving) for (const index of generators) await this.#replaceGenerator(index, settings);
+    else await Promise.all(generators.map((index) => this.#launch(this.#spec('generator', index, settings))));
+    const workers = Array.from({ length: env.GATEWAY_WORKERS }, (_, index) => this.#spec('gateway', index, settings));
+    await Promise.all(workers.map((spec) => this.#launch(spec)));
+    // Whatever is left: old workers, and generators beyond the number that is wanted now.
+    await this.#endOrphans('gateway');
+    await this.#endOrphans('generator');
+  }
+
+  /** Workers first, so that everything under way is answered; then what they used. */
+  async stop(): Promise<void> {
+    const { env } = this.#dependencies.config;
+    const workerLimitMs = env.UPSTREAM_TIMEOUT_MS + env.QUEUE_TIMEOUT_MS + 5_000;
+    await this.#stopRole('gateway', workerLimitMs);
+    this.#socket?.close();
+    await this.#stopRole('generator', GENERATOR_STOP_LIMIT_MS);
+    await this.#stopRole('control', CONTROL_STOP_LIMIT_MS);
+  }
+
+  /** For whoever cannot wait. */
+  kill(): void {
+    for (const supervised of this.#processes) supervised.kill();
+  }
+
+  async #launch(spec: ProcessSpec): Promise<void> {
+    const { clock, random, events } = this.#dependencies;
+    const supervised = new SupervisedProcess(spec, { clock, random, events });
+    this.#processes.push(supervised);
+    await supervised.start();
+  }
+
+  #spec(role: Role, instance: number, settings: ChildSettings): ProcessSpec {
+    const env = {
+      ...process.env,
+      DATABASE_URL: settings.databaseUrl,
+      RAMPART_SUPERVISED: '1',
+      RAMPART_INSTANCE: String(instance),
+      ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3', DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),
+    };
+    const listenFd = role === 'gateway' ? this.#socket?.fd : undefined;
+    return { role, instance, command: process.execPath, args: [this.#dependencies.entry, role], env, listenFd };
+  }
+
+  async #replaceGenerator(index: number, settings: ChildSettings): Promise<void> {
+    await this.#endOrphans('generator', index);
+    await this.#launch(this.#spec('generator', index, settings));
+  }
+
+  async #endOrphans(role: Role, instance?: number): Promise<void> {
+    const { env } = this.#dependencies.config;
+    const limitMs =
+      role === 'gateway' ? env.UPSTREAM_TIMEOUT_MS + env.QUEUE_TIMEOUT_MS + 5_000 : GENERATOR_STOP_LIMIT_MS;
+    const wanted = this.#orphans.filter(
+      (orphan) => orphan.role === role && (instance === undefined || orphan.instance === instance),
+    );
+    await Promise.all(wanted.map((orphan) => this.#endOrphan(orphan, limitMs)));
+  }
+
+  /** It is not our child, so there is no event when it ends: its name is looked for until it is gone. */
+  async #endOrphan(orphan: ProcessRecord, limitMs: number): Promise<void> {
+    const { clock } = this.#dependencies;
+    const killAt = clock.now() + limitMs;
+    if (isProcessAlive(orphan.name)) process.kill(orphan.pid, 'SIGTERM');
+    while (isProcessAlive(orphan.name)) {
+      if (clock.now() > killAt) process.kill(orphan.pid, 'SIGKILL');
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  async #stopRole(role: Role, limitMs: number): Promise<void> {
+    await Promise.all(this.#processes.filter(({ spec }) => spec.role === role).map((one) => one.stop(limitMs)));
+  }
+}
