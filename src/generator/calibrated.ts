@@ -6,9 +6,8 @@ import type { Outcome, Work } from './work.ts';
 export const serviceLaws = ['deterministic', 'exponential'] as const;
 export type ServiceLaw = (typeof serviceLaws)[number];
 
+/** Capacity in requests a second = the generator's slots / service time. */
 export interface CalibratedOptions {
-  /** Parallel places; capacity in requests a second = slots / service time. */
-  readonly slots: number;
   readonly serviceTimeMs: number;
   readonly law: ServiceLaw;
 }
@@ -16,11 +15,12 @@ export interface CalibratedOptions {
 /** Lateness beyond this is a stall of the process, not a timer's rounding, and is not made up for. */
 const maxCreditMs = 10;
 
+/** What a slot's last job left behind. */
 interface Place {
-  /** When the last job on it should have ended. */
-  intendedEnd: number;
+  /** When it should have ended. */
+  readonly intendedEnd: number;
   /** How long after that it did. */
-  lateness: number;
+  readonly lateness: number;
 }
 
 /**
@@ -34,18 +34,16 @@ interface Place {
  * slots / service time in the first case, and slots / (service time + the caller's round trip) in the second.
  */
 export function calibratedWork(options: CalibratedOptions, clock: Clock, random: Random): Work {
-  const places: Place[] = Array.from({ length: options.slots }, () => ({ intendedEnd: -Infinity, lateness: 0 }));
+  const places = new Map<number, Place>();
   const job = (permit: SlotPermit): Promise<Outcome> => {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    const place = places[permit.slot] ?? { intendedEnd: -Infinity, lateness: 0 };
-    const credit = Math.min(place.lateness, maxCreditMs);
-    const busyMs = serviceTime(options, random);
-    const end = Math.max(place.intendedEnd, permit.askedAt - credit) + busyMs;
+    const before = places.get(permit.slot) ?? { intendedEnd: -Infinity, lateness: 0 };
+    const credit = Math.min(before.lateness, maxCreditMs);
+    const end = Math.max(before.intendedEnd, permit.askedAt - credit) + serviceTime(options, random);
     const finish = (): void => {
-      place.lateness = Math.max(0, clock.now() - end);
-      resolve({ ok: true, image: fixedImage, busyMs });
+      places.set(permit.slot, { intendedEnd: end, lateness: Math.max(0, clock.now() - end) });
+      resolve({ ok: true, image: fixedImage });
     };
-    place.intendedEnd = end;
     clock.setTimeout(finish, Math.max(0, end - clock.now()));
     return promise;
   };

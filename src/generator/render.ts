@@ -1,19 +1,14 @@
 import type { BarcodeRequest } from '../barcode/request.ts';
-import type { FieldProblem } from '../barcode/validate.ts';
 import { type Drawing, layOut } from './drawing.ts';
 import { type Encode, type Modules, loadEncoder } from './encode.ts';
 import { maxicodePixels, maxicodeSvg } from './maxicode.ts';
 import { toPng } from './png.ts';
 import { toSvg } from './svg.ts';
-import type { Image } from './work.ts';
-
-export type Rendered =
-  | { readonly ok: true; readonly image: Image }
-  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+import type { Outcome } from './work.ts';
 
 export interface Renderer {
   /** Draws a checked request; refuses what only the encoder or the finished size can tell. Synchronous. */
-  render(request: BarcodeRequest): Rendered;
+  render(request: BarcodeRequest): Outcome;
 }
 
 /** One bit each: at most 2 MiB before compression. */
@@ -25,7 +20,7 @@ export async function createRenderer(): Promise<Renderer> {
   return { render: (request) => render(encode, request) };
 }
 
-function render(encode: Encode, request: BarcodeRequest): Rendered {
+function render(encode: Encode, request: BarcodeRequest): Outcome {
   const encoded = encode(request);
   if (!encoded.ok) return encoded;
   if (request.symbology === 'maxicode') return renderMaxicode(request, encoded.modules);
@@ -34,17 +29,17 @@ function render(encode: Encode, request: BarcodeRequest): Rendered {
 }
 
 /** The one symbol that is not made of rectangles. Its pixels are drawn already scaled, and with their margin. */
-function renderMaxicode(request: BarcodeRequest, raster: Modules): Rendered {
+function renderMaxicode(request: BarcodeRequest, raster: Modules): Outcome {
   const { quietZone, scale } = request;
   if (request.format === 'svg') return svg(maxicodeSvg(raster, quietZone, scale));
   return png(layOut({ ...request, quietZone: 0 }, maxicodePixels(raster, quietZone, scale)), 1);
 }
 
-function svg(text: string): Rendered {
+function svg(text: string): Outcome {
   return { ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from(text) } };
 }
 
-function png(drawing: Drawing, scale: number): Rendered {
+function png(drawing: Drawing, scale: number): Outcome {
   const { width, height } = drawing;
   if (width * height * scale ** 2 <= maxPixels) {
     return { ok: true, image: { contentType: 'image/png', bytes: toPng(drawing, scale) } };

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { readJson } from './body.ts';
 import * as replies from './replies.ts';
@@ -130,6 +131,9 @@ class GeneratorEndpoint {
 
   /** The slot is held until the last byte is out, or the client gone. */
   async #serve(job: Job, permit: SlotPermit, response: ServerResponse): Promise<void> {
+    // What arrived meanwhile is counted against the cap before a render holds the event loop up again. Without
+    // this, requests would pile up unseen in socket buffers, and cap and queue would never fill.
+    await nextTurn();
     const reply = await this.#run(job, permit);
     if (response.destroyed) permit.release();
     response.once('close', permit.release);
@@ -138,10 +142,11 @@ class GeneratorEndpoint {
   }
 
   async #run(job: Job, permit: SlotPermit): Promise<Reply> {
+    const startedAt = this.#deps.clock.now();
     try {
       const outcome = await job(permit);
-      if (outcome.ok) return replies.imageReply(outcome.image, outcome.busyMs);
-      return replies.unencodable(outcome.problems, outcome.busyMs);
+      const busyMs = this.#deps.clock.now() - startedAt;
+      return outcome.ok ? replies.imageReply(outcome.image, busyMs) : replies.unencodable(outcome.problems, busyMs);
     } catch (error) {
       this.#deps.onError?.(error);
       return replies.failed;

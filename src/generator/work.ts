@@ -6,13 +6,13 @@ export interface Image {
   readonly bytes: Buffer;
 }
 
-/** What became of a request: an image, or what is wrong with it field by field; and the time that the work took. */
+/** What became of a request: an image, or what is wrong with it field by field. */
 export type Outcome =
-  | { readonly ok: true; readonly image: Image; readonly busyMs: number }
-  | { readonly ok: false; readonly problems: readonly FieldProblem[]; readonly busyMs: number };
+  | { readonly ok: true; readonly image: Image }
+  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
 /** Does the work once there is a slot for it. */
-export type Job = (permit: SlotPermit) => Promise<Outcome>;
+export type Job = (permit: SlotPermit) => Outcome | Promise<Outcome>;
 
 export type Prepared =
   | { readonly ok: true; readonly job: Job }
