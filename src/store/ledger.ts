@@ -146,8 +146,6 @@ class BatchedLedger implements Ledger {
     for (const timer of this.#timers.values()) timer.cancel();
     this.#flushNow();
     while (this.#pumping !== undefined) await this.#pumping;
-    // What the disk refused a moment ago gets a last chance.
-    if (this.#waiting.size > 0) await this.#spill([...this.#waiting.values()]);
     if (this.#waiting.size > 0)
       this.#drop(this.#waiting.size, 'neither PostgreSQL nor the disk took them before the end');
     this.#waiting.clear();

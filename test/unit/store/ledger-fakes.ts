@@ -32,7 +32,7 @@ export class FakeHost {
   readonly totals: Record<LedgerResult, number> = { written: 0, spilled: 0, replayed: 0, dropped: 0, rejected: 0 };
   readonly events: LedgerEvent[] = [];
   /** `lost-ack`: the rows are in, and the answer never arrives. */
-  database: 'up' | 'down' | 'hanging' | 'lost-ack' = 'up';
+  database: 'up' | 'down' | 'hanging' | 'lost-ack' | 'up-for-one-batch' = 'up';
   isDiskFull = false;
   #life = 0;
 
@@ -71,6 +71,7 @@ export class FakeHost {
     this.batches.push(records.length);
     const fresh = records.filter(({ id }) => !this.rows.has(id));
     for (const one of fresh) this.rows.set(one.id, one);
+    if (this.database === 'up-for-one-batch') this.database = 'down';
     return this.database === 'lost-ack' ? never : fresh.length;
   }
 

@@ -169,6 +169,56 @@ test('a torn tail costs the record that it held, is counted, and stops nothing',
   assert.deepEqual(host.events.find(({ kind }) => kind === 'damaged')?.kind, 'damaged');
 });
 
+test('pending tells how many records PostgreSQL lacks, in the middle of a replay as well', async () => {
+  const host = new FakeHost();
+  const ledger = host.start();
+  await settled();
+  host.database = 'down';
+  for (let number = 1; number <= 10; number += 1) ledger.append(record(number));
+  await ledger.flush();
+  host.database = 'up-for-one-batch';
+  await host.clock.advance(150);
+  assert.equal(host.rows.size, 4);
+  assert.equal(ledger.pending, 6);
+  host.database = 'up';
+  await host.clock.advance(5_000);
+  assert.equal(ledger.pending, 0);
+});
+
+test('a file that the disk has failed in is replayed with the others', async () => {
+  const host = new FakeHost();
+  const ledger = host.start();
+  await settled();
+  host.database = 'down';
+  ledger.append(record(1));
+  await ledger.flush();
+  host.isDiskFull = true;
+  ledger.append(record(2));
+  await assert.rejects(ledger.flush());
+  assert.equal(ledger.pending, 2);
+  host.isDiskFull = false;
+  host.database = 'up';
+  await host.clock.advance(5_000);
+  assert.equal(host.rows.size, 2);
+});
+
+test('files are taken over without overwriting those of a former ledger of this process', async () => {
+  const host = new FakeHost();
+  host.database = 'down';
+  const owner = { name: 'same', isAlive: (name: string) => name === 'same' };
+  for (const [number, name] of ['dead', 'same'].entries()) {
+    const ledger = host.start({ owner: { name, isAlive: () => true } });
+    ledger.append(record(number));
+    await ledger.close();
+  }
+  assert.deepEqual([...host.disk.keys()], ['spill-dead-1.ndjson', 'spill-same-1.ndjson']);
+  host.database = 'up';
+  const last = host.start({ owner });
+  await settled();
+  assert.equal(host.rows.size, 2);
+  assert.equal(last.pending, 0);
+});
+
 test('beyond the disk budget records are dropped and counted', async () => {
   const host = new FakeHost();
   host.database = 'down';
