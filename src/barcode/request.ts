@@ -9,30 +9,28 @@ const maxScale = 32;
 const maxQuietZone = 40;
 
 /** The body of createBarcode and of the generator's POST /generate. */
-export const barcodeRequestSchema = z
-  .strictObject({
-    symbology: z.enum(symbologyNames).describe('What kind of barcode'),
-    text: z.string().min(1).max(7089).describe('What a reader shall read'),
-    format: z.enum(imageFormats).optional().describe('Kind of image; svg by default'),
-    scale: z
-      .int()
-      .min(1)
-      .max(maxScale)
-      .optional()
-      .describe('Pixels a module; by default 2 for bars, 3 for stacked bars, 4 for matrices, 8 for MaxiCode'),
-    quietZone: z
-      .int()
-      .min(0)
-      .max(maxQuietZone)
-      .optional()
-      .describe('Blank margin in modules; by default what the symbology asks for'),
-    humanReadable: z
-      .boolean()
-      .optional()
-      .describe('Whether the text is printed below the bars; by default where the symbology has such a line'),
-    ecLevel: z.enum(ecLevelNames).optional().describe('Error correction of QR Code, Micro QR Code and rMQR'),
-  })
-  .meta({ id: 'BarcodeRequest' });
+export const barcodeRequestSchema = z.strictObject({
+  symbology: z.enum(symbologyNames).describe('What kind of barcode'),
+  text: z.string().min(1).max(7089).describe('What a reader shall read'),
+  format: z.enum(imageFormats).optional().describe('Kind of image; svg by default'),
+  scale: z
+    .int()
+    .min(1)
+    .max(maxScale)
+    .optional()
+    .describe('Pixels a module; by default 2 for bars, 3 for stacked bars, 4 for matrices, 8 for MaxiCode'),
+  quietZone: z
+    .int()
+    .min(0)
+    .max(maxQuietZone)
+    .optional()
+    .describe('Blank margin in modules; by default what the symbology asks for'),
+  humanReadable: z
+    .boolean()
+    .optional()
+    .describe('Whether the text is printed below the bars; by default where the symbology has such a line'),
+  ecLevel: z.enum(ecLevelNames).optional().describe('Error correction of QR Code, Micro QR Code and rMQR'),
+});
 
 /** A checked request with every default filled in; `ecLevel` is there only where the symbology has levels. */
 export interface BarcodeRequest {

@@ -30,6 +30,22 @@ export function checkText(symbology: Symbology, text: string): TextCheck {
   if (symbology === 'itf' && text.length % 2 === 1) {
     return refuse('even-length', `ITF takes an even number of digits: got ${text.length}`);
   }
+  return symbology.startsWith('databarexpanded') ? checkElements(text) : { ok: true, text };
+}
+
+/** Application identifiers of a number of fixed length with a check digit: shipping containers and trade items. */
+const keyLengths: Readonly<Record<string, number>> = { '00': 18, '01': 14, '02': 14 };
+
+function checkElements(text: string): TextCheck {
+  for (const [element, identifier = '', key = ''] of text.matchAll(/\((\d+)\)([^(]*)/g)) {
+    const length = keyLengths[identifier];
+    if (length === undefined) continue;
+    if (!/^\d+$/.test(key) || key.length !== length) {
+      return refuse('length', `(${identifier}) takes ${length} digits: got ${key}`);
+    }
+    const digit = gs1CheckDigit(key.slice(0, -1));
+    if (!key.endsWith(digit)) return refuse('check-digit', `${element} must end in ${digit}, its check digit`);
+  }
   return { ok: true, text };
 }
 
