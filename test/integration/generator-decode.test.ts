@@ -3,6 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { type BarcodeRequest, parseBarcodeRequest } from '../../src/barcode/request.ts';
 import { type Symbology, specOf, symbologyNames } from '../../src/barcode/symbologies.ts';
+import { QrEncoder } from '../../src/generator/qr/encoder.ts';
 import { type Renderer, createRenderer } from '../../src/generator/render.ts';
 import { type Image, decodeAll, readersMissing, readingOf, secondReading } from '../support/decode.ts';
 import { readProducts } from '../support/products.ts';
@@ -57,6 +58,23 @@ describe('what a reader makes of the images', { skip }, () => {
     const requests = symbologyNames.flatMap((symbology) =>
       specOf(symbology).ecLevels.map((ecLevel) => requestOf({ symbology, text: 'ABC-12', format: 'png', ecLevel })),
     );
+    await assertReadBack(renderer, requests);
+  });
+
+  test('QR Code of every version at every level is read', async () => {
+    const qr = new QrEncoder();
+    const requests = (['L', 'M', 'Q', 'H'] as const).flatMap((ecLevel) => {
+      const byVersion = new Map<number, BarcodeRequest>();
+      for (let length = 1; length < 4000; length += 12) {
+        const text = 'Ab3\u00e9 12345678'.repeat(length).slice(0, length);
+        const version = qr.encode(text, ecLevel)?.version;
+        if (version === undefined) break;
+        if (byVersion.has(version)) continue;
+        byVersion.set(version, requestOf({ symbology: 'qrcode', text, format: 'png', scale: 2, ecLevel }));
+      }
+      assert.equal(byVersion.size, 40);
+      return [...byVersion.values()];
+    });
     await assertReadBack(renderer, requests);
   });
 
@@ -119,6 +137,9 @@ function assertNamed(problems: readonly { field: string; rule: string }[]): void
   for (const { field, rule } of problems) assert.ok(field !== '' && rule !== '');
 }
 
+/** What only an encoder can find out. */
+const refusals = new Set(['too-long', 'charset']);
+
 /** Draws all and reads all in one go; a request that the encoder refuses must be refused with field and rule. */
 async function assertReadBack(renderer: Renderer, requests: readonly BarcodeRequest[]): Promise<void> {
   const drawn: (Image & { request: BarcodeRequest })[] = [];
@@ -126,6 +147,10 @@ async function assertReadBack(renderer: Renderer, requests: readonly BarcodeRequ
     const rendered = renderer.render(request);
     if (!rendered.ok) {
       assertNamed(rendered.problems);
+      assert.ok(
+        rendered.problems.every(({ rule }) => refusals.has(rule)),
+        JSON.stringify(rendered.problems),
+      );
       continue;
     }
     const { bytes } = rendered.image;
