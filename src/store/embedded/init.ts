@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readFile, readdir, rename, rm } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError, codeOf } from '../../core/errors.ts';
+import { UsageError } from '../../core/errors.ts';
+import { complete, draftIn, removeOldDrafts } from './drafts.ts';
 import type { Placement } from './placement.ts';
 import { DATABASE_USER } from './postmaster.ts';
-
-const DRAFT_PREFIX = 'data-draft-';
 
 interface Ended {
   readonly code: number | null;
@@ -33,23 +32,6 @@ function runInitdb(program: string, folder: string, place: Placement): Promise<E
   });
 }
 
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
-}
-
-/** Drafts of starts that were killed half-way. */
-async function removeOldDrafts(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(DRAFT_PREFIX) || processExists(Number(name.slice(DRAFT_PREFIX.length)))) continue;
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
-}
-
 async function refuseOtherMajor(place: Placement, major: string): Promise<void> {
   const found = (await readFile(join(place.data, 'PG_VERSION'), 'utf8')).trim();
   if (found === major) return;
@@ -62,7 +44,7 @@ async function refuseOtherMajor(place: Placement, major: string): Promise<void> 
 export async function initialise(place: Placement, native: string, major: string): Promise<void> {
   await removeOldDrafts(place.folder);
   if ((await readdir(place.folder)).includes('data')) return refuseOtherMajor(place, major);
-  const draft = join(place.folder, `${DRAFT_PREFIX}${process.pid}`);
+  const draft = draftIn(place.folder);
   const { code, stderr } = await runInitdb(join(native, 'bin', 'initdb'), draft, place);
   if (code !== 0) {
     await rm(draft, { recursive: true, force: true });
@@ -75,9 +57,5 @@ export async function initialise(place: Placement, native: string, major: string
       `Cannot make the embedded database in ${place.folder}: ${why}. Free what it lacks, or set RAMPART_DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL that is already there`,
     );
   }
-  await rename(draft, place.data).catch(async (error: unknown) => {
-    await rm(draft, { recursive: true, force: true });
-    // Another start was faster; its database serves as well.
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
-  });
+  await complete(draft, place.data);
 }

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { cp, lstat, mkdir, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { cp, lstat, mkdir, readFile, readdir, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { UsageError, codeOf, messageOf } from '../../core/errors.ts';
 import type { Account } from './account.ts';
 import { canEnter } from './account.ts';
+import { complete, draftIn, removeOldDrafts } from './drafts.ts';
 
 /** The PostgreSQL programs that came as an npm package for this platform. */
 export interface NativePackage {
@@ -77,22 +78,20 @@ function isNeededAtRunTime(path: string): boolean {
 async function copyNative(native: NativePackage, holder: string): Promise<string> {
   const folder = join(holder, `native-${native.version}`, 'native');
   if ((await lstat(folder).catch(() => undefined)) !== undefined) return folder;
+  await removeOldDrafts(holder);
   for (const name of await readdir(holder)) {
+    // Copies of former versions; no server runs on them now.
     if (name.startsWith('native-')) await rm(join(holder, name), { recursive: true, force: true });
   }
-  const draft = join(holder, `native-draft-${process.pid}`);
-  await mkdir(draft, { recursive: true, mode: 0o755 });
+  const draft = draftIn(holder);
+  await mkdir(draft, { mode: 0o755 });
   await cp(native.folder, join(draft, 'native'), {
     recursive: true,
     verbatimSymlinks: true,
     filter: isNeededAtRunTime,
   });
   await makeLinks(await missingLinks(join(draft, 'native')));
-  await rename(draft, dirname(folder)).catch(async (error: unknown) => {
-    await rm(draft, { recursive: true, force: true });
-    // Another start has just made the same copy.
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
-  });
+  await complete(draft, dirname(folder));
   return folder;
 }
 

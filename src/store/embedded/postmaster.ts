@@ -17,7 +17,7 @@ export function socketUrl(socketFolder: string, database = DATABASE_NAME): strin
 }
 
 /** Whether a process is there and does something: a zombie only waits for its parent. */
-async function isAlive(pid: number): Promise<boolean> {
+export async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
