@@ -60,23 +60,24 @@ test('segmentsOf switches mode only where that saves bits', () => {
   assert.equal(cut('é1234567890123'), 'b:é n:1234567890123');
 });
 
-test('QrEncoder: versions 1 to 10 at every level are read by another reader', () => {
+test('QrEncoder: versions 1 to 7 at every level are read by another reader', () => {
   for (const level of ['L', 'M', 'Q', 'H'] as const) {
     const seen = new Set<number>();
     for (let length = 1; length <= 2953; length += 6) {
       const text = 'Ab3\u00e9'.repeat(length).slice(0, length);
       const symbol = encoder.encode(text, level);
       // Larger ones are slow to read; their tables are proven by the capacities above and the decode suite.
-      if (symbol === undefined || symbol.version > 10 || seen.has(symbol.version)) continue;
+      if (symbol === undefined || symbol.version > 7) break;
+      if (seen.has(symbol.version)) continue;
       seen.add(symbol.version);
       assert.equal(read(symbol), text, `version ${symbol.version} at level ${level}`);
     }
-    assert.ok(seen.size === 10, `${seen.size} versions at level ${level}`);
+    assert.ok(seen.size === 7, `${seen.size} versions at level ${level}`);
   }
 });
 
 function read({ modules, size }: QrSymbol): string | undefined {
-  const scale = 3;
+  const scale = 2;
   const margin = 4;
   const width = (size + 2 * margin) * scale;
   const rgba = new Uint8ClampedArray(width * width * 4).fill(255);
