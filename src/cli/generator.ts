@@ -88,9 +88,5 @@ async function workOf(
   const { GENERATOR_KIND, CALIBRATED_SERVICE_TIME_MS, CALIBRATED_LAW } = config.env;
   if (GENERATOR_KIND === 'barcode') return barcodeWork(await createRenderer());
   const random = seededRandom(Number(env['RAMPART_SEED'] ?? instance + 1));
-  return calibratedWork(
-    { serviceTimeMs: CALIBRATED_SERVICE_TIME_MS, law: CALIBRATED_LAW },
-    clock,
-    random,
-  );
+  return calibratedWork({ serviceTimeMs: CALIBRATED_SERVICE_TIME_MS, law: CALIBRATED_LAW }, clock, random);
 }

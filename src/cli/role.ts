@@ -32,7 +32,7 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   // pm2 counts the instances of an app itself.
   const instance = Number(io.env['RAMPART_INSTANCE'] ?? io.env['NODE_APP_INSTANCE'] ?? 0);
   const runFolder = runFolderOf(config.dataDir);
-  prepareRunFolder(runFolder);
+  prepareRunFolder(config.dataDir, runFolder);
   const forget = recordThisProcess(runFolder, role, instance);
   process.once('exit', forget);
   // Started by a supervisor that died before this line: nobody would ever look for this process.

@@ -25,7 +25,7 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
   if (askedForHelp(args, io, help)) return exitCodes.ok;
   const config = await loadConfig(io.env, io.folder);
   const runFolder = runFolderOf(config.dataDir);
-  prepareRunFolder(runFolder);
+  prepareRunFolder(config.dataDir, runFolder);
   const { url, adminUrl } = addresses(config);
   const lock = await acquireInstanceLock(config.dataDir, runFolder, { pid: process.pid, url, adminUrl });
   process.once('exit', recordThisProcess(runFolder, 'supervisor', 0));

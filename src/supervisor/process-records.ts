@@ -15,9 +15,13 @@ export interface ProcessRecord {
 
 const folderOf = (runFolder: string): string => join(runFolder, 'processes');
 
-/** Makes the folder for sockets and records; only this user may enter it. */
-export function prepareRunFolder(runFolder: string): void {
+/**
+ * Makes the data directory and in it the folder for sockets and records. Only this user may enter the latter; the former
+ * can be passed through, since root's PostgreSQL runs as another user and has its folder there.
+ */
+export function prepareRunFolder(dataDir: string, runFolder: string): void {
   try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o711 });
     mkdirSync(folderOf(runFolder), { recursive: true, mode: 0o700 });
   } catch (error) {
     const remedy = 'RAMPART_DATA_DIR must name a folder that this user may write to';

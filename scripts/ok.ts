@@ -1,0 +1,7 @@
+// npm run ok: the fast checks, in under half a minute: types, lint, format, unused code, unit tests.
+import { runChecks } from './checks.ts';
+import { conclude, runTests } from './run-tests.ts';
+
+const count = { ...runChecks(), skipped: 0 };
+await runTests('test/unit/**/*.test.ts', 2, count);
+conclude(count);

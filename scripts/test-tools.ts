@@ -1,0 +1,24 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** What some tests compare with or read with, and the Debian package it comes in. */
+const tools = [
+  { program: '/usr/bin/zbarimg', debianPackage: 'zbar-tools' },
+  { program: '/usr/sbin/nginx', debianPackage: 'nginx-light' },
+] as const;
+
+/** Installs what is missing where that can be done (root, Debian); a test whose tool is missing says so when it skips. */
+export function ensureTestTools(): void {
+  const missing = tools.filter(({ program }) => !existsSync(program)).map(({ debianPackage }) => debianPackage);
+  if (missing.length === 0) return;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    console.log(`Missing for some tests: ${missing.join(', ')} (Debian packages; only root can install them here)`);
+    return;
+  }
+  console.log(`Installing ${missing.join(', ')} for the tests`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  spawnSync('apt-get', ['update', '-q'], { env, stdio: 'ignore' });
+  const args = ['install', '-y', '-q', '--no-install-recommends', ...missing];
+  const { status, stderr } = spawnSync('apt-get', args, { env, encoding: 'utf8' });
+  if (status !== 0) console.log(`apt-get could not install ${missing.join(', ')}: ${stderr.trim()}`);
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { afterCheck, type HealthState } from '../../../src/policy/health/rise-fall.ts';
+import { permitShare } from '../../../src/policy/permits/split.ts';
+import { gcra } from '../../../src/policy/rate/gcra.ts';
+import { backoffMs } from '../../../src/policy/retry/backoff.ts';
+import { mayRetry } from '../../../src/policy/retry/retryable.ts';
+
+describe('afterCheck', () => {
+  const run = (start: boolean, checks: readonly boolean[]): boolean[] => {
+    let state: HealthState = { up: start, contrary: 0 };
+    return checks.map((passed) => (state = afterCheck(state, passed, { rise: 2, fall: 3 })).up);
+  };
+
+  test('takes a backend down at the third failure in a row', () => {
+    assert.deepEqual(run(true, [false, false, false]), [true, true, false]);
+  });
+
+  test('starts counting anew when a check agrees', () => {
+    assert.deepEqual(run(true, [false, false, true, false, false, false]), [true, true, true, true, true, false]);
+  });
+
+  test('brings a backend up at the second success in a row', () => {
+    assert.deepEqual(run(false, [true, false, true, true]), [false, false, false, true]);
+  });
+});
+
+describe('permitShare', () => {
+  test('gives equal shares and the remainder to the first', () => {
+    assert.deepEqual(
+      [0, 1, 2].map((rank) => permitShare(8, 3, rank)),
+      [3, 3, 2],
+    );
+  });
+
+  test('the shares of all ranks add up to the cap, as long as there is one for each', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 0, max: 1000 }), (workers, more) => {
+        const cap = workers + more;
+        const ranks = Array.from({ length: workers }, (_, rank) => permitShare(cap, workers, rank));
+        assert.equal(
+          ranks.reduce((left, right) => left + right, 0),
+          cap,
+        );
+      }),
+    );
+  });
+
+  test('a worker without any could never serve, so each has one', () => {
+    assert.equal(permitShare(2, 8, 7), 1);
+  });
+});
+
+describe('mayRetry', () => {
+  const attempt = { beforeConnection: false, idempotent: false, replayable: true, replyStarted: false, attempts: 1 };
+
+  test('retries what the backend cannot have seen, whatever the method', () => {
+    assert.equal(mayRetry({ ...attempt, beforeConnection: true }), true);
+  });
+
+  test('retries what was sent only where doing it twice is harmless', () => {
+    assert.equal(mayRetry(attempt), false);
+    assert.equal(mayRetry({ ...attempt, idempotent: true }), true);
+  });
+
+  test('never once the reply has begun, the body is used up, or it is the second attempt', () => {
+    const safe = { ...attempt, beforeConnection: true, idempotent: true };
+    assert.equal(mayRetry({ ...safe, replyStarted: true }), false);
+    assert.equal(mayRetry({ ...safe, replayable: false }), false);
+    assert.equal(mayRetry({ ...safe, attempts: 2 }), false);
+  });
+});
+
+describe('backoffMs', () => {
+  const limits = { firstMs: 100, maxMs: 1000 };
+
+  test('doubles up to its limit, between half and all of it', () => {
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 50].map((failures) => backoffMs(failures, limits, () => 1)),
+      [100, 200, 400, 800, 1000, 1000],
+    );
+    assert.equal(
+      backoffMs(3, limits, () => 0),
+      200,
+    );
+  });
+
+  test('does not wait when nothing has failed', () => {
+    assert.equal(
+      backoffMs(0, limits, () => 1),
+      0,
+    );
+  });
+});
+
+describe('gcra', () => {
+  const limit = { requestsPerSecond: 10, burst: 3 };
+
+  test('lets a burst through, then one each interval', () => {
+    let previous: number | undefined;
+    const allowed = [0, 0, 0, 0, 99, 100, 100, 200].map((now) => {
+      const verdict = gcra(previous, now, limit);
+      previous = verdict.next;
+      return verdict.allowed;
+    });
+    assert.deepEqual(allowed, [true, true, true, false, false, true, false, true]);
+  });
+
+  test('says when the next one would be allowed', () => {
+    assert.deepEqual(gcra(300, 0, limit), { allowed: false, next: 300, retryAfterMs: 100, remaining: 0 });
+  });
+
+  test('never lets more through than burst + rate x time', () => {
+    const steps = fc.array(fc.nat(300), { minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(
+        steps,
+        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 20 }),
+        (waits, requestsPerSecond, burst) => {
+          let previous: number | undefined;
+          let now = 0;
+          let allowed = 0;
+          for (const wait of waits) {
+            now += wait;
+            const verdict = gcra(previous, now, { requestsPerSecond, burst });
+            previous = verdict.next;
+            if (verdict.allowed) allowed++;
+          }
+          assert.ok(allowed <= burst + (now * requestsPerSecond) / 1000 + 1e-6);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const src = fileURLToPath(new URL('../../../src', import.meta.url));
+
+/** From the ground up: a folder may import from itself and from those before it. */
+const order = [
+  'core',
+  'metrics',
+  'barcode',
+  'policy',
+  'config',
+  'store',
+  'gateway',
+  'generator',
+  'control',
+  'supervisor',
+  'cli',
+];
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(src, file), 'utf8');
+  const found = text.matchAll(
+    /^\s*(import|export)\s+(type\s+)?[^'"]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm,
+  );
+  return [...found].map((match) => ({
+    file,
+    specifier: (match[3] ?? match[4]) as string,
+    typeOnly: match[2] !== undefined,
+  }));
+}
+
+const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.startsWith('store/generated/'));
+const imports = files.flatMap(importsOf);
+const folderOf = (path: string): string => path.split('/')[0] as string;
+
+test('every folder of src has its place in the order of imports', () => {
+  assert.deepEqual(new Set(files.map(folderOf)), new Set(order));
+});
+
+test('imports go one way: from a folder to itself and to those before it', () => {
+  const wrong = imports.filter(({ file, specifier }) => {
+    if (!specifier.startsWith('.')) return false;
+    const target = relative(src, resolve(src, dirname(file), specifier));
+    if (target.startsWith('..')) return false;
+    return order.indexOf(folderOf(target)) > order.indexOf(folderOf(file));
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('src/policy is pure: no Node module, no package, no clock, no chance', () => {
+  const impure = imports.filter(({ file, specifier }) => file.startsWith('policy/') && !specifier.startsWith('.'));
+  assert.deepEqual(impure, []);
+  for (const file of files.filter((name) => name.startsWith('policy/'))) {
+    const text = readFileSync(join(src, file), 'utf8');
+    assert.doesNotMatch(
+      text,
+      /\b(Date|performance|setTimeout|setInterval|setImmediate|process|console|fetch)\b\s*[.(]|Math\.random/,
+      file,
+    );
+  }
+});
+
+test('only src/core and src/cli read the real clock and real chance', () => {
+  for (const file of files.filter((name) => !/^(core|cli)\//.test(name))) {
+    const text = readFileSync(join(src, file), 'utf8');
+    assert.doesNotMatch(
+      text,
+      /\bDate\.now\(|\bperformance\.now\(|\bMath\.random\b|(?<![.\w])set(Timeout|Interval)\(/,
+      file,
+    );
+  }
+});
