@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../../../src/config/config.ts';
+import { variables } from '../../../src/config/environment.ts';
+import { parseConfigFile } from '../../../src/config/file.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rampart-config-'));
+
+async function problemsOf(env: Record<string, string>): Promise<readonly string[]> {
+  const error = await loadConfig(env, folder).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error === undefined) return [];
+  assert.ok(error instanceof UsageError);
+  return error.problems;
+}
+
+describe('loadConfig', () => {
+  test('needs nothing, and gives the defaults of the contract', async () => {
+    const { env, upstreams } = await loadConfig({}, folder);
+    assert.deepEqual(
+      [env.PORT, env.HOST, env.ADMIN_PORT, env.GENERATOR_PORT, env.GENERATOR_CONCURRENCY],
+      [8080, '127.0.0.1', 8081, 9100, 4],
+    );
+    assert.deepEqual(
+      [env.QUEUE_CAPACITY, env.QUEUE_TIMEOUT_MS, env.UPSTREAM_TIMEOUT_MS, env.CONNECT_TIMEOUT_MS],
+      [256, 1000, 30_000, 1000],
+    );
+    assert.deepEqual([env.CACHE_MAX_BYTES, env.CACHE_TTL_SECONDS, env.LEDGER_DURABILITY], [67_108_864, 600, 'wal']);
+    assert.equal(upstreams[0]?.backends.length, env.GENERATOR_INSTANCES);
+  });
+
+  test('reports every problem at once: the variable, what it takes, what it got', async () => {
+    assert.deepEqual(await problemsOf({ PORT: '0', GATEWAY_WORKERS: 'two', LOG_LEVEL: 'loud' }), [
+      "PORT must be a whole number from 1 to 65535: got '0'",
+      "GATEWAY_WORKERS must be a whole number from 1 to 256: got 'two'",
+      "LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent: got 'loud'",
+    ]);
+  });
+
+  test('an empty value is one that is not set', async () => {
+    assert.deepEqual(await problemsOf({ PORT: '' }), []);
+  });
+
+  test('never prints what may hold a secret', async () => {
+    const problems = await problemsOf({ DATABASE_URL: 'mysql://u:hunter2@h/d', ADMIN_TOKEN: 'short' });
+    assert.equal(problems.length, 2);
+    assert.doesNotMatch(problems.join(), /hunter2|short'/);
+  });
+
+  test('each variable refuses something', async () => {
+    const bad = '\0';
+    for (const name of Object.keys(variables)) assert.notDeepEqual(await problemsOf({ [name]: bad }), [], name);
+  });
+
+  test('refuses ports that collide, and an admin API open to the world', async () => {
+    assert.equal((await problemsOf({ PORT: '9000', ADMIN_PORT: '9000' })).length, 1);
+    assert.equal((await problemsOf({ PORT: '9101', GENERATOR_INSTANCES: '2' })).length, 1);
+    assert.equal((await problemsOf({ GENERATOR_PORT: '65535', GENERATOR_INSTANCES: '2' })).length, 1);
+    assert.match((await problemsOf({ ADMIN_HOST: '0.0.0.0' })).join(), /ADMIN_TOKEN must be set/);
+    assert.deepEqual(await problemsOf({ ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN: 'x'.repeat(16) }), []);
+  });
+
+  test('is frozen through and through', async () => {
+    const config = await loadConfig({}, folder);
+    assert.throws(() => Object.assign(config.env, { PORT: 1 }), TypeError);
+    assert.throws(() => Object.assign(config.upstreams[0]?.backends[0] ?? {}, { id: 'x' }), TypeError);
+  });
+
+  test('sizes may have a unit', async () => {
+    assert.equal((await loadConfig({ CACHE_MAX_BYTES: '2MiB' }, folder)).env.CACHE_MAX_BYTES, 2 * 1024 ** 2);
+  });
+
+  test('loads a configuration file that is named, and says when there is none', async () => {
+    writeFileSync(
+      join(folder, 'some.config.ts'),
+      "export default { upstreams: { app: { backends: ['http://127.0.0.1:3000'] } }, routes: [{ endpoint: 'app', path: '/app/*', upstream: 'app' }] };",
+    );
+    const { routes, upstreams } = await loadConfig({ RAMPART_CONFIG: 'some.config.ts' }, folder);
+    assert.deepEqual(routes[0], {
+      endpoint: 'app',
+      path: '/app/*',
+      methods: undefined,
+      upstream: 'app',
+      authenticate: true,
+      timeoutMs: 30_000,
+      maxBodyBytes: 10_485_760,
+    });
+    assert.deepEqual(upstreams[1]?.backends, [{ id: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }]);
+    assert.deepEqual(await problemsOf({ RAMPART_CONFIG: 'none.ts' }), [
+      "RAMPART_CONFIG must name a file: got 'none.ts'",
+    ]);
+  });
+});
+
+describe('parseConfigFile', () => {
+  const problems = (value: unknown): string[] => parseConfigFile(value, 'file').problems;
+
+  test('names the path of each wrong value', () => {
+    const wrong = { upstreams: { app: { backends: ['https://x/y'], cap: 0 } }, other: 1 };
+    const text = problems(wrong).join('\n');
+    assert.match(text, /file: upstreams\.app\.backends\.0: /);
+    assert.match(text, /file: upstreams\.app\.cap: /);
+    assert.match(text, /other/);
+  });
+
+  test('an upstream must exist, and an endpoint be named once', () => {
+    const upstreams = { app: { backends: ['http://a:1'] } };
+    const route = { endpoint: 'x', path: '/x', upstream: 'app' };
+    assert.deepEqual(problems({ upstreams, routes: [route] }), []);
+    assert.match(
+      problems({ upstreams, routes: [{ ...route, upstream: 'b' }] }).join(),
+      /there is no upstream 'b'; upstreams names app/,
+    );
+    assert.match(problems({ upstreams, routes: [route, route] }).join(), /'x' is taken/);
+    assert.match(problems({ upstreams, routes: [{ ...route, endpoint: 'createBarcode' }] }).join(), /is taken/);
+  });
+
+  test('a file without a default export is refused', () => {
+    assert.match(problems(undefined).join(), /the default export/);
+  });
+});
