@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fchownSync, openSync } from 'node:fs';
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError, codeOf } from '../../core/errors.ts';
+import { UsageError, codeOf, messageOf } from '../../core/errors.ts';
 import { initialise } from './init.ts';
 import { findNativePackage, usableNative } from './native.ts';
 import type { Placement } from './placement.ts';
@@ -73,6 +73,8 @@ async function logFrom(logFile: string, offset: number): Promise<string> {
 async function launch(place: Placement, native: string, args: string[], limitMs: number): Promise<string | undefined> {
   await rotateLog(place.logFile);
   const log = openSync(place.logFile, 'a', 0o600);
+  // Else a start by the folder's own user could not open the log that a start by root has made.
+  if (place.account !== undefined) fchownSync(log, place.account.uid, place.account.gid);
   const offset = (await stat(place.logFile)).size;
   let ended = false;
   const child = spawn(join(native, 'bin', 'postgres'), args, {
@@ -151,6 +153,18 @@ function handle(place: Placement, pid: number, adopted: boolean): EmbeddedPostgr
  * when the process that started it is killed, so that the data plane keeps its database.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  try {
+    return await startOrAdopt(options);
+  } catch (error) {
+    // The system refused something: a full disk, a missing permission.
+    if (error instanceof UsageError || !/^E[A-Z0-9]+$/.test(codeOf(error) ?? '')) throw error;
+    throw new UsageError(
+      `Cannot start the embedded PostgreSQL for ${options.dataDir}: ${messageOf(error)}. Put that right, or set RAMPART_DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL that is already there`,
+    );
+  }
+}
+
+async function startOrAdopt(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const limitMs = options.startTimeoutMs ?? 60_000;
   const place = await makePlacement(options.dataDir);
   for (let attempt = 0; attempt < 10; attempt += 1) {

@@ -54,7 +54,7 @@ export async function initialise(place: Placement, native: string, major: string
         .split('\n')
         .find((line) => line.includes('error:') || line.includes('FATAL')) ?? stderr.trim();
     throw new UsageError(
-      `Cannot make the embedded database in ${place.folder}: ${why}. Free what it lacks, or set RAMPART_DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL that is already there`,
+      `Cannot make the embedded database in ${place.folder}: ${why.replace(/^.*(FATAL|error): */, '')}. Free what it lacks, or set RAMPART_DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL that is already there`,
     );
   }
   await complete(draft, place.data);

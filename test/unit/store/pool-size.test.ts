@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { UsageError } from '../../../src/core/errors.ts';
+import { poolSizes } from '../../../src/store/pool-size.ts';
+
+const usual = { maxConnections: 100, reserved: 3, gatewayWorkers: 2, batchWorkers: 1, override: undefined };
+
+test('poolSizes gives each process its share, and not more than ten', () => {
+  assert.deepEqual(poolSizes(usual), { gateway: 10, control: 2, batch: 10 });
+  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 8 }), { gateway: 5, control: 2, batch: 5 });
+  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 22 }), { gateway: 2, control: 2, batch: 2 });
+  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 1, batchWorkers: 0 }), { gateway: 10, control: 2, batch: 10 });
+});
+
+test('poolSizes takes DATABASE_POOL_MAX as it is', () => {
+  assert.deepEqual(poolSizes({ ...usual, override: 1 }), { gateway: 1, control: 2, batch: 1 });
+  assert.deepEqual(poolSizes({ ...usual, override: 18 }), { gateway: 18, control: 2, batch: 18 });
+});
+
+test('poolSizes refuses what does not fit, with the sum and what would work', () => {
+  assert.throws(() => poolSizes({ ...usual, override: 19 }), {
+    name: 'UsageError',
+    message:
+      "Cannot fit the database pools into PostgreSQL's max_connections = 100: (2 gateway workers x 2 (a reload runs old and new ones side by side) + 1 batch workers) x DATABASE_POOL_MAX = 19 + control 2 + command line 3 + reserved for superusers 3 = 103. What would work: DATABASE_POOL_MAX of at most 18, or max_connections of at least 103, fewer GATEWAY_WORKERS, or a pooler such as PgBouncer in front",
+  });
+  assert.throws(
+    () => poolSizes({ ...usual, gatewayWorkers: 64 }),
+    /x at least 2 .* = 266\. What would work: max_connections of at least 266/,
+  );
+});
+
+test('poolSizes never lets all processes together ask for more than there is', () => {
+  const demand = fc.record({
+    maxConnections: fc.integer({ min: 1, max: 2_000 }),
+    reserved: fc.integer({ min: 0, max: 20 }),
+    gatewayWorkers: fc.integer({ min: 1, max: 256 }),
+    batchWorkers: fc.integer({ min: 0, max: 64 }),
+    override: fc.option(fc.integer({ min: 1, max: 50 }), { nil: undefined }),
+  });
+  const property = fc.property(demand, (given) => {
+    try {
+      const { gateway, control, batch } = poolSizes(given);
+      assert.ok(gateway >= 1 && batch >= 1);
+      const all = gateway * given.gatewayWorkers * 2 + batch * given.batchWorkers + control + 3 + given.reserved;
+      assert.ok(all <= given.maxConnections);
+    } catch (error) {
+      assert.ok(error instanceof UsageError, String(error));
+    }
+  });
+  fc.assert(property, { numRuns: 2_000 });
+});
