@@ -90,6 +90,8 @@ test('canonicalBody is the same for equal requests, however they were written', 
     '{"symbology":"qrcode","text":"a","format":"svg","scale":4,"quietZone":4,"humanReadable":false,"ecLevel":"M"}';
   assert.equal(canonicalBody(short.request), body);
   assert.equal(canonicalBody(long.request), body);
+  const { symbology, ...rest } = long.request;
+  assert.equal(canonicalBody({ ...rest, symbology }), body);
 });
 
 test('canonicalBody of any accepted request is accepted, and is its own canonical body', () => {

@@ -46,6 +46,21 @@ test('codewordsOf gives the example of ISO/IEC 18004, annex I: "01234567" as ver
   assert.equal(Buffer.from(codewords).toString('hex'), '10200c566180ec11ec11ec11ec11ec11a524d4c1ed36c7872c55');
 });
 
+test('codewordsOf interleaves blocks of two lengths: version 5, level Q has 15, 15, 16 and 16', () => {
+  const plan = planFor("There's a frood who really knows where his towel is!", 'Q');
+  assert.equal(plan?.version, 5);
+  const codewords = codewordsOf(plan, 'Q', new ReedSolomon());
+  const data = codewords.subarray(0, 62);
+  const lengths = [15, 15, 16, 16];
+  const blocks = lengths.map((length, block) =>
+    Array.from({ length }, (_, at) => data[at < 15 ? at * 4 + block : 60 + block - 2] ?? -1),
+  );
+  const text = Buffer.from(blocks.flat()).toString('hex');
+  // Byte mode, 52 characters, the text, terminator, padding.
+  const written = Buffer.from("There's a frood who really knows where his towel is!").toString('hex');
+  assert.equal(text, `434${written}0ec11ec11ec11ec11`);
+});
+
 test('segmentsOf switches mode only where that saves bits', () => {
   const cut = (text: string): string =>
     segmentsOf(text, 1)
