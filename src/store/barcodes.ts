@@ -4,12 +4,12 @@ import type { PrismaClient } from './generated/client.ts';
 import type { BarcodeRecord, BarcodeStatus, BarcodeSummary } from './records.ts';
 import { fromStoredText, toStoredText } from './records.ts';
 
-export interface BarcodeImage {
+interface BarcodeImage {
   readonly format: string;
   readonly bytes: Uint8Array;
 }
 
-export interface ListRequest {
+interface ListRequest {
   readonly keyId: string;
   /** At least 1. */
   readonly pageSize: number;
@@ -17,7 +17,7 @@ export interface ListRequest {
   readonly cursor?: string | undefined;
 }
 
-export type ListResult =
+type ListResult =
   | { readonly kind: 'page'; readonly records: readonly BarcodeSummary[]; readonly nextCursor: string | undefined }
   | { readonly kind: 'malformed-cursor' };
 

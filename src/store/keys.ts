@@ -14,13 +14,13 @@ export interface KeyRecord {
   readonly revokedAtMs: number | undefined;
 }
 
-export interface CreatedKey {
+interface CreatedKey {
   readonly record: KeyRecord;
   /** The key itself, which is stored nowhere. */
   readonly text: string;
 }
 
-export type RevokeResult =
+type RevokeResult =
   | { readonly kind: 'revoked'; readonly record: KeyRecord }
   | { readonly kind: 'not-found' }
   /** Several keys begin so. */
@@ -37,7 +37,7 @@ export interface KeyStore {
 }
 
 /** `rk_` and 48 of the key's 192 random bits: enough to tell keys apart, far from enough to guess one. */
-export const PREFIX_CHARACTERS = 11;
+const PREFIX_CHARACTERS = 11;
 const SHORTEST_PREFIX = 7;
 
 /** SHA-256 of a key's text: all that is stored of it. */

@@ -23,7 +23,7 @@ export type LedgerEvent =
   | { readonly kind: 'dropped'; readonly why: string }
   | { readonly kind: 'disk-failed'; readonly why: string };
 
-export interface LedgerStats {
+interface LedgerStats {
   /** In memory only. */
   readonly buffered: number;
   readonly onDisk: number;

@@ -68,7 +68,7 @@ async function readBook(client: Client): Promise<BookedMigration[]> {
 }
 
 /** The migrations that are still to be applied; a UsageError where the database's past is not the one that we know. */
-export function pendingMigrations(migrations: readonly Migration[], booked: readonly BookedMigration[]): Migration[] {
+function pendingMigrations(migrations: readonly Migration[], booked: readonly BookedMigration[]): Migration[] {
   const failed = booked.find((row) => row.finished_at === null);
   if (failed !== undefined)
     throw new UsageError(

@@ -25,13 +25,13 @@ export interface StoreOptions {
   readonly onPoolError?: (error: Error) => void;
 }
 
-export interface PoolState {
+interface PoolState {
   readonly total: number;
   readonly idle: number;
   readonly waiting: number;
 }
 
-export interface ServerLimits {
+interface ServerLimits {
   readonly maxConnections: number;
   /** Connections that PostgreSQL keeps for superusers and for roles with pg_use_reserved_connections. */
   readonly reserved: number;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -31,12 +32,16 @@ async function startElsewhere(dataDir: string): Promise<{ pid: number; kill(): P
   const code = `const { startEmbeddedPostgres } = await import(${JSON.stringify(module)});
     const { pid } = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)} });
     console.log(pid); setInterval(() => {}, 60_000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
   const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
   return {
     pid: Number(line),
     async kill() {
-      child.kill('SIGKILL');
+      // The whole group: the server must be in a session of its own, or Ctrl-C would reach it as well.
+      process.kill(-(child.pid as number), 'SIGKILL');
       await once(child, 'exit');
     },
   };
@@ -128,22 +133,23 @@ async function ownerOf(path: string): Promise<{ uid: number; gid: number }> {
   return { uid, gid };
 }
 
-test('a long path, spaces, quotes and commas in it are no obstacle to pg and to Prisma', () =>
-  inFolder(async (folder) => {
-    const dataDir = join(folder, `it's "so", long ${'x'.repeat(90)}`);
-    const server = await startEmbeddedPostgres({ dataDir });
-    assert.equal((await migrate(server.url)).applied.length, 1);
-    const store = openStore({
-      url: server.url,
-      poolMax: 1,
-      poolTimeoutMs: 5_000,
-      applicationName: 'test',
-      clock: systemClock,
-    });
-    assert.deepEqual(await store.keys.list(), []);
-    await store.close();
-    await server.stop();
-  }, 'rampart test, ümlaut-'));
+/** Starts in this data directory, and uses the server as pg and as Prisma do. */
+async function startAndUse(dataDir: string): Promise<void> {
+  const server = await startEmbeddedPostgres({ dataDir });
+  assert.equal((await migrate(server.url)).applied.length, 1);
+  const [poolMax, poolTimeoutMs] = [1, 5_000];
+  const store = openStore({ url: server.url, poolMax, poolTimeoutMs, applicationName: 'test', clock: systemClock });
+  assert.deepEqual(await store.keys.list(), []);
+  await store.close();
+  await server.stop();
+  assert.ok(!existsSync(new URL(server.url).searchParams.get('host') ?? ''), 'no socket folder is left');
+}
+
+test('spaces, quotes and commas in the path are no obstacle to pg and to Prisma', () =>
+  inFolder((folder) => startAndUse(join(folder, `it's "so", %2F`)), 'a test, ümlaut-'));
+
+test('a path that is too long for a socket is no obstacle', () =>
+  inFolder((folder) => startAndUse(join(folder, 'x'.repeat(120)))));
 
 test('only the socket in a folder of mode 0700 leads to the server, and fsync stays on', () =>
   inFolder(async (dataDir) => {

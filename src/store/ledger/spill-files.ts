@@ -2,7 +2,7 @@ import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path';
 import { codeOf } from '../../core/errors.ts';
 
-export interface FoundFile {
+interface FoundFile {
   readonly name: string;
   readonly bytes: number;
 }
