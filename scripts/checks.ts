@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { root } from './setup.mjs';
+import { root } from './root.ts';
 
 /** The checks that need nothing but the sources. */
 const checks: readonly (readonly [name: string, program: string, ...args: string[]])[] = [

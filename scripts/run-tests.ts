@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { root } from './setup.mjs';
+import { root } from './root.ts';
 
 export interface TestCount {
   passed: number;

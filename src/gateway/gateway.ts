@@ -149,7 +149,7 @@ export class Gateway {
     const { clock, config, upstreams } = this.#context;
     const limitMs = config.env.UPSTREAM_TIMEOUT_MS + config.env.QUEUE_TIMEOUT_MS;
     this.#upgrades.close();
-    await drainServer(this.server, (callback, delayMs) => void clock.setTimeout(callback, delayMs), limitMs);
+    await drainServer(this.server, clock, limitMs);
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
 }

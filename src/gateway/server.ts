@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '../core/clock.ts';
 import { codeOf } from '../core/errors.ts';
 import { requestId } from '../core/ids.ts';
 import { rawProblem } from './problem-reply.ts';
@@ -93,25 +94,25 @@ export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null,
 
 /** How long an idle connection may stay open once the worker drains, for a request that is already under way to it. */
 const IDLE_GRACE_MS = 1_500;
+/** Connections whose last reply has ended since are closed this often. */
+const SWEEP_INTERVAL_MS = 100;
 
 /**
  * Stops accepting, lets everything under way end, and resolves when the last connection is closed.
  * http.Server.close() would close idle connections at once, under the feet of a client that is just sending.
  */
-export function drainServer(
-  server: Server,
-  schedule: (callback: () => void, delayMs: number) => void,
-  limitMs: number,
-): Promise<void> {
-  return new Promise((resolve) => {
-    NetServer.prototype.close.call(server, () => resolve());
-    schedule(() => server.closeIdleConnections(), IDLE_GRACE_MS);
-    const sweep = (): void => {
+export async function drainServer(server: Server, clock: Clock, limitMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()));
+  const limit = clock.setTimeout(() => server.closeAllConnections(), limitMs);
+  let sweep: Timer | undefined;
+  const sweepIn = (delayMs: number): void => {
+    sweep = clock.setTimeout(() => {
       server.closeIdleConnections();
-      if (server.listening) return;
-      schedule(sweep, 200);
-    };
-    schedule(sweep, IDLE_GRACE_MS + 200);
-    schedule(() => server.closeAllConnections(), limitMs);
-  });
+      sweepIn(SWEEP_INTERVAL_MS);
+    }, delayMs);
+  };
+  sweepIn(IDLE_GRACE_MS);
+  await closed;
+  limit.cancel();
+  sweep?.cancel();
 }

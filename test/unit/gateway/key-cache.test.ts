@@ -43,7 +43,7 @@ describe('KeyCache', () => {
       `Bearer ${key} x`,
       `Bearer rk_${'a'.repeat(500)}`,
     ]) {
-      assert.equal(await reasonOf(text), 'unauthenticated', text);
+      assert.equal(await reasonOf(text), 'unauthenticated', String(text));
     }
     assert.equal(await reasonOf(undefined, 'rk_"; DROP TABLE'), 'unauthenticated');
     assert.equal(calls(), 0);

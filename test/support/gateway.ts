@@ -1,0 +1,116 @@
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { type Config, loadConfig } from '../../src/config/config.ts';
+import type { ConfigFile } from '../../src/config/file.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { Gateway, type GatewayDependencies } from '../../src/gateway/gateway.ts';
+import { renderPrometheus } from '../../src/metrics/exposition.ts';
+import { Registry } from '../../src/metrics/instruments.ts';
+import type { BarcodeRecord } from '../../src/store/records.ts';
+
+/** A key of the right form that every test gateway knows. */
+export const testKey = `rk_${'t'.repeat(32)}`;
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  readonly port: number;
+  readonly url: string;
+  readonly recorded: BarcodeRecord[];
+  metrics(): string;
+  close(): Promise<void>;
+}
+
+export interface TestGatewayOptions {
+  readonly env?: Record<string, string>;
+  readonly upstreams?: NonNullable<ConfigFile['upstreams']>;
+  readonly routes?: NonNullable<ConfigFile['routes']>;
+  readonly trustedProxies?: readonly string[];
+  readonly keyLimit?: Config['keyLimit'];
+  /** Origins in place of the generators' own. */
+  readonly generators?: readonly string[];
+  readonly store?: GatewayDependencies['store'];
+}
+
+/** A gateway worker in this process, on a free port, with a ledger in memory and one key. */
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const config = await testConfig(options);
+  const registry = new Registry();
+  const recorded: BarcodeRecord[] = [];
+  const gateway = new Gateway({
+    config,
+    clock: systemClock,
+    random: seededRandom(1),
+    log: pino({ level: 'silent' }),
+    registry,
+    findKey: async (hash) => (Buffer.from(hash).equals(testKeyHash) ? { id: 'key-1', name: 'test' } : undefined),
+    ledger: {
+      append: (record) => void recorded.push(record),
+      find: (id) => recorded.find((record) => record.id === id),
+      get pending() {
+        return 0;
+      },
+      flush: async () => {},
+      close: async () => {},
+      stats: () => ({ buffered: 0, onDisk: 0, diskBytes: 0, away: false }),
+    },
+    store: options.store ?? emptyStore,
+  });
+  await gateway.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = gateway.server.address() as AddressInfo;
+  return {
+    gateway,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    recorded,
+    metrics: () => renderPrometheus(registry.snapshot()),
+    close: async () => {
+      gateway.server.closeAllConnections();
+      await gateway.drain();
+    },
+  };
+}
+
+const testKeyHash = Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(testKey)));
+
+const emptyStore: GatewayDependencies['store'] = {
+  barcodes: {
+    insertMany: async () => 0,
+    get: async () => undefined,
+    getImage: async () => undefined,
+    list: async () => ({ kind: 'page', records: [], nextCursor: undefined }),
+  },
+};
+
+async function testConfig(options: TestGatewayOptions): Promise<Config> {
+  const { env, ...loaded } = await loadConfig({ GATEWAY_WORKERS: '1', ...options.env }, import.meta.dirname);
+  const generators = options.generators?.map((origin, index) => ({ id: `generator-${index}`, origin }));
+  const [generator, ...rest] = loaded.upstreams;
+  if (generator === undefined || rest.length > 0)
+    throw new Error('A configuration file next to the tests changes them');
+  const named = Object.entries(options.upstreams ?? {}).map(([name, upstream]) => ({
+    name,
+    backends: upstream.backends.map((origin) => ({ id: new URL(origin).host, origin })),
+    cap: upstream.cap ?? 16,
+    healthPath: upstream.healthPath,
+    queueCapacity: upstream.queueCapacity ?? env.QUEUE_CAPACITY,
+    queueTimeoutMs: upstream.queueTimeoutMs ?? env.QUEUE_TIMEOUT_MS,
+  }));
+  const routes = (options.routes ?? []).map((route) => ({
+    endpoint: route.endpoint,
+    path: route.path,
+    methods: route.methods,
+    upstream: route.upstream,
+    authenticate: route.authenticate ?? false,
+    timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
+    maxBodyBytes: route.maxBodyBytes ?? 1024 * 1024,
+  }));
+  return {
+    ...loaded,
+    env,
+    upstreams: [{ ...generator, backends: generators ?? generator.backends }, ...named],
+    routes,
+    trustedProxies: options.trustedProxies ?? [],
+    keyLimit: options.keyLimit,
+  };
+}
