@@ -28,6 +28,8 @@ interface Watched {
 }
 
 const INTERVAL_MS = 500;
+/** One that is down is looked at more often: each check that it is late costs capacity. */
+const INTERVAL_WHEN_DOWN_MS = 100;
 const TIMEOUT_MS = 1000;
 const thresholds = { rise: 2, fall: 3 };
 /** Nobody listens: the process is gone, and two more checks would tell the same. */
@@ -89,7 +91,8 @@ export class HealthChecker {
     watched.state = decisive ? { up: passed, contrary: 0 } : afterCheck(before, passed, thresholds);
     if (before?.up !== watched.state.up) this.#onChange();
     // Jittered, so that the checks of many backends do not come in step.
-    const delayMs = INTERVAL_MS * (0.9 + 0.2 * this.#random());
+    const intervalMs = watched.state.up ? INTERVAL_MS : INTERVAL_WHEN_DOWN_MS;
+    const delayMs = intervalMs * (0.9 + 0.2 * this.#random());
     this.#timers.set(
       watched,
       this.#clock.setTimeout(() => void this.#check(watched), delayMs),

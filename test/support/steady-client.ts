@@ -1,0 +1,65 @@
+import { Agent, request } from 'node:http';
+
+/** What became of the requests of a client that sends at a steady rate. */
+export interface SteadyResult {
+  readonly sent: number;
+  /** Replies by status, and `error:CODE` where there was none. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Longest time from a request to its end, in milliseconds. */
+  readonly slowestMs: number;
+}
+
+export interface SteadyOptions {
+  readonly url: string;
+  readonly key: string;
+  readonly perSecond: number;
+  readonly keepAlive: boolean;
+  readonly method?: string;
+  readonly path?: string;
+  readonly body?: string;
+}
+
+/** Sends at a steady rate, whatever comes back, until it is stopped; then waits for every answer. */
+export function startSteadyClient(options: SteadyOptions): { stop(): Promise<SteadyResult> } {
+  const agent = new Agent({ keepAlive: options.keepAlive, maxSockets: 64 });
+  const outcomes: Record<string, number> = {};
+  const open = new Set<Promise<void>>();
+  let sent = 0;
+  let slowestMs = 0;
+  const { method = 'POST', path = '/v1/barcodes', body } = options;
+  const one = (): void => {
+    const startedAt = performance.now();
+    const text = body ?? JSON.stringify({ symbology: 'qrcode', text: `steady ${sent}` });
+    const done = new Promise<void>((resolve) => {
+      const end = (outcome: string): void => {
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+        slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+        resolve();
+      };
+      const headers = {
+        authorization: `Bearer ${options.key}`,
+        'content-type': 'application/json',
+        'content-length': method === 'GET' ? 0 : Buffer.byteLength(text),
+      };
+      const req = request(`${options.url}${path}`, { method, agent, headers }, (res) => {
+        res.resume();
+        res.on('end', () => end(String(res.statusCode)));
+        res.on('error', () => end('error:cut'));
+      });
+      req.on('error', (error: NodeJS.ErrnoException) => end(`error:${error.code}`));
+      req.end(method === 'GET' ? undefined : text);
+    });
+    sent++;
+    open.add(done);
+    void done.then(() => open.delete(done));
+  };
+  const timer = setInterval(one, 1000 / options.perSecond);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(open);
+      agent.destroy();
+      return { sent, outcomes, slowestMs };
+    },
+  };
+}
