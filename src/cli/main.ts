@@ -49,14 +49,18 @@ async function main(args: string[]): Promise<number> {
 /** A reader that closes early (`| head`) is no fault of ours. */
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
+/** Resolves when it is written: to a pipe, or to a file in pm2's hands, it is not yet when write() returns. */
+const say = (text: string): Promise<void> =>
+  new Promise((resolve) => void process.stderr.write(`rampart: ${text}\n`, () => resolve()));
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`rampart: ${[error.message, ...error.problems].join('\n  - ')}\n`);
+    await say([error.message, ...error.problems].join('\n  - '));
     process.exitCode = exitCodes.usage;
   } else {
-    process.stderr.write(`rampart: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
+    await say(error instanceof Error ? (error.stack ?? error.message) : messageOf(error));
     process.exitCode = exitCodes.failed;
   }
 }

