@@ -4,7 +4,9 @@
  *   npx pm2 start ecosystem.config.cjs     everything; `npm run -s rampart -- keys create` makes a first key
  *   npx pm2 reload gateway                 new workers one after another; no request is lost
  *   npx pm2 scale gateway 4                more workers, or fewer; pm2 reload afterwards keeps the number
- *   npx pm2 reload ecosystem.config.cjs    the same with new settings; `reload gateway` alone keeps the old ones
+ *   npx pm2 restart generator --parallel 1 one generator after another; the gateway goes on with the others
+ *   npx pm2 reload ecosystem.config.cjs --only gateway
+ *                                          with the settings of now; `reload gateway` keeps those of the start
  *   npx pm2 kill                           stops everything, and pm2 with it
  *
  * Workers of a cluster run on the Node of pm2's daemon, and that is the Node of whoever started it: with npx it is the
@@ -65,7 +67,12 @@ module.exports = {
   apps: [
     app('control', { exec_mode: 'fork', kill_timeout: DATABASE_STOP_MS }),
     // Instance i listens on GENERATOR_PORT + i.
-    app('generator', { exec_mode: 'fork', instances: values.GENERATOR_INSTANCES }),
+    app('generator', {
+      exec_mode: 'fork',
+      instances: values.GENERATOR_INSTANCES,
+      wait_ready: true,
+      listen_timeout: READY_MS,
+    }),
     app('gateway', {
       exec_mode: 'cluster',
       instances: values.GATEWAY_WORKERS,
