@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import { uuidv7 } from '../../src/core/ids.ts';
@@ -15,6 +15,10 @@ import type { Store } from '../../src/store/store.ts';
 import { eventually, temporaryFolder, withPostgres } from '../support/postgres.ts';
 
 const postgres = withPostgres();
+/** Closed after each test, so that one that fails leaves nothing that keeps the process. */
+const ledgers: Ledger[] = [];
+afterEach(async () => void (await Promise.all(ledgers.splice(0).map((ledger) => ledger.close()))));
+
 const TIME_MS = Date.UTC(2026, 10, 21);
 
 function record(keyId: string, change: Partial<BarcodeRecord> = {}): BarcodeRecord {
@@ -56,7 +60,11 @@ async function setting(): Promise<Setting> {
     spillDir,
     onResult: (result, count) => (totals[result] += count),
   };
-  const open = (options = {}) => createBatchedLedger({ ...defaults, ...options });
+  const open = (options = {}) => {
+    const ledger = createBatchedLedger({ ...defaults, ...options });
+    ledgers.push(ledger);
+    return ledger;
+  };
   return { store, url, keyId, spillDir, totals, open };
 }
 
@@ -87,7 +95,7 @@ test('PostgreSQL stops, records go on, PostgreSQL comes back: every record is th
   await postgres.start();
   await eventually(() => ledger.pending === 0, 'all records are in PostgreSQL');
   assert.deepEqual(await idsIn(url), sent.map(({ id }) => id).toSorted());
-  assert.deepEqual(await readdir(spillDir), []);
+  await eventually(async () => (await readdir(spillDir)).length === 0, 'what is written is gone from the disk');
   const { bytes: _, ...summary } = sent[550] as BarcodeRecord;
   assert.deepEqual(await store.barcodes.get(keyId, summary.id), summary);
   assert.deepEqual([totals.dropped, totals.rejected], [0, 0]);
@@ -124,7 +132,7 @@ test('a record that PostgreSQL rejects is set aside, and its neighbours are writ
   assert.deepEqual(await readdir(spillDir), ['rejected.ndjson']);
 });
 
-test('what a process spilled before kill -9 is taken over by a living one, a file with a torn tail too', async () => {
+test('what a process spilled before kill -9 is taken over by a living one, a file with a torn tail too', async (t) => {
   const { url, keyId, spillDir, totals, open } = await setting();
   const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../src/${path}`, import.meta.url)));
   const code = `const { createBatchedLedger } = await import(${module('store/ledger.ts')});
@@ -138,6 +146,7 @@ test('what a process spilled before kill -9 is taken over by a living one, a fil
   const child = spawn(process.execPath, ['--input-type=module', '-e', code, '--', JSON.stringify(sent)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   const bystander = open();
   const own = record(keyId);

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +11,15 @@ import { migrate } from '../../src/store/migrations.ts';
 import type { Store, StoreOptions } from '../../src/store/store.ts';
 import { openStore } from '../../src/store/store.ts';
 
-/** A folder of this test alone, which the account of the embedded PostgreSQL can enter. */
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder of this test alone, which the account of the embedded PostgreSQL can enter; gone when the test's process ends. */
 export async function temporaryFolder(name = 'rampart-test-'): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), name));
+  folders.push(folder);
   await chmod(folder, 0o755);
   return folder;
 }
