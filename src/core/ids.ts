@@ -29,10 +29,15 @@ export function uuidv7Time(id: string): number | undefined {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
+/** This many random bytes in hex. */
+export function randomHex(bytes: number): string {
+  const at = takeRandom(bytes);
+  return pool.toString('hex', at, at + bytes);
+}
+
 /** A request id: 16 random bytes in hex, as W3C trace context writes a trace id. */
 export function requestId(): string {
-  const at = takeRandom(16);
-  return pool.toString('hex', at, at + 16);
+  return randomHex(16);
 }
 
 /** A new API key: `rk_` and 192 random bits in base64url. */

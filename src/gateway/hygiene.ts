@@ -20,6 +20,10 @@ export interface RequestHead {
   /** Bytes that the body was announced to have; undefined for a chunked body. */
   readonly contentLength: number | undefined;
   readonly chunked: boolean;
+  /** The names of the header lines in lower case, in the order of `rawHeaders`. */
+  readonly names: readonly string[];
+  /** Every Connection header, joined. */
+  readonly connection: string | undefined;
 }
 
 const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
@@ -53,10 +57,14 @@ export function readHead(req: IncomingMessage): RequestHead | Refusal {
     contentType: fields.contentType,
     contentLength: framing.contentLength,
     chunked: framing.chunked,
+    names: fields.names,
+    connection: fields.connection,
   };
 }
 
 interface Fields {
+  readonly names: string[];
+  connection?: string;
   host?: string;
   authorization?: string;
   apiKey?: string;
@@ -67,7 +75,8 @@ interface Fields {
   transferEncoding?: string;
 }
 
-const wanted: Readonly<Record<string, keyof Fields>> = Object.assign(Object.create(null), {
+const wanted: Readonly<Record<string, Exclude<keyof Fields, 'names'>>> = Object.assign(Object.create(null), {
+  connection: 'connection',
   host: 'host',
   authorization: 'authorization',
   'x-api-key': 'apiKey',
@@ -92,13 +101,17 @@ function collectFields(rawHeaders: readonly string[]): Fields | Refusal {
   if (rawHeaders.length > MAX_HEADER_LINES * 2) {
     return new Refusal('headers-too-large', `there are more than ${MAX_HEADER_LINES} header lines`, { close: true });
   }
-  const fields: Fields = {};
+  const fields: Fields = { names: [] };
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    const field = wanted[name] ?? wanted[name.toLowerCase()];
+    const name = (rawHeaders[index] as string).toLowerCase();
+    fields.names.push(name);
+    const field = wanted[name];
     if (field === undefined) continue;
-    if (fields[field] !== undefined && single.has(field)) return malformed(`there are two ${name} headers`);
-    fields[field] = rawHeaders[index + 1] as string;
+    const value = rawHeaders[index + 1] as string;
+    const before = fields[field];
+    if (before === undefined) fields[field] = value;
+    else if (field === 'connection') fields.connection = `${before},${value}`;
+    else if (single.has(field)) return malformed(`there are two ${name} headers`);
   }
   return fields;
 }

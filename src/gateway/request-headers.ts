@@ -20,13 +20,12 @@ const replaced: ReadonlySet<string> = new Set([
  */
 export function requestHeaders(x: Exchange, trustedProxies: ReadonlySet<string>): string[] {
   const { rawHeaders } = x.req;
-  const dropped = nominated(connectionOf(rawHeaders));
+  const { names, connection } = x.head;
+  const dropped = nominated(connection);
   const out: string[] = [];
   const forwarded: Forwarded = {};
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const raw = rawHeaders[index] as string;
-    const name = raw.toLowerCase();
-    const value = rawHeaders[index + 1] as string;
+  for (const [index, name] of names.entries()) {
+    const value = rawHeaders[index * 2 + 1] as string;
     if (replaced.has(name)) remember(forwarded, name, value);
     else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(x, name)) continue;
     else out.push(name, value);
@@ -34,16 +33,6 @@ export function requestHeaders(x: Exchange, trustedProxies: ReadonlySet<string>)
   addForwarded(out, x, trustedProxies, forwarded);
   out.push('host', x.head.host, 'x-request-id', x.id, 'traceparent', x.traceparent);
   return out;
-}
-
-function connectionOf(rawHeaders: readonly string[]): string | undefined {
-  let found: string | undefined;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
-    found = found === undefined ? rawHeaders[index + 1] : `${found},${rawHeaders[index + 1]}`;
-  }
-  return found;
 }
 
 /** A key opens this gateway; it must not leak to a backend. A header that carried none passes. */
@@ -70,13 +59,12 @@ const join = (left: string | undefined, right: string): string => (left === unde
 /** What an untrusted peer says of those before it is dropped: anyone can write it. */
 function addForwarded(out: string[], x: Exchange, trusted: ReadonlySet<string>, said: Forwarded): void {
   const peer = peerAddress(x.req.socket.remoteAddress ?? 'unknown');
+  const { host } = x.head;
   const before: Forwarded = trusted.size > 0 && trusted.has(peer) ? said : {};
-  const proto = before.proto ?? 'http';
-  const host = before.host ?? x.head.host;
-  const node = peer.includes(':') ? `"[${peer}]"` : peer;
-  const own = `for=${node};host=${/^[\w.-]+$/.test(x.head.host) ? x.head.host : `"${x.head.host}"`};proto=http`;
-  out.push('x-forwarded-for', join(before.for, peer), 'x-forwarded-host', host, 'x-forwarded-proto', proto);
-  out.push('forwarded', join(before.forwarded, own));
+  out.push('x-forwarded-for', before.for === undefined ? peer : `${before.for}, ${peer}`);
+  out.push('x-forwarded-host', before.host ?? host, 'x-forwarded-proto', before.proto ?? 'http');
+  const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer};host=${host.includes(':') ? `"${host}"` : host};proto=http`;
+  out.push('forwarded', before.forwarded === undefined ? own : `${before.forwarded}, ${own}`);
 }
 
 /** The address of a peer, an IPv4 one that came over an IPv6 socket in its own form. */

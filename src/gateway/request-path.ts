@@ -1,3 +1,4 @@
+import { requestId } from '../core/ids.ts';
 import type { Exchange } from './exchange.ts';
 import { forward } from './forward.ts';
 import type { GatewayContext } from './gateway-context.ts';
@@ -5,7 +6,7 @@ import { readHead } from './hygiene.ts';
 import { problemReply } from './problem-reply.ts';
 import { Refusal } from './refusal.ts';
 import type { Router } from './router.ts';
-import { requestIdOf, traceparentOf } from './trace.ts';
+import { identify } from './trace.ts';
 
 /** The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. */
 export async function requestPath(x: Exchange, gateway: GatewayContext, router: Router): Promise<void> {
@@ -25,8 +26,9 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   const head = readHead(x.req);
   if (head instanceof Refusal) return head;
   x.head = head;
-  x.id = requestIdOf(head.requestId);
-  x.traceparent = traceparentOf(head.traceparent);
+  const { id, traceparent } = identify(head.requestId, head.traceparent);
+  x.id = id;
+  x.traceparent = traceparent;
 
   // 2 match: a path that no route has costs nothing further
   const match = router.match(x.req.method ?? '', head.path);
@@ -89,7 +91,7 @@ function refuse(x: Exchange, refusal: Refusal): void {
     x.res.destroy();
     return;
   }
-  if (x.id === '') x.id = requestIdOf(undefined);
+  if (x.id === '') x.id = requestId();
   const { status, headers, body } = problemReply(refusal, x.id);
   x.writeHead(status, headers);
   x.res.end(body);

@@ -24,3 +24,4 @@ createServer((req, res) => {
     },
   );
 }).listen(port, '127.0.0.1');
+process.on('SIGINT', () => process.exit());

@@ -44,3 +44,4 @@ const gateway = new Gateway({
 await gateway.listen({ host: '127.0.0.1', port });
 // Reports go out once a second in a real worker; here they are made and thrown away.
 setInterval(() => JSON.stringify(registry.snapshot()), 1000);
+process.on('SIGINT', () => process.exit());

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import {
+  type CommandResult,
+  endProcess,
+  processesOf,
+  runRampart,
+  spawnRampart,
+  stackSettings,
+  startStack,
+} from '../support/stack.ts';
+import { eventually } from '../support/raw.ts';
+
+describe('a start that cannot be', () => {
+  const folders: string[] = [];
+  after(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+  async function settings(more: Record<string, string> = {}): Promise<Record<string, string>> {
+    const env = await stackSettings(more);
+    folders.push(env['RAMPART_DATA_DIR'] as string);
+    return env;
+  }
+
+  /** One clear line, exit code 2, no stack trace, and nothing left behind. */
+  function assertRefused({ code, stdout, stderr }: CommandResult, env: Record<string, string>, expected: RegExp): void {
+    assert.match(stderr, expected);
+    assert.doesNotMatch(stderr, /\n\s+at /, 'no stack trace');
+    assert.equal(stderr.trim().split('\n').length, 1, stderr);
+    assert.equal(code, 2);
+    assert.equal(stdout, '');
+    assert.deepEqual(processesOf(env['RAMPART_DATA_DIR'] as string), []);
+  }
+
+  test('wrong settings: all of them at once', async () => {
+    const env = await settings({ GATEWAY_WORKERS: 'two', QUEUE_TIMEOUT_MS: '-1' });
+    const { code, stderr, stdout } = await runRampart(['start'], env);
+    assert.equal(
+      stderr,
+      "rampart: Cannot start, as 2 settings are wrong\n  - GATEWAY_WORKERS must be a whole number from 1 to 256: got 'two'\n  - QUEUE_TIMEOUT_MS must be a whole number from 1 to 3600000: got '-1'\n",
+    );
+    assert.deepEqual([code, stdout], [2, '']);
+  });
+
+  for (const [name, variable] of [
+    ['the public port', 'PORT'],
+    ['the admin port', 'ADMIN_PORT'],
+    ['a generator port', 'GENERATOR_PORT'],
+  ] as const) {
+    test(`${name} is taken`, async () => {
+      const env = await settings();
+      const server = createServer();
+      await new Promise<void>((resolve) => void server.listen(Number(env[variable]), '127.0.0.1', resolve));
+      try {
+        assertRefused(
+          await runRampart(['start'], env),
+          env,
+          new RegExp(
+            `^rampart: Cannot start .* on 127\\.0\\.0\\.1:${env[variable]}, as it is taken by another process\\. Free it, or set another ${variable}\n$`,
+          ),
+        );
+      } finally {
+        server.close();
+      }
+    });
+  }
+
+  test('another Rampart, with another data directory, has the public port', async () => {
+    const stack = await startStack({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1' });
+    try {
+      const env = await settings({ PORT: stack.env['PORT'] as string });
+      assertRefused(await runRampart(['start'], env), env, /as it is taken by another process/);
+    } finally {
+      await stack.stop();
+    }
+  });
+
+  test('DATABASE_URL cannot be reached; its password is not shown', async () => {
+    const env = await settings({ DATABASE_URL: 'postgresql://user:hunter2@127.0.0.1:1/nowhere' });
+    const result = await runRampart(['start'], env);
+    assertRefused(result, env, /^rampart: Cannot .*127\.0\.0\.1:1/);
+    assert.doesNotMatch(result.stderr, /hunter2/);
+  });
+
+  test('the data directory cannot be written to', async () => {
+    // Root may write wherever the system lets anyone, and to /sys it lets nobody.
+    const env = await settings();
+    const locked = process.getuid?.() === 0 ? '/sys' : (env['RAMPART_DATA_DIR'] as string);
+    if (locked !== '/sys') chmodSync(locked, 0o555);
+    env['RAMPART_DATA_DIR'] = join(locked, 'rampart');
+    assertRefused(
+      await runRampart(['start'], env),
+      env,
+      /^rampart: Cannot write to the data directory: .*RAMPART_DATA_DIR/,
+    );
+  });
+
+  test('the data directory is a file', async () => {
+    const env = await settings();
+    const file = join(env['RAMPART_DATA_DIR'] as string, 'file');
+    writeFileSync(file, '');
+    env['RAMPART_DATA_DIR'] = file;
+    assertRefused(await runRampart(['start'], env), env, /^rampart: Cannot write to the data directory: /);
+  });
+
+  test('a command that does not exist', async () => {
+    const { code, stderr } = await runRampart(['strat'], {});
+    assert.equal(code, 2);
+    assert.match(stderr, /^rampart: there is no command 'strat'\n/);
+  });
+});
+
+describe('starts and stops', () => {
+  test('twenty in a row leave no process, socket or lock behind', async () => {
+    const env = await stackSettings({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1' });
+    const dataDir = env['RAMPART_DATA_DIR'] as string;
+    try {
+      for (let round = 0; round < 20; round++) {
+        const child = spawnRampart(['start'], env);
+        let output = '';
+        for (const stream of [child.stdout, child.stderr])
+          stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+        await eventually(
+          `round ${round} is up`,
+          () => output.includes('Ctrl-C stops everything') || child.exitCode !== null,
+          60_000,
+        );
+        const reply = await fetch(`http://127.0.0.1:${env['PORT']}/healthz`);
+        assert.equal(reply.status, 200, output);
+        assert.equal(await endProcess(child, round % 2 === 0 ? 'SIGINT' : 'SIGTERM'), 0, output);
+        assert.deepEqual(processesOf(dataDir), []);
+        assert.deepEqual(
+          readdirSync(join(dataDir, 'run')).filter((name) => name !== 'processes'),
+          [],
+        );
+        assert.deepEqual(readdirSync(join(dataDir, 'run', 'processes')), []);
+        assert.equal(existsSync(join(dataDir, 'postgres', 'data', 'postmaster.pid')), false);
+      }
+    } finally {
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  test('Ctrl-C while it is still starting stops it, and leaves nothing', async () => {
+    const env = await stackSettings();
+    const dataDir = env['RAMPART_DATA_DIR'] as string;
+    const child = spawnRampart(['start'], env);
+    await eventually('it has begun', () => existsSync(join(dataDir, 'run')) && processesOf(dataDir).length > 1);
+    await endProcess(child, 'SIGINT');
+    assert.deepEqual(processesOf(dataDir), []);
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+});
