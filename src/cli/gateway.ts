@@ -1,3 +1,5 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { Gateway } from '../gateway/gateway.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
@@ -36,6 +38,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
   log.debug('gateway ready');
   log.debug({ signal: await stopRequested() }, 'gateway draining');
   await worker.drain();
+  await leaveCluster();
   await ledger.close();
   await store.close();
   await link.close();
@@ -49,6 +52,17 @@ async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): 
   await worker.listen(fd === undefined ? { host, port } : { fd: Number(fd) }).catch((error: unknown) => {
     throw portTaken('the gateway', 'PORT', host, port, error);
   });
+}
+
+/**
+ * Under pm2 its daemon accepts, and hands connections over: one that is on its way while this worker ends would never be
+ * answered. Its channel keeps order, so once the daemon has said goodbye everything before has gone to another worker.
+ */
+async function leaveCluster(): Promise<void> {
+  const { worker } = cluster;
+  if (worker === undefined || !worker.isConnected()) return;
+  worker.disconnect();
+  await once(worker, 'disconnect');
 }
 
 /** Used when PostgreSQL cannot be asked how many connections it has: one for the ledger, one for reads. */

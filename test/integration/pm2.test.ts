@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { eventually } from '../support/raw.ts';
+import { processName } from '../../src/core/process-name.ts';
+import { eventually, sendRaw, statusOf } from '../support/raw.ts';
 import { type CommandResult, processesOf, runRampart, type StackStatus, stackSettings } from '../support/stack.ts';
 import { startSteadyClient, type SteadyResult } from '../support/steady-client.ts';
 
@@ -165,6 +166,30 @@ describe('under pm2', () => {
         return pids.length === 2 && !pids.some((pid) => old.includes(pid));
       });
     });
+  });
+
+  test('a connection that the daemon hands to a worker as it ends is answered by another', async () => {
+    const [ending = 0, staying = 0] = await workers(2);
+    const daemon = Number(readFileSync(join(dataDir, 'pm2', 'pm2.pid'), 'utf8'));
+    const request = 'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    // The daemon learns that a worker has gone only after it has dealt out what waits for it.
+    process.kill(daemon, 'SIGSTOP');
+    const replies = Array.from({ length: 30 }, () => sendRaw(Number(settings['PORT']), request, { quietMs: 8_000 }));
+    try {
+      process.kill(ending, 'SIGINT');
+      // It must wait for the daemon, and one that does not has ended by then.
+      const ended = eventually('it has ended', () => processName(ending) === undefined, 3_000);
+      await assert.rejects(ended, /Not within 3000 ms/);
+    } finally {
+      process.kill(daemon, 'SIGCONT');
+    }
+    const statuses = (await Promise.all(replies)).map(statusOf);
+    assert.deepEqual(
+      statuses,
+      statuses.map(() => 200),
+    );
+    const now = await workers(2, [ending]);
+    assert.ok(now.includes(staying), 'the other one has stayed');
   });
 
   test('reload of the file takes over new settings, and wrong ones change nothing', async () => {

@@ -19,6 +19,9 @@ export interface SteadyOptions {
   readonly body?: string;
 }
 
+/** A request that is not answered for this long has been lost. */
+const SILENCE_LIMIT_MS = 10_000;
+
 /** Sends at a steady rate, whatever comes back, until it is stopped; then waits for every answer. */
 export function startSteadyClient(options: SteadyOptions): { stop(): Promise<SteadyResult> } {
   const agent = new Agent({ keepAlive: options.keepAlive, maxSockets: 64 });
@@ -47,6 +50,7 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
         res.on('error', () => end('error:cut'));
       });
       req.on('error', (error: NodeJS.ErrnoException) => end(`error:${error.code}`));
+      req.setTimeout(SILENCE_LIMIT_MS, () => req.destroy(Object.assign(new Error('no answer'), { code: 'SILENT' })));
       req.end(method === 'GET' ? undefined : text);
     });
     sent++;
