@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { codeOf, messageOf } from '../core/errors.ts';
 import type { Outcome, Permit } from './backend.ts';
+import type { Underway } from './exchange.ts';
 import { BodyAborted, BodyTooLarge, bodyTooLarge, clientClosed } from './request-body.ts';
 import { Refusal } from './refusal.ts';
 
@@ -27,13 +28,13 @@ export type AttemptEnd =
 /** The gateway gave up waiting. */
 export class UpstreamTimeout extends Error {}
 /** The client left. */
-export class ClientGone extends Error {}
+class ClientGone extends Error {}
 
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;
 
 /** One request to one backend: an undici handler that feeds a sink and holds the permit until the last body byte. */
-export class Attempt implements Dispatcher.DispatchHandler {
+export class Attempt implements Dispatcher.DispatchHandler, Underway {
   readonly #permit: Permit;
   readonly #sink: Sink;
   readonly #settle: (end: AttemptEnd) => void;
@@ -59,6 +60,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#cancelled = reason;
     if (this.#controller === undefined) this.#fail(reason);
     else this.#controller.abort(reason);
+  }
+
+  giveUp(): void {
+    this.cancel(new ClientGone());
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -1,11 +1,11 @@
 import { mayRetry } from '../policy/retry/retryable.ts';
-import { Attempt, type AttemptEnd, ClientGone, type Sink, UpstreamTimeout } from './attempt.ts';
+import { Attempt, type AttemptEnd, type Sink, UpstreamTimeout } from './attempt.ts';
 import type { Backend, Permit } from './backend.ts';
 import type { Exchange } from './exchange.ts';
 import type { Clock } from '../core/clock.ts';
 import { Refusal } from './refusal.ts';
 import { clientClosed, RequestBody } from './request-body.ts';
-import type { Upstream } from './upstream.ts';
+import type { PendingPermit, Upstream } from './upstream.ts';
 
 /** A request as a backend gets it. */
 export interface UpstreamCall {
@@ -52,15 +52,11 @@ function finalRefusal(x: Exchange, end: AttemptEnd & { ok: false }): Refusal | u
   return undefined;
 }
 
-async function waitForPermit(
-  x: Exchange,
-  pending: { result: Promise<Permit | Refusal>; cancel(): void },
-  clock: Clock,
-): Promise<Permit | Refusal> {
+async function waitForPermit(x: Exchange, pending: PendingPermit, clock: Clock): Promise<Permit | Refusal> {
   const joinedAt = clock.now();
-  x.cancel = () => pending.cancel();
+  x.underway = pending;
   const result = await pending.result;
-  x.cancel = undefined;
+  x.underway = undefined;
   x.waitMs += clock.now() - joinedAt;
   return result;
 }
@@ -84,12 +80,12 @@ function attempt(x: Exchange, call: UpstreamCall, inputs: AttemptInputs): Promis
     };
     const running = new Attempt(permit, sink, onHead, (end) => {
       timer.cancel();
-      x.cancel = undefined;
+      x.underway = undefined;
       if (!end.ok && !end.replyStarted) x.execMs += clock.now() - startedAt;
       resolve(end);
     });
     const timer = clock.setTimeout(() => running.cancel(new UpstreamTimeout()), Math.max(1, deadline - startedAt));
-    x.cancel = () => running.cancel(new ClientGone());
+    x.underway = running;
     const { method, path, headers } = call;
     permit.backend.pool.dispatch(
       { method, path, headers, body } as Parameters<typeof permit.backend.pool.dispatch>[0],

@@ -72,7 +72,7 @@ function begin(x: Exchange, gateway: GatewayContext): void {
   x.res.on('close', () => {
     const delivered = x.res.writableFinished;
     x.over = true;
-    if (!delivered) x.cancel?.();
+    if (!delivered) x.underway?.giveUp();
     record(x, gateway, delivered);
   });
 }

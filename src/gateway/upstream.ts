@@ -4,6 +4,7 @@ import type { UpstreamConfig } from '../config/config.ts';
 import { FifoQueue } from '../policy/admission/fifo-queue.ts';
 import { leastInFlight } from '../policy/balance/least-in-flight.ts';
 import { Backend, type BackendTimeouts, type Permit } from './backend.ts';
+import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import { Refusal } from './refusal.ts';
 import { clientClosed } from './request-body.ts';
@@ -24,9 +25,8 @@ interface Waiter {
 }
 
 /** A wait that can be given up: it then ends with the refusal of a client that left. */
-export interface PendingPermit {
+export interface PendingPermit extends Underway {
   readonly result: Promise<Permit | Refusal>;
-  cancel(): void;
 }
 
 /** A group of interchangeable backends with one bounded queue in front. */
@@ -121,7 +121,7 @@ export class Upstream {
     this.#arm();
     return {
       result: promise,
-      cancel: () => {
+      giveUp: () => {
         if (ticket.leave()) resolve(clientClosed);
       },
     };
