@@ -69,9 +69,14 @@ export async function loadEncoder(): Promise<Encode> {
   };
 }
 
-/** zint would declare one of a dozen 8-bit character sets (ECI); UTF-8, ECI 26, is the one that most readers know. */
+/**
+ * zint would declare one of a dozen 8-bit character sets (ECI); UTF-8, ECI 26, is the one that most readers know.
+ * It would also take Data Matrix's smallest shape, which often is one of the long ones that ISO/IEC 21471 added (DMRE)
+ * and that libdmtx and many a scanner do not know; every reader knows the squares.
+ */
 function optionsOf(symbology: Symbology, text: string, ecLevel: EcLevel | undefined): string {
-  const level = ecLevel === undefined ? '' : `ecLevel=${ecLevel}`;
+  const shape = symbology === 'datamatrix' ? 'forceSquare,' : '';
+  const level = `${shape}${ecLevel === undefined ? '' : `ecLevel=${ecLevel}`}`;
   // oxlint-disable-next-line no-control-regex -- Latin-1, which needs no declaration, has control characters
   const latin1 = /^[\0-\xff]*$/.test(text);
   // Micro QR cannot declare a character set.

@@ -33,7 +33,7 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
   const one = (): void => {
     const startedAt = performance.now();
     const text = body ?? JSON.stringify({ symbology: 'qrcode', text: `steady ${sent}` });
-    const done = new Promise<void>((resolve) => {
+    const answered = new Promise<void>((resolve) => {
       const end = (outcome: string): void => {
         outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
         slowestMs = Math.max(slowestMs, performance.now() - startedAt);
@@ -54,8 +54,8 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
       req.end(method === 'GET' ? undefined : text);
     });
     sent++;
-    open.add(done);
-    void done.then(() => open.delete(done));
+    open.add(answered);
+    void answered.then(() => open.delete(answered));
   };
   const timer = setInterval(one, 1000 / options.perSecond);
   return {
