@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 /** What some tests compare with or read with, and the Debian package it comes in. */
 const tools = [
   { program: '/usr/bin/zbarimg', debianPackage: 'zbar-tools' },
+  { program: '/usr/bin/dmtxread', debianPackage: 'dmtx-utils' },
   { program: '/usr/sbin/nginx', debianPackage: 'nginx-light' },
 ] as const;
 

@@ -20,6 +20,7 @@ import { type Raster, pgmOf, rasterOfPng, rasterOfSvg } from './raster.ts';
 /*
  * Readers, none of which shares code with the encoders (our own for QR Code, zint for the rest):
  *   zbarimg          Debian's zbar-tools: QR Code and what has bars, except the DataBar forms it does not know
+ *   dmtxread         Debian's dmtx-utils: Data Matrix, as a second reader
  *   zxing-cpp        inside zxing-wasm/reader: the other matrices and stacked symbols
  *   @zxing/library   the port of the Java ZXing, as a second reader of PDF417, Aztec and MaxiCode in ASCII; it
  *                    drops declared character sets, and stumbles over some Data Matrix
@@ -60,11 +61,14 @@ const zxingNames: Partial<Record<Symbology, ReadInputBarcodeFormat>> = {
   databarexpandedstacked: 'DataBarExpStk',
 };
 
+const debianPackages = { zbarimg: 'zbar-tools', dmtxread: 'dmtx-utils' };
+
 /** Why images cannot be read on this machine, or false; in CI that is an error instead. */
-export function readersMissing(): string | false {
-  const found = spawnSync('zbarimg', ['--version']).status === 0;
-  if (found) return false;
-  const reason = 'skipped, because zbarimg is missing (Debian package zbar-tools)';
+export function readersMissing(...programs: (keyof typeof debianPackages)[]): string | false {
+  const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
+  if (missing.length === 0) return false;
+  const which = missing.map((program) => `${program} is missing (Debian package ${debianPackages[program]})`);
+  const reason = `skipped, because ${which.join(' and ')}`;
   if (process.env['CI']) throw new Error(reason);
   return reason;
 }
@@ -99,10 +103,17 @@ export function readingOf(symbology: Symbology, text: string): string {
   return symbology.startsWith('databar') ? `01${text}` : text;
 }
 
+function rasterOf(image: Image['image']): Raster {
+  if (Buffer.isBuffer(image)) return rasterOfPng(image);
+  return typeof image === 'string' ? rasterOfSvg(image, PIXELS_PER_UNIT) : image;
+}
+
+const PIXELS_PER_UNIT = 8;
+
 /** Our PNG as it is, so that the reader's own decoder judges it too; anything else as PGM. */
 function fileOf(image: Image['image']): Buffer {
   if (Buffer.isBuffer(image)) return image;
-  return pgmOf(typeof image === 'string' ? rasterOfSvg(image, 8) : image);
+  return pgmOf(rasterOf(image));
 }
 
 const run = promisify(execFile);
@@ -165,11 +176,32 @@ async function readWithZxing(symbology: Symbology, file: Buffer): Promise<string
   return found?.isValid === true ? found.text : undefined;
 }
 
+/** How long dmtxread may look for a symbol; it takes some 10 ms where there is one. */
+const DMTX_LIMIT_MS = 5_000;
+
+/** What libdmtx reads in a Data Matrix; undefined where it finds nothing. */
+export async function dmtxReading(image: Image['image']): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'rampart-decode-'));
+  try {
+    const file = join(folder, Buffer.isBuffer(image) ? 'image.png' : 'image.pgm');
+    await writeFile(file, fileOf(image));
+    const { stdout } = await run('dmtxread', ['-N1', `-m${DMTX_LIMIT_MS}`, file], { encoding: 'buffer' });
+    // It gives bytes as they are, and a declared character set as its number before them: 26 is UTF-8.
+    return stdout[0] === 26 ? stdout.subarray(1).toString() : stdout.toString('latin1');
+  } catch (error) {
+    // Exit code 1 says that the image held no barcode.
+    if ((error as { code?: unknown }).code === 1) return undefined;
+    throw error;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 const javaReaders = { pdf417: PDF417Reader, aztec: AztecCodeReader, maxicode: MaxiCodeReader };
 
 /** What the port of the Java ZXing reads; throws where it finds nothing. */
-export function secondReading(symbology: keyof typeof javaReaders, png: Buffer): string {
-  const { grey, width, height } = rasterOfPng(png);
+export function secondReading(symbology: keyof typeof javaReaders, image: Image['image']): string {
+  const { grey, width, height } = rasterOf(image);
   const source = new RGBLuminanceSource(new Uint8ClampedArray(grey), width, height);
   const bitmap = new BinaryBitmap(new HybridBinarizer(source));
   const hints = new Map([[DecodeHintType.PURE_BARCODE, symbology === 'maxicode']]);
