@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
+import { parseBarcodeRequest } from '../barcode/request.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { seededRandom } from '../core/random.ts';
 import { barcodeWork } from '../generator/barcode-work.ts';
 import { calibratedWork } from '../generator/calibrated.ts';
-import { createRenderer } from '../generator/render.ts';
+import { createRenderer, type Renderer } from '../generator/render.ts';
 import { startGenerator } from '../generator/server.ts';
 import type { Work } from '../generator/work.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -81,12 +82,28 @@ function environmentOf(args: string[], env: CommandIo['env']): Record<string, st
   return merged;
 }
 
+const WARM_UP_ROUNDS = 20;
+
+/** Renders one of each before the first request comes, which would otherwise wait for the compilers of Node. */
+function warmUp(renderer: Renderer): void {
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+    for (const format of ['svg', 'png']) {
+      const parsed = parseBarcodeRequest({ symbology: 'qrcode', text: `warm up ${round}`, format });
+      if (parsed.ok) renderer.render(parsed.request);
+    }
+  }
+}
+
 async function workOf(
   { config, clock, instance }: RoleContext,
   env: Record<string, string | undefined>,
 ): Promise<Work> {
   const { GENERATOR_KIND, CALIBRATED_SERVICE_TIME_MS, CALIBRATED_LAW } = config.env;
-  if (GENERATOR_KIND === 'barcode') return barcodeWork(await createRenderer());
+  if (GENERATOR_KIND === 'barcode') {
+    const renderer = await createRenderer();
+    warmUp(renderer);
+    return barcodeWork(renderer);
+  }
   const random = seededRandom(Number(env['RAMPART_SEED'] ?? instance + 1));
   return calibratedWork({ serviceTimeMs: CALIBRATED_SERVICE_TIME_MS, law: CALIBRATED_LAW }, clock, random);
 }

@@ -1,19 +1,16 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../core/clock.ts';
 import { UsageError, messageOf } from '../core/errors.ts';
+import { runFolder } from '../core/run-folder.ts';
+import { controlSocket } from '../control/control.ts';
+import { tellControl } from '../control/link.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
 import type { KeyRecord } from '../store/keys.ts';
 import { migrate } from '../store/migrations.ts';
 import type { Store } from '../store/store.ts';
 import { openStore } from '../store/store.ts';
-
-export interface CommandIo {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Called when a key was revoked, so that what workers remember of keys can be dropped. */
-  readonly onChange?: () => Promise<void>;
-}
+import type { CommandIo } from './io.ts';
 
 const HELP = `Usage: rampart keys <command> [--json]
 
@@ -104,16 +101,18 @@ async function revoke(store: Store, { operands, asJson }: Request, io: CommandIo
       `Cannot revoke a key, as ${result.matches.length} keys begin so: give the id of one of them`,
       result.matches.map(({ id, name }) => `${id} ${name}`),
     );
-  await io.onChange?.();
+  await tellControl(controlSocket(runFolder(dataDirOf(io))), { type: 'keys-changed' });
   if (asJson) io.stdout.write(`${JSON.stringify(shown(result.record))}\n`);
   else io.stdout.write(`Revoked key ${result.record.id} (${result.record.name}).\n`);
 }
 
+const dataDirOf = ({ env, folder }: CommandIo): string => resolve(folder, env['RAMPART_DATA_DIR'] || '.rampart');
+
 /** Runs `work` on the database's URL; an embedded PostgreSQL that was not running is stopped again afterwards. */
-async function withDatabase<Result>(env: CommandIo['env'], work: (url: string) => Promise<Result>): Promise<Result> {
-  const given = env['DATABASE_URL'] ?? '';
+async function withDatabase<Result>(io: CommandIo, work: (url: string) => Promise<Result>): Promise<Result> {
+  const given = io.env['DATABASE_URL'] ?? '';
   if (given !== '') return work(given);
-  const dataDir = env['RAMPART_DATA_DIR'] || '.rampart';
+  const dataDir = dataDirOf(io);
   const running = await findEmbeddedPostgres(dataDir);
   if (running !== undefined) return work(running.url);
   const started = await startEmbeddedPostgres({ dataDir });
@@ -144,12 +143,12 @@ async function perform(request: Request, url: string, io: CommandIo): Promise<vo
 }
 
 /** `rampart keys`: resolves to the exit code; throws a UsageError for the caller to print. */
-export async function keys(args: readonly string[], io: CommandIo): Promise<number> {
+export async function keys(args: string[], io: CommandIo): Promise<number> {
   const request = parse(args);
   if (request === 'help') {
     io.stdout.write(HELP);
     return 0;
   }
-  await withDatabase(io.env, (url) => perform(request, url, io));
+  await withDatabase(io, (url) => perform(request, url, io));
   return 0;
 }

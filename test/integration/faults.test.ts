@@ -100,9 +100,8 @@ describe('kill -9 under load', () => {
     assert.deepEqual(results.map(failed), [0, 0]);
     const { workers, processes, control } = await stack.status();
     assert.deepEqual([workers.length, processes.filter(({ role }) => role === 'generator').length], [2, 2]);
-    const before = [...old.workers, ...old.processes, old.control].map(({ pid }) => pid);
-    for (const { pid } of [...workers, ...processes, control])
-      assert.ok(!before.includes(pid), 'an old process is left');
+    const before = new Set([...old.workers, ...old.processes, old.control].map(({ pid }) => pid));
+    for (const { pid } of [...workers, ...processes, control]) assert.ok(!before.has(pid), 'an old process is left');
   });
 
   test('a second start beside a running one says so, and changes nothing', async () => {

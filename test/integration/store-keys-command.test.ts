@@ -9,17 +9,16 @@ import { temporaryFolder, withPostgres } from '../support/postgres.ts';
 
 const postgres = withPostgres();
 
-async function run(args: string[], env: Record<string, string>, onChange = async () => {}) {
+async function run(args: string[], env: Record<string, string>) {
   const written = { out: '', err: '' };
   const stdout = { write: (text: string) => (written.out += text) };
   const stderr = { write: (text: string) => (written.err += text) };
-  const code = await keys(args, { stdout, stderr, env, onChange });
+  const code = await keys(args, { stdout, stderr, env, folder: '/' });
   return { ...written, code };
 }
 
 test('keys are made, listed and revoked on DATABASE_URL, and the text of a key is in no table', async () => {
   const env = { DATABASE_URL: await postgres.database() };
-  let changes = 0;
   const made = await run(['create', '--name', 'till 7'], env);
   assert.match(made.out, /^rk_[\w-]{32}\n$/);
   const key = made.out.trim();
@@ -30,9 +29,8 @@ test('keys are made, listed and revoked on DATABASE_URL, and the text of a key i
   assert.ok(!listed.out.includes(key));
   const rows = JSON.stringify(await queryOnce(env.DATABASE_URL, 'SELECT k::text FROM api_keys k'));
   assert.ok(rows.includes('till 7') && !rows.includes(key.slice(12)));
-  const revoked = await run(['revoke', key.slice(0, 11), '--json'], env, async () => void (changes += 1));
+  const revoked = await run(['revoke', key.slice(0, 11), '--json'], env);
   assert.equal((JSON.parse(revoked.out) as { name: string }).name, 'till 7');
-  assert.equal(changes, 1);
   const states = JSON.parse((await run(['list', '--json'], env)).out) as { name: string; revoked_at: string | null }[];
   assert.deepEqual(
     states.map(({ name, revoked_at }) => [name, revoked_at !== null]),
