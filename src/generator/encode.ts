@@ -65,7 +65,6 @@ export async function loadEncoder(): Promise<Encode> {
     const result = zxing.writeBarcodeFromText(text, { ...plain, format: zintFormats[symbology], options });
     if (result.error !== '') return { ok: false, problems: [problemOf(symbology, result.error)] };
     const { data, width, height } = result.symbol;
-    if (symbology === 'ean8') for (let y = 0; y < height; y++) data[y * width + 20] = data[20 + y * width] === 0 ? 255 : 0;
     return { ok: true, modules: { data, width, height, dark: 0 } };
   };
 }
