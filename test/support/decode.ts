@@ -93,10 +93,6 @@ export async function decodeAll(images: readonly Image[]): Promise<(string | und
   return texts;
 }
 
-export async function decode(image: Image['image'], symbology: Symbology): Promise<string | undefined> {
-  return (await decodeAll([{ image, symbology }]))[0];
-}
-
 /** What a reader gives back for a text: DataBar's carries the identifier of a GTIN, or loses its brackets. */
 export function readingOf(symbology: Symbology, text: string): string {
   if (symbology.startsWith('databarexpanded')) return text.replace(/[()]/g, '');
