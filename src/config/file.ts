@@ -102,6 +102,7 @@ export const ownEndpoints = [
   'health',
   'ready',
   'unmatched',
+  'upgrade',
 ] as const;
 
 function referenceProblems(file: ParsedConfigFile, path: string): string[] {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndpointMetrics } from './gateway-metrics.ts';
-import type { RequestHead } from './hygiene.ts';
+import { type RequestHead, unreadHead } from './hygiene.ts';
 
 /** Who asks: a key that was found valid. */
 export interface KeyIdentity {
@@ -24,8 +24,9 @@ export class Exchange {
   readonly startedAt: number;
   id = '';
   traceparent = '';
-  head!: RequestHead;
-  metrics!: EndpointMetrics;
+  /** Empty until the request has been read. */
+  head: RequestHead = unreadHead;
+  metrics: EndpointMetrics;
   /** The value of the path's parameter, decoded. */
   parameter = '';
   key: KeyIdentity | undefined;
@@ -49,10 +50,12 @@ export class Exchange {
   /** Called once at the very end, with whether the client got all of the reply. */
   onClose: ((delivered: boolean) => void) | undefined;
 
-  constructor(req: IncomingMessage, res: ServerResponse, startedAt: number) {
+  /** `unmatched`: whose request it is as long as it has no route. */
+  constructor(req: IncomingMessage, res: ServerResponse, startedAt: number, unmatched: EndpointMetrics) {
     this.req = req;
     this.res = res;
     this.startedAt = startedAt;
+    this.metrics = unmatched;
   }
 
   /** Asks for the body, if the client waits to be asked. */

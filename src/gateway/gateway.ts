@@ -77,7 +77,7 @@ export class Gateway {
     const unmatched = metrics.endpoint('unmatched');
     this.server = createHttpServer({
       request: (req, res, expectsContinue) => {
-        const x = new Exchange(req, res, clock.now());
+        const x = new Exchange(req, res, clock.now(), unmatched);
         x.expectsContinue = expectsContinue;
         void requestPath(x, context, router);
       },

@@ -26,6 +26,22 @@ export interface RequestHead {
   readonly connection: string | undefined;
 }
 
+/** What stands in the place of a head that has not been read, or could not be. */
+export const unreadHead: RequestHead = {
+  path: '',
+  query: '',
+  host: '',
+  authorization: undefined,
+  apiKey: undefined,
+  requestId: undefined,
+  traceparent: undefined,
+  contentType: undefined,
+  contentLength: 0,
+  chunked: false,
+  names: [],
+  connection: undefined,
+};
+
 const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
 
 /**

@@ -66,7 +66,6 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 
 /** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */
 function begin(x: Exchange, gateway: GatewayContext): void {
-  x.metrics = gateway.metrics.endpoint('unmatched');
   x.metrics.inFlight.value++;
   x.closeAfterReply = gateway.isDraining();
   x.res.on('close', () => {
@@ -92,9 +91,18 @@ function refuse(x: Exchange, refusal: Refusal): void {
     return;
   }
   if (x.id === '') x.id = requestId();
+  if (hasLongRest(x)) x.closeAfterReply = true;
   const { status, headers, body } = problemReply(refusal, x.id);
   x.writeHead(status, headers);
   x.res.end(body);
+}
+
+/** A body that nobody wants is read away to save the connection, as long as that is cheaper than a new one. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
+
+function hasLongRest(x: Exchange): boolean {
+  if (x.req.complete) return false;
+  return x.head.chunked || (x.head.contentLength ?? 0) > MAX_DISCARDED_BYTES;
 }
 
 /** Requests that took longer than this are logged, with where the time went. */

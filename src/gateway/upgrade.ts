@@ -30,12 +30,19 @@ export class Upgrades {
     socket.on('error', () => socket.destroy());
     try {
       const outcome = await this.#admit(req);
-      if (outcome instanceof Refusal) refuseConnection(socket, outcome);
+      if (outcome instanceof Refusal) this.#refuse(socket, outcome);
       else await this.#tunnel(outcome, req, socket, head);
     } catch (error) {
       this.#gateway.log.warn({ code: codeOf(error), reason: messageOf(error) }, 'an upgrade failed');
-      refuseConnection(socket, failed);
+      this.#refuse(socket, failed);
     }
+  }
+
+  #refuse(socket: Duplex, refusal: Refusal): void {
+    const metrics = this.#gateway.metrics.endpoint('upgrade');
+    metrics.countRejection(refusal.reason);
+    metrics.countStatus(refusal.status);
+    refuseConnection(socket, refusal);
   }
 
   /** Ends every tunnel: a tunnel has no last byte to wait for. */
@@ -71,6 +78,7 @@ export class Upgrades {
       permit.release('success');
     };
     if (socket.destroyed) return done();
+    this.#gateway.metrics.endpoint('upgrade').countStatus(101);
     this.#open.add(socket);
     socket.once('close', done);
     delete req.headers['authorization'];

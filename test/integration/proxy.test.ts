@@ -247,34 +247,46 @@ describe('proxying', () => {
     assert.equal(inFlight(rampart), 0);
   });
 
-  test('never has more in flight than the cap; who waits is served in order; who finds the queue full is told', async () => {
-    let now = 0;
+  test('never has more in flight than the cap; who waits is served in order; who finds the queue full is told at once', async () => {
+    const atBackend: { path: string; answer: () => void }[] = [];
     let most = 0;
-    const order: string[] = [];
+    let now = 0;
     const { origin } = await startBackend((req, res) => {
       most = Math.max(most, ++now);
-      order.push(req.url ?? '');
-      setTimeout(() => {
+      const answer = (): void => {
         now--;
         res.end('ok');
-      }, 20);
+      };
+      atBackend.push({ path: req.url ?? '', answer });
     });
-    const rampart = await startGateway([origin], { cap: 2, queueCapacity: 6, queueTimeoutMs: 5000 });
+    const rampart = await startGateway([origin], { cap: 2, queueCapacity: 3, queueTimeoutMs: 30_000 });
+    const depth = (count: number): boolean =>
+      rampart.metrics().includes(`rampart_queue_depth{upstream="app",priority="interactive"} ${count}\n`);
     const statuses: Promise<number>[] = [];
-    for (let index = 0; index < 10; index++) {
+    const send = (index: number): void => {
       statuses.push(fetch(`${rampart.url}/${index}`).then((reply) => reply.status));
-      await eventually(
-        'it has arrived',
-        () => rampart.metrics().includes(`rampart_in_flight{endpoint="app"} ${index + 1}`) || index >= 8 || now < 2,
-      );
+    };
+    for (const index of [0, 1]) {
+      send(index);
+      await eventually(`${index} is at the backend`, () => atBackend.length === index + 1);
     }
-    const answers = await Promise.all(statuses);
-    assert.equal(most, 2);
-    assert.ok(answers.filter((status) => status === 200).length >= 8);
+    for (const index of [2, 3, 4]) {
+      send(index);
+      await eventually(`${index} waits`, () => depth(index - 1));
+    }
+    const full = await fetch(`${rampart.url}/5`);
+    assert.equal(full.status, 503);
+    assert.equal(((await full.json()) as { reason: string }).reason, 'overloaded');
+    for (const index of [0, 1, 2, 3, 4]) {
+      await eventually(`${index} is at the backend`, () => atBackend.length > index);
+      atBackend[index]?.answer();
+    }
+    assert.deepEqual(await Promise.all(statuses), [200, 200, 200, 200, 200]);
     assert.deepEqual(
-      order,
-      order.toSorted((left, right) => Number(left.slice(1)) - Number(right.slice(1))),
+      atBackend.map(({ path }) => path),
+      ['/0', '/1', '/2', '/3', '/4'],
     );
+    assert.equal(most, 2);
   });
 
   test('who waits too long gets 503 queue-timeout with Retry-After', async () => {

@@ -10,6 +10,7 @@ import { readBody } from '../request-body.ts';
 import { backendTiming, CollectingSink } from '../sinks.ts';
 import type { Upstream } from '../upstream.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
+import { storeRefusal } from './store-refusal.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -141,7 +142,8 @@ async function replyCreated(
   const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs };
   if (gateway.config.env.LEDGER_DURABILITY === 'sync') {
     gateway.ledger.append({ ...record, status: 'delivered' });
-    await gateway.ledger.flush();
+    const refusal = await gateway.ledger.flush().then(() => undefined, storeRefusal);
+    if (refusal !== undefined) return refusal;
   } else {
     x.onClose = (delivered) => gateway.ledger.append({ ...record, status: delivered ? 'delivered' : 'aborted' });
   }

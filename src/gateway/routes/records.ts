@@ -1,11 +1,11 @@
 import { uuidv7Time } from '../../core/ids.ts';
 import type { BarcodeSummary } from '../../store/records.ts';
-import { StoreError } from '../../store/errors.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
+import { storeRefusal } from './store-refusal.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 100;
@@ -81,13 +81,6 @@ function local(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer
       return undefined;
     },
   };
-}
-
-function storeRefusal(error: unknown): Refusal {
-  if (error instanceof StoreError) {
-    return new Refusal('store-unavailable', 'the database does not answer', { retryAfterSeconds: 1 });
-  }
-  throw error;
 }
 
 async function whileYoung<T>(
