@@ -9,7 +9,7 @@ Checks the environment and the configuration file, and prints every problem at o
 
 /** `rampart check`. */
 export async function check(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  if (askedForHelp(args, io, { help, known: ['--json'] })) return exitCodes.ok;
   const { env, dataDir, upstreams, routes } = await loadConfig(io.env, io.folder, 'use this configuration');
   // Both may hold a password.
   const shown = {

@@ -15,7 +15,7 @@ up to date, and runs the embedded one when DATABASE_URL is not set. One per host
 
 /** `rampart control`. */
 export async function control(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
   const context = await enterRole('control', io);
   const { config, clock, random, log, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;

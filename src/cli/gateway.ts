@@ -19,7 +19,7 @@ Runs one gateway worker on HOST:PORT. Several of them on one port: rampart start
 
 /** `rampart gateway`. */
 export async function gateway(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
   const context = await enterRole('gateway', io);
   const { config, clock, random, log, registry } = context;
   const store = await openGatewayStore(context);

@@ -27,7 +27,7 @@ Runs one generator. Without options it is what GENERATOR_KIND says, on GENERATOR
 
 /** `rampart generator`. */
 export async function generator(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  if (askedForHelp(args, io, { help, known: args })) return exitCodes.ok;
   const env = environmentOf(args, io.env);
   const context = await enterRole('generator', { ...io, env });
   const { config, clock, log } = context;

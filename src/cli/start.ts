@@ -22,7 +22,7 @@ GATEWAY_WORKERS gateway workers, and starts again what dies. Ctrl-C stops it all
 
 /** `rampart start`. */
 export async function start(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, help)) return exitCodes.ok;
+  if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
   const config = await loadConfig(io.env, io.folder);
   const runFolder = runFolderOf(config.dataDir);
   prepareRunFolder(config.dataDir, runFolder);

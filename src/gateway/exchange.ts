@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
+import { hundredths } from './request-log.ts';
 
 /** Who asks: a key that was found valid. */
 export interface KeyIdentity {
@@ -90,9 +91,4 @@ export class Exchange {
     else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;
     return this.backendTiming === '' ? timing : `${timing}, ${this.backendTiming}`;
   }
-}
-
-/** Milliseconds with two decimals at most; `toFixed` costs several times as much. */
-function hundredths(milliseconds: number): number {
-  return Math.round(milliseconds * 100) / 100;
 }

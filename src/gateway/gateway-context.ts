@@ -6,6 +6,7 @@ import type { Ledger } from '../store/ledger.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { ImageCache } from './image-cache.ts';
 import type { KeyCache } from './key-cache.ts';
+import type { RequestLog } from './request-log.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -14,6 +15,7 @@ export interface GatewayContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly requestLog: RequestLog;
   readonly metrics: GatewayMetrics;
   readonly keys: KeyCache;
   readonly limiter: RateLimiter;

@@ -15,6 +15,7 @@ import { ImageCache } from './image-cache.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { Refusal } from './refusal.ts';
+import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
 import { createHttpServer, drainServer } from './server.ts';
@@ -61,6 +62,7 @@ export class Gateway {
       config,
       clock,
       log,
+      requestLog: new RequestLog(log, clock),
       metrics,
       keys: new KeyCache(findKey, clock),
       limiter: new RateLimiter(config.keyLimit, env.GATEWAY_WORKERS, clock),

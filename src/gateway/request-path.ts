@@ -105,9 +105,6 @@ function hasLongRest(x: Exchange): boolean {
   return x.head.chunked || (x.head.contentLength ?? 0) > MAX_DISCARDED_BYTES;
 }
 
-/** Requests that took longer than this are logged, with where the time went. */
-const SLOW_MS = 500;
-
 function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void {
   const { metrics } = x;
   const elapsedMs = gateway.clock.now() - x.startedAt;
@@ -122,22 +119,5 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   if (!delivered) x.failure ??= 'client-closed';
   if (x.failure !== undefined) metrics.countError(x.failure);
   x.onClose?.(delivered);
-  if (elapsedMs > SLOW_MS || (x.failure !== undefined && status !== 499)) {
-    gateway.log.warn(accessLine(x, status, elapsedMs), x.failure === undefined ? 'slow request' : 'failed request');
-  } else if (gateway.log.isLevelEnabled('debug')) gateway.log.debug(accessLine(x, status, elapsedMs), 'request');
-}
-
-function accessLine(x: Exchange, status: number, elapsedMs: number): Record<string, unknown> {
-  return {
-    requestId: x.id,
-    endpoint: x.metrics.endpoint,
-    method: x.req.method,
-    status,
-    elapsedMs: Math.round(elapsedMs * 100) / 100,
-    waitMs: Math.round(x.waitMs * 100) / 100,
-    execMs: Math.round(x.execMs * 100) / 100,
-    phase: x.execPhase,
-    keyId: x.key?.id,
-    error: x.failure,
-  };
+  gateway.requestLog.write(x, status, elapsedMs);
 }

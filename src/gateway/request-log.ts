@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Requests that took longer than this are logged, with where the time went. */
+const SLOW_MS = 500;
+/** Lines a second for slow and failed requests: under overload each request could be one, and writing them the load. */
+const MAX_LINES_PER_SECOND = 20;
+
+/** Writes one line for each request that was slow or failed, within a rate; for every request at level `debug`. */
+export class RequestLog {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  #second = 0;
+  #lines = 0;
+  #suppressed = 0;
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** `status` 499: the client left. */
+  write(x: Exchange, status: number, elapsedMs: number): void {
+    const failed = x.failure !== undefined && status !== 499;
+    if ((failed || elapsedMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
+      if (this.#admit()) this.#log.warn(accessLine(x, status, elapsedMs), failed ? 'failed request' : 'slow request');
+    } else if (this.#log.isLevelEnabled('debug')) this.#log.debug(accessLine(x, status, elapsedMs), 'request');
+  }
+
+  #admit(): boolean {
+    const second = Math.floor(this.#clock.now() / 1000);
+    if (second !== this.#second) {
+      if (this.#suppressed > 0)
+        this.#log.warn({ suppressed: this.#suppressed }, 'more slow or failed requests than are logged');
+      this.#second = second;
+      this.#lines = 0;
+      this.#suppressed = 0;
+    }
+    if (++this.#lines <= MAX_LINES_PER_SECOND) return true;
+    this.#suppressed++;
+    return false;
+  }
+}
+
+function accessLine(x: Exchange, status: number, elapsedMs: number): Record<string, unknown> {
+  return {
+    requestId: x.id,
+    endpoint: x.metrics.endpoint,
+    method: x.req.method,
+    status,
+    elapsedMs: hundredths(elapsedMs),
+    waitMs: hundredths(x.waitMs),
+    execMs: hundredths(x.execMs),
+    phase: x.execPhase,
+    keyId: x.key?.id,
+    error: x.failure,
+  };
+}
+
+/** Milliseconds with two decimals at most. `toFixed` costs several times as much. */
+export function hundredths(milliseconds: number): number {
+  return Math.round(milliseconds * 100) / 100;
+}
