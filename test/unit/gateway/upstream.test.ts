@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, test } from 'node:test';
+import { Permit } from '../../../src/gateway/backend.ts';
+import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
+import { Refusal } from '../../../src/gateway/refusal.ts';
+import { Upstream } from '../../../src/gateway/upstream.ts';
+import { Registry } from '../../../src/metrics/instruments.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const open: Upstream[] = [];
+afterEach(async () => {
+  for (const upstream of open.splice(0)) await upstream.close();
+});
+
+/** An upstream whose backends are never spoken to: taking a permit opens no connection. */
+function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
+  const clock = new ManualClock();
+  const upstream = new Upstream(
+    {
+      name: 'u',
+      backends: Array.from({ length: backends }, (_, index) => ({
+        id: `b${index}`,
+        origin: `http://127.0.0.1:${index + 1}`,
+      })),
+      cap,
+      healthPath: undefined,
+      queueCapacity,
+      queueTimeoutMs: 100,
+    },
+    {
+      clock,
+      random: () => 0,
+      metrics: new GatewayMetrics(new Registry()),
+      timeouts: { connectMs: 1000, bodyMs: 1000 },
+      initialShare: (share) => share,
+    },
+  );
+  open.push(upstream);
+  return { clock, upstream };
+}
+
+/** The permit that must be there at once. */
+function take(upstream: Upstream): Permit {
+  const permit = upstream.acquire();
+  assert.ok(permit instanceof Permit);
+  return permit;
+}
+
+/** The outcome of a wait, as far as it is known after every pending microtask. */
+async function outcomeOf(acquired: ReturnType<Upstream['acquire']>): Promise<string> {
+  if (acquired instanceof Permit) return acquired.backend.id;
+  if (acquired instanceof Refusal) return acquired.reason;
+  const result = await Promise.race([
+    acquired.result,
+    new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
+  ]);
+  if (result === undefined) return 'waits';
+  return result instanceof Permit ? result.backend.id : result.reason;
+}
+
+describe('Upstream', () => {
+  test('hands a permit that comes back to who waits longest; nobody slips in before', async () => {
+    const { upstream } = setUp();
+    const first = take(upstream);
+    const waiting = upstream.acquire();
+    first.release('success');
+    const late = upstream.acquire();
+    assert.deepEqual([await outcomeOf(waiting), await outcomeOf(late)], ['b0', 'waits']);
+  });
+
+  test('a permit that is released twice comes back once', async () => {
+    const { upstream } = setUp();
+    const permit = take(upstream);
+    permit.release('success');
+    permit.release('failure');
+    assert.equal(upstream.backends[0]?.inFlight, 0);
+    take(upstream);
+    assert.equal(await outcomeOf(upstream.acquire()), 'waits');
+  });
+
+  test('refuses at once when the queue is full, and at the timeout who waits', async () => {
+    const { upstream, clock } = setUp();
+    take(upstream);
+    const waiting = [upstream.acquire(), upstream.acquire()];
+    assert.equal(await outcomeOf(upstream.acquire()), 'overloaded');
+    clock.advance(99);
+    assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['waits', 'waits']);
+    clock.advance(1);
+    assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['queue-timeout', 'queue-timeout']);
+  });
+
+  test('with every backend down one waits for it to come back, and is told no-backend when it does not', async () => {
+    const { upstream, clock } = setUp();
+    const [backend] = upstream.backends;
+    assert.ok(backend);
+    backend.healthy = false;
+    const patient = upstream.acquire();
+    backend.healthy = true;
+    upstream.refresh();
+    assert.equal(await outcomeOf(patient), 'b0');
+    backend.healthy = false;
+    const unlucky = upstream.acquire();
+    clock.advance(100);
+    assert.equal(await outcomeOf(unlucky), 'no-backend');
+  });
+
+  test('a backend that was set aside is tried again after a quarter of a second, without another request to remind of it', async () => {
+    const { upstream, clock } = setUp();
+    const [backend] = upstream.backends;
+    assert.ok(backend);
+    backend.suspend();
+    clock.advance(200);
+    const waiting = upstream.acquire();
+    assert.equal(await outcomeOf(waiting), 'waits');
+    clock.advance(50);
+    assert.equal(await outcomeOf(waiting), 'b0');
+  });
+
+  test('takes another backend for a second attempt, and the same one when there is no other', () => {
+    const two = setUp({ backends: 2 }).upstream;
+    const other = two.acquire(two.backends[0]);
+    assert.ok(other instanceof Permit);
+    assert.equal(other.backend.id, 'b1');
+    const one = setUp().upstream;
+    assert.ok(one.acquire(one.backends[0]) instanceof Permit);
+  });
+
+  test('more permits let more of those who wait through', async () => {
+    const { upstream } = setUp();
+    take(upstream);
+    const waiting = upstream.acquire();
+    const [backend] = upstream.backends;
+    assert.ok(backend);
+    backend.cap = 2;
+    upstream.refresh();
+    assert.equal(await outcomeOf(waiting), 'b0');
+  });
+
+  test('who gives up is told that it left, and its place is free', async () => {
+    const { upstream } = setUp({ queueCapacity: 1 });
+    take(upstream);
+    const waiting = upstream.acquire();
+    assert.ok('result' in waiting);
+    waiting.giveUp();
+    assert.equal(await outcomeOf(waiting), 'client-closed');
+    assert.equal(await outcomeOf(upstream.acquire()), 'waits');
+  });
+});
