@@ -1,9 +1,9 @@
 // npm run bench: processor time per barcode, and per proxied request beside other proxies, in one run.
 import { benchProxies, printProxies } from './bench/proxy.ts';
-import { benchRender } from './bench/render.ts';
+import { benchRender, renderTable } from './bench/render.ts';
 import { ensureTestTools } from './test-tools.ts';
 
 ensureTestTools();
-await benchRender();
+console.log(renderTable(await benchRender()));
 console.log();
 printProxies(await benchProxies());
