@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock, Timer } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Role } from '../control/protocol.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
@@ -47,7 +48,7 @@ export class SupervisedProcess {
   /** Starts it; resolves when it says that it is ready, rejects with the exit code when it ends before it ever was. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#launch(resolve, (code) => reject(new EndedBeforeReady(this.spec, code)));
+      this.#launch(resolve, (code, how) => reject(new EndedBeforeReady(this.spec, code, how)));
     });
   }
 
@@ -56,7 +57,7 @@ export class SupervisedProcess {
     this.#stopping = true;
     this.#timer?.cancel();
     const child = this.#child;
-    if (child === undefined) return Promise.resolve();
+    if (child?.pid === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.#clock.setTimeout(() => child.kill('SIGKILL'), limitMs);
       child.once('exit', () => {
@@ -71,27 +72,42 @@ export class SupervisedProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  #launch(onReady: () => void, onFailed: (code: number | null) => void): void {
-    const { command, args, env, listenFd } = this.spec;
-    // A session of its own: Ctrl-C in the terminal must reach the supervisor alone, which knows the order of stopping.
-    const child = spawn(command, args, {
-      detached: true,
-      env,
-      stdio: ['ignore', 'inherit', 'inherit', listenFd ?? 'ignore', 'ipc'],
-    });
-    this.#child = child;
+  #launch(onReady: () => void, onFailed: (code: number | null, how: string) => void): void {
     this.#startedAt = this.#clock.now();
+    const ended = (how: string, code: number | null): void => {
+      this.#child = undefined;
+      // Whoever waits for the start hears of its end, asked for or not.
+      if (!this.#everReady) onFailed(code, how);
+      else if (!this.#stopping) this.#restart(how);
+    };
+    let child: ChildProcess;
+    try {
+      child = this.#spawn();
+    } catch (error) {
+      // No descriptor or no memory left for the pipes: as passing as a process that died.
+      ended(messageOf(error), null);
+      return;
+    }
+    this.#child = child;
     child.on('message', (message) => {
       if (message !== 'ready') return;
       this.#everReady = true;
       onReady();
     });
-    child.on('error', () => onFailed(null));
-    child.on('exit', (code, signal) => {
-      this.#child = undefined;
-      if (this.#stopping) return;
-      if (!this.#everReady) onFailed(code);
-      else this.#restart(signal ?? `exit code ${code}`);
+    child.on('error', (error) => {
+      // A process that was never there has no exit; any other error (of a message, of a kill) leaves it running.
+      if (child.pid === undefined) ended(messageOf(error), null);
+    });
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`, code));
+  }
+
+  #spawn(): ChildProcess {
+    const { command, args, env, listenFd } = this.spec;
+    // A session of its own: Ctrl-C in the terminal must reach the supervisor alone, which knows the order of stopping.
+    return spawn(command, args, {
+      detached: true,
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', listenFd ?? 'ignore', 'ipc'],
     });
   }
 
@@ -113,8 +129,8 @@ export class SupervisedProcess {
 export class EndedBeforeReady extends Error {
   readonly code: number | null;
 
-  constructor(spec: ProcessSpec, code: number | null) {
-    super(`${spec.role} ${spec.instance} ended before it was ready${code === null ? '' : ` (exit code ${code})`}`);
+  constructor(spec: ProcessSpec, code: number | null, how: string) {
+    super(`${spec.role} ${spec.instance} ended before it was ready (${how})`);
     this.code = code;
   }
 }
