@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
 import { migrate } from '../store/migrations.ts';
-import { poolSizes, type PoolSizes } from '../store/pool-size.ts';
+import { neededConnections, type PoolDemand, poolSizes, type PoolSizes } from '../store/pool-size.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { UsageError } from '../core/errors.ts';
 
@@ -20,7 +20,7 @@ export interface PreparedDatabase {
 /** Starts or adopts the embedded PostgreSQL unless DATABASE_URL names another, and applies what is missing. */
 export async function prepareDatabase(config: Config): Promise<PreparedDatabase> {
   const { DATABASE_URL } = config.env;
-  const embedded = DATABASE_URL === undefined ? await startEmbeddedPostgres({ dataDir: config.dataDir }) : undefined;
+  const embedded = DATABASE_URL === undefined ? await startEmbeddedPostgres(embeddedOptions(config)) : undefined;
   const url = embedded?.url ?? (DATABASE_URL as string);
   let store: Store | undefined;
   try {
@@ -61,13 +61,21 @@ function openSmallStore(url: string, config: Config): Store {
 }
 
 function sizesFor(config: Config, limits: { maxConnections: number; reserved: number }): PoolSizes {
-  const { GATEWAY_WORKERS, BATCH_WORKERS, DATABASE_POOL_MAX } = config.env;
-  return poolSizes({
-    ...limits,
-    gatewayWorkers: GATEWAY_WORKERS,
-    batchWorkers: BATCH_WORKERS,
-    override: DATABASE_POOL_MAX,
-  });
+  return poolSizes({ ...limits, ...demandOf(config) });
+}
+
+function demandOf({ env }: Config): Omit<PoolDemand, 'maxConnections' | 'reserved'> {
+  const { GATEWAY_WORKERS, BATCH_WORKERS, DATABASE_POOL_MAX } = env;
+  return { gatewayWorkers: GATEWAY_WORKERS, batchWorkers: BATCH_WORKERS, override: DATABASE_POOL_MAX };
+}
+
+/** PostgreSQL's own defaults, which the embedded server keeps unless the processes need more. */
+const DEFAULT_CONNECTIONS = 100;
+const RESERVED_CONNECTIONS = 3;
+
+function embeddedOptions(config: Config): { dataDir: string; maxConnections: number } {
+  const needed = neededConnections({ ...demandOf(config), reserved: RESERVED_CONNECTIONS });
+  return { dataDir: config.dataDir, maxConnections: Math.max(DEFAULT_CONNECTIONS, needed) };
 }
 
 const EMBEDDED_WAIT_MS = 30_000;
@@ -84,6 +92,6 @@ export async function databaseUrlOf(config: Config): Promise<string> {
         `Cannot start gateway, as no PostgreSQL runs in ${config.dataDir}. Start control there (rampart control), or set DATABASE_URL`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, 200));
   }
 }

@@ -39,6 +39,13 @@ function refusal(demand: PoolDemand, perProcess: number, processes: number, need
   );
 }
 
+/** The max_connections that a server must have for these processes, each with the smallest pool or the one it was told. */
+export function neededConnections(demand: Omit<PoolDemand, 'maxConnections'>): number {
+  const { reserved, gatewayWorkers, batchWorkers, override } = demand;
+  const processes = gatewayWorkers * 2 + batchWorkers;
+  return (override ?? SMALLEST_POOL) * processes + CONTROL_CONNECTIONS + COMMAND_LINE_CONNECTIONS + reserved;
+}
+
 /**
  * The pool of each process, so that all of them together never ask for more than PostgreSQL has: not even during
  * a rolling reload, when each gateway worker exists twice.

@@ -186,3 +186,15 @@ test('data that cannot be used is refused in one line that says what would work'
     await writeFile(join(server.folder, 'data', 'postgresql.conf'), 'nonsense = 1\n');
     await refused(dataDir, /Cannot start the embedded PostgreSQL: .*(nonsense|configuration).*server\.log/);
   }));
+
+test('a running server with too few connections is started again with enough; one with enough is adopted', () =>
+  inFolder(async (dataDir) => {
+    const first = await startEmbeddedPostgres({ dataDir });
+    const second = await startEmbeddedPostgres({ dataDir, maxConnections: 120 });
+    assert.equal(second.adopted, false);
+    assert.deepEqual(await queryOnce(second.url, 'SHOW max_connections'), [{ max_connections: '120' }]);
+    assert.ok(!(await isAlive(first.pid)));
+    const third = await startEmbeddedPostgres({ dataDir, maxConnections: 110 });
+    assert.deepEqual([third.adopted, third.pid], [true, second.pid]);
+    await third.stop();
+  }));

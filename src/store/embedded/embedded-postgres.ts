@@ -32,11 +32,14 @@ export interface EmbeddedPostgres {
 
 export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
+  /** A server that runs already with fewer is started again. */
   readonly maxConnections?: number;
   /** How long a server may recover from a crash before the start is given up. */
   readonly startTimeoutMs?: number;
 }
 
+/** As PostgreSQL's own. */
+const DEFAULT_CONNECTIONS = 100;
 const LOG_FILE_BYTES = 10 * 1024 * 1024;
 /** Faults that pass by themselves: another start is at it, or the processes of a killed server are still ending. */
 const passing = /lock file ".*" already exists|pre-existing shared memory block/;
@@ -119,7 +122,12 @@ async function startOwn(
   const native = await usableNative(place.folder, place.account);
   await initialise(place, native, (await findNativePackage()).version.split('.')[0] as string);
   await removeMistakenLock(place);
-  const log = await launch(place, native, serverArguments(place, options.maxConnections ?? 100), limitMs);
+  const log = await launch(
+    place,
+    native,
+    serverArguments(place, options.maxConnections ?? DEFAULT_CONNECTIONS),
+    limitMs,
+  );
   if (log === undefined) return livePostmaster(place);
   if (passing.test(log)) return undefined;
   throw startRefusal(place, log);
@@ -164,11 +172,21 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
+async function takesConnections(place: Placement, wanted: number | undefined): Promise<boolean> {
+  if (wanted === undefined) return true;
+  const rows = await queryOnce(socketUrl(place.socketFolder, 'postgres'), 'SHOW max_connections');
+  return Number(rows[0]?.['max_connections']) >= wanted;
+}
+
 async function startOrAdopt(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const limitMs = options.startTimeoutMs ?? 60_000;
   const place = await makePlacement(options.dataDir);
   for (let attempt = 0; attempt < 10; attempt += 1) {
     const running = await adopt(place, limitMs);
+    if (running !== undefined && !(await takesConnections(place, options.maxConnections))) {
+      await stopPostmaster(place, running);
+      continue;
+    }
     const pid = running ?? (await startOwn(place, options, limitMs));
     if (pid === undefined) continue;
     await ensureDatabase(place);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { UsageError } from '../../../src/core/errors.ts';
-import { poolSizes } from '../../../src/store/pool-size.ts';
+import { neededConnections, poolSizes } from '../../../src/store/pool-size.ts';
 
 const usual = { maxConnections: 100, reserved: 3, gatewayWorkers: 2, batchWorkers: 1, override: undefined };
 
@@ -49,4 +49,14 @@ test('poolSizes never lets all processes together ask for more than there is', (
     }
   });
   fc.assert(property, { numRuns: 2_000 });
+});
+
+test('neededConnections is what poolSizes is content with, and not one less', () => {
+  for (const gatewayWorkers of [1, 22, 23, 64, 256])
+    for (const override of [undefined, 1, 10]) {
+      const demand = { ...usual, gatewayWorkers, override };
+      const maxConnections = neededConnections(demand);
+      assert.ok(poolSizes({ ...demand, maxConnections }).gateway >= (override ?? 2));
+      assert.throws(() => poolSizes({ ...demand, maxConnections: maxConnections - 1 }), UsageError);
+    }
 });
