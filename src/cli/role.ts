@@ -34,10 +34,11 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   const instance = Number(io.env['RAMPART_INSTANCE'] ?? io.env['NODE_APP_INSTANCE'] ?? 0);
   const runFolder = runFolderOf(config.dataDir);
   prepareRunFolder(config.dataDir, runFolder);
-  const forget = recordThisProcess(runFolder, role, instance);
+  const supervised = io.env['RAMPART_SUPERVISED'] === '1';
+  const forget = recordThisProcess(runFolder, { role, instance, supervised });
   process.once('exit', forget);
   // Started by a supervisor that died before this line: nobody would ever look for this process.
-  if (io.env['RAMPART_SUPERVISED'] === '1' && !process.connected) process.exit(exitCodes.failed);
+  if (supervised && !process.connected) process.exit(exitCodes.failed);
   const registry = new Registry();
   registerProcessMetrics(registry, role);
   return {

@@ -28,7 +28,7 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
   prepareRunFolder(config.dataDir, runFolder);
   const { url, adminUrl } = addresses(config);
   const lock = await acquireInstanceLock(config.dataDir, runFolder, { pid: process.pid, url, adminUrl });
-  process.once('exit', recordThisProcess(runFolder, 'supervisor', 0));
+  process.once('exit', recordThisProcess(runFolder, { role: 'supervisor', instance: 0, supervised: false }));
   const stopping = stopSignal();
   const supervisor = new Supervisor({
     config,

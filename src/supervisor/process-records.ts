@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
 import type { Role } from '../control/protocol.ts';
@@ -11,6 +11,8 @@ export interface ProcessRecord {
   readonly pid: number;
   /** Distinguishes the process from every other that had its id. */
   readonly name: string;
+  /** Started by a supervisor: without it, an orphan. What a person or pm2 has started is theirs. */
+  readonly supervised: boolean;
 }
 
 const folderOf = (runFolder: string): string => join(runFolder, 'processes');
@@ -23,16 +25,31 @@ export function prepareRunFolder(dataDir: string, runFolder: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o711 });
     mkdirSync(folderOf(runFolder), { recursive: true, mode: 0o700 });
+    if (dirname(runFolder) !== dataDir) assertOwn(runFolder);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const remedy = 'RAMPART_DATA_DIR must name a folder that this user may write to';
     throw new UsageError(`Cannot write to the data directory: ${messageOf(error)}. ${remedy}`);
   }
 }
 
+/** In a folder that all may write to, somebody else may have been there first, with a link or with a folder of theirs. */
+function assertOwn(folder: string): void {
+  const found = lstatSync(folder);
+  const uid = process.getuid?.() ?? found.uid;
+  if (found.isDirectory() && found.uid === uid && (found.mode & 0o022) === 0) return;
+  throw new UsageError(
+    `Cannot use ${folder}, as it must be a folder of user ${uid} that nobody else may write to. Remove it, or set RAMPART_DATA_DIR to a shorter path`,
+  );
+}
+
 /** Writes down this process; returns how to strike it out again. */
-export function recordThisProcess(runFolder: string, role: Role, instance: number): () => void {
+export function recordThisProcess(
+  runFolder: string,
+  { role, instance, supervised }: Pick<ProcessRecord, 'role' | 'instance' | 'supervised'>,
+): () => void {
   const name = processName(process.pid) ?? '';
-  const record: ProcessRecord = { role, instance, pid: process.pid, name };
+  const record: ProcessRecord = { role, instance, pid: process.pid, name, supervised };
   const path = join(folderOf(runFolder), `${process.pid}.json`);
   try {
     writeFileSync(path, JSON.stringify(record), { mode: 0o600 });

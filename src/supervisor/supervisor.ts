@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive } from '../core/process-name.ts';
 import type { Random } from '../core/random.ts';
 import type { Role } from '../control/protocol.ts';
@@ -34,11 +35,15 @@ export class Supervisor {
   readonly #dependencies: SupervisorDependencies;
   readonly #processes: SupervisedProcess[] = [];
   readonly #orphans: readonly ProcessRecord[];
+  /** Alive in the same data directory, and not a supervisor's: started by hand, or by pm2. */
+  readonly #others: readonly ProcessRecord[];
   #socket: PublicSocket | undefined;
 
   constructor(dependencies: SupervisorDependencies) {
     this.#dependencies = dependencies;
-    this.#orphans = liveProcesses(dependencies.runFolder).filter(({ pid }) => pid !== process.pid);
+    const live = liveProcesses(dependencies.runFolder).filter(({ pid }) => pid !== process.pid);
+    this.#orphans = live.filter(({ supervised }) => supervised);
+    this.#others = live.filter(({ supervised }) => !supervised);
   }
 
   /** Processes that a supervisor which is dead has left behind, still serving. */
@@ -48,7 +53,14 @@ export class Supervisor {
 
   /** Throws one clear line when an address cannot be had, before anything is started. */
   async claimAddresses(): Promise<void> {
-    const { env } = this.#dependencies.config;
+    const { env, dataDir } = this.#dependencies.config;
+    // Two controls, or workers of two masters, would share permits and records; a generator disturbs nobody.
+    const other = this.#others.find(({ role }) => role === 'control' || role === 'gateway');
+    if (other !== undefined) {
+      throw new UsageError(
+        `Cannot start, as ${other.role} ${other.instance} (process ${other.pid}), which no rampart start has started, runs for ${dataDir}. Stop it first (under pm2: pm2 delete control gateway generator), or set another RAMPART_DATA_DIR`,
+      );
+    }
     const left = (role: Role, instance = 0): boolean =>
       this.#orphans.some((orphan) => orphan.role === role && orphan.instance === instance);
     if (!left('control')) await assertPortFree('the admin API', 'ADMIN_PORT', env.ADMIN_HOST, env.ADMIN_PORT);
@@ -132,14 +144,26 @@ export class Supervisor {
   async #endOrphan(orphan: ProcessRecord, limitMs: number): Promise<void> {
     const { clock } = this.#dependencies;
     const killAt = clock.now() + limitMs;
-    if (isProcessAlive(orphan.name)) process.kill(orphan.pid, 'SIGTERM');
+    if (isProcessAlive(orphan.name)) signal(orphan, 'SIGTERM');
     while (isProcessAlive(orphan.name)) {
-      if (clock.now() > killAt) process.kill(orphan.pid, 'SIGKILL');
+      if (clock.now() > killAt) signal(orphan, 'SIGKILL');
       await new Promise<void>((resolve) => void clock.setTimeout(resolve, POLL_MS));
     }
   }
 
   async #stopRole(role: Role, limitMs: number): Promise<void> {
     await Promise.all(this.#processes.filter(({ spec }) => spec.role === role).map((one) => one.stop(limitMs)));
+  }
+}
+
+function signal({ role, pid }: ProcessRecord, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    // It has ended in between.
+    if (codeOf(error) === 'ESRCH') return;
+    throw new UsageError(
+      `Cannot take over ${role} (process ${pid}): ${messageOf(error)}. Stop it as the user it runs as`,
+    );
   }
 }

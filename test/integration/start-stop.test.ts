@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import {
   type CommandResult,
   endProcess,
+  freePorts,
   processesOf,
   runRampart,
   spawnRampart,
@@ -77,6 +78,26 @@ describe('a start that cannot be', () => {
     }
   });
 
+  test('a control that a person has started runs for the data directory, and goes on', async () => {
+    const env = await settings();
+    const child = spawnRampart(['control'], env);
+    try {
+      const adminUrl = `http://127.0.0.1:${env['ADMIN_PORT']}`;
+      const isUp = async () => (await fetch(`${adminUrl}/api/status`).catch(() => undefined))?.ok === true;
+      await eventually('control is up', isUp, 60_000);
+      const { code, stderr } = await runRampart(['start'], env);
+      assert.match(
+        stderr,
+        new RegExp(`^rampart: Cannot start, as control 0 \\(process ${child.pid}\\), .*Stop it first.*\n$`),
+      );
+      assert.equal(code, 2);
+      assert.ok(await isUp());
+    } finally {
+      assert.equal(await endProcess(child, 'SIGTERM'), 0);
+    }
+    assert.deepEqual(processesOf(env['RAMPART_DATA_DIR'] as string), []);
+  });
+
   test('DATABASE_URL cannot be reached; its password is not shown', async () => {
     const env = await settings({ DATABASE_URL: 'postgresql://user:hunter2@127.0.0.1:1/nowhere' });
     const result = await runRampart(['start'], env);
@@ -141,6 +162,24 @@ describe('starts and stops', () => {
     } finally {
       rmSync(dataDir, { recursive: true, force: true });
     }
+  });
+
+  test('a generator that a person has started beside it is left alone', async () => {
+    const stack = await startStack({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1' });
+    const port = await freePorts(1);
+    const child = spawnRampart(['generator', '--port', String(port), '--calibrated'], stack.env);
+    try {
+      const isUp = async () => (await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined))?.ok === true;
+      await eventually('the generator is up', isUp);
+      await endProcess(stack.supervisor, 'SIGKILL');
+      await stack.startAgain();
+      assert.match(stack.output(), /taking over 3 processes/);
+      assert.ok(await isUp());
+    } finally {
+      await endProcess(child, 'SIGTERM');
+      await stack.stop();
+    }
+    assert.deepEqual(processesOf(stack.dataDir), []);
   });
 
   test('Ctrl-C while it is still starting stops it, and leaves nothing', async () => {
