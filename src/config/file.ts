@@ -102,7 +102,6 @@ export const ownEndpoints = [
   'health',
   'ready',
   'unmatched',
-  'upgrade',
 ] as const;
 
 function referenceProblems(file: ParsedConfigFile, path: string): string[] {

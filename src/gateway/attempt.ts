@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { codeOf, messageOf } from '../core/errors.ts';
 import type { Outcome, Permit } from './backend.ts';
@@ -14,6 +15,8 @@ export interface Sink {
   /** False: the sink is full, and calls `resume` when it can take more. */
   data(chunk: Buffer, resume: () => void): boolean;
   end(): void;
+  /** The backend has switched protocols: the connection is the sink's now, which calls `done` when it has closed. */
+  upgrade?(headers: ReplyHeaders, socket: Duplex, done: () => void): void;
 }
 
 export type AttemptEnd =
@@ -83,14 +86,35 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway {
     this.#sink.head(status, headers);
   }
 
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ReplyHeaders,
+    socket: Duplex,
+  ): void {
+    if (this.#sink.upgrade === undefined || status !== 101) {
+      controller.abort(new Error('the backend switched protocols without being asked'));
+      return;
+    }
+    this.#replyStarted = true;
+    this.#status = status;
+    this.#onHead();
+    this.#sink.upgrade(headers, socket, () => this.#succeed());
+  }
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (!this.#sink.data(chunk, () => controller.resume())) controller.pause();
   }
 
   onResponseEnd(): void {
     if (this.#settled) return;
-    this.#settled = true;
     this.#sink.end();
+    this.#succeed();
+  }
+
+  #succeed(): void {
+    if (this.#settled) return;
+    this.#settled = true;
     this.#permit.release(this.#status >= 500 ? (this.#status === 503 ? 'refused' : 'failure') : 'success');
     this.#settle({ ok: true });
   }

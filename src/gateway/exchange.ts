@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
+import type { Refusal } from './refusal.ts';
 import { hundredths } from './request-log.ts';
 
 /** Who asks: a key that was found valid. */
@@ -14,11 +16,13 @@ export interface KeyIdentity {
  * this place made V8 keep every request until the next full collection (a sixth of the processor time, measured).
  */
 export interface Underway {
-  giveUp(): void;
+  /** `refusal`: how the request ends; as one whose client left, if not said. */
+  giveUp(refusal?: Refusal): void;
 }
 
 /** One request with its reply, and what the path has learnt of it so far. */
 export class Exchange {
+  readonly #isDraining: () => boolean;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Monotonic milliseconds. */
@@ -42,6 +46,10 @@ export class Exchange {
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
   closeAfterReply = false;
+  /** There when the client asks for a WebSocket: its connection, and what it has sent behind the request. */
+  upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
+  /** The connection has become a tunnel: the reply was 101, and has been delivered. */
+  tunnelled = false;
   /** The client is gone, or everything has been said: nothing may be written any more. */
   over = false;
   /** Why the request failed, where it did not end well; recorded with it. */
@@ -51,12 +59,17 @@ export class Exchange {
   /** Called once at the very end, with whether the client got all of the reply. */
   onClose: ((delivered: boolean) => void) | undefined;
 
-  /** `unmatched`: whose request it is as long as it has no route. */
-  constructor(req: IncomingMessage, res: ServerResponse, startedAt: number, unmatched: EndpointMetrics) {
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    startedAt: number,
+    gateway: { readonly unmatched: EndpointMetrics; readonly isDraining: () => boolean },
+  ) {
     this.req = req;
     this.res = res;
     this.startedAt = startedAt;
-    this.metrics = unmatched;
+    this.metrics = gateway.unmatched;
+    this.#isDraining = gateway.isDraining;
   }
 
   /** Asks for the body, if the client waits to be asked. */
@@ -66,12 +79,17 @@ export class Exchange {
     this.res.writeContinue();
   }
 
-  /** Writes the head of the reply with what every reply carries. `headers`: name, value, name, value. */
-  writeHead(status: number, headers: string[]): void {
+  /** Adds what every reply carries. `headers`: name, value, name, value. */
+  addCommonHeaders(headers: string[]): void {
     headers.push('x-request-id', this.id, 'server-timing', this.#serverTiming());
     if (this.cacheStatus !== '') headers.push('cache-status', this.cacheStatus);
+  }
+
+  /** Writes the head of the reply. `headers`: name, value, name, value. */
+  writeHead(status: number, headers: string[]): void {
+    this.addCommonHeaders(headers);
     // A body that was announced and not asked for will never be read: the connection has no next request.
-    if (this.closeAfterReply || this.expectsContinue) headers.push('connection', 'close');
+    if (this.closeAfterReply || this.expectsContinue || this.#isDraining()) headers.push('connection', 'close');
     this.res.writeHead(status, headers);
   }
 

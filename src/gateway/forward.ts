@@ -19,6 +19,8 @@ export interface UpstreamCall {
   readonly idempotent: boolean;
   /** Longest wait for the head of the reply, queue included. */
   readonly timeoutMs: number;
+  /** The protocol to switch to, where the client asks for one. */
+  readonly upgrade?: 'websocket';
 }
 
 /** Steps 6 to 9 for one request: admit, pick, forward, and the reply into the sink; once more where that is safe. */
@@ -28,7 +30,7 @@ export async function forward(x: Exchange, call: UpstreamCall, sink: Sink, clock
   for (let attempts = 1; ; attempts++) {
     const acquired = call.upstream.acquire(excluded);
     if (acquired instanceof Refusal) return acquired;
-    const permit = 'result' in acquired ? await waitForPermit(x, acquired, clock) : acquired;
+    const permit = 'result' in acquired ? await waitForPermit(x, acquired, { clock, deadline }) : acquired;
     if (permit instanceof Refusal) return permit;
     if (x.over) {
       permit.release('aborted');
@@ -38,7 +40,13 @@ export async function forward(x: Exchange, call: UpstreamCall, sink: Sink, clock
     const end = await attempt(x, call, { permit, sink, clock, body, deadline });
     if (end.ok) return undefined;
     const replayable = !(body instanceof RequestBody) || !body.started;
-    const retry = mayRetry({ ...end, idempotent: call.idempotent, replayable, attempts });
+    const retry = mayRetry({
+      ...end,
+      idempotent: call.idempotent,
+      replayable,
+      attempts,
+      backends: call.upstream.backends.length,
+    });
     if (!retry || end.refusal.reason !== 'upstream-failed') return finalRefusal(x, end);
     excluded = permit.backend;
   }
@@ -48,18 +56,29 @@ export async function forward(x: Exchange, call: UpstreamCall, sink: Sink, clock
 function finalRefusal(x: Exchange, end: AttemptEnd & { ok: false }): Refusal | undefined {
   x.failure = end.refusal.reason;
   if (!x.res.headersSent) return end.refusal;
-  x.res.destroy();
+  // To an HTTP/1.0 client the end of the connection is the end of the reply: only a reset says that it is not whole.
+  if (x.req.httpVersionMinor === 0) x.req.socket.resetAndDestroy();
+  else x.res.destroy();
   return undefined;
 }
 
-async function waitForPermit(x: Exchange, pending: PendingPermit, clock: Clock): Promise<Permit | Refusal> {
+/** The queue has a timeout of its own; a deadline that comes first ends the wait too. */
+async function waitForPermit(
+  x: Exchange,
+  pending: PendingPermit,
+  { clock, deadline }: { clock: Clock; deadline: number },
+): Promise<Permit | Refusal> {
   const joinedAt = clock.now();
   x.underway = pending;
+  const limit = clock.setTimeout(() => pending.giveUp(pastDeadline), Math.max(1, deadline - joinedAt));
   const result = await pending.result;
+  limit.cancel();
   x.underway = undefined;
   x.waitMs += clock.now() - joinedAt;
   return result;
 }
+
+const pastDeadline = new Refusal('deadline', 'the deadline of the request passed while it waited for a backend');
 
 interface AttemptInputs {
   readonly permit: Permit;
@@ -81,14 +100,16 @@ function attempt(x: Exchange, call: UpstreamCall, inputs: AttemptInputs): Promis
     const running = new Attempt(permit, sink, onHead, (end) => {
       timer.cancel();
       x.underway = undefined;
-      if (!end.ok && !end.replyStarted) x.execMs += clock.now() - startedAt;
+      if (!end.ok && !end.replyStarted) onHead();
       resolve(end);
     });
     const timer = clock.setTimeout(() => running.cancel(new UpstreamTimeout()), Math.max(1, deadline - startedAt));
     x.underway = running;
-    const { method, path, headers } = call;
+    const { method, path, headers, upgrade } = call;
     permit.backend.pool.dispatch(
-      { method, path, headers, body } as Parameters<typeof permit.backend.pool.dispatch>[0],
+      { method, path, headers, body, ...(upgrade === undefined ? {} : { upgrade }) } as Parameters<
+        typeof permit.backend.pool.dispatch
+      >[0],
       running,
     );
   });

@@ -19,7 +19,7 @@ import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
 import { createHttpServer, drainServer } from './server.ts';
-import { Upgrades } from './upgrade.ts';
+import { Tunnels } from './tunnel.ts';
 import { Upstream } from './upstream.ts';
 
 export interface GatewayDependencies {
@@ -46,7 +46,6 @@ export interface BackendState {
 export class Gateway {
   readonly server: Server;
   readonly #context: GatewayContext;
-  readonly #upgrades: Upgrades;
   #draining = false;
 
   constructor(dependencies: GatewayDependencies) {
@@ -71,19 +70,24 @@ export class Gateway {
       trustedProxies: new Set(config.trustedProxies),
       ledger,
       store,
+      tunnels: new Tunnels(),
       isDraining: () => this.#draining,
     };
     const context = this.#context;
     const router = buildRouter(context);
-    this.#upgrades = new Upgrades(context, router);
     const unmatched = metrics.endpoint('unmatched');
     this.server = createHttpServer({
       request: (req, res, expectsContinue) => {
-        const x = new Exchange(req, res, clock.now(), unmatched);
+        const x = new Exchange(req, res, clock.now(), { unmatched, isDraining: context.isDraining });
         x.expectsContinue = expectsContinue;
         void requestPath(x, context, router);
       },
-      upgrade: (req, socket, head) => void this.#upgrades.handle(req, socket, head),
+      upgrade: (req, res, upgrade) => {
+        const x = new Exchange(req, res, clock.now(), { unmatched, isDraining: context.isDraining });
+        x.upgrade = upgrade;
+        x.closeAfterReply = true;
+        void requestPath(x, context, router);
+      },
       malformed: (reason) => {
         unmatched.countRejection(reason);
         unmatched.countStatus(new Refusal(reason, '').status);
@@ -148,9 +152,9 @@ export class Gateway {
   async drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    const { clock, config, upstreams } = this.#context;
+    const { clock, config, upstreams, tunnels } = this.#context;
     const limitMs = config.env.UPSTREAM_TIMEOUT_MS + config.env.QUEUE_TIMEOUT_MS;
-    this.#upgrades.close();
+    tunnels.closeAll();
     await drainServer(this.server, clock, limitMs);
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }

@@ -7,7 +7,7 @@ const MAX_TARGET_LENGTH = 8192;
 
 /** What the path needs of the header lines, read in one pass: building the parsed header object costs more. */
 export interface RequestHead {
-  /** Path without query, as it came: checked, so it is its own canonical form. */
+  /** Path without query, as it came: every other spelling of it has been refused. */
   readonly path: string;
   /** With its question mark, or empty. */
   readonly query: string;
@@ -151,8 +151,13 @@ const isHost = (text: string): boolean => hostPattern.test(text);
 
 /** Characters after which a path needs a closer look. */
 const suspicious = /[%\\#;]|\/[./]/;
-/** Dot segments, encoded or not; empty segments; what an encoded slash, backslash, percent or NUL could hide. */
-const ambiguous = /\\|#|\/\/|%(?![0-9A-Fa-f]{2})|%(?:00|2[fF]|5[cC])|\/(?:\.|%2[eE]){1,2}(?:[/;]|$)/;
+/**
+ * Dot segments; empty segments; parameters of a segment; encoded slashes, backslashes and NUL; and characters that need
+ * no encoding yet have one (RFC 3986 §6.2.2.2): a second reader would take each of them for another path, and so for
+ * another route. What passes has one spelling only.
+ */
+const ambiguous =
+  /[\\#;]|\/\/|\/\.{1,2}(?:\/|$)|%(?![0-9A-Fa-f]{2})|%(?:00|2[fF]|5[cC]|2[dDeE]|3[0-9]|4[1-9A-Fa-f]|5[0-9aAfF]|6[1-9A-Fa-f]|7[0-9aAeE])/;
 
 function splitTarget(target: string): { path: string; query: string; host?: string } | Refusal {
   if (target.length > MAX_TARGET_LENGTH) {
@@ -169,8 +174,20 @@ function splitTarget(target: string): { path: string; query: string; host?: stri
   const mark = rest.indexOf('?');
   const path = mark === -1 ? rest : rest.slice(0, mark);
   const query = mark === -1 ? '' : rest.slice(mark);
-  if (suspicious.test(path) && ambiguous.test(path))
+  if (suspicious.test(path) && (ambiguous.test(path) || !isUtf8(path))) {
     return malformed('the path has a form that can be read in two ways');
+  }
   if (query !== '' && (query.includes('%00') || query.includes('#'))) return malformed('the query holds %00 or #');
   return host === undefined ? { path, query } : { path, query, host };
+}
+
+/** Whether what is percent-encoded is UTF-8, without overlong forms. */
+export function isUtf8(encoded: string): boolean {
+  if (!encoded.includes('%')) return true;
+  try {
+    decodeURIComponent(encoded);
+    return true;
+  } catch {
+    return false;
+  }
 }

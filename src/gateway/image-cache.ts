@@ -29,8 +29,8 @@ export class ImageCache {
     });
   }
 
-  get bytes(): number {
-    return this.#entries?.calculatedSize ?? 0;
+  get isOn(): boolean {
+    return this.#entries !== undefined;
   }
 
   /** The image and its age in whole seconds, while it is fresh. */

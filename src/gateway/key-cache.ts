@@ -41,6 +41,8 @@ export class KeyCache {
   readonly #clock: Clock;
   readonly #entries = new LRUCache<string, Entry>({ max: CAPACITY });
   readonly #lookups = new Map<string, Promise<KeyIdentity | Refusal>>();
+  /** Counts the clearings: what was asked before one must not be kept after it. */
+  #generation = 0;
 
   constructor(find: FindKey, clock: Clock) {
     this.#find = find;
@@ -66,28 +68,36 @@ export class KeyCache {
 
   /** Forgets everything, as keys have changed. */
   clear(): void {
+    this.#generation++;
     this.#entries.clear();
+    this.#lookups.clear();
   }
 
   #lookUp(digest: string, entry: Entry | undefined): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
     const running = this.#lookups.get(digest);
     if (running !== undefined) return running;
-    if (this.#lookups.size >= MAX_LOOKUPS) return entry?.key ?? busy;
-    const lookup = this.#ask(digest, entry).finally(() => this.#lookups.delete(digest));
+    if (this.#lookups.size >= MAX_LOOKUPS) return this.#stillValid(entry) ?? busy;
+    const lookup = this.#ask(digest, entry).finally(() => {
+      if (this.#lookups.get(digest) === lookup) this.#lookups.delete(digest);
+    });
     this.#lookups.set(digest, lookup);
     return lookup;
   }
 
   async #ask(digest: string, entry: Entry | undefined): Promise<KeyIdentity | Refusal> {
+    const generation = this.#generation;
     try {
       const key = await this.#find(Buffer.from(digest, 'base64'));
-      this.#entries.set(digest, { key, checkedAt: this.#clock.now() });
+      if (generation === this.#generation) this.#entries.set(digest, { key, checkedAt: this.#clock.now() });
       return key ?? unknownKey;
     } catch {
       // The store has reported why. A key that was valid a while ago stays so: generation goes on without PostgreSQL.
-      const isRecent = entry !== undefined && this.#clock.now() - entry.checkedAt < STALE_MS;
-      return isRecent && entry.key !== undefined ? entry.key : unavailable;
+      return this.#stillValid(entry) ?? unavailable;
     }
+  }
+
+  #stillValid(entry: Entry | undefined): KeyIdentity | undefined {
+    return entry !== undefined && this.#clock.now() - entry.checkedAt < STALE_MS ? entry.key : undefined;
   }
 }
 

@@ -7,9 +7,6 @@ const replaced: ReadonlySet<string> = new Set([
   'content-length',
   'expect',
   'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
   'x-request-id',
   'traceparent',
 ]);
@@ -26,21 +23,26 @@ export function requestHeaders(x: Exchange, trustedProxies: ReadonlySet<string>)
   const forwarded: Forwarded = {};
   for (const [index, name] of names.entries()) {
     const value = rawHeaders[index * 2 + 1] as string;
-    if (replaced.has(name)) remember(forwarded, name, value);
-    else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(x, name)) continue;
+    if (replaced.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip') remember(forwarded, name, value);
+    else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(name, value)) continue;
     else out.push(name, value);
   }
   addForwarded(out, x, trustedProxies, forwarded);
-  out.push('host', x.head.host, 'x-request-id', x.id, 'traceparent', x.traceparent);
+  // An HTTP/1.0 request may have none; then the backend gets its own name.
+  if (x.head.host !== '') out.push('host', x.head.host);
+  out.push('x-request-id', x.id, 'traceparent', x.traceparent);
   return out;
 }
 
-/** A key opens this gateway; it must not leak to a backend. A header that carried none passes. */
-function carriesKey(x: Exchange, name: string): boolean {
-  return x.key !== undefined && (name === 'x-api-key' || (name === 'authorization' && x.head.apiKey === undefined));
+/** A key opens this gateway; it must not leak to a backend, not even on a route that asks for none. */
+function carriesKey(name: string, value: string): boolean {
+  if (name === 'x-api-key') return value.startsWith('rk_');
+  return name === 'authorization' && /^bearer +rk_/i.test(value);
 }
 
 interface Forwarded {
+  /** Further fields of this kind (X-Forwarded-Port, X-Real-IP, …): name, value. */
+  others?: string[];
   forwarded?: string;
   for?: string;
   host?: string;
@@ -52,6 +54,7 @@ function remember(into: Forwarded, name: string, value: string): void {
   else if (name === 'x-forwarded-for') into.for = join(into.for, value);
   else if (name === 'x-forwarded-host') into.host = value;
   else if (name === 'x-forwarded-proto') into.proto = value;
+  else if (name.startsWith('x-') && name !== 'x-request-id') (into.others ??= []).push(name, value);
 }
 
 const join = (left: string | undefined, right: string): string => (left === undefined ? right : `${left}, ${right}`);
@@ -62,8 +65,11 @@ function addForwarded(out: string[], x: Exchange, trusted: ReadonlySet<string>, 
   const { host } = x.head;
   const before: Forwarded = trusted.size > 0 && trusted.has(peer) ? said : {};
   out.push('x-forwarded-for', before.for === undefined ? peer : `${before.for}, ${peer}`);
-  out.push('x-forwarded-host', before.host ?? host, 'x-forwarded-proto', before.proto ?? 'http');
-  const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer};host=${host.includes(':') ? `"${host}"` : host};proto=http`;
+  if (before.others !== undefined) out.push(...before.others);
+  if (before.host !== undefined || host !== '') out.push('x-forwarded-host', before.host ?? host);
+  out.push('x-forwarded-proto', before.proto ?? 'http');
+  const at = host === '' ? '' : `;host=${host.includes(':') ? `"${host}"` : host}`;
+  const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer}${at};proto=http`;
   out.push('forwarded', before.forwarded === undefined ? own : `${before.forwarded}, ${own}`);
 }
 

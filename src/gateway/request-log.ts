@@ -22,7 +22,7 @@ export class RequestLog {
 
   /** `status` 499: the client left. */
   write(x: Exchange, status: number, elapsedMs: number): void {
-    const failed = x.failure !== undefined && status !== 499;
+    const failed = x.failure !== undefined && x.failure !== 'client-closed';
     if ((failed || elapsedMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
       if (this.#admit()) this.#log.warn(accessLine(x, status, elapsedMs), failed ? 'failed request' : 'slow request');
     } else if (this.#log.isLevelEnabled('debug')) this.#log.debug(accessLine(x, status, elapsedMs), 'request');

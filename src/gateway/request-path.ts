@@ -4,7 +4,7 @@ import { forward } from './forward.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { readHead } from './hygiene.ts';
 import { problemReply } from './problem-reply.ts';
-import { Refusal } from './refusal.ts';
+import { type Reason, Refusal } from './refusal.ts';
 import type { Router } from './router.ts';
 import { identify } from './trace.ts';
 
@@ -67,9 +67,8 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 /** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */
 function begin(x: Exchange, gateway: GatewayContext): void {
   x.metrics.inFlight.value++;
-  x.closeAfterReply = gateway.isDraining();
   x.res.on('close', () => {
-    const delivered = x.res.writableFinished;
+    const delivered = x.tunnelled || x.res.writableFinished;
     x.over = true;
     if (!delivered) x.underway?.giveUp();
     record(x, gateway, delivered);
@@ -82,8 +81,11 @@ function enter(x: Exchange, metrics: Exchange['metrics']): void {
   x.metrics.inFlight.value++;
 }
 
+const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-failed', 'upstream-timeout']);
+
 function refuse(x: Exchange, refusal: Refusal): void {
-  x.metrics.countRejection(refusal.reason);
+  // What a backend or the client did is no rejection of ours.
+  if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;
   if (x.over) return;
   if (x.res.headersSent) {
@@ -108,15 +110,14 @@ function hasLongRest(x: Exchange): boolean {
 function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void {
   const { metrics } = x;
   const elapsedMs = gateway.clock.now() - x.startedAt;
-  const status = delivered ? x.res.statusCode : 499;
+  if (!delivered) x.failure ??= 'client-closed';
+  const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.res.statusCode;
   metrics.inFlight.value--;
   metrics.countStatus(status);
   metrics.latency.observe(elapsedMs / 1000);
-  if (x.execPhase === 'upstream') {
-    metrics.waitQueue.observe(x.waitMs / 1000);
-    metrics.execUpstream.observe(x.execMs / 1000);
-  } else if (x.execPhase !== undefined) metrics.observeExec(x.execPhase, x.execMs / 1000);
-  if (!delivered) x.failure ??= 'client-closed';
+  if (x.execPhase === 'upstream' || x.waitMs > 0) metrics.waitQueue.observe(x.waitMs / 1000);
+  if (x.execPhase === 'upstream') metrics.execUpstream.observe(x.execMs / 1000);
+  else if (x.execPhase !== undefined) metrics.observeExec(x.execPhase, x.execMs / 1000);
   if (x.failure !== undefined) metrics.countError(x.failure);
   x.onClose?.(delivered);
   gateway.requestLog.write(x, status, elapsedMs);

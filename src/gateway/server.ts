@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -16,7 +16,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 
 export interface ServerHandlers {
   request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void;
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(req: IncomingMessage, res: ServerResponse, upgrade: { socket: Duplex; head: Buffer }): void;
   /** A connection ended before it had a request that could be counted. */
   malformed(reason: Reason): void;
 }
@@ -47,7 +47,7 @@ export function createHttpServer(handlers: ServerHandlers): Server {
     handlers.malformed('method-not-allowed');
     refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here', { close: true }));
   });
-  server.on('upgrade', (req, socket: Duplex, head) => handlers.upgrade(req, socket, head));
+  server.on('upgrade', (req, socket: Socket, head) => handlers.upgrade(req, replyOn(req, socket), { socket, head }));
   server.on('clientError', (error: Error, socket: Duplex) => {
     const refusal = refusalOf(error);
     if (refusal === undefined) {
@@ -58,6 +58,26 @@ export function createHttpServer(handlers: ServerHandlers): Server {
     refuseConnection(socket, refusal);
   });
   return server;
+}
+
+/**
+ * A reply for a connection that Node's server has let go of, so that an upgrade that is not granted is answered as any
+ * other request. It is the last one on its connection.
+ */
+function replyOn(req: IncomingMessage, socket: Socket): ServerResponse {
+  const res = new ServerResponse(req);
+  socket.on('error', () => socket.destroy());
+  res.assignSocket(socket);
+  res.on('finish', () => {
+    res.detachSocket(socket);
+    // For an upgrade with a body Node gives a stream around the socket, so nothing but a stream may be asked of it.
+    socket.end(() => {
+      req.socket.destroySoon();
+      socket.destroy();
+    });
+    res.emit('close');
+  });
+  return res;
 }
 
 /** What is wrong with bytes that Node's parser refuses; undefined where the client has gone. */
@@ -78,14 +98,20 @@ function refusalOf(error: Error): Refusal | undefined {
 
 /** The reply that a `ServerResponse` of this connection has begun, if any: undocumented, and the only way to know. */
 interface WithMessage {
-  readonly _httpMessage?: { readonly headersSent: boolean } | null;
+  readonly _httpMessage?: ServerResponse | null;
 }
 
 /** Says why on a connection without a usable request, and closes it; a reply that has begun is cut instead. */
 export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null, refusal: Refusal): void {
   if (socket === null) return;
-  if (!socket.writable || (socket as WithMessage)._httpMessage?.headersSent === true) {
+  const owed = (socket as WithMessage)._httpMessage;
+  if (!socket.writable || owed?.headersSent === true) {
     socket.destroy();
+    return;
+  }
+  if (owed?.req.complete === true) {
+    // A whole request before this one still waits for its reply: this must not be taken for it.
+    owed.once('finish', () => refuseConnection(socket, refusal));
     return;
   }
   socket.on('error', () => {});

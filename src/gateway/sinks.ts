@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts';
 import type { ReplyHeaders, Sink } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { isHopByHop, nominated } from './hop-by-hop.ts';
@@ -13,9 +14,14 @@ const consumed: ReadonlySet<string> = new Set([
 /** Streams a backend's reply to the client, no faster than the client reads. */
 export class ClientSink implements Sink {
   readonly #x: Exchange;
+  readonly #clock: Clock;
+  readonly #stallMs: number;
 
-  constructor(x: Exchange) {
+  /** `stallMs`: how long the client may leave a full buffer unread, since its permit cannot be given back meanwhile. */
+  constructor(x: Exchange, clock: Clock, stallMs: number) {
     this.#x = x;
+    this.#clock = clock;
+    this.#stallMs = stallMs;
   }
 
   head(status: number, headers: ReplyHeaders): void {
@@ -27,7 +33,12 @@ export class ClientSink implements Sink {
   data(chunk: Buffer, resume: () => void): boolean {
     const { res, over } = this.#x;
     if (over || res.write(chunk)) return true;
-    res.once('drain', resume);
+    const stall = this.#clock.setTimeout(() => res.destroy(), this.#stallMs);
+    res.once('close', () => stall.cancel());
+    res.once('drain', () => {
+      stall.cancel();
+      resume();
+    });
     return false;
   }
 
@@ -36,7 +47,7 @@ export class ClientSink implements Sink {
   }
 }
 
-function replyHeaders(headers: ReplyHeaders): string[] {
+export function replyHeaders(headers: ReplyHeaders): string[] {
   const connection = headers['connection'];
   const dropped = nominated(Array.isArray(connection) ? connection.join(',') : connection);
   const out: string[] = [];

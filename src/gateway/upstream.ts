@@ -76,11 +76,6 @@ export class Upstream {
     this.#pump();
   }
 
-  /** Refuses everyone who waits, as the worker ends. */
-  refuseWaiting(refusal: Refusal): void {
-    for (const waiter of this.#queue.drain()) waiter.grant(refusal);
-  }
-
   async close(): Promise<void> {
     this.#timer?.timer.cancel();
     await Promise.all(this.backends.map((backend) => backend.pool.destroy()));
@@ -121,8 +116,8 @@ export class Upstream {
     this.#arm();
     return {
       result: promise,
-      giveUp: () => {
-        if (ticket.leave()) resolve(clientClosed);
+      giveUp: (refusal = clientClosed) => {
+        if (ticket.leave()) resolve(refusal);
       },
     };
   }

@@ -139,6 +139,10 @@ const cases: readonly Case[] = [
   ['%00 in the path', get('/x%00.css'), 400],
   ['%00 in the query', get('/x?a=%00'), 400],
   ['percent without digits', get('/x%zz'), 400],
+  ['encoded letter', get('/%61dmin'), 400],
+  ['encoded dot', get('/x%2Ecss'), 400],
+  ['overlong UTF-8', get('/x/%c0%ae%c0%ae/secret'), 400],
+  ['parameter of a segment', get('/admin;x/y'), 400],
   ['fragment', get('/x#y'), 400],
   // Sizes.
   ['a head of 17 KiB', get('/x', `X: ${'y'.repeat(17_000)}`), 431],
@@ -150,6 +154,23 @@ const cases: readonly Case[] = [
   ['201 header lines', get('/x', ...Array.from({ length: 201 }, () => 'a: b')), 431],
   ['a target of 9,000 characters', get(`/${'x'.repeat(9000)}`), 414],
 ];
+
+/** The request lines of a stream of requests, read as a strict backend reads it: by the framing of each. */
+function requestLinesOf(stream: string): string[] {
+  const lines: string[] = [];
+  let rest = stream;
+  while (rest !== '') {
+    const end = rest.indexOf('\r\n\r\n');
+    if (end === -1) break;
+    const head = rest.slice(0, end);
+    lines.push(head.split('\r\n', 1)[0] ?? '');
+    rest = rest.slice(end + 4);
+    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+    if (/\r\ntransfer-encoding: *chunked/i.test(head)) rest = rest.slice(rest.indexOf('0\r\n\r\n') + 5);
+    else rest = rest.slice(length);
+  }
+  return lines;
+}
 
 describe('malformed requests', () => {
   let backend: RawBackend;
@@ -186,6 +207,12 @@ describe('malformed requests', () => {
     });
   }
 
+  test('garbage behind a request is not the answer to that request', async () => {
+    const reply = await sendRaw(rampart.port, `${get('/first')}G<T / HTTP/1.1\r\n\r\n`);
+    assert.match(reply.text, /^HTTP\/1\.1 200 OK\r\n[^]*okHTTP\/1\.1 400 /);
+    assert.ok(reply.closed);
+  });
+
   test('an absolute form contacts no one but the configured backend', async () => {
     const reply = await sendRaw(rampart.port, 'GET http://169.254.169.254/latest HTTP/1.1\r\nHost: a\r\n\r\n', {
       until: (text) => text.endsWith('ok'),
@@ -194,13 +221,21 @@ describe('malformed requests', () => {
     assert.match(backend.received.join(''), /GET \/latest HTTP\/1\.1\r\n/);
   });
 
-  test('a body where none is usual is framed, so that no second request hides in it', async () => {
+  test('a body where none is usual stays a body: no second request comes out of it', async () => {
     for (const method of ['GET', 'OPTIONS', 'DELETE', 'HEAD']) {
-      const request = `${method} /x HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}${get('/own')}`;
+      const own = get('/own');
       const before = backend.received.length;
-      await sendRaw(rampart.port, request, { quietMs: 300 });
+      const framed = `Content-Length: ${smuggled.length}\r\n\r\n${smuggled}`;
+      const inChunks = `Transfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`;
+      for (const body of [framed, inChunks]) {
+        await sendRaw(rampart.port, `${method} /x HTTP/1.1\r\nHost: a\r\n${body}${own}`, { quietMs: 200 });
+      }
       const seen = backend.received.slice(before).join('');
-      assert.doesNotMatch(seen.split(/content-length: \d+/i)[0] ?? '', /secret/, method);
+      assert.deepEqual(
+        requestLinesOf(seen).filter((line) => line.includes('secret')),
+        [],
+        `${method}: ${seen}`,
+      );
     }
   });
 

@@ -17,6 +17,32 @@ const handshake = (...lines: string[]): string =>
     '\r\n',
   ].join('\r\n');
 
+describe('WebSocket upgrades of a worker that ends', () => {
+  test('its tunnels end with it, and a late one is refused', async () => {
+    const backend = await startRawBackend((socket) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
+    );
+    const rampart = await startTestGateway({
+      upstreams: { ws: { backends: [backend.origin] } },
+      routes: [{ endpoint: 'ws', path: '/ws', upstream: 'ws' }],
+    });
+    const [early, late] = [connect(rampart.port, '127.0.0.1'), connect(rampart.port, '127.0.0.1')];
+    await Promise.all([early, late].map((socket) => new Promise((resolve) => void socket.once('connect', resolve))));
+    early.write(handshake());
+    await new Promise((resolve) => void early.once('data', resolve));
+    const closed = new Promise<void>((resolve) => void early.once('close', () => resolve()));
+    const drained = rampart.gateway.drain();
+    await closed;
+    late.write(handshake());
+    const reply = await new Promise<string>(
+      (resolve) => void late.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    );
+    assert.match(reply, /^HTTP\/1\.1 503 [^]*"reason":"draining"/);
+    await drained;
+    await backend.close();
+  });
+});
+
 describe('WebSocket upgrades', () => {
   let backend: RawBackend;
   let rampart: TestGateway;
@@ -92,8 +118,32 @@ describe('WebSocket upgrades', () => {
     assert.equal(backend.received.length, before);
   });
 
+  test('what the client says of itself and of those before it is not passed on', async () => {
+    const before = backend.received.length;
+    const socket = connect(rampart.port, '127.0.0.1');
+    socket.write(
+      handshake(
+        key,
+        'X-Forwarded-For: 6.6.6.6',
+        'Forwarded: for=6.6.6.6',
+        'X-Drop: 1',
+        'Connection: x-drop',
+        'Proxy-Authorization: x',
+      ),
+    );
+    await eventually('the backend has it', () => backend.received.slice(before).join('').includes('\r\n\r\n'));
+    const head = backend.received.slice(before).join('');
+    assert.doesNotMatch(head, /6\.6\.6\.6|x-drop|proxy-authorization/i);
+    assert.match(head, /\r\nx-forwarded-for: 127\.0\.0\.1\r\n/i);
+    assert.match(head, /\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n/i);
+    socket.destroy();
+    await eventually('the permit is back', () => !inFlight());
+    assert.match(rampart.metrics(), /rampart_requests_total\{endpoint="ws",status="101"\}/);
+  });
+
   test('an upgrade with a body, or by another method, is refused', async () => {
-    assert.equal(statusOf(await sendRaw(rampart.port, handshake(key, 'Content-Length: 5'))), 400);
+    const refused = await sendRaw(rampart.port, handshake(key, 'Content-Length: 5'));
+    assert.deepEqual([statusOf(refused), refused.closed], [400, true]);
     assert.equal(statusOf(await sendRaw(rampart.port, handshake(key).replace('GET', 'POST'))), 400);
   });
 

@@ -5,6 +5,7 @@ import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import type { CachedImage } from '../image-cache.ts';
+import { isUtf8 } from '../hygiene.ts';
 import { Refusal } from '../refusal.ts';
 import { readBody } from '../request-body.ts';
 import { backendTiming, CollectingSink } from '../sinks.ts';
@@ -13,6 +14,8 @@ import type { Prepared, UpstreamRoute } from './route.ts';
 import { storeRefusal } from './store-refusal.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
+/** What is no UTF-8 is refused: replaced by U+FFFD it would give a barcode that says something else. */
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** POST /v1/barcodes: generates, records, and replies with the image. */
 export function createBarcodeRoute(
@@ -51,6 +54,7 @@ export function renderBarcodeRoute(
     metrics,
     authenticate: true,
     prepare(x): Prepared | Refusal {
+      if (!isUtf8(x.head.query)) return new Refusal('malformed-request', 'the query must be UTF-8');
       const parsed = fromQuery(x.parameter, new URLSearchParams(x.head.query));
       if (!parsed.ok) return invalid(parsed.problems);
       const body = canonicalBody(parsed.request);
@@ -63,7 +67,7 @@ export function renderBarcodeRoute(
           const image = imageOf(x, sink);
           if (image instanceof Refusal) return image;
           gateway.images.keep(body, image);
-          x.cacheStatus = 'Rampart; fwd=miss; stored';
+          x.cacheStatus = gateway.images.isOn ? 'Rampart; fwd=miss; stored' : 'Rampart; fwd=bypass';
           replyImage(gateway, x, image, 0);
           return undefined;
         },
@@ -83,9 +87,9 @@ async function readBarcodeRequest(x: Exchange): Promise<BarcodeRequest | Refusal
   if (body instanceof Refusal) return body;
   let json: unknown;
   try {
-    json = JSON.parse(body.toString());
+    json = JSON.parse(strictUtf8.decode(body));
   } catch {
-    return new Refusal('malformed-request', 'the body is no JSON');
+    return new Refusal('malformed-request', 'the body is no JSON in UTF-8');
   }
   const parsed = parseBarcodeRequest(json);
   return parsed.ok ? parsed.request : invalid(parsed.problems);

@@ -3,7 +3,9 @@ import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { bodyTooLarge, RequestBody } from '../request-body.ts';
 import { requestHeaders } from '../request-headers.ts';
+import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../sinks.ts';
+import { TunnelSink } from '../tunnel.ts';
 import type { Upstream } from '../upstream.ts';
 import type { UpstreamRoute } from './route.ts';
 
@@ -26,6 +28,12 @@ export function proxyRoute(
       if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);
       const method = x.req.method ?? 'GET';
       const hasBody = chunked || contentLength !== 0;
+      if (x.upgrade !== undefined && (method !== 'GET' || hasBody)) {
+        return new Refusal('malformed-request', 'an upgrade is a GET without a body', { close: true });
+      }
+      if (x.upgrade !== undefined && gateway.isDraining()) {
+        return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
+      }
       const headers = requestHeaders(x, gateway.trustedProxies);
       if (hasBody && contentLength !== undefined) headers.push('content-length', String(contentLength));
       return {
@@ -37,8 +45,12 @@ export function proxyRoute(
           body: hasBody ? () => new RequestBody(x, config.maxBodyBytes) : null,
           idempotent: idempotent.has(method),
           timeoutMs: config.timeoutMs,
+          ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
         },
-        sink: new ClientSink(x),
+        sink:
+          x.upgrade === undefined
+            ? new ClientSink(x, gateway.clock, gateway.config.env.UPSTREAM_TIMEOUT_MS)
+            : new TunnelSink(x, gateway),
       };
     },
   };

@@ -10,16 +10,20 @@ export interface FailedAttempt {
   readonly replyStarted: boolean;
   /** Attempts so far, this one included. */
   readonly attempts: number;
+  /** Backends that there are. */
+  readonly backends: number;
 }
 
-/** One retry: a second one would hit a fleet that is already in trouble. */
-const MAX_ATTEMPTS = 2;
+/** One retry of what has been sent: a second one would hit a fleet that is already in trouble. */
+const MAX_SENT = 2;
 
 /**
- * Whether a failed attempt may be made again at another backend: always where the backend cannot have seen it,
- * else only where doing it twice is harmless; never once a part of the reply has arrived (RFC 9110 §9.2.2).
+ * Whether a failed attempt may be made again at another backend: where the backend cannot have seen it, until each has
+ * been tried; else once, and only where doing it twice is harmless; never when a part of the reply has arrived
+ * (RFC 9110 §9.2.2).
  */
 export function mayRetry(attempt: FailedAttempt): boolean {
-  if (!attempt.replayable || attempt.replyStarted || attempt.attempts >= MAX_ATTEMPTS) return false;
-  return attempt.beforeConnection || attempt.idempotent;
+  if (!attempt.replayable || attempt.replyStarted) return false;
+  if (attempt.beforeConnection) return attempt.attempts < Math.max(attempt.backends, MAX_SENT);
+  return attempt.idempotent && attempt.attempts < MAX_SENT;
 }

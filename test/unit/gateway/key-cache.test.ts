@@ -84,6 +84,18 @@ describe('KeyCache', () => {
     assert.equal(await reasonOf(`Bearer ${key}`), 'store-unavailable');
   });
 
+  test('does not keep what was asked before keys changed', async () => {
+    let answer = (_owner: typeof owner | undefined): void => {};
+    const { cache, reasonOf } = setUp((count) =>
+      count === 1 ? new Promise((resolve) => (answer = resolve)) : Promise.resolve(undefined),
+    );
+    const asked = reasonOf(`Bearer ${key}`);
+    cache.clear();
+    answer(owner);
+    assert.equal(await asked, '1');
+    assert.equal(await reasonOf(`Bearer ${key}`), 'unauthenticated');
+  });
+
   test('forgets everything when keys have changed', async () => {
     const { cache, reasonOf } = setUp(async (count) => (count === 1 ? owner : undefined));
     assert.equal(await reasonOf(`Bearer ${key}`), '1');

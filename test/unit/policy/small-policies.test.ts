@@ -53,7 +53,14 @@ describe('permitShare', () => {
 });
 
 describe('mayRetry', () => {
-  const attempt = { beforeConnection: false, idempotent: false, replayable: true, replyStarted: false, attempts: 1 };
+  const attempt = {
+    beforeConnection: false,
+    idempotent: false,
+    replayable: true,
+    replyStarted: false,
+    attempts: 1,
+    backends: 3,
+  };
 
   test('retries what the backend cannot have seen, whatever the method', () => {
     assert.equal(mayRetry({ ...attempt, beforeConnection: true }), true);
@@ -64,11 +71,17 @@ describe('mayRetry', () => {
     assert.equal(mayRetry({ ...attempt, idempotent: true }), true);
   });
 
-  test('never once the reply has begun, the body is used up, or it is the second attempt', () => {
+  test('never once the reply has begun or the body is used up', () => {
     const safe = { ...attempt, beforeConnection: true, idempotent: true };
     assert.equal(mayRetry({ ...safe, replyStarted: true }), false);
     assert.equal(mayRetry({ ...safe, replayable: false }), false);
-    assert.equal(mayRetry({ ...safe, attempts: 2 }), false);
+  });
+
+  test('tries every backend when none lets it in, and sends at most twice', () => {
+    assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 2 }), true);
+    assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 3 }), false);
+    assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 1, backends: 1 }), true);
+    assert.equal(mayRetry({ ...attempt, idempotent: true, attempts: 2 }), false);
   });
 });
 
