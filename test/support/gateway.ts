@@ -30,6 +30,8 @@ export interface TestGatewayOptions {
   /** Origins in place of the generators' own. */
   readonly generators?: readonly string[];
   readonly store?: GatewayDependencies['store'];
+  /** In place of the ledger's, which does nothing. */
+  readonly flush?: () => Promise<void>;
 }
 
 /** A gateway worker in this process, on a free port, with a ledger in memory and one key. */
@@ -50,7 +52,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       get pending() {
         return 0;
       },
-      flush: async () => {},
+      flush: options.flush ?? (async () => {}),
       close: async () => {},
       stats: () => ({ buffered: 0, onDisk: 0, diskBytes: 0, away: false }),
     },
