@@ -4,7 +4,7 @@ import { portTaken } from '../supervisor/public-socket.ts';
 import { prepareDatabase } from './database.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, stopRequested } from './role.ts';
+import { announceReady, enterRole, type RoleContext, stopRequested } from './role.ts';
 import { version } from './version.ts';
 
 const help = `usage: rampart control
@@ -17,21 +17,34 @@ up to date, and runs the embedded one when DATABASE_URL is not set. One per host
 export async function control(args: string[], io: CommandIo): Promise<number> {
   if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
   const context = await enterRole('control', io);
-  const { config, clock, random, log, runFolder } = context;
-  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;
   // Under `rampart start` the supervisor has seen to the database.
-  const database = io.env['RAMPART_SUPERVISED'] === '1' ? undefined : await prepareDatabase(config);
-  const running = new Control({ config, clock, random, log, runFolder, version });
-  await running.listen();
-  const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
-    throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
-  });
-  announceReady();
-  log.debug({ host, port }, 'control ready');
-  log.debug({ signal: await stopRequested() }, 'control stopping');
-  admin.close();
-  admin.closeAllConnections();
-  await running.close();
+  const database = io.env['RAMPART_SUPERVISED'] === '1' ? undefined : await prepareDatabase(context.config);
+  database?.watch((line) => context.log.warn(line));
+  try {
+    await serve(context);
+  } catch (error) {
+    await database?.abandon();
+    throw error;
+  }
   await database?.stop();
   return exitCodes.ok;
+}
+
+/** Until it is asked to stop. */
+async function serve({ config, clock, random, log, runFolder }: RoleContext): Promise<void> {
+  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;
+  const running = new Control({ config, clock, random, log, runFolder, version });
+  await running.listen();
+  try {
+    const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
+      throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
+    });
+    announceReady();
+    log.debug({ host, port }, 'control ready');
+    log.debug({ signal: await stopRequested() }, 'control stopping');
+    admin.close();
+    admin.closeAllConnections();
+  } finally {
+    await running.close();
+  }
 }

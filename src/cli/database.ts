@@ -1,6 +1,11 @@
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
-import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
+import {
+  type EmbeddedPostgres,
+  findEmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../store/embedded/embedded-postgres.ts';
+import { PostgresWatch } from '../store/embedded/postgres-watch.ts';
 import { migrate } from '../store/migrations.ts';
 import { neededConnections, type PoolDemand, poolSizes, type PoolSizes } from '../store/pool-size.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -13,29 +18,44 @@ export interface PreparedDatabase {
   readonly pools: PoolSizes;
   /** A store with a connection or two, for the one who prepares. */
   readonly store: Store;
-  /** Closes the store; an embedded server that nobody else uses any more is stopped. */
+  /** From now on an embedded server that dies is started again. */
+  watch(say: (line: string) => void): void;
+  /** Closes the store, and stops the embedded server. */
   stop(): Promise<void>;
+  /** As stop, but for an embedded server that was found running: after a start that failed. */
+  abandon(): Promise<void>;
 }
 
 /** Starts or adopts the embedded PostgreSQL unless DATABASE_URL names another, and applies what is missing. */
 export async function prepareDatabase(config: Config): Promise<PreparedDatabase> {
   const { DATABASE_URL } = config.env;
-  const embedded = DATABASE_URL === undefined ? await startEmbeddedPostgres(embeddedOptions(config)) : undefined;
+  const startEmbedded = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres(embeddedOptions(config));
+  const embedded = DATABASE_URL === undefined ? await startEmbedded() : undefined;
+  const isAdopted = embedded?.adopted ?? false;
   const url = embedded?.url ?? (DATABASE_URL as string);
   let store: Store | undefined;
+  let watching: PostgresWatch | undefined;
+  const stop = async (): Promise<void> => {
+    const server = (await watching?.stop()) ?? embedded;
+    await store?.close();
+    await server?.stop();
+  };
+  const abandon = async (): Promise<void> => {
+    if (!isAdopted) return stop();
+    await watching?.stop();
+    await store?.close();
+  };
+  const watch = (say: (line: string) => void): void => {
+    if (embedded !== undefined)
+      watching = new PostgresWatch(embedded, { clock: systemClock, start: startEmbedded, say });
+  };
   try {
     await migrate(url);
     store = openSmallStore(url, config);
     const pools = sizesFor(config, await store.maxConnections());
-    const opened = store;
-    const stop = async (): Promise<void> => {
-      await opened.close();
-      await embedded?.stop();
-    };
-    return { url, isEmbedded: embedded !== undefined, pools, store, stop };
+    return { url, isEmbedded: embedded !== undefined, pools, store, watch, stop, abandon };
   } catch (error) {
-    await store?.close();
-    await embedded?.stop();
+    await abandon();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hash } from 'node:crypto';
@@ -18,6 +19,7 @@ const help = `usage: rampart start
 
 Runs everything on this host: PostgreSQL (unless DATABASE_URL is set), control, GENERATOR_INSTANCES generators and
 GATEWAY_WORKERS gateway workers, and starts again what dies. Ctrl-C stops it all, losing nothing; twice: at once.
+Exit codes: 0 after a stop, 130 (143 for SIGTERM) where it was stopped before all was up, 2 where it cannot start.
 `;
 
 /** `rampart start`. */
@@ -38,29 +40,43 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
     entry: fileURLToPath(new URL('./main.ts', import.meta.url)),
     events: { died: (spec, how, delayMs) => io.stderr.write(diedLine(spec, how, delayMs)) },
   });
-  let database: PreparedDatabase | undefined;
+  let preparing: Promise<PreparedDatabase> | undefined;
+  let isUp = false;
   let code: number = exitCodes.ok;
+  const stopped = stopping.first.then((signal) => {
+    io.stderr.write(`rampart: ${signal}, stopping (again: at once)\n`);
+    throw new Interrupted(signal);
+  });
+  void stopping.second.then(() => supervisor.kill());
+  const unlessStopped = <Result>(work: Promise<Result>): Promise<Result> => Promise.race([stopped, work]);
   try {
-    await supervisor.claimAddresses();
+    await unlessStopped(supervisor.claimAddresses());
     if (supervisor.orphanCount > 0) {
       io.stderr.write(
         `rampart: taking over ${supervisor.orphanCount} processes that a killed supervisor left behind\n`,
       );
     }
-    database = await prepareDatabase(config);
-    await supervisor.start({ databaseUrl: database.url, gatewayPool: database.pools.gateway });
-    io.stdout.write(await banner(config, database));
-    const signal = await stopping.first;
-    io.stderr.write(`rampart: ${signal}, stopping (again: at once)\n`);
-    stopping.onSecond(() => supervisor.kill());
+    preparing = prepareDatabase(config);
+    const database = await unlessStopped(preparing);
+    database.watch((line) => io.stderr.write(`rampart: ${line}\n`));
+    await unlessStopped(supervisor.start({ databaseUrl: database.url, gatewayPool: database.pools.gateway }));
+    io.stdout.write(await unlessStopped(banner(config, database)));
+    isUp = true;
+    await stopped;
   } catch (error) {
-    if (!(error instanceof EndedBeforeReady)) throw error;
-    // It has said why; a setting that no process can start with is the user's to change.
-    io.stderr.write(`rampart: cannot start, as ${error.message}\n`);
-    code = error.code === exitCodes.usage ? exitCodes.usage : exitCodes.failed;
+    if (error instanceof Interrupted) code = isUp ? exitCodes.ok : error.code;
+    else if (error instanceof EndedBeforeReady) {
+      // It has said why; a setting that no process can start with is the user's to change.
+      io.stderr.write(`rampart: cannot start, as ${error.message}\n`);
+      code = error.code === exitCodes.usage ? exitCodes.usage : exitCodes.failed;
+    } else throw error;
   } finally {
     await supervisor.stop();
-    await database?.stop();
+    // A start that was interrupted here may still be at it, and what it starts is ours to stop.
+    const database = await Promise.race([preparing?.catch(() => undefined), stopping.second.then(() => undefined)]);
+    // What a killed supervisor has left behind still uses the server that it found.
+    if (isUp || supervisor.orphanCount === 0) await database?.stop();
+    else await database?.abandon();
     rmSync(join(runFolder, 'metrics.json'), { force: true });
     lock.release();
   }
@@ -79,18 +95,31 @@ function diedLine({ role, instance }: ProcessSpec, how: string, delayMs: number)
   return `rampart: ${role} ${instance} ended (${how}); starting it again in ${Math.round(delayMs)} ms\n`;
 }
 
+/** Thrown where a wait was cut short by a signal that asks to stop. */
+class Interrupted extends Error {
+  /** As a shell reports a process that the signal has ended. */
+  readonly code: number;
+
+  constructor(signal: StopSignal) {
+    super(signal);
+    this.code = 128 + constants.signals[signal];
+  }
+}
+
+type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 /** The first signal asks to stop; a second one asks not to wait. */
-function stopSignal(): { first: Promise<string>; onSecond: (callback: () => void) => void } {
-  const { promise, resolve } = Promise.withResolvers<string>();
+function stopSignal(): { first: Promise<StopSignal>; second: Promise<void> } {
+  const first = Promise.withResolvers<StopSignal>();
+  const second = Promise.withResolvers<void>();
   let count = 0;
-  let second = (): void => {};
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (++count === 1) resolve(signal);
-      else second();
+      if (++count === 1) first.resolve(signal);
+      else second.resolve();
     });
   }
-  return { first: promise, onSecond: (callback) => (second = callback) };
+  return { first: first.promise, second: second.promise };
 }
 
 async function banner(config: Config, database: PreparedDatabase): Promise<string> {

@@ -6,7 +6,7 @@ import type { Random } from '../core/random.ts';
 import type { Role } from '../control/protocol.ts';
 import { liveProcesses, type ProcessRecord } from './process-records.ts';
 import { assertPortFree, bindPublicSocket, type PublicSocket } from './public-socket.ts';
-import { type ProcessEvents, type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
+import { EndedBeforeReady, type ProcessEvents, type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorDependencies {
   readonly config: Config;
@@ -38,6 +38,7 @@ export class Supervisor {
   /** Alive in the same data directory, and not a supervisor's: started by hand, or by pm2. */
   readonly #others: readonly ProcessRecord[];
   #socket: PublicSocket | undefined;
+  #stopping = false;
 
   constructor(dependencies: SupervisorDependencies) {
     this.#dependencies = dependencies;
@@ -91,8 +92,9 @@ export class Supervisor {
     await this.#endOrphans('generator');
   }
 
-  /** Workers first, so that everything under way is answered; then what they used. */
+  /** Workers first, so that everything under way is answered; then what they used. A start that is under way ends. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     const { env } = this.#dependencies.config;
     const workerLimitMs = env.UPSTREAM_TIMEOUT_MS + env.QUEUE_TIMEOUT_MS + 5_000;
     await this.#stopRole('gateway', workerLimitMs);
@@ -108,6 +110,7 @@ export class Supervisor {
 
   async #launch(spec: ProcessSpec): Promise<void> {
     const { clock, random, events } = this.#dependencies;
+    if (this.#stopping) throw new EndedBeforeReady(spec, null, 'stopping');
     const supervised = new SupervisedProcess(spec, { clock, random, events });
     this.#processes.push(supervised);
     await supervised.start();
@@ -144,8 +147,8 @@ export class Supervisor {
   async #endOrphan(orphan: ProcessRecord, limitMs: number): Promise<void> {
     const { clock } = this.#dependencies;
     const killAt = clock.now() + limitMs;
-    if (isProcessAlive(orphan.name)) signal(orphan, 'SIGTERM');
-    while (isProcessAlive(orphan.name)) {
+    if (!this.#stopping && isProcessAlive(orphan.name)) signal(orphan, 'SIGTERM');
+    while (!this.#stopping && isProcessAlive(orphan.name)) {
       if (clock.now() > killAt) signal(orphan, 'SIGKILL');
       await new Promise<void>((resolve) => void clock.setTimeout(resolve, POLL_MS));
     }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
+import { queryOnce } from '../../src/store/embedded/postmaster.ts';
 import { eventually } from '../support/raw.ts';
 import { endProcess, processesOf, type Stack, startStack } from '../support/stack.ts';
 import { startSteadyClient, type SteadyResult } from '../support/steady-client.ts';
@@ -102,6 +104,22 @@ describe('kill -9 under load', () => {
     assert.deepEqual([workers.length, processes.filter(({ role }) => role === 'generator').length], [2, 2]);
     const before = new Set([...old.workers, ...old.processes, old.control].map(({ pid }) => pid));
     for (const { pid } of [...workers, ...processes, control]) assert.ok(!before.has(pid), 'an old process is left');
+  });
+
+  test('of PostgreSQL: requests go on, it is back, and every record is there', async () => {
+    const victim = await findEmbeddedPostgres(stack.dataDir);
+    assert.ok(victim);
+    const since = new Date().toISOString();
+    const result = await killed(victim.pid, async () => {
+      const found = await findEmbeddedPostgres(stack.dataDir);
+      return found !== undefined && found.pid !== victim.pid;
+    });
+    assert.equal(failed(result), 0, JSON.stringify(result.outcomes));
+    assert.match(stack.output(), /rampart: PostgreSQL ended; starting it again\n/);
+    await eventually('every record is there', async () => {
+      const count = `SELECT count(*)::int AS n FROM barcodes WHERE created_at >= '${since}'`;
+      return (await queryOnce(victim.url, count))[0]?.['n'] === result.sent;
+    });
   });
 
   test('a second start beside a running one says so, and changes nothing', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -13,6 +13,7 @@ import {
   stackSettings,
   startStack,
 } from '../support/stack.ts';
+import { findEmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { eventually } from '../support/raw.ts';
 
 describe('a start that cannot be', () => {
@@ -182,13 +183,67 @@ describe('starts and stops', () => {
     assert.deepEqual(processesOf(stack.dataDir), []);
   });
 
-  test('Ctrl-C while it is still starting stops it, and leaves nothing', async () => {
-    const env = await stackSettings();
+  /** Sends Ctrl-C once `hasBegun`; tells how it ended and what it said. Nothing may be left. */
+  async function interrupted(
+    env: Record<string, string>,
+    hasBegun: (dataDir: string) => boolean,
+  ): Promise<{ code: number | null; output: string }> {
     const dataDir = env['RAMPART_DATA_DIR'] as string;
     const child = spawnRampart(['start'], env);
-    await eventually('it has begun', () => existsSync(join(dataDir, 'run')) && processesOf(dataDir).length > 1);
-    await endProcess(child, 'SIGINT');
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await eventually('it has begun', () => hasBegun(dataDir), 30_000);
+    const code = await endProcess(child, 'SIGINT');
     assert.deepEqual(processesOf(dataDir), []);
+    assert.deepEqual(readdirSync(join(dataDir, 'run', 'processes')), []);
+    assert.equal(existsSync(join(dataDir, 'postgres', 'data', 'postmaster.pid')), false);
+    return { code, output };
+  }
+
+  test('Ctrl-C while it is still starting stops it, and leaves nothing', async () => {
+    const env = await stackSettings();
+    const begun = (dataDir: string) => existsSync(join(dataDir, 'run')) && processesOf(dataDir).length > 1;
+    const { code, output } = await interrupted(env, begun);
+    assert.deepEqual([code, output], [130, 'rampart: SIGINT, stopping (again: at once)\n']);
+    rmSync(env['RAMPART_DATA_DIR'] as string, { recursive: true, force: true });
+  });
+
+  test('Ctrl-C while a process does not come up stops it all', async () => {
+    const env = await stackSettings({ GENERATOR_INSTANCES: '1' });
+    const dataDir = env['RAMPART_DATA_DIR'] as string;
+    // Everyone loads this file, but the supervisor: it never ends, so no generator ever says that it is ready.
+    const stuck = join(dataDir, 'stuck.mjs');
+    writeFileSync(
+      stuck,
+      "if (process.argv.includes('generator')) await new Promise(() => setInterval(() => {}, 1000));\n",
+    );
+    env['NODE_OPTIONS'] = `--import=${stuck}`;
+    const generatorThere = () =>
+      processesOf(dataDir).some((pid) => /generator/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+    const { code, output } = await interrupted(env, generatorThere);
+    assert.deepEqual([code, output], [130, 'rampart: SIGINT, stopping (again: at once)\n']);
     rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  test('a control whose port is taken leaves no PostgreSQL and no socket, unless it found them', async () => {
+    const env = await stackSettings();
+    const dataDir = env['RAMPART_DATA_DIR'] as string;
+    const server = createServer();
+    await new Promise<void>((resolve) => void server.listen(Number(env['ADMIN_PORT']), '127.0.0.1', resolve));
+    try {
+      const { code, stderr } = await runRampart(['control'], env);
+      assert.match(stderr, /^rampart: Cannot start the admin API .*, as it is taken by another process.*\n$/);
+      assert.equal(code, 2);
+      assert.deepEqual(processesOf(dataDir), []);
+      assert.equal(existsSync(join(dataDir, 'run', 'control.sock')), false);
+      const found = await startEmbeddedPostgres({ dataDir });
+      assert.equal((await runRampart(['control'], env)).code, 2);
+      assert.equal((await findEmbeddedPostgres(dataDir))?.pid, found.pid);
+      await found.stop();
+    } finally {
+      server.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
   });
 });
