@@ -13,6 +13,7 @@ import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { type BookState, MetricsBook } from './metrics-book.ts';
 import type { BackendGrant } from './protocol.ts';
+import { ReportCollection } from './report-collection.ts';
 
 export interface ControlDependencies {
   readonly config: Config;
@@ -27,8 +28,6 @@ export interface ControlDependencies {
 const SOCKET_NAME = 'control.sock';
 const BOOK_NAME = 'metrics.json';
 const SAVE_INTERVAL_MS = 2000;
-/** How long a scrape waits for fresh reports. */
-const COLLECT_LIMIT_MS = 250;
 
 export const controlSocket = (runFolder: string): string => join(runFolder, SOCKET_NAME);
 
@@ -44,8 +43,7 @@ export class Control {
     up: (upstream: string, backend: string) => Gauge;
     cap: (upstream: string, backend: string) => Gauge;
   };
-  #awaited: Set<Member> | undefined;
-  #collected: (() => void) | undefined;
+  readonly #collection: ReportCollection<Member>;
   #saveTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
@@ -75,16 +73,17 @@ export class Control {
       reported: (member, metrics) => this.#reported(member, metrics),
       keysChanged: () => this.#keysChanged(),
     });
+    this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
     this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
   }
 
   async listen(): Promise<void> {
     const path = controlSocket(this.#dependencies.runFolder);
     if (existsSync(path)) {
-      // Somebody answers: a control that runs. Nobody does: what a control that was killed has left.
-      if (await tellControl(path, { type: 'keys-changed' })) {
+      // Somebody takes the connection: a control that runs. Nobody does: what a control that was killed has left.
+      if ((await tellControl(path, { type: 'ping' })) !== 'absent') {
         throw new UsageError(
-          `Cannot start control, as another one runs for this data directory: it answers at ${path}`,
+          `Cannot start control, as another one runs for this data directory: it listens at ${path}`,
         );
       }
       unlinkSync(path);
@@ -95,7 +94,7 @@ export class Control {
 
   /** The sum over all processes of the host, with fresh reports of those that answer in time. */
   async metrics(): Promise<Snapshot> {
-    await this.#collect();
+    await this.#collection.collect(this.#members.all());
     for (const { upstream, backend, up } of this.#checker.health()) {
       this.#gauges.up(upstream, backend).set(up ? 1 : 0);
       this.#gauges.cap(upstream, backend).set(this.#capOf(upstream));
@@ -145,7 +144,8 @@ export class Control {
   /** Tells every worker what is up, and its equal share of each backend's permits. */
   #broadcast(): void {
     const workers = this.#gateways();
-    const health = this.#checker.health();
+    // Of one that has not been checked yet workers may know more, from the control before this one.
+    const health = this.#checker.health().filter(({ checked }) => checked);
     for (const [rank, worker] of workers.entries()) {
       const backends = health.map(({ upstream, backend, up }): BackendGrant => ({
         upstream,
@@ -159,42 +159,17 @@ export class Control {
 
   #left(member: Member): void {
     this.#book.end(member.id);
-    this.#answered(member);
+    this.#collection.answered(member);
     this.#broadcast();
   }
 
   #reported(member: Member, metrics: Snapshot): void {
     this.#book.update(member.id, metrics);
-    this.#answered(member);
+    this.#collection.answered(member);
   }
 
   #keysChanged(): void {
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'keys-changed' });
-  }
-
-  #collect(): Promise<void> {
-    const members = this.#members.all();
-    if (members.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const previous = this.#collected;
-      const limit = this.#dependencies.clock.setTimeout(() => done(), COLLECT_LIMIT_MS);
-      const done = (): void => {
-        limit.cancel();
-        previous?.();
-        resolve();
-      };
-      this.#awaited = new Set(members);
-      this.#collected = done;
-      for (const member of members) this.#members.tell(member, { type: 'report' });
-    });
-  }
-
-  #answered(member: Member): void {
-    if (this.#awaited?.delete(member) !== true || this.#awaited.size > 0) return;
-    this.#awaited = undefined;
-    const done = this.#collected;
-    this.#collected = undefined;
-    done?.();
   }
 
   #scheduleSave(): void {

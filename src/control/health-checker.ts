@@ -11,6 +11,8 @@ export interface BackendHealth {
   readonly backend: string;
   readonly origin: string;
   readonly up: boolean;
+  /** False until the first check, where there is one to come: `up` is then only assumed. */
+  readonly checked: boolean;
   /** Why the last check failed, if it did. */
   readonly problem: string | undefined;
   /** What the backend says of itself, where its health page is JSON. */
@@ -64,11 +66,12 @@ export class HealthChecker {
 
   /** A backend without a health path counts as up, and so does one that has not been checked yet. */
   health(): BackendHealth[] {
-    return this.#watched.map(({ upstream, backend, origin, state, problem, report }) => ({
+    return this.#watched.map(({ upstream, backend, origin, path, state, problem, report }) => ({
       upstream,
       backend,
       origin,
       up: state?.up ?? true,
+      checked: path === undefined || state !== undefined,
       problem,
       report,
     }));

@@ -81,8 +81,9 @@ export class ControlLink {
 
   #report(): void {
     const { registry, status } = this.#options;
-    if (this.#socket !== undefined)
-      send(this.#socket, { type: 'report', metrics: registry.snapshot(), status: status() });
+    // A control that does not read gets no more of them: they would pile up here, and the next one says it all.
+    if (this.#socket === undefined || this.#socket.writableLength > 0) return;
+    send(this.#socket, { type: 'report', metrics: registry.snapshot(), status: status() });
   }
 
   #scheduleReport(): void {
@@ -93,15 +94,23 @@ export class ControlLink {
   }
 }
 
-/** Tells control something once, if it is there; resolves to whether it was. */
-export function tellControl(socketPath: string, message: MemberMessage): Promise<boolean> {
+const TELL_LIMIT_MS = 1000;
+
+/** Tells control something once. `silent`: somebody took the connection, and said nothing in a second. */
+export function tellControl(socketPath: string, message: MemberMessage): Promise<'told' | 'silent' | 'absent'> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
+    socket.setTimeout(TELL_LIMIT_MS, () => {
+      resolve('silent');
+      socket.destroy();
+    });
     socket.on('connect', () => {
       send(socket, message);
       socket.end();
     });
-    socket.on('error', () => resolve(false));
-    socket.on('close', (hadError) => resolve(!hadError));
+    // Control only ever ends this connection: its end is the sign that the message has been read.
+    socket.resume();
+    socket.on('error', () => resolve('absent'));
+    socket.on('close', () => resolve('told'));
   });
 }

@@ -16,7 +16,9 @@ export type MemberMessage =
     }
   | { readonly type: 'report'; readonly metrics: Snapshot; readonly status: unknown }
   /** From the command line: keys have been made or revoked. */
-  | { readonly type: 'keys-changed' };
+  | { readonly type: 'keys-changed' }
+  /** Asks for nothing but whether somebody reads. */
+  | { readonly type: 'ping' };
 
 /** What control tells a process. */
 export type ControlMessage =

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import type { UpstreamConfig } from '../../../src/config/config.ts';
+import { HealthChecker } from '../../../src/control/health-checker.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { eventually } from '../../support/raw.ts';
+
+function upstream(name: string, origin: string, healthPath: string | undefined): UpstreamConfig {
+  return {
+    name,
+    backends: [{ id: 'one', origin }],
+    healthPath,
+    cap: 1,
+    queueCapacity: 1,
+    queueTimeoutMs: 1,
+  } as unknown as UpstreamConfig;
+}
+
+test('a backend with a health path counts as checked from its first answer on, one without at once', async () => {
+  const held: (() => void)[] = [];
+  const server = createServer((_, response) => held.push(() => void response.writeHead(503).end()));
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  let changes = 0;
+  const checker = new HealthChecker(
+    [upstream('a', origin, '/healthz'), upstream('b', origin, undefined)],
+    new ManualClock(),
+    () => 0.5,
+    () => void changes++,
+  );
+  const states = () => checker.health().map(({ up, checked }) => [up, checked]);
+  await eventually('it asks', () => held.length === 1);
+  assert.deepEqual(states(), [
+    [true, false],
+    [true, true],
+  ]);
+  held[0]?.();
+  await eventually('it knows', () => changes === 1);
+  assert.deepEqual(states(), [
+    [false, true],
+    [true, true],
+  ]);
+  checker.stop();
+  server.close();
+  server.closeAllConnections();
+});
