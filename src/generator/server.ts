@@ -134,6 +134,10 @@ class GeneratorEndpoint {
     // What arrived meanwhile is counted against the cap before a render holds the event loop up again. Without
     // this, requests would pile up unseen in socket buffers, and cap and queue would never fill.
     await nextTurn();
+    if (response.destroyed) {
+      permit.release();
+      return;
+    }
     const reply = await this.#run(job, permit);
     if (response.destroyed) permit.release();
     response.once('close', permit.release);
