@@ -3,7 +3,8 @@
 // Idempotent: a stamp in node_modules holds the hash of everything that it depends on.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,8 +12,10 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, 'node_modules', '.rampart-setup');
 const lockFolder = join(root, '.setup-lock');
 const inputs = ['package.json', 'package-lock.json', 'prisma/schema.prisma', 'prisma.config.ts', 'scripts/setup.mjs'];
-/** A set-up that holds the lock for longer than this has died. */
+/** A set-up that holds the lock for longer than this has died, even if another process has its id by now. */
 const LOCK_STALE_MS = 10 * 60_000;
+/** The holder's id is in the lock at once; one that has none for this long never will. */
+const UNSIGNED_STALE_MS = 5_000;
 
 /** The pinned Node of this project: the runtime of everything but this set-up. */
 export const pinnedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
@@ -38,11 +41,51 @@ function run(what, command, args, env = {}) {
     throw new Error(`Cannot ${what}: ${command} ${args.join(' ')} ended with ${result.status ?? result.signal}`);
 }
 
-function takeLock() {
+/** Whose the lock is: `pid@host`, as a process id says nothing on another machine; '' where it is not signed yet. */
+function lockHolder(folder) {
+  try {
+    return readFileSync(join(folder, 'holder'), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code !== 'ESRCH';
+  }
+}
+
+function isStale(folder, holder) {
+  const heldSince = statSync(folder, { throwIfNoEntry: false })?.mtimeMs;
+  if (heldSince === undefined) return false;
+  const heldMs = Date.now() - heldSince;
+  const [pid, host] = holder.split('@');
+  if (holder === '') return heldMs > UNSIGNED_STALE_MS;
+  return heldMs > LOCK_STALE_MS || (host === hostname() && !isAlive(Number(pid)));
+}
+
+/** Moved before it is removed: of two that find it stale, only one can, and neither removes what the other has taken. */
+function removeStale(folder, holder) {
+  const grave = `${folder}-${holder || 'unsigned'}`;
+  try {
+    renameSync(folder, grave);
+  } catch {
+    return;
+  }
+  rmSync(grave, { recursive: true, force: true });
+}
+
+export function takeLock(folder = lockFolder) {
   const deadline = Date.now() + LOCK_STALE_MS;
+  let hasSaid = false;
   for (;;) {
     try {
-      mkdirSync(lockFolder);
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'holder'), `${process.pid}@${hostname()}`);
       return;
     } catch (error) {
       if (error.code !== 'EEXIST') {
@@ -51,11 +94,15 @@ function takeLock() {
         });
       }
     }
-    const heldSince = statSync(lockFolder, { throwIfNoEntry: false })?.mtimeMs;
-    if (heldSince !== undefined && Date.now() - heldSince > LOCK_STALE_MS)
-      rmSync(lockFolder, { recursive: true, force: true });
+    const holder = lockHolder(folder);
+    if (isStale(folder, holder)) {
+      removeStale(folder, holder);
+      continue;
+    }
     if (Date.now() > deadline)
-      throw new Error(`Cannot set up: ${lockFolder} is held by another set-up. If none is running, remove it.`);
+      throw new Error(`Cannot set up: ${folder} is held by another set-up. If none is running, remove it.`);
+    if (!hasSaid) console.error(`rampart: waiting for another set-up to end (${holder || 'it has just begun'})`);
+    hasSaid = true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   }
 }
