@@ -79,6 +79,9 @@ function environmentOf(args: string[], env: CommandIo['env']): Record<string, st
   if (values.port !== undefined && !/^\d{1,5}$/.test(values.port)) {
     throw new UsageError(`Cannot start generator, as --port must be a port: got '${values.port}'`);
   }
+  if (values.seed !== undefined && !/^\d{1,9}$/.test(values.seed)) {
+    throw new UsageError(`Cannot start generator, as --seed must be a whole number below 10^9: got '${values.seed}'`);
+  }
   return merged;
 }
 

@@ -14,6 +14,7 @@ import {
   startStack,
 } from '../support/stack.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
+import { queryOnce } from '../../src/store/embedded/postmaster.ts';
 import { eventually } from '../support/raw.ts';
 
 describe('a start that cannot be', () => {
@@ -127,6 +128,11 @@ describe('a start that cannot be', () => {
     assertRefused(await runRampart(['start'], env), env, /^rampart: Cannot write to the data directory: /);
   });
 
+  test('a seed of a generator that is no number', async () => {
+    const env = await settings();
+    assertRefused(await runRampart(['generator', '--seed', 'abc'], env), env, /--seed must be a whole number .*'abc'/);
+  });
+
   test('a command that does not exist', async () => {
     const { code, stderr } = await runRampart(['strat'], {});
     assert.equal(code, 2);
@@ -162,6 +168,17 @@ describe('starts and stops', () => {
       }
     } finally {
       rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  test('the embedded PostgreSQL takes what the pools need, however many connections that is', async () => {
+    const stack = await startStack({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1', DATABASE_POOL_MAX: '120' });
+    try {
+      const server = await findEmbeddedPostgres(stack.dataDir);
+      const rows = await queryOnce(server?.url ?? '', 'SHOW max_connections');
+      assert.ok(Number(rows[0]?.['max_connections']) >= 240);
+    } finally {
+      await stack.stop();
     }
   });
 
