@@ -74,10 +74,10 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
     await supervisor.stop();
     // A start that was interrupted here may still be at it, and what it starts is ours to stop.
     const database = await Promise.race([preparing?.catch(() => undefined), stopping.second.then(() => undefined)]);
-    // What a killed supervisor has left behind still uses the server that it found.
-    if (isUp || supervisor.orphanCount === 0) await database?.stop();
-    else await database?.abandon();
-    rmSync(join(runFolder, 'metrics.json'), { force: true });
+    // What a killed supervisor has left, and this one had not yet replaced, serves on, and needs its database.
+    if (supervisor.isOrphanLeft()) await database?.abandon();
+    else await database?.stop();
+    if (preparing !== undefined) rmSync(join(runFolder, 'metrics.json'), { force: true });
     lock.release();
   }
   return code;

@@ -52,6 +52,11 @@ export class Supervisor {
     return this.#orphans.length;
   }
 
+  /** Whether some of them serve still, as the start has failed or was interrupted before it came to them. */
+  isOrphanLeft(): boolean {
+    return this.#orphans.some(({ name }) => isProcessAlive(name));
+  }
+
   /** Throws one clear line when an address cannot be had, before anything is started. */
   async claimAddresses(): Promise<void> {
     const { env, dataDir } = this.#dependencies.config;
