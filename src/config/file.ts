@@ -25,7 +25,7 @@ const routeSchema = z.strictObject({
   /** Name of the operation: the label in metrics and reports. */
   endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
   /** A literal path, or a prefix that ends in `/*`. */
-  path: z.string().regex(/^\/([^\s*?#%\\]*\*?)$/, 'must start with / and may end in /*'),
+  path: z.string().regex(/^\/(?:[^\s*?#%\\;]*\/)?(?:\*|[^\s*?#%\\;]*)$/, 'must start with / and may end in /*'),
   methods: z
     .array(z.string().regex(/^[A-Z]+$/))
     .min(1)
@@ -91,6 +91,9 @@ export function parseConfigFile(value: unknown, path: string): { file: ParsedCon
   return { file: {}, problems };
 }
 
+/** Paths that Rampart's own routes have. */
+const ownPaths = ['/v1/barcodes', '/healthz', '/readyz', '/openapi.json'];
+
 /** Endpoint names that Rampart's own routes have. */
 export const ownEndpoints = [
   'createBarcode',
@@ -107,6 +110,7 @@ export const ownEndpoints = [
 function referenceProblems(file: ParsedConfigFile, path: string): string[] {
   const problems: string[] = [];
   const endpoints = new Set<string>(ownEndpoints);
+  const taken = new Map<string, string>(ownPaths.map((path) => [path, 'Rampart itself']));
   const upstreams = Object.keys(file.upstreams ?? {});
   for (const [index, route] of (file.routes ?? []).entries()) {
     if (!upstreams.includes(route.upstream)) {
@@ -117,6 +121,18 @@ function referenceProblems(file: ParsedConfigFile, path: string): string[] {
       problems.push(`${path}: routes.${index}.endpoint: '${route.endpoint}' is taken by another route`);
     }
     endpoints.add(route.endpoint);
+    for (const method of route.methods ?? ['*']) {
+      const holder = taken.get(route.path) ?? taken.get(`${route.path} *`) ?? taken.get(`${route.path} ${method}`);
+      if (holder !== undefined)
+        problems.push(`${path}: routes.${index}.path: '${route.path}' is served by ${holder} already`);
+      taken.set(`${route.path} ${method}`, `routes.${index}`);
+    }
+  }
+  for (const [name, { backends }] of Object.entries(file.upstreams ?? {})) {
+    const origins = backends.map((url) => new URL(url).origin);
+    const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
+    if (twice !== undefined)
+      problems.push(`${path}: upstreams.${name}.backends: ${twice} is there twice, which would double its cap`);
   }
   if (upstreams.includes('generator')) {
     problems.push(`${path}: upstreams.generator: the name belongs to Rampart's own generators`);

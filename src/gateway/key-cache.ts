@@ -12,7 +12,7 @@ interface Entry {
   readonly checkedAt: number;
 }
 
-/** A key is asked for again after this long; control tells of a revocation at once. */
+/** A key is asked for again after this long, while it goes on opening; control tells of a revocation at once. */
 const FRESH_MS = 30_000;
 /** A text that was no key. Short, since the key may be made a moment later. */
 const FRESH_UNKNOWN_MS = 2_000;
@@ -62,6 +62,12 @@ export class KeyCache {
     if (entry !== undefined) {
       const age = this.#clock.now() - entry.checkedAt;
       if (age < (entry.key === undefined ? FRESH_UNKNOWN_MS : FRESH_MS)) return entry.key ?? unknownKey;
+      const stale = this.#stillValid(entry);
+      if (stale !== undefined) {
+        // Nobody waits for the database to say again what it said half a minute ago: not even when it hangs.
+        void this.#lookUp(digest, entry);
+        return stale;
+      }
     }
     return this.#lookUp(digest, entry);
   }

@@ -23,7 +23,9 @@ export class RequestLog {
   /** `status` 499: the client left. */
   write(x: Exchange, status: number, elapsedMs: number): void {
     const failed = x.failure !== undefined && x.failure !== 'client-closed';
-    if ((failed || elapsedMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
+    // A long stream is not slow: what counts is the time to its head.
+    const toHeadMs = x.execPhase === undefined ? elapsedMs : x.waitMs + x.execMs;
+    if ((failed || toHeadMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
       if (this.#admit()) this.#log.warn(accessLine(x, status, elapsedMs), failed ? 'failed request' : 'slow request');
     } else if (this.#log.isLevelEnabled('debug')) this.#log.debug(accessLine(x, status, elapsedMs), 'request');
   }

@@ -69,6 +69,7 @@ export class SupervisedProcess {
   }
 
   kill(): void {
+    this.#stopping = true;
     this.#child?.kill('SIGKILL');
   }
 

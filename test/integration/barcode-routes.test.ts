@@ -25,7 +25,10 @@ async function start(
 }
 
 const image = (): [number, string, string] => [200, 'image/svg+xml', '<svg/>'];
-const create = (rampart: TestGateway, body: string | Uint8Array<ArrayBuffer> = '{"symbology":"qrcode","text":"x"}'): Promise<Response> =>
+const create = (
+  rampart: TestGateway,
+  body: string | Uint8Array<ArrayBuffer> = '{"symbology":"qrcode","text":"x"}',
+): Promise<Response> =>
   fetch(`${rampart.url}/v1/barcodes`, {
     method: 'POST',
     body,

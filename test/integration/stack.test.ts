@@ -110,6 +110,7 @@ describe('a stack as users start it', () => {
     assert.equal((await ask('/v1/barcodes/01890000-0000-7000-8000-000000000000')).status, 404);
     assert.equal((await ask('/v1/barcodes/x')).status, 404);
     assert.equal((await ask('/v1/barcodes?page_size=0')).status, 422);
+    assert.equal((await ask('/v1/barcodes?limit=5')).status, 422);
     assert.equal((await ask('/v1/barcodes?cursor=nonsense')).status, 400);
   });
 
@@ -129,7 +130,7 @@ describe('a stack as users start it', () => {
     const first = await ask(url);
     assert.equal(first.status, 200);
     const body = await first.text();
-    assert.match(first.headers.get('cache-control') ?? '', /^public, max-age=600$/);
+    assert.match(first.headers.get('cache-control') ?? '', /^private, max-age=600$/);
     const isHit = async (): Promise<boolean> =>
       ((await ask(url)).headers.get('cache-status') ?? '').startsWith('Rampart; hit');
     await eventually('a worker has it', isHit);

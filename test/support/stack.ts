@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,11 +67,14 @@ function isFree(port: number): Promise<boolean> {
 /** Settings for a stack of its own: free ports, a data directory in the system's temporary folder. */
 export async function stackSettings(more: Record<string, string> = {}): Promise<Record<string, string>> {
   const first = await freePorts(10);
+  const folder = mkdtempSync(join(tmpdir(), 'rampart-stack-'));
+  // As root, PostgreSQL runs as another user, who must be able to pass: else its data would be put elsewhere, and stay.
+  chmodSync(folder, 0o755);
   return {
     PORT: String(first),
     ADMIN_PORT: String(first + 1),
     GENERATOR_PORT: String(first + 2),
-    RAMPART_DATA_DIR: mkdtempSync(join(tmpdir(), 'rampart-stack-')),
+    RAMPART_DATA_DIR: folder,
     GATEWAY_WORKERS: '2',
     GENERATOR_INSTANCES: '2',
     ...more,

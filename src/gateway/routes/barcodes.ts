@@ -169,7 +169,8 @@ function replyFromCache(gateway: GatewayContext, x: Exchange, body: string): boo
 }
 
 function replyImage(gateway: GatewayContext, x: Exchange, image: CachedImage, ageSeconds: number): void {
-  const headers = ['content-type', image.contentType, 'cache-control', `public, max-age=${gateway.images.ttlSeconds}`];
+  // Private: it takes a key to get here, and a shared cache in front of us would hand it out without.
+  const headers = ['content-type', image.contentType, 'cache-control', `private, max-age=${gateway.images.ttlSeconds}`];
   if (ageSeconds > 0) headers.push('age', String(ageSeconds));
   x.reply(200, headers, image.bytes);
 }

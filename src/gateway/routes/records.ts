@@ -49,6 +49,13 @@ export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointM
 export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return local(gateway, metrics, async (x) => {
     const query = new URLSearchParams(x.head.query);
+    const unknown = [...query.keys()].find((name) => name !== 'page_size' && name !== 'cursor');
+    if (unknown !== undefined) {
+      const detail = `the list takes page_size and cursor: got ${unknown.slice(0, 40)}`;
+      return new Refusal('invalid-request', detail, {
+        errors: [{ field: unknown.slice(0, 40), rule: 'unknown-field', detail }],
+      });
+    }
     const sizeText = query.get('page_size') ?? String(DEFAULT_PAGE_SIZE);
     const pageSize = Number(sizeText);
     if (!/^\d{1,3}$/.test(sizeText) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {

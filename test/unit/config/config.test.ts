@@ -121,6 +121,21 @@ describe('parseConfigFile', () => {
     assert.match(problems({ upstreams, routes: [{ ...route, endpoint: 'createBarcode' }] }).join(), /is taken/);
   });
 
+  test('a route that could never be reached, and a backend that is there twice, are refused', () => {
+    const upstreams = { app: { backends: ['http://a:1'] } };
+    const route = { endpoint: 'x', path: '/x', upstream: 'app' };
+    const two = (more: object) => problems({ upstreams, routes: [route, { ...route, endpoint: 'y', ...more }] }).join();
+    assert.match(two({}), /routes\.1\.path: '\/x' is served by routes\.0 already/);
+    assert.equal(two({ path: '/y' }), '');
+    assert.equal(two({ path: '/x/*' }), '');
+    assert.match(problems({ upstreams, routes: [{ ...route, path: '/healthz' }] }).join(), /served by Rampart itself/);
+    assert.match(problems({ upstreams, routes: [{ ...route, path: '/x*' }] }).join(), /may end in/);
+    assert.match(
+      problems({ upstreams: { app: { backends: ['http://a:1', 'http://a:1/'] } } }).join(),
+      /http:\/\/a:1 is there twice/,
+    );
+  });
+
   test('a file without a default export is refused', () => {
     assert.match(problems(undefined).join(), /the default export/);
   });

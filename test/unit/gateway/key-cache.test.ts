@@ -84,6 +84,25 @@ describe('KeyCache', () => {
     assert.equal(await reasonOf(`Bearer ${key}`), 'store-unavailable');
   });
 
+  test('with a store that hangs, a key that was valid opens at once', async () => {
+    const { cache, clock, reasonOf, calls } = setUp((count) =>
+      count === 1 ? Promise.resolve(owner) : new Promise(() => {}),
+    );
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
+    clock.advance(60_000);
+    for (let round = 0; round < 3; round++) assert.equal(cache.identify(undefined, key), owner);
+    assert.equal(calls(), 2);
+  });
+
+  test('a key that was revoked while it was stale opens no more once the look-up has said so', async () => {
+    const { cache, clock, reasonOf } = setUp(async (count) => (count === 1 ? owner : undefined));
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
+    clock.advance(30_000);
+    assert.equal(cache.identify(undefined, key), owner);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(await reasonOf(`Bearer ${key}`), 'unauthenticated');
+  });
+
   test('does not keep what was asked before keys changed', async () => {
     let answer = (_owner: typeof owner | undefined): void => {};
     const { cache, reasonOf } = setUp((count) =>
