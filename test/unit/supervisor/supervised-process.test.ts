@@ -40,19 +40,28 @@ test('a restart that cannot be spawned is tried again, until it can', async () =
   const command = join(folder, 'node');
   symlinkSync(process.execPath, command);
   const { supervised, clock, deaths } = supervise(
-    specOf(command, "process.send('ready'); setInterval(() => {}, 1000)"),
+    specOf(command, "process.send('ready'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 300)"),
   );
   await supervised.start();
   rmSync(command);
-  supervised.kill();
   await eventually('it died', () => deaths.length === 1);
   clock.advance(5000);
   await eventually('a spawn failed', () => deaths.length === 2);
   assert.match(deaths[1] ?? '', /ENOENT/);
   symlinkSync(process.execPath, command);
   clock.advance(5000);
-  supervised.kill();
   await eventually('it was there again', () => deaths.length === 3);
   assert.equal(deaths[2], 'SIGKILL');
   await supervised.stop(1000);
+});
+
+test('what is killed on purpose is not started again', async () => {
+  const { supervised, clock, deaths } = supervise(
+    specOf(process.execPath, "process.send('ready'); setInterval(() => {}, 1000)"),
+  );
+  await supervised.start();
+  supervised.kill();
+  await supervised.stop(1000);
+  clock.advance(5000);
+  assert.deepEqual(deaths, []);
 });
