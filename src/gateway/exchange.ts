@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
 import type { Refusal } from './refusal.ts';
-import { hundredths } from './request-log.ts';
+import { hundredths } from './hundredths.ts';
 
 /** Who asks: a key that was found valid. */
 export interface KeyIdentity {

@@ -8,7 +8,7 @@ import type { ImageCache } from './image-cache.ts';
 import type { KeyCache } from './key-cache.ts';
 import type { RequestLog } from './request-log.ts';
 import type { RateLimiter } from './rate-limiter.ts';
-import type { Tunnels } from './tunnel.ts';
+import type { Tunnels } from './tunnels.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What the steps and routes of one worker work with. */

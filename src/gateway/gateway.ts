@@ -19,7 +19,7 @@ import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
 import { createHttpServer, drainServer } from './server.ts';
-import { Tunnels } from './tunnel.ts';
+import { Tunnels } from './tunnels.ts';
 import { Upstream } from './upstream.ts';
 
 export interface GatewayDependencies {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Exchange } from './exchange.ts';
+import { hundredths } from './hundredths.ts';
 
 /** Requests that took longer than this are logged, with where the time went. */
 const SLOW_MS = 500;
@@ -58,9 +59,4 @@ function accessLine(x: Exchange, status: number, elapsedMs: number): Record<stri
     keyId: x.key?.id,
     error: x.failure,
   };
-}
-
-/** Milliseconds with two decimals at most. `toFixed` costs several times as much. */
-export function hundredths(milliseconds: number): number {
-  return Math.round(milliseconds * 100) / 100;
 }

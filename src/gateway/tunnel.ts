@@ -7,20 +7,6 @@ import { ClientSink, replyHeaders } from './sinks.ts';
 /** A tunnel in which nothing was said for this long is taken for dead. */
 const IDLE_LIMIT_MS = 60 * 60_000;
 
-/** The tunnels of a worker, which have no last byte to wait for: a worker that ends has to end them. */
-export class Tunnels {
-  readonly #open = new Set<Duplex>();
-
-  add(client: Duplex): void {
-    this.#open.add(client);
-    client.once('close', () => this.#open.delete(client));
-  }
-
-  closeAll(): void {
-    for (const client of this.#open) client.destroy();
-  }
-}
-
 /** Takes the reply to an upgrade: a tunnel where the backend switches protocols, its reply as it is where it does not. */
 export class TunnelSink extends ClientSink {
   readonly #x: Exchange;
