@@ -2,7 +2,6 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hash } from 'node:crypto';
 import { type Config, loadConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
@@ -10,6 +9,7 @@ import { acquireInstanceLock } from '../supervisor/instance-lock.ts';
 import { prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
 import { EndedBeforeReady, type ProcessSpec } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
+import { hashOfKey } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import { type PreparedDatabase, prepareDatabase } from './database.ts';
 import { askedForHelp } from './help.ts';
@@ -174,6 +174,6 @@ async function keptKey(path: string, store: Store): Promise<string | undefined> 
   } catch {
     return undefined;
   }
-  const record = await store.keys.findByHash(Uint8Array.from(Buffer.from(hash('sha256', text, 'hex'), 'hex')));
+  const record = await store.keys.findByHash(hashOfKey(text));
   return record === undefined || record.revokedAtMs !== undefined ? undefined : text;
 }

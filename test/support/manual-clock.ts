@@ -32,13 +32,16 @@ export class ManualClock implements Clock {
   /** Goes on by this much, and calls what falls due on the way, in order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;
-    for (;;) {
-      const due = [...this.#timers].filter(({ at }) => at <= end).sort((left, right) => left.at - right.at)[0];
-      if (due === undefined) break;
-      this.#timers.delete(due);
-      this.#now = Math.max(this.#now, due.at);
-      due.callback();
-    }
-    this.#now = end;
+    while (this.step(end));
+  }
+
+  /** Goes on to the next timer and calls it, if it falls due by `end`; else to `end`. Whether there was one. */
+  protected step(end: number): boolean {
+    const due = [...this.#timers].filter(({ at }) => at <= end).sort((left, right) => left.at - right.at)[0];
+    this.#now = Math.max(this.#now, due?.at ?? end);
+    if (due === undefined) return false;
+    this.#timers.delete(due);
+    due.callback();
+    return true;
   }
 }

@@ -61,11 +61,6 @@ export class FifoQueue<T> {
     return expired;
   }
 
-  /** Removes and returns everyone. */
-  drain(): T[] {
-    return this.expire(Number.POSITIVE_INFINITY);
-  }
-
   /** The next deadline, or undefined when nobody waits. */
   nextDeadline(): number | undefined {
     return this.#first()?.deadline;

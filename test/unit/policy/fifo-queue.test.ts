@@ -38,7 +38,7 @@ describe('FifoQueue', () => {
     const queue = new FifoQueue<string>(3, 100);
     queue.join('a', 0);
     assert.equal(queue.take(100), undefined);
-    assert.deepEqual(queue.drain(), ['a']);
+    assert.deepEqual(queue.expire(100), ['a']);
   });
 
   test('agrees with a plain list over any sequence of joins, takes, leaves and expiries', () => {

@@ -1,42 +1,15 @@
-import type { Clock, Timer } from '../../../src/core/clock.ts';
+import { ManualClock as PlainClock } from '../../support/manual-clock.ts';
 
-interface Pending {
-  readonly atMs: number;
-  readonly callback: () => void;
-}
-
-/** A clock that stands still until it is told to go on. */
-export class ManualClock implements Clock {
-  #nowMs = 0;
-  readonly #pending = new Set<Pending>();
-
-  now(): number {
-    return this.#nowMs;
+/** The manual clock, for what goes on in promises: it lets all that follows from each timer happen before the next. */
+export class ManualClock extends PlainClock {
+  constructor() {
+    super(Date.UTC(2026, 10, 21));
   }
 
-  wallNow(): number {
-    return Date.UTC(2026, 10, 21) + this.#nowMs;
-  }
-
-  setTimeout(callback: () => void, delayMs: number): Timer {
-    const pending = { atMs: this.#nowMs + delayMs, callback };
-    this.#pending.add(pending);
-    return { cancel: () => void this.#pending.delete(pending) };
-  }
-
-  /** Goes on, and lets all that follows from each timer happen before the next. */
-  async advance(ms: number): Promise<void> {
-    const endMs = this.#nowMs + ms;
+  override async advance(ms: number): Promise<void> {
+    const endMs = this.now() + ms;
     await settled();
-    for (;;) {
-      const next = [...this.#pending].filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined) break;
-      this.#pending.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.callback();
-      await settled();
-    }
-    this.#nowMs = endMs;
+    while (this.step(endMs)) await settled();
   }
 }
 
