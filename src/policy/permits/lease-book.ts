@@ -1,0 +1,306 @@
+import type { LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from './lease-messages.ts';
+import { equalShares } from './shares.ts';
+
+/** An order, and the member that it goes to. */
+export interface AddressedOrder {
+  readonly member: string;
+  readonly order: LeaseOrder;
+}
+
+/** What must survive control: without it, a new one could give out what a worker still holds. */
+export interface SavedLeases {
+  readonly member: string;
+  readonly bound: readonly number[];
+}
+
+interface Account {
+  /** Present: it can be told. Away: its connection is gone, it may live. Dead: its requests may still be at a backend. */
+  state: 'present' | 'away' | 'dead';
+  /** The most permits that it may hold of each backend. */
+  bound: number[];
+  /** The grants that it has not confirmed. */
+  unconfirmed: { number: number; permits: readonly number[] }[];
+  fallback: readonly number[];
+  lastNumber: number;
+  queued: number;
+  queuedAt: number;
+  dealtAt: number;
+  recalledAt: number;
+}
+
+/** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
+const NEED_LASTS_MS = 50;
+/** A worker is asked to give back at most this often. */
+const RECALL_INTERVAL_MS = 5;
+/** After this long without any call, permits go back to equal shares. */
+const LEVEL_AFTER_MS = 250;
+/** When there are fewer permits than workers, the share that includes one goes round at this pace. */
+const TURN_MS = 50;
+
+/**
+ * Control's half of the leases of one upstream: who may hold how many permits of each backend.
+ *
+ * The invariant: for each backend, the sum of all bounds never rises above its cap. A bound rises when an order is made,
+ * before it is sent; it falls only when the worker has said that it holds less, or when its process has ended and the
+ * backend has dropped its connections. Only a worker that fell back to its share while control was away can bring in
+ * more than control gave, and a cap that was lowered takes hold as permits come back.
+ */
+export class LeaseBook {
+  readonly #caps: number[];
+  readonly #up: boolean[];
+  readonly #accounts = new Map<string, Account>();
+  #lastNeedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(caps: readonly number[], saved: readonly SavedLeases[] = []) {
+    this.#caps = [...caps];
+    this.#up = caps.map(() => true);
+    for (const { member, bound } of saved) {
+      this.#accounts.set(member, { ...this.#newAccount(), state: 'away', bound: caps.map((_, b) => bound[b] ?? 0) });
+    }
+  }
+
+  get caps(): readonly number[] {
+    return this.#caps;
+  }
+
+  /** The most permits of a backend that may be held at this moment. */
+  bound(backend: number): number {
+    let sum = 0;
+    for (const account of this.#accounts.values()) sum += account.bound[backend] as number;
+    return sum;
+  }
+
+  /** Who is known, in which state, with how much. */
+  members(): { member: string; state: Account['state']; bound: readonly number[] }[] {
+    return [...this.#accounts].map(([member, { state, bound }]) => ({ member, state, bound }));
+  }
+
+  /** What to keep on disk before the orders of the last call are sent. */
+  saved(): SavedLeases[] {
+    return [...this.#accounts].map(([member, { bound, fallback }]) => ({
+      member,
+      bound: bound.map((permits, backend) => Math.max(permits, fallback[backend] ?? 0)),
+    }));
+  }
+
+  /** A worker has connected, holding `held`: nothing when it is new, more when it has been here before. */
+  joined(member: string, held: readonly number[], now: number): AddressedOrder[] {
+    const account = this.#newAccount();
+    account.bound = this.#caps.map((_, backend) => held[backend] ?? 0);
+    this.#accounts.set(member, account);
+    this.#newFallbacks();
+    return [...this.#enforceCaps(now), ...this.#level(now)];
+  }
+
+  /** Its connection is gone; what it holds it holds, until it comes back or is seen to be dead. */
+  disconnected(member: string): void {
+    const account = this.#accounts.get(member);
+    if (account === undefined || account.state !== 'present') return;
+    account.state = 'away';
+    account.queued = 0;
+    this.#newFallbacks();
+  }
+
+  /** Its process has ended. Its permits stay out until each backend is `cleared`. */
+  died(member: string): void {
+    const account = this.#accounts.get(member);
+    if (account === undefined) return;
+    account.state = 'dead';
+    account.fallback = [];
+    this.#newFallbacks();
+  }
+
+  /** The backend has dropped the connections of a worker that died. */
+  cleared(member: string, backend: number, now: number): AddressedOrder[] {
+    const account = this.#accounts.get(member);
+    if (account?.state !== 'dead') return [];
+    account.bound[backend] = 0;
+    if (account.bound.every((permits) => permits === 0)) this.#accounts.delete(member);
+    return this.#deal(now);
+  }
+
+  /** A worker says what it holds, and how many wait there. */
+  reported(member: string, report: LeaseReport, now: number): AddressedOrder[] {
+    const account = this.#accounts.get(member);
+    if (account?.state !== 'present') return [];
+    account.unconfirmed = account.unconfirmed.filter(({ number }) => number > report.seen);
+    account.bound = account.bound.map((bound, backend) => {
+      let most = report.held[backend] ?? 0;
+      for (const { permits } of account.unconfirmed) most = Math.max(most, permits[backend] ?? 0);
+      return Math.min(bound, most);
+    });
+    account.queued = report.queued;
+    if (report.queued > 0) {
+      account.queuedAt = now;
+      this.#lastNeedAt = now;
+    }
+    const dealt = this.#deal(now);
+    return account.queued > 0 ? [...dealt, ...this.#recallSpare(now, member)] : dealt;
+  }
+
+  /** Takes effect at once when it rises, and as permits come back when it falls. */
+  setCap(backend: number, cap: number, now: number): AddressedOrder[] {
+    this.#caps[backend] = cap;
+    this.#newFallbacks();
+    return [...this.#enforceCaps(now), ...this.#deal(now)];
+  }
+
+  /** No permit of a backend that is down is dealt to whoever calls for one: it could not be used. */
+  setUp(backend: number, up: boolean): void {
+    this.#up[backend] = up;
+  }
+
+  /** Once in a while: asks again for what exceeds a cap, and levels the leases when nobody calls for more. */
+  tick(now: number): AddressedOrder[] {
+    if (now - this.#lastNeedAt < LEVEL_AFTER_MS) return [...this.#enforceCaps(now), ...this.#deal(now)];
+    return [...this.#enforceCaps(now), ...this.#level(now)];
+  }
+
+  #newAccount(): Account {
+    return {
+      state: 'present',
+      bound: this.#caps.map(() => 0),
+      unconfirmed: [],
+      fallback: [],
+      lastNumber: 0,
+      queued: 0,
+      queuedAt: Number.NEGATIVE_INFINITY,
+      dealtAt: Number.NEGATIVE_INFINITY,
+      recalledAt: Number.NEGATIVE_INFINITY,
+    };
+  }
+
+  #present(): [string, Account][] {
+    return [...this.#accounts].filter(([, { state }]) => state === 'present');
+  }
+
+  /** Equal shares of those that live: nobody's fallback counts on a worker that is only slow to come back. */
+  #newFallbacks(): void {
+    const living = [...this.#accounts.values()].filter(({ state }) => state !== 'dead');
+    const shares = equalShares(this.#caps, living.length);
+    for (const [rank, account] of living.entries()) account.fallback = shares[rank] as number[];
+  }
+
+  #free(backend: number): number {
+    return Math.max(0, (this.#caps[backend] as number) - this.bound(backend));
+  }
+
+  /** Gives free permits to those whose work waits, the poorest first; when nobody's does, to those below their share. */
+  #deal(now: number): AddressedOrder[] {
+    const free = this.#caps.map((_, backend) => this.#free(backend));
+    if (free.every((permits) => permits === 0)) return [];
+    const needy = this.#present().filter(([, account]) => isNeedy(account, now));
+    const given = new Set<string>();
+    if (needy.length === 0) {
+      for (const [member, account] of this.#present()) if (fillUp(account, free)) given.add(member);
+    } else {
+      const usable = free.map((permits, backend) => (this.#up[backend] === true ? permits : 0));
+      // Of those that hold equally few, the one that has waited longest for its turn.
+      needy.sort(([, left], [, right]) => left.dealtAt - right.dealtAt);
+      for (const member of dealToNeedy(needy, usable, now)) given.add(member);
+    }
+    return [...given].map((member) => this.#grant(member));
+  }
+
+  #grant(member: string): AddressedOrder {
+    const account = this.#accounts.get(member) as Account;
+    const number = ++account.lastNumber;
+    const permits = [...account.bound];
+    account.unconfirmed.push({ number, permits });
+    return { member, order: { kind: 'grant', number, permits, fallback: account.fallback } };
+  }
+
+  #recall(member: string, mode: RecallMode, limits: readonly number[], now: number): AddressedOrder {
+    const account = this.#accounts.get(member) as Account;
+    account.recalledAt = now;
+    const order: LeaseRecall = { kind: 'recall', number: ++account.lastNumber, mode, limits };
+    return { member, order };
+  }
+
+  /** Asks the others for what they do not need, on behalf of one whose work waits. */
+  #recallSpare(now: number, needy: string): AddressedOrder[] {
+    const present = this.#present();
+    const shares = equalShares(this.#caps, present.length, Math.floor(now / TURN_MS));
+    const rank = present.findIndex(([member]) => member === needy);
+    const bound = this.#accounts.get(needy)?.bound ?? [];
+    const isPoor = total(bound) < Math.max(1, total(shares[rank] ?? []));
+    const orders: AddressedOrder[] = [];
+    for (const [index, [member, account]] of present.entries()) {
+      if (member === needy || now - account.recalledAt < RECALL_INTERVAL_MS) continue;
+      const limits = shares[index] as number[];
+      const exceeds = account.bound.some((permits, backend) => permits > (limits[backend] as number));
+      const holdsAny = account.bound.some((permits) => permits > 0);
+      const hasSpare = holdsAny && !isNeedy(account, now);
+      if (hasSpare || (isPoor && exceeds)) {
+        orders.push(this.#recall(member, isPoor ? 'share' : 'spare', limits, now));
+      }
+    }
+    return orders;
+  }
+
+  #enforceCaps(now: number): AddressedOrder[] {
+    if (this.#caps.every((cap, backend) => this.bound(backend) <= cap)) return [];
+    const orders: AddressedOrder[] = [];
+    for (const [member, account] of this.#present()) {
+      const exceeds = account.bound.some((permits, backend) => permits > (account.fallback[backend] as number));
+      if (exceeds && now - account.recalledAt >= RECALL_INTERVAL_MS) {
+        orders.push(this.#recall(member, 'limit', account.fallback, now));
+      }
+    }
+    return orders;
+  }
+
+  #level(now: number): AddressedOrder[] {
+    const present = this.#present();
+    const below = present.some(([, { bound, fallback }]) => total(bound) < total(fallback));
+    const orders: AddressedOrder[] = [];
+    for (const [member, account] of present) {
+      const exceeds = account.bound.some((permits, backend) => permits > (account.fallback[backend] as number));
+      if (below && exceeds) orders.push(this.#recall(member, 'level', account.fallback, now));
+    }
+    return [...orders, ...this.#deal(now)];
+  }
+}
+
+function total(permits: readonly number[]): number {
+  return permits.reduce((sum, count) => sum + count, 0);
+}
+
+function isNeedy(account: Account, now: number): boolean {
+  return account.queued > 0 && now - account.queuedAt < NEED_LASTS_MS;
+}
+
+/** Raises bounds to the fallback as far as free permits go; whether any did. */
+function fillUp(account: Account, free: number[]): boolean {
+  let raised = false;
+  for (const [backend, share] of account.fallback.entries()) {
+    const more = Math.min(free[backend] as number, share - (account.bound[backend] as number));
+    if (more <= 0) continue;
+    account.bound[backend] = (account.bound[backend] as number) + more;
+    free[backend] = (free[backend] as number) - more;
+    raised = true;
+  }
+  return raised;
+}
+
+/** One permit at a time, to the one that holds the fewest, of the backend that has the most left. */
+function dealToNeedy(needy: readonly [string, Account][], free: number[], now: number): Set<string> {
+  const given = new Set<string>();
+  const holds = needy.map(([, { bound }]) => total(bound));
+  for (;;) {
+    let backend = 0;
+    for (const [candidate, permits] of free.entries()) if (permits > (free[backend] as number)) backend = candidate;
+    let poorest = -1;
+    for (const [index, [, { queued }]] of needy.entries()) {
+      if (queued > 0 && (poorest < 0 || (holds[index] as number) < (holds[poorest] as number))) poorest = index;
+    }
+    if ((free[backend] ?? 0) === 0 || poorest < 0) return given;
+    const [member, account] = needy[poorest] as [string, Account];
+    free[backend] = (free[backend] as number) - 1;
+    account.bound[backend] = (account.bound[backend] as number) + 1;
+    holds[poorest] = (holds[poorest] as number) + 1;
+    account.queued--;
+    account.dealtAt = now;
+    given.add(member);
+  }
+}

@@ -1,0 +1,97 @@
+import type { LeaseOrder, LeaseRecall, LeaseReport } from './lease-messages.ts';
+
+/** What the worker does with its permits at the moment. */
+export interface LeaseUse {
+  /** Requests in flight at each backend. */
+  readonly inFlight: readonly number[];
+  readonly queued: number;
+}
+
+/** Without control for this long, what exceeds the fallback is given up; the same again, and what is below it is taken. */
+export const PATIENCE_MS = 2000;
+/** A worker that has never heard of control serves with its fallback after this long. */
+const FIRST_PATIENCE_MS = 1000;
+
+/**
+ * The worker's half of the leases of one upstream.
+ * It may start a request at a backend while fewer than `permits` are in flight there, and holds the larger of the two:
+ * a permit that is in use when it is recalled goes back when its request has ended.
+ */
+export class LeaseHolder {
+  #permits: readonly number[];
+  #fallback: readonly number[];
+  #seen = 0;
+  #heard = false;
+
+  /** `fallback`: what it falls back to when it has never heard of control. */
+  constructor(fallback: readonly number[]) {
+    this.#permits = fallback.map(() => 0);
+    this.#fallback = fallback;
+  }
+
+  /** Permits of each backend that may be in use. */
+  get permits(): readonly number[] {
+    return this.#permits;
+  }
+
+  /** A new connection to control: it counts its orders from one again. */
+  connected(): void {
+    this.#seen = 0;
+  }
+
+  /** Carries out what control says; a recall must be answered with a report. */
+  apply(order: LeaseOrder, use: LeaseUse): void {
+    this.#seen = order.number;
+    this.#heard = true;
+    if (order.kind === 'grant') {
+      this.#permits = order.permits;
+      this.#fallback = order.fallback;
+    } else {
+      this.#permits = this.#permits.map((permits, backend) => keep(order, backend, permits, use));
+    }
+  }
+
+  report({ inFlight, queued }: LeaseUse): LeaseReport {
+    return { seen: this.#seen, held: this.#permits.map((permits, b) => Math.max(permits, inFlight[b] ?? 0)), queued };
+  }
+
+  /** Whether a permit that has been recalled is still in use. */
+  owes(backend: number, inFlight: number): boolean {
+    return inFlight > (this.#permits[backend] ?? 0);
+  }
+
+  /**
+   * Control has been away for `awayMs`: what it has given is used on, as it may be back soon; then all workers go to
+   * their equal shares, those that hold more first, so that the sum stays within the caps.
+   */
+  withoutControl(awayMs: number): void {
+    if (!this.#heard && awayMs >= FIRST_PATIENCE_MS) this.#permits = this.#fallback;
+    if (awayMs >= PATIENCE_MS) this.#permits = this.#combine(Math.min);
+    if (awayMs >= 2 * PATIENCE_MS) this.#permits = this.#combine(Math.max);
+  }
+
+  #combine(choose: (permits: number, fallback: number) => number): number[] {
+    return this.#permits.map((permits, backend) => choose(permits, this.#fallback[backend] ?? 0));
+  }
+}
+
+function keep(recall: LeaseRecall, backend: number, permits: number, use: LeaseUse): number {
+  const limit = recall.limits[backend] ?? 0;
+  const used = Math.min(permits, use.inFlight[backend] ?? 0);
+  switch (recall.mode) {
+    case 'limit':
+      return Math.min(permits, limit);
+    case 'level':
+      // A little more than what is in use, or the next request would have to ask for it back.
+      return Math.min(permits, Math.max(limit, Math.ceil(used * 1.25) + 1));
+    case 'spare':
+      return withoutSpare(permits, used, use);
+    case 'share':
+      return Math.min(limit, withoutSpare(permits, used, use));
+  }
+}
+
+function withoutSpare(permits: number, used: number, use: LeaseUse): number {
+  if (use.queued > 0) return permits;
+  return use.inFlight.every((count) => count === 0) ? 0 : used + Math.floor((permits - used) / 2);
+}

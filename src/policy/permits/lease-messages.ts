@@ -1,0 +1,37 @@
+/** Control gives: the worker may hold this many permits of each backend of the upstream. */
+export interface LeaseGrant {
+  readonly kind: 'grant';
+  readonly number: number;
+  readonly permits: readonly number[];
+  /** What the worker falls back to when control stays away. */
+  readonly fallback: readonly number[];
+}
+
+/**
+ * How much a worker keeps when it is asked to give back.
+ * `spare`: another one has work waiting: all that is not in use if it is idle, half of that if it is not, nothing if it
+ * has work waiting itself. `share`: the same, on behalf of one that has less than its share: what exceeds the limits
+ * too, in use or not. `level`: nobody waits: what exceeds both the limits and its use. `limit`: what exceeds the
+ * limits, as the cap is smaller now.
+ */
+export type RecallMode = 'spare' | 'share' | 'level' | 'limit';
+
+/** Control asks for permits back. */
+export interface LeaseRecall {
+  readonly kind: 'recall';
+  readonly number: number;
+  readonly mode: RecallMode;
+  readonly limits: readonly number[];
+}
+
+export type LeaseOrder = LeaseGrant | LeaseRecall;
+
+/** The worker says what it holds: the answer to every recall, and the call for more. */
+export interface LeaseReport {
+  /** The last order that it has carried out. */
+  readonly seen: number;
+  /** Permits of each backend that are in use or may be used without asking. */
+  readonly held: readonly number[];
+  /** Requests that wait for a permit. */
+  readonly queued: number;
+}
