@@ -99,6 +99,8 @@ export class LeaseHost {
     if (worker === undefined || !worker.alive) return;
     if (this.#start(worker, backend)) return;
     worker.queued++;
+    this.#pump(worker);
+    if (worker.queued === 0) return;
     this.#report(worker);
   }
 
