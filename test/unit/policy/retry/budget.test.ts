@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RetryBudget } from '../../../../src/policy/retry/budget.ts';
+import { retryAfterSeconds } from '../../../../src/policy/admission/retry-after.ts';
+import { priorityOf } from '../../../../src/policy/admission/priority.ts';
+
+function withdrawals(budget: RetryBudget, now: number): number {
+  let count = 0;
+  while (budget.withdraw(now)) count++;
+  return count;
+}
+
+test('RetryBudget allows ten a second with no traffic', () => {
+  const budget = new RetryBudget();
+  assert.equal(withdrawals(budget, 0), 10);
+  assert.equal(withdrawals(budget, 999), 0);
+  assert.equal(withdrawals(budget, 1000), 10);
+});
+
+test('RetryBudget allows a fifth of the requests of the last ten seconds', () => {
+  const budget = new RetryBudget();
+  for (let request = 0; request < 500; request++) budget.deposit(request * 10);
+  assert.equal(budget.balance(4999), 110);
+  assert.equal(withdrawals(budget, 4999), 110);
+  assert.equal(withdrawals(budget, 5000), 10);
+  // What the first second had put in is gone after ten, and so is what was taken out of it.
+  for (let request = 0; request < 500; request++) budget.deposit(20_000);
+  assert.equal(withdrawals(budget, 20_000), 110);
+});
+
+test('RetryBudget keeps retries of a failing fleet at a fifth of its requests', () => {
+  const budget = new RetryBudget();
+  let retries = 0;
+  for (let now = 0; now < 60_000; now += 2) {
+    budget.deposit(now);
+    if (budget.withdraw(now)) retries++;
+  }
+  assert.ok(retries <= 30_000 * 0.2 + 60 * 10 && retries >= 30_000 * 0.2, `${retries} retries of 30000`);
+});
+
+test('RetryBudget.balance changes nothing, and knows that deposits have lapsed', () => {
+  const budget = new RetryBudget();
+  for (let request = 0; request < 100; request++) budget.deposit(0);
+  assert.equal(budget.balance(0), 30);
+  assert.equal(budget.balance(60_000), 10);
+  assert.equal(budget.balance(0), 30);
+});
+
+test('retryAfterSeconds follows the drain rate, spread out at random', () => {
+  assert.equal(
+    retryAfterSeconds(30, 0.4, () => 0),
+    1,
+  );
+  assert.equal(
+    retryAfterSeconds(400, 0.1, () => 0),
+    5,
+  );
+  assert.equal(
+    retryAfterSeconds(400, 0.1, () => 0.999),
+    9,
+  );
+  assert.equal(
+    retryAfterSeconds(100_000, 0.1, () => 0),
+    30,
+  );
+  assert.equal(
+    retryAfterSeconds(5, 0, () => 0),
+    2,
+  );
+});
+
+test('priorityOf lowers a request to bulk by key, route or header, and never raises one', () => {
+  assert.equal(priorityOf(undefined, undefined, undefined), 'interactive');
+  assert.equal(priorityOf('bulk', undefined, 'u=0'), 'bulk');
+  assert.equal(priorityOf(undefined, 'bulk', 'u=0'), 'bulk');
+  for (const header of ['u=5', 'u=7, i', 'i, u=6', ' u = 5;x=1']) {
+    assert.equal(priorityOf(undefined, undefined, header), 'bulk', header);
+  }
+  for (const header of ['u=4', 'i', 'u=8', 'xu=7', 'u=', 'u=55', '']) {
+    assert.equal(priorityOf(undefined, undefined, header), 'interactive', header);
+  }
+});
