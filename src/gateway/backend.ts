@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import type { BackendConfig } from '../config/config.ts';
 import type { Counter, Gauge } from '../metrics/instruments.ts';
-import type { Candidate } from '../policy/balance/least-in-flight.ts';
+import type { Candidate } from '../policy/balance/balancer.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 
 /** How an attempt ended, for the metrics and for the backend's standing. */
@@ -19,7 +19,7 @@ const SUSPENSION_MS = 250;
 const IDLE_TIMEOUT_MS = 60_000;
 
 /** One backend as this worker sees it: its connections, its permits, its standing. */
-export class Backend implements Candidate {
+export class Backend implements Omit<Candidate, 'load'> {
   readonly id: string;
   readonly origin: string;
   readonly pool: Pool;

@@ -1,0 +1,38 @@
+import type { Balancer } from './candidate.ts';
+import { expectedLatencyScore } from './expected-latency-score.ts';
+import { inFlightScore } from './in-flight-score.ts';
+import { LeastInFlight } from './least-in-flight.ts';
+import { peakEwmaScore } from './peak-ewma-score.ts';
+import { PowerOfTwo } from './power-of-two.ts';
+import { Prequal } from './prequal.ts';
+import { RoundRobin } from './round-robin.ts';
+
+export type { Balancer, Candidate, PickRequest } from './candidate.ts';
+
+export const balancerNames = [
+  'expected-latency',
+  'prequal',
+  'peak-ewma',
+  'random-two',
+  'least-in-flight',
+  'round-robin',
+] as const;
+
+export type BalancerName = (typeof balancerNames)[number];
+
+/** What an upstream uses that does not say; docs/balancing.md has the figures. */
+export const defaultBalancer: BalancerName = 'expected-latency';
+
+const makers: Readonly<Record<BalancerName, () => Balancer>> = {
+  'expected-latency': () => new PowerOfTwo(expectedLatencyScore),
+  prequal: () => new Prequal(),
+  'peak-ewma': () => new PowerOfTwo(peakEwmaScore),
+  'random-two': () => new PowerOfTwo(inFlightScore),
+  'least-in-flight': () => new LeastInFlight(),
+  'round-robin': () => new RoundRobin(),
+};
+
+/** A balancer for one upstream of one worker: some keep a place in the list or room to sort, so it is not shared. */
+export function createBalancer(name: BalancerName): Balancer {
+  return makers[name]();
+}

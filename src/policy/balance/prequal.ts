@@ -1,0 +1,85 @@
+import { type Balancer, type Candidate, isEligible, lastResort, type PickRequest } from './candidate.ts';
+
+/** Candidates looked at for one choice; the paper's pool of probes has as many. */
+const POOL = 16;
+/** The quantile of requests in flight above which a candidate is hot. */
+const HOT_QUANTILE = 2 ** -0.25;
+
+/**
+ * Prequal's hot-cold rule (Wydrowski et al., NSDI 2024): a candidate is hot when its requests in flight exceed the
+ * quantile 2^-0.25 of the pool. The cold one with the least latency is chosen. (All hot: the one with the fewest in
+ * flight. As here the quantile is of the pool itself, the one with the fewest is always cold.)
+ *
+ * What the paper learns by probes is known here from replies: requests in flight of everyone by the backends' reports,
+ * latency by own samples. Up to 16 candidates are all looked at, as the paper's reuse budget has no solution there;
+ * of more, 16 draws. Slow start divides both signals, failures penalise latency, and a candidate that fails counts as
+ * hot, as else its idleness would make it the one to fall back on.
+ */
+export class Prequal implements Balancer {
+  /** The pool of one choice, kept so that none is allocated: who, how many requests in flight, the same sorted. */
+  readonly #pool: Candidate[] = [];
+  readonly #loads = new Float64Array(POOL);
+  readonly #sorted = new Float64Array(POOL);
+
+  pick<C extends Candidate>(candidates: readonly C[], request: PickRequest<C>): C | undefined {
+    const size = this.#gather(candidates, request);
+    if (size === 0) return lastResort(candidates, request.excluded);
+    const threshold = this.#threshold(size);
+    let best: C | undefined;
+    let bestScore = Number.POSITIVE_INFINITY;
+    let ties = 0;
+    for (let place = 0; place < size; place++) {
+      const candidate = this.#pool[place] as C;
+      if ((this.#loads[place] as number) > threshold) continue;
+      const latency = candidate.load.expectedLatencyMs(request.routeClass, request.now);
+      const score = latency / candidate.load.slowStartFactor(request.now);
+      if (score < bestScore) {
+        best = candidate;
+        bestScore = score;
+        ties = 1;
+      } else if (score === bestScore && request.random() * ++ties < 1) best = candidate;
+    }
+    return best;
+  }
+
+  /** Fills the pool with eligible candidates; how many. */
+  #gather<C extends Candidate>(candidates: readonly C[], request: PickRequest<C>): number {
+    const { random } = request;
+    const total = candidates.length;
+    let size = 0;
+    if (total > POOL) {
+      for (let drawn = 0; drawn < 2 * POOL && size < POOL; drawn++) {
+        size = this.#add(candidates[Math.floor(random() * total)] as C, size, request);
+      }
+    }
+    // All of few; and of many, where the draws met nobody, the first that can serve from a random place on.
+    const start = Math.floor(random() * total);
+    for (let step = 0; step < total && (total <= POOL || size === 0); step++) {
+      size = this.#add(candidates[(start + step) % total] as C, size, request);
+    }
+    return size;
+  }
+
+  #add<C extends Candidate>(candidate: C, size: number, { now, excluded }: PickRequest<C>): number {
+    if (candidate === excluded || !isEligible(candidate)) return size;
+    this.#pool[size] = candidate;
+    this.#loads[size] = requestsInFlight(candidate, now);
+    return size + 1;
+  }
+
+  /** The load at the quantile, rounded down: of four the busiest can be hot, and somebody is always cold. */
+  #threshold(size: number): number {
+    const sorted = this.#sorted;
+    for (let count = 0; count < size; count++) {
+      const load = this.#loads[count] as number;
+      let place = count;
+      for (; place > 0 && (sorted[place - 1] as number) > load; place--) sorted[place] = sorted[place - 1] as number;
+      sorted[place] = load;
+    }
+    return sorted[Math.floor(HOT_QUANTILE * (size - 1))] as number;
+  }
+}
+
+function requestsInFlight({ inFlight, load }: Candidate, now: number): number {
+  return (inFlight + load.othersInFlight(now) + 1) / (load.slowStartFactor(now) * load.reliability(now));
+}

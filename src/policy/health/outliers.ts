@@ -1,0 +1,164 @@
+/**
+ * Which backends of one upstream are set aside for their results (after Envoy's outlier detection).
+ *
+ *   consecutive failures   ejected at the consecutiveFailures-th in a row
+ *   success rate           once an interval, of those with minimumRequests in it and with minimumBackends such: ejected
+ *                          when rate < mean of the others - deviationFactor x max(their deviation, minimumDeviation).
+ *                          Of the others, where Envoy takes all: with 4 backends none can be 1.9 deviations from a mean
+ *                          that it is part of
+ *   duration               baseEjectionMs x times ejected, at most maxEjectionMs; an interval without an ejection takes
+ *                          one time off
+ *   cap                    at most maxEjectedFraction are out at once, yet one of two or more may be, and the last never
+ *
+ * Intervals end with the first result after them, so no timer is needed. Milliseconds of one clock.
+ */
+export class OutlierDetector {
+  readonly #options: OutlierOptions;
+  readonly #standings: Standing[];
+  readonly #maxEjected: number;
+  #intervalEndsAt: number;
+  #ejections = 0;
+
+  constructor(backends: number, now: number, options: Partial<OutlierOptions> = {}) {
+    this.#options = { ...defaults, ...options };
+    this.#intervalEndsAt = now + this.#options.intervalMs;
+    this.#standings = Array.from({ length: backends }, newStanding);
+    const fraction = Math.floor(backends * this.#options.maxEjectedFraction);
+    this.#maxEjected = Math.min(backends - 1, Math.max(1, fraction));
+  }
+
+  /** One result of the backend at this index; whether it is ejected for it. */
+  record(index: number, success: boolean, now: number): boolean {
+    if (now >= this.#intervalEndsAt) this.#endInterval(now);
+    const standing = this.#standings[index];
+    if (standing === undefined) return false;
+    standing.requests++;
+    if (success) {
+      standing.successes++;
+      standing.failuresInRow = 0;
+      return false;
+    }
+    standing.failuresInRow++;
+    return standing.failuresInRow >= this.#options.consecutiveFailures && this.#eject(standing, now);
+  }
+
+  isEjected(index: number, now: number): boolean {
+    return this.ejectedUntil(index) > now;
+  }
+
+  /** When the last ejection ends or ended; 0 where there was none. The backend joins again then, in slow start. */
+  ejectedUntil(index: number): number {
+    return this.#standings[index]?.ejectedUntil ?? 0;
+  }
+
+  /** Ejections since the start. */
+  get ejections(): number {
+    return this.#ejections;
+  }
+
+  /** Ejections that are over. */
+  readmissions(now: number): number {
+    return this.#ejections - this.#ejectedCount(now);
+  }
+
+  /** Whether so few can serve that leaving any out would only overload the rest: then ejections are to be ignored. */
+  inPanic(available: number, total: number): boolean {
+    return total > 0 && available / total < this.#options.panicThreshold;
+  }
+
+  #ejectedCount(now: number): number {
+    let count = 0;
+    for (const { ejectedUntil } of this.#standings) if (ejectedUntil > now) count++;
+    return count;
+  }
+
+  #eject(standing: Standing, now: number): boolean {
+    if (standing.ejectedUntil > now || this.#ejectedCount(now) >= this.#maxEjected) return false;
+    const { baseEjectionMs, maxEjectionMs } = this.#options;
+    standing.timesEjected++;
+    standing.ejectedUntil = now + Math.min(maxEjectionMs, baseEjectionMs * standing.timesEjected);
+    standing.ejectedInInterval = true;
+    standing.failuresInRow = 0;
+    this.#ejections++;
+    return true;
+  }
+
+  #endInterval(now: number): void {
+    this.#intervalEndsAt = now + this.#options.intervalMs;
+    const judged = this.#standings.filter(({ requests }) => requests >= this.#options.minimumRequests);
+    const outliers = judged.length >= this.#options.minimumBackends ? this.#belowOthers(judged) : [];
+    for (const standing of outliers) this.#eject(standing, now);
+    for (const standing of this.#standings) {
+      const wasOut = standing.ejectedInInterval || standing.ejectedUntil > now;
+      if (!wasOut && standing.timesEjected > 0) standing.timesEjected--;
+      standing.ejectedInInterval = false;
+      standing.requests = 0;
+      standing.successes = 0;
+    }
+  }
+
+  /** Those whose success rate is too far below that of the others, worst first. */
+  #belowOthers(judged: readonly Standing[]): Standing[] {
+    const rates = judged.map(({ successes, requests }) => successes / requests);
+    const sum = rates.reduce((total, rate) => total + rate, 0);
+    const squares = rates.reduce((total, rate) => total + rate * rate, 0);
+    const others = rates.length - 1;
+    const { deviationFactor, minimumDeviation } = this.#options;
+    return judged
+      .map((standing, place) => ({ standing, rate: rates[place] ?? 1 }))
+      .filter(({ rate }) => {
+        const mean = (sum - rate) / others;
+        const deviation = Math.sqrt(Math.max(0, (squares - rate * rate) / others - mean * mean));
+        return rate < mean - deviationFactor * Math.max(deviation, minimumDeviation);
+      })
+      .sort((left, right) => left.rate - right.rate)
+      .map(({ standing }) => standing);
+  }
+}
+
+export interface OutlierOptions {
+  /** 0 is not a number of failures: ejection needs at least one. */
+  readonly consecutiveFailures: number;
+  readonly intervalMs: number;
+  readonly minimumRequests: number;
+  readonly minimumBackends: number;
+  readonly deviationFactor: number;
+  /** So that backends that are all near 100 % are not told apart by chance. */
+  readonly minimumDeviation: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  readonly maxEjectedFraction: number;
+  /** Share of the backends that must be available. */
+  readonly panicThreshold: number;
+}
+
+const defaults: OutlierOptions = {
+  consecutiveFailures: 5,
+  intervalMs: 10_000,
+  minimumRequests: 100,
+  minimumBackends: 3,
+  deviationFactor: 1.9,
+  minimumDeviation: 0.05,
+  baseEjectionMs: 30_000,
+  maxEjectionMs: 300_000,
+  maxEjectedFraction: 0.5,
+  panicThreshold: 0.5,
+};
+
+interface Standing {
+  failuresInRow: number;
+  requests: number;
+  successes: number;
+  timesEjected: number;
+  ejectedUntil: number;
+  ejectedInInterval: boolean;
+}
+
+const newStanding = (): Standing => ({
+  failuresInRow: 0,
+  requests: 0,
+  successes: 0,
+  timesEjected: 0,
+  ejectedUntil: 0,
+  ejectedInInterval: false,
+});
