@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Gateway } from '../gateway/gateway.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
+import { pidNamespace } from '../control/lease-keeper.ts';
 import { UsageError } from '../core/errors.ts';
 import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -24,14 +25,26 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
   const { config, clock, random, log, registry } = context;
   const store = await openGatewayStore(context);
   const ledger = openLedger(context, store);
-  const worker = new Gateway({ config, clock, random, log, registry, store, ledger, findKey: keyFinder(store) });
+  const worker: Gateway = new Gateway({
+    config,
+    clock,
+    random,
+    log,
+    registry,
+    store,
+    ledger,
+    findKey: keyFinder(store),
+    sendLeaseReport: (upstream, report) => link.tell({ type: 'held', upstream, report }),
+  });
   const link = linkToControl(context, {
     status: () => worker.status(),
+    onConnected: () => link.tell({ type: 'holdings', held: worker.controlFound(), pidNamespace: pidNamespace() }),
     onMessage: (message) => {
       if (message.type === 'backends') worker.applyBackends(message.backends);
+      else if (message.type === 'lease') worker.applyLease(message.upstream, message.order);
       else if (message.type === 'keys-changed') worker.forgetKeys();
     },
-    onLost: () => worker.trustAllBackends(),
+    onLost: () => worker.controlLost(),
   });
   await listen(worker, context, io);
   announceReady();

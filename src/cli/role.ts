@@ -73,7 +73,7 @@ function logStream(): DestinationStream {
 /** Holds on to control, if it is there, and reports to it. */
 export function linkToControl(
   context: RoleContext,
-  more: Pick<LinkOptions, 'status'> & Partial<Pick<LinkOptions, 'onMessage' | 'onLost'>>,
+  more: Pick<LinkOptions, 'status'> & Partial<Pick<LinkOptions, 'onMessage' | 'onConnected' | 'onLost'>>,
 ): ControlLink {
   const { role, instance, clock, random, registry, runFolder } = context;
   const startedAtMs = clock.wallNow();

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
+import type { Priority } from '../policy/admission/priority.ts';
+import type { BalancerName } from '../policy/balance/balancer.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { loadConfigFile, type ParsedConfigFile } from './file.ts';
 
@@ -18,6 +20,7 @@ export interface UpstreamConfig {
   readonly healthPath: string | undefined;
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
+  readonly balancer: BalancerName;
 }
 
 export interface RouteConfig {
@@ -29,6 +32,11 @@ export interface RouteConfig {
   readonly authenticate: boolean;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
+  readonly priority: Priority | undefined;
+  /** Whether doing it twice is the same as doing it once, whatever its method. */
+  readonly pure: boolean;
+  /** Whether a second backend is asked when the first takes longer than most do. */
+  readonly hedge: boolean;
 }
 
 /** Everything that a process needs to know, parsed once and frozen. */
@@ -62,7 +70,8 @@ export async function loadConfig(
   return deepFreeze(buildConfig(values, file, folder));
 }
 
-function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): Config {
+/** What environment and file say together, with the defaults for what they leave open. */
+export function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): Config {
   const queue = { queueCapacity: env.QUEUE_CAPACITY, queueTimeoutMs: env.QUEUE_TIMEOUT_MS };
   const generators: UpstreamConfig = {
     name: GENERATOR_UPSTREAM,
@@ -72,6 +81,7 @@ function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): 
     })),
     cap: env.GENERATOR_CONCURRENCY,
     healthPath: '/healthz',
+    balancer: env.BALANCER,
     ...queue,
   };
   const others = Object.entries(file.upstreams ?? {}).map(([name, upstream]): UpstreamConfig => ({
@@ -79,6 +89,7 @@ function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): 
     backends: upstream.backends.map((url) => ({ id: new URL(url).host, origin: new URL(url).origin })),
     cap: upstream.cap ?? DEFAULT_CAP,
     healthPath: upstream.healthPath,
+    balancer: upstream.balancer ?? env.BALANCER,
     queueCapacity: upstream.queueCapacity ?? queue.queueCapacity,
     queueTimeoutMs: upstream.queueTimeoutMs ?? queue.queueTimeoutMs,
   }));
@@ -90,6 +101,9 @@ function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): 
     authenticate: route.authenticate ?? true,
     timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    priority: route.priority,
+    pure: route.pure ?? false,
+    hedge: route.hedge ?? false,
   }));
   return {
     env,

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { type BalancerName, balancerNames, defaultBalancer } from '../policy/balance/balancer.ts';
 
 /** A value that the environment gave, or why it cannot be used. */
 type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string };
@@ -106,6 +107,11 @@ export const variables = {
   ),
   QUEUE_CAPACITY: variable(256, wholeNumber(0, 100_000), 'waiting requests per upstream'),
   QUEUE_TIMEOUT_MS: variable(1000, timeout, 'longest wait in the queue'),
+  BALANCER: variable<BalancerName>(
+    defaultBalancer,
+    oneOf(...balancerNames),
+    'how a backend is chosen; see docs/balancing.md',
+  ),
   UPSTREAM_TIMEOUT_MS: variable(30_000, timeout, 'longest wait for a backend'),
   CONNECT_TIMEOUT_MS: variable(1000, timeout, 'longest wait for a connection to a backend'),
   DATABASE_URL: variable<string | undefined>(

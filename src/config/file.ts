@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { messageOf } from '../core/errors.ts';
+import { balancerNames } from '../policy/balance/balancer.ts';
 
 const milliseconds = z.int().min(1).max(3_600_000);
 const httpUrl = z.url({ protocol: /^http$/ }).refine((text) => {
@@ -19,6 +20,8 @@ const upstreamSchema = z.strictObject({
   healthPath: z.string().startsWith('/').optional(),
   queueCapacity: z.int().min(0).max(100_000).optional(),
   queueTimeoutMs: milliseconds.optional(),
+  /** How a backend is chosen. */
+  balancer: z.enum(balancerNames).optional(),
 });
 
 const routeSchema = z.strictObject({
@@ -36,6 +39,12 @@ const routeSchema = z.strictObject({
   /** Longest wait for the head of the backend's reply. */
   timeoutMs: milliseconds.optional(),
   maxBodyBytes: z.int().min(0).optional(),
+  /** Bulk requests wait for interactive ones. */
+  priority: z.enum(['interactive', 'bulk']).optional(),
+  /** Doing it twice is the same as doing it once, whatever its method: it may be tried again. */
+  pure: z.boolean().optional(),
+  /** Ask a second backend when the first takes longer than 95 of 100 do; for pure or idempotent requests. */
+  hedge: z.boolean().optional(),
 });
 
 const keyLimitSchema = z.strictObject({

@@ -7,12 +7,12 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type Gauge, Registry, type Snapshot } from '../metrics/instruments.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
-import { permitShare } from '../policy/permits/split.ts';
 import { HealthChecker } from './health-checker.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { type BookState, MetricsBook } from './metrics-book.ts';
-import type { BackendGrant } from './protocol.ts';
+import type { MemberMessage } from './protocol.ts';
 import { ReportCollection } from './report-collection.ts';
 
 export interface ControlDependencies {
@@ -27,6 +27,7 @@ export interface ControlDependencies {
 
 const SOCKET_NAME = 'control.sock';
 const BOOK_NAME = 'metrics.json';
+const LEASES_NAME = 'leases.json';
 const SAVE_INTERVAL_MS = 2000;
 
 export const controlSocket = (runFolder: string): string => join(runFolder, SOCKET_NAME);
@@ -36,12 +37,14 @@ export class Control {
   readonly #dependencies: ControlDependencies;
   readonly #members: Members;
   readonly #checker: HealthChecker;
+  #leases: LeaseKeeper | undefined;
   readonly #registry = new Registry();
   readonly #book: MetricsBook;
   readonly #startedAtMs: number;
   readonly #gauges: {
     up: (upstream: string, backend: string) => Gauge;
     cap: (upstream: string, backend: string) => Gauge;
+    leased: (upstream: string, backend: string) => Gauge;
   };
   readonly #collection: ReportCollection<Member>;
   #saveTimer: Timer | undefined;
@@ -66,12 +69,24 @@ export class Control {
       'upstream',
       'backend',
     );
-    this.#gauges = { up: (...labels) => up.of(...labels), cap: (...labels) => cap.of(...labels) };
+    const leased = this.#registry.gauge(
+      'rampart_backend_leased',
+      'Permits of a backend that workers hold',
+      'max',
+      'upstream',
+      'backend',
+    );
+    this.#gauges = {
+      up: (...labels) => up.of(...labels),
+      cap: (...labels) => cap.of(...labels),
+      leased: (...labels) => leased.of(...labels),
+    };
     this.#members = new Members({
       joined: () => this.#broadcast(),
       left: (member) => this.#left(member),
       reported: (member, metrics) => this.#reported(member, metrics),
       keysChanged: () => this.#keysChanged(),
+      said: (member, message) => this.#said(member, message),
     });
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
     this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
@@ -88,6 +103,8 @@ export class Control {
       }
       unlinkSync(path);
     }
+    // Not before: the control that was here may still be writing down what it gives.
+    this.#leases = this.#openLeases();
     await this.#members.listen(path);
     this.#scheduleSave();
   }
@@ -97,7 +114,9 @@ export class Control {
     await this.#collection.collect(this.#members.all());
     for (const { upstream, backend, up } of this.#checker.health()) {
       this.#gauges.up(upstream, backend).set(up ? 1 : 0);
-      this.#gauges.cap(upstream, backend).set(this.#capOf(upstream));
+      const { cap = 0, leased = 0 } = this.#leases?.stateOf(upstream, backend) ?? {};
+      this.#gauges.cap(upstream, backend).set(cap);
+      this.#gauges.leased(upstream, backend).set(leased);
     }
     return this.#book.merged(this.#registry.snapshot());
   }
@@ -121,13 +140,16 @@ export class Control {
         .all()
         .filter(({ role }) => role !== 'gateway')
         .map(describe),
-      backends: this.#checker.health().map((backend) => ({ ...backend, cap: this.#capOf(backend.upstream) })),
+      backends: this.#checker
+        .health()
+        .map((backend) => ({ ...backend, ...this.#leases?.stateOf(backend.upstream, backend.backend) })),
       settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
     };
   }
 
   async close(): Promise<void> {
     this.#checker.stop();
+    this.#leases?.stop();
     this.#saveTimer?.cancel();
     this.#save();
     await this.#members.close();
@@ -137,30 +159,45 @@ export class Control {
     return this.#members.all().filter(({ role }) => role === 'gateway');
   }
 
-  #capOf(upstream: string): number {
-    return this.#dependencies.config.upstreams.find(({ name }) => name === upstream)?.cap ?? 0;
+  /** Takes effect at once when it rises, and as permits come back when it falls; false when there is no such backend. */
+  setCap(upstream: string, backend: string | undefined, cap: number): boolean {
+    return this.#leases?.setCap(upstream, backend, cap) ?? false;
   }
 
-  /** Tells every worker what is up, and its equal share of each backend's permits. */
+  #openLeases(): LeaseKeeper {
+    const { config, clock, runFolder, log } = this.#dependencies;
+    return new LeaseKeeper({
+      upstreams: config.upstreams,
+      clock,
+      path: join(runFolder, LEASES_NAME),
+      send: (id, upstream, order) => {
+        const member = this.#members.all().find((present) => present.id === id);
+        if (member !== undefined) this.#members.tell(member, { type: 'lease', upstream, order });
+      },
+      warn: (message, details) => log.warn(details, message),
+    });
+  }
+
+  #said(member: Member, message: MemberMessage): void {
+    if (message.type === 'holdings') this.#leases?.joined(member, message.held, message.pidNamespace);
+    else if (message.type === 'held') this.#leases?.reported(member.id, message.upstream, message.report);
+  }
+
+  /** Tells every worker what is up. Of what has not been checked yet they may know more, from the control before this one. */
   #broadcast(): void {
-    const workers = this.#gateways();
-    // Of one that has not been checked yet workers may know more, from the control before this one.
-    const health = this.#checker.health().filter(({ checked }) => checked);
-    for (const [rank, worker] of workers.entries()) {
-      const backends = health.map(({ upstream, backend, up }): BackendGrant => ({
-        upstream,
-        backend,
-        up,
-        permits: permitShare(this.#capOf(upstream), workers.length, rank),
-      }));
-      this.#members.tell(worker, { type: 'backends', backends });
-    }
+    const backends = this.#checker
+      .health()
+      .filter(({ checked }) => checked)
+      .map(({ upstream, backend, up }) => ({ upstream, backend, up }));
+    for (const { upstream, backend, up } of backends) this.#leases?.setUp(upstream, backend, up);
+    for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'backends', backends });
   }
 
   #left(member: Member): void {
     this.#book.end(member.id);
     this.#collection.answered(member);
-    this.#broadcast();
+    // A worker may have connected anew before its old connection was seen to be gone.
+    if (!this.#members.all().some(({ id }) => id === member.id)) this.#leases?.left(member.id);
   }
 
   #reported(member: Member, metrics: Snapshot): void {

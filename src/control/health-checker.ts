@@ -1,9 +1,8 @@
-import { request } from 'undici';
-import { codeOf } from '../core/errors.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { UpstreamConfig } from '../config/config.ts';
 import { afterCheck, type HealthState } from '../policy/health/rise-fall.ts';
+import { probe } from './probe.ts';
 
 /** What is known of one backend. */
 export interface BackendHealth {
@@ -32,11 +31,7 @@ interface Watched {
 const INTERVAL_MS = 500;
 /** One that is down is looked at more often: each check that it is late costs capacity. */
 const INTERVAL_WHEN_DOWN_MS = 100;
-const TIMEOUT_MS = 1000;
 const thresholds = { rise: 2, fall: 3 };
-/** Nobody listens: the process is gone, and two more checks would tell the same. */
-const definite: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
-
 /** Checks every backend of the host, once, whatever the number of workers. */
 export class HealthChecker {
   readonly #watched: Watched[];
@@ -100,29 +95,5 @@ export class HealthChecker {
       watched,
       this.#clock.setTimeout(() => void this.#check(watched), delayMs),
     );
-  }
-}
-
-async function probe(url: string): Promise<{ problem: string | undefined; definite: boolean; report: unknown }> {
-  try {
-    const reply = await request(url, {
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    const text = await reply.body.text();
-    const ok = reply.statusCode >= 200 && reply.statusCode < 300;
-    return { problem: ok ? undefined : `status ${reply.statusCode}`, definite: false, report: jsonOrUndefined(text) };
-  } catch (error) {
-    const code = codeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
-    return { problem: code, definite: definite.has(code), report: undefined };
-  }
-}
-
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

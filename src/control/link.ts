@@ -13,6 +13,8 @@ export interface LinkOptions {
   readonly random: Random;
   readonly status: () => unknown;
   readonly onMessage?: (message: ControlMessage) => void;
+  /** A connection is there, before anything else is said on it. */
+  readonly onConnected?: () => void;
   /** Control is gone; the link keeps looking for it. */
   readonly onLost?: () => void;
 }
@@ -33,6 +35,11 @@ export class ControlLink {
     this.#connect();
   }
 
+  /** Says something, if control is there. */
+  tell(message: MemberMessage): void {
+    if (this.#socket !== undefined && !this.#socket.connecting) send(this.#socket, message);
+  }
+
   /** Sends the last report and closes. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -51,7 +58,7 @@ export class ControlLink {
   }
 
   #connect(): void {
-    const { socketPath, hello, onMessage, onLost, clock, random } = this.#options;
+    const { socketPath, hello, onMessage, onConnected, onLost, clock, random } = this.#options;
     const socket = connect(socketPath);
     this.#socket = socket;
     let wasConnected = false;
@@ -61,6 +68,7 @@ export class ControlLink {
       wasConnected = true;
       this.#failures = 0;
       send(socket, hello);
+      onConnected?.();
       this.#report();
       this.#scheduleReport();
     });

@@ -18,6 +18,8 @@ export interface MemberEvents {
   left(member: Member): void;
   reported(member: Member, metrics: Snapshot): void;
   keysChanged(): void;
+  /** Anything else that a member says. */
+  said(member: Member, message: MemberMessage): void;
 }
 
 /** The Unix socket that the processes of the host hold on to. */
@@ -71,7 +73,7 @@ export class Members {
       } else if (message.type === 'report' && member !== undefined) {
         member.status = message.status;
         this.#events.reported(member, message.metrics);
-      }
+      } else if (member !== undefined) this.#events.said(member, message);
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
+import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
 
@@ -15,6 +16,14 @@ export type MemberMessage =
       readonly startedAtMs: number;
     }
   | { readonly type: 'report'; readonly metrics: Snapshot; readonly status: unknown }
+  /** What a worker holds, by upstream: its first words on a connection. */
+  | {
+      readonly type: 'holdings';
+      readonly held: Readonly<Record<string, readonly number[]>>;
+      readonly pidNamespace: string;
+    }
+  /** What a worker holds of one upstream, and how much waits there. */
+  | { readonly type: 'held'; readonly upstream: string; readonly report: LeaseReport }
   /** From the command line: keys have been made or revoked. */
   | { readonly type: 'keys-changed' }
   /** Asks for nothing but whether somebody reads. */
@@ -22,17 +31,17 @@ export type MemberMessage =
 
 /** What control tells a process. */
 export type ControlMessage =
-  | { readonly type: 'backends'; readonly backends: readonly BackendGrant[] }
+  | { readonly type: 'backends'; readonly backends: readonly BackendHealth[] }
+  | { readonly type: 'lease'; readonly upstream: string; readonly order: LeaseOrder }
   | { readonly type: 'keys-changed' }
   /** Send a report now. */
   | { readonly type: 'report' };
 
 /** What a worker is told of a backend. */
-export interface BackendGrant {
+export interface BackendHealth {
   readonly upstream: string;
   readonly backend: string;
   readonly up: boolean;
-  readonly permits: number;
 }
 
 /** A message longer than this is a fault, not a message. */

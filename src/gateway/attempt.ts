@@ -1,9 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { codeOf, messageOf } from '../core/errors.ts';
-import type { Outcome, Permit } from './backend.ts';
+import type { Timer } from '../core/clock.ts';
+import type { Outcome } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import { BodyAborted, BodyTooLarge, bodyTooLarge, clientClosed } from './request-body.ts';
+import { readLoadReport } from './orca.ts';
+import type { Permit, PermitUser } from './permit.ts';
 import { Refusal } from './refusal.ts';
 
 /** The header fields of a reply, as undici parses them. */
@@ -28,6 +31,16 @@ export type AttemptEnd =
       readonly replyStarted: boolean;
     };
 
+/** Who made an attempt, and what it is told. */
+export interface AttemptOwner {
+  now(): number;
+  /** The head of a reply is there, or there will be none. */
+  answered(elapsedMs: number): void;
+  /** Whether this reply is to be thrown away, as another attempt will follow. */
+  discards(status: number, overloaded: boolean): boolean;
+  ended(end: AttemptEnd): void;
+}
+
 /** The gateway gave up waiting. */
 export class UpstreamTimeout extends Error {}
 /** The client left. */
@@ -36,25 +49,30 @@ class ClientGone extends Error {}
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;
 
+/** What is read of a reply that is thrown away, to keep the connection. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
+
 /** One request to one backend: an undici handler that feeds a sink and holds the permit until the last body byte. */
-export class Attempt implements Dispatcher.DispatchHandler, Underway {
+export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser {
+  /** Ends the wait for the head of the reply. */
+  timer: Timer | undefined;
   readonly #permit: Permit;
   readonly #sink: Sink;
-  readonly #settle: (end: AttemptEnd) => void;
-  readonly #onHead: () => void;
+  readonly #owner: AttemptOwner;
   #controller: Dispatcher.DispatchController | undefined;
   #cancelled: Error | undefined;
   #requestStarted = false;
   #replyStarted = false;
   #informational = 0;
-  #status = 0;
+  #outcome: Outcome = 'success';
+  /** Bytes of a reply that is thrown away; undefined for one that is passed on. */
+  #discarded: number | undefined;
   #settled = false;
 
-  constructor(permit: Permit, sink: Sink, onHead: () => void, settle: (end: AttemptEnd) => void) {
+  constructor(permit: Permit, sink: Sink, owner: AttemptOwner) {
     this.#permit = permit;
     this.#sink = sink;
-    this.#onHead = onHead;
-    this.#settle = settle;
+    this.#owner = owner;
   }
 
   /** Gives the attempt up: closes its connection, or keeps it from being used if there is none yet. */
@@ -80,9 +98,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway {
       if (++this.#informational > MAX_INFORMATIONAL) controller.abort(new Error('the backend sends 1xx replies only'));
       return;
     }
+    const overloaded = this.#readHead(status, headers);
+    if (this.#owner.discards(status, overloaded)) {
+      this.#discarded = 0;
+      return;
+    }
     this.#replyStarted = true;
-    this.#status = status;
-    this.#onHead();
     this.#sink.head(status, headers);
   }
 
@@ -96,27 +117,57 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway {
       controller.abort(new Error('the backend switched protocols without being asked'));
       return;
     }
+    this.#readHead(status, headers);
     this.#replyStarted = true;
-    this.#status = status;
-    this.#onHead();
     this.#sink.upgrade(headers, socket, () => this.#succeed());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#discarded !== undefined) {
+      this.#discarded += chunk.length;
+      if (this.#discarded > MAX_DISCARDED_BYTES) controller.abort(new Error('the error reply is too long to be read'));
+      return;
+    }
     if (!this.#sink.data(chunk, () => controller.resume())) controller.pause();
   }
 
   onResponseEnd(): void {
     if (this.#settled) return;
+    if (this.#discarded !== undefined) {
+      this.#fail(new Error('the backend answered that it failed'));
+      return;
+    }
     this.#sink.end();
     this.#succeed();
+  }
+
+  /** Takes what the backend says of itself; whether it says that it has too much to do. */
+  #readHead(status: number, headers: ReplyHeaders): boolean {
+    const now = this.#owner.now();
+    this.#answered(now);
+    const report = headers['endpoint-load-metrics'];
+    const load = typeof report === 'string' ? readLoadReport(report) : undefined;
+    if (load !== undefined) this.#permit.reported(load, now);
+    if (status < 500) return false;
+    const retryAfter = Number(headers['retry-after']);
+    const overloaded = status === 503 && (headers['x-rampart-overloaded'] !== undefined || retryAfter >= 0);
+    if (retryAfter > 0) this.#permit.retryAfterMs = retryAfter * 1000;
+    this.#outcome = overloaded ? 'refused' : 'failure';
+    return overloaded;
+  }
+
+  #answered(now: number): void {
+    this.timer?.cancel();
+    if (this.#permit.headAt !== undefined) return;
+    this.#permit.headAt = now;
+    this.#owner.answered(now - this.#permit.startedAt);
   }
 
   #succeed(): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#permit.release(this.#status >= 500 ? (this.#status === 503 ? 'refused' : 'failure') : 'success');
-    this.#settle({ ok: true });
+    this.#permit.release(this.#outcome);
+    this.#owner.ended({ ok: true });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -129,8 +180,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway {
     const beforeConnection = !this.#requestStarted;
     const { refusal, outcome } = explain(error, beforeConnection);
     if (outcome === 'failure' && beforeConnection) this.#permit.backend.suspend();
+    this.timer?.cancel();
+    if (!this.#replyStarted && this.#permit.headAt === undefined) {
+      this.#owner.answered(this.#owner.now() - this.#permit.startedAt);
+    }
     this.#permit.release(outcome);
-    this.#settle({ ok: false, refusal, beforeConnection, replyStarted: this.#replyStarted });
+    this.#owner.ended({ ok: false, refusal, beforeConnection, replyStarted: this.#replyStarted });
   }
 }
 

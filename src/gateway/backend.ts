@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import type { BackendConfig } from '../config/config.ts';
 import type { Counter, Gauge } from '../metrics/instruments.ts';
+import { BackendLoad } from '../policy/balance/backend-load.ts';
 import type { Candidate } from '../policy/balance/balancer.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 
@@ -19,28 +20,35 @@ const SUSPENSION_MS = 250;
 const IDLE_TIMEOUT_MS = 60_000;
 
 /** One backend as this worker sees it: its connections, its permits, its standing. */
-export class Backend implements Omit<Candidate, 'load'> {
+export class Backend implements Candidate {
   readonly id: string;
+  /** Its place in the upstream's list. */
+  readonly index: number;
   readonly origin: string;
   readonly pool: Pool;
+  /** What its replies have shown of its latency, and its reports of its load. */
+  readonly load: BackendLoad;
   inFlight = 0;
   /** Permits that this worker holds. */
   cap: number;
-  /** What the health checks say; true until they have spoken, as a worker must serve without control. */
-  healthy = true;
+  #healthy = true;
   #suspendedUntil = 0;
+  #ejectedUntil = 0;
   #now: () => number;
   readonly #gauge: Gauge;
   readonly #outcomes: Record<Outcome, Counter>;
 
   constructor(
     config: BackendConfig,
+    index: number,
     options: { cap: number; upstream: string; timeouts: BackendTimeouts; metrics: GatewayMetrics; now: () => number },
   ) {
     this.id = config.id;
+    this.index = index;
     this.origin = config.origin;
     this.cap = options.cap;
     this.#now = options.now;
+    this.load = new BackendLoad(options.now());
     const { connectMs, bodyMs } = options.timeouts;
     // No limit on connections: permits are the limit, and a pool that is full would queue out of sight.
     this.pool = new Pool(config.origin, {
@@ -65,49 +73,53 @@ export class Backend implements Omit<Candidate, 'load'> {
     };
   }
 
+  /** What the health checks say; true until they have spoken, as a worker must serve without control. */
+  get healthy(): boolean {
+    return this.#healthy;
+  }
+
+  set healthy(healthy: boolean) {
+    if (healthy && !this.#healthy) this.load.joined(this.#now());
+    this.#healthy = healthy;
+  }
+
   get available(): boolean {
-    return this.healthy && this.#now() >= this.#suspendedUntil;
+    if (!this.#healthy) return false;
+    const until = this.availableAt;
+    return until === 0 || this.#now() >= until;
   }
 
-  /** Milliseconds until a suspension ends; 0 when there is none. */
-  get suspendedForMs(): number {
-    return Math.max(0, this.#suspendedUntil - this.#now());
+  get ejected(): boolean {
+    return this.#ejectedUntil > this.#now();
   }
 
-  /** Takes one request in flight. The permit gives it back, once, whatever happens. */
-  take(onRelease: () => void): Permit {
-    this.inFlight++;
-    this.#gauge.value++;
-    return new Permit(this, onRelease);
+  /** When it may be used again, as far as this worker knows of reasons to wait. */
+  get availableAt(): number {
+    return Math.max(this.#suspendedUntil, this.#ejectedUntil);
   }
 
-  giveBack(outcome: Outcome): void {
-    this.inFlight--;
-    this.#gauge.value--;
-    this.#outcomes[outcome].value++;
+  /** Set aside for its results until then; 0 takes it back at once. */
+  eject(until: number): void {
+    if (until > 0 && until !== this.#ejectedUntil) this.load.joined(until);
+    this.#ejectedUntil = until;
   }
 
   /** No connection could be made: others come first for a while. */
   suspend(): void {
     this.#suspendedUntil = this.#now() + SUSPENSION_MS;
   }
-}
 
-/** The right to have one request in flight at one backend, held until the last body byte. */
-export class Permit {
-  readonly backend: Backend;
-  readonly #onRelease: () => void;
-  #released = false;
-
-  constructor(backend: Backend, onRelease: () => void) {
-    this.backend = backend;
-    this.#onRelease = onRelease;
+  /** One more request in flight. */
+  took(now: number): void {
+    this.inFlight++;
+    this.#gauge.value++;
+    this.load.started(now);
   }
 
-  release(outcome: Outcome): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.backend.giveBack(outcome);
-    this.#onRelease();
+  /** One request fewer. */
+  gaveBack(outcome: Outcome): void {
+    this.inFlight--;
+    this.#gauge.value--;
+    this.#outcomes[outcome].value++;
   }
 }

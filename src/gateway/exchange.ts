@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
+import { type Priority, priorityOf } from '../policy/admission/priority.ts';
 import type { Refusal } from './refusal.ts';
 import { hundredths } from './hundredths.ts';
 
@@ -9,6 +10,7 @@ import { hundredths } from './hundredths.ts';
 export interface KeyIdentity {
   readonly id: string;
   readonly name: string;
+  readonly priority?: Priority | undefined;
 }
 
 /**
@@ -35,6 +37,7 @@ export class Exchange {
   /** The value of the path's parameter, decoded. */
   parameter = '';
   key: KeyIdentity | undefined;
+  routePriority: Priority | undefined;
   /** Milliseconds in the queue of the upstream. */
   waitMs = 0;
   /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
@@ -77,6 +80,28 @@ export class Exchange {
     if (!this.expectsContinue) return;
     this.expectsContinue = false;
     this.res.writeContinue();
+  }
+
+  /** Whether the reply's head has been written. */
+  get replyBegun(): boolean {
+    return this.res.headersSent;
+  }
+
+  /** Ends a reply that will not be whole, so that nobody takes it for whole. */
+  cutReply(): void {
+    // To an HTTP/1.0 client the end of the connection is the end of the reply: only a reset says that it is not whole.
+    if (this.req.httpVersionMinor === 0) this.req.socket.resetAndDestroy();
+    else this.res.destroy();
+  }
+
+  /** Its class in the queue; its route can make it bulk too. */
+  get priority(): Priority {
+    return priorityOf(this.key?.priority, this.routePriority, this.head.priority);
+  }
+
+  /** Requests of one key share what they get; without a key, those of one address. */
+  get fairKey(): string {
+    return this.key?.id ?? this.req.socket.remoteAddress ?? '';
   }
 
   /** Adds what every reply carries. `headers`: name, value, name, value. */

@@ -46,6 +46,8 @@ export class EndpointMetrics {
   }
 }
 
+export type UpstreamGauge = 'permits' | 'limit' | 'ejected' | 'retryBudget' | 'standing';
+
 /** The metrics of a gateway worker, by the names of the contract. */
 export class GatewayMetrics {
   readonly registry: Registry;
@@ -60,6 +62,9 @@ export class GatewayMetrics {
   readonly backendInFlight: Family<Gauge>;
   readonly backendRequests: Family<Counter>;
   readonly cacheRequests: Family<Counter>;
+  readonly retries: Family<Counter>;
+  readonly ejections: Family<Counter>;
+  readonly upstreams: Readonly<Record<UpstreamGauge, Family<Gauge>>>;
   readonly #endpoints = new Map<string, EndpointMetrics>();
 
   constructor(registry: Registry) {
@@ -86,7 +91,26 @@ export class GatewayMetrics {
       'backend',
       'outcome',
     );
+    this.retries = registry.counter(
+      'rampart_retries_total',
+      'Further attempts by what led to them; over-budget: not made',
+      'upstream',
+      'kind',
+    );
+    this.ejections = registry.counter('rampart_ejections_total', 'Backends set aside for their results', 'upstream');
+    this.upstreams = this.#upstreamGauges();
     this.cacheRequests = registry.counter('rampart_cache_requests_total', 'Cache look-ups', 'endpoint', 'result');
+  }
+
+  #upstreamGauges(): Record<UpstreamGauge, Family<Gauge>> {
+    const gauge = (metric: string, help: string): Family<Gauge> => this.registry.gauge(metric, help, 'sum', 'upstream');
+    return {
+      permits: gauge('rampart_permits', 'Permits that workers hold for backends that can be used'),
+      limit: gauge('rampart_limit', 'Requests that may be in flight, by permits and by latency'),
+      ejected: gauge('rampart_ejected_backends', 'Backends that are set aside, counted in each worker'),
+      retryBudget: gauge('rampart_retry_budget', 'Retries that could be made at once'),
+      standing: gauge('rampart_queue_standing', 'Workers whose queue does not empty any more'),
+    };
   }
 
   /** The instruments of an endpoint; endpoints come from the route table, so their number is bounded. */

@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import { permitShare } from '../policy/permits/split.ts';
+import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import { staticShare } from '../policy/permits/shares.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
@@ -13,6 +14,7 @@ import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { ImageCache } from './image-cache.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
+import { LeaseClient } from './lease-client.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { Refusal } from './refusal.ts';
 import { RequestLog } from './request-log.ts';
@@ -31,6 +33,8 @@ export interface GatewayDependencies {
   readonly findKey: FindKey;
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
+  /** Says to control what is held and what waits. Without it this worker has its equal share of the permits. */
+  readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
 }
 
 /** What control says of a backend. */
@@ -38,14 +42,13 @@ export interface BackendState {
   readonly upstream: string;
   readonly backend: string;
   readonly up: boolean;
-  /** Permits of this worker. */
-  readonly permits: number;
 }
 
 /** One gateway worker without its process: the server, and what control may tell it. */
 export class Gateway {
   readonly server: Server;
   readonly #context: GatewayContext;
+  readonly #leases: ReadonlyMap<string, LeaseClient>;
   #draining = false;
 
   constructor(dependencies: GatewayDependencies) {
@@ -53,10 +56,12 @@ export class Gateway {
     const { env } = config;
     const metrics = new GatewayMetrics(registry);
     const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, bodyMs: env.UPSTREAM_TIMEOUT_MS };
-    const initialShare = (cap: number): number => permitShare(cap, env.GATEWAY_WORKERS, env.GATEWAY_WORKERS - 1);
+    const initialPermits = (cap: number): number =>
+      dependencies.sendLeaseReport === undefined ? staticShare(cap, env.GATEWAY_WORKERS) : 0;
     const upstreams = config.upstreams.map(
-      (upstream) => new Upstream(upstream, { clock, random, metrics, timeouts, initialShare }),
+      (upstream) => new Upstream(upstream, { clock, random, metrics, timeouts, initialPermits }),
     );
+    this.#leases = openLeases(upstreams, dependencies);
     this.#context = {
       config,
       clock,
@@ -114,14 +119,24 @@ export class Gateway {
         const state = byName.get(`${upstream.name}/${backend.id}`);
         if (state === undefined) continue;
         backend.healthy = state.up;
-        backend.cap = state.permits;
       }
       upstream.refresh();
     }
   }
 
+  /** A new connection to control: what this worker holds, by upstream, to be said before anything else. */
+  controlFound(): Record<string, readonly number[]> {
+    return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
+  }
+
+  /** What control says of the permits of an upstream. */
+  applyLease(upstream: string, order: LeaseOrder): void {
+    this.#leases.get(upstream)?.apply(order);
+  }
+
   /** Control is gone, and with it its checks: what it took for down may be up by now, and failed attempts will tell. */
-  trustAllBackends(): void {
+  controlLost(): void {
+    for (const lease of this.#leases.values()) lease.lost();
     for (const upstream of this.#context.upstreams) {
       for (const backend of upstream.backends) backend.healthy = true;
       upstream.refresh();
@@ -137,7 +152,7 @@ export class Gateway {
   status(): { draining: boolean; upstreams: unknown[] } {
     const upstreams = this.#context.upstreams.map((upstream) => ({
       name: upstream.name,
-      queued: upstream.queueDepth,
+      ...upstream.status(),
       backends: upstream.backends.map(({ id, inFlight, cap, available }) => ({
         id,
         inFlight,
@@ -156,6 +171,21 @@ export class Gateway {
     const limitMs = config.env.UPSTREAM_TIMEOUT_MS + config.env.QUEUE_TIMEOUT_MS;
     tunnels.closeAll();
     await drainServer(this.server, clock, limitMs);
+    for (const lease of this.#leases.values()) lease.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
+}
+
+function openLeases(
+  upstreams: readonly Upstream[],
+  { config, clock, sendLeaseReport: send }: GatewayDependencies,
+): Map<string, LeaseClient> {
+  if (send === undefined) return new Map();
+  return new Map(
+    upstreams.map((upstream) => {
+      const cap = config.upstreams.find(({ name }) => name === upstream.name)?.cap ?? 1;
+      const fallback = upstream.backends.map(() => staticShare(cap, config.env.GATEWAY_WORKERS));
+      return [upstream.name, new LeaseClient({ upstream, fallback, clock, send })];
+    }),
+  );
 }

@@ -17,6 +17,10 @@ export interface RequestHead {
   readonly requestId: string | undefined;
   readonly traceparent: string | undefined;
   readonly contentType: string | undefined;
+  /** RFC 9218. */
+  readonly priority: string | undefined;
+  /** Milliseconds for which the client will wait, as it said. */
+  readonly deadlineMs: number | undefined;
   /** Bytes that the body was announced to have; undefined for a chunked body. */
   readonly contentLength: number | undefined;
   readonly chunked: boolean;
@@ -36,6 +40,8 @@ export const unreadHead: RequestHead = {
   requestId: undefined,
   traceparent: undefined,
   contentType: undefined,
+  priority: undefined,
+  deadlineMs: undefined,
   contentLength: 0,
   chunked: false,
   names: [],
@@ -71,6 +77,8 @@ export function readHead(req: IncomingMessage): RequestHead | Refusal {
     requestId: fields.requestId,
     traceparent: fields.traceparent,
     contentType: fields.contentType,
+    priority: fields.priority,
+    deadlineMs: deadlineOf(fields.deadline),
     contentLength: framing.contentLength,
     chunked: framing.chunked,
     names: fields.names,
@@ -87,6 +95,8 @@ interface Fields {
   requestId?: string;
   traceparent?: string;
   contentType?: string;
+  priority?: string;
+  deadline?: string;
   contentLength?: string;
   transferEncoding?: string;
 }
@@ -99,6 +109,8 @@ const wanted: Readonly<Record<string, Exclude<keyof Fields, 'names'>>> = Object.
   'x-request-id': 'requestId',
   traceparent: 'traceparent',
   'content-type': 'contentType',
+  priority: 'priority',
+  'x-deadline-ms': 'deadline',
   'content-length': 'contentLength',
   'transfer-encoding': 'transferEncoding',
 });
@@ -130,6 +142,11 @@ function collectFields(rawHeaders: readonly string[]): Fields | Refusal {
     else if (single.has(field)) return malformed(`there are two ${name} headers`);
   }
   return fields;
+}
+
+/** What is no number of milliseconds is no deadline. */
+function deadlineOf(field: string | undefined): number | undefined {
+  return field !== undefined && /^[1-9]\d{0,8}$/.test(field) ? Number(field) : undefined;
 }
 
 function checkFraming(

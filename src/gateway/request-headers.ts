@@ -9,6 +9,7 @@ const replaced: ReadonlySet<string> = new Set([
   'forwarded',
   'x-request-id',
   'traceparent',
+  'x-deadline-ms',
 ]);
 
 /**
@@ -54,7 +55,8 @@ function remember(into: Forwarded, name: string, value: string): void {
   else if (name === 'x-forwarded-for') into.for = join(into.for, value);
   else if (name === 'x-forwarded-host') into.host = value;
   else if (name === 'x-forwarded-proto') into.proto = value;
-  else if (name.startsWith('x-') && name !== 'x-request-id') (into.others ??= []).push(name, value);
+  else if (name.startsWith('x-') && name !== 'x-request-id' && name !== 'x-deadline-ms')
+    (into.others ??= []).push(name, value);
 }
 
 const join = (left: string | undefined, right: string): string => (left === undefined ? right : `${left}, ${right}`);

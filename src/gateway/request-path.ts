@@ -35,6 +35,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (match instanceof Refusal) return match;
   const { route } = match;
   x.parameter = match.parameter;
+  x.routePriority = route.priority;
   enter(x, route.metrics);
 
   // 3 authenticate: the limit and the record need to know whose request it is

@@ -1,27 +1,44 @@
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { UpstreamConfig } from '../config/config.ts';
-import { FifoQueue } from '../policy/admission/fifo-queue.ts';
-import { leastInFlight } from '../policy/balance/least-in-flight.ts';
-import { Backend, type BackendTimeouts, type Permit } from './backend.ts';
+import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
+import type { Priority } from '../policy/admission/priority.ts';
+import { type Balancer, createBalancer } from '../policy/balance/balancer.ts';
+import { OutlierDetector } from '../policy/health/outliers.ts';
+import type { LeaseUse } from '../policy/permits/lease-holder.ts';
+import { RetryBudget } from '../policy/retry/budget.ts';
+import { Backend, type BackendTimeouts, type Outcome } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
+import { Permit, PermitList } from './permit.ts';
 import { Refusal } from './refusal.ts';
-import { clientClosed } from './request-body.ts';
+import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface UpstreamDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: GatewayMetrics;
   readonly timeouts: BackendTimeouts;
-  /** Permits of a new worker per backend, until control says otherwise. */
-  readonly initialShare: (cap: number) => number;
+  /** Permits per backend before control has said anything. */
+  readonly initialPermits: (cap: number) => number;
 }
 
-/** A request that waits for a permit. */
-interface Waiter {
-  readonly grant: (result: Permit | Refusal) => void;
-  readonly excluded: Backend | undefined;
+/** Who asks for a permit, as far as the queue needs to know; asked only when there is none at once. */
+export interface Claimant {
+  readonly priority: Priority;
+  /** Keys share the queue fairly. */
+  readonly fairKey: string;
+}
+
+/** What is asked for. */
+export interface Claim {
+  readonly claimant: Claimant;
+  readonly routeClass: number;
+  /** When the request is no longer worth doing. */
+  readonly deadline: number;
+  /** The backend of an attempt that failed: another one comes first. */
+  readonly excluded?: Backend | undefined;
 }
 
 /** A wait that can be given up: it then ends with the refusal of a client that left. */
@@ -29,67 +46,202 @@ export interface PendingPermit extends Underway {
   readonly result: Promise<Permit | Refusal>;
 }
 
-/** A group of interchangeable backends with one bounded queue in front. */
+/** A backend that has been found to be down while it held requests. */
+export class BackendLost extends Error {}
+
+/** How much one more request weighs in the mean of the service time. */
+const SERVICE_TIME_WEIGHT = 0.05;
+
+/** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
   readonly name: string;
   readonly backends: readonly Backend[];
+  readonly budget = new RetryBudget();
+  /** Told when work waits, so that permits can be asked for. */
+  onNeed: (() => void) | undefined;
+  /** Told when a request has ended at a backend, with how many were in flight there before. */
+  onReturn: ((backend: Backend, before: number) => void) | undefined;
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #queue: FifoQueue<Waiter>;
-  #timer: { timer: Timer; at: number } | undefined;
+  readonly #balancer: Balancer;
+  readonly #outliers: OutlierDetector;
+  readonly #limit: AdaptiveLimit;
+  readonly #room: WaitingRoom;
+  readonly #out = new PermitList();
+  readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
+  readonly #metrics: UpstreamMetrics;
+  readonly #classes = new Map<string, number>();
+  #serviceMs = 0;
   #pumping = false;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
+    const { clock, random, metrics } = dependencies;
     this.name = config.name;
-    this.#clock = dependencies.clock;
-    this.#random = dependencies.random;
-    this.#queue = new FifoQueue(config.queueCapacity, config.queueTimeoutMs);
+    this.#clock = clock;
+    this.#balancer = createBalancer(config.balancer);
+    this.#outliers = new OutlierDetector(config.backends.length, clock.now());
+    this.#limit = new AdaptiveLimit(random);
+    this.#room = new WaitingRoom({ config, clock, random, wake: () => this.#pump() });
+    this.#pick = { now: 0, random, routeClass: 0, excluded: undefined };
     this.backends = config.backends.map(
-      (backend) =>
-        new Backend(backend, {
-          cap: dependencies.initialShare(config.cap),
+      (backend, index) =>
+        new Backend(backend, index, {
+          cap: dependencies.initialPermits(config.cap),
           upstream: config.name,
           timeouts: dependencies.timeouts,
-          metrics: dependencies.metrics,
-          now: () => this.#clock.now(),
+          metrics,
+          now: () => clock.now(),
         }),
     );
-    const depth = dependencies.metrics.queueDepth.of(config.name, 'interactive');
-    dependencies.metrics.registry.onSnapshot(() => depth.set(this.#queue.depth));
+    this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
   }
 
   get queueDepth(): number {
-    return this.#queue.depth;
+    return this.#room.depth;
   }
 
-  /** A permit at once, a place in the queue, or a refusal when that is full. */
-  acquire(excluded?: Backend): Permit | PendingPermit | Refusal {
-    if (this.#queue.depth === 0) {
-      const backend = this.#pick(excluded);
-      if (backend !== undefined) return this.#take(backend);
+  /** For metrics and `/api/status`. */
+  status() {
+    return {
+      queued: { interactive: this.#room.depthOf('interactive'), bulk: this.#room.depthOf('bulk') },
+      standing: this.#room.standing,
+      inFlight: this.#out.size,
+      permits: this.#permits(),
+      limit: this.#concurrency(),
+      serviceMs: this.#serviceMs,
+      ejections: this.#outliers.ejections,
+      ejected: this.backends.filter(({ ejected }) => ejected).length,
+      retryBudget: this.budget.balance(this.#clock.now()),
+    };
+  }
+
+  /** What the leases go by. Work that waits for its own limit, rather than for permits, does not count. */
+  leaseUse(): LeaseUse {
+    const inFlight = this.backends.map((backend) => backend.inFlight);
+    return { inFlight, queued: this.#hasRoom() ? this.#room.depth : 0 };
+  }
+
+  /** The number of a class of requests that take equally long. */
+  classOf(name: string): number {
+    let known = this.#classes.get(name);
+    if (known === undefined) {
+      known = this.#classes.size;
+      this.#classes.set(name, known);
     }
-    return this.#enqueue(excluded);
+    return known;
   }
 
-  /** Takes up what has changed: permits, health, a suspension that is over. */
+  /** A permit at once, a place in the queue, or a refusal. */
+  acquire(claim: Claim): Permit | PendingPermit | Refusal {
+    if (this.#room.depth === 0 && this.#hasRoom()) {
+      const backend = this.#choose(claim.routeClass, claim.excluded);
+      if (backend !== undefined) return this.#take(backend, claim.routeClass);
+    }
+    return this.#enqueue(claim);
+  }
+
+  /** A permit at a backend other than `excluded`, if there is one that nobody waits for. */
+  acquireSpare(routeClass: number, excluded: Backend): Permit | undefined {
+    if (this.#room.depth > 0 || !this.#hasRoom()) return undefined;
+    const backend = this.#choose(routeClass, excluded);
+    return backend === undefined || backend === excluded ? undefined : this.#take(backend, routeClass);
+  }
+
+  /** Whether one more attempt is within the retry budget; if so, it is taken from it. */
+  mayTryAgain(kind: RetryKind): boolean {
+    const granted = this.budget.withdraw(this.#clock.now());
+    this.#metrics.countRetry(granted ? kind : 'over-budget');
+    return granted;
+  }
+
+  /** Takes up what has changed: permits, health. What a backend that went down has not answered goes to another. */
   refresh(): void {
+    this.#applyEjections();
+    for (const backend of this.backends) {
+      if (backend.healthy || backend.inFlight === 0) continue;
+      for (const permit of this.#out.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
+    }
     this.#pump();
   }
 
   async close(): Promise<void> {
-    this.#timer?.timer.cancel();
+    this.#room.close();
     await Promise.all(this.backends.map((backend) => backend.pool.destroy()));
   }
 
-  /** On a second attempt another backend comes first, yet with a single one left it is that or nothing. */
-  #pick(excluded: Backend | undefined): Backend | undefined {
-    return leastInFlight(this.backends, this.#random, this.backends.length > 1 ? excluded : undefined);
+  /** A request has ended, and its permit is free again. */
+  returned(permit: Permit, outcome: Outcome): void {
+    const { backend, routeClass, startedAt, headAt } = permit;
+    const now = this.#clock.now();
+    const latencyMs = (headAt ?? now) - startedAt;
+    this.#learn(permit, outcome, latencyMs, now);
+    if (outcome !== 'aborted') {
+      const dropped = outcome === 'timeout' || outcome === 'refused';
+      const sample = { latencyMs, routeClass, inFlight: this.#out.size, dropped };
+      if (outcome !== 'failure') this.#limit.sample(sample, this.#permits(), now);
+    }
+    this.#out.remove(permit);
+    backend.gaveBack(outcome);
+    this.onReturn?.(backend, backend.inFlight + 1);
+    if (this.#room.depth > 0) this.#pumpSoon();
   }
 
-  #take(backend: Backend): Permit {
-    return backend.take(() => {
-      if (this.#queue.depth > 0) this.#pumpSoon();
-    });
+  #learn(
+    { backend, routeClass, startedAt, retryAfterMs }: Permit,
+    outcome: Outcome,
+    latencyMs: number,
+    now: number,
+  ): void {
+    const standing = outcomesForLoad[outcome];
+    backend.load.ended({ routeClass, latencyMs, startedAt, outcome: standing, now, retryAfterMs });
+    if (outcome === 'success') {
+      const holdMs = now - startedAt;
+      const weight = this.#serviceMs === 0 ? 1 : SERVICE_TIME_WEIGHT;
+      this.#serviceMs += weight * (holdMs - this.#serviceMs);
+    }
+    if (outcome === 'aborted' || outcome === 'refused') return;
+    const before = this.#outliers.ejections;
+    this.#outliers.record(backend.index, outcome === 'success', now);
+    if (this.#outliers.ejections !== before) this.#applyEjections();
+  }
+
+  /** With too few left, ejecting would only overload the rest: then nobody is. */
+  #applyEjections(): void {
+    const now = this.#clock.now();
+    const usable = this.backends.filter(({ healthy, index }) => healthy && !this.#outliers.isEjected(index, now));
+    const panic = this.#outliers.inPanic(usable.length, this.backends.length);
+    for (const backend of this.backends) backend.eject(panic ? 0 : this.#outliers.ejectedUntil(backend.index));
+  }
+
+  #choose(routeClass: number, excluded: Backend | undefined): Backend | undefined {
+    const pick = this.#pick;
+    pick.now = this.#clock.now();
+    pick.routeClass = routeClass;
+    pick.excluded = excluded;
+    return this.#balancer.pick(this.backends, pick);
+  }
+
+  #take(backend: Backend, routeClass: number): Permit {
+    const now = this.#pick.now;
+    const permit = new Permit(this, backend, routeClass, now);
+    this.#out.add(permit);
+    backend.took(now);
+    return permit;
+  }
+
+  /** Permits of the backends that can be used. */
+  #permits(): number {
+    let sum = 0;
+    for (const backend of this.backends) if (backend.available) sum += backend.cap;
+    return sum;
+  }
+
+  /** Requests that may be in flight, by permits and by what backends have shown to take. */
+  #concurrency(): number {
+    return this.#limit.of(this.#permits(), this.backends.length);
+  }
+
+  #hasRoom(): boolean {
+    return this.#limit.part === 1 || this.#out.size < this.#concurrency();
   }
 
   /**
@@ -105,21 +257,23 @@ export class Upstream {
     });
   }
 
-  #enqueue(excluded: Backend | undefined): PendingPermit | Refusal {
-    const { promise, resolve } = Promise.withResolvers<Permit | Refusal>();
-    const ticket = this.#queue.join({ grant: resolve, excluded }, this.#clock.now());
-    if (ticket === undefined) {
-      return this.#isAway()
-        ? new Refusal('no-backend', 'no backend is up, and the queue is full', { retryAfterSeconds: 1 })
-        : new Refusal('overloaded', 'every backend is at its cap, and the queue is full', { retryAfterSeconds: 1 });
-    }
-    this.#arm();
-    return {
-      result: promise,
-      giveUp: (refusal = clientClosed) => {
-        if (ticket.leave()) resolve(refusal);
-      },
-    };
+  #enqueue(claim: Claim): PendingPermit | Refusal {
+    const isAway = this.#isAway();
+    const joined = this.#room.join(claim, {
+      concurrency: this.#concurrency(),
+      serviceMs: this.#serviceMs,
+      oldest: this.#out.oldest,
+      isAway,
+    });
+    this.#wakeAtReturn();
+    if (!(joined instanceof Refusal)) this.onNeed?.();
+    return joined;
+  }
+
+  /** A backend that is set aside for a while must be tried when that is over, though nothing else reminds of it. */
+  #wakeAtReturn(): void {
+    const now = this.#clock.now();
+    for (const backend of this.backends) if (backend.availableAt > now) this.#room.wakeAt(backend.availableAt);
   }
 
   #isAway(): boolean {
@@ -127,45 +281,27 @@ export class Upstream {
   }
 
   #pump(): void {
-    const now = this.#clock.now();
-    for (const waiter of this.#queue.expire(now)) waiter.grant(this.#timedOut());
-    while (this.#queue.depth > 0) {
-      const backend = this.#pick(undefined);
-      if (backend === undefined) break;
-      const waiter = this.#queue.take(now);
+    this.#room.expire(this.#isAway());
+    while (this.#room.depth > 0 && this.#hasRoom() && this.#anyFree()) {
+      const waiter = this.#room.next(this.#serviceMs);
       if (waiter === undefined) break;
-      const preferred = waiter.excluded === backend ? (this.#pick(backend) ?? backend) : backend;
-      waiter.grant(this.#take(preferred));
+      const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
+      if (backend === undefined) throw new Error('a balancer finds no backend where one is free');
+      waiter.grant(this.#take(backend, waiter.claim.routeClass));
     }
-    this.#arm();
+    if (this.#room.depth > 0) this.#wakeAtReturn();
   }
 
-  #timedOut(): Refusal {
-    return this.#isAway()
-      ? new Refusal('no-backend', 'no backend came up while the request waited', { retryAfterSeconds: 1 })
-      : new Refusal('queue-timeout', 'no backend became free while the request waited', { retryAfterSeconds: 1 });
-  }
-
-  /** One timer for the whole queue: at its first deadline, or when a suspended backend may be tried again. */
-  #arm(): void {
-    const deadline = this.#queue.nextDeadline();
-    if (deadline === undefined) return;
-    let at = deadline;
-    for (const backend of this.backends) {
-      const suspendedForMs = backend.suspendedForMs;
-      if (suspendedForMs > 0) at = Math.min(at, this.#clock.now() + suspendedForMs);
-    }
-    if (this.#timer !== undefined) {
-      if (this.#timer.at <= at) return;
-      this.#timer.timer.cancel();
-    }
-    const timer = this.#clock.setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#pump();
-      },
-      Math.max(1, at - this.#clock.now()),
-    );
-    this.#timer = { timer, at };
+  #anyFree(): boolean {
+    for (const backend of this.backends) if (backend.inFlight < backend.cap && backend.available) return true;
+    return false;
   }
 }
+
+const outcomesForLoad = {
+  success: 'success',
+  failure: 'failure',
+  timeout: 'failure',
+  refused: 'dropped',
+  aborted: 'ignored',
+} as const;

@@ -138,10 +138,10 @@ class GeneratorEndpoint {
       permit.release();
       return;
     }
-    const reply = await this.#run(job, permit);
-    if (response.destroyed) permit.release();
+    // A client that leaves gives its slot back at once: whoever holds a permit for it counts connections.
     response.once('close', permit.release);
     response.once('finish', permit.release);
+    const reply = await this.#run(job, permit);
     this.#finish(response, reply, this.#deps.clock.now() - permit.askedAt - reply.busyMs);
   }
 

@@ -201,7 +201,7 @@ describe('a stack as users start it', () => {
   test('/api/status tells of workers, backends, queues and versions', async () => {
     const status = (await stack.status()) as unknown as Record<string, unknown>;
     assert.match(String(status['version']), /^\d+\.\d+\.\d+$/);
-    assert.match(JSON.stringify(status['workers']), /"queued":0/);
+    assert.match(JSON.stringify(status['workers']), /"queued":{"interactive":0,"bulk":0}/);
     assert.match(JSON.stringify(status['backends']), /"backend":"generator-1".*"up":true/);
   });
 

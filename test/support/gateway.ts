@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { type Config, loadConfig } from '../../src/config/config.ts';
+import { buildConfig, type Config, loadConfig } from '../../src/config/config.ts';
 import type { ConfigFile } from '../../src/config/file.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -85,33 +85,20 @@ const emptyStore: GatewayDependencies['store'] = {
 };
 
 async function testConfig(options: TestGatewayOptions): Promise<Config> {
-  const { env, ...loaded } = await loadConfig({ GATEWAY_WORKERS: '1', ...options.env }, import.meta.dirname);
-  const generators = options.generators?.map((origin, index) => ({ id: `generator-${index}`, origin }));
-  const [generator, ...rest] = loaded.upstreams;
-  if (generator === undefined || rest.length > 0)
-    throw new Error('A configuration file next to the tests changes them');
-  const named = Object.entries(options.upstreams ?? {}).map(([name, upstream]) => ({
-    name,
-    backends: upstream.backends.map((origin) => ({ id: new URL(origin).host, origin })),
-    cap: upstream.cap ?? 16,
-    healthPath: upstream.healthPath,
-    queueCapacity: upstream.queueCapacity ?? env.QUEUE_CAPACITY,
-    queueTimeoutMs: upstream.queueTimeoutMs ?? env.QUEUE_TIMEOUT_MS,
-  }));
-  const routes = (options.routes ?? []).map((route) => ({
-    endpoint: route.endpoint,
-    path: route.path,
-    methods: route.methods,
-    upstream: route.upstream,
-    authenticate: route.authenticate ?? false,
-    timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
+  const { env } = await loadConfig({ GATEWAY_WORKERS: '1', ...options.env }, import.meta.dirname);
+  const routes = options.routes?.map((route) => ({
+    ...route,
     maxBodyBytes: route.maxBodyBytes ?? 1024 * 1024,
+    authenticate: route.authenticate ?? false,
   }));
+  const file = { ...(options.upstreams && { upstreams: options.upstreams }), ...(routes && { routes }) };
+  const built = buildConfig(env, file, import.meta.dirname);
+  const [generator, ...named] = built.upstreams;
+  if (generator === undefined) throw new Error('There is no upstream for the generators');
+  const backends = options.generators?.map((origin, index) => ({ id: `generator-${index}`, origin }));
   return {
-    ...loaded,
-    env,
-    upstreams: [{ ...generator, backends: generators ?? generator.backends }, ...named],
-    routes,
+    ...built,
+    upstreams: [{ ...generator, backends: backends ?? generator.backends }, ...named],
     trustedProxies: options.trustedProxies ?? [],
     keyLimit: options.keyLimit,
   };

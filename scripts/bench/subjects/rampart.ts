@@ -1,31 +1,18 @@
 // One gateway worker with key check, permits and metrics, proxying a route to one backend. Arguments: port, backend's port.
 import { pino } from 'pino';
-import { loadConfig } from '../../../src/config/config.ts';
+import { buildConfig, loadConfig } from '../../../src/config/config.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { Gateway } from '../../../src/gateway/gateway.ts';
 import { Registry } from '../../../src/metrics/instruments.ts';
 import { registerProcessMetrics } from '../../../src/metrics/process-metrics.ts';
 
 const [port = 0, backendPort] = process.argv.slice(2).map(Number);
-const loaded = await loadConfig({ GATEWAY_WORKERS: '1' }, import.meta.dirname);
-const upstream = {
-  name: 'bench',
-  backends: [{ id: 'bench-0', origin: `http://127.0.0.1:${backendPort}` }],
-  cap: 64,
-  healthPath: undefined,
-  queueCapacity: 256,
-  queueTimeoutMs: 1000,
+const { env } = await loadConfig({ GATEWAY_WORKERS: '1' }, import.meta.dirname);
+const file = {
+  upstreams: { bench: { backends: [`http://127.0.0.1:${backendPort}`], cap: 64 } },
+  routes: [{ endpoint: 'bench', path: '/*', upstream: 'bench', maxBodyBytes: 1024 }],
 };
-const route = {
-  endpoint: 'bench',
-  path: '/*',
-  methods: undefined,
-  upstream: 'bench',
-  authenticate: true,
-  timeoutMs: 30_000,
-  maxBodyBytes: 1024,
-};
-const config = { ...loaded, upstreams: [...loaded.upstreams, upstream], routes: [route] };
+const config = buildConfig(env, file, import.meta.dirname);
 const registry = new Registry();
 registerProcessMetrics(registry, 'gateway');
 const unused = (): never => {

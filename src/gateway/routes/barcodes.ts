@@ -10,7 +10,7 @@ import { Refusal } from '../refusal.ts';
 import { readBody } from '../request-body.ts';
 import { backendTiming, CollectingSink } from '../sinks.ts';
 import type { Upstream } from '../upstream.ts';
-import type { Prepared, UpstreamRoute } from './route.ts';
+import { type Prepared, timeLimitMs, type UpstreamRoute } from './route.ts';
 import { storeRefusal } from './store-refusal.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -32,7 +32,7 @@ export function createBarcodeRoute(
       if (request instanceof Refusal) return request;
       const sink = new CollectingSink();
       return {
-        call: generateCall(gateway, upstream, x, canonicalBody(request)),
+        call: generateCall(gateway, upstream, x, request),
         sink,
         finish: () => {
           const image = imageOf(x, sink);
@@ -60,7 +60,7 @@ export function renderBarcodeRoute(
       const body = canonicalBody(parsed.request);
       const sink = new CollectingSink();
       return {
-        call: generateCall(gateway, upstream, x, body),
+        call: generateCall(gateway, upstream, x, parsed.request),
         sink,
         lookUp: () => replyFromCache(gateway, x, body),
         finish: () => {
@@ -101,15 +101,23 @@ function invalid(problems: readonly FieldProblem[]): Refusal {
 }
 
 /** Rendering is pure: the same request gives the same bytes, so it may be done twice. */
-function generateCall(gateway: GatewayContext, upstream: Upstream, x: Exchange, body: string): Prepared['call'] {
+function generateCall(
+  gateway: GatewayContext,
+  upstream: Upstream,
+  x: Exchange,
+  request: BarcodeRequest,
+): Prepared['call'] {
   return {
     upstream,
     method: 'POST',
     path: '/generate',
     headers: ['content-type', 'application/json', 'x-request-id', x.id, 'traceparent', x.traceparent],
-    body,
+    body: canonicalBody(request),
     idempotent: true,
-    timeoutMs: gateway.config.env.UPSTREAM_TIMEOUT_MS,
+    pure: true,
+    // A PDF417 takes five times as long as an Aztec.
+    routeClass: upstream.classOf(request.symbology),
+    timeoutMs: timeLimitMs(x, gateway.config.env.UPSTREAM_TIMEOUT_MS),
   };
 }
 

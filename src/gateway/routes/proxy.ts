@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../sinks.ts';
 import { TunnelSink } from '../tunnel.ts';
 import type { Upstream } from '../upstream.ts';
-import type { UpstreamRoute } from './route.ts';
+import { timeLimitMs, type UpstreamRoute } from './route.ts';
 
 /** RFC 9110 §9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -19,10 +19,12 @@ export function proxyRoute(
   upstream: Upstream,
   metrics: EndpointMetrics,
 ): UpstreamRoute {
+  const routeClass = upstream.classOf(config.endpoint);
   return {
     kind: 'upstream',
     metrics,
     authenticate: config.authenticate,
+    priority: config.priority,
     prepare(x) {
       const { contentLength, chunked } = x.head;
       if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);
@@ -44,7 +46,9 @@ export function proxyRoute(
           headers,
           body: hasBody ? () => new RequestBody(x, config.maxBodyBytes) : null,
           idempotent: idempotent.has(method),
-          timeoutMs: config.timeoutMs,
+          pure: config.pure,
+          routeClass,
+          timeoutMs: timeLimitMs(x, config.timeoutMs),
           ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
         },
         sink:

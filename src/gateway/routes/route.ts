@@ -1,3 +1,4 @@
+import type { Priority } from '../../policy/admission/priority.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Sink } from '../attempt.ts';
@@ -17,6 +18,8 @@ export interface Prepared {
 interface Common {
   readonly metrics: EndpointMetrics;
   readonly authenticate: boolean;
+  /** The class of its requests in the queue. */
+  readonly priority?: Priority | undefined;
 }
 
 /** Served by a backend. */
@@ -32,3 +35,8 @@ export interface LocalRoute extends Common {
 }
 
 export type Route = UpstreamRoute | LocalRoute;
+
+/** How long a request may take: as long as its route allows, or less where the client says that it waits for less. */
+export function timeLimitMs(x: Exchange, routeLimitMs: number): number {
+  return Math.min(routeLimitMs, x.head.deadlineMs ?? routeLimitMs);
+}

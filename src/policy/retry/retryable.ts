@@ -27,3 +27,23 @@ export function mayRetry(attempt: FailedAttempt): boolean {
   if (attempt.beforeConnection) return attempt.attempts < Math.max(attempt.backends, MAX_SENT);
   return attempt.idempotent && attempt.attempts < MAX_SENT;
 }
+
+/** What is known of a reply that says that a backend failed. */
+export interface FailedReply extends Omit<FailedAttempt, 'beforeConnection' | 'replyStarted'> {
+  readonly status: number;
+  /** The backend says that it has too much to do: with the mark of a generator, or with Retry-After. */
+  readonly overloaded: boolean;
+  /** Whether the request only computes: then even a 500 may be somebody's bad moment. */
+  readonly pure: boolean;
+}
+
+/**
+ * Whether a reply may be thrown away, and the request made again at another backend: once, where doing it twice is
+ * harmless, and never when the backend asks for less (else every refusal would double the load that it is about).
+ */
+export function mayRetryReply(reply: FailedReply): boolean {
+  const { status, overloaded, pure, idempotent, replayable, attempts, backends } = reply;
+  if (overloaded || !replayable || attempts >= MAX_SENT || backends < 2) return false;
+  if (status === 502 || status === 503 || status === 504) return idempotent;
+  return status === 500 && pure;
+}

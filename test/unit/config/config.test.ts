@@ -90,6 +90,9 @@ describe('loadConfig', () => {
       authenticate: true,
       timeoutMs: 30_000,
       maxBodyBytes: 10_485_760,
+      priority: undefined,
+      pure: false,
+      hedge: false,
     });
     assert.deepEqual(upstreams[1]?.backends, [{ id: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }]);
     assert.deepEqual(await problemsOf({ RAMPART_CONFIG: 'none.ts' }), [

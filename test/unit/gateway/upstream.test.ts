@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { Permit } from '../../../src/gateway/backend.ts';
 import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
+import { Permit } from '../../../src/gateway/permit.ts';
 import { Refusal } from '../../../src/gateway/refusal.ts';
-import { Upstream } from '../../../src/gateway/upstream.ts';
+import { type Claim, Upstream } from '../../../src/gateway/upstream.ts';
 import { Registry } from '../../../src/metrics/instruments.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -26,22 +26,29 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
       healthPath: undefined,
       queueCapacity,
       queueTimeoutMs: 100,
+      balancer: 'least-in-flight',
     },
     {
       clock,
       random: () => 0,
       metrics: new GatewayMetrics(new Registry()),
       timeouts: { connectMs: 1000, bodyMs: 1000 },
-      initialShare: (share) => share,
+      initialPermits: (permits) => permits,
     },
   );
   open.push(upstream);
   return { clock, upstream };
 }
 
+/** Asks for a permit, as an interactive request of one key. */
+function ask(upstream: Upstream, more: Partial<Claim> = {}): ReturnType<Upstream['acquire']> {
+  const claimant = { priority: 'interactive', fairKey: 'key' } as const;
+  return upstream.acquire({ claimant, routeClass: 0, deadline: Number.POSITIVE_INFINITY, ...more });
+}
+
 /** The permit that must be there at once. */
 function take(upstream: Upstream): Permit {
-  const permit = upstream.acquire();
+  const permit = ask(upstream);
   assert.ok(permit instanceof Permit);
   return permit;
 }
@@ -60,11 +67,11 @@ async function outcomeOf(acquired: ReturnType<Upstream['acquire']>): Promise<str
 
 describe('Upstream', () => {
   test('hands a permit that comes back to who waits longest; nobody slips in before', async () => {
-    const { upstream } = setUp();
+    const { upstream } = setUp({ queueCapacity: 10 });
     const first = take(upstream);
-    const waiting = upstream.acquire();
+    const waiting = ask(upstream);
     first.release('success');
-    const late = upstream.acquire();
+    const late = ask(upstream);
     assert.deepEqual([await outcomeOf(waiting), await outcomeOf(late)], ['b0', 'waits']);
   });
 
@@ -75,14 +82,14 @@ describe('Upstream', () => {
     permit.release('failure');
     assert.equal(upstream.backends[0]?.inFlight, 0);
     take(upstream);
-    assert.equal(await outcomeOf(upstream.acquire()), 'waits');
+    assert.equal(await outcomeOf(ask(upstream)), 'waits');
   });
 
   test('refuses at once when the queue is full, and at the timeout who waits', async () => {
     const { upstream, clock } = setUp();
     take(upstream);
-    const waiting = [upstream.acquire(), upstream.acquire()];
-    assert.equal(await outcomeOf(upstream.acquire()), 'overloaded');
+    const waiting = [ask(upstream), ask(upstream)];
+    assert.equal(await outcomeOf(ask(upstream)), 'overloaded');
     clock.advance(99);
     assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['waits', 'waits']);
     clock.advance(1);
@@ -94,12 +101,12 @@ describe('Upstream', () => {
     const [backend] = upstream.backends;
     assert.ok(backend);
     backend.healthy = false;
-    const patient = upstream.acquire();
+    const patient = ask(upstream);
     backend.healthy = true;
     upstream.refresh();
     assert.equal(await outcomeOf(patient), 'b0');
     backend.healthy = false;
-    const unlucky = upstream.acquire();
+    const unlucky = ask(upstream);
     clock.advance(100);
     assert.equal(await outcomeOf(unlucky), 'no-backend');
   });
@@ -110,7 +117,7 @@ describe('Upstream', () => {
     assert.ok(backend);
     backend.suspend();
     clock.advance(200);
-    const waiting = upstream.acquire();
+    const waiting = ask(upstream);
     assert.equal(await outcomeOf(waiting), 'waits');
     clock.advance(50);
     assert.equal(await outcomeOf(waiting), 'b0');
@@ -118,17 +125,17 @@ describe('Upstream', () => {
 
   test('takes another backend for a second attempt, and the same one when there is no other', () => {
     const two = setUp({ backends: 2 }).upstream;
-    const other = two.acquire(two.backends[0]);
+    const other = ask(two, { excluded: two.backends[0] });
     assert.ok(other instanceof Permit);
     assert.equal(other.backend.id, 'b1');
     const one = setUp().upstream;
-    assert.ok(one.acquire(one.backends[0]) instanceof Permit);
+    assert.ok(ask(one, { excluded: one.backends[0] }) instanceof Permit);
   });
 
   test('more permits let more of those who wait through', async () => {
     const { upstream } = setUp();
     take(upstream);
-    const waiting = upstream.acquire();
+    const waiting = ask(upstream);
     const [backend] = upstream.backends;
     assert.ok(backend);
     backend.cap = 2;
@@ -139,10 +146,10 @@ describe('Upstream', () => {
   test('who gives up is told that it left, and its place is free', async () => {
     const { upstream } = setUp({ queueCapacity: 1 });
     take(upstream);
-    const waiting = upstream.acquire();
+    const waiting = ask(upstream);
     assert.ok('result' in waiting);
     waiting.giveUp();
     assert.equal(await outcomeOf(waiting), 'client-closed');
-    assert.equal(await outcomeOf(upstream.acquire()), 'waits');
+    assert.equal(await outcomeOf(ask(upstream)), 'waits');
   });
 });

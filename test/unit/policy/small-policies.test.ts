@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { afterCheck, type HealthState } from '../../../src/policy/health/rise-fall.ts';
-import { permitShare } from '../../../src/policy/permits/split.ts';
 import { gcra } from '../../../src/policy/rate/gcra.ts';
 import { backoffMs } from '../../../src/policy/retry/backoff.ts';
 import { mayRetry } from '../../../src/policy/retry/retryable.ts';
@@ -23,32 +22,6 @@ describe('afterCheck', () => {
 
   test('brings a backend up at the second success in a row', () => {
     assert.deepEqual(run(false, [true, false, true, true]), [false, false, false, true]);
-  });
-});
-
-describe('permitShare', () => {
-  test('gives equal shares and the remainder to the first', () => {
-    assert.deepEqual(
-      [0, 1, 2].map((rank) => permitShare(8, 3, rank)),
-      [3, 3, 2],
-    );
-  });
-
-  test('the shares of all ranks add up to the cap, as long as there is one for each', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 0, max: 1000 }), (workers, more) => {
-        const cap = workers + more;
-        const ranks = Array.from({ length: workers }, (_, rank) => permitShare(cap, workers, rank));
-        assert.equal(
-          ranks.reduce((left, right) => left + right, 0),
-          cap,
-        );
-      }),
-    );
-  });
-
-  test('a worker without any could never serve, so each has one', () => {
-    assert.equal(permitShare(2, 8, 7), 1);
   });
 });
 

@@ -1,0 +1,212 @@
+import { readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import type { UpstreamConfig } from '../config/config.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { isProcessAlive, processName } from '../core/process-name.ts';
+import { type AddressedOrder, LeaseBook, type SavedLeases } from '../policy/permits/lease-book.ts';
+import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import { probe } from './probe.ts';
+
+export interface LeaseKeeperOptions {
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly clock: Clock;
+  /** Where the leases are written down. */
+  readonly path: string;
+  readonly send: (member: string, upstream: string, order: LeaseOrder) => void;
+  readonly warn: (message: string, details: Record<string, unknown>) => void;
+}
+
+/** A worker that holds leases, by what tells it from every other process. */
+interface Holder {
+  readonly member: string;
+  readonly pid: number;
+  /** Of its process; empty where it cannot be seen from here. */
+  readonly processName: string;
+}
+
+interface SavedState {
+  readonly holders: readonly Holder[];
+  readonly leases: Readonly<Record<string, readonly SavedLeases[]>>;
+}
+
+const TICK_MS = 100;
+/** How often it is looked at whether a worker that has gone silent still lives. */
+const WATCH_MS = 20;
+/** A process of another container cannot be looked at: silent for so long, it counts as ended. */
+const UNSEEN_LIMIT_MS = 5000;
+/** A backend that says nothing when asked is given this long to notice that connections have gone. */
+const SETTLE_MS = 250;
+
+/** The leases of all upstreams: what the books decide, said to the workers and written down before. */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #books = new Map<string, LeaseBook>();
+  readonly #holders = new Map<string, Holder>();
+  readonly #watches = new Map<string, Timer>();
+  readonly #namespace = pidNamespace();
+  #tickTimer: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    const saved = load(options.path);
+    for (const { name, backends, cap } of options.upstreams) {
+      const caps = backends.map(() => cap);
+      this.#books.set(name, new LeaseBook(caps, saved.leases[name] ?? []));
+    }
+    for (const holder of saved.holders) {
+      this.#holders.set(holder.member, holder);
+      this.#watch(holder, options.clock.now());
+    }
+    this.#tick();
+  }
+
+  /** A worker has said what it holds, as the first thing on its connection. */
+  joined(
+    member: { id: string; pid: number },
+    held: Readonly<Record<string, readonly number[]>>,
+    namespace: string,
+  ): void {
+    this.#watches.get(member.id)?.cancel();
+    const seen = namespace === this.#namespace;
+    const holder = { member: member.id, pid: member.pid, processName: seen ? (processName(member.pid) ?? '') : '' };
+    this.#holders.set(member.id, holder);
+    const now = this.#options.clock.now();
+    for (const [upstream, book] of this.#books) this.#send(upstream, book.joined(member.id, held[upstream] ?? [], now));
+  }
+
+  reported(member: string, upstream: string, report: LeaseReport): void {
+    const orders = this.#books.get(upstream)?.reported(member, report, this.#options.clock.now());
+    if (orders !== undefined) this.#send(upstream, orders);
+  }
+
+  /** Its connection is gone. What it holds stays out until its process has ended too. */
+  left(member: string): void {
+    const holder = this.#holders.get(member);
+    if (holder === undefined) return;
+    for (const book of this.#books.values()) book.disconnected(member);
+    this.#watch(holder, this.#options.clock.now());
+  }
+
+  /** Health decides to whom freed permits go, not how many there are. */
+  setUp(upstream: string, backend: string, up: boolean): void {
+    const index = this.#indexOf(upstream, backend);
+    if (index !== undefined) this.#books.get(upstream)?.setUp(index, up);
+  }
+
+  /** A new cap for a backend, or for all of the upstream; false when there is none of that name. */
+  setCap(upstream: string, backend: string | undefined, cap: number): boolean {
+    const book = this.#books.get(upstream);
+    const indexes = backend === undefined ? book?.caps.map((_, index) => index) : [this.#indexOf(upstream, backend)];
+    if (book === undefined || indexes === undefined || indexes.includes(undefined)) return false;
+    for (const index of indexes as number[]) {
+      this.#send(upstream, book.setCap(index, cap, this.#options.clock.now()));
+    }
+    return true;
+  }
+
+  /** For metrics and status: the cap, and the permits that are out. */
+  stateOf(upstream: string, backend: string): { cap: number; leased: number } {
+    const index = this.#indexOf(upstream, backend);
+    const book = this.#books.get(upstream);
+    if (index === undefined || book === undefined) return { cap: 0, leased: 0 };
+    return { cap: book.caps[index] ?? 0, leased: book.bound(index) };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#tickTimer?.cancel();
+    for (const timer of this.#watches.values()) timer.cancel();
+  }
+
+  #indexOf(upstream: string, backend: string): number | undefined {
+    const index = this.#configOf(upstream)?.backends.findIndex(({ id }) => id === backend) ?? -1;
+    return index < 0 ? undefined : index;
+  }
+
+  #configOf(upstream: string): UpstreamConfig | undefined {
+    return this.#options.upstreams.find(({ name }) => name === upstream);
+  }
+
+  #tick(): void {
+    this.#tickTimer = this.#options.clock.setTimeout(() => {
+      const now = this.#options.clock.now();
+      for (const [upstream, book] of this.#books) this.#send(upstream, book.tick(now));
+      this.#tick();
+    }, TICK_MS);
+  }
+
+  #send(upstream: string, orders: readonly AddressedOrder[]): void {
+    if (orders.some(({ order }) => order.kind === 'grant')) this.#save();
+    for (const { member, order } of orders) this.#options.send(member, upstream, order);
+  }
+
+  #watch(holder: Holder, since: number): void {
+    const { clock } = this.#options;
+    this.#watches.get(holder.member)?.cancel();
+    const look = (): void => {
+      const unseen = holder.processName === '';
+      const ended = unseen ? clock.now() - since >= UNSEEN_LIMIT_MS : !isProcessAlive(holder.processName);
+      if (ended) void this.#bury(holder);
+      else this.#watches.set(holder.member, clock.setTimeout(look, WATCH_MS));
+    };
+    this.#watches.set(holder.member, clock.setTimeout(look, 0));
+  }
+
+  /** Its process has ended, and the system has closed its connections: once a backend has had a turn, it knows too. */
+  async #bury({ member }: Holder): Promise<void> {
+    this.#watches.delete(member);
+    this.#holders.delete(member);
+    const clearing: Promise<void>[] = [];
+    for (const [upstream, book] of this.#books) {
+      book.died(member);
+      const bound = book.members().find((account) => account.member === member)?.bound ?? [];
+      for (const [index, permits] of bound.entries()) clearing.push(this.#clear(member, upstream, index, permits));
+    }
+    await Promise.all(clearing);
+    if (!this.#stopped) this.#save();
+  }
+
+  async #clear(member: string, upstream: string, index: number, permits: number): Promise<void> {
+    const config = this.#configOf(upstream);
+    const origin = config?.backends[index]?.origin;
+    if (permits > 0 && origin !== undefined) {
+      const answer = await probe(`${origin}${config?.healthPath ?? '/'}`);
+      const heard = answer.problem === undefined || answer.status !== undefined || answer.definite;
+      if (!heard) await new Promise<void>((resolve) => void this.#options.clock.setTimeout(resolve, SETTLE_MS));
+    }
+    const orders = this.#books.get(upstream)?.cleared(member, index, this.#options.clock.now());
+    if (orders !== undefined && !this.#stopped) this.#send(upstream, orders);
+  }
+
+  /** Written before what it allows is said; a control that starts anew must know at least as much as the workers hold. */
+  #save(): void {
+    const leases = Object.fromEntries([...this.#books].map(([name, book]) => [name, book.saved()]));
+    const state: SavedState = { holders: [...this.#holders.values()], leases };
+    const { path, warn } = this.#options;
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      warn('the leases could not be written down', { err: error });
+    }
+  }
+}
+
+/** What cannot be read says nothing: then leases begin with what the workers say. */
+function load(path: string): SavedState {
+  try {
+    const state = JSON.parse(readFileSync(path, 'utf8')) as SavedState;
+    return Array.isArray(state.holders) ? state : { holders: [], leases: {} };
+  } catch {
+    return { holders: [], leases: {} };
+  }
+}
+
+/** Process ids mean the same only within one of these. */
+export function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return process.platform;
+  }
+}

@@ -1,0 +1,125 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import { LeaseHolder } from '../policy/permits/lease-holder.ts';
+import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { Backend } from './backend.ts';
+import type { Upstream } from './upstream.ts';
+
+/** How soon a call for permits may follow another, and how often it is repeated while work waits. */
+const CALL_SPACING_MS = 2;
+const REPEAT_MS = 20;
+/** How often it is looked at whether control has been away for too long. */
+const PATROL_MS = 250;
+
+export interface LeaseClientOptions {
+  readonly upstream: Upstream;
+  /** Permits per backend that it takes when control stays away. */
+  readonly fallback: readonly number[];
+  readonly clock: Clock;
+  /** Sends to control; what cannot be sent is said again later. */
+  readonly send: (upstream: string, report: LeaseReport) => void;
+}
+
+/** Keeps the permits of one upstream in step with control: asks when work waits, gives back what is asked for. */
+export class LeaseClient {
+  readonly #options: LeaseClientOptions;
+  readonly #holder: LeaseHolder;
+  #awaySince: number | undefined;
+  #lastCallAt = Number.NEGATIVE_INFINITY;
+  #callTimer: Timer | undefined;
+  #patrolTimer: Timer | undefined;
+  #reportSoon = false;
+
+  constructor(options: LeaseClientOptions) {
+    this.#options = options;
+    this.#holder = new LeaseHolder(options.fallback);
+    this.#awaySince = options.clock.now();
+    options.upstream.onNeed = () => this.#call();
+    options.upstream.onReturn = (backend, before) => this.#returned(backend, before);
+    this.#patrol();
+  }
+
+  get upstream(): string {
+    return this.#options.upstream.name;
+  }
+
+  /** A new connection to control: what the worker holds, to be said first. */
+  connected(): readonly number[] {
+    this.#awaySince = undefined;
+    this.#holder.connected();
+    return this.#report().held;
+  }
+
+  /** Control is gone. */
+  lost(): void {
+    this.#awaySince ??= this.#options.clock.now();
+  }
+
+  /** Carries out what control says, and answers. */
+  apply(order: LeaseOrder): void {
+    this.#holder.apply(order, this.#options.upstream.leaseUse());
+    this.#usePermits();
+    this.#tell();
+  }
+
+  close(): void {
+    this.#callTimer?.cancel();
+    this.#patrolTimer?.cancel();
+  }
+
+  #usePermits(): void {
+    const { upstream } = this.#options;
+    for (const [index, backend] of upstream.backends.entries()) backend.cap = this.#holder.permits[index] ?? 0;
+    upstream.refresh();
+  }
+
+  #report(): LeaseReport {
+    return this.#holder.report(this.#options.upstream.leaseUse());
+  }
+
+  #tell(): void {
+    if (this.#awaySince === undefined) this.#options.send(this.upstream, this.#report());
+  }
+
+  /** Work waits: control is told at once, then again and again for as long as it does. */
+  #call(): void {
+    if (this.#callTimer !== undefined) return;
+    const { clock, upstream } = this.#options;
+    const wait = this.#lastCallAt + CALL_SPACING_MS - clock.now();
+    if (wait > 0) {
+      this.#callAgain(wait);
+      return;
+    }
+    this.#lastCallAt = clock.now();
+    if (upstream.leaseUse().queued > 0) this.#tell();
+    if (upstream.queueDepth > 0) this.#callAgain(REPEAT_MS);
+  }
+
+  #callAgain(afterMs: number): void {
+    this.#callTimer = this.#options.clock.setTimeout(() => {
+      this.#callTimer = undefined;
+      if (this.#options.upstream.queueDepth > 0) this.#call();
+    }, afterMs);
+  }
+
+  /** A permit that has been recalled goes back as soon as its request has ended. */
+  #returned(backend: Backend, before: number): void {
+    if (this.#reportSoon || !this.#holder.owes(backend.index, before)) return;
+    this.#reportSoon = true;
+    queueMicrotask(() => {
+      this.#reportSoon = false;
+      this.#tell();
+    });
+  }
+
+  #patrol(): void {
+    const { clock } = this.#options;
+    this.#patrolTimer = clock.setTimeout(() => {
+      if (this.#awaySince !== undefined) {
+        const before = this.#holder.permits;
+        this.#holder.withoutControl(clock.now() - this.#awaySince);
+        if (this.#holder.permits !== before) this.#usePermits();
+      }
+      this.#patrol();
+    }, PATROL_MS);
+  }
+}

@@ -1,0 +1,21 @@
+import type { LoadReport } from '../policy/balance/backend-load.ts';
+
+const IN_FLIGHT = 'named_metrics.in_flight=';
+const SLOTS = 'named_metrics.slots=';
+
+/**
+ * The load that a backend reports in `endpoint-load-metrics` (ORCA, text form); undefined where it does not say how
+ * many requests it has in flight.
+ */
+export function readLoadReport(header: string): LoadReport | undefined {
+  const inFlight = numberAfter(header, IN_FLIGHT);
+  if (inFlight === undefined) return undefined;
+  return { inFlight, slots: numberAfter(header, SLOTS) };
+}
+
+function numberAfter(header: string, name: string): number | undefined {
+  const at = header.indexOf(name);
+  if (at === -1) return undefined;
+  const value = Number.parseFloat(header.slice(at + name.length));
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}

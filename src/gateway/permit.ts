@@ -1,0 +1,84 @@
+import type { InFlightEntry } from '../policy/admission/expected-wait.ts';
+import type { Backend, Outcome } from './backend.ts';
+import type { LoadReport } from '../policy/balance/backend-load.ts';
+
+/** Where a permit goes back to. */
+export interface PermitOwner {
+  returned(permit: Permit, outcome: Outcome): void;
+}
+
+/** An attempt that a permit is used for. */
+export interface PermitUser {
+  cancel(reason: Error): void;
+}
+
+/** The right to have one request in flight at one backend, held until the last body byte. A link in the list of all that are out. */
+export class Permit implements InFlightEntry {
+  readonly backend: Backend;
+  readonly routeClass: number;
+  readonly startedAt: number;
+  /** When the head of the reply was there. */
+  headAt: number | undefined;
+  /** Milliseconds after which a backend that refused wants to be asked again. */
+  retryAfterMs: number | undefined;
+  user: PermitUser | undefined;
+  next: Permit | undefined;
+  previous: Permit | undefined;
+  readonly #owner: PermitOwner;
+  #released = false;
+
+  constructor(owner: PermitOwner, backend: Backend, routeClass: number, startedAt: number) {
+    this.#owner = owner;
+    this.backend = backend;
+    this.routeClass = routeClass;
+    this.startedAt = startedAt;
+  }
+
+  /** What the backend says of its load, with this request still in flight. */
+  reported(report: LoadReport, now: number): void {
+    this.backend.load.reported(report, this.backend.inFlight, now);
+  }
+
+  /** Gives it back, once, whatever happens. */
+  release(outcome: Outcome): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.user = undefined;
+    this.#owner.returned(this, outcome);
+  }
+}
+
+/** Every permit that is out, the oldest first. */
+export class PermitList {
+  oldest: Permit | undefined;
+  #newest: Permit | undefined;
+  size = 0;
+
+  add(permit: Permit): void {
+    permit.previous = this.#newest;
+    if (this.#newest === undefined) this.oldest = permit;
+    else this.#newest.next = permit;
+    this.#newest = permit;
+    this.size++;
+  }
+
+  remove(permit: Permit): void {
+    if (permit.previous === undefined) this.oldest = permit.next;
+    else permit.previous.next = permit.next;
+    if (permit.next === undefined) this.#newest = permit.previous;
+    else permit.next.previous = permit.previous;
+    // A permit that is gone must not keep the others alive.
+    permit.next = undefined;
+    permit.previous = undefined;
+    this.size--;
+  }
+
+  /** Those at one backend whose reply has not begun. */
+  unansweredAt(backend: Backend): Permit[] {
+    const found: Permit[] = [];
+    for (let permit = this.oldest; permit !== undefined; permit = permit.next) {
+      if (permit.backend === backend && permit.headAt === undefined) found.push(permit);
+    }
+    return found;
+  }
+}
