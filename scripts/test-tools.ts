@@ -10,13 +10,18 @@ const tools = [
 
 /** Installs what is missing where that can be done (root, Debian); a test whose tool is missing says so when it skips. */
 export function ensureTestTools(): void {
-  const missing = tools.filter(({ program }) => !existsSync(program)).map(({ debianPackage }) => debianPackage);
+  ensurePrograms(tools);
+}
+
+/** The same for any programs. */
+export function ensurePrograms(wanted: readonly { readonly program: string; readonly debianPackage: string }[]): void {
+  const missing = wanted.filter(({ program }) => !existsSync(program)).map(({ debianPackage }) => debianPackage);
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.log(`Missing for some tests: ${missing.join(', ')} (Debian packages; only root can install them here)`);
+    console.log(`Missing here: ${missing.join(', ')} (Debian packages; only root can install them here)`);
     return;
   }
-  console.log(`Installing ${missing.join(', ')} for the tests`);
+  console.log(`Installing ${missing.join(', ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   spawnSync('apt-get', ['update', '-q'], { env, stdio: 'ignore' });
   const args = ['install', '-y', '-q', '--no-install-recommends', ...missing];
