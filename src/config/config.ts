@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
+import type { CacheRules } from '../policy/cache/storing.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { loadConfigFile, type ParsedConfigFile } from './file.ts';
 
@@ -20,6 +21,13 @@ export interface UpstreamConfig {
   readonly queueTimeoutMs: number;
 }
 
+/** How the replies of a route are kept. */
+export interface RouteCache extends CacheRules {
+  readonly maxEntryBytes: number;
+  /** What the route may take of the cache; undefined: all of it. */
+  readonly maxBytes: number | undefined;
+}
+
 export interface RouteConfig {
   readonly endpoint: string;
   readonly path: string;
@@ -29,6 +37,7 @@ export interface RouteConfig {
   readonly authenticate: boolean;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
+  readonly cache: RouteCache | undefined;
 }
 
 /** Everything that a process needs to know, parsed once and frozen. */
@@ -90,6 +99,7 @@ function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): 
     authenticate: route.authenticate ?? true,
     timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
   }));
   return {
     env,
@@ -98,6 +108,27 @@ function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): 
     routes,
     trustedProxies: file.trustedProxies ?? [],
     keyLimit: file.keyLimit,
+  };
+}
+
+/** No reply may push out more than this part of the others. */
+const LARGEST_ENTRY_PART = 16;
+
+export const maxEntryBytes = (cacheMaxBytes: number): number => Math.floor(cacheMaxBytes / LARGEST_ENTRY_PART);
+
+type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
+
+export function routeCache(cache: RouteFile['cache'], cacheMaxBytes: number): RouteCache | undefined {
+  if (cache === undefined || cache === false) return undefined;
+  const most = maxEntryBytes(cacheMaxBytes);
+  return {
+    ttlSeconds: cache.ttlSeconds,
+    negativeTtlSeconds: cache.negativeTtlSeconds,
+    staleWhileRevalidateSeconds: cache.staleWhileRevalidateSeconds ?? 0,
+    staleIfErrorSeconds: cache.staleIfErrorSeconds ?? 0,
+    public: cache.public ?? false,
+    maxEntryBytes: Math.min(cache.maxEntryBytes ?? most, cache.maxBytes ?? most, most),
+    maxBytes: cache.maxBytes,
   };
 }
 

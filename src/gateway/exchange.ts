@@ -37,6 +37,8 @@ export class Exchange {
   key: KeyIdentity | undefined;
   /** Milliseconds in the queue of the upstream. */
   waitMs = 0;
+  /** Milliseconds for which another request's reply was waited for, until its head was there. */
+  flightMs = 0;
   /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
@@ -79,6 +81,18 @@ export class Exchange {
     this.res.writeContinue();
   }
 
+  /** Whether the reply's head has been written. */
+  get replyBegun(): boolean {
+    return this.res.headersSent;
+  }
+
+  /** Ends a reply that will not be whole, so that nobody takes it for whole. */
+  cutReply(): void {
+    // To an HTTP/1.0 client the end of the connection is the end of the reply: only a reset says that it is not whole.
+    if (this.req.httpVersionMinor === 0) this.req.socket.resetAndDestroy();
+    else this.res.destroy();
+  }
+
   /** Adds what every reply carries. `headers`: name, value, name, value. */
   addCommonHeaders(headers: string[]): void {
     headers.push('x-request-id', this.id, 'server-timing', this.#serverTiming());
@@ -104,7 +118,8 @@ export class Exchange {
   #serverTiming(): string {
     const wait = hundredths(this.waitMs);
     const exec = hundredths(this.execMs);
-    let timing = `wait;dur=${wait}, exec;dur=${exec}`;
+    let timing = `wait;dur=${this.flightMs === 0 ? wait : hundredths(this.waitMs + this.flightMs)}, exec;dur=${exec}`;
+    if (this.flightMs > 0) timing += `, wait-flight;dur=${hundredths(this.flightMs)}`;
     if (this.execPhase === 'upstream') timing += `, wait-queue;dur=${wait}, exec-upstream;dur=${exec}`;
     else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;
     return this.backendTiming === '' ? timing : `${timing}, ${this.backendTiming}`;

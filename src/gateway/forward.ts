@@ -1,7 +1,7 @@
 import { mayRetry } from '../policy/retry/retryable.ts';
 import { Attempt, type AttemptEnd, type Sink, UpstreamTimeout } from './attempt.ts';
 import type { Backend, Permit } from './backend.ts';
-import type { Exchange } from './exchange.ts';
+import type { Underway } from './exchange.ts';
 import type { Clock } from '../core/clock.ts';
 import { Refusal } from './refusal.ts';
 import { clientClosed, RequestBody } from './request-body.ts';
@@ -23,8 +23,25 @@ export interface UpstreamCall {
   readonly upgrade?: 'websocket';
 }
 
+/** For whom a backend is asked: a request, or a flight that several of them share. */
+export interface Caller {
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  /** Nobody wants the reply any more. */
+  readonly over: boolean;
+  /** Whether a part of the reply has been sent, so that it cannot become an error reply. */
+  readonly replyBegun: boolean;
+  waitMs: number;
+  execMs: number;
+  execPhase: 'upstream' | 'database' | undefined;
+  failure: string | undefined;
+  underway: Underway | undefined;
+  /** Ends a reply that has begun and will not be whole. */
+  cutReply(): void;
+}
+
 /** Steps 6 to 9 for one request: admit, pick, forward, and the reply into the sink; once more where that is safe. */
-export async function forward(x: Exchange, call: UpstreamCall, sink: Sink, clock: Clock): Promise<Refusal | undefined> {
+export async function forward(x: Caller, call: UpstreamCall, sink: Sink, clock: Clock): Promise<Refusal | undefined> {
   const deadline = x.startedAt + call.timeoutMs;
   let excluded: Backend | undefined;
   for (let attempts = 1; ; attempts++) {
@@ -53,18 +70,16 @@ export async function forward(x: Exchange, call: UpstreamCall, sink: Sink, clock
 }
 
 /** A reply that has begun cannot become an error reply: it is cut, so that nobody takes it for whole. */
-function finalRefusal(x: Exchange, end: AttemptEnd & { ok: false }): Refusal | undefined {
+function finalRefusal(x: Caller, end: AttemptEnd & { ok: false }): Refusal | undefined {
   x.failure = end.refusal.reason;
-  if (!x.res.headersSent) return end.refusal;
-  // To an HTTP/1.0 client the end of the connection is the end of the reply: only a reset says that it is not whole.
-  if (x.req.httpVersionMinor === 0) x.req.socket.resetAndDestroy();
-  else x.res.destroy();
+  if (!x.replyBegun) return end.refusal;
+  x.cutReply();
   return undefined;
 }
 
 /** The queue has a timeout of its own; a deadline that comes first ends the wait too. */
 async function waitForPermit(
-  x: Exchange,
+  x: Caller,
   pending: PendingPermit,
   { clock, deadline }: { clock: Clock; deadline: number },
 ): Promise<Permit | Refusal> {
@@ -88,7 +103,7 @@ interface AttemptInputs {
   readonly deadline: number;
 }
 
-function attempt(x: Exchange, call: UpstreamCall, inputs: AttemptInputs): Promise<AttemptEnd> {
+function attempt(x: Caller, call: UpstreamCall, inputs: AttemptInputs): Promise<AttemptEnd> {
   const { permit, sink, clock, body, deadline } = inputs;
   return new Promise((resolve) => {
     const startedAt = clock.now();

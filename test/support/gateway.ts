@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { type Config, loadConfig } from '../../src/config/config.ts';
+import { type Config, loadConfig, routeCache } from '../../src/config/config.ts';
 import type { ConfigFile } from '../../src/config/file.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -106,6 +106,7 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
     authenticate: route.authenticate ?? false,
     timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
     maxBodyBytes: route.maxBodyBytes ?? 1024 * 1024,
+    cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
   }));
   return {
     ...loaded,

@@ -24,6 +24,7 @@ const route = {
   authenticate: true,
   timeoutMs: 30_000,
   maxBodyBytes: 1024,
+  cache: undefined,
 };
 const config = { ...loaded, upstreams: [...loaded.upstreams, upstream], routes: [route] };
 const registry = new Registry();

@@ -90,6 +90,7 @@ describe('loadConfig', () => {
       authenticate: true,
       timeoutMs: 30_000,
       maxBodyBytes: 10_485_760,
+      cache: undefined,
     });
     assert.deepEqual(upstreams[1]?.backends, [{ id: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }]);
     assert.deepEqual(await problemsOf({ RAMPART_CONFIG: 'none.ts' }), [
