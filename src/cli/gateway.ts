@@ -30,6 +30,9 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     onMessage: (message) => {
       if (message.type === 'backends') worker.applyBackends(message.backends);
       else if (message.type === 'keys-changed') worker.forgetKeys();
+      else if (message.type === 'purge') {
+        link.tell({ type: 'purged', id: message.id, entries: worker.purgeCache(message.target) });
+      }
     },
     onLost: () => worker.trustAllBackends(),
   });

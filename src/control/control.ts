@@ -6,12 +6,14 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type Gauge, Registry, type Snapshot } from '../metrics/instruments.ts';
+import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
 import { permitShare } from '../policy/permits/split.ts';
 import { HealthChecker } from './health-checker.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { type BookState, MetricsBook } from './metrics-book.ts';
+import { type PurgeResult, Purges } from './purges.ts';
 import type { BackendGrant } from './protocol.ts';
 import { ReportCollection } from './report-collection.ts';
 
@@ -44,6 +46,7 @@ export class Control {
     cap: (upstream: string, backend: string) => Gauge;
   };
   readonly #collection: ReportCollection<Member>;
+  readonly #purges: Purges<Member>;
   #saveTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
@@ -71,9 +74,11 @@ export class Control {
       joined: () => this.#broadcast(),
       left: (member) => this.#left(member),
       reported: (member, metrics) => this.#reported(member, metrics),
+      purged: (member, id, entries) => this.#purges.done(member, id, entries),
       keysChanged: () => this.#keysChanged(),
     });
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
+    this.#purges = new Purges(clock, (member, id, target) => this.#members.tell(member, { type: 'purge', id, target }));
     this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
   }
 
@@ -100,6 +105,17 @@ export class Control {
       this.#gauges.cap(upstream, backend).set(this.#capOf(upstream));
     }
     return this.#book.merged(this.#registry.snapshot());
+  }
+
+  get config(): Config {
+    return this.#dependencies.config;
+  }
+
+  /** Has every worker forget stored replies. */
+  async purgeCache(target: PurgeTarget): Promise<PurgeResult> {
+    const result = await this.#purges.purge(this.#gateways(), target);
+    this.#dependencies.log.info({ target, ...result }, 'cache purged');
+    return result;
   }
 
   status(): Record<string, unknown> {
@@ -160,6 +176,7 @@ export class Control {
   #left(member: Member): void {
     this.#book.end(member.id);
     this.#collection.answered(member);
+    this.#purges.left(member);
     this.#broadcast();
   }
 

@@ -50,6 +50,11 @@ export class ControlLink {
     });
   }
 
+  /** Says something to control, if it is there. */
+  tell(message: MemberMessage): void {
+    if (this.#socket !== undefined) send(this.#socket, message);
+  }
+
   #connect(): void {
     const { socketPath, hello, onMessage, onLost, clock, random } = this.#options;
     const socket = connect(socketPath);

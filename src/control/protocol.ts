@@ -1,3 +1,4 @@
+import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
 
@@ -15,6 +16,8 @@ export type MemberMessage =
       readonly startedAtMs: number;
     }
   | { readonly type: 'report'; readonly metrics: Snapshot; readonly status: unknown }
+  /** A purge is done; how many entries went. */
+  | { readonly type: 'purged'; readonly id: number; readonly entries: number }
   /** From the command line: keys have been made or revoked. */
   | { readonly type: 'keys-changed' }
   /** Asks for nothing but whether somebody reads. */
@@ -24,6 +27,8 @@ export type MemberMessage =
 export type ControlMessage =
   | { readonly type: 'backends'; readonly backends: readonly BackendGrant[] }
   | { readonly type: 'keys-changed' }
+  /** Forget stored replies, and say `purged` with this id. */
+  | { readonly type: 'purge'; readonly id: number; readonly target: PurgeTarget }
   /** Send a report now. */
   | { readonly type: 'report' };
 

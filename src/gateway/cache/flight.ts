@@ -227,11 +227,13 @@ export class Flight implements Sink, Caller, ChunkSource {
   /** What the end of the request means to those who still wait; true where another has set off for them. */
   #goesOn(refusal: Refusal | undefined): boolean {
     const { seats } = this.#readers;
-    if (refusal !== undefined) this.#serveOnError(seats, undefined);
-    if (refusal !== undefined && this.#leader !== undefined && seats.has(this.#leader))
-      this.#fail(this.#leader, refusal);
-    // The one that came last has the most time left.
-    const next = this.#leader !== undefined && refusal === undefined ? this.#leader : [...seats].at(-1);
+    const leader = this.#leader;
+    if (refusal !== undefined) {
+      this.#serveOnError(seats, undefined);
+      if (leader !== undefined && seats.has(leader)) this.#fail(leader, refusal);
+    }
+    // Who is still there has got no reply: of the others, the one that came last has the most time left.
+    const next = leader !== undefined && seats.has(leader) ? leader : [...seats].at(-1);
     if (next === undefined) return false;
     if (this.#leaders < MAX_LEADERS && !this.over) {
       this.#startOver(next);

@@ -1,3 +1,4 @@
+import { canonicalBody, fromQuery } from '../../barcode/request.ts';
 import { anything } from '../../policy/cache/demands.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
 import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
@@ -19,6 +20,14 @@ export type UseImage = (image: Image, ageSeconds: number) => Ending;
 
 /** Where images lie in the cache: creating renders through the same entries. */
 export const IMAGE_ENDPOINT = 'renderBarcode';
+
+/** Under what the image lies that a path of renderBarcode asks for; undefined where it asks for none. */
+export function imageTargetOf(path: string): string | undefined {
+  const found = /^\/v1\/render\/([a-z0-9]+)\?(.*)$/.exec(path);
+  if (found === null) return undefined;
+  const parsed = fromQuery(found[1] as string, new URLSearchParams(found[2]));
+  return parsed.ok ? canonicalBody(parsed.request) : undefined;
+}
 
 /** The generators of a worker, and the largest image that is kept. */
 export interface ImageSource {
