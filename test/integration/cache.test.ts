@@ -111,14 +111,14 @@ describe('what is kept', () => {
 
   test('a route takes no more than its part, and the oldest go first', async () => {
     const { rampart, seen } = await startCaching((_req, res) => res.end('x'.repeat(1000)), {
-      cache: { ttlSeconds: 60, maxBytes: 8000 },
+      cache: { ttlSeconds: 60, maxBytes: 11_000 },
     });
     for (const path of ['/1', '/2', '/3', '/1', '/4']) await get(rampart, path);
     assert.match((await get(rampart, '/1')).cacheStatus, /hit/);
     assert.match((await get(rampart, '/2')).cacheStatus, /uri-miss/);
     assert.equal(seen.length, 5);
     assert.match(rampart.metrics(), /rampart_cache_evictions_total [1-9]/);
-    assert.ok(Number(/rampart_cache_bytes (\d+)/.exec(rampart.metrics())?.[1]) <= 8000);
+    assert.ok(Number(/rampart_cache_bytes (\d+)/.exec(rampart.metrics())?.[1]) <= 11_000);
   });
 });
 
@@ -145,6 +145,18 @@ describe('hits', () => {
     assert.match(hit.cacheStatus, /^Rampart; hit; ttl=5[23]$/);
     assert.equal(hit.headers.date, first.headers.date);
     assert.equal(hit.headers['x-gone'], undefined);
+  });
+
+  test('a hit has the very bytes, few or many', async () => {
+    for (const size of [256, 16 * 1024, 16 * 1024 + 1, 300_000]) {
+      const bytes = Uint8Array.from({ length: size }, (_, index) => (index * 7) % 256);
+      const { rampart } = await startCaching((_req, res) => void res.end(bytes));
+      for (const result of ['uri-miss', 'hit']) {
+        const reply = await fetch(`${rampart.url}/a`);
+        assert.match(reply.headers.get('cache-status') ?? '', new RegExp(result));
+        assert.deepEqual(new Uint8Array(await reply.arrayBuffer()), bytes);
+      }
+    }
   });
 
   test('HEAD shares what GET has brought, and keeps nothing itself', async () => {

@@ -87,7 +87,9 @@ export class CachedProxyRequest implements CacheClient {
     const headers = isUnchanged ? notModifiedHeaders(entry.headers) : entry.headers.slice();
     headers.push('age', String(ageSeconds));
     x.writeHead(isUnchanged ? 304 : entry.status, headers);
-    x.res.end(isUnchanged ? undefined : entry.body);
+    if (isUnchanged) x.res.end();
+    else if (entry.text === undefined) x.res.end(entry.body);
+    else x.res.end(entry.text, 'latin1');
     return undefined;
   }
 
