@@ -250,6 +250,8 @@ export class Flight implements Sink, Caller, ChunkSource {
     this.#isStoring = false;
     this.#isMuted = false;
     this.failure = undefined;
+    this.waitMs = 0;
+    this.execMs = 0;
     for (const seat of this.#readers.seats) seat.restart();
     this.launch(next);
   }
@@ -337,10 +339,12 @@ export class Flight implements Sink, Caller, ChunkSource {
   #tellTimes(seat: Seat, until: number): void {
     const { x } = seat.client;
     if (seat === this.#leader) {
-      x.waitMs += this.waitMs;
-      x.execMs += this.execMs;
+      x.waitMs = this.waitMs;
+      x.execMs = this.execMs;
       x.execPhase = this.execPhase;
     } else x.flightMs += Math.max(0, until - seat.joinedAt);
+    // Told again after another attempt, this time does not count twice.
+    seat.joinedAt = Math.max(seat.joinedAt, until);
   }
 
   #entryOf(head: ReplyHead, lifetime: Entry['lifetime'], body: Buffer): Entry {
