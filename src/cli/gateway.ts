@@ -43,6 +43,9 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
       if (message.type === 'backends') worker.applyBackends(message.backends);
       else if (message.type === 'lease') worker.applyLease(message.upstream, message.order);
       else if (message.type === 'keys-changed') worker.forgetKeys();
+      else if (message.type === 'purge') {
+        link.tell({ type: 'purged', id: message.id, entries: worker.purgeCache(message.target) });
+      }
     },
     onLost: () => worker.controlLost(),
   });

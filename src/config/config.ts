@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
+import type { CacheRules } from '../policy/cache/storing.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { loadConfigFile, type ParsedConfigFile } from './file.ts';
 
@@ -23,6 +24,13 @@ export interface UpstreamConfig {
   readonly balancer: BalancerName;
 }
 
+/** How the replies of a route are kept. */
+export interface RouteCache extends CacheRules {
+  readonly maxEntryBytes: number;
+  /** What the route may take of the cache; undefined: all of it. */
+  readonly maxBytes: number | undefined;
+}
+
 export interface RouteConfig {
   readonly endpoint: string;
   readonly path: string;
@@ -37,6 +45,7 @@ export interface RouteConfig {
   readonly pure: boolean;
   /** Whether a second backend is asked when the first takes longer than most do. */
   readonly hedge: boolean;
+  readonly cache: RouteCache | undefined;
 }
 
 /** Everything that a process needs to know, parsed once and frozen. */
@@ -104,6 +113,7 @@ export function buildConfig(env: Environment, file: ParsedConfigFile, folder: st
     priority: route.priority,
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
+    cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
   }));
   return {
     env,
@@ -112,6 +122,27 @@ export function buildConfig(env: Environment, file: ParsedConfigFile, folder: st
     routes,
     trustedProxies: file.trustedProxies ?? [],
     keyLimit: file.keyLimit,
+  };
+}
+
+/** No reply may push out more than this part of the others. */
+const LARGEST_ENTRY_PART = 16;
+
+export const maxEntryBytes = (cacheMaxBytes: number): number => Math.floor(cacheMaxBytes / LARGEST_ENTRY_PART);
+
+type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
+
+export function routeCache(cache: RouteFile['cache'], cacheMaxBytes: number): RouteCache | undefined {
+  if (cache === undefined || cache === false) return undefined;
+  const most = maxEntryBytes(cacheMaxBytes);
+  return {
+    ttlSeconds: cache.ttlSeconds,
+    negativeTtlSeconds: cache.negativeTtlSeconds,
+    staleWhileRevalidateSeconds: cache.staleWhileRevalidateSeconds ?? 0,
+    staleIfErrorSeconds: cache.staleIfErrorSeconds ?? 0,
+    public: cache.public ?? false,
+    maxEntryBytes: Math.min(cache.maxEntryBytes ?? most, cache.maxBytes ?? most, most),
+    maxBytes: cache.maxBytes,
   };
 }
 

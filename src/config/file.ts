@@ -24,6 +24,25 @@ const upstreamSchema = z.strictObject({
   balancer: z.enum(balancerNames).optional(),
 });
 
+const seconds = z.int().min(0).max(31_536_000);
+
+const cacheSchema = z.strictObject({
+  /** How long a reply is fresh that says nothing of its own; not at all by default. */
+  ttlSeconds: seconds.optional(),
+  /** The same for 404, 405, 410, 414 and 501. */
+  negativeTtlSeconds: seconds.optional(),
+  /** For how long a stale reply is served while it is validated behind the request. */
+  staleWhileRevalidateSeconds: seconds.optional(),
+  /** For how long a stale reply is served in place of an error. */
+  staleIfErrorSeconds: seconds.optional(),
+  /** A larger reply is not kept. A sixteenth of CACHE_MAX_BYTES by default, and at most. */
+  maxEntryBytes: z.int().min(1).optional(),
+  /** What the route may take of CACHE_MAX_BYTES. All by default. */
+  maxBytes: z.int().min(1).optional(),
+  /** Whether every key may get what another one got, though the reply does not say `public`. */
+  public: z.boolean().optional(),
+});
+
 const routeSchema = z.strictObject({
   /** Name of the operation: the label in metrics and reports. */
   endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
@@ -45,6 +64,8 @@ const routeSchema = z.strictObject({
   pure: z.boolean().optional(),
   /** Ask a second backend when the first takes longer than 95 of 100 do; for pure or idempotent requests. */
   hedge: z.boolean().optional(),
+  /** How replies are kept and shared; not at all by default. */
+  cache: z.union([z.literal(false), cacheSchema]).optional(),
 });
 
 const keyLimitSchema = z.strictObject({

@@ -2,7 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isLoopback } from '../config/config.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
+import { purge } from './admin-purge.ts';
 import type { Control } from './control.ts';
+
+const PURGE_PATH = '/api/cache/purge';
 
 export interface AdminOptions {
   readonly host: string;
@@ -10,7 +13,7 @@ export interface AdminOptions {
   readonly token: string | undefined;
 }
 
-/** The admin API: read only, on its own listener. */
+/** The admin API, on its own listener; all of it reads, but for the purge of the cache. */
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (req, res) => {
     answer(control, options, req, res).catch((error: unknown) => {
@@ -31,11 +34,15 @@ async function answer(
 ): Promise<void> {
   const denied = deny(options, req);
   if (denied !== undefined) return problem(res, denied.status, denied.reason, denied.detail);
-  if (req.method !== 'GET' && req.method !== 'HEAD') {
-    res.setHeader('allow', 'GET, HEAD');
-    return problem(res, 405, 'method-not-allowed', 'the admin API is read only');
+  const path = req.url?.split('?', 1)[0];
+  const allowed = path === PURGE_PATH ? ['POST'] : ['GET', 'HEAD'];
+  if (!allowed.includes(req.method ?? '')) {
+    res.setHeader('allow', allowed.join(', '));
+    return problem(res, 405, 'method-not-allowed', `this path takes ${allowed.join(', ')}`);
   }
-  switch (req.url?.split('?', 1)[0]) {
+  switch (path) {
+    case PURGE_PATH:
+      return answerPurge(control, req, res);
     case '/metrics':
       return reply(res, 200, PROMETHEUS_CONTENT_TYPE, renderPrometheus(await control.metrics()));
     case '/api/status':
@@ -43,8 +50,17 @@ async function answer(
     case '/healthz':
       return reply(res, 200, 'application/json', '{"status":"ok"}');
     default:
-      return problem(res, 404, 'not-found', 'the admin API has /api/status, /metrics and /healthz');
+      return problem(res, 404, 'not-found', `the admin API has /api/status, ${PURGE_PATH}, /metrics and /healthz`);
   }
+}
+
+async function answerPurge(control: Control, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const result = await purge(control, req);
+  if (!('reason' in result)) return reply(res, 200, 'application/json', JSON.stringify(result));
+  const { status, reason, detail, errors } = result;
+  // What is left of the body will not be read.
+  if (!req.complete) res.setHeader('connection', 'close');
+  return problem(res, status, reason, detail, errors);
 }
 
 interface Denial {
@@ -82,9 +98,22 @@ function equalSecrets(left: string, right: string): boolean {
   return timingSafeEqual(digest(left), digest(right));
 }
 
-function problem(res: ServerResponse, status: number, reason: string, detail: string): void {
+function problem(
+  res: ServerResponse,
+  status: number,
+  reason: string,
+  detail: string,
+  errors?: readonly unknown[],
+): void {
   if (status === 401) res.setHeader('www-authenticate', 'Bearer realm="rampart-admin"');
-  const body = { type: `urn:rampart:problem:${reason}`, title: reason, status, detail, reason };
+  const body = {
+    type: `urn:rampart:problem:${reason}`,
+    title: reason,
+    status,
+    detail,
+    reason,
+    ...(errors === undefined ? {} : { errors }),
+  };
   reply(res, status, 'application/problem+json', JSON.stringify(body));
 }
 

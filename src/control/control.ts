@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type Gauge, Registry, type Snapshot } from '../metrics/instruments.ts';
+import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
 import { HealthChecker } from './health-checker.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -13,6 +14,7 @@ import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { type BookState, MetricsBook } from './metrics-book.ts';
 import type { MemberMessage } from './protocol.ts';
+import { type PurgeResult, Purges } from './purges.ts';
 import { ReportCollection } from './report-collection.ts';
 
 export interface ControlDependencies {
@@ -47,6 +49,7 @@ export class Control {
     leased: (upstream: string, backend: string) => Gauge;
   };
   readonly #collection: ReportCollection<Member>;
+  readonly #purges: Purges<Member>;
   #saveTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
@@ -85,10 +88,12 @@ export class Control {
       joined: () => this.#broadcast(),
       left: (member) => this.#left(member),
       reported: (member, metrics) => this.#reported(member, metrics),
+      purged: (member, id, entries) => this.#purges.done(member, id, entries),
       keysChanged: () => this.#keysChanged(),
       said: (member, message) => this.#said(member, message),
     });
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
+    this.#purges = new Purges(clock, (member, id, target) => this.#members.tell(member, { type: 'purge', id, target }));
     this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
   }
 
@@ -119,6 +124,17 @@ export class Control {
       this.#gauges.leased(upstream, backend).set(leased);
     }
     return this.#book.merged(this.#registry.snapshot());
+  }
+
+  get config(): Config {
+    return this.#dependencies.config;
+  }
+
+  /** Has every worker forget stored replies. */
+  async purgeCache(target: PurgeTarget): Promise<PurgeResult> {
+    const result = await this.#purges.purge(this.#gateways(), target);
+    this.#dependencies.log.info({ target, ...result }, 'cache purged');
+    return result;
   }
 
   status(): Record<string, unknown> {
@@ -198,6 +214,7 @@ export class Control {
     this.#collection.answered(member);
     // A worker may have connected anew before its old connection was seen to be gone.
     if (!this.#members.all().some(({ id }) => id === member.id)) this.#leases?.left(member.id);
+    this.#purges.left(member);
   }
 
   #reported(member: Member, metrics: Snapshot): void {

@@ -1,3 +1,4 @@
+import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
 import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
@@ -24,6 +25,8 @@ export type MemberMessage =
     }
   /** What a worker holds of one upstream, and how much waits there. */
   | { readonly type: 'held'; readonly upstream: string; readonly report: LeaseReport }
+  /** A purge is done; how many entries went. */
+  | { readonly type: 'purged'; readonly id: number; readonly entries: number }
   /** From the command line: keys have been made or revoked. */
   | { readonly type: 'keys-changed' }
   /** Asks for nothing but whether somebody reads. */
@@ -34,6 +37,8 @@ export type ControlMessage =
   | { readonly type: 'backends'; readonly backends: readonly BackendHealth[] }
   | { readonly type: 'lease'; readonly upstream: string; readonly order: LeaseOrder }
   | { readonly type: 'keys-changed' }
+  /** Forget stored replies, and say `purged` with this id. */
+  | { readonly type: 'purge'; readonly id: number; readonly target: PurgeTarget }
   /** Send a report now. */
   | { readonly type: 'report' };
 

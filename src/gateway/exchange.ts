@@ -40,6 +40,8 @@ export class Exchange {
   routePriority: Priority | undefined;
   /** Milliseconds in the queue of the upstream. */
   waitMs = 0;
+  /** Milliseconds for which another request's reply was waited for, until its head was there. */
+  flightMs = 0;
   /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
@@ -129,7 +131,8 @@ export class Exchange {
   #serverTiming(): string {
     const wait = hundredths(this.waitMs);
     const exec = hundredths(this.execMs);
-    let timing = `wait;dur=${wait}, exec;dur=${exec}`;
+    let timing = `wait;dur=${this.flightMs === 0 ? wait : hundredths(this.waitMs + this.flightMs)}, exec;dur=${exec}`;
+    if (this.flightMs > 0) timing += `, wait-flight;dur=${hundredths(this.flightMs)}`;
     if (this.execPhase === 'upstream') timing += `, wait-queue;dur=${wait}, exec-upstream;dur=${exec}`;
     else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;
     return this.backendTiming === '' ? timing : `${timing}, ${this.backendTiming}`;

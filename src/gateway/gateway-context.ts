@@ -3,8 +3,8 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
+import type { Cache } from './cache/cache.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
-import type { ImageCache } from './image-cache.ts';
 import type { KeyCache } from './key-cache.ts';
 import type { RequestLog } from './request-log.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -20,7 +20,9 @@ export interface GatewayContext {
   readonly metrics: GatewayMetrics;
   readonly keys: KeyCache;
   readonly limiter: RateLimiter;
-  readonly images: ImageCache;
+  readonly cache: Cache;
+  /** The endpoints of proxied routes whose replies are kept. */
+  readonly cachedRoutes: readonly string[];
   readonly upstreams: readonly Upstream[];
   readonly trustedProxies: ReadonlySet<string>;
   readonly ledger: Ledger;

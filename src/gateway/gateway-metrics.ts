@@ -1,6 +1,12 @@
 import type { Counter, Family, Gauge, Histogram, Registry } from '../metrics/instruments.ts';
 import type { Reason } from './refusal.ts';
 
+/**
+ * How a request fared before the cache. `stale`: a stale reply served, while it is validated or in place of an error ·
+ * `revalidated`: a stale reply that a backend has confirmed · `collapsed`: answered by the request of another.
+ */
+export type CacheResult = 'hit' | 'miss' | 'stale' | 'revalidated' | 'collapsed' | 'bypass';
+
 /** The instruments of one endpoint, resolved once. */
 export class EndpointMetrics {
   readonly endpoint: string;
@@ -10,6 +16,7 @@ export class EndpointMetrics {
   readonly execUpstream: Histogram;
   readonly #all: GatewayMetrics;
   readonly #byStatus = new Map<number, Counter>();
+  readonly #byCacheResult = new Map<CacheResult, Counter>();
 
   constructor(all: GatewayMetrics, endpoint: string) {
     this.#all = all;
@@ -37,8 +44,17 @@ export class EndpointMetrics {
     this.#all.rejections.of(this.endpoint, reason).add();
   }
 
-  countCache(result: 'hit' | 'miss'): void {
-    this.#all.cacheRequests.of(this.endpoint, result).add();
+  countCache(result: CacheResult): void {
+    let counter = this.#byCacheResult.get(result);
+    if (counter === undefined) {
+      counter = this.#all.cacheRequests.of(this.endpoint, result);
+      this.#byCacheResult.set(result, counter);
+    }
+    counter.value++;
+  }
+
+  observeWait(phase: string, seconds: number): void {
+    this.#all.wait.of(this.endpoint, phase).observe(seconds);
   }
 
   observeExec(phase: string, seconds: number): void {

@@ -9,10 +9,12 @@ import { staticShare } from '../policy/permits/shares.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
+import { Cache } from './cache/cache.ts';
+import { registerCacheMetrics } from './cache/cache-metrics.ts';
+import type { PurgeTarget } from './cache/reply-store.ts';
 import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
-import { ImageCache } from './image-cache.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
 import { LeaseClient } from './lease-client.ts';
 import { RateLimiter } from './rate-limiter.ts';
@@ -70,7 +72,8 @@ export class Gateway {
       metrics,
       keys: new KeyCache(findKey, clock),
       limiter: new RateLimiter(config.keyLimit, env.GATEWAY_WORKERS, clock),
-      images: new ImageCache({ maxBytes: env.CACHE_MAX_BYTES, ttlSeconds: env.CACHE_TTL_SECONDS }, clock),
+      cache: openCache(config, clock, log),
+      cachedRoutes: config.routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint),
       upstreams,
       trustedProxies: new Set(config.trustedProxies),
       ledger,
@@ -79,6 +82,7 @@ export class Gateway {
       isDraining: () => this.#draining,
     };
     const context = this.#context;
+    registerCacheMetrics(registry, context.cache.store);
     const router = buildRouter(context);
     const unmatched = metrics.endpoint('unmatched');
     this.server = createHttpServer({
@@ -148,8 +152,13 @@ export class Gateway {
     this.#context.keys.clear();
   }
 
+  /** Forgets stored replies; how many there were. */
+  purgeCache(target: PurgeTarget): number {
+    return this.#context.cache.purge(target);
+  }
+
   /** For `/api/status`. */
-  status(): { draining: boolean; upstreams: unknown[] } {
+  status(): { draining: boolean; upstreams: unknown[]; cache: unknown } {
     const upstreams = this.#context.upstreams.map((upstream) => ({
       name: upstream.name,
       ...upstream.status(),
@@ -160,7 +169,8 @@ export class Gateway {
         available,
       })),
     }));
-    return { draining: this.#draining, upstreams };
+    const { entries, bytes, maxBytes, evictions } = this.#context.cache.store;
+    return { draining: this.#draining, upstreams, cache: { entries, bytes, max_bytes: maxBytes, evictions } };
   }
 
   /** Stops accepting, answers what is under way with `Connection: close`, and resolves when all of it has ended. */
@@ -172,6 +182,7 @@ export class Gateway {
     tunnels.closeAll();
     await drainServer(this.server, clock, limitMs);
     for (const lease of this.#leases.values()) lease.close();
+    this.#context.cache.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
 }
@@ -188,4 +199,10 @@ function openLeases(
       return [upstream.name, new LeaseClient({ upstream, fallback, clock, send })];
     }),
   );
+}
+
+function openCache({ env, routes }: Config, clock: Clock, log: Logger): Cache {
+  const shares = new Map<string, number>();
+  for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
+  return new Cache({ clock, log, maxBytes: env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0, shares });
 }

@@ -27,6 +27,8 @@ export const reasons = {
   'store-unavailable': { status: 503, title: 'Store unavailable' },
   draining: { status: 503, title: 'Draining' },
   'upstream-timeout': { status: 504, title: 'Upstream timeout' },
+  // RFC 9111 §5.2.1.7 asks for this status; no backend was asked.
+  'not-cached': { status: 504, title: 'Not cached' },
   deadline: { status: 504, title: 'Deadline exceeded' },
   'version-not-supported': { status: 505, title: 'HTTP version not supported' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -75,6 +75,29 @@ function addForwarded(out: string[], x: Exchange, trusted: ReadonlySet<string>, 
   out.push('forwarded', before.forwarded === undefined ? own : `${before.forwarded}, ${own}`);
 }
 
+/**
+ * What a backend is told by a trusted peer of the request before it, beyond the client's address: a part of the cache
+ * key, as replies may depend on it. Empty where nothing is told; what others say is dropped before a backend sees it.
+ */
+export function forwardedSelection(x: Exchange, trusted: ReadonlySet<string>): string {
+  if (trusted.size === 0 || !trusted.has(peerAddress(x.req.socket.remoteAddress ?? 'unknown'))) return '';
+  const { names } = x.head;
+  let text = '';
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    const value = x.req.rawHeaders[index * 2 + 1] as string;
+    if (name === 'forwarded')
+      text += `\nforwarded: ${
+        value
+          .toLowerCase()
+          .match(/(?:host|proto)=[^;,]*/g)
+          ?.join() ?? ''
+      }`;
+    else if (name.startsWith('x-forwarded-') && name !== 'x-forwarded-for') text += `\n${name}: ${value}`;
+  }
+  return text;
+}
+
 /** The address of a peer, an IPv4 one that came over an IPv6 socket in its own form. */
 export function peerAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;

@@ -51,18 +51,14 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (limited !== undefined) return limited;
   if (route.kind === 'local') return route.answer(x);
 
-  // 5 look up: before admission, as a hit costs no capacity
+  // 5 look up: before admission, as a hit costs no capacity; who misses the same goes through 6 to 8 as one
   const preparing = route.prepare(x);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   if (prepared instanceof Refusal) return prepared;
-  if (prepared.lookUp?.() === true) return undefined;
+  if (prepared.kind === 'cacheable') return gateway.cache.answer(prepared);
 
-  // 6 admit, 7 pick, 8 forward: together, since a second attempt goes through all three again
-  const failed = await forward(x, prepared.call, prepared.sink, gateway.clock);
-  if (failed !== undefined) return failed;
-
-  // 9 respond: a streamed reply has been sent by now, one that was collected is made here
-  return prepared.finish?.();
+  // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again
+  return forward(x, prepared.call, prepared.sink, gateway.clock);
 }
 
 /** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */
@@ -118,7 +114,8 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   metrics.latency.observe(elapsedMs / 1000);
   if (x.execPhase === 'upstream' || x.waitMs > 0) metrics.waitQueue.observe(x.waitMs / 1000);
   if (x.execPhase === 'upstream') metrics.execUpstream.observe(x.execMs / 1000);
-  else if (x.execPhase !== undefined) metrics.observeExec(x.execPhase, x.execMs / 1000);
+  if (x.flightMs > 0) metrics.observeWait('flight', x.flightMs / 1000);
+  if (x.execPhase === 'database') metrics.observeExec(x.execPhase, x.execMs / 1000);
   if (x.failure !== undefined) metrics.countError(x.failure);
   x.onClose?.(delivered);
   gateway.requestLog.write(x, status, elapsedMs);

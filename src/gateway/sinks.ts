@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { ReplyHeaders, Sink } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { isHopByHop, nominated } from './hop-by-hop.ts';
@@ -16,6 +16,8 @@ export class ClientSink implements Sink {
   readonly #x: Exchange;
   readonly #clock: Clock;
   readonly #stallMs: number;
+  #stall: Timer | undefined;
+  #watchesClose = false;
 
   /** `stallMs`: how long the client may leave a full buffer unread, since its permit cannot be given back meanwhile. */
   constructor(x: Exchange, clock: Clock, stallMs: number) {
@@ -33,17 +35,24 @@ export class ClientSink implements Sink {
   data(chunk: Buffer, resume: () => void): boolean {
     const { res, over } = this.#x;
     if (over || res.write(chunk)) return true;
-    const stall = this.#clock.setTimeout(() => res.destroy(), this.#stallMs);
-    res.once('close', () => stall.cancel());
-    res.once('drain', () => {
-      stall.cancel();
-      resume();
-    });
+    this.#stalled(resume);
     return false;
   }
 
   end(): void {
     if (!this.#x.over) this.#x.res.end();
+  }
+
+  #stalled(resume: () => void): void {
+    const { res } = this.#x;
+    // One listener for all stalls of a reply: a long one has thousands of them.
+    if (!this.#watchesClose) res.once('close', () => this.#stall?.cancel());
+    this.#watchesClose = true;
+    this.#stall = this.#clock.setTimeout(() => res.destroy(), this.#stallMs);
+    res.once('drain', () => {
+      this.#stall?.cancel();
+      resume();
+    });
   }
 }
 

@@ -18,6 +18,9 @@ const metricNames = [
   'rampart_backend_up',
   'rampart_backend_requests_total',
   'rampart_cache_requests_total',
+  'rampart_cache_bytes',
+  'rampart_cache_entries',
+  'rampart_cache_evictions_total',
   'rampart_db_pool_connections',
   'rampart_db_pool_wait_seconds',
   'rampart_ledger_records_total',
@@ -170,7 +173,7 @@ describe('a stack as users start it', () => {
       assert.match(reply.headers.get('x-request-id') ?? '', /^[0-9a-f]{32}$/);
     }
     assert.match(
-      (await create({ symbology: 'qrcode', text: 'x' })).headers.get('server-timing') ?? '',
+      (await create({ symbology: 'qrcode', text: 'not in the cache' })).headers.get('server-timing') ?? '',
       /backend-render;dur=/,
     );
     assert.match((await ask('/v1/barcodes')).headers.get('server-timing') ?? '', /exec-database;dur=/);
@@ -205,7 +208,18 @@ describe('a stack as users start it', () => {
     assert.match(JSON.stringify(status['backends']), /"backend":"generator-1".*"up":true/);
   });
 
-  test('the admin API answers to loopback names only, reads only, and is not on the public port', async () => {
+  test('a purge reaches every worker', async () => {
+    const purge = async (): Promise<Record<string, number>> => {
+      const headers = { 'content-type': 'application/json' };
+      const reply = await fetch(`${stack.adminUrl}/api/cache/purge`, { method: 'POST', body: '{}', headers });
+      return (await reply.json()) as Record<string, number>;
+    };
+    await purge();
+    assert.equal((await ask('/v1/render/qrcode?text=purge%20me')).status, 200);
+    assert.deepEqual(await purge(), { workers: 2, purged: 2, entries: 1 });
+  });
+
+  test('the admin API answers to loopback names only, reads but for the purge, and is not on the public port', async () => {
     const { request } = await import('node:http');
     const foreign = await new Promise<number | undefined>((resolve) => {
       request(`${stack.adminUrl}/metrics`, { headers: { host: 'evil.example' } }, (res) =>

@@ -30,12 +30,13 @@ export async function startGateway(
     timeoutMs?: number;
     maxBodyBytes?: number;
     authenticate?: boolean;
+    cache?: NonNullable<TestGatewayOptions['routes']>[number]['cache'];
   } = {},
 ): Promise<TestGateway> {
-  const { cap, queueCapacity, queueTimeoutMs, timeoutMs, maxBodyBytes, authenticate, ...options } = more;
+  const { cap, queueCapacity, queueTimeoutMs, timeoutMs, maxBodyBytes, authenticate, cache, ...options } = more;
   const rampart = await startTestGateway({
     upstreams: { app: { backends: origins, cap, queueCapacity, queueTimeoutMs } },
-    routes: [{ endpoint: 'app', path: '/*', upstream: 'app', timeoutMs, maxBodyBytes, authenticate }],
+    routes: [{ endpoint: 'app', path: '/*', upstream: 'app', timeoutMs, maxBodyBytes, authenticate, cache }],
     ...options,
   } as TestGatewayOptions);
   closers.push(() => rampart.close());

@@ -3,17 +3,18 @@ import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Sink } from '../attempt.ts';
 import type { UpstreamCall } from '../forward.ts';
+import type { CacheClient } from '../cache/cache-client.ts';
 import type { Refusal } from '../refusal.ts';
 
 /** What a route makes of a request before a backend is asked: the call, and where its reply goes. */
-export interface Prepared {
+export interface Direct {
+  readonly kind: 'direct';
   readonly call: UpstreamCall;
   readonly sink: Sink;
-  /** Replies out of the cache, if it has the answer. */
-  readonly lookUp?: () => boolean;
-  /** Makes the reply, once the sink has the backend's. */
-  readonly finish?: () => Promise<Refusal | undefined> | Refusal | undefined;
 }
+
+/** A request for a backend, or one that the cache may answer in its place. */
+export type Prepared = Direct | CacheClient;
 
 interface Common {
   readonly metrics: EndpointMetrics;

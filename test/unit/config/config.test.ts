@@ -93,6 +93,7 @@ describe('loadConfig', () => {
       priority: undefined,
       pure: false,
       hedge: false,
+      cache: undefined,
     });
     assert.deepEqual(upstreams[1]?.backends, [{ id: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }]);
     assert.deepEqual(await problemsOf({ RAMPART_CONFIG: 'none.ts' }), [

@@ -1,0 +1,24 @@
+/** Why a request went on towards a backend (RFC 9211 §2.2). */
+export type ForwardReason = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'request' | 'stale';
+
+/** RFC 9211, for a reply that went on towards a backend. */
+export interface ForwardedStatus {
+  readonly reason: ForwardReason;
+  readonly status?: number;
+  readonly stored?: boolean;
+  readonly collapsed?: boolean;
+  readonly detail?: string;
+}
+
+export function forwardedStatus({ reason, status, stored, collapsed, detail }: ForwardedStatus): string {
+  let text = `Rampart; fwd=${reason}`;
+  if (status !== undefined) text += `; fwd-status=${status}`;
+  if (stored === true) text += '; stored';
+  if (collapsed === true) text += '; collapsed';
+  return detail === undefined ? text : `${text}; detail=${detail}`;
+}
+
+/** `ttlSeconds`: what is left of its freshness; below zero for what is served stale. */
+export function hitStatus(ttlSeconds: number): string {
+  return `Rampart; hit; ttl=${ttlSeconds}`;
+}

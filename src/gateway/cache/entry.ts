@@ -1,0 +1,129 @@
+import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
+import type { Validators } from '../../policy/cache/conditional.ts';
+import { type Aging, freshUntil, type Lifetime } from '../../policy/cache/freshness.ts';
+import { type ReplyHead, joined } from '../../policy/cache/storing.ts';
+import { replyHeaders } from '../sinks.ts';
+
+/** What a stored reply answers to: a purge names these, and `text`, which holds all of them, is what is looked up. */
+export interface CacheKey {
+  readonly endpoint: string;
+  readonly host: string;
+  /** Path and query of a proxied request, the canonical request of a barcode. */
+  readonly target: string;
+  readonly text: string;
+}
+
+/** A stored reply, with all that a hit needs made ready. Never changed: a validated one is replaced. */
+export interface Entry extends Aging {
+  readonly kind: 'reply';
+  readonly key: CacheKey;
+  readonly lifetime: Lifetime;
+  readonly arrivedAt: number;
+  readonly freshUntil: number;
+  readonly status: number;
+  /** The header lines of a reply out of this entry, Age excepted: name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+  /** A small body once more, as one character a byte: Node then sends head and body in a single write. */
+  readonly text: string | undefined;
+  readonly validators: Validators;
+  readonly bytes: number;
+}
+
+/** What an entry costs beyond its texts and bytes, roughly: objects, arrays, the store's own book-keeping. */
+export const ENTRY_OVERHEAD_BYTES = 1024;
+
+/** Beyond this, copying into one write costs more than two. */
+const MAX_TEXT_BYTES = 16 * 1024;
+
+/** What a reply came to before it is kept. */
+export interface Arrival {
+  readonly key: CacheKey;
+  readonly head: ReplyHead;
+  readonly lifetime: Lifetime;
+  readonly body: Buffer;
+  readonly arrivedAt: number;
+  readonly arrivedAtWallMs: number;
+}
+
+export function makeEntry({ key, head, lifetime, body, arrivedAt, arrivedAtWallMs }: Arrival): Entry {
+  const lines = replyHeaders(head.headers);
+  const headers: string[] = [];
+  for (let index = 0; index < lines.length; index += 2) {
+    const name = lines[index] as string;
+    if (name !== 'content-length' && name !== 'age') headers.push(name, lines[index + 1] as string);
+  }
+  // Without one the reply would bear the date of each hit, which its Age contradicts.
+  if (head.headers['date'] === undefined) headers.push('date', formatHttpDate(arrivedAtWallMs));
+  if (head.status !== 204) headers.push('content-length', String(body.length));
+  let bytes = body.length + key.text.length * 2 + ENTRY_OVERHEAD_BYTES;
+  const text = body.length <= MAX_TEXT_BYTES ? body.toString('latin1') : undefined;
+  bytes += text?.length ?? 0;
+  for (const text of headers) bytes += text.length + 16;
+  const aging = { lifetime, arrivedAt };
+  return {
+    kind: 'reply',
+    key,
+    ...aging,
+    freshUntil: freshUntil(aging),
+    status: head.status,
+    headers,
+    body,
+    text,
+    validators: {
+      etag: joined(head.headers['etag']),
+      lastModifiedMs: parseHttpDate(joined(head.headers['last-modified'])),
+    },
+    bytes,
+  };
+}
+
+/** The head from which an entry was made, as far as it was kept. */
+export function headOf({ status, headers }: Entry): ReplyHead {
+  const record: Record<string, string | string[]> = {};
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    const value = headers[index + 1] as string;
+    const before = record[name];
+    record[name] = before === undefined ? value : [before, value].flat();
+  }
+  return { status, headers: record };
+}
+
+/** Fields that tell of the body, which a 304 does not replace (RFC 9111 §3.2). */
+const ofTheBody: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'transfer-encoding',
+]);
+
+/** The head of a stored reply with what a 304 says anew (RFC 9111 §4.3.4). */
+export function updatedHead(entry: Entry, notModified: ReplyHead): ReplyHead {
+  const headers: Record<string, string | string[] | undefined> = { ...headOf(entry).headers };
+  for (const name in notModified.headers) {
+    if (!ofTheBody.has(name)) headers[name] = notModified.headers[name];
+  }
+  return { status: entry.status, headers };
+}
+
+/** What a 304 repeats of the reply that the client has (RFC 9110 §15.4.5). */
+const repeated: ReadonlySet<string> = new Set([
+  'cache-control',
+  'content-location',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'vary',
+]);
+
+export function notModifiedHeaders(headers: readonly string[]): string[] {
+  const out: string[] = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    if (repeated.has(name)) out.push(name, headers[index + 1] as string);
+  }
+  return out;
+}

@@ -1,0 +1,168 @@
+import { LRUCache } from 'lru-cache';
+import { selection } from '../../policy/cache/vary.ts';
+import type { Exchange } from '../exchange.ts';
+import { type CacheKey, ENTRY_OVERHEAD_BYTES, type Entry } from './entry.ts';
+
+/** Stands where replies vary: they lie under keys of their own, of this generation. */
+interface Variants {
+  readonly kind: 'variants';
+  readonly key: CacheKey;
+  readonly names: readonly string[];
+  /** Unique: what was stored under a mark that has gone is never found again, though it may still lie there. */
+  readonly generation: number;
+  readonly bytes: number;
+}
+
+/** Stands where replies have been found not to be shared: waiting for one another would only cost time. */
+interface PassMark {
+  readonly kind: 'pass';
+  readonly key: CacheKey;
+  readonly until: number;
+  readonly bytes: number;
+}
+
+export type Slot = Entry | Variants | PassMark;
+
+/** What is to be forgotten; every field narrows it. */
+export interface PurgeTarget {
+  readonly endpoint?: string;
+  readonly host?: string;
+  /** As in CacheKey. */
+  readonly target?: string;
+}
+
+export function matches(key: CacheKey, { endpoint, host, target }: PurgeTarget): boolean {
+  if (endpoint !== undefined && key.endpoint !== endpoint) return false;
+  if (host !== undefined && key.host !== host) return false;
+  return target === undefined || key.target === target;
+}
+
+/** The part of one route, in order of use. */
+interface Share {
+  readonly maxBytes: number;
+  readonly keys: Set<string>;
+  bytes: number;
+}
+
+/** The replies that one worker keeps: the least recently used ones go when bytes run out, of the host or of a route. */
+export class ReplyStore {
+  readonly maxBytes: number;
+  readonly #slots: LRUCache<string, Slot>;
+  readonly #shares: ReadonlyMap<string, Share>;
+  #generation = 0;
+  #evictions = 0;
+
+  /** `shares`: the most bytes that a route may take, by endpoint, where it has a limit of its own. */
+  constructor(maxBytes: number, shares: ReadonlyMap<string, number> = new Map()) {
+    this.maxBytes = maxBytes;
+    this.#shares = new Map(
+      [...shares].map(([endpoint, bytes]) => [endpoint, { maxBytes: bytes, keys: new Set(), bytes: 0 }]),
+    );
+    this.#slots = new LRUCache<string, Slot>({
+      // One byte holds nothing, and is the least that there is.
+      maxSize: Math.max(1, maxBytes),
+      sizeCalculation: (slot) => slot.bytes,
+      dispose: (slot, slotKey, reason) => {
+        if (reason === 'evict') this.#evictions++;
+        this.#account(slot, slotKey, -slot.bytes);
+      },
+    });
+  }
+
+  get entries(): number {
+    return this.#slots.size;
+  }
+
+  get bytes(): number {
+    return this.#slots.calculatedSize;
+  }
+
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /** The reply that this request selects, or the mark that stands in its place. */
+  find(key: CacheKey, x: Exchange): Slot | undefined {
+    const slot = this.#slots.get(key.text);
+    if (slot === undefined) return undefined;
+    this.#touch(slot);
+    return slot.kind === 'variants' ? (this.#slots.get(variantKey(slot, x)) ?? slot) : slot;
+  }
+
+  /** Equal for requests that select the same reply, as far as is known before it is there. */
+  joinKey(key: CacheKey, x: Exchange): string {
+    const slot = this.#slots.peek(key.text);
+    return slot?.kind === 'variants' ? variantKey(slot, x) : key.text;
+  }
+
+  /** Where a reply to this request is kept that varies by these fields; undefined where there is no room. */
+  placeOf(key: CacheKey, names: readonly string[], x: Exchange): string | undefined {
+    if (names.length === 0) return key.text;
+    const slot = this.#slots.peek(key.text);
+    if (slot?.kind === 'variants' && slot.names.join() === names.join()) return variantKey(slot, x);
+    const bytes = key.text.length * 2 + ENTRY_OVERHEAD_BYTES;
+    const variants = { kind: 'variants', key, names, generation: ++this.#generation, bytes } as const;
+    this.#set(key.text, variants);
+    return this.#slots.peek(key.text) === variants ? variantKey(variants, x) : undefined;
+  }
+
+  keep(slotKey: string, entry: Entry): void {
+    this.#set(slotKey, entry);
+  }
+
+  /** A reply that is there may still be good for others. */
+  markPass(key: CacheKey, until: number): void {
+    const slot = this.#slots.peek(key.text);
+    if (slot?.kind === 'reply' || slot?.kind === 'variants') return;
+    this.#set(key.text, { kind: 'pass', key, until, bytes: key.text.length * 2 + ENTRY_OVERHEAD_BYTES });
+  }
+
+  /** Forgets all that was kept for a key. */
+  forget(keyText: string): void {
+    this.#slots.delete(keyText);
+  }
+
+  /** How many entries went. */
+  purge(target: PurgeTarget): number {
+    let purged = 0;
+    for (const [slotKey, slot] of Array.from(this.#slots.entries())) {
+      if (!matches(slot.key, target)) continue;
+      this.#slots.delete(slotKey);
+      if (slot.kind === 'reply') purged++;
+    }
+    return purged;
+  }
+
+  #set(slotKey: string, slot: Slot): void {
+    this.#slots.set(slotKey, slot);
+    if (this.#slots.peek(slotKey) !== slot) return;
+    this.#account(slot, slotKey, slot.bytes);
+    const share = this.#shares.get(slot.key.endpoint);
+    if (share === undefined) return;
+    for (const oldest of share.keys) {
+      if (share.bytes <= share.maxBytes) break;
+      this.#slots.delete(oldest);
+      this.#evictions++;
+    }
+  }
+
+  #account(slot: Slot, slotKey: string, bytes: number): void {
+    const share = this.#shares.get(slot.key.endpoint);
+    if (share === undefined) return;
+    share.bytes += bytes;
+    share.keys.delete(slotKey);
+    if (bytes > 0) share.keys.add(slotKey);
+  }
+
+  #touch(slot: Slot): void {
+    const share = this.#shares.get(slot.key.endpoint);
+    if (share === undefined || !share.keys.delete(slot.key.text)) return;
+    share.keys.add(slot.key.text);
+  }
+}
+
+function variantKey(variants: Variants, x: Exchange): string {
+  const { rawHeaders } = x.req;
+  const selected = selection(variants.names, x.head.names, (index) => rawHeaders[index * 2 + 1] as string);
+  return `${variants.key.text}\n${variants.generation}\n${selected}`;
+}

@@ -1,0 +1,121 @@
+import type { ReplyHead } from '../../policy/cache/storing.ts';
+import type { Underway } from '../exchange.ts';
+import type { CacheResult } from '../gateway-metrics.ts';
+import type { Refusal } from '../refusal.ts';
+import { clientClosed } from '../request-body.ts';
+import type { CacheClient, Ending, ReplySink } from './cache-client.ts';
+import { type ForwardReason, forwardedStatus } from './cache-status.ts';
+
+/** What a seat reads: the chunks that a flight still has, by their number since the reply began. */
+export interface ChunkSource {
+  chunkAt(index: number): Buffer | undefined;
+  readonly ended: boolean;
+  /** A seat has taken chunks, and others may be wanted. */
+  progressed(): void;
+  leave(seat: Seat): void;
+}
+
+/** One client's place in a flight: how far it has come in the reply, and how it ends. */
+export class Seat implements Underway {
+  readonly client: CacheClient;
+  readonly ended: Promise<Refusal | undefined>;
+  /** Why its request went on; it may be another for one that came by another way to the same flight. */
+  readonly reason: ForwardReason;
+  /** Since when it has waited for its present flight. */
+  joinedAt: number;
+  /** The number of the next chunk. */
+  position = 0;
+  readonly #resolve: (ending: Ending) => void;
+  #source: ChunkSource | undefined;
+  #sink: ReplySink;
+  #full = false;
+  #over = false;
+
+  constructor(client: CacheClient, reason: ForwardReason, now: number) {
+    this.client = client;
+    this.reason = reason;
+    this.joinedAt = now;
+    this.#sink = client.openSink();
+    const { promise, resolve } = Promise.withResolvers<Refusal | undefined>();
+    this.ended = promise;
+    this.#resolve = resolve;
+    client.x.underway = this;
+  }
+
+  /** The client has left. */
+  giveUp(refusal: Refusal = clientClosed): void {
+    if (this.#over) return;
+    this.#source?.leave(this);
+    this.end(refusal);
+  }
+
+  /** Goes over to another flight, before anything of a reply has been sent. */
+  moveTo(source: ChunkSource): void {
+    this.#source = source;
+    this.restart();
+  }
+
+  /** Forgets what has come: it will come again from the start. */
+  restart(): void {
+    this.#sink = this.client.openSink();
+    this.position = 0;
+    this.#full = false;
+  }
+
+  begin(head: ReplyHead, { isStored, isCollapsed }: { isStored: boolean; isCollapsed: boolean }): void {
+    const { x } = this.client;
+    const result: CacheResult = isCollapsed ? 'collapsed' : 'miss';
+    x.metrics.countCache(result);
+    const status = { reason: this.reason, status: head.status, stored: isStored, collapsed: isCollapsed };
+    x.cacheStatus = forwardedStatus(status);
+    this.#sink.head(head.status, head.headers);
+  }
+
+  /** Its client does not read at the moment. */
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  /** Ends a reply that will not be whole. */
+  cut(failure: string | undefined): void {
+    const { x } = this.client;
+    x.failure = failure;
+    x.cutReply();
+    this.end(undefined);
+  }
+
+  get isSatisfied(): boolean {
+    return this.#sink.isSatisfied;
+  }
+
+  /** Takes as many chunks as its client reads, and ends when there will be no more. */
+  pump(): void {
+    const source = this.#source;
+    if (source === undefined) return;
+    let chunk = source.chunkAt(this.position);
+    while (chunk !== undefined && !this.#full && !this.#over) {
+      this.position++;
+      this.#full = !this.#sink.data(chunk, () => this.#resume());
+      chunk = source.chunkAt(this.position);
+    }
+    if (chunk !== undefined || this.#over || !source.ended) return;
+    this.#sink.end();
+    source.leave(this);
+    this.end(this.client.finish(this.#sink));
+  }
+
+  /** Settles what the request path waits for. */
+  end(ending: Ending): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { x } = this.client;
+    if (x.underway === this) x.underway = undefined;
+    this.#resolve(ending);
+  }
+
+  #resume(): void {
+    this.#full = false;
+    this.pump();
+    this.#source?.progressed();
+  }
+}

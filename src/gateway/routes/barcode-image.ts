@@ -1,0 +1,130 @@
+import { type BarcodeRequest, canonicalBody, fromQuery } from '../../barcode/request.ts';
+import { anything } from '../../policy/cache/demands.ts';
+import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
+import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
+import type { CacheKey, Entry } from '../cache/entry.ts';
+import type { Exchange } from '../exchange.ts';
+import type { UpstreamCall } from '../forward.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { Refusal } from '../refusal.ts';
+import { backendTiming, CollectingSink } from '../sinks.ts';
+import type { Upstream } from '../upstream.ts';
+import { timeLimitMs } from './route.ts';
+
+export interface Image {
+  readonly contentType: string;
+  readonly bytes: Buffer;
+}
+
+/** What is done with an image; `ageSeconds` is above 0 only for one out of the cache. */
+export type UseImage = (image: Image, ageSeconds: number) => Ending;
+
+/** Where images lie in the cache: creating renders through the same entries. */
+export const IMAGE_ENDPOINT = 'renderBarcode';
+
+/** Under what the image lies that a path of renderBarcode asks for; undefined where it asks for none. */
+export function imageTargetOf(path: string): string | undefined {
+  const found = /^\/v1\/render\/([a-z0-9]+)\?(.*)$/.exec(path);
+  if (found === null) return undefined;
+  const parsed = fromQuery(found[1] as string, new URLSearchParams(found[2]));
+  return parsed.ok ? canonicalBody(parsed.request) : undefined;
+}
+
+/** The generators of a worker, and the largest image that is kept. */
+export interface ImageSource {
+  readonly gateway: GatewayContext;
+  readonly upstream: Upstream;
+  readonly maxEntryBytes: number;
+}
+
+/** The image of a barcode, by its canonical request: out of the cache, or of a generator. */
+export class BarcodeImage implements CacheClient {
+  readonly kind = 'cacheable';
+  readonly x: Exchange;
+  readonly key: CacheKey;
+  readonly demands = anything;
+  readonly #source: ImageSource;
+  readonly #use: UseImage;
+  readonly #symbology: string;
+
+  constructor(source: ImageSource, x: Exchange, request: BarcodeRequest, use: UseImage) {
+    const body = canonicalBody(request);
+    this.x = x;
+    this.#symbology = request.symbology;
+    this.key = { endpoint: IMAGE_ENDPOINT, host: '', target: body, text: `${IMAGE_ENDPOINT}\n\n${body}` };
+    this.#source = source;
+    this.#use = use;
+  }
+
+  get maxEntryBytes(): number {
+    return this.#source.maxEntryBytes;
+  }
+
+  /** Rendering is pure: the same request gives the same bytes, so it may be done twice. */
+  request(): UpstreamCall {
+    const { gateway, upstream } = this.#source;
+    const { id, traceparent } = this.x;
+    return {
+      upstream,
+      method: 'POST',
+      path: '/generate',
+      headers: ['content-type', 'application/json', 'x-request-id', id, 'traceparent', traceparent],
+      body: this.key.target,
+      idempotent: true,
+      pure: true,
+      // A PDF417 takes five times as long as an Aztec.
+      routeClass: upstream.classOf(this.#symbology),
+      timeoutMs: timeLimitMs(this.x, gateway.config.env.UPSTREAM_TIMEOUT_MS),
+    };
+  }
+
+  /** An image never changes; that a text cannot be encoded does not either, yet is found out quickly. */
+  judge({ status, headers }: ReplyHead): Verdict {
+    if (status === 422) return { store: false, share: true, because: 'it is no image' };
+    if (status !== 200 || typeof headers['content-type'] !== 'string') {
+      return { store: false, share: false, because: 'it is no image' };
+    }
+    const freshMs = this.#source.gateway.config.env.CACHE_TTL_SECONDS * 1000;
+    const lifetime = { ageMs: 0, freshMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, mustRevalidate: false };
+    return { store: true, share: true, lifetime, vary: [] };
+  }
+
+  openSink(): ImageSink {
+    return new ImageSink();
+  }
+
+  finish(sink: ReplySink): Ending {
+    const image = imageOf(this.x, sink as ImageSink);
+    return image instanceof Refusal ? image : this.#use(image, 0);
+  }
+
+  deliver({ headers, body }: Entry, ageSeconds: number): Ending {
+    const contentType = headers[headers.indexOf('content-type') + 1] as string;
+    return this.#use({ contentType, bytes: body }, ageSeconds);
+  }
+}
+
+/** Its record needs the image whole. */
+class ImageSink extends CollectingSink implements ReplySink {
+  readonly isSatisfied = false;
+}
+
+/** The generator's image, or its refusal as one of ours. */
+function imageOf(x: Exchange, sink: CollectingSink): Image | Refusal {
+  x.backendTiming = backendTiming(sink.headers);
+  const contentType = sink.headers['content-type'];
+  if (sink.status === 200 && typeof contentType === 'string') return { contentType, bytes: sink.body() };
+  if (sink.status === 422) return unencodable(sink.body());
+  if (sink.status === 503) return new Refusal('overloaded', 'the generator is at its cap', { retryAfterSeconds: 1 });
+  x.failure = 'upstream-failed';
+  return new Refusal('upstream-failed', `the generator answered ${sink.status}`, { proxyError: 'http_protocol_error' });
+}
+
+function unencodable(body: Buffer): Refusal {
+  try {
+    const problem = JSON.parse(body.toString()) as { detail?: string; errors?: readonly unknown[] };
+    return new Refusal('unencodable', problem.detail ?? 'the text cannot be encoded', { errors: problem.errors ?? [] });
+  } catch {
+    return new Refusal('unencodable', 'the text cannot be encoded');
+  }
+}

@@ -1,0 +1,155 @@
+import type { RouteCache, RouteConfig } from '../../config/config.ts';
+import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
+import { isNotModified, type Validators } from '../../policy/cache/conditional.ts';
+import { type Demands, demandsOf, type RequestFields } from '../../policy/cache/demands.ts';
+import { joined, judgeReply, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
+import type { ReplyHeaders } from '../attempt.ts';
+import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
+import { type CacheKey, type Entry, notModifiedHeaders } from '../cache/entry.ts';
+import { hasCredentials, readFields } from '../cache/request-fields.ts';
+import type { Exchange } from '../exchange.ts';
+import type { UpstreamCall } from '../forward.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { forwardedSelection, requestHeaders } from '../request-headers.ts';
+import { ClientSink, replyHeaders } from '../sinks.ts';
+import type { Upstream } from '../upstream.ts';
+import { timeLimitMs } from './route.ts';
+
+/** What all requests of one cached route have in common. */
+export interface CachedRoute {
+  readonly gateway: GatewayContext;
+  readonly config: RouteConfig;
+  readonly rules: RouteCache;
+  readonly upstream: Upstream;
+  readonly routeClass: number;
+}
+
+/** The key of a path with query: equal only for requests that a backend gets with the same host, path and query. */
+export function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: ReadonlySet<string>): CacheKey {
+  const { host } = x.head;
+  const selection = forwardedSelection(x, trustedProxies);
+  return { endpoint, host, target, text: `${endpoint}\n${host}\n${target}${selection}` };
+}
+
+/** A GET or HEAD of a proxied route, as the cache sees it. */
+export class CachedProxyRequest implements CacheClient {
+  readonly kind = 'cacheable';
+  readonly x: Exchange;
+  readonly key: CacheKey;
+  readonly demands: Demands;
+  readonly #route: CachedRoute;
+  readonly #fields: RequestFields;
+
+  constructor(route: CachedRoute, x: Exchange) {
+    this.x = x;
+    this.#route = route;
+    this.#fields = readFields(x);
+    this.demands = demandsOf(this.#fields);
+    this.key = proxyKey(route.config.endpoint, x, x.head.path + x.head.query, route.gateway.trustedProxies);
+  }
+
+  get maxEntryBytes(): number {
+    return this.#route.rules.maxEntryBytes;
+  }
+
+  request(stale: Entry | undefined): UpstreamCall {
+    const { gateway, config, upstream } = this.#route;
+    const headers = requestHeaders(this.x, gateway.trustedProxies);
+    if (this.demands.past === undefined && this.x.req.method === 'GET') validateOurs(headers, stale);
+    return {
+      upstream,
+      method: this.x.req.method ?? 'GET',
+      path: this.key.target,
+      headers,
+      body: null,
+      idempotent: true,
+      pure: config.pure,
+      routeClass: this.#route.routeClass,
+      timeoutMs: timeLimitMs(this.x, config.timeoutMs),
+    };
+  }
+
+  judge(head: ReplyHead): Verdict {
+    const { gateway, config, rules } = this.#route;
+    const credentials = config.authenticate || hasCredentials(this.x.head);
+    return judgeReply(head, credentials, rules, formatHttpDate(gateway.clock.wallNow()));
+  }
+
+  openSink(): ReplySink {
+    const { clock, config } = this.#route.gateway;
+    return new ConditionalSink(this, clock, config.env.UPSTREAM_TIMEOUT_MS);
+  }
+
+  finish(): Ending {
+    return undefined;
+  }
+
+  deliver(entry: Entry, ageSeconds: number): Ending {
+    const { x } = this;
+    if (x.over) return undefined;
+    const isUnchanged = entry.status === 200 && this.hasAlready(entry.validators);
+    const headers = isUnchanged ? notModifiedHeaders(entry.headers) : entry.headers.slice();
+    headers.push('age', String(ageSeconds));
+    x.writeHead(isUnchanged ? 304 : entry.status, headers);
+    if (isUnchanged) x.res.end();
+    else if (entry.text === undefined) x.res.end(entry.body);
+    else x.res.end(entry.text, 'latin1');
+    return undefined;
+  }
+
+  /** Whether the client says that it has this reply. */
+  hasAlready(validators: Validators): boolean {
+    const { ifNoneMatch, ifModifiedSince } = this.#fields;
+    if (this.demands.past !== undefined || (ifNoneMatch === undefined && ifModifiedSince === undefined)) return false;
+    return isNotModified(validators, { ifNoneMatch, ifModifiedSinceMs: parseHttpDate(ifModifiedSince) });
+  }
+}
+
+/** The client's conditions are answered here, by the whole reply; a backend hears of the one that is stored. */
+function validateOurs(headers: string[], stale: Entry | undefined): void {
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    const name = (headers[index] as string).toLowerCase();
+    if (name === 'if-none-match' || name === 'if-modified-since') headers.splice(index, 2);
+  }
+  if (stale === undefined) return;
+  const { etag, lastModifiedMs } = stale.validators;
+  if (etag !== undefined) headers.push('if-none-match', etag);
+  if (lastModifiedMs !== undefined) headers.push('if-modified-since', formatHttpDate(lastModifiedMs));
+}
+
+/** Streams a reply, or says 304 where the client has it already. */
+class ConditionalSink extends ClientSink implements ReplySink {
+  readonly #client: CachedProxyRequest;
+  #isSatisfied = false;
+
+  constructor(client: CachedProxyRequest, ...pace: [GatewayContext['clock'], number]) {
+    super(client.x, ...pace);
+    this.#client = client;
+  }
+
+  get isSatisfied(): boolean {
+    return this.#isSatisfied;
+  }
+
+  override head(status: number, headers: ReplyHeaders): void {
+    const { x } = this.#client;
+    const validators = {
+      etag: joined(headers['etag']),
+      lastModifiedMs: parseHttpDate(joined(headers['last-modified'])),
+    };
+    this.#isSatisfied = status === 200 && x.req.method === 'GET' && this.#client.hasAlready(validators);
+    if (!this.#isSatisfied) super.head(status, headers);
+    else if (!x.over) {
+      x.writeHead(304, notModifiedHeaders(replyHeaders(headers)));
+      x.res.end();
+    }
+  }
+
+  override data(chunk: Buffer, resume: () => void): boolean {
+    return this.#isSatisfied || super.data(chunk, resume);
+  }
+
+  override end(): void {
+    if (!this.#isSatisfied) super.end();
+  }
+}

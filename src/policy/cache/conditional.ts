@@ -1,0 +1,31 @@
+/** The validators of a reply. */
+export interface Validators {
+  readonly etag: string | undefined;
+  readonly lastModifiedMs: number | undefined;
+}
+
+/** What a client says that it has. */
+export interface Condition {
+  readonly ifNoneMatch: string | undefined;
+  readonly ifModifiedSinceMs: number | undefined;
+}
+
+/**
+ * Whether a client that has a copy already gets 304 in place of the reply (RFC 9110 §13.2.2): If-None-Match decides
+ * where it is there, by weak comparison; If-Modified-Since only where it is not.
+ */
+export function isNotModified({ etag, lastModifiedMs }: Validators, condition: Condition): boolean {
+  const { ifNoneMatch, ifModifiedSinceMs } = condition;
+  if (ifNoneMatch !== undefined) {
+    if (ifNoneMatch.trim() === '*') return true;
+    return etag !== undefined && entityTags(ifNoneMatch).includes(opaque(etag));
+  }
+  return ifModifiedSinceMs !== undefined && lastModifiedMs !== undefined && lastModifiedMs <= ifModifiedSinceMs;
+}
+
+const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
+
+/** A tag is quoted and may hold commas. */
+function entityTags(list: string): string[] {
+  return [...list.matchAll(/(?:W\/)?("[^"]*")/g)].map(([, tag]) => tag as string);
+}

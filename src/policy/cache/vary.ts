@@ -1,0 +1,40 @@
+/** Personal by their nature: a reply that varies by one of these is for one client, and no stranger shares it. */
+const personal: ReadonlySet<string> = new Set(['authorization', 'cookie', 'x-api-key', '*']);
+
+/** The fields that a reply depends on, in lower case, sorted, each once; `never` where no other request can match. */
+export function varyNames(field: string | undefined): readonly string[] | 'never' {
+  if (field === undefined) return [];
+  const names = field
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.some((name) => personal.has(name))) return 'never';
+  return [...new Set(names)].sort();
+}
+
+/**
+ * The values of these fields in a request, as one text that is equal for requests that select the same reply
+ * (RFC 9111 §4.1). `names` and `values`: the header lines, names in lower case.
+ */
+export function selection(
+  vary: readonly string[],
+  names: readonly string[],
+  valueAt: (index: number) => string,
+): string {
+  let text = '';
+  for (const wanted of vary) {
+    let joined: string | undefined;
+    for (let index = 0; index < names.length; index++) {
+      if (names[index] !== wanted) continue;
+      const value = normalised(valueAt(index));
+      joined = joined === undefined ? value : `${joined},${value}`;
+    }
+    // A field that is not there differs from one that is empty; neither separator can stand in a field.
+    text += joined === undefined ? '\u0001\n' : `${joined}\n`;
+  }
+  return text;
+}
+
+/** White space around commas means nothing in a list (RFC 9110 §5.6.1). */
+const normalised = (value: string): string => value.trim().replaceAll(/\s*,\s*/g, ',');

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { describe, test } from 'node:test';
+import { get, many, startCaching } from '../support/caching.ts';
+import { startTestGateway, testKey } from '../support/gateway.ts';
+import { closers, inFlight, startBackend } from '../support/proxying.ts';
+import { eventually } from '../support/raw.ts';
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const key = { authorization: `Bearer ${testKey}` };
+
+describe('coalescing', () => {
+  test('200 identical misses at once make one upstream request', async () => {
+    const { rampart, seen } = await startCaching(
+      (_req, res) => void setTimeout(() => res.end('x'.repeat(10_000)), 200),
+    );
+    const replies = await many(200, () => get(rampart, '/a'));
+    assert.equal(seen.length, 1);
+    assert.ok(replies.every(({ status, body }) => status === 200 && body.length === 10_000));
+    const statuses = replies.map(({ cacheStatus }) => cacheStatus);
+    assert.equal(statuses.filter((each) => each === 'Rampart; fwd=uri-miss; fwd-status=200; stored').length, 1);
+    assert.equal(statuses.filter((each) => each.endsWith('; stored; collapsed')).length, 199);
+    assert.match((await get(rampart, '/a')).cacheStatus, /^Rampart; hit; ttl=\d+$/);
+    assert.match(rampart.metrics(), /rampart_cache_requests_total\{endpoint="app",result="collapsed"\} 199\n/);
+    assert.match(rampart.metrics(), /rampart_cache_requests_total\{endpoint="app",result="miss"\} 1\n/);
+    assert.match(rampart.metrics(), /rampart_cache_entries 1\n/);
+    assert.equal(inFlight(rampart), 0);
+  });
+
+  test('200 identical renders and creations at once make one upstream request', async () => {
+    let asked = 0;
+    const { origin } = await startBackend((req, res) => {
+      asked++;
+      req.resume();
+      setTimeout(() => res.writeHead(200, { 'content-type': 'image/svg+xml' }).end('<svg/>'), 200);
+    });
+    const rampart = await startTestGateway({ generators: [origin], env: { GENERATOR_INSTANCES: '1' } });
+    closers.push(() => rampart.close());
+    const create = (): Promise<Response> =>
+      fetch(`${rampart.url}/v1/barcodes`, {
+        method: 'POST',
+        body: '{"text":"x","symbology":"qrcode"}',
+        headers: { ...key, 'content-type': 'application/json' },
+      });
+    const render = (): Promise<Response> => fetch(`${rampart.url}/v1/render/qrcode?text=x`, { headers: key });
+    const replies = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => (index % 2 === 0 ? create() : render())),
+    );
+    const bodies = await Promise.all(replies.map((reply) => reply.text()));
+    assert.equal(asked, 1);
+    assert.ok(bodies.every((body) => body === '<svg/>'));
+    assert.equal(replies.filter(({ status }) => status === 201).length, 100);
+    assert.equal(new Set(replies.map((reply) => reply.headers.get('location'))).size, 101);
+    await eventually('each creation is recorded', () => rampart.recorded.length === 100);
+    const created = await create();
+    assert.match(created.headers.get('cache-status') ?? '', /^Rampart; hit; ttl=\d+$/);
+    assert.deepEqual([created.status, created.headers.get('cache-control'), asked], [201, 'no-store', 1]);
+  });
+
+  test('who joins late has what is there at once, and the rest as it comes', async () => {
+    let release: (() => void) | undefined;
+    const { rampart, seen } = await startCaching((_req, res) => {
+      res.write('first,');
+      release = () => res.end('last');
+    });
+    const first = get(rampart, '/a');
+    await eventually('the backend is asked', () => release !== undefined);
+    const early = new Promise<string>((resolve) => {
+      httpRequest({ port: rampart.port, path: '/a', headers: { host: 'a.example' } }, (res) => {
+        res.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      }).end();
+    });
+    assert.equal(await early, 'first,');
+    release?.();
+    assert.equal((await first).body, 'first,last');
+    assert.equal(seen.length, 1);
+  });
+
+  test('the one who asked first may leave; when all have left, the backend is let go', async () => {
+    let closed = 0;
+    const answers: (() => void)[] = [];
+    const { rampart, seen } = await startCaching((_req, res) => {
+      res.on('close', () => void (res.writableFinished || closed++));
+      answers.push(() => res.end('whole'));
+    });
+    const leader = connect(rampart.port, '127.0.0.1');
+    leader.write('GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    await eventually('it is asked', () => answers.length === 1);
+    const follower = get(rampart, '/a');
+    await pause(50);
+    leader.destroy();
+    await pause(50);
+    assert.equal(closed, 0);
+    answers[0]?.();
+    assert.equal((await follower).body, 'whole');
+    assert.equal(seen.length, 1);
+
+    const alone = [1, 2].map(() => connect(rampart.port, '127.0.0.1'));
+    for (const socket of alone) socket.write('GET /b HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    await eventually('it is asked again', () => answers.length === 2);
+    await pause(50);
+    for (const socket of alone) socket.destroy();
+    await eventually('the request is given up', () => closed === 1);
+    await eventually('the permit is back', () => inFlight(rampart) === 0);
+    assert.equal(seen.length, 2);
+  });
+
+  test('a failure before the reply is tried once more for those who wait, and none of them fails with it', async () => {
+    const { rampart, seen } = await startCaching((req, res, number) => {
+      // The first attempt and its retry.
+      setTimeout(() => (number <= 2 ? req.socket.destroy() : res.end('good')), 100);
+    });
+    const replies = await many(20, () => get(rampart, '/a'));
+    assert.equal(replies.filter(({ status }) => status === 502).length, 1);
+    assert.equal(replies.filter(({ body }) => body === 'good').length, 19);
+    assert.equal(seen.length, 3);
+  });
+
+  test('two failures speak for all who wait', async () => {
+    const { rampart, seen } = await startCaching((req) => void setTimeout(() => req.socket.destroy(), 50));
+    const replies = await many(20, () => get(rampart, '/a'));
+    assert.ok(replies.every(({ status }) => status === 502));
+    assert.equal(seen.length, 4);
+  });
+
+  test('a reply that is for one client alone is given to one: each of the others asks for itself', async () => {
+    const { rampart, seen } = await startCaching((_req, res, number) => {
+      setTimeout(() => res.writeHead(200, { 'cache-control': 'private' }).end(`for ${number}`), 50);
+    });
+    const replies = await many(10, () => get(rampart, '/me'));
+    assert.equal(new Set(replies.map(({ body }) => body)).size, 10);
+    assert.equal(seen.length, 10);
+    assert.ok(replies.every(({ cacheStatus }) => !/collapsed|stored/.test(cacheStatus)));
+    // From then on nobody waits for another.
+    const started = performance.now();
+    await many(10, () => get(rampart, '/me'));
+    assert.ok(performance.now() - started < 95, 'they did not wait for one another');
+  });
+
+  test('who selects another reply by Vary waits for that one', async () => {
+    const { rampart, seen } = await startCaching((req, res) => {
+      const language = req.headers['accept-language'] ?? 'none';
+      setTimeout(() => res.writeHead(200, { vary: 'Accept-Language' }).end(language), 50);
+    });
+    const ask = (language: string) => many(20, () => get(rampart, '/a', { 'accept-language': language }));
+    const [english, german] = await Promise.all([ask('en'), ask('de')]);
+    assert.ok(english.every(({ body }) => body === 'en'));
+    assert.ok(german.every(({ body }) => body === 'de'));
+    assert.equal(seen.length, 2);
+    assert.match((await get(rampart, '/a', { 'accept-language': 'de' })).cacheStatus, /hit/);
+    assert.match((await get(rampart, '/a', { 'accept-language': 'fr' })).cacheStatus, /fwd=vary-miss/);
+  });
+
+  test('a reply that is cut is cut for all, and not kept', async () => {
+    const { rampart, seen } = await startCaching((req, res, number) => {
+      if (number > 1) return void res.end('whole');
+      res.writeHead(200, { 'content-length': '100' }).write('half');
+      return void setTimeout(() => req.socket.destroy(), 100);
+    });
+    const results = await Promise.allSettled([1, 2, 3].map(() => get(rampart, '/a')));
+    assert.ok(results.every(({ status }) => status === 'rejected'));
+    assert.equal((await get(rampart, '/a')).body, 'whole');
+    assert.equal(seen.length, 2);
+  });
+
+  test('a slow reader holds nobody back: a reply within the bound is read past it, and one beyond is cut for it', async () => {
+    const size = 24 * 1024 ** 2;
+    for (const [maxBytes, slowGets] of [
+      ['1GiB', 'all'],
+      ['32MiB', 'less'],
+    ] as const) {
+      const { rampart, seen } = await startCaching(
+        (_req, res) => {
+          const chunk = Buffer.alloc(64 * 1024, 'x');
+          let written = 0;
+          const more = (): void => {
+            while (written < size) {
+              written += chunk.length;
+              if (!res.write(chunk)) return;
+            }
+            res.end();
+          };
+          res.on('drain', more);
+          setTimeout(more, 100);
+        },
+        { env: { CACHE_MAX_BYTES: maxBytes } },
+      );
+      let taken = 0;
+      let ended = '';
+      const slow = httpRequest({ port: rampart.port, path: '/a', headers: { host: 'a.example' } }, (res) => {
+        res.on('end', () => void (ended = 'all'));
+        res.on('error', () => void (ended ||= 'less'));
+        res.on('data', (part: Buffer) => void (taken += part.length));
+        res.pause();
+        void fast.then(() => res.resume());
+      });
+      slow.on('error', () => void (ended ||= 'less'));
+      slow.end();
+      await eventually('it is asked', () => seen.length === 1);
+      const fast = get(rampart, '/a');
+      assert.equal((await fast).body.length, size);
+      await eventually('the slow one has ended', () => ended !== '');
+      assert.equal(ended, slowGets);
+      assert.equal(taken === size, slowGets === 'all');
+      assert.equal(seen.length, 1);
+    }
+  });
+});

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isNotModified } from '../../../src/policy/cache/conditional.ts';
+import { anything, demandsOf } from '../../../src/policy/cache/demands.ts';
+import { ageMs, freshUntil, servesOnError, worthOf } from '../../../src/policy/cache/freshness.ts';
+
+/** Arrived at 1000, one second old, fresh for ten; 3 s of stale-while-revalidate, 5 s of stale-if-error. */
+const lifetime = {
+  ageMs: 1000,
+  freshMs: 10_000,
+  staleWhileRevalidateMs: 3000,
+  staleIfErrorMs: 5000,
+  mustRevalidate: false,
+};
+const reply = { lifetime, arrivedAt: 1000 };
+const strict = { lifetime: { ...lifetime, mustRevalidate: true }, arrivedAt: 1000 };
+const asking = (cacheControl: string) => demandsOf({ cacheControl });
+
+describe('worthOf', () => {
+  test('by age: fresh, stale at once, stale', () => {
+    assert.deepEqual([ageMs(reply, 3000), freshUntil(reply)], [3000, 10_000]);
+    assert.deepEqual(
+      [9999, 10_000, 12_999, 13_000].map((now) => worthOf(reply, anything, now)),
+      ['fresh', 'stale-at-once', 'stale-at-once', 'stale'],
+    );
+    assert.equal(worthOf(strict, anything, 10_000), 'stale');
+  });
+
+  test('by what the request demands', () => {
+    const worth = (cacheControl: string, now: number) => worthOf(reply, asking(cacheControl), now);
+    assert.equal(worth('no-cache', 1000), 'demanded');
+    assert.equal(worth('no-cache', 20_000), 'stale');
+    assert.equal(worth('max-age=2', 1999), 'fresh');
+    assert.equal(worth('max-age=2', 2001), 'demanded');
+    assert.equal(worth('min-fresh=5', 5000), 'fresh');
+    assert.equal(worth('min-fresh=5', 5001), 'demanded');
+    assert.equal(worth('max-stale=4', 13_999), 'fresh');
+    assert.equal(worth('max-stale=4', 14_000), 'stale');
+    assert.equal(worth('max-stale', 1e9), 'fresh');
+    assert.equal(worth('max-age=12, max-stale', 20_000), 'stale');
+    assert.equal(worthOf(strict, asking('max-stale'), 10_000), 'stale');
+  });
+});
+
+test('servesOnError within its window, and not against the request', () => {
+  assert.deepEqual(
+    [14_999, 15_000].map((now) => servesOnError(reply, anything, now)),
+    [true, false],
+  );
+  assert.equal(servesOnError(reply, asking('no-cache'), 10_000), false);
+  assert.equal(servesOnError(strict, anything, 10_000), false);
+});
+
+describe('demandsOf', () => {
+  test('a request that says nothing is the same as any other', () => {
+    assert.equal(demandsOf({}), anything);
+    assert.equal(demandsOf({ ifNoneMatch: '"a"' }), anything);
+  });
+
+  test('what goes past the cache, and why', () => {
+    assert.equal(asking('No-Store').past, 'request');
+    assert.equal(demandsOf({ range: 'bytes=0-' }).past, 'bypass');
+    assert.equal(demandsOf({ precondition: '"a"' }).past, 'bypass');
+    assert.equal(demandsOf({ override: '/x' }).past, 'bypass');
+  });
+
+  test('Pragma counts only without Cache-Control', () => {
+    assert.equal(demandsOf({ pragma: 'no-cache' }).validate, true);
+    assert.equal(demandsOf({ pragma: 'no-cache', cacheControl: 'max-age=1' }).validate, false);
+  });
+});
+
+test('isNotModified: entity tags first and by weak comparison, dates only without them', () => {
+  const validators = { etag: 'W/"a,b"', lastModifiedMs: 5000 };
+  const asks = (ifNoneMatch: string | undefined, ifModifiedSinceMs?: number) =>
+    isNotModified(validators, { ifNoneMatch, ifModifiedSinceMs });
+  assert.deepEqual([asks('"a,b"'), asks('"x", W/"a,b"'), asks('*'), asks('"a"')], [true, true, true, false]);
+  assert.deepEqual(
+    [asks('"x"', 9000), asks(undefined, 5000), asks(undefined, 4999), asks(undefined)],
+    [false, true, false, false],
+  );
+  assert.equal(
+    isNotModified({ etag: undefined, lastModifiedMs: undefined }, { ifNoneMatch: '"a"', ifModifiedSinceMs: 1 }),
+    false,
+  );
+});

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { parseDirectives, secondsOf } from '../../../src/policy/cache/directives.ts';
+import { type CacheRules, judgeReply, validates } from '../../../src/policy/cache/storing.ts';
+import { selection, varyNames } from '../../../src/policy/cache/vary.ts';
+
+const rules: CacheRules = {
+  ttlSeconds: 10,
+  negativeTtlSeconds: 5,
+  staleWhileRevalidateSeconds: 3,
+  staleIfErrorSeconds: 4,
+  public: false,
+};
+const date = 'Thu, 01 Jan 2026 00:00:00 GMT';
+const judge = (headers: Record<string, string | string[]>, more: { status?: number; credentials?: boolean } = {}) =>
+  judgeReply(
+    { status: more.status ?? 200, headers: { 'content-length': '1', ...headers } },
+    more.credentials ?? false,
+    rules,
+    date,
+  );
+const lifetime = (headers: Record<string, string | string[]>, status = 200) => {
+  const verdict = judge(headers, { status });
+  if (!verdict.store) return verdict.because;
+  const { freshMs, ageMs, staleWhileRevalidateMs, staleIfErrorMs, mustRevalidate } = verdict.lifetime;
+  return [freshMs, ageMs, staleWhileRevalidateMs, staleIfErrorMs, mustRevalidate];
+};
+
+describe('parseDirectives', () => {
+  test('names in lower case, quotes taken off, commas within them kept', () => {
+    assert.deepEqual(
+      [...parseDirectives('Max-Age="60", No-Store , private="a, b",x=')],
+      [
+        ['max-age', '60'],
+        ['no-store', true],
+        ['private', 'a, b'],
+        ['x', ''],
+      ],
+    );
+    assert.deepEqual([...parseDirectives(',,  ="x", ok')], [['ok', true]]);
+  });
+
+  test('of two numbers the smaller one counts, and what is none counts as 0', () => {
+    assert.equal(secondsOf(parseDirectives('max-age=60, max-age=5, max-age=90'), 'max-age'), 5);
+    assert.equal(secondsOf(parseDirectives('max-age=60, max-age=-1'), 'max-age'), 0);
+    assert.equal(secondsOf(parseDirectives('max-age=1e9'), 'max-age'), 0);
+    assert.equal(secondsOf(parseDirectives('max-age=99999999999999'), 'max-age'), 2_147_483_648);
+    assert.equal(secondsOf(parseDirectives('public'), 'max-age'), undefined);
+  });
+
+  test('never throws, and never loses a directive that forbids', () => {
+    const piece = fc.oneof(fc.string(), fc.constantFrom('max-age=1', 'a="b, c"', 'x=y', '=', '"', ''));
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 5 }),
+        fc.constantFrom('no-store', 'PRIVATE', 'private="x"'),
+        (before, forbids) => {
+          parseDirectives(before.join(','));
+          const names = parseDirectives([forbids, ...before].join(','));
+          assert.ok(names.has('no-store') || names.has('private'));
+        },
+      ),
+    );
+  });
+});
+
+describe('judgeReply', () => {
+  test('how long a reply is fresh, and how long stale is good', () => {
+    assert.deepEqual(lifetime({}), [10_000, 0, 3000, 4000, false]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=60' }), [60_000, 0, 3000, 4000, false]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=60, s-maxage=20' }), [20_000, 0, 0, 0, true]);
+    assert.deepEqual(lifetime({ 'cache-control': 's-maxage=20, stale-while-revalidate=9' }), [
+      20_000,
+      0,
+      9000,
+      0,
+      true,
+    ]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=1, stale-if-error=0' }), [1000, 0, 3000, 0, false]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=60, must-revalidate' }), [60_000, 0, 0, 0, true]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=60', age: '50' }), [60_000, 50_000, 3000, 4000, false]);
+    assert.deepEqual(lifetime({ expires: 'Thu, 01 Jan 2026 00:00:30 GMT' }), [30_000, 0, 3000, 4000, false]);
+    assert.deepEqual(lifetime({ 'cache-control': 'no-cache', etag: '"a"' }), [0, 0, 0, 0, true]);
+    assert.deepEqual(lifetime({}, 404), [5000, 0, 3000, 4000, false]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=60' }, 404), [60_000, 0, 3000, 4000, false]);
+    assert.deepEqual(lifetime({ 'cache-control': 'max-age=60' }, 302), [60_000, 0, 3000, 4000, false]);
+  });
+
+  test('no heuristics: what says nothing on a route without a time is not kept', () => {
+    const reply = { status: 200, headers: { 'content-length': '1', 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } };
+    const verdict = judgeReply(reply, false, { ...rules, ttlSeconds: undefined }, date);
+    // Kept for its validator alone, and fresh not for a moment.
+    assert.deepEqual([verdict.store, verdict.share, verdict.store && verdict.lifetime.freshMs], [true, false, 0]);
+  });
+
+  test('what is not kept, and why', () => {
+    assert.equal(lifetime({ 'cache-control': 'private=""' }), 'it is private');
+    assert.equal(lifetime({ 'cache-control': ['public', 'PRIVATE'] }), 'it is private');
+    assert.equal(lifetime({ 'cache-control': 'no-store' }), 'RFC 9111 §3 does not allow it');
+    assert.equal(lifetime({ 'set-cookie': ['a', 'b'] }), 'it sets a cookie');
+    assert.equal(lifetime({ vary: 'Cookie' }), 'it varies by what is personal, or by everything');
+    assert.equal(lifetime({ 'content-range': 'bytes 0-1/2' }), 'it is a part');
+    assert.equal(lifetime({ 'cache-control': 'no-cache' }), 'it is stale at once, and cannot be validated');
+    assert.equal(lifetime({}, 206), 'RFC 9111 §3 does not allow it');
+    const open = judgeReply({ status: 200, headers: {} }, false, rules, date);
+    assert.equal(!open.store && open.because, 'its length is not known');
+    assert.equal(judge({}, { credentials: true }).store, false);
+    assert.equal(judge({ 'cache-control': 'public' }, { credentials: true }).store, true);
+  });
+
+  test('never keeps what forbids it, whatever else it says', () => {
+    const directive = fc.constantFrom(
+      'public',
+      'max-age=60',
+      's-maxage=60',
+      'immutable',
+      'must-revalidate',
+      'private="x"',
+      'no-store',
+    );
+    fc.assert(
+      fc.property(fc.array(directive, { maxLength: 6 }), fc.boolean(), (directives, credentials) => {
+        const verdict = judge({ 'cache-control': directives.join(',') }, { credentials });
+        if (directives.some((name) => name.startsWith('private') || name === 'no-store'))
+          assert.equal(verdict.store, false);
+        const allowed = directives.some((name) => /public|s-maxage|must-revalidate/.test(name));
+        if (credentials && !allowed) assert.equal(verdict.store, false);
+      }),
+    );
+  });
+});
+
+test('validates compares what both have', () => {
+  const stored = { status: 200, headers: { etag: '"a"', 'last-modified': date } };
+  const says = (headers: Record<string, string>) => validates(stored, { status: 304, headers });
+  assert.deepEqual(
+    [says({ etag: '"a"' }), says({ etag: '"b"' }), says({}), says({ etag: 'W/"a"' })],
+    [true, false, true, true],
+  );
+});
+
+describe('vary', () => {
+  test('names', () => {
+    assert.deepEqual(varyNames('Accept-Encoding, accept , Accept'), ['accept', 'accept-encoding']);
+    assert.deepEqual([varyNames(undefined), varyNames(''), varyNames('a, *')], [[], [], 'never']);
+  });
+
+  test('a selection tells absent from empty, and one field from the next', () => {
+    const select = (lines: [string, string][]) =>
+      selection(
+        ['a', 'b'],
+        lines.map(([name]) => name),
+        (index) => lines[index]?.[1] ?? '',
+      );
+    assert.notEqual(select([]), select([['a', '']]));
+    assert.notEqual(select([['a', 'x']]), select([['b', 'x']]));
+    assert.equal(
+      select([['a', 'x ,y']]),
+      select([
+        ['a', 'x'],
+        ['a', ' y'],
+      ]),
+    );
+  });
+});
