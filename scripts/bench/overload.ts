@@ -88,7 +88,7 @@ async function startRampart(): Promise<Gateway> {
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      const found = /rk_\w{20,}/.exec(said)?.[0];
+      const found = /rk_[\w-]{20,}/.exec(said)?.[0];
       if (found !== undefined) resolve(found);
     });
     child.once('exit', (code) => reject(new Error(`rampart ended with ${code}: ${said}`)));

@@ -43,6 +43,8 @@ export interface AttemptOwner {
 
 /** The gateway gave up waiting. */
 export class UpstreamTimeout extends Error {}
+/** Another backend has answered the same request. */
+export class Outpaced extends Error {}
 /** The client left. */
 class ClientGone extends Error {}
 
@@ -191,6 +193,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
 
 function explain(error: Error, beforeConnection: boolean): { refusal: Refusal; outcome: Outcome } {
   if (error instanceof ClientGone || error instanceof BodyAborted) return { refusal: clientClosed, outcome: 'aborted' };
+  if (error instanceof Outpaced) return { refusal: clientClosed, outcome: 'outpaced' };
   if (error instanceof BodyTooLarge) return { refusal: bodyTooLarge(error.limitBytes), outcome: 'aborted' };
   const code = codeOf(error);
   if (error instanceof UpstreamTimeout || code === 'UND_ERR_BODY_TIMEOUT') {

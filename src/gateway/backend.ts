@@ -6,7 +6,7 @@ import type { Candidate } from '../policy/balance/balancer.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 
 /** How an attempt ended, for the metrics and for the backend's standing. */
-export type Outcome = 'success' | 'failure' | 'refused' | 'timeout' | 'aborted';
+export type Outcome = 'success' | 'failure' | 'refused' | 'timeout' | 'aborted' | 'outpaced';
 
 export interface BackendTimeouts {
   readonly connectMs: number;
@@ -70,6 +70,7 @@ export class Backend implements Candidate {
       refused: count('refused'),
       timeout: count('timeout'),
       aborted: count('aborted'),
+      outpaced: count('outpaced'),
     };
   }
 

@@ -1,11 +1,12 @@
 import type { Clock } from '../core/clock.ts';
-import { mayRetry, mayRetryReply } from '../policy/retry/retryable.ts';
-import { Attempt, type AttemptEnd, type AttemptOwner, type Sink, UpstreamTimeout } from './attempt.ts';
+import type { AttemptEnd, Sink } from './attempt.ts';
 import type { Backend } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import type { Permit } from './permit.ts';
 import { Refusal } from './refusal.ts';
-import { clientClosed, RequestBody } from './request-body.ts';
+import { HedgedTry } from './hedge.ts';
+import { clientClosed, type RequestBody } from './request-body.ts';
+import { Try } from './try.ts';
 import type { Claimant, PendingPermit, Upstream } from './upstream.ts';
 import { pastDeadline } from './waiting-room.ts';
 
@@ -22,6 +23,8 @@ export interface UpstreamCall {
   readonly idempotent: boolean;
   /** Whether it only computes. */
   readonly pure: boolean;
+  /** Whether a second backend is asked when the first takes longer than most do; needs a body that is there as a whole. */
+  readonly hedge: boolean;
   /** Requests of one class take equally long; numbered from 0 within the upstream. */
   readonly routeClass: number;
   /** Longest wait for the head of the reply, queue included. */
@@ -62,7 +65,11 @@ export async function forward(x: Caller, call: UpstreamCall, sink: Sink, clock: 
       permit.release('aborted');
       return clientClosed;
     }
-    const end = await new Try(x, call, { clock, permit, deadline, attempts }).run(sink);
+    const inputs = { clock, permit, deadline, attempts };
+    const trying = call.hedge ? new HedgedTry(x, call, inputs) : new Try(x, call, inputs);
+    x.underway = trying;
+    const end = await trying.run(sink);
+    x.underway = undefined;
     if (end.ok) return undefined;
     if (!end.retrying) return finalRefusal(x, end);
     excluded = permit.backend;
@@ -91,101 +98,4 @@ async function waitForPermit(
   x.underway = undefined;
   x.waitMs += clock.now() - joinedAt;
   return result;
-}
-
-interface TryInputs {
-  readonly clock: Clock;
-  readonly permit: Permit;
-  readonly deadline: number;
-  /** Which one it is, from 1. */
-  readonly attempts: number;
-}
-
-type TryEnd = { readonly ok: true } | (AttemptEnd & { readonly ok: false; readonly retrying: boolean });
-
-/** One attempt with its deadline, and the decision whether another one follows. */
-class Try implements AttemptOwner {
-  readonly #x: Caller;
-  readonly #call: UpstreamCall;
-  readonly #inputs: TryInputs;
-  readonly #body: Buffer | string | RequestBody | null;
-  readonly #settled = Promise.withResolvers<TryEnd>();
-  #discarding = false;
-
-  constructor(x: Caller, call: UpstreamCall, inputs: TryInputs) {
-    this.#x = x;
-    this.#call = call;
-    this.#inputs = inputs;
-    this.#body = typeof call.body === 'function' ? call.body() : call.body;
-  }
-
-  run(sink: Sink): Promise<TryEnd> {
-    const { clock, permit, deadline } = this.#inputs;
-    const { method, path, headers, upgrade } = this.#call;
-    const leftMs = Math.max(1, deadline - permit.startedAt);
-    const running = new Attempt(permit, sink, this);
-    const timer = clock.setTimeout(() => running.cancel(new UpstreamTimeout()), leftMs);
-    running.timer = timer;
-    this.#x.underway = running;
-    permit.user = running;
-    setDeadline(headers, leftMs);
-    permit.backend.pool.dispatch(
-      { method, path, headers, body: this.#body, ...(upgrade === undefined ? {} : { upgrade }) } as Parameters<
-        typeof permit.backend.pool.dispatch
-      >[0],
-      running,
-    );
-    return this.#settled.promise;
-  }
-
-  now(): number {
-    return this.#inputs.clock.now();
-  }
-
-  answered(elapsedMs: number): void {
-    this.#x.execMs += elapsedMs;
-    this.#x.execPhase = 'upstream';
-  }
-
-  discards(status: number, overloaded: boolean): boolean {
-    if (status < 500) return false;
-    const { idempotent, pure } = this.#call;
-    const verdict = mayRetryReply({ status, overloaded, idempotent: idempotent || pure, pure, ...this.#situation() });
-    this.#discarding = verdict && this.#withinBudget('reply');
-    return this.#discarding;
-  }
-
-  ended(end: AttemptEnd): void {
-    this.#x.underway = undefined;
-    this.#settled.resolve(end.ok ? end : { ...end, retrying: this.#discarding || this.#retries(end) });
-  }
-
-  #retries(end: AttemptEnd & { ok: false }): boolean {
-    if (end.refusal.reason !== 'upstream-failed') return false;
-    const { idempotent, pure } = this.#call;
-    const { beforeConnection, replyStarted } = end;
-    const verdict = mayRetry({
-      beforeConnection,
-      replyStarted,
-      idempotent: idempotent || pure,
-      ...this.#situation(),
-    });
-    return verdict && this.#withinBudget(beforeConnection ? 'connection' : 'failure');
-  }
-
-  #situation(): { replayable: boolean; attempts: number; backends: number } {
-    const replayable = !(this.#body instanceof RequestBody) || !this.#body.started;
-    return { replayable, attempts: this.#inputs.attempts, backends: this.#call.upstream.backends.length };
-  }
-
-  #withinBudget(kind: 'connection' | 'failure' | 'reply'): boolean {
-    return this.#call.upstream.mayTryAgain(kind);
-  }
-}
-
-/** What is left of the time, for the backend to know; the last header, which another attempt overwrites. */
-function setDeadline(headers: string[], leftMs: number): void {
-  const value = String(Math.ceil(leftMs));
-  if (headers.at(-2) === 'x-deadline-ms') headers[headers.length - 1] = value;
-  else headers.push('x-deadline-ms', value);
 }

@@ -7,6 +7,7 @@ import { type Balancer, createBalancer } from '../policy/balance/balancer.ts';
 import { OutlierDetector } from '../policy/health/outliers.ts';
 import type { LeaseUse } from '../policy/permits/lease-holder.ts';
 import { RetryBudget } from '../policy/retry/budget.ts';
+import { HedgeDelay } from '../policy/retry/hedge-delay.ts';
 import { Backend, type BackendTimeouts, type Outcome } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
@@ -70,6 +71,7 @@ export class Upstream {
   readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
   readonly #metrics: UpstreamMetrics;
   readonly #classes = new Map<string, number>();
+  readonly #hedgeDelays: HedgeDelay[] = [];
   #serviceMs = 0;
   #pumping = false;
 
@@ -146,6 +148,15 @@ export class Upstream {
     return backend === undefined || backend === excluded ? undefined : this.#take(backend, routeClass);
   }
 
+  /** After how long a second backend may be asked; undefined while too little is known. */
+  hedgeAfterMs(routeClass: number): number | undefined {
+    return this.#hedgeDelay(routeClass).afterMs;
+  }
+
+  #hedgeDelay(routeClass: number): HedgeDelay {
+    return (this.#hedgeDelays[routeClass] ??= new HedgeDelay());
+  }
+
   /** Whether one more attempt is within the retry budget; if so, it is taken from it. */
   mayTryAgain(kind: RetryKind): boolean {
     const granted = this.budget.withdraw(this.#clock.now());
@@ -174,7 +185,7 @@ export class Upstream {
     const now = this.#clock.now();
     const latencyMs = (headAt ?? now) - startedAt;
     this.#learn(permit, outcome, latencyMs, now);
-    if (outcome !== 'aborted') {
+    if (outcome !== 'aborted' && outcome !== 'outpaced') {
       const dropped = outcome === 'timeout' || outcome === 'refused';
       const sample = { latencyMs, routeClass, inFlight: this.#out.size, dropped };
       if (outcome !== 'failure') this.#limit.sample(sample, this.#permits(), now);
@@ -198,7 +209,8 @@ export class Upstream {
       const weight = this.#serviceMs === 0 ? 1 : SERVICE_TIME_WEIGHT;
       this.#serviceMs += weight * (holdMs - this.#serviceMs);
     }
-    if (outcome === 'aborted' || outcome === 'refused') return;
+    if (outcome === 'success') this.#hedgeDelay(routeClass).sample(latencyMs);
+    if (outcome === 'aborted' || outcome === 'outpaced' || outcome === 'refused') return;
     const before = this.#outliers.ejections;
     this.#outliers.record(backend.index, outcome === 'success', now);
     if (this.#outliers.ejections !== before) this.#applyEjections();
@@ -304,4 +316,6 @@ const outcomesForLoad = {
   timeout: 'failure',
   refused: 'dropped',
   aborted: 'ignored',
+  // It may have hung: that it was given up early must not make it look fast.
+  outpaced: 'dropped',
 } as const;

@@ -30,13 +30,18 @@ export async function startGateway(
     timeoutMs?: number;
     maxBodyBytes?: number;
     authenticate?: boolean;
+    pure?: boolean;
+    hedge?: boolean;
     cache?: NonNullable<TestGatewayOptions['routes']>[number]['cache'];
   } = {},
 ): Promise<TestGateway> {
-  const { cap, queueCapacity, queueTimeoutMs, timeoutMs, maxBodyBytes, authenticate, cache, ...options } = more;
+  const { cap, queueCapacity, queueTimeoutMs, timeoutMs, maxBodyBytes, authenticate, cache, pure, hedge, ...options } =
+    more;
   const rampart = await startTestGateway({
     upstreams: { app: { backends: origins, cap, queueCapacity, queueTimeoutMs } },
-    routes: [{ endpoint: 'app', path: '/*', upstream: 'app', timeoutMs, maxBodyBytes, authenticate, cache }],
+    routes: [
+      { endpoint: 'app', path: '/*', upstream: 'app', timeoutMs, maxBodyBytes, authenticate, cache, pure, hedge },
+    ],
     ...options,
   } as TestGatewayOptions);
   closers.push(() => rampart.close());

@@ -72,6 +72,7 @@ export class BarcodeImage implements CacheClient {
       body: this.key.target,
       idempotent: true,
       pure: true,
+      hedge: false,
       // A PDF417 takes five times as long as an Aztec.
       routeClass: upstream.classOf(this.#symbology),
       timeoutMs: timeLimitMs(this.x, gateway.config.env.UPSTREAM_TIMEOUT_MS),

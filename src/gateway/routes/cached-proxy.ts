@@ -64,6 +64,7 @@ export class CachedProxyRequest implements CacheClient {
       body: null,
       idempotent: true,
       pure: config.pure,
+      hedge: config.hedge,
       routeClass: this.#route.routeClass,
       timeoutMs: timeLimitMs(this.x, config.timeoutMs),
     };

@@ -65,6 +65,7 @@ export function proxyRoute(
           body: hasBody ? () => new RequestBody(x, config.maxBodyBytes) : null,
           idempotent: idempotent.has(method),
           pure: config.pure,
+          hedge: config.hedge && !hasBody && x.upgrade === undefined && (config.pure || idempotent.has(method)),
           routeClass,
           timeoutMs: timeLimitMs(x, config.timeoutMs),
           ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),

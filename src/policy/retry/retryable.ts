@@ -14,12 +14,12 @@ export interface FailedAttempt {
   readonly backends: number;
 }
 
-/** One retry of what has been sent: a second one would hit a fleet that is already in trouble. */
-const MAX_SENT = 2;
+/** Attempts in all of what has been sent; the budget bounds what all requests add together (Google SRE book, ch. 21). */
+const MAX_SENT = 3;
 
 /**
  * Whether a failed attempt may be made again at another backend: where the backend cannot have seen it, until each has
- * been tried; else once, and only where doing it twice is harmless; never when a part of the reply has arrived
+ * been tried; else twice, and only where doing it twice is harmless; never when a part of the reply has arrived
  * (RFC 9110 §9.2.2).
  */
 export function mayRetry(attempt: FailedAttempt): boolean {
@@ -38,7 +38,7 @@ export interface FailedReply extends Omit<FailedAttempt, 'beforeConnection' | 'r
 }
 
 /**
- * Whether a reply may be thrown away, and the request made again at another backend: once, where doing it twice is
+ * Whether a reply may be thrown away, and the request made again at another backend: where doing it twice is
  * harmless, and never when the backend asks for less (else every refusal would double the load that it is about).
  */
 export function mayRetryReply(reply: FailedReply): boolean {

@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { afterCheck, type HealthState } from '../../../src/policy/health/rise-fall.ts';
 import { gcra } from '../../../src/policy/rate/gcra.ts';
 import { backoffMs } from '../../../src/policy/retry/backoff.ts';
-import { mayRetry } from '../../../src/policy/retry/retryable.ts';
+import { seededRandom } from '../../../src/core/random.ts';
+import { HedgeDelay } from '../../../src/policy/retry/hedge-delay.ts';
+import { mayRetry, mayRetryReply } from '../../../src/policy/retry/retryable.ts';
 
 describe('afterCheck', () => {
   const run = (start: boolean, checks: readonly boolean[]): boolean[] => {
@@ -50,11 +52,66 @@ describe('mayRetry', () => {
     assert.equal(mayRetry({ ...safe, replayable: false }), false);
   });
 
-  test('tries every backend when none lets it in, and sends at most twice', () => {
+  test('tries every backend when none lets it in, and sends at most three times', () => {
     assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 2 }), true);
     assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 3 }), false);
     assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 1, backends: 1 }), true);
-    assert.equal(mayRetry({ ...attempt, idempotent: true, attempts: 2 }), false);
+    assert.equal(mayRetry({ ...attempt, idempotent: true, attempts: 2 }), true);
+    assert.equal(mayRetry({ ...attempt, idempotent: true, attempts: 3 }), false);
+  });
+});
+
+describe('mayRetryReply', () => {
+  const reply = {
+    status: 503,
+    overloaded: false,
+    pure: false,
+    idempotent: true,
+    replayable: true,
+    attempts: 1,
+    backends: 3,
+  };
+
+  test('tries another backend for 502, 503 and 504 where doing it twice is harmless', () => {
+    assert.deepEqual(
+      [500, 501, 502, 503, 504].map((status) => mayRetryReply({ ...reply, status })),
+      [false, false, true, true, true],
+    );
+    assert.equal(mayRetryReply({ ...reply, idempotent: false }), false);
+    assert.equal(mayRetryReply({ ...reply, replayable: false }), false);
+  });
+
+  test('tries another backend for a 500 to a request that only computes', () => {
+    assert.equal(mayRetryReply({ ...reply, status: 500, pure: true }), true);
+  });
+
+  test('never when the backend says that it has too much to do, nor without another one, nor a fourth time', () => {
+    assert.equal(mayRetryReply({ ...reply, overloaded: true, pure: true }), false);
+    assert.equal(mayRetryReply({ ...reply, backends: 1 }), false);
+    assert.equal(mayRetryReply({ ...reply, attempts: 2 }), true);
+    assert.equal(mayRetryReply({ ...reply, attempts: 3 }), false);
+  });
+});
+
+describe('HedgeDelay', () => {
+  test('says nothing of a class of which it has seen fewer than twenty', () => {
+    const delay = new HedgeDelay();
+    for (let count = 0; count < 19; count++) delay.sample(50);
+    assert.equal(delay.afterMs, undefined);
+    delay.sample(50);
+    assert.equal(delay.afterMs, 50);
+  });
+
+  test('comes to rest where one in twenty lies above', () => {
+    const delay = new HedgeDelay();
+    const random = seededRandom(1);
+    let above = 0;
+    for (let count = 0; count < 40_000; count++) {
+      const latency = 20 + 100 * random();
+      if (count >= 20_000 && latency > (delay.afterMs ?? 0)) above++;
+      delay.sample(latency);
+    }
+    assert.ok(above > 800 && above < 1200, `${above} of 20000 above`);
   });
 });
 

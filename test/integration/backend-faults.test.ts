@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describe, test } from 'node:test';
+import { systemClock } from '../../src/core/clock.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
+import { runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import { inFlight, startBackend, startGateway } from '../support/proxying.ts';
+
+const SERVICE_MS = 40;
+const CAP = 8;
+
+type Behaviour = (req: IncomingMessage, res: ServerResponse) => void;
+
+const after =
+  (ms: number): Behaviour =>
+  (_req, res) =>
+    void setTimeout(() => res.end('ok'), ms);
+
+const faults: Record<string, Behaviour> = {
+  'ten times slower': after(SERVICE_MS * 10),
+  'failing fast with 500': (_req, res) => void res.writeHead(500).end('no'),
+  'closing every connection': (req) => void req.socket.destroy(),
+  hanging: () => {},
+};
+
+/** Four backends of which the last changes its ways, behind a route of pure requests. */
+async function setUp() {
+  let behaviour: Behaviour = after(SERVICE_MS);
+  let atFaulty = 0;
+  const origins: string[] = [];
+  for (let index = 0; index < 3; index++) origins.push((await startBackend(after(SERVICE_MS))).origin);
+  const faulty = await startBackend((req, res) => {
+    atFaulty++;
+    behaviour(req, res);
+  });
+  origins.push(faulty.origin);
+  const rampart = await startGateway(origins, { cap: CAP, hedge: true, pure: true });
+  return {
+    rampart,
+    origins,
+    break: (next: Behaviour) => void (behaviour = next),
+    requestsAtFaulty: () => atFaulty,
+  };
+}
+
+/** Offers two thirds of what three backends carry, and gives latencies and outcomes of what came after `fromMs`. */
+async function offer(url: string, durationMs: number, fromMs: number) {
+  const arrivals = arrivalTimes('poisson', (3 * CAP * 1000) / SERVICE_MS / 3, durationMs, seededRandom(1));
+  const request = { method: 'GET', path: '/', headers: [], body: null };
+  const options = { origin: url, arrivals, request: () => request, timeoutMs: 10_000, maxInFlight: 1000 };
+  const result = await runOpenLoop({ ...options, clock: systemClock });
+  const late = [...arrivals.keys()].filter((index) => (arrivals[index] as number) >= fromMs);
+  const latencies = late.map((index) => result.latencyMs[index] as number).sort((left, right) => left - right);
+  const lost = [...arrivals.keys()].filter((index) => result.outcome(index) !== '2xx').length;
+  return { p99: latencies[Math.floor(latencies.length * 0.99)] as number, lost };
+}
+
+describe('one of four backends', () => {
+  for (const [name, fault] of Object.entries(faults)) {
+    test(`${name}: nothing is lost, and after two seconds the p99 is within twice that of healthy ones`, async () => {
+      const { rampart, break: breakOne } = await setUp();
+      const healthy = await offer(rampart.url, 3000, 1000);
+      breakOne(fault);
+      const faulty = await offer(rampart.url, 6000, 2000);
+      assert.deepEqual({ healthy: healthy.lost, faulty: faulty.lost }, { healthy: 0, faulty: 0 });
+      assert.ok(faulty.p99 <= 2 * healthy.p99, `p99 ${faulty.p99} ms, healthy ${healthy.p99} ms`);
+    });
+  }
+
+  test('that control finds to be down hands over what it has not answered', async () => {
+    const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp();
+    breakOne(faults['hanging'] as Behaviour);
+    const replies = Array.from({ length: 12 }, () => fetch(rampart.url));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(requestsAtFaulty() > 0, 'some of them hang');
+    const [upstream, backend] = ['app', new URL(origins[3] as string).host];
+    rampart.gateway.applyBackends([{ upstream, backend, up: false }]);
+    assert.deepEqual(new Set((await Promise.all(replies)).map(({ status }) => status)), new Set([200]));
+    assert.equal(inFlight(rampart), 0);
+  });
+});
