@@ -33,9 +33,9 @@ export class BackendLoad {
   #slots = 1;
   #joinedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(now: number, options: Partial<LoadOptions> = {}) {
+  constructor(now: number, options?: Partial<LoadOptions>) {
     this.#countedAt = now;
-    this.#options = { ...defaults, ...options };
+    this.#options = options === undefined ? defaults : { ...defaults, ...options };
   }
 
   /** A request was sent. */

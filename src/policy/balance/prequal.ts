@@ -42,19 +42,20 @@ export class Prequal implements Balancer {
     return best;
   }
 
-  /** Fills the pool with eligible candidates; how many. */
+  /** Fills the pool with eligible candidates: all of few, 16 draws of many; how many. */
   #gather<C extends Candidate>(candidates: readonly C[], request: PickRequest<C>): number {
-    const { random } = request;
     const total = candidates.length;
     let size = 0;
-    if (total > POOL) {
-      for (let drawn = 0; drawn < 2 * POOL && size < POOL; drawn++) {
-        size = this.#add(candidates[Math.floor(random() * total)] as C, size, request);
-      }
+    if (total <= POOL) {
+      for (const candidate of candidates) size = this.#add(candidate, size, request);
+      return size;
     }
-    // All of few; and of many, where the draws met nobody, the first that can serve from a random place on.
-    const start = Math.floor(random() * total);
-    for (let step = 0; step < total && (total <= POOL || size === 0); step++) {
+    for (let drawn = 0; drawn < 2 * POOL && size < POOL; drawn++) {
+      size = this.#add(candidates[Math.floor(request.random() * total)] as C, size, request);
+    }
+    // Nearly all are full or away: the first that can serve, from a random place on.
+    const start = Math.floor(request.random() * total);
+    for (let step = 0; step < total && size === 0; step++) {
       size = this.#add(candidates[(start + step) % total] as C, size, request);
     }
     return size;
