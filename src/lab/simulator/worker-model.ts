@@ -105,7 +105,10 @@ export class WorkerModel {
       outcome: outcome === 'success' ? 'success' : outcome === 'failed' ? 'failure' : 'dropped',
       now,
     });
-    if (this.#outliers.record(index, outcome === 'success', now)) view.load.joined(this.#outliers.ejectedUntil(index));
+    // A backend that refuses for being full is busy, not broken.
+    if (outcome !== 'refused' && this.#outliers.record(index, outcome === 'success', now, request.startedAt)) {
+      view.load.joined(this.#outliers.ejectedUntil(index));
+    }
     this.#world.settle(request, outcome);
     this.#pump();
   }

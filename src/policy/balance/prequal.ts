@@ -1,3 +1,4 @@
+import { occupancy } from './expected-latency-score.ts';
 import { type Balancer, type Candidate, isEligible, lastResort, type PickRequest } from './candidate.ts';
 
 /** Candidates looked at for one choice; the paper's pool of probes has as many. */
@@ -31,8 +32,7 @@ export class Prequal implements Balancer {
     for (let place = 0; place < size; place++) {
       const candidate = this.#pool[place] as C;
       if ((this.#loads[place] as number) > threshold) continue;
-      const latency = candidate.load.expectedLatencyMs(request.routeClass, request.now);
-      const score = latency / candidate.load.slowStartFactor(request.now);
+      const score = latencyScore(candidate, request.routeClass, request.now);
       if (score < bestScore) {
         best = candidate;
         bestScore = score;
@@ -83,4 +83,10 @@ export class Prequal implements Balancer {
 
 function requestsInFlight({ inFlight, load }: Candidate, now: number): number {
   return (inFlight + load.othersInFlight(now) + 1) / (load.slowStartFactor(now) * load.reliability(now));
+}
+
+/** The latency at the present number of requests, as the paper's servers report it, and not at that of the last sample. */
+function latencyScore(candidate: Candidate, routeClass: number, now: number): number {
+  const { load } = candidate;
+  return (load.serviceTimeMs(routeClass, now) * Math.max(1, occupancy(candidate, now))) / load.slowStartFactor(now);
 }
