@@ -113,9 +113,11 @@ export class BackendLoad {
     return share >= 1 ? 1 : Math.max(slowStartFloor, share);
   }
 
-  /** Near 0 when every request fails, 1 when none does. */
+  /** 1 when all is well, near 0 when every request fails or the oldest hangs; for those who do not look at latency. */
   reliability(now: number): number {
-    return Math.max(0.01, 1 - this.#penaltyMs(now) / this.#options.penaltyMs);
+    const { penaltyMs, unknownMs } = this.#options;
+    const share = Math.max(0.01, 1 - this.#penaltyMs(now) / penaltyMs);
+    return share / (1 + this.#overdueMs(now) / unknownMs);
   }
 
   #known(estimate: number | undefined): number {

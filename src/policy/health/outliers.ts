@@ -38,7 +38,8 @@ export class OutlierDetector {
   record(index: number, success: boolean, now: number, startedAt = now): boolean {
     if (now >= this.#intervalEndsAt) this.#endInterval(now);
     const standing = this.#standings[index];
-    if (standing === undefined) return false;
+    // What was under way when it was ejected says nothing new, and must not pass for the state of the others.
+    if (standing === undefined || standing.ejectedUntil > now) return false;
     standing.requests++;
     this.#total.requests++;
     if (success) {
@@ -90,8 +91,12 @@ export class OutlierDetector {
   }
 
   #eject(standing: Standing, now: number): boolean {
-    if (standing.ejectedUntil > now || this.#ejectedCount(now) >= this.#maxEjected) return false;
+    if (this.#ejectedCount(now) >= this.#maxEjected) return false;
     const { baseEjectionMs, maxEjectionMs } = this.#options;
+    this.#total.requests -= standing.requests;
+    this.#total.failures -= standing.failures;
+    standing.requests = 0;
+    standing.failures = 0;
     standing.timesEjected++;
     standing.ejectedUntil = now + Math.min(maxEjectionMs, baseEjectionMs * standing.timesEjected);
     standing.ejectedInInterval = true;
