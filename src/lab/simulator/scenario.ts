@@ -71,7 +71,7 @@ const prequal: Scenario = {
   speeds: [1, 0.5],
   antagonist: { epochMs: 5000, probability: 0.3, least: 0.3 },
   backendQueue: 64,
-  deadlineMs: 1000,
+  deadlineMs: 5000,
 };
 
 /** One host with its settings by default: caps, so that requests wait in the gateway; every tenth one a PDF417. */

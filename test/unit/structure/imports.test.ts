@@ -18,6 +18,7 @@ const order = [
   'generator',
   'control',
   'supervisor',
+  'lab',
   'cli',
 ];
 
