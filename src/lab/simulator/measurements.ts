@@ -1,4 +1,4 @@
-import { type Outcome, outcomes, type SimulatedRequest } from './request.ts';
+import type { Outcome, SimulatedRequest } from './request.ts';
 
 /** What a run showed. Times in milliseconds. */
 export interface Result {
@@ -59,5 +59,3 @@ export class Measurements {
     };
   }
 }
-
-export const totalOf = (result: Result): number => outcomes.reduce((sum, outcome) => sum + result.outcomes[outcome], 0);

@@ -40,9 +40,9 @@ export function plot(title: string, rows: readonly Row[]): string {
   const height = PANEL.top + 2 * PANEL.stepY - 25;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222">`,
-    `<title>${title}</title>`,
+    `<title>${escape(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
-    `<text x="${MARGIN}" y="26" font-size="16" font-weight="600">${title}</text>`,
+    `<text x="${MARGIN}" y="26" font-size="16" font-weight="600">${escape(title)}</text>`,
     ...legend(rows),
     ...panels.flatMap((panel, index) => drawPanel(panel, index, rows)),
     '</svg>\n',
@@ -156,6 +156,7 @@ function stroke(name: BalancerName, path: string): string {
   return `<path d="${path}" fill="none" stroke="${color}" stroke-width="${width}"${dash === '' ? '' : ` stroke-dasharray="${dash}"`}/>`;
 }
 
+const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 const round = (value: number): number => Math.round(value * 10) / 10;
 const balancersOf = (rows: readonly Row[]): BalancerName[] => [...new Set(rows.map(({ balancer }) => balancer))];
 const loadsOf = (rows: readonly Row[]): number[] => [...new Set(rows.map(({ load }) => load))].sort((a, b) => a - b);
