@@ -2,12 +2,12 @@ import type { BalancerName } from '../../policy/balance/balancer.ts';
 import type { Row } from './comparison.ts';
 import type { Result } from './measurements.ts';
 
-/** Colours that stay apart for colour-blind readers (Okabe and Ito 2008), and a dash for those who see none. */
+/** Colours that stay apart for colour-blind readers (after Okabe and Ito 2008, two of them darker), and a dash for those who see none. */
 const styles: Readonly<Record<BalancerName, { readonly color: string; readonly dash: string }>> = {
   'expected-latency': { color: '#0072b2', dash: '' },
   prequal: { color: '#d55e00', dash: '7 3' },
   'peak-ewma': { color: '#009e73', dash: '2 3' },
-  'random-two': { color: '#cc79a7', dash: '9 3 2 3' },
+  'random-two': { color: '#b3558f', dash: '9 3 2 3' },
   'least-in-flight': { color: '#b8860b', dash: '5 5' },
   'round-robin': { color: '#555555', dash: '1 4' },
 };
