@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../../../../src/core/random.ts';
 import { BackendLoad } from '../../../../src/policy/balance/backend-load.ts';
-import { balancerNames, createBalancer } from '../../../../src/policy/balance/balancer.ts';
+import { balancerNames, createBalancer, type PickRequest } from '../../../../src/policy/balance/balancer.ts';
 import { drive, FakeBackend } from './drive.ts';
 
 const fleet = (count: number, latencyMs = 50): FakeBackend[] =>
@@ -45,7 +45,12 @@ for (const name of balancerNames) {
         fc.property(fc.array(state, { minLength: 1, maxLength: 40 }), fc.nat(), (states, seed) => {
           const candidates = states.map((each) => ({ ...each, load: new BackendLoad(0) }));
           const excluded = candidates[seed % candidates.length];
-          const request = { now: 5, random: seededRandom(seed), routeClass: 0, excluded };
+          const request: PickRequest<(typeof candidates)[number]> = {
+            now: 5,
+            random: seededRandom(seed),
+            routeClass: 0,
+            excluded,
+          };
           const picked = createBalancer(name).pick(candidates, request);
           const eligible = candidates.filter(({ inFlight, cap, available }) => available && inFlight < cap);
           const others = eligible.filter((candidate) => candidate !== excluded);
