@@ -13,8 +13,8 @@ const HOT_QUANTILE = 2 ** -0.25;
  *
  * What the paper learns by probes is known here from replies: requests in flight of everyone by the backends' reports,
  * latency by own samples. Up to 16 candidates are all looked at, as the paper's reuse budget has no solution there;
- * of more, 16 draws. Slow start divides both signals, failures penalise latency, and a candidate that fails counts as
- * hot, as else its idleness would make it the one to fall back on.
+ * of more, 16 draws. Slow start divides both signals, failures penalise latency: a failing backend is cold, but the last
+ * of the cold ones.
  */
 export class Prequal implements Balancer {
   /** The pool of one choice, kept so that none is allocated: who, how many requests in flight, the same sorted. */
@@ -82,7 +82,7 @@ export class Prequal implements Balancer {
 }
 
 function requestsInFlight({ inFlight, load }: Candidate, now: number): number {
-  return (inFlight + load.othersInFlight(now) + 1) / (load.slowStartFactor(now) * load.reliability(now));
+  return (inFlight + load.othersInFlight(now) + 1) / load.slowStartFactor(now);
 }
 
 /** The latency at the present number of requests, as the paper's servers report it, and not at that of the last sample. */

@@ -25,6 +25,20 @@ test('EventQueue gives the earliest first, and of equals the one that was added 
   );
 });
 
+test('EventQueue keeps the order of equals when many wait', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(3), { maxLength: 100 }), (times) => {
+      const queue = new EventQueue<number>();
+      for (const [number, at] of times.entries()) queue.push(at, number);
+      const expected = times.map((at, number) => ({ at, number })).sort((left, right) => left.at - right.at);
+      assert.deepEqual(
+        times.map(() => queue.pop()),
+        expected.map(({ number }) => number),
+      );
+    }),
+  );
+});
+
 test('Line gives back in order what was put in', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 1000, minLength: 300 }), (steps) => {

@@ -112,6 +112,21 @@ test('equal seeds give equal figures, another seed gives others', () => {
   assert.notDeepEqual(figures(3), figures(4));
 });
 
+test('the seed decides when requests arrive, too', () => {
+  const waits = [1, 2].map((seed) => run({ law: 'deterministic' }, 0.8, 1000, seed).meanWaitMs);
+  assert.notEqual(waits[0], waits[1]);
+});
+
+test('errors that come early are no fast answers, and those of the warm-up are not measured', () => {
+  const changes = { backends: 2, failing: 1, law: 'deterministic' } as const;
+  const whole = run({ ...changes, warmUp: 0 }, 0.3, 400);
+  assert.equal(whole.errorShare, whole.outcomes.failed / 400);
+  const idle = run({ ...changes, warmUp: 0 }, 0.02, 400);
+  assert.ok(idle.outcomes.failed > 0 && idle.meanWaitMs > -1e-9, JSON.stringify(idle));
+  const later = run({ ...changes, warmUp: 0.5 }, 0.3, 400);
+  assert.deepEqual([later.outcomes, later.errorShare], [whole.outcomes, 1 / 200]);
+});
+
 test('every balancer is given the same requests', () => {
   const rows = compare({
     scenario: scenarios.plain,

@@ -73,6 +73,22 @@ for (const name of balancerNames) {
       });
     }
 
+    test('spreads evenly over those that can serve, wherever they stand in the list', () => {
+      const backends = fleet(6);
+      for (const full of backends.slice(1, 5)) full.cap = 0;
+      const counts = drive(name, backends, { requests: 1000, gapMs: 200 });
+      assert.ok((counts[0] as number) > 400 && (counts[5] as number) > 400, `${counts}`);
+    });
+
+    test('chooses one even when all have just joined', () => {
+      const backends = fleet(3);
+      for (const { load } of backends) load.joined(0);
+      assert.equal(
+        drive(name, backends, { requests: 100, gapMs: 1 }).reduce((sum, count) => sum + count, 0),
+        100,
+      );
+    });
+
     test('does not run to a backend that fails fast', () => {
       const backends = [new FakeBackend(1, 'failure'), ...fleet(3)];
       assert.ok(share(drive(name, backends, { requests: 2000, gapMs: 5 }), 0) < 0.05);

@@ -129,6 +129,13 @@ describe('OutlierDetector, duration and cap', () => {
     });
   }
 
+  test('one may be out, however small the fraction', () => {
+    const detector = new OutlierDetector(4, 0, { maxEjectedFraction: 0.1 });
+    for (let index = 0; index < 4; index++) results(detector, index, '++', 0);
+    for (let index = 0; index < 4; index++) results(detector, index, '-'.repeat(500), 0);
+    assert.equal(detector.ejections, 1);
+  });
+
   test('never all of them, whatever happens', () => {
     const result = fc.record({ index: fc.nat(5), success: fc.boolean(), waitMs: fc.nat(3000) });
     fc.assert(
