@@ -88,25 +88,9 @@ function readArguments(args: string[]): Arguments {
   const problems: string[] = [];
   const number = numberReader(values, problems);
   const name = oneOf('scenario', values.scenario ?? 'prequal', Object.keys(scenarios) as ScenarioName[], problems);
-  const base: Scenario = scenarios[name];
-  const scenario: Scenario = {
-    ...base,
-    gateways: number('gateways', base.gateways, 1, 10_000),
-    workers: number('workers', base.workers, 1, 256),
-    backends: number('backends', base.backends, 1, 100_000),
-    slow: number('slow', base.slow, 0, 100_000),
-    failing: number('failing', base.failing, 0, 100_000),
-    hanging: number('hanging', base.hanging, 0, 100_000),
-    law: oneOf<LawName>('law', values.law ?? base.law, lawNames, problems),
-  };
-  const { slow, failing, hanging, backends } = scenario;
-  if (slow + failing + hanging > backends || failing + hanging === backends) {
-    problems.push(
-      `--slow, --failing and --hanging must leave a backend that serves: got ${slow} + ${failing} + ${hanging} of ${backends}`,
-    );
-  }
+  const law = oneOf<LawName>('law', values.law ?? scenarios[name].law, lawNames, problems);
   const comparison = {
-    scenario,
+    scenario: { ...changedScenario(scenarios[name], number, problems), law },
     balancers: listOf<BalancerName>('balancers', values.balancers, balancerNames, problems),
     loads: loadsOf(values.load ?? '0.7,0.8,0.9,1,1.1', problems),
     requests: number('requests', 100_000, 10, 100_000_000),
@@ -116,8 +100,29 @@ function readArguments(args: string[]): Arguments {
   return { comparison, name, json: values.json ?? false, svg: values.svg };
 }
 
-function numberReader(values: Readonly<Record<string, unknown>>, problems: string[]) {
-  return (name: string, byDefault: number, least: number, most: number): number => {
+type NumberReader = (name: string, byDefault: number, least: number, most: number) => number;
+
+function changedScenario(base: Scenario, number: NumberReader, problems: string[]): Scenario {
+  const scenario = {
+    ...base,
+    gateways: number('gateways', base.gateways, 1, 10_000),
+    workers: number('workers', base.workers, 1, 256),
+    backends: number('backends', base.backends, 1, 100_000),
+    slow: number('slow', base.slow, 0, 100_000),
+    failing: number('failing', base.failing, 0, 100_000),
+    hanging: number('hanging', base.hanging, 0, 100_000),
+  };
+  const { slow, failing, hanging, backends } = scenario;
+  if (slow + failing + hanging > backends || failing + hanging === backends) {
+    problems.push(
+      `--slow, --failing and --hanging must leave a backend that serves: got ${slow} + ${failing} + ${hanging} of ${backends}`,
+    );
+  }
+  return scenario;
+}
+
+function numberReader(values: Readonly<Record<string, unknown>>, problems: string[]): NumberReader {
+  return (name, byDefault, least, most) => {
     const text = values[name];
     if (typeof text !== 'string') return byDefault;
     const value = Number(text);

@@ -62,8 +62,8 @@ describe('rampart simulate', () => {
     assert.deepEqual(
       await problemsOf('--gateways', '0', '--load', '0.5,,x', '--law', 'normal', '--balancers', 'best'),
       [
-        "--gateways must be a whole number from 1 to 10000: got '0'",
         "--law must be one of deterministic, exponential, pareto, bimodal: got 'normal'",
+        "--gateways must be a whole number from 1 to 10000: got '0'",
         "--balancers must be one of expected-latency, prequal, peak-ewma, random-two, least-in-flight, round-robin: got 'best'",
         "--load must be numbers above 0, at most 10: got ''",
         "--load must be numbers above 0, at most 10: got 'x'",
