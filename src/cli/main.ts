@@ -12,6 +12,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
+  simulate: {
+    summary: 'compare balancers on a simulated fleet',
+    load: async () => (await import('./simulate.ts')).simulate,
+  },
   keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
 };
 

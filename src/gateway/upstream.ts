@@ -212,7 +212,7 @@ export class Upstream {
     if (outcome === 'success') this.#hedgeDelay(routeClass).sample(latencyMs);
     if (outcome === 'aborted' || outcome === 'outpaced' || outcome === 'refused') return;
     const before = this.#outliers.ejections;
-    this.#outliers.record(backend.index, outcome === 'success', now);
+    this.#outliers.record(backend.index, outcome === 'success', now, startedAt);
     if (this.#outliers.ejections !== before) this.#applyEjections();
   }
 

@@ -1,27 +1,28 @@
+import { Ewma } from './ewma.ts';
+
 /**
  * What one worker knows of the load of one backend. All times are milliseconds of one clock; reads never mutate.
  *
- * Latency, for each route class: peak-EWMA (Finagle's PeakEwma, tower, linkerd2-proxy).
- *   a sample above the estimate   estimate = sample
- *   a sample below it             estimate = estimate * w + sample * (1 - w), w = exp(-since the last sample / decayMs)
- *   no samples                    read as estimate * exp(-since / decayMs), not below restMs
- *   never a sample                restMs while nothing is under way, then unknownMs: one request tries a new backend
- * The decay without samples brings a backend that is avoided back into play: else a slow sample is never forgotten. It
- * stops at restMs, as at 0 the requests in flight would no longer count.
+ * Latency, for each route class: peak-EWMA of what requests took. Service time, for each route class: mean of latency /
+ *   max(1, in flight / slots), by the report that came with the reply: a request that waited behind others says less
+ *   about the backend's speed than about its queue, and the queue is counted by those who ask for the service time.
+ *   Not below restMs, as near 0 the requests in flight would no longer count. Without a sample: restMs while nothing is
+ *   under way, then unknownMs: one request tries a new backend.
  *
  * Penalty, the same for every class: the mean time that a request loses by failing, penaltyMs or the Retry-After that
- * came with it, over the requests of the last decayMs and one that did not fail (linkerd's failure bias, as a mean: one
- * failure in a thousand must not take a backend out for a minute). An early error never counts as a fast success.
+ *   came with it, over the requests of the last decayMs and one that did not fail (linkerd's failure bias, as a mean: one
+ *   failure in a thousand must not take a backend out for a minute). An early error never counts as a fast success.
  *
  * Overdue: by how much the oldest request under way is older than the slowest class takes; what hangs sends no samples.
  *
- * Others: requests of other workers, from the reports of the backend, fading with the age of the report.
+ * Others: requests of other workers. After a report it goes back to the mean of the reports within about relaxMs, as
+ *   what was seen a moment ago has been served since, and fades with decayMs. (Fading to 0 at once made backends that
+ *   had not been heard of look idle: of two, the one that was known less was chosen.)
  */
 export class BackendLoad {
   readonly #options: LoadOptions;
-  /** By route class; undefined where there has been no sample. */
-  readonly #estimates: (number | undefined)[] = [];
-  readonly #sampledAt: number[] = [];
+  readonly #latency: Ewma;
+  readonly #service: Ewma;
   /** Starts of the requests under way, oldest first: few, so that a plain list is fastest. */
   readonly #starts: number[] = [];
   /** Requests that ended and the time lost by failures, both decayed to `#countedAt`. */
@@ -29,13 +30,17 @@ export class BackendLoad {
   #lostMs = 0;
   #countedAt: number;
   #others = 0;
+  #meanOthers = 0;
   #reportedAt = Number.NEGATIVE_INFINITY;
+  #crowding = 1;
   #slots = 1;
   #joinedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(now: number, options: Partial<LoadOptions> = {}) {
+  constructor(now: number, options?: Partial<LoadOptions>) {
     this.#countedAt = now;
-    this.#options = { ...defaults, ...options };
+    this.#options = options === undefined ? defaults : { ...defaults, ...options };
+    this.#latency = new Ewma(this.#options.decayMs, 'peak');
+    this.#service = new Ewma(this.#options.decayMs, 'mean');
   }
 
   /** A request was sent. */
@@ -43,29 +48,32 @@ export class BackendLoad {
     this.#starts.push(now);
   }
 
-  /** A request that was `started` ended, in whatever way. */
+  /** A request that was `started` ended, in whatever way. Where its reply carried a report, `reported` comes first. */
   ended({ routeClass, latencyMs, startedAt, outcome, now, retryAfterMs = 0 }: EndedRequest): void {
     this.#removeStart(startedAt);
     if (outcome === 'ignored') return;
-    const faded = Math.exp((this.#countedAt - now) / this.#options.decayMs);
+    const { decayMs, penaltyMs, maxPenaltyMs } = this.#options;
+    const faded = Math.exp((this.#countedAt - now) / decayMs);
+    const lostMs = outcome === 'success' ? 0 : Math.min(maxPenaltyMs, Math.max(penaltyMs, retryAfterMs));
     this.#countedAt = now;
     this.#ended = this.#ended * faded + 1;
-    this.#lostMs *= faded;
-    if (outcome === 'success') {
-      this.#sample(routeClass, latencyMs, now);
-      return;
-    }
-    const { penaltyMs, maxPenaltyMs } = this.#options;
-    this.#lostMs += Math.min(maxPenaltyMs, Math.max(penaltyMs, retryAfterMs));
+    this.#lostMs = this.#lostMs * faded + lostMs;
     // What took long and then failed was slow as well; what failed early says nothing about speed.
-    if (latencyMs > (this.#estimates[routeClass] ?? 0)) this.#sample(routeClass, latencyMs, now);
+    if (outcome !== 'success' && latencyMs <= (this.#latency.read(routeClass, now) ?? 0)) return;
+    this.#latency.sample(routeClass, latencyMs, now);
+    this.#service.sample(routeClass, latencyMs / this.#crowding, now);
   }
 
   /** The backend said how many requests it has under way, of which `mine` are this worker's. */
-  reported(report: LoadReport, mine: number, now: number): void {
-    this.#others = Math.max(0, report.inFlight - mine);
+  reported({ inFlight, slots }: LoadReport, mine: number, now: number): void {
+    const weight = Math.exp((this.#reportedAt - now) / this.#options.reportMeanMs);
+    this.#others = Math.max(0, inFlight - mine);
+    this.#meanOthers = this.#meanOthers * weight + this.#others * (1 - weight);
     this.#reportedAt = now;
-    if (report.slots !== undefined && report.slots >= 1) this.#slots = report.slots;
+    if (slots !== undefined && slots >= 1) {
+      this.#slots = slots;
+      this.#crowding = Math.max(1, inFlight / slots);
+    }
   }
 
   /** New or recovered: slow start begins, at `now` or at a time to come, and what had failed is forgotten. */
@@ -74,16 +82,23 @@ export class BackendLoad {
     this.#lostMs = 0;
   }
 
-  /** What a request of this class would take if it were alone, with the time that failures cost. */
+  /** What a request of this class would take as things have been, its waiting included, with what failures cost. */
   expectedLatencyMs(routeClass: number, now: number): number {
-    const known = this.#estimate(routeClass, now);
-    return known + this.#overdueMs(now) + this.#penaltyMs(now);
+    return this.#known(this.#latency.read(routeClass, now)) + this.#overdueMs(now) + this.#penaltyMs(now);
+  }
+
+  /** What a request of this class would take if none waited before it, with what failures cost. */
+  serviceTimeMs(routeClass: number, now: number): number {
+    return this.#known(this.#service.read(routeClass, now)) + this.#overdueMs(now) + this.#penaltyMs(now);
   }
 
   /** Requests that other workers have under way, as far as is known. */
   othersInFlight(now: number): number {
+    if (this.#meanOthers === 0) return 0;
     const age = now - this.#reportedAt;
-    return age >= this.#options.reportLifeMs ? 0 : this.#others * (1 - age / this.#options.reportLifeMs);
+    const weight = Math.exp(-age / this.#options.relaxMs);
+    const others = this.#others * weight + this.#meanOthers * (1 - weight);
+    return others * Math.exp(-age / this.#options.decayMs);
   }
 
   /** Requests that the backend serves at the same time; 1 as long as it has not said. */
@@ -98,44 +113,22 @@ export class BackendLoad {
     return share >= 1 ? 1 : Math.max(slowStartFloor, share);
   }
 
-  /** Near 0 when every request fails, 1 when none does. */
+  /** 1 when all is well, near 0 when every request fails or the oldest hangs; for those who do not look at latency. */
   reliability(now: number): number {
-    return Math.max(0.01, 1 - this.#penaltyMs(now) / this.#options.penaltyMs);
+    const { penaltyMs, unknownMs } = this.#options;
+    const share = Math.max(0.01, 1 - this.#penaltyMs(now) / penaltyMs);
+    return share / (1 + this.#overdueMs(now) / unknownMs);
   }
 
-  #sample(routeClass: number, latencyMs: number, now: number): void {
-    const estimate = this.#estimates[routeClass];
-    if (estimate === undefined || latencyMs > estimate) {
-      this.#estimates[routeClass] = latencyMs;
-    } else {
-      const weight = this.#fade(routeClass, now);
-      this.#estimates[routeClass] = estimate * weight + latencyMs * (1 - weight);
-    }
-    this.#sampledAt[routeClass] = now;
-  }
-
-  #fade(routeClass: number, now: number): number {
-    return Math.exp(((this.#sampledAt[routeClass] ?? now) - now) / this.#options.decayMs);
-  }
-
-  #estimate(routeClass: number, now: number): number {
+  #known(estimate: number | undefined): number {
     const { restMs, unknownMs } = this.#options;
-    const estimate = this.#estimates[routeClass];
-    if (estimate !== undefined) return Math.max(restMs, estimate * this.#fade(routeClass, now));
+    if (estimate !== undefined) return Math.max(restMs, estimate);
     return this.#starts.length === 0 ? restMs : unknownMs;
   }
 
   #overdueMs(now: number): number {
     const oldest = this.#starts[0];
-    if (oldest === undefined) return 0;
-    let slowest = 0;
-    for (let routeClass = 0; routeClass < this.#estimates.length; routeClass++) {
-      const estimate = this.#estimates[routeClass];
-      if (estimate !== undefined && estimate > slowest) {
-        slowest = Math.max(slowest, estimate * this.#fade(routeClass, now));
-      }
-    }
-    return Math.max(0, now - oldest - slowest);
+    return oldest === undefined ? 0 : Math.max(0, now - oldest - this.#latency.largest(now));
   }
 
   #penaltyMs(now: number): number {
@@ -165,7 +158,7 @@ export interface EndedRequest {
 
 /** What a backend says of itself with a reply (ORCA). */
 export interface LoadReport {
-  /** Requests under way there, of everyone. */
+  /** Requests under way there, of everyone, the one that is being answered included. */
   readonly inFlight: number;
   /** Requests that it serves at the same time. */
   readonly slots?: number | undefined;
@@ -177,7 +170,8 @@ export interface LoadOptions {
   readonly unknownMs: number;
   readonly penaltyMs: number;
   readonly maxPenaltyMs: number;
-  readonly reportLifeMs: number;
+  readonly relaxMs: number;
+  readonly reportMeanMs: number;
   readonly slowStartMs: number;
   readonly slowStartFloor: number;
 }
@@ -188,7 +182,8 @@ const defaults: LoadOptions = {
   unknownMs: 1000,
   penaltyMs: 5000,
   maxPenaltyMs: 300_000,
-  reportLifeMs: 1000,
+  relaxMs: 200,
+  reportMeanMs: 2000,
   slowStartMs: 10_000,
   slowStartFloor: 0.1,
 };

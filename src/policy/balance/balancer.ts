@@ -1,7 +1,7 @@
 import type { Balancer } from './candidate.ts';
 import { expectedLatencyScore } from './expected-latency-score.ts';
 import { inFlightScore } from './in-flight-score.ts';
-import { LeastInFlight } from './least-in-flight.ts';
+import { LeastOfSample } from './least-of-sample.ts';
 import { peakEwmaScore } from './peak-ewma-score.ts';
 import { PowerOfTwo } from './power-of-two.ts';
 import { Prequal } from './prequal.ts';
@@ -23,12 +23,15 @@ export type BalancerName = (typeof balancerNames)[number];
 /** What an upstream uses that does not say; docs/balancing.md has the figures. */
 export const defaultBalancer: BalancerName = 'expected-latency';
 
+/** Two would do against herding; more find the fast and idle ones more often. As many as Prequal looks at. */
+const SAMPLE = 16;
+
 const makers: Readonly<Record<BalancerName, () => Balancer>> = {
-  'expected-latency': () => new PowerOfTwo(expectedLatencyScore),
+  'expected-latency': () => new LeastOfSample(expectedLatencyScore, SAMPLE),
   prequal: () => new Prequal(),
   'peak-ewma': () => new PowerOfTwo(peakEwmaScore),
   'random-two': () => new PowerOfTwo(inFlightScore),
-  'least-in-flight': () => new LeastInFlight(),
+  'least-in-flight': () => new LeastOfSample(inFlightScore, Number.POSITIVE_INFINITY),
   'round-robin': () => new RoundRobin(),
 };
 

@@ -1,3 +1,4 @@
+import { occupancy } from './expected-latency-score.ts';
 import { type Balancer, type Candidate, isEligible, lastResort, type PickRequest } from './candidate.ts';
 
 /** Candidates looked at for one choice; the paper's pool of probes has as many. */
@@ -12,8 +13,8 @@ const HOT_QUANTILE = 2 ** -0.25;
  *
  * What the paper learns by probes is known here from replies: requests in flight of everyone by the backends' reports,
  * latency by own samples. Up to 16 candidates are all looked at, as the paper's reuse budget has no solution there;
- * of more, 16 draws. Slow start divides both signals, failures penalise latency, and a candidate that fails counts as
- * hot, as else its idleness would make it the one to fall back on.
+ * of more, 16 draws. Slow start divides both signals, failures penalise latency: a failing backend is cold, but the last
+ * of the cold ones.
  */
 export class Prequal implements Balancer {
   /** The pool of one choice, kept so that none is allocated: who, how many requests in flight, the same sorted. */
@@ -31,8 +32,7 @@ export class Prequal implements Balancer {
     for (let place = 0; place < size; place++) {
       const candidate = this.#pool[place] as C;
       if ((this.#loads[place] as number) > threshold) continue;
-      const latency = candidate.load.expectedLatencyMs(request.routeClass, request.now);
-      const score = latency / candidate.load.slowStartFactor(request.now);
+      const score = latencyScore(candidate, request.routeClass, request.now);
       if (score < bestScore) {
         best = candidate;
         bestScore = score;
@@ -42,19 +42,20 @@ export class Prequal implements Balancer {
     return best;
   }
 
-  /** Fills the pool with eligible candidates; how many. */
+  /** Fills the pool with eligible candidates: all of few, 16 draws of many; how many. */
   #gather<C extends Candidate>(candidates: readonly C[], request: PickRequest<C>): number {
-    const { random } = request;
     const total = candidates.length;
     let size = 0;
-    if (total > POOL) {
-      for (let drawn = 0; drawn < 2 * POOL && size < POOL; drawn++) {
-        size = this.#add(candidates[Math.floor(random() * total)] as C, size, request);
-      }
+    if (total <= POOL) {
+      for (const candidate of candidates) size = this.#add(candidate, size, request);
+      return size;
     }
-    // All of few; and of many, where the draws met nobody, the first that can serve from a random place on.
-    const start = Math.floor(random() * total);
-    for (let step = 0; step < total && (total <= POOL || size === 0); step++) {
+    for (let drawn = 0; drawn < 2 * POOL && size < POOL; drawn++) {
+      size = this.#add(candidates[Math.floor(request.random() * total)] as C, size, request);
+    }
+    // Nearly all are full or away: the first that can serve, from a random place on.
+    const start = Math.floor(request.random() * total);
+    for (let step = 0; step < total && size === 0; step++) {
       size = this.#add(candidates[(start + step) % total] as C, size, request);
     }
     return size;
@@ -81,5 +82,11 @@ export class Prequal implements Balancer {
 }
 
 function requestsInFlight({ inFlight, load }: Candidate, now: number): number {
-  return (inFlight + load.othersInFlight(now) + 1) / (load.slowStartFactor(now) * load.reliability(now));
+  return (inFlight + load.othersInFlight(now) + 1) / load.slowStartFactor(now);
+}
+
+/** The latency at the present number of requests, as the paper's servers report it, and not at that of the last sample. */
+function latencyScore(candidate: Candidate, routeClass: number, now: number): number {
+  const { load } = candidate;
+  return (load.serviceTimeMs(routeClass, now) * Math.max(1, occupancy(candidate, now))) / load.slowStartFactor(now);
 }

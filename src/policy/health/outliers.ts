@@ -1,22 +1,29 @@
 /**
  * Which backends of one upstream are set aside for their results (after Envoy's outlier detection).
  *
- *   consecutive failures   ejected at the consecutiveFailures-th in a row
- *   success rate           once an interval, of those with minimumRequests in it and with minimumBackends such: ejected
- *                          when rate < mean of the others - deviationFactor x max(their deviation, minimumDeviation).
- *                          Of the others, where Envoy takes all: with 4 backends none can be 1.9 deviations from a mean
- *                          that it is part of
- *   duration               baseEjectionMs x times ejected, at most maxEjectionMs; an interval without an ejection takes
- *                          one time off
- *   cap                    at most maxEjectedFraction are out at once, yet one of two or more may be, and the last never
+ *   in a row       ejected at the n-th failure in a row, n = max(consecutiveFailures, ln 10^-6 / ln f), f the share of
+ *                  failures among the others: a run that chance gives one in a million times to one that is like them.
+ *                  A request that was sent before the last success is no part of a run: where a queue is too long,
+ *                  many time out at once at a backend that works
+ *   success rate   once an interval, of those with minimumRequests in it and with minimumBackends such: ejected when
+ *                  rate < min(maximumSuccessRate, mean of the others - deviationFactor x max(their deviation,
+ *                  minimumDeviation)). Of the others, where Envoy takes all: with 4 backends none can be 1.9 deviations
+ *                  from a mean that it is part of. One that serves more than it fails carries load: the balancer gives
+ *                  it less, but without it under overload the rest would time out more and be ejected in turn
+ *   duration       baseEjectionMs x times ejected, at most maxEjectionMs; an interval without an ejection takes one
+ *                  time off
+ *   cap            at most maxEjectedFraction are out at once, yet one of two or more may be, and the last never
  *
- * Intervals end with the first result after them, so no timer is needed. Milliseconds of one clock.
+ * A refusal for being full is no failure here. Intervals end with the first result after them, so no timer is needed.
+ * Milliseconds of one clock.
  */
 export class OutlierDetector {
   readonly #options: OutlierOptions;
   readonly #standings: Standing[];
   readonly #maxEjected: number;
   #intervalEndsAt: number;
+  /** Of all backends, in this interval. */
+  #total = { requests: 0, failures: 0 };
   #ejections = 0;
 
   constructor(backends: number, now: number, options: Partial<OutlierOptions> = {}) {
@@ -27,19 +34,24 @@ export class OutlierDetector {
     this.#maxEjected = Math.min(backends - 1, Math.max(1, fraction));
   }
 
-  /** One result of the backend at this index; whether it is ejected for it. */
-  record(index: number, success: boolean, now: number): boolean {
+  /** One result of the backend at this index, of a request sent at `startedAt`; whether it is ejected for it. */
+  record(index: number, success: boolean, now: number, startedAt = now): boolean {
     if (now >= this.#intervalEndsAt) this.#endInterval(now);
     const standing = this.#standings[index];
-    if (standing === undefined) return false;
+    // What was under way when it was ejected says nothing new, and must not pass for the state of the others.
+    if (standing === undefined || standing.ejectedUntil > now) return false;
     standing.requests++;
+    this.#total.requests++;
     if (success) {
-      standing.successes++;
       standing.failuresInRow = 0;
+      standing.succeededAt = now;
       return false;
     }
+    standing.failures++;
+    this.#total.failures++;
+    if (startedAt < standing.succeededAt) return false;
     standing.failuresInRow++;
-    return standing.failuresInRow >= this.#options.consecutiveFailures && this.#eject(standing, now);
+    return standing.failuresInRow >= this.#failuresNeeded(standing) && this.#eject(standing, now);
   }
 
   isEjected(index: number, now: number): boolean {
@@ -66,6 +78,12 @@ export class OutlierDetector {
     return total > 0 && available / total < this.#options.panicThreshold;
   }
 
+  #failuresNeeded({ requests, failures }: Standing): number {
+    const share = (this.#total.failures - failures) / Math.max(1, this.#total.requests - requests);
+    const { consecutiveFailures } = this.#options;
+    return share < 1 ? Math.max(consecutiveFailures, LOG_CHANCE / Math.log(share)) : Number.POSITIVE_INFINITY;
+  }
+
   #ejectedCount(now: number): number {
     let count = 0;
     for (const { ejectedUntil } of this.#standings) if (ejectedUntil > now) count++;
@@ -73,8 +91,12 @@ export class OutlierDetector {
   }
 
   #eject(standing: Standing, now: number): boolean {
-    if (standing.ejectedUntil > now || this.#ejectedCount(now) >= this.#maxEjected) return false;
+    if (this.#ejectedCount(now) >= this.#maxEjected) return false;
     const { baseEjectionMs, maxEjectionMs } = this.#options;
+    this.#total.requests -= standing.requests;
+    this.#total.failures -= standing.failures;
+    standing.requests = 0;
+    standing.failures = 0;
     standing.timesEjected++;
     standing.ejectedUntil = now + Math.min(maxEjectionMs, baseEjectionMs * standing.timesEjected);
     standing.ejectedInInterval = true;
@@ -93,31 +115,35 @@ export class OutlierDetector {
       if (!wasOut && standing.timesEjected > 0) standing.timesEjected--;
       standing.ejectedInInterval = false;
       standing.requests = 0;
-      standing.successes = 0;
+      standing.failures = 0;
     }
+    this.#total = { requests: 0, failures: 0 };
   }
 
   /** Those whose success rate is too far below that of the others, worst first. */
   #belowOthers(judged: readonly Standing[]): Standing[] {
-    const rates = judged.map(({ successes, requests }) => successes / requests);
+    const rates = judged.map(({ failures, requests }) => 1 - failures / requests);
     const sum = rates.reduce((total, rate) => total + rate, 0);
     const squares = rates.reduce((total, rate) => total + rate * rate, 0);
     const others = rates.length - 1;
-    const { deviationFactor, minimumDeviation } = this.#options;
+    const { deviationFactor, minimumDeviation, maximumSuccessRate } = this.#options;
     return judged
       .map((standing, place) => ({ standing, rate: rates[place] ?? 1 }))
       .filter(({ rate }) => {
         const mean = (sum - rate) / others;
         const deviation = Math.sqrt(Math.max(0, (squares - rate * rate) / others - mean * mean));
-        return rate < mean - deviationFactor * Math.max(deviation, minimumDeviation);
+        const threshold = mean - deviationFactor * Math.max(deviation, minimumDeviation);
+        return rate < Math.min(threshold, maximumSuccessRate);
       })
       .sort((left, right) => left.rate - right.rate)
       .map(({ standing }) => standing);
   }
 }
 
+/** The chance of a run of failures that is put down to the backend. */
+const LOG_CHANCE = Math.log(1e-6);
+
 export interface OutlierOptions {
-  /** 0 is not a number of failures: ejection needs at least one. */
   readonly consecutiveFailures: number;
   readonly intervalMs: number;
   readonly minimumRequests: number;
@@ -125,6 +151,7 @@ export interface OutlierOptions {
   readonly deviationFactor: number;
   /** So that backends that are all near 100 % are not told apart by chance. */
   readonly minimumDeviation: number;
+  readonly maximumSuccessRate: number;
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
   readonly maxEjectedFraction: number;
@@ -139,6 +166,7 @@ const defaults: OutlierOptions = {
   minimumBackends: 3,
   deviationFactor: 1.9,
   minimumDeviation: 0.05,
+  maximumSuccessRate: 0.5,
   baseEjectionMs: 30_000,
   maxEjectionMs: 300_000,
   maxEjectedFraction: 0.5,
@@ -147,8 +175,9 @@ const defaults: OutlierOptions = {
 
 interface Standing {
   failuresInRow: number;
+  succeededAt: number;
   requests: number;
-  successes: number;
+  failures: number;
   timesEjected: number;
   ejectedUntil: number;
   ejectedInInterval: boolean;
@@ -156,8 +185,9 @@ interface Standing {
 
 const newStanding = (): Standing => ({
   failuresInRow: 0,
+  succeededAt: Number.NEGATIVE_INFINITY,
   requests: 0,
-  successes: 0,
+  failures: 0,
   timesEjected: 0,
   ejectedUntil: 0,
   ejectedInInterval: false,

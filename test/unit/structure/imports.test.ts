@@ -77,6 +77,13 @@ test('src/policy is pure: no Node module, no package, no clock, no chance', () =
   }
 });
 
+test('the simulator is as pure as the policies that it runs, and needs no more than them', () => {
+  for (const { file, specifier } of imports.filter(({ file }) => file.startsWith('lab/simulator/'))) {
+    const target = relative(src, resolve(src, dirname(file), specifier));
+    assert.match(specifier.startsWith('.') ? target : specifier, /^(lab\/simulator|core|policy|metrics)\//, file);
+  }
+});
+
 test('only src/core and src/cli read the real clock and real chance', () => {
   for (const file of files.filter((name) => !/^(core|cli)\//.test(name))) {
     const text = readFileSync(join(src, file), 'utf8');

@@ -1,0 +1,31 @@
+import type { BalancerName } from '../../policy/balance/balancer.ts';
+import type { Result } from './measurements.ts';
+import type { Scenario } from './scenario.ts';
+import { simulate } from './simulate.ts';
+
+export interface Comparison {
+  readonly scenario: Scenario;
+  readonly balancers: readonly BalancerName[];
+  /** Arrivals as shares of the capacity. */
+  readonly loads: readonly number[];
+  readonly requests: number;
+  readonly seed: number;
+}
+
+/** One run of a comparison. */
+export interface Row {
+  readonly load: number;
+  readonly balancer: BalancerName;
+  readonly result: Result;
+}
+
+/** Every balancer under every load, each with the same arrivals, work and trouble. */
+export function compare({ scenario, balancers, loads, requests, seed }: Comparison): Row[] {
+  return loads.flatMap((load) =>
+    balancers.map((balancer) => ({
+      load,
+      balancer,
+      result: simulate({ scenario, balancer, load, requests, seed }),
+    })),
+  );
+}

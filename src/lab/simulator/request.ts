@@ -1,0 +1,24 @@
+import type { Place } from '../../policy/admission/request-queue.ts';
+import type { BackendModel } from './backend-model.ts';
+import type { WorkerModel } from './worker-model.ts';
+
+export const outcomes = ['success', 'failed', 'refused', 'timeout'] as const;
+/** `refused`: by a full queue, or after too long in it; `timeout`: past the deadline. */
+export type Outcome = (typeof outcomes)[number];
+
+/** One simulated request, from its arrival to its outcome. */
+export interface SimulatedRequest {
+  readonly number: number;
+  readonly arrivedAt: number;
+  readonly routeClass: number;
+  /** Service time at speed 1; drawn on arrival, so that every balancer is given the same requests. */
+  readonly workMs: number;
+  readonly worker: WorkerModel;
+  /** Its place in the queue of the worker. */
+  seat: Place<SimulatedRequest> | undefined;
+  backend: BackendModel | undefined;
+  startedAt: number;
+  outcome: Outcome | undefined;
+  /** Where a backend has it. */
+  place: 'none' | 'waiting' | 'served';
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { simulate } from '../../../src/cli/simulate.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+
+/** What the command prints. */
+async function output(args: string[], folder = '.'): Promise<string> {
+  let text = '';
+  const stdout = { write: (part: string) => (text += part) };
+  assert.equal(await simulate(args, { stdout, stderr: stdout, env: {}, folder }), 0);
+  return text;
+}
+
+async function problemsOf(...args: string[]): Promise<readonly string[]> {
+  const error = await output(args).then(
+    () => assert.fail('was accepted'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof UsageError, String(error));
+  return error.problems.length > 0 ? error.problems : [error.message];
+}
+
+const small = ['--requests', '2000', '--backends', '10', '--load', '0.5,0.9', '--balancers', 'prequal,round-robin'];
+
+describe('rampart simulate', () => {
+  test('prints one line a run, and how long it took', async () => {
+    const text = await output(small);
+    assert.match(text, /^prequal: 10 x 2 workers, 10 backends, 537 requests\/s, exponential, seed 1\n/);
+    assert.match(text, /\n50 %  prequal {6}.*\n50 %  round-robin .*\n\n90 %  prequal .*\n90 %  round-robin /);
+    assert.match(text, /\n8000 requests simulated in \d+\.\d s\n$/);
+  });
+
+  test('gives the same figures for the same seed, as JSON', async () => {
+    const rowsOf = async (...args: string[]): Promise<unknown> =>
+      (JSON.parse(await output([...small, '--json', ...args])) as { rows: unknown }).rows;
+    const first = await rowsOf('--seed', '7');
+    assert.deepEqual(await rowsOf('--seed', '7'), first);
+    assert.notDeepEqual(await rowsOf('--seed', '8'), first);
+  });
+
+  test('changes the fleet by the options', async () => {
+    const args = ['--gateways', '3', '--workers', '1', '--law', 'pareto', '--slow', '1', '--failing', '2', '--json'];
+    const { fleet } = JSON.parse(await output([...small, ...args, '--hanging', '3'])) as { fleet: object };
+    const { gateways, workers, backends, law, slow, failing, hanging } = fleet as Record<string, unknown>;
+    assert.deepEqual([gateways, workers, backends, law, slow, failing, hanging], [3, 1, 10, 'pareto', 1, 2, 3]);
+  });
+
+  test('writes the picture', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rampart-simulate-'));
+    try {
+      await output([...small, '--svg', 'picture.svg'], folder);
+      assert.match(readFileSync(join(folder, 'picture.svg'), 'utf8'), /^<svg .*<\/svg>\n$/s);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('tells every wrong option at once', async () => {
+    assert.deepEqual(
+      await problemsOf('--gateways', '0', '--load', '0.5,,x', '--law', 'normal', '--balancers', 'best'),
+      [
+        "--law must be one of deterministic, exponential, pareto, bimodal: got 'normal'",
+        "--gateways must be a whole number from 1 to 10000: got '0'",
+        "--balancers must be one of expected-latency, prequal, peak-ewma, random-two, least-in-flight, round-robin: got 'best'",
+        "--load must be numbers above 0, at most 10: got ''",
+        "--load must be numbers above 0, at most 10: got 'x'",
+      ],
+    );
+    assert.deepEqual(await problemsOf('--backends', '3', '--failing', '2', '--hanging', '1'), [
+      '--slow, --failing and --hanging must leave a backend that serves: got 0 + 2 + 1 of 3',
+    ]);
+    assert.match((await problemsOf('--lord', '1'))[0] ?? '', /^Cannot simulate: Unknown option '--lord'/);
+  });
+
+  test('helps', async () => {
+    assert.match(await output(['--help']), /^usage: rampart simulate/);
+  });
+});
