@@ -1,19 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
-import { isLoopback } from '../config/config.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import { type AdminProblem, readChange } from './admin-change.ts';
 import { parsePurge } from './purge-request.ts';
 import type { PurgeResult } from './purges.ts';
-
-const MAX_BODY_BYTES = 16 * 1024;
-
-/** A reply of the admin API that says why not. */
-export interface AdminProblem {
-  readonly status: number;
-  readonly reason: string;
-  readonly detail: string;
-  readonly errors?: readonly unknown[];
-}
 
 /** What the purge of the admin API needs. */
 export interface Purger {
@@ -23,48 +13,10 @@ export interface Purger {
 
 /** POST /api/cache/purge. */
 export async function purge(purger: Purger, req: IncomingMessage): Promise<PurgeResult | AdminProblem> {
-  const foreign = foreignOrigin(req);
-  if (foreign !== undefined) return foreign;
-  const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== 'application/json') {
-    return { status: 415, reason: 'unsupported-media-type', detail: 'the body must be application/json' };
-  }
-  const text = await readText(req);
-  if (text === undefined) {
-    return { status: 413, reason: 'body-too-large', detail: `the body must have at most ${MAX_BODY_BYTES} bytes` };
-  }
+  const text = await readChange(req);
+  if (typeof text !== 'string') return text;
   const parsed = parsePurge(text, purger.config);
   if (parsed.ok) return purger.purgeCache(parsed.target);
   const detail = parsed.problems.map((problem) => problem.detail).join('; ');
   return { status: 400, reason: 'invalid-request', detail, errors: parsed.problems };
-}
-
-/**
- * A browser sends Origin with every POST, so a page of elsewhere shows itself; and the JSON type makes it ask first,
- * which nothing here answers. Programs send no Origin.
- */
-function foreignOrigin(req: IncomingMessage): AdminProblem | undefined {
-  const { origin } = req.headers;
-  if (origin === undefined) return undefined;
-  const host = URL.canParse(origin) ? new URL(origin).hostname.replace(/^\[|\]$/g, '') : '';
-  if (isLoopback(host)) return undefined;
-  return { status: 403, reason: 'forbidden', detail: 'a page of another origin may change nothing here' };
-}
-
-/** Undefined where it is too long; the rest is then left unread. */
-function readText(req: IncomingMessage): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    req.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-      else {
-        req.pause();
-        resolve(undefined);
-      }
-    });
-    req.on('end', () => resolve(Buffer.concat(chunks).toString()));
-    req.on('error', reject);
-  });
 }

@@ -2,10 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isLoopback } from '../config/config.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
+import { changeCap } from './admin-cap.ts';
+import type { AdminProblem } from './admin-change.ts';
 import { purge } from './admin-purge.ts';
 import type { Control } from './control.ts';
 
 const PURGE_PATH = '/api/cache/purge';
+const CAP_PATH = '/api/cap';
 
 export interface AdminOptions {
   readonly host: string;
@@ -13,7 +16,7 @@ export interface AdminOptions {
   readonly token: string | undefined;
 }
 
-/** The admin API, on its own listener; all of it reads, but for the purge of the cache. */
+/** The admin API, on its own listener; all of it reads, but for the purge of the cache and the caps. */
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (req, res) => {
     answer(control, options, req, res).catch((error: unknown) => {
@@ -35,14 +38,16 @@ async function answer(
   const denied = deny(options, req);
   if (denied !== undefined) return problem(res, denied.status, denied.reason, denied.detail);
   const path = req.url?.split('?', 1)[0];
-  const allowed = path === PURGE_PATH ? ['POST'] : ['GET', 'HEAD'];
+  const allowed = path === PURGE_PATH || path === CAP_PATH ? ['POST'] : ['GET', 'HEAD'];
   if (!allowed.includes(req.method ?? '')) {
     res.setHeader('allow', allowed.join(', '));
     return problem(res, 405, 'method-not-allowed', `this path takes ${allowed.join(', ')}`);
   }
   switch (path) {
     case PURGE_PATH:
-      return answerPurge(control, req, res);
+      return answerChange(purge(control, req), req, res);
+    case CAP_PATH:
+      return answerChange(changeCap(control, req), req, res);
     case '/metrics':
       return reply(res, 200, PROMETHEUS_CONTENT_TYPE, renderPrometheus(await control.metrics()));
     case '/api/status':
@@ -50,12 +55,21 @@ async function answer(
     case '/healthz':
       return reply(res, 200, 'application/json', '{"status":"ok"}');
     default:
-      return problem(res, 404, 'not-found', `the admin API has /api/status, ${PURGE_PATH}, /metrics and /healthz`);
+      return problem(
+        res,
+        404,
+        'not-found',
+        `the admin API has /api/status, ${PURGE_PATH}, ${CAP_PATH}, /metrics and /healthz`,
+      );
   }
 }
 
-async function answerPurge(control: Control, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const result = await purge(control, req);
+async function answerChange(
+  change: Promise<object | AdminProblem>,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const result = await change;
   if (!('reason' in result)) return reply(res, 200, 'application/json', JSON.stringify(result));
   const { status, reason, detail, errors } = result;
   // What is left of the body will not be read.

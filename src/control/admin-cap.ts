@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { type AdminProblem, readChange } from './admin-change.ts';
+
+const capSchema = z.strictObject({
+  upstream: z.string(),
+  /** All backends of the upstream, if not said. */
+  backend: z.string().optional(),
+  cap: z.int().min(0).max(100_000),
+});
+
+/** What the caps of the admin API need. */
+export interface CapHolder {
+  setCap(upstream: string, backend: string | undefined, cap: number): boolean;
+}
+
+export interface CapResult {
+  readonly upstream: string;
+  readonly backend: string | undefined;
+  readonly cap: number;
+}
+
+/** POST /api/cap: until control starts anew, in place of what the configuration says. */
+export async function changeCap(holder: CapHolder, req: IncomingMessage): Promise<CapResult | AdminProblem> {
+  const text = await readChange(req);
+  if (typeof text !== 'string') return text;
+  const parsed = capSchema.safeParse(jsonOf(text));
+  if (!parsed.success) {
+    const errors = parsed.error.issues.map(({ path, message }) => ({ field: path.join('.'), detail: message }));
+    const detail = 'the body must be JSON such as {"upstream":"generator","backend":"generator-0","cap":4}';
+    return { status: 400, reason: 'invalid-request', detail, errors };
+  }
+  const { upstream, backend, cap } = parsed.data;
+  if (holder.setCap(upstream, backend, cap)) return { upstream, backend, cap };
+  return { status: 404, reason: 'not-found', detail: 'there is no such upstream or backend; /api/status lists them' };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
