@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 /** Where and what a closed loop of connections asks. */
 export interface Load {
   readonly port: number;
-  /** The bytes of one request. */
-  readonly request: string;
+  /** The bytes of a request; of the one with this number, where each differs. */
+  readonly request: string | ((index: number) => string);
   readonly connections: number;
   readonly requests: number;
 }
@@ -34,8 +34,8 @@ export function runLoad(load: Load): Promise<LoadResult> {
   for (let index = 0; index < load.connections; index++) {
     const socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true });
     const next = (): void => {
-      if (toSend-- > 0) socket.write(load.request);
-      else finish(socket);
+      if (toSend-- <= 0) finish(socket);
+      else socket.write(typeof load.request === 'string' ? load.request : load.request(toSend));
     };
     let pending: Buffer = Buffer.alloc(0);
     socket.on('connect', next);

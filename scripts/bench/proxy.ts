@@ -11,10 +11,10 @@ export interface ProxyCost {
   readonly most: number;
 }
 
-const connections = 32;
-const warmUpRequests = 20_000;
-const requestsPerRound = 30_000;
-const rounds = 5;
+export const connections = 32;
+export const warmUpRequests = 20_000;
+export const requestsPerRound = 30_000;
+export const rounds = 5;
 const firstPort = 18_800;
 
 /**
@@ -45,23 +45,29 @@ export async function benchProxies(): Promise<ProxyCost[]> {
 }
 
 /** A key of the right form; the benchmark's worker knows every key. */
-const request = [
-  'GET /bench HTTP/1.1',
-  'host: bench.local',
-  'user-agent: rampart-bench',
-  'accept: */*',
-  'authorization: Bearer rk_benchbenchbenchbenchbenchbench',
-  '\r\n',
-].join('\r\n');
+export const requestFor = (path: string): string =>
+  [
+    `GET ${path} HTTP/1.1`,
+    'host: bench.local',
+    'user-agent: rampart-bench',
+    'accept: */*',
+    'authorization: Bearer rk_benchbenchbenchbenchbenchbench',
+    '\r\n',
+  ].join('\r\n');
+const plainRequest = requestFor('/bench');
 
-async function measure(subject: Subject, requests: number): Promise<number> {
+export async function measure(
+  subject: Subject,
+  requests: number,
+  request: string | ((index: number) => string) = plainRequest,
+): Promise<number> {
   const before = processorSeconds(subject.pids);
   const { failed } = await runLoad({ port: subject.port, request, connections, requests });
   if (failed > 0) throw new Error(`${subject.name} failed ${failed} of ${requests} requests`);
   return ((processorSeconds(subject.pids) - before) * 1e6) / requests;
 }
 
-function summary(name: string, values: readonly number[]): ProxyCost {
+export function summary(name: string, values: readonly number[]): ProxyCost {
   const sorted = values.toSorted((left, right) => left - right);
   return {
     name,
@@ -71,9 +77,12 @@ function summary(name: string, values: readonly number[]): ProxyCost {
   };
 }
 
-export function printProxies(costs: readonly ProxyCost[]): void {
+export function printProxies(
+  costs: readonly ProxyCost[],
+  title = `Processor time per proxied request: GET, 1 KiB reply, ${connections} connections, ${rounds} rounds`,
+): void {
   const nginx = costs.find(({ name }) => name === 'nginx')?.microseconds ?? Number.NaN;
-  console.log(`Processor time per proxied request: GET, 1 KiB reply, ${connections} connections, ${rounds} rounds\n`);
+  console.log(`${title}\n`);
   console.log(
     `${'proxy'.padEnd(30)}${'µs'.padStart(8)}${'min'.padStart(8)}${'max'.padStart(8)}${'x nginx'.padStart(10)}`,
   );

@@ -57,9 +57,15 @@ async function startNginx(name: string, port: number, location: string, upstream
 }
 
 /** A proxy written as an entry of this folder, started with the port to listen on and the backend's. */
-export async function startNode(name: string, entry: string, port: number, backendPort: number): Promise<Subject> {
+export async function startNode(
+  name: string,
+  entry: string,
+  port: number,
+  backendPort: number,
+  ...more: string[]
+): Promise<Subject> {
   const path = fileURLToPath(new URL(entry, import.meta.url));
-  const child = spawn(process.execPath, [path, String(port), String(backendPort)], {
+  const child = spawn(process.execPath, [path, String(port), String(backendPort), ...more], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   await listening(port, child);

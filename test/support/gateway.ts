@@ -9,8 +9,9 @@ import { renderPrometheus } from '../../src/metrics/exposition.ts';
 import { Registry } from '../../src/metrics/instruments.ts';
 import type { BarcodeRecord } from '../../src/store/records.ts';
 
-/** A key of the right form that every test gateway knows. */
+/** Keys of the right form that every test gateway knows. */
 export const testKey = `rk_${'t'.repeat(32)}`;
+export const otherTestKey = `rk_${'u'.repeat(32)}`;
 
 export interface TestGateway {
   readonly gateway: Gateway;
@@ -45,7 +46,10 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     random: seededRandom(1),
     log: pino({ level: 'silent' }),
     registry,
-    findKey: async (hash) => (Buffer.from(hash).equals(testKeyHash) ? { id: 'key-1', name: 'test' } : undefined),
+    findKey: async (hash) => {
+      const found = testKeyHashes.findIndex((known) => known.equals(hash));
+      return found < 0 ? undefined : { id: `key-${found + 1}`, name: 'test' };
+    },
     ledger: {
       append: (record) => void recorded.push(record),
       find: (id) => recorded.find((record) => record.id === id),
@@ -73,7 +77,9 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   };
 }
 
-const testKeyHash = Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(testKey)));
+const testKeyHashes = await Promise.all(
+  [testKey, otherTestKey].map(async (key) => Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(key)))),
+);
 
 const emptyStore: GatewayDependencies['store'] = {
   barcodes: {

@@ -1,4 +1,5 @@
-// One gateway worker with key check, permits and metrics, proxying a route to one backend. Arguments: port, backend's port.
+// One gateway worker that proxies a route to one backend. Arguments: port, backend's port, and what is switched on:
+// key, limit, cache; with none, the key alone.
 import { pino } from 'pino';
 import { buildConfig, loadConfig } from '../../../src/config/config.ts';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -6,11 +7,17 @@ import { Gateway } from '../../../src/gateway/gateway.ts';
 import { Registry } from '../../../src/metrics/instruments.ts';
 import { registerProcessMetrics } from '../../../src/metrics/process-metrics.ts';
 
-const [port = 0, backendPort] = process.argv.slice(2).map(Number);
+const [port = 0, backendPort] = process.argv.slice(2, 4).map(Number);
+const steps = process.argv.length > 4 ? process.argv.slice(4) : ['key'];
+const isOn = (step: string): boolean => steps.includes(step);
 const { env } = await loadConfig({ GATEWAY_WORKERS: '1' }, import.meta.dirname);
+const cache = isOn('cache') ? { cache: { ttlSeconds: 600, public: true } } : {};
 const file = {
   upstreams: { bench: { backends: [`http://127.0.0.1:${backendPort}`], cap: 64 } },
-  routes: [{ endpoint: 'bench', path: '/*', upstream: 'bench', maxBodyBytes: 1024 }],
+  routes: [
+    { endpoint: 'bench', path: '/*', upstream: 'bench', maxBodyBytes: 1024, authenticate: isOn('key'), ...cache },
+  ],
+  ...(isOn('limit') ? { keyLimit: { requestsPerSecond: 1_000_000, burst: 1_000_000 } } : {}),
 };
 const config = buildConfig(env, file, import.meta.dirname);
 const registry = new Registry();

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { systemClock } from '../../src/core/clock.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
+import { type OpenLoopResult, runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import { otherTestKey, testKey } from '../support/gateway.ts';
+import { startBackend, startGateway } from '../support/proxying.ts';
+
+const SERVICE_MS = 20;
+const CAP = 8;
+const CAPACITY = (CAP * 1000) / SERVICE_MS;
+
+const start = async () => {
+  const { origin } = await startBackend((_req, res) => void setTimeout(() => res.end('ok'), SERVICE_MS));
+  return startGateway([origin], { cap: CAP, authenticate: true });
+};
+
+interface Offer {
+  readonly perSecond: number;
+  readonly headers: readonly string[];
+  readonly seed: number;
+}
+
+function offer(url: string, { perSecond, headers, seed }: Offer): Promise<OpenLoopResult> {
+  const arrivals = arrivalTimes('poisson', perSecond, 4000, seededRandom(seed));
+  const request = { method: 'GET', path: '/', headers, body: null };
+  const options = { origin: url, arrivals, request: () => request, timeoutMs: 10_000, maxInFlight: 2000 };
+  return runOpenLoop({ ...options, clock: systemClock });
+}
+
+const indexes = ({ arrivals }: OpenLoopResult): number[] => [...arrivals.keys()];
+const served = (result: OpenLoopResult): number =>
+  indexes(result).filter((index) => result.outcome(index) === '2xx').length / result.arrivals.length;
+
+describe('admission under overload', () => {
+  test('a key that offers a twentieth of the other’s load keeps at least 95 % of its requests', async () => {
+    const { url } = await start();
+    const [small, large] = await Promise.all([
+      offer(url, { perSecond: CAPACITY / 8, headers: ['authorization', `Bearer ${testKey}`], seed: 1 }),
+      offer(url, { perSecond: (20 * CAPACITY) / 8, headers: ['authorization', `Bearer ${otherTestKey}`], seed: 2 }),
+    ]);
+    assert.ok(served(small) >= 0.95, `${served(small)} of the small one`);
+    assert.ok(served(large) < 0.6, `${served(large)} of the large one: the load was no overload`);
+  });
+
+  test('bulk requests take what interactive ones leave', async () => {
+    const { url } = await start();
+    const key = ['authorization', `Bearer ${testKey}`];
+    const [interactive, bulk] = await Promise.all([
+      offer(url, { perSecond: CAPACITY / 2, headers: key, seed: 1 }),
+      offer(url, { perSecond: CAPACITY * 2, headers: [...key, 'priority', 'u=6'], seed: 2 }),
+    ]);
+    assert.ok(served(interactive) >= 0.99, `${served(interactive)} of the interactive ones`);
+    assert.ok(served(bulk) > 0.1 && served(bulk) < 0.5, `${served(bulk)} of the bulk ones`);
+    const latencies = indexes(interactive).map((index) => interactive.latencyMs[index] as number);
+    const p95 = latencies.sort((left, right) => left - right)[Math.floor(latencies.length * 0.95)] as number;
+    // One service time of its own, one until a bulk request makes room, and what this machine adds.
+    assert.ok(p95 <= 3 * SERVICE_MS, `p95 of the interactive ones ${p95} ms`);
+  });
+
+  test('a refusal says overloaded, and when to come back', async () => {
+    const { url } = await start();
+    const headers = { authorization: `Bearer ${testKey}` };
+    // Without these nobody knows how long a request takes, and so how long the queue may be.
+    for (let index = 0; index < 10; index++) await fetch(url, { headers });
+    const replies = await Promise.all(Array.from({ length: 400 }, () => fetch(url, { headers })));
+    const refused = replies.filter(({ status }) => status === 503);
+    assert.ok(refused.length > 0, 'none was refused');
+    const reasons = new Set<string>();
+    for (const reply of refused) {
+      assert.match(reply.headers.get('retry-after') ?? '', /^[1-9]\d?$/);
+      reasons.add(((await reply.json()) as { reason: string }).reason);
+    }
+    assert.ok(reasons.has('overloaded') && !reasons.has('no-backend'), [...reasons].join(' '));
+  });
+});
