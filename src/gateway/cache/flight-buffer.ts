@@ -1,3 +1,5 @@
+import { MAX_TEXT_BYTES } from './entry.ts';
+
 /** Bytes that all flights of a worker together may hold back. */
 export class BufferBudget {
   readonly #maxBytes: number;
@@ -68,7 +70,8 @@ export class FlightBuffer {
   }
 
   /** All of it as one, in memory of its own: a chunk is a part of a larger buffer, which it would keep alive. */
-  copy(): Buffer {
+  whole(): Buffer | string {
+    if (this.#bytes <= MAX_TEXT_BYTES) return this.#chunks.map((chunk) => chunk.toString('latin1')).join('');
     const whole = Buffer.allocUnsafeSlow(this.#bytes);
     let at = 0;
     for (const chunk of this.#chunks) at += chunk.copy(whole, at);

@@ -357,14 +357,14 @@ export class Flight implements Sink, Caller, ChunkSource {
     seat.joinedAt = Math.max(seat.joinedAt, until);
   }
 
-  #entryOf(head: ReplyHead, lifetime: Entry['lifetime'], body: Buffer): Entry {
+  #entryOf(head: ReplyHead, lifetime: Entry['lifetime'], body: Buffer | string): Entry {
     const arrivedAtWallMs = this.#clock.wallNow() - (this.#clock.now() - this.#arrivedAt);
     return makeEntry({ key: this.key, head, lifetime, body, arrivedAt: this.#arrivedAt, arrivedAtWallMs });
   }
 
   #keep(): void {
     if (this.#slotKey === undefined || this.#verdict?.store !== true || this.#head === undefined) return;
-    this.#events.keep(this.#slotKey, this.#entryOf(this.#head, this.#verdict.lifetime, this.#readers.copy()));
+    this.#events.keep(this.#slotKey, this.#entryOf(this.#head, this.#verdict.lifetime, this.#readers.whole()));
   }
 
   #discard(chunk: Buffer): boolean {

@@ -63,8 +63,8 @@ export class Readers {
   }
 
   /** All that has come, as one. */
-  copy(): Buffer {
-    return this.#buffer.copy();
+  whole(): Buffer | string {
+    return this.#buffer.whole();
   }
 
   clear(): void {

@@ -101,7 +101,8 @@ export class BarcodeImage implements CacheClient {
 
   deliver({ headers, body }: Entry, ageSeconds: number): Ending {
     const contentType = headers[headers.indexOf('content-type') + 1] as string;
-    return this.#use({ contentType, bytes: body }, ageSeconds);
+    const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
+    return this.#use({ contentType, bytes }, ageSeconds);
   }
 }
 

@@ -73,7 +73,7 @@ export class CachedProxyRequest implements CacheClient {
   judge(head: ReplyHead): Verdict {
     const { gateway, config, rules } = this.#route;
     const credentials = config.authenticate || hasCredentials(this.x.head);
-    return judgeReply(head, credentials, rules, formatHttpDate(gateway.clock.wallNow()));
+    return judgeReply(head, credentials, rules, gateway.clock.wallNow());
   }
 
   openSink(): ReplySink {
@@ -93,8 +93,8 @@ export class CachedProxyRequest implements CacheClient {
     headers.push('age', String(ageSeconds));
     x.writeHead(isUnchanged ? 304 : entry.status, headers);
     if (isUnchanged) x.res.end();
-    else if (entry.text === undefined) x.res.end(entry.body);
-    else x.res.end(entry.text, 'latin1');
+    else if (typeof entry.body === 'string') x.res.end(entry.body, 'latin1');
+    else x.res.end(entry.body);
     return undefined;
   }
 

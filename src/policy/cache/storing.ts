@@ -1,4 +1,5 @@
 import CachePolicy from 'http-cache-semantics';
+import { formatHttpDate } from '../../core/http-date.ts';
 import { type Directives, parseDirectives, secondsOf } from './directives.ts';
 import type { Lifetime } from './freshness.ts';
 import { varyNames } from './vary.ts';
@@ -47,11 +48,11 @@ const refuse = (because: string): Verdict => ({ store: false, share: false, beca
 /**
  * Whether the reply to a GET may be kept and shared, and for how long (RFC 9111 §3 and §4.2 for a shared cache).
  *
- * `credentials`: the request had Authorization, a key or a cookie. `date`: the HTTP date of its arrival, for a reply
- * without one. Stricter than the RFC: no heuristic lifetimes; qualified `private` and `no-cache` count as whole; no
+ * `credentials`: the request had Authorization, a key or a cookie. `arrivedAt`: by the wall clock, for a reply
+ * without a date. Stricter than the RFC: no heuristic lifetimes; qualified `private` and `no-cache` count as whole; no
  * Set-Cookie without `public`; nothing whose end cannot be told from a connection that broke.
  */
-export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheRules, date: string): Verdict {
+export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheRules, arrivedAt: number): Verdict {
   const { status } = reply;
   const field = (name: string): string | undefined => joined(reply.headers[name]);
   const directives = parseDirectives(field('cache-control'));
@@ -65,7 +66,7 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
   }
   const headers = {
     'cache-control': plain(directives),
-    date: field('date') ?? date,
+    date: field('date') ?? formatHttpDate(arrivedAt),
     ...present('expires', field('expires')),
     ...present('pragma', directives.size === 0 ? field('pragma') : undefined),
     ...present('age', field('age')),

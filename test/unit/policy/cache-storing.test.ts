@@ -12,13 +12,13 @@ const rules: CacheRules = {
   staleIfErrorSeconds: 4,
   public: false,
 };
-const date = 'Thu, 01 Jan 2026 00:00:00 GMT';
+const arrivedAt = Date.UTC(2026, 0, 1);
 const judge = (headers: Record<string, string | string[]>, more: { status?: number; credentials?: boolean } = {}) =>
   judgeReply(
     { status: more.status ?? 200, headers: { 'content-length': '1', ...headers } },
     more.credentials ?? false,
     rules,
-    date,
+    arrivedAt,
   );
 const lifetime = (headers: Record<string, string | string[]>, status = 200) => {
   const verdict = judge(headers, { status });
@@ -89,7 +89,7 @@ describe('judgeReply', () => {
 
   test('no heuristics: what says nothing on a route without a time is not kept', () => {
     const reply = { status: 200, headers: { 'content-length': '1', 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } };
-    const verdict = judgeReply(reply, false, { ...rules, ttlSeconds: undefined }, date);
+    const verdict = judgeReply(reply, false, { ...rules, ttlSeconds: undefined }, arrivedAt);
     // Kept for its validator alone, and fresh not for a moment.
     assert.deepEqual([verdict.store, verdict.share, verdict.store && verdict.lifetime.freshMs], [true, false, 0]);
   });
@@ -103,7 +103,7 @@ describe('judgeReply', () => {
     assert.equal(lifetime({ 'content-range': 'bytes 0-1/2' }), 'it is a part');
     assert.equal(lifetime({ 'cache-control': 'no-cache' }), 'it is stale at once, and cannot be validated');
     assert.equal(lifetime({}, 206), 'RFC 9111 §3 does not allow it');
-    const open = judgeReply({ status: 200, headers: {} }, false, rules, date);
+    const open = judgeReply({ status: 200, headers: {} }, false, rules, arrivedAt);
     assert.equal(!open.store && open.because, 'its length is not known');
     assert.equal(judge({}, { credentials: true }).store, false);
     assert.equal(judge({ 'cache-control': 'public' }, { credentials: true }).store, true);
@@ -132,7 +132,7 @@ describe('judgeReply', () => {
 });
 
 test('validates compares what both have', () => {
-  const stored = { status: 200, headers: { etag: '"a"', 'last-modified': date } };
+  const stored = { status: 200, headers: { etag: '"a"', 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' } };
   const says = (headers: Record<string, string>) => validates(stored, { status: 304, headers });
   assert.deepEqual(
     [says({ etag: '"a"' }), says({ etag: '"b"' }), says({}), says({ etag: 'W/"a"' })],
