@@ -40,6 +40,8 @@ export class Exchange {
   routePriority: Priority | undefined;
   /** Milliseconds in the queue of the upstream. */
   waitMs = 0;
+  /** Milliseconds until control gave a permit for which others had no use. */
+  permitMs = 0;
   /** Milliseconds for which another request's reply was waited for, until its head was there. */
   flightMs = 0;
   /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
@@ -131,7 +133,9 @@ export class Exchange {
   #serverTiming(): string {
     const wait = hundredths(this.waitMs);
     const exec = hundredths(this.execMs);
-    let timing = `wait;dur=${this.flightMs === 0 ? wait : hundredths(this.waitMs + this.flightMs)}, exec;dur=${exec}`;
+    const waits = this.waitMs + this.permitMs + this.flightMs;
+    let timing = `wait;dur=${waits === this.waitMs ? wait : hundredths(waits)}, exec;dur=${exec}`;
+    if (this.permitMs > 0) timing += `, wait-permit;dur=${hundredths(this.permitMs)}`;
     if (this.flightMs > 0) timing += `, wait-flight;dur=${hundredths(this.flightMs)}`;
     if (this.execPhase === 'upstream') timing += `, wait-queue;dur=${wait}, exec-upstream;dur=${exec}`;
     else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;

@@ -41,7 +41,10 @@ export interface Caller extends Claimant {
   readonly over: boolean;
   /** Whether a part of the reply has been sent, so that it cannot become an error reply. */
   readonly replyBegun: boolean;
+  /** Milliseconds in the queue. */
   waitMs: number;
+  /** Milliseconds until a permit came from control. */
+  permitMs: number;
   execMs: number;
   execPhase: 'upstream' | 'database' | undefined;
   failure: string | undefined;
@@ -96,6 +99,8 @@ async function waitForPermit(
   const result = await pending.result;
   limit.cancel();
   x.underway = undefined;
-  x.waitMs += clock.now() - joinedAt;
+  const waitedMs = clock.now() - joinedAt;
+  if (result instanceof Refusal || !result.isNewlyLeased) x.waitMs += waitedMs;
+  else x.permitMs += waitedMs;
   return result;
 }

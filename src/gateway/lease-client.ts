@@ -67,9 +67,7 @@ export class LeaseClient {
   }
 
   #usePermits(): void {
-    const { upstream } = this.#options;
-    for (const [index, backend] of upstream.backends.entries()) backend.cap = this.#holder.permits[index] ?? 0;
-    upstream.refresh();
+    this.#options.upstream.usePermits(this.#holder.permits);
   }
 
   #report(): LeaseReport {

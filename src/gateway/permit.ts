@@ -21,6 +21,8 @@ export class Permit implements InFlightEntry {
   headAt: number | undefined;
   /** Milliseconds after which a backend that refused wants to be asked again. */
   retryAfterMs: number | undefined;
+  /** It was waited for, and came from control rather than from a request that ended. */
+  isNewlyLeased = false;
   user: PermitUser | undefined;
   next: Permit | undefined;
   previous: Permit | undefined;

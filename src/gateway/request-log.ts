@@ -25,7 +25,7 @@ export class RequestLog {
   write(x: Exchange, status: number, elapsedMs: number): void {
     const failed = x.failure !== undefined && x.failure !== 'client-closed';
     // A long stream is not slow: what counts is the time to its head.
-    const toHeadMs = x.execPhase === undefined ? elapsedMs : x.waitMs + x.execMs;
+    const toHeadMs = x.execPhase === undefined ? elapsedMs : x.waitMs + x.permitMs + x.execMs;
     if ((failed || toHeadMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
       if (this.#admit()) this.#log.warn(accessLine(x, status, elapsedMs), failed ? 'failed request' : 'slow request');
     } else if (this.#log.isLevelEnabled('debug')) this.#log.debug(accessLine(x, status, elapsedMs), 'request');
@@ -53,7 +53,7 @@ function accessLine(x: Exchange, status: number, elapsedMs: number): Record<stri
     method: x.req.method,
     status,
     elapsedMs: hundredths(elapsedMs),
-    waitMs: hundredths(x.waitMs),
+    waitMs: hundredths(x.waitMs + x.permitMs),
     execMs: hundredths(x.execMs),
     phase: x.execPhase,
     keyId: x.key?.id,

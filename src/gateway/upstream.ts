@@ -164,6 +164,12 @@ export class Upstream {
     return granted;
   }
 
+  /** Takes up permits that have come from control. */
+  usePermits(permits: readonly number[]): void {
+    for (const [index, backend] of this.backends.entries()) backend.cap = permits[index] ?? 0;
+    this.#pump(true);
+  }
+
   /** Takes up what has changed: permits, health. What a backend that went down has not answered goes to another. */
   refresh(): void {
     this.#applyEjections();
@@ -292,14 +298,16 @@ export class Upstream {
     return this.backends.every((backend) => !backend.available);
   }
 
-  #pump(): void {
+  #pump(isNewlyLeased = false): void {
     this.#room.expire(this.#isAway());
     while (this.#room.depth > 0 && this.#hasRoom() && this.#anyFree()) {
       const waiter = this.#room.next(this.#serviceMs);
       if (waiter === undefined) break;
       const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
       if (backend === undefined) throw new Error('a balancer finds no backend where one is free');
-      waiter.grant(this.#take(backend, waiter.claim.routeClass));
+      const permit = this.#take(backend, waiter.claim.routeClass);
+      permit.isNewlyLeased = isNewlyLeased;
+      waiter.grant(permit);
     }
     if (this.#room.depth > 0) this.#wakeAtReturn();
   }

@@ -51,6 +51,7 @@ export class Flight implements Sink, Caller, ChunkSource {
   startedAt: number;
   over = false;
   waitMs = 0;
+  permitMs = 0;
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
   failure: string | undefined;
@@ -261,6 +262,7 @@ export class Flight implements Sink, Caller, ChunkSource {
     this.#isMuted = false;
     this.failure = undefined;
     this.waitMs = 0;
+    this.permitMs = 0;
     this.execMs = 0;
     for (const seat of this.#readers.seats) seat.restart();
     this.launch(next);
@@ -350,6 +352,7 @@ export class Flight implements Sink, Caller, ChunkSource {
     const { x } = seat.client;
     if (seat === this.#leader) {
       x.waitMs = this.waitMs;
+      x.permitMs = this.permitMs;
       x.execMs = this.execMs;
       x.execPhase = this.execPhase;
     } else x.flightMs += Math.max(0, until - seat.joinedAt);

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
+import { LeaseClient } from '../../../src/gateway/lease-client.ts';
+import { Permit } from '../../../src/gateway/permit.ts';
+import { Upstream } from '../../../src/gateway/upstream.ts';
+import { Registry } from '../../../src/metrics/instruments.ts';
+import type { LeaseReport } from '../../../src/policy/permits/lease-messages.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+/** A worker's half of the leases, with what it says to control. */
+function setUp() {
+  const clock = new ManualClock();
+  const sent: LeaseReport[] = [];
+  const config = {
+    name: 'u',
+    backends: [{ id: 'b0', origin: 'http://127.0.0.1:1' }],
+    cap: 4,
+    healthPath: undefined,
+    queueCapacity: 10,
+    queueTimeoutMs: 1000,
+    balancer: 'least-in-flight',
+  } as const;
+  const upstream = new Upstream(config, {
+    clock,
+    random: () => 0,
+    metrics: new GatewayMetrics(new Registry()),
+    timeouts: { connectMs: 1000, bodyMs: 1000 },
+    initialPermits: () => 0,
+  });
+  const client = new LeaseClient({ upstream, fallback: [2], clock, send: (_upstream, report) => sent.push(report) });
+  const ask = (): ReturnType<Upstream['acquire']> =>
+    upstream.acquire({
+      claimant: { priority: 'interactive', fairKey: 'key' },
+      routeClass: 0,
+      deadline: Number.POSITIVE_INFINITY,
+    });
+  const grant = (number: number, permits: number): void =>
+    client.apply({ kind: 'grant', number, permits: [permits], fallback: [2] });
+  const close = async (): Promise<void> => {
+    client.close();
+    await upstream.close();
+  };
+  return { clock, sent, upstream, client, ask, grant, close };
+}
+
+test('LeaseClient calls for permits at once when work waits, again while it does, and says nothing when none does', async () => {
+  const { clock, sent, client, ask, grant, close } = setUp();
+  assert.deepEqual(client.connected(), [0]);
+  clock.advance(1000);
+  const waiting = ask();
+  assert.deepEqual(sent, [{ seen: 0, held: [0], queued: 1 }]);
+  clock.advance(20);
+  clock.advance(20);
+  assert.equal(sent.length, 3);
+  grant(1, 1);
+  assert.deepEqual(sent.at(-1), { seen: 1, held: [1], queued: 0 });
+  assert.ok('result' in waiting);
+  const permit = await waiting.result;
+  assert.ok(permit instanceof Permit && permit.isNewlyLeased);
+  const said = sent.length;
+  clock.advance(500);
+  permit.release('success');
+  clock.advance(500);
+  assert.equal(sent.length, said);
+  await close();
+});
+
+test('LeaseClient gives a recalled permit back when its request has ended, and no request starts on it', async () => {
+  const { sent, client, ask, grant, close } = setUp();
+  client.connected();
+  grant(1, 2);
+  const [first, second] = [ask(), ask()];
+  assert.ok(first instanceof Permit && second instanceof Permit);
+  client.apply({ kind: 'recall', number: 2, mode: 'limit', limits: [1] });
+  assert.deepEqual(sent.at(-1), { seen: 2, held: [2], queued: 0 });
+  first.release('success');
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(sent.at(-1), { seen: 2, held: [1], queued: 0 });
+  assert.ok(!(ask() instanceof Permit));
+  await close();
+});
+
+test('LeaseClient serves with its equal share when control stays away, and is silent to it', async () => {
+  const { clock, sent, client, ask, close } = setUp();
+  clock.advance(1250);
+  assert.ok(ask() instanceof Permit);
+  assert.ok(ask() instanceof Permit);
+  assert.ok(!(ask() instanceof Permit));
+  assert.deepEqual(sent, []);
+  assert.deepEqual(client.connected(), [2]);
+  client.lost();
+  await close();
+});
