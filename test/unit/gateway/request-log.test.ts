@@ -18,7 +18,7 @@ function setUp(level = 'info') {
       req: { method: 'GET' },
       metrics: { endpoint: 'e' },
       waitMs: 1.234,
-    permitMs: 0,
+      permitMs: 0,
       execMs: 2,
       failure,
     }) as unknown as Exchange;
