@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { UpstreamConfig } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
@@ -116,6 +116,9 @@ export class LeaseKeeper {
     this.#stopped = true;
     this.#tickTimer?.cancel();
     for (const timer of this.#watches.values()) timer.cancel();
+    // After a stop of everything nobody holds anything: what is written down would only be looked at in vain.
+    const isOver = [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));
+    if (isOver) rmSync(this.#options.path, { force: true });
   }
 
   #indexOf(upstream: string, backend: string): number | undefined {

@@ -50,8 +50,9 @@ export interface PendingPermit extends Underway {
 /** A backend that has been found to be down while it held requests. */
 export class BackendLost extends Error {}
 
-/** How much one more request weighs in the mean of the service time. */
+/** How much one more request weighs in the mean of the service time, and how many must have ended before it says anything: a process that has just started is slow. */
 const SERVICE_TIME_WEIGHT = 0.05;
+const ENOUGH_SERVED = 100;
 
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
@@ -73,6 +74,7 @@ export class Upstream {
   readonly #classes = new Map<string, number>();
   readonly #hedgeDelays: HedgeDelay[] = [];
   #serviceMs = 0;
+  #served = 0;
   #pumping = false;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
@@ -212,7 +214,7 @@ export class Upstream {
     backend.load.ended({ routeClass, latencyMs, startedAt, outcome: standing, now, retryAfterMs });
     if (outcome === 'success') {
       const holdMs = now - startedAt;
-      const weight = this.#serviceMs === 0 ? 1 : SERVICE_TIME_WEIGHT;
+      const weight = this.#served++ === 0 ? 1 : SERVICE_TIME_WEIGHT;
       this.#serviceMs += weight * (holdMs - this.#serviceMs);
     }
     if (outcome === 'success') this.#hedgeDelay(routeClass).sample(latencyMs);
@@ -220,6 +222,11 @@ export class Upstream {
     const before = this.#outliers.ejections;
     this.#outliers.record(backend.index, outcome === 'success', now, startedAt);
     if (this.#outliers.ejections !== before) this.#applyEjections();
+  }
+
+  /** 0 while too little is known to go by. */
+  #knownServiceMs(): number {
+    return this.#served < ENOUGH_SERVED ? 0 : this.#serviceMs;
   }
 
   /** With too few left, ejecting would only overload the rest: then nobody is. */
@@ -279,7 +286,7 @@ export class Upstream {
     const isAway = this.#isAway();
     const joined = this.#room.join(claim, {
       concurrency: this.#concurrency(),
-      serviceMs: this.#serviceMs,
+      serviceMs: this.#knownServiceMs(),
       oldest: this.#out.oldest,
       isAway,
     });
@@ -301,7 +308,7 @@ export class Upstream {
   #pump(isNewlyLeased = false): void {
     this.#room.expire(this.#isAway());
     while (this.#room.depth > 0 && this.#hasRoom() && this.#anyFree()) {
-      const waiter = this.#room.next(this.#serviceMs);
+      const waiter = this.#room.next(this.#knownServiceMs());
       if (waiter === undefined) break;
       const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
       if (backend === undefined) throw new Error('a balancer finds no backend where one is free');

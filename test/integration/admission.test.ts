@@ -63,7 +63,9 @@ describe('admission under overload', () => {
     const { url } = await start();
     const headers = { authorization: `Bearer ${testKey}` };
     // Without these nobody knows how long a request takes, and so how long the queue may be.
-    for (let index = 0; index < 10; index++) await fetch(url, { headers });
+    for (let index = 0; index < 15; index++) {
+      await Promise.all(Array.from({ length: CAP }, () => fetch(url, { headers })));
+    }
     const replies = await Promise.all(Array.from({ length: 400 }, () => fetch(url, { headers })));
     const refused = replies.filter(({ status }) => status === 503);
     assert.ok(refused.length > 0, 'none was refused');

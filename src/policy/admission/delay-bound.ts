@@ -7,7 +7,7 @@ export interface DelayBoundOptions {
 const STANDING_SERVICE_TIMES = 1.4;
 const BURST_SERVICE_TIMES = 2.4;
 /** Below these, waits come from timers and garbage collection rather than from load. */
-const MIN_STANDING_MS = 20;
+const MIN_STANDING_MS = 60;
 const MIN_BURST_MS = 100;
 /** Over how long it is looked at whether the queue empties, and the part of the time it must be empty to count as recovered. */
 const MEMORY_MS = 2000;
