@@ -93,13 +93,15 @@ function available({ limit, arrival }: Bucket, now: number): number {
   return Math.max(0, Math.floor((now + limit.burst * spacing - Math.max(arrival, now)) / spacing + 1e-9));
 }
 
-/** What was let through without asking empties the bucket at most; it is no debt beyond that. */
+/** What was let through without asking is made up for, as far as that takes no longer than this. */
+const MAX_DEBT_MS = 1000;
+
 function settle(bucket: Bucket, { spent, returned, chain }: TokenAsk, now: number): void {
   const spacing = spacingMs(bucket.limit);
   if (returned > 0 && chain === bucket.chain) bucket.arrival -= returned * spacing;
   if (spent === 0) return;
-  const empty = Math.max(bucket.arrival, now + bucket.limit.burst * spacing);
-  bucket.arrival = Math.min(bucket.arrival + spent * spacing, empty);
+  const most = Math.max(bucket.arrival, now + bucket.limit.burst * spacing + MAX_DEBT_MS);
+  bucket.arrival = Math.min(bucket.arrival + spent * spacing, most);
 }
 
 /** A new limit keeps the tokens that are there, as far as they fit: a change is no way to a fresh burst. */
