@@ -41,6 +41,17 @@ test('a key is found by its hash, listed and revoked, and its text is nowhere', 
   assert.notEqual((await store.keys.findByHash(hashOfKey(text)))?.revokedAtMs, undefined);
 });
 
+test('a key keeps its limit and its priority', async () => {
+  const store = await postgres.store();
+  const limit = { requestsPerSecond: 0.1, burst: 7 };
+  const { record, text } = await store.keys.create('limited', { limit, priority: 'bulk' });
+  assert.deepEqual([record.limit, record.priority], [limit, 'bulk']);
+  assert.deepEqual(await store.keys.findByHash(hashOfKey(text)), record);
+  const changed = await store.keys.setLimit(record.id, undefined);
+  assert.deepEqual(changed, { kind: 'changed', record: { ...record, limit: undefined } });
+  assert.deepEqual(await store.keys.setLimit('rk_nothing', limit), { kind: 'not-found' });
+});
+
 test('a prefix with LIKE wildcards matches itself only', async () => {
   const store = await postgres.store();
   await store.keys.create('one');
