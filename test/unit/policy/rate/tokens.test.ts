@@ -80,10 +80,9 @@ describe('tokens over several workers', () => {
         limits,
         fc.integer({ min: 1, max: 8 }),
         fc.constantFrom(...spreads),
-        load,
-        fc.constantFrom(0.3, 1, 4),
+        fc.record({ times: load, slowestMs: fc.constantFrom(0.3, 1, 4) }),
         fc.nat(1e6),
-        (limit, workers, spread, times, slowestMs, seed) => {
+        (limit, workers, spread, { times, slowestMs }, seed) => {
           const host = hostOf(limit, workers, slowestMs, seed);
           const perSecond = Math.max(5, limit.requestsPerSecond * times);
           const durationMs = Math.min(5000, 2_000_000 / perSecond);
