@@ -76,10 +76,11 @@ export class TokenClient {
     return this.#takeByShare(purse, now);
   }
 
-  /** Control is there: it decides from now on. */
+  /** Control is there: it decides from now on. What went by share until then was within the shares, and is no debt. */
   connected(): void {
     this.#present = true;
     this.#late = false;
+    for (const purse of this.#purses.values()) purse.forget();
   }
 
   /** Control is gone: what it gave and what it refused count no more, and nobody waits for it. */

@@ -44,6 +44,14 @@ describe('TokenClient', () => {
     assert.deepEqual(await Promise.all(waiting), [undefined, undefined, 400]);
     assert.equal(client.take('key:2', limit), 400);
     assert.equal(client.byShare, 7);
+    client.connected();
+    void client.take('key:2', limit);
+    await turn();
+    // What the share allowed is no debt.
+    assert.deepEqual(
+      sent.at(-1)?.map(({ spent }) => spent),
+      [0],
+    );
   });
 
   test('asks for all subjects in one message a turn, and serves those who wait in their order', async () => {
@@ -108,6 +116,33 @@ describe('TokenClient', () => {
     assert.deepEqual([client.byShare], [3]);
   });
 
+  test('a new limit is asked for at once, whatever was refused before', async () => {
+    const { client, sent, answer, bank } = setUp();
+    client.connected();
+    bank.answer({ subject: 'key:1', limit, wanted: 8, spent: 0, returned: 0, chain: 0 }, 0);
+    const first = client.take('key:1', limit);
+    await turn();
+    answer();
+    assert.equal(await first, 100);
+    assert.equal(client.take('key:1', { ...limit }), 100);
+    assert.ok(isWaiting(client.take('key:1', { requestsPerSecond: 100, burst: 100 })));
+    await turn();
+    assert.equal(sent.length, 1);
+  });
+
+  test('tokens of a control that is gone are no good with the next one', async () => {
+    const { client, answer } = setUp();
+    const large = { requestsPerSecond: 1000, burst: 100 };
+    client.connected();
+    const verdicts = Array.from({ length: 3 }, () => client.take('key:1', large));
+    await turn();
+    answer();
+    await Promise.all(verdicts);
+    client.lost();
+    client.connected();
+    assert.ok(isWaiting(client.take('key:1', large)));
+  });
+
   test('a control that takes no message is not waited for, and hears later what went without it', async () => {
     const { client, clock, sent, state } = setUp();
     client.connected();
@@ -115,6 +150,9 @@ describe('TokenClient', () => {
     const verdict = client.take('key:1', limit);
     await turn();
     assert.equal(await verdict, undefined);
+    // Twice: what could not be said must be said still.
+    clock.advance(50);
+    await turn();
     state.takes = true;
     clock.advance(50);
     await turn();

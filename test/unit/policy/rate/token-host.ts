@@ -103,7 +103,10 @@ export class TokenHost {
 
   newControl(): void {
     this.bank = new TokenBank(10, this.now);
-    for (const worker of this.workers) worker.present = true;
+    for (const worker of this.workers) {
+      worker.present = true;
+      worker.purse.forget();
+    }
   }
 
   #arrive(worker: Worker): void {

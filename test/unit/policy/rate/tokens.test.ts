@@ -226,6 +226,10 @@ describe('tokens over several workers', () => {
     const before = host.admitted.length;
     host.run(4000);
     const without = host.admitted.length - before;
+    host.newControl();
+    host.run(5000);
+    const after = host.admitted.length - before - without;
+    assert.ok(after >= 0.95 * 400 && after <= 401, `${after} in the second after`);
     assert.ok(without >= 0.9 * 400 && without <= 1.25 * 400, `${without} in the second without control`);
   });
 
