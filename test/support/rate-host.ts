@@ -23,7 +23,7 @@ export interface RateHost {
   byShare(): number;
 }
 
-/** The limits of a host: control starts after its workers are there if `withControl` is not false. */
+/** Resolves when control knows every worker. */
 export async function startRateHost(options: TestGatewayOptions & { authenticate?: boolean }): Promise<RateHost> {
   const runFolder = mkdtempSync(join(tmpdir(), 'rampart-rates-'));
   const { env } = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);
