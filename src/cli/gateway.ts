@@ -35,6 +35,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     ledger,
     findKey: keyFinder(store),
     sendLeaseReport: (upstream, report) => link.tell({ type: 'held', upstream, report }),
+    sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
   });
   const link = linkToControl(context, {
     status: () => worker.status(),
@@ -42,6 +43,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     onMessage: (message) => {
       if (message.type === 'backends') worker.applyBackends(message.backends);
       else if (message.type === 'lease') worker.applyLease(message.upstream, message.order);
+      else if (message.type === 'tokens') worker.applyTokens(message.grants);
       else if (message.type === 'keys-changed') worker.forgetKeys();
       else if (message.type === 'purge') {
         link.tell({ type: 'purged', id: message.id, entries: worker.purgeCache(message.target) });
@@ -136,6 +138,8 @@ function openLedger({ config, clock, log, registry }: RoleContext, store: Store)
 function keyFinder(store: Store): (hash: Uint8Array) => Promise<KeyIdentity | undefined> {
   return async (hash) => {
     const found = await store.keys.findByHash(hash);
-    return found === undefined || found.revokedAtMs !== undefined ? undefined : { id: found.id, name: found.name };
+    if (found === undefined || found.revokedAtMs !== undefined) return undefined;
+    const { id, name, limit, priority } = found;
+    return { id, name, limit, priority };
   };
 }

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
+import type { RateLimit } from '../policy/rate/gcra.ts';
 import type { CacheRules } from '../policy/cache/storing.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { loadConfigFile, type ParsedConfigFile } from './file.ts';
@@ -55,7 +56,10 @@ export interface Config {
   readonly upstreams: readonly UpstreamConfig[];
   readonly routes: readonly RouteConfig[];
   readonly trustedProxies: readonly string[];
-  readonly keyLimit: { readonly requestsPerSecond: number; readonly burst: number } | undefined;
+  /** Of every key that has none of its own. */
+  readonly keyLimit: RateLimit | undefined;
+  /** Of every client address. */
+  readonly addressLimit: RateLimit | undefined;
 }
 
 /** The upstream of Rampart's own generators. */
@@ -122,6 +126,7 @@ export function buildConfig(env: Environment, file: ParsedConfigFile, folder: st
     routes,
     trustedProxies: file.trustedProxies ?? [],
     keyLimit: file.keyLimit,
+    addressLimit: file.addressLimit,
   };
 }
 

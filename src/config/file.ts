@@ -68,7 +68,7 @@ const routeSchema = z.strictObject({
   cache: z.union([z.literal(false), cacheSchema]).optional(),
 });
 
-const keyLimitSchema = z.strictObject({
+const rateLimitSchema = z.strictObject({
   requestsPerSecond: z.number().min(0.001).max(1_000_000),
   burst: z.int().min(1).max(1_000_000),
 });
@@ -78,8 +78,10 @@ export const fileSchema = z.strictObject({
   routes: z.array(routeSchema).max(1000).optional(),
   /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses. None by default. */
   trustedProxies: z.array(z.union([z.ipv4(), z.ipv6()])).optional(),
-  /** What every key may ask of this host. No limit by default. */
-  keyLimit: keyLimitSchema.optional(),
+  /** What every key may ask of this host that has no limit of its own. No limit by default. */
+  keyLimit: rateLimitSchema.optional(),
+  /** What every client address may ask of this host, with whatever keys, or none. No limit by default. */
+  addressLimit: rateLimitSchema.optional(),
 });
 
 /** What `rampart.config.ts` may say. */

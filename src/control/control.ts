@@ -1,10 +1,12 @@
-import { existsSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
+import { TokenBank } from '../policy/rate/token-bank.ts';
+import type { TokenAsk } from '../policy/rate/token-messages.ts';
 import { type Gauge, Registry, type Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
@@ -31,6 +33,10 @@ const SOCKET_NAME = 'control.sock';
 const BOOK_NAME = 'metrics.json';
 const LEASES_NAME = 'leases.json';
 const SAVE_INTERVAL_MS = 2000;
+/** Keys and addresses whose bucket is kept; about 20 MB when it is full. */
+const RATE_SUBJECTS = 100_000;
+/** A control that ended longer ago left no bucket behind that would matter. */
+const PREDECESSOR_MS = 10 * 60_000;
 
 export const controlSocket = (runFolder: string): string => join(runFolder, SOCKET_NAME);
 
@@ -40,6 +46,7 @@ export class Control {
   readonly #members: Members;
   readonly #checker: HealthChecker;
   #leases: LeaseKeeper | undefined;
+  readonly #tokens: TokenBank;
   readonly #registry = new Registry();
   readonly #book: MetricsBook;
   readonly #startedAtMs: number;
@@ -57,6 +64,7 @@ export class Control {
     const { config, clock, random, runFolder } = dependencies;
     this.#startedAtMs = clock.wallNow();
     this.#book = new MetricsBook(loadBook(join(runFolder, BOOK_NAME)));
+    this.#tokens = new TokenBank(RATE_SUBJECTS, hadPredecessor(dependencies) ? clock.now() : Number.NEGATIVE_INFINITY);
     registerProcessMetrics(this.#registry, 'control');
     const up = this.#registry.gauge(
       'rampart_backend_up',
@@ -159,6 +167,7 @@ export class Control {
       backends: this.#checker
         .health()
         .map((backend) => ({ ...backend, ...this.#leases?.stateOf(backend.upstream, backend.backend) })),
+      rate_limits: { subjects: this.#tokens.size },
       settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
     };
   }
@@ -197,6 +206,15 @@ export class Control {
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') this.#leases?.joined(member, message.held, message.pidNamespace);
     else if (message.type === 'held') this.#leases?.reported(member.id, message.upstream, message.report);
+    else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
+  }
+
+  /** Answers at once: a request may be waiting for it. */
+  #giveTokens(member: Member, asks: readonly TokenAsk[]): void {
+    const now = this.#dependencies.clock.now();
+    const answers = asks.map((ask) => ({ wanted: ask.wanted, grant: this.#tokens.answer(ask, now) }));
+    const grants = answers.filter(({ wanted }) => wanted > 0).map(({ grant }) => grant);
+    if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
   }
 
   /** Tells every worker what is up. Of what has not been checked yet they may know more, from the control before this one. */
@@ -244,6 +262,12 @@ export class Control {
       log.warn({ reason: messageOf(error) }, 'the counters of ended processes could not be saved');
     }
   }
+}
+
+/** Whether a control was here of late: the buckets of its rate limits are lost, and may have been empty. */
+function hadPredecessor({ clock, runFolder }: ControlDependencies): boolean {
+  const savedAt = statSync(join(runFolder, BOOK_NAME), { throwIfNoEntry: false })?.mtimeMs;
+  return savedAt !== undefined && clock.wallNow() - savedAt < PREDECESSOR_MS;
 }
 
 /** A book that cannot be read starts anew: counters may start at zero, control must start at all. */

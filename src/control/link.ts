@@ -20,6 +20,8 @@ export interface LinkOptions {
 }
 
 const REPORT_INTERVAL_MS = 1000;
+/** Beyond this much that control has not read, it gets nothing more that can be done without. */
+const MAX_UNREAD_BYTES = 256 * 1024;
 const retryLimits = { firstMs: 50, maxMs: 1000 };
 
 /** A process's connection to control: made again whenever it breaks, as control may come and go. */
@@ -38,6 +40,15 @@ export class ControlLink {
   /** Says something, if control is there. */
   tell(message: MemberMessage): void {
     if (this.#socket !== undefined && !this.#socket.connecting) send(this.#socket, message);
+  }
+
+  /** Says something that can be done without: false where control is away, or has not read for long. */
+  offer(message: MemberMessage): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || socket.connecting || !socket.writable) return false;
+    if (socket.writableLength > MAX_UNREAD_BYTES) return false;
+    send(socket, message);
+    return true;
   }
 
   /** Sends the last report and closes. */

@@ -2,6 +2,7 @@ import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
 import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
 
@@ -25,6 +26,8 @@ export type MemberMessage =
     }
   /** What a worker holds of one upstream, and how much waits there. */
   | { readonly type: 'held'; readonly upstream: string; readonly report: LeaseReport }
+  /** What a worker wants of the rate limits, for all subjects at once. */
+  | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
   /** A purge is done; how many entries went. */
   | { readonly type: 'purged'; readonly id: number; readonly entries: number }
   /** From the command line: keys have been made or revoked. */
@@ -37,6 +40,8 @@ export type ControlMessage =
   | { readonly type: 'backends'; readonly backends: readonly BackendHealth[] }
   | { readonly type: 'lease'; readonly upstream: string; readonly order: LeaseOrder }
   | { readonly type: 'keys-changed' }
+  /** What it gets, in the order in which it asked. */
+  | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   /** Forget stored replies, and say `purged` with this id. */
   | { readonly type: 'purge'; readonly id: number; readonly target: PurgeTarget }
   /** Send a report now. */

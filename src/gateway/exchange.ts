@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
+import type { RateLimit } from '../policy/rate/gcra.ts';
 import type { Refusal } from './refusal.ts';
 import { hundredths } from './hundredths.ts';
 
@@ -11,6 +12,8 @@ export interface KeyIdentity {
   readonly id: string;
   readonly name: string;
   readonly priority?: Priority | undefined;
+  /** Its own; the configuration's `keyLimit` where it has none. */
+  readonly limit?: RateLimit | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
 import { staticShare } from '../policy/permits/shares.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
@@ -37,6 +38,8 @@ export interface GatewayDependencies {
   readonly store: { readonly barcodes: BarcodeStore };
   /** Says to control what is held and what waits. Without it this worker has its equal share of the permits. */
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
+  /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
+  readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
 }
 
 /** What control says of a backend. */
@@ -71,7 +74,7 @@ export class Gateway {
       requestLog: new RequestLog(log, clock),
       metrics,
       keys: new KeyCache(findKey, clock),
-      limiter: new RateLimiter(config.keyLimit, env.GATEWAY_WORKERS, clock),
+      limiter: openLimiter(dependencies),
       cache: openCache(config, clock, log),
       cachedRoutes: config.routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint),
       upstreams,
@@ -130,6 +133,7 @@ export class Gateway {
 
   /** A new connection to control: what this worker holds, by upstream, to be said before anything else. */
   controlFound(): Record<string, readonly number[]> {
+    this.#context.limiter.tokens.connected();
     return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
   }
 
@@ -138,8 +142,14 @@ export class Gateway {
     this.#leases.get(upstream)?.apply(order);
   }
 
+  /** What control gives of the rate limits. */
+  applyTokens(grants: readonly TokenGrant[]): void {
+    this.#context.limiter.tokens.answered(grants);
+  }
+
   /** Control is gone, and with it its checks: what it took for down may be up by now, and failed attempts will tell. */
   controlLost(): void {
+    this.#context.limiter.tokens.lost();
     for (const lease of this.#leases.values()) lease.lost();
     for (const upstream of this.#context.upstreams) {
       for (const backend of upstream.backends) backend.healthy = true;
@@ -158,7 +168,7 @@ export class Gateway {
   }
 
   /** For `/api/status`. */
-  status(): { draining: boolean; upstreams: unknown[]; cache: unknown } {
+  status(): Record<string, unknown> {
     const upstreams = this.#context.upstreams.map((upstream) => ({
       name: upstream.name,
       ...upstream.status(),
@@ -170,7 +180,10 @@ export class Gateway {
       })),
     }));
     const { entries, bytes, maxBytes, evictions } = this.#context.cache.store;
-    return { draining: this.#draining, upstreams, cache: { entries, bytes, max_bytes: maxBytes, evictions } };
+    const cache = { entries, bytes, max_bytes: maxBytes, evictions };
+    const { size, byShare } = this.#context.limiter.tokens;
+    const rateLimits = { subjects: size, decided_by_share: byShare };
+    return { draining: this.#draining, upstreams, cache, rate_limits: rateLimits };
   }
 
   /** Stops accepting, answers what is under way with `Connection: close`, and resolves when all of it has ended. */
@@ -182,6 +195,7 @@ export class Gateway {
     tunnels.closeAll();
     await drainServer(this.server, clock, limitMs);
     for (const lease of this.#leases.values()) lease.close();
+    this.#context.limiter.tokens.close();
     this.#context.cache.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
@@ -199,6 +213,13 @@ function openLeases(
       return [upstream.name, new LeaseClient({ upstream, fallback, clock, send })];
     }),
   );
+}
+
+function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependencies): RateLimiter {
+  const { env, keyLimit, addressLimit } = config;
+  const trustedProxies = new Set(config.trustedProxies);
+  const workers = env.GATEWAY_WORKERS;
+  return new RateLimiter({ clock, registry, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
 }
 
 function openCache({ env, routes }: Config, clock: Clock, log: Logger): Cache {

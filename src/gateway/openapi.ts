@@ -20,9 +20,11 @@ export function openApiDocument(): string {
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
       },
       responses: {
-        Problem: {
-          description: 'Why not: an RFC 9457 problem',
-          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        Problem: { description: 'Why not: an RFC 9457 problem', content: problemContent },
+        RateLimited: {
+          description: 'The rate limit of the key or of the address is used up; the policy says which',
+          headers: rateLimitHeaders,
+          content: problemContent,
         },
       },
     },
@@ -63,12 +65,23 @@ const problem: Json = {
   },
 };
 
+const problemContent: Json = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+
+/** The last two as in draft-ietf-httpapi-ratelimit-headers. */
+const rateLimitHeaders: Json = {
+  'Retry-After': { schema: { type: 'integer', minimum: 1 } },
+  RateLimit: { schema: { type: 'string', examples: ['"key";r=0;t=1'] } },
+  'RateLimit-Policy': { schema: { type: 'string', examples: ['"key";q=200;w=2'] } },
+};
+
 const json = (schema: Json): Json => ({ 'application/json': { schema } });
 const ok = (description: string, content: Json): Json => ({ description, content });
 
 function operation(operationId: string, summary: string, rest: Json): Json {
   const { responses, ...others } = rest;
-  const all = { ...(responses as Json), default: { $ref: '#/components/responses/Problem' } };
+  // What needs no key is there for probes, and has no limit.
+  const limited = others['security'] === undefined ? { 429: { $ref: '#/components/responses/RateLimited' } } : {};
+  const all = { ...(responses as Json), ...limited, default: { $ref: '#/components/responses/Problem' } };
   return { operationId, summary, ...others, responses: all };
 }
 

@@ -38,7 +38,13 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   x.routePriority = route.priority;
   enter(x, route.metrics);
 
-  // 3 authenticate: the limit and the record need to know whose request it is
+  // 3 authenticate: the limit and the record need to know whose request it is. The limit of the address comes before,
+  // so that guessing keys costs it too
+  if (route.unlimited !== true) {
+    const checking = gateway.limiter.checkAddress(x);
+    const flooding = checking instanceof Promise ? await checking : checking;
+    if (flooding !== undefined) return flooding;
+  }
   if (route.authenticate) {
     const found = gateway.keys.identify(head.authorization, head.apiKey);
     const key = found instanceof Promise ? await found : found;
@@ -47,7 +53,8 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   }
 
   // 4 limit: before the cache, as a hit costs quota too
-  const limited = gateway.limiter.check(x);
+  const limiting = gateway.limiter.checkKey(x);
+  const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
   if (route.kind === 'local') return route.answer(x);
 

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { newApiKey, uuidv7 } from '../core/ids.ts';
+import type { Priority } from '../policy/admission/priority.ts';
+import type { RateLimit } from '../policy/rate/gcra.ts';
 import { isUuid } from './cursor.ts';
-import type { PrismaClient } from './generated/client.ts';
+import type { Prisma, PrismaClient } from './generated/client.ts';
 
 /** What is known of a key once it has been shown to its owner. */
 export interface KeyRecord {
@@ -12,7 +14,13 @@ export interface KeyRecord {
   readonly prefix: string;
   readonly createdAtMs: number;
   readonly revokedAtMs: number | undefined;
+  /** Its own rate limit; undefined: that of the configuration. */
+  readonly limit: RateLimit | undefined;
+  readonly priority: Priority | undefined;
 }
+
+/** What a key may ask for. */
+type KeyTerms = Pick<KeyRecord, 'limit' | 'priority'>;
 
 interface CreatedKey {
   readonly record: KeyRecord;
@@ -20,18 +28,21 @@ interface CreatedKey {
   readonly text: string;
 }
 
-type RevokeResult =
-  | { readonly kind: 'revoked'; readonly record: KeyRecord }
+/** What became of a change to one key. */
+export type ChangeResult =
+  | { readonly kind: 'changed'; readonly record: KeyRecord }
   | { readonly kind: 'not-found' }
   /** Several keys begin so. */
   | { readonly kind: 'ambiguous'; readonly matches: readonly KeyRecord[] };
 
 export interface KeyStore {
-  create(name: string): Promise<CreatedKey>;
+  create(name: string, terms?: KeyTerms): Promise<CreatedKey>;
   /** Newest first, revoked ones included. */
   list(): Promise<KeyRecord[]>;
   /** Takes an id, or the beginning of a key of at least `rk_` and four characters. Revoking twice is no fault. */
-  revoke(idOrPrefix: string): Promise<RevokeResult>;
+  revoke(idOrPrefix: string): Promise<ChangeResult>;
+  /** Gives a key another limit, or none; it is named as for `revoke`. */
+  setLimit(idOrPrefix: string, limit: RateLimit | undefined): Promise<ChangeResult>;
   /** The key of this SHA-256, revoked or not. */
   findByHash(hash: Uint8Array): Promise<KeyRecord | undefined>;
 }
@@ -51,12 +62,29 @@ interface KeyRow {
   prefix: string;
   createdAt: Date;
   revokedAt: Date | null;
+  requestsPerSecond: number | null;
+  burst: number | null;
+  priority: string | null;
 }
 
 function recordOf(row: KeyRow): KeyRecord {
-  const { id, name, prefix } = row;
-  return { id, name, prefix, createdAtMs: row.createdAt.getTime(), revokedAtMs: row.revokedAt?.getTime() };
+  const { id, name, prefix, requestsPerSecond, burst, priority } = row;
+  return {
+    id,
+    name,
+    prefix,
+    createdAtMs: row.createdAt.getTime(),
+    revokedAtMs: row.revokedAt?.getTime(),
+    limit: requestsPerSecond === null || burst === null ? undefined : { requestsPerSecond, burst },
+    // The table has a check for it.
+    priority: priority === null ? undefined : (priority as Priority),
+  };
 }
+
+const limitColumns = (limit: RateLimit | undefined) => ({
+  requestsPerSecond: limit?.requestsPerSecond ?? null,
+  burst: limit?.burst ?? null,
+});
 
 export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
   async function matching(idOrPrefix: string): Promise<KeyRow[]> {
@@ -69,8 +97,17 @@ export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
     return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix.slice(0, PREFIX_CHARACTERS)));
   }
 
+  async function change(idOrPrefix: string, dataFor: (row: KeyRow) => Prisma.ApiKeyUpdateInput): Promise<ChangeResult> {
+    const matches = await matching(idOrPrefix);
+    const [match] = matches;
+    if (match === undefined) return { kind: 'not-found' };
+    if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
+    const row = await prisma.apiKey.update({ where: { id: match.id }, data: dataFor(match) });
+    return { kind: 'changed', record: recordOf(row) };
+  }
+
   return {
-    async create(name) {
+    async create(name, terms) {
       const text = newApiKey();
       const nowMs = clock.wallNow();
       const row = await prisma.apiKey.create({
@@ -80,6 +117,8 @@ export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
           prefix: text.slice(0, PREFIX_CHARACTERS),
           hash: hashOfKey(text),
           createdAt: new Date(nowMs),
+          ...limitColumns(terms?.limit),
+          priority: terms?.priority ?? null,
         },
       });
       return { record: recordOf(row), text };
@@ -87,16 +126,11 @@ export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
     async list() {
       return (await prisma.apiKey.findMany({ orderBy: { id: 'desc' } })).map(recordOf);
     },
-    async revoke(idOrPrefix) {
-      const matches = await matching(idOrPrefix);
-      const [match] = matches;
-      if (match === undefined) return { kind: 'not-found' };
-      if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
-      const revokedAt = match.revokedAt ?? new Date(clock.wallNow());
-      return {
-        kind: 'revoked',
-        record: recordOf(await prisma.apiKey.update({ where: { id: match.id }, data: { revokedAt } })),
-      };
+    revoke(idOrPrefix) {
+      return change(idOrPrefix, ({ revokedAt }) => ({ revokedAt: revokedAt ?? new Date(clock.wallNow()) }));
+    },
+    setLimit(idOrPrefix, limit) {
+      return change(idOrPrefix, () => limitColumns(limit));
     },
     async findByHash(hash) {
       const row = await prisma.apiKey.findUnique({ where: { hash: Uint8Array.from(hash) } });

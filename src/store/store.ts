@@ -70,9 +70,10 @@ function observer(pool: ObservedPool, options: StoreOptions): Observe {
 
 function observedKeys(keys: KeyStore, observe: Observe): KeyStore {
   return {
-    create: (name) => observe('create a key', () => keys.create(name)),
+    create: (name, terms) => observe('create a key', () => keys.create(name, terms)),
     list: () => observe('list the keys', () => keys.list()),
     revoke: (idOrPrefix) => observe('revoke a key', () => keys.revoke(idOrPrefix)),
+    setLimit: (idOrPrefix, limit) => observe('limit a key', () => keys.setLimit(idOrPrefix, limit)),
     findByHash: (hash) => observe('look up a key', () => keys.findByHash(hash)),
   };
 }

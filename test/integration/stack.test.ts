@@ -12,6 +12,8 @@ const metricNames = [
   'rampart_wait_seconds',
   'rampart_exec_seconds',
   'rampart_rejections_total',
+  'rampart_rate_limit_total',
+  'rampart_rate_limit_by_share_total',
   'rampart_queue_depth',
   'rampart_backend_in_flight',
   'rampart_backend_cap',

@@ -41,6 +41,31 @@ test('keys are made, listed and revoked on DATABASE_URL, and the text of a key i
   );
 });
 
+test('a key can have its own limit and priority, which are listed, changed and taken away', async () => {
+  const env = { DATABASE_URL: await postgres.database() };
+  interface Shown {
+    readonly id: string;
+    readonly limit: unknown;
+    readonly priority: unknown;
+  }
+  const asked = async (...args: string[]): Promise<Shown> => JSON.parse((await run([...args, '--json'], env)).out);
+  const made = await asked('create', '--rate', '0.5', '--burst', '200', '--priority', 'bulk');
+  assert.deepEqual([made.limit, made.priority], [{ requests_per_second: 0.5, burst: 200 }, 'bulk']);
+  assert.match((await run(['list'], env)).out, / 0\.5\/s burst 200  bulk  unnamed\n$/);
+  // Without a burst, what a second brings.
+  const changed = await run(['limit', made.id, '--rate', '2.5'], env);
+  assert.equal(changed.out, `Key ${made.id} (unnamed) has 2.5/s burst 3 now.\n`);
+  assert.deepEqual((await asked('limit', made.id, '--none')).limit, null);
+  const [listed] = (await asked('list')) as unknown as Shown[];
+  assert.deepEqual([listed?.limit, listed?.priority], [null, 'bulk']);
+  assert.deepEqual((await asked('create')).priority, null);
+  await assert.rejects(
+    queryOnce(env.DATABASE_URL, 'UPDATE api_keys SET burst = 3'),
+    /api_keys_limit_is_whole/,
+    'half a limit is none',
+  );
+});
+
 test('an embedded PostgreSQL that is not running is started for the moment, and one that runs is left running', async () => {
   const dataDir = await temporaryFolder();
   const made = await run(['create'], { RAMPART_DATA_DIR: dataDir });
@@ -64,6 +89,19 @@ test('a wrong command is refused in one line that says what would work', async (
     ['create', '--name', ''],
     ['create', '--name', 'a\nb'],
     ['revoke', 'rk_nothing'],
+    ['create', '--rate', 'fast'],
+    ['create', '--rate', '0'],
+    ['create', '--rate', '1e3'],
+    ['create', '--rate', '10', '--burst', '1.5'],
+    ['create', '--rate', '10', '--burst', '0'],
+    ['create', '--burst', '5'],
+    ['create', '--priority', 'urgent'],
+    ['list', '--rate', '1'],
+    ['limit', '--rate', '1'],
+    ['limit', 'rk_nothing'],
+    ['limit', 'rk_nothing', '--rate', '1', '--none'],
+    ['limit', 'rk_nothing', '--rate', '1'],
+    ['toString'],
   ];
   for (const args of wrong)
     await assert.rejects(run(args, env), (error) => error instanceof UsageError && !error.message.includes('\n'));

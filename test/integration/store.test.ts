@@ -35,10 +35,21 @@ test('a key is found by its hash, listed and revoked, and its text is nowhere', 
   assert.equal(key.prefix, text.slice(0, 11));
   assert.deepEqual(await store.keys.revoke('rk_'), { kind: 'not-found' });
   const revoked = await store.keys.revoke(key.prefix);
-  assert.equal(revoked.kind, 'revoked');
+  assert.equal(revoked.kind, 'changed');
   const again = await store.keys.revoke(key.id);
   assert.deepEqual(again, revoked, 'the time of the first revocation stays');
   assert.notEqual((await store.keys.findByHash(hashOfKey(text)))?.revokedAtMs, undefined);
+});
+
+test('a key keeps its limit and its priority', async () => {
+  const store = await postgres.store();
+  const limit = { requestsPerSecond: 0.1, burst: 7 };
+  const { record, text } = await store.keys.create('limited', { limit, priority: 'bulk' });
+  assert.deepEqual([record.limit, record.priority], [limit, 'bulk']);
+  assert.deepEqual(await store.keys.findByHash(hashOfKey(text)), record);
+  const changed = await store.keys.setLimit(record.id, undefined);
+  assert.deepEqual(changed, { kind: 'changed', record: { ...record, limit: undefined } });
+  assert.deepEqual(await store.keys.setLimit('rk_nothing', limit), { kind: 'not-found' });
 });
 
 test('a prefix with LIKE wildcards matches itself only', async () => {

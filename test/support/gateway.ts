@@ -28,6 +28,8 @@ export interface TestGatewayOptions {
   readonly routes?: NonNullable<ConfigFile['routes']>;
   readonly trustedProxies?: readonly string[];
   readonly keyLimit?: Config['keyLimit'];
+  readonly addressLimit?: Config['addressLimit'];
+  readonly sendTokenAsks?: GatewayDependencies['sendTokenAsks'];
   /** Origins in place of the generators' own. */
   readonly generators?: readonly string[];
   readonly store?: GatewayDependencies['store'];
@@ -61,6 +63,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       stats: () => ({ buffered: 0, onDisk: 0, diskBytes: 0, away: false }),
     },
     store: options.store ?? emptyStore,
+    ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
   });
   await gateway.listen({ host: '127.0.0.1', port: 0 });
   const { port } = gateway.server.address() as AddressInfo;
@@ -107,5 +110,6 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
     upstreams: [{ ...generator, backends: backends ?? generator.backends }, ...named],
     trustedProxies: options.trustedProxies ?? [],
     keyLimit: options.keyLimit,
+    addressLimit: options.addressLimit,
   };
 }

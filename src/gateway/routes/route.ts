@@ -19,6 +19,8 @@ export type Prepared = Direct | CacheClient;
 interface Common {
   readonly metrics: EndpointMetrics;
   readonly authenticate: boolean;
+  /** Left out of the limit per address: probes must always be answered. */
+  readonly unlimited?: boolean;
   /** The class of its requests in the queue. */
   readonly priority?: Priority | undefined;
 }

@@ -11,6 +11,7 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
     kind: 'local',
     metrics,
     authenticate: false,
+    unlimited: true,
     answer(x) {
       x.reply(200, jsonHeaders(), '{"status":"ok"}');
       return undefined;
@@ -24,6 +25,7 @@ export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): L
     kind: 'local',
     metrics,
     authenticate: false,
+    unlimited: true,
     answer(x) {
       if (gateway.isDraining()) return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
       const away = gateway.upstreams.filter(({ backends }) => backends.every((backend) => !backend.available));

@@ -1,0 +1,188 @@
+import { gcra, type RateLimit, type RateVerdict } from './gcra.ts';
+import { TOKEN_LIFETIME_MS, type TokenAsk, type TokenGrant } from './token-messages.ts';
+
+interface Batch {
+  tokens: number;
+  readonly until: number;
+  readonly chain: number;
+}
+
+/** A worker asks for what it will need in this time, as far as can be told from what came in as much time before. */
+const HORIZON_MS = 50;
+/** It asks for more when it has less than what it needs in this time: longer than an answer takes. */
+const LOW_WATER_MS = 10;
+/** An empty bucket is not asked more often than this, though it may have a token sooner. */
+const MAX_SPACING_MS = 5;
+
+/**
+ * The worker's half of the rate limit of one subject: tokens from control, and the worker's static share of the limit
+ * for when control does not answer. The share is charged with what is let through by tokens too, so that falling back
+ * brings no second burst.
+ */
+export class TokenPurse {
+  readonly subject: string;
+  readonly #workers: number;
+  #limit: RateLimit;
+  #share: RateLimit;
+  #shareArrival: number | undefined;
+  #batches: Batch[] = [];
+  #askedAt: number | undefined;
+  #wanted = 0;
+  #refusedUntil = Number.NEGATIVE_INFINITY;
+  #remaining = 0;
+  #spent = 0;
+  #returned = 0;
+  #returnedChain = 0;
+  /** Requests, refused ones included, of which each counts less as it grows older: about those of the last HORIZON_MS. */
+  #demand = 0;
+  #demandAt = Number.NEGATIVE_INFINITY;
+
+  constructor(subject: string, limit: RateLimit, workers: number) {
+    this.subject = subject;
+    this.#workers = workers;
+    this.#limit = limit;
+    this.#share = shareOf(limit, workers);
+  }
+
+  get limit(): RateLimit {
+    return this.#limit;
+  }
+
+  /** When it asked control and has not been answered since. */
+  get askedAt(): number | undefined {
+    return this.#askedAt;
+  }
+
+  get tokens(): number {
+    let sum = 0;
+    for (const { tokens } of this.#batches) sum += tokens;
+    return sum;
+  }
+
+  /** The limit of the subject may have changed: then an earlier refusal says nothing any more. */
+  adopt(limit: RateLimit): void {
+    if (limit === this.#limit) return;
+    const { requestsPerSecond, burst } = this.#limit;
+    this.#limit = limit;
+    if (limit.requestsPerSecond === requestsPerSecond && limit.burst === burst) return;
+    this.#share = shareOf(limit, this.#workers);
+    this.#refusedUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A request has come. */
+  arrived(now: number): void {
+    this.#demand = this.#demand * Math.exp((this.#demandAt - now) / HORIZON_MS) + 1;
+    this.#demandAt = now;
+  }
+
+  /** Lets a request through, if there is a token for it. */
+  take(now: number): boolean {
+    this.expire(now);
+    const batch = this.#batches[0];
+    if (batch === undefined) return false;
+    if (--batch.tokens === 0) this.#batches.shift();
+    this.#chargeShare(now);
+    return true;
+  }
+
+  /** Milliseconds for which control need not be asked, as it has no token; 0 when it may have one. */
+  refusedMs(now: number): number {
+    return Math.max(0, this.#refusedUntil - now);
+  }
+
+  /** Decides without control. */
+  takeByShare(now: number): RateVerdict {
+    const verdict = gcra(this.#shareArrival, now, this.#share);
+    this.#shareArrival = verdict.next;
+    if (verdict.allowed) this.#spent++;
+    return verdict;
+  }
+
+  /** Tokens that are not used in time go back with the next message. Whether there is something to be said or kept. */
+  expire(now: number): boolean {
+    for (let batch = this.#batches[0]; batch !== undefined && batch.until <= now; batch = this.#batches[0]) {
+      this.#batches.shift();
+      if (batch.chain !== this.#returnedChain) this.#returned = 0;
+      this.#returnedChain = batch.chain;
+      this.#returned += batch.tokens;
+    }
+    return this.#batches.length > 0 || this.#returned > 0 || this.#spent > 0;
+  }
+
+  /** What to say to control now, on behalf of so many requests that wait; undefined: nothing. */
+  ask(waiting: number, now: number): TokenAsk | undefined {
+    this.expire(now);
+    const wanted = this.#askedAt === undefined ? this.#wants(waiting, now) : 0;
+    if (wanted === 0 && this.#returned === 0 && this.#spent === 0) return undefined;
+    const ask: TokenAsk = {
+      subject: this.subject,
+      limit: this.#limit,
+      wanted,
+      spent: this.#spent,
+      returned: this.#returned,
+      chain: this.#returnedChain,
+    };
+    this.#spent = 0;
+    this.#returned = 0;
+    if (wanted > 0) {
+      this.#askedAt = now;
+      this.#wanted = wanted;
+    }
+    return ask;
+  }
+
+  /** Control could not be told. Tokens that were to go back do not; what was let through without it must be said later. */
+  unsent({ spent, wanted }: TokenAsk): void {
+    this.#spent += spent;
+    if (wanted > 0) this.#askedAt = undefined;
+  }
+
+  /** Whether more should be asked for, though nobody waits. */
+  isLow(now: number): boolean {
+    return this.#askedAt === undefined && this.#wants(0, now) > 0;
+  }
+
+  /** Tokens count from when they were asked for: control cannot have given them sooner. */
+  answered({ tokens, remaining, retryAfterMs, chain }: TokenGrant, now: number): void {
+    const askedAt = this.#askedAt ?? now;
+    this.#askedAt = undefined;
+    this.#remaining = remaining;
+    if (tokens > 0) this.#batches.push({ tokens, until: askedAt + TOKEN_LIFETIME_MS, chain });
+    if (tokens >= this.#wanted) return;
+    const { burst, requestsPerSecond } = this.#limit;
+    const spacing = Math.min(MAX_SPACING_MS, (250 * burst) / requestsPerSecond);
+    this.#refusedUntil = now + Math.max(retryAfterMs, spacing);
+  }
+
+  /** Control is gone, and its buckets with it. */
+  forget(): void {
+    this.#batches = [];
+    this.#askedAt = undefined;
+    this.#refusedUntil = Number.NEGATIVE_INFINITY;
+    this.#spent = 0;
+    this.#returned = 0;
+  }
+
+  #wants(waiting: number, now: number): number {
+    if (waiting === 0 && now < this.#refusedUntil) return 0;
+    const demand = this.#demand * Math.exp((this.#demandAt - now) / HORIZON_MS);
+    const worth = (this.#limit.requestsPerSecond * HORIZON_MS) / 1000;
+    // The first request of a while says nothing of a second one, so it is worth a token only where there are plenty.
+    const plenty = demand > 0.5 && this.#remaining * 2 >= this.#limit.burst ? 1 : 0;
+    const target = Math.floor(Math.max(plenty, Math.min(demand - 1, worth)));
+    const { tokens } = this;
+    if (waiting > 0) return waiting + Math.max(0, target - tokens);
+    return tokens <= (target * LOW_WATER_MS) / HORIZON_MS ? Math.max(0, target - tokens) : 0;
+  }
+
+  #chargeShare(now: number): void {
+    const spacing = 1000 / this.#share.requestsPerSecond;
+    const next = Math.max(this.#shareArrival ?? now, now) + spacing;
+    this.#shareArrival = Math.min(next, now + this.#share.burst * spacing);
+  }
+}
+
+/** Rounded down, so that the shares of all workers stay within the limit; at least one request can always be made. */
+function shareOf({ requestsPerSecond, burst }: RateLimit, workers: number): RateLimit {
+  return { requestsPerSecond: requestsPerSecond / workers, burst: Math.max(1, Math.floor(burst / workers)) };
+}
