@@ -4,7 +4,7 @@ export interface DelayBoundOptions {
 }
 
 /** What may be waited in a queue that stands, and in one that has only just filled; as multiples of the service time. */
-const STANDING_SERVICE_TIMES = 1.4;
+const STANDING_SERVICE_TIMES = 1.1;
 const BURST_SERVICE_TIMES = 2.4;
 /** Below these, waits come from timers and garbage collection rather than from load. */
 const MIN_STANDING_MS = 60;
@@ -20,8 +20,8 @@ const RECOVERED_EMPTY = 1 / 3;
  * again does good, it takes up the unevenness of arrivals; one that stands only makes everybody late. CoDel's 5 ms are
  * meant for packets; here the target follows the service time. Two regimes:
  * - burst: waits up to 2.4 service times are let in. At 90 % of capacity, Poisson arrivals stay below that.
- * - standing: reached when a wait would exceed that; from then on up to 1.4 service times, so that the latency of what
- *   is let in stays within 2.4 service times. Left when the queue has been empty for a third of the last two seconds.
+ * - standing: reached when a wait would exceed that; from then on up to 1.1 service times, so that the latency of what
+ *   is let in stays within 2.1 service times. Left when the queue has been empty for a third of the last two seconds.
  */
 export class DelayBound {
   readonly #maxMs: number;
