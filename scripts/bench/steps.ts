@@ -30,14 +30,16 @@ export async function benchSteps(): Promise<ProxyCost[]> {
   try {
     const nginx = await startNginxProxy(firstPort + 1, firstPort);
     open.push(nginx);
-    const cached = await start('', 5, 'key', 'limit', 'cache');
+    const kept = await start('', 5, 'key', 'limit', 'cache');
+    const passed = await start('', 6, 'key', 'limit', 'cache', 'tiny');
     const runs = [
       { name: 'nginx', subject: nginx },
       { name: 'permits, balancer, metrics', subject: await start('', 2, 'none') },
       { name: '+ key', subject: await start('', 3, 'key') },
       { name: '+ rate limit', subject: await start('', 4, 'key', 'limit') },
-      { name: '+ cache, a miss: the full path', subject: cached, request: newPath },
-      { name: 'a cache hit', subject: cached },
+      { name: '+ cache, a miss: the full path', subject: passed, request: newPath },
+      { name: '+ the reply is kept', subject: kept, request: newPath },
+      { name: 'a cache hit', subject: kept },
     ];
     for (const { subject, request } of runs) await measure(subject, warmUpRequests, request);
     const samples = runs.map((): number[] => []);

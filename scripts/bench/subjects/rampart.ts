@@ -1,5 +1,5 @@
 // One gateway worker that proxies a route to one backend. Arguments: port, backend's port, and what is switched on:
-// key, limit, cache; with none, the key alone.
+// key, limit, cache, tiny (no reply is small enough to be kept); with none, the key alone.
 import { pino } from 'pino';
 import { buildConfig, loadConfig } from '../../../src/config/config.ts';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -11,7 +11,9 @@ const [port = 0, backendPort] = process.argv.slice(2, 4).map(Number);
 const steps = process.argv.length > 4 ? process.argv.slice(4) : ['key'];
 const isOn = (step: string): boolean => steps.includes(step);
 const { env } = await loadConfig({ GATEWAY_WORKERS: '1' }, import.meta.dirname);
-const cache = isOn('cache') ? { cache: { ttlSeconds: 600, public: true } } : {};
+const cache = isOn('cache')
+  ? { cache: { ttlSeconds: 600, public: true, ...(isOn('tiny') ? { maxEntryBytes: 1 } : {}) } }
+  : {};
 const file = {
   upstreams: { bench: { backends: [`http://127.0.0.1:${backendPort}`], cap: 64 } },
   routes: [

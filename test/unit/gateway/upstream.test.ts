@@ -143,6 +143,17 @@ describe('Upstream', () => {
     assert.equal(await outcomeOf(waiting), 'b0');
   });
 
+  test('an interactive request waits for one bulk request to end, however many wait', async () => {
+    const { upstream } = setUp({ queueCapacity: 10 });
+    const bulk = { claimant: { priority: 'bulk', fairKey: 'key' } } as const;
+    const running = ask(upstream, bulk);
+    assert.ok(running instanceof Permit);
+    const waiting = [ask(upstream, bulk), ask(upstream, bulk)];
+    const interactive = ask(upstream);
+    running.release('success');
+    assert.deepEqual(await Promise.all([...waiting, interactive].map(outcomeOf)), ['waits', 'waits', 'b0']);
+  });
+
   test('who gives up is told that it left, and its place is free', async () => {
     const { upstream } = setUp({ queueCapacity: 1 });
     take(upstream);
