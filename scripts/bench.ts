@@ -1,18 +1,25 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies): that part alone.
-import { benchProxies, printProxies } from './bench/proxy.ts';
+// npm run bench -- steps (or render, proxies): that part alone; --write puts its table into docs/costs.md.
+import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
+import { writeTable } from './bench/write-table.ts';
 import { ensureTestTools } from './test-tools.ts';
 
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   render: async () => console.log(renderTable(await benchRender())),
-  proxies: async () => printProxies(await benchProxies()),
-  steps: async () => printProxies(await benchSteps(), stepsTitle),
+  proxies: () => benchProxies().then((costs) => show('proxies', costs)),
+  steps: () => benchSteps().then((costs) => show('steps', costs, stepsTitle)),
 };
 
+function show(name: string, costs: readonly ProxyCost[], title?: string): void {
+  printProxies(costs, title);
+  if (process.argv.includes('--write')) writeTable('costs.md', name, proxiesTable(costs));
+}
+
 ensureTestTools();
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
+const named = process.argv.slice(2).filter((argument) => argument !== '--write');
+const wanted = named.length > 0 ? named : Object.keys(parts);
 for (const name of wanted) {
   const part = parts[name];
   if (part === undefined) throw new Error(`There is no part '${name}'; there are ${Object.keys(parts).join(', ')}`);

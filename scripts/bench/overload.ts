@@ -1,7 +1,7 @@
 // npm run bench:overload: the same work offered to Rampart, HAProxy, nginx and http-proxy, from half of its capacity to ten
 // times it. With --write the table goes into docs/overload.md.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
 import { type OpenLoopResult, runOpenLoop } from '../../src/lab/load/open-loop.ts';
 import { ensurePrograms } from '../test-tools.ts';
 import { listening, nginxBinary } from './subjects.ts';
+import { writeTable } from './write-table.ts';
 
 const BACKENDS = 6;
 const SLOTS = 4;
@@ -290,13 +291,7 @@ async function main(): Promise<void> {
   }
   rows.sort((left, right) => left.load - right.load);
   console.log(`\n${table(rows)}`);
-  if (process.argv.includes('--write')) write(rows);
-}
-
-function write(rows: readonly Row[]): void {
-  const path = local('../../docs/overload.md');
-  const text = readFileSync(path, 'utf8');
-  writeFileSync(path, text.replace(/(<!-- table -->\n)[^]*?(\n<!-- end -->)/, `$1\n${table(rows)}\n$2`));
+  if (process.argv.includes('--write')) writeTable('overload.md', 'table', table(rows));
 }
 
 await main();

@@ -92,4 +92,12 @@ export function printProxies(
   }
 }
 
-if (import.meta.main) printProxies(await benchProxies());
+/** The same for a page. */
+export function proxiesTable(costs: readonly ProxyCost[]): string {
+  const nginx = costs.find(({ name }) => name === 'nginx')?.microseconds ?? Number.NaN;
+  const rows = costs.map(
+    ({ name, microseconds, least, most }) =>
+      `| ${name} | ${microseconds.toFixed(1)} | ${least.toFixed(1)} | ${most.toFixed(1)} | ${(microseconds / nginx).toFixed(2)} |`,
+  );
+  return ['| | µs | least | most | × nginx |', '|---|---:|---:|---:|---:|', ...rows].join('\n');
+}
