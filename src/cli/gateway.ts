@@ -41,6 +41,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     status: () => worker.status(),
     onConnected: () => link.tell({ type: 'holdings', held: worker.controlFound(), pidNamespace: pidNamespace() }),
     onMessage: (message) => {
+      worker.controlHeard();
       if (message.type === 'backends') worker.applyBackends(message.backends);
       else if (message.type === 'lease') worker.applyLease(message.upstream, message.order);
       else if (message.type === 'tokens') worker.applyTokens(message.grants);

@@ -33,6 +33,7 @@ const SOCKET_NAME = 'control.sock';
 const BOOK_NAME = 'metrics.json';
 const LEASES_NAME = 'leases.json';
 const SAVE_INTERVAL_MS = 2000;
+const PULSE_INTERVAL_MS = 500;
 /** Keys and addresses whose bucket is kept; about 20 MB when it is full. */
 const RATE_SUBJECTS = 100_000;
 /** A control that ended longer ago left no bucket behind that would matter. */
@@ -58,6 +59,7 @@ export class Control {
   readonly #collection: ReportCollection<Member>;
   readonly #purges: Purges<Member>;
   #saveTimer: Timer | undefined;
+  #pulseTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
@@ -120,6 +122,7 @@ export class Control {
     this.#leases = this.#openLeases();
     await this.#members.listen(path);
     this.#scheduleSave();
+    this.#pulse();
   }
 
   /** The sum over all processes of the host, with fresh reports of those that answer in time. */
@@ -176,6 +179,7 @@ export class Control {
     this.#checker.stop();
     this.#leases?.stop();
     this.#saveTimer?.cancel();
+    this.#pulseTimer?.cancel();
     this.#save();
     await this.#members.close();
   }
@@ -196,7 +200,7 @@ export class Control {
       clock,
       path: join(runFolder, LEASES_NAME),
       send: (id, upstream, order) => {
-        const member = this.#members.all().find((present) => present.id === id);
+        const member = this.#members.all().findLast((present) => present.id === id);
         if (member !== undefined) this.#members.tell(member, { type: 'lease', upstream, order });
       },
       warn: (message, details) => log.warn(details, message),
@@ -242,6 +246,11 @@ export class Control {
 
   #keysChanged(): void {
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'keys-changed' });
+  }
+
+  #pulse(): void {
+    for (const member of this.#members.all()) this.#members.tell(member, { type: 'pulse' });
+    this.#pulseTimer = this.#dependencies.clock.setTimeout(() => this.#pulse(), PULSE_INTERVAL_MS);
   }
 
   #scheduleSave(): void {

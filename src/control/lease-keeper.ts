@@ -51,7 +51,10 @@ export class LeaseKeeper {
     const saved = load(options.path);
     for (const { name, backends, cap } of options.upstreams) {
       const caps = backends.map(() => cap);
-      this.#books.set(name, new LeaseBook(caps, saved.leases[name] ?? []));
+      const known = (saved.leases[name] ?? []).filter((lease) =>
+        saved.holders.some(({ member }) => member === lease.member),
+      );
+      this.#books.set(name, new LeaseBook(caps, known));
     }
     for (const holder of saved.holders) {
       this.#holders.set(holder.member, holder);
@@ -158,7 +161,6 @@ export class LeaseKeeper {
   /** Its process has ended, and the system has closed its connections: once a backend has had a turn, it knows too. */
   async #bury({ member }: Holder): Promise<void> {
     this.#watches.delete(member);
-    this.#holders.delete(member);
     const clearing: Promise<void>[] = [];
     for (const [upstream, book] of this.#books) {
       book.died(member);
@@ -166,6 +168,8 @@ export class LeaseKeeper {
       for (const [index, permits] of bound.entries()) clearing.push(this.#clear(member, upstream, index, permits));
     }
     await Promise.all(clearing);
+    // Not before: a control that takes over meanwhile must know whose permits are still out.
+    this.#holders.delete(member);
     if (!this.#stopped) this.#save();
   }
 

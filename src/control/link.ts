@@ -20,6 +20,8 @@ export interface LinkOptions {
 }
 
 const REPORT_INTERVAL_MS = 1000;
+/** Control says something twice a second; one that has been silent for so long hangs, and is as good as gone. */
+const SILENCE_LIMIT_MS = 2000;
 /** Beyond this much that control has not read, it gets nothing more that can be done without. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 const retryLimits = { firstMs: 50, maxMs: 1000 };
@@ -29,6 +31,7 @@ export class ControlLink {
   readonly #options: LinkOptions;
   #socket: Socket | undefined;
   #failures = 0;
+  #heardAt = 0;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -78,6 +81,7 @@ export class ControlLink {
     socket.on('connect', () => {
       wasConnected = true;
       this.#failures = 0;
+      this.#heardAt = clock.now();
       send(socket, hello);
       onConnected?.();
       this.#report();
@@ -93,6 +97,7 @@ export class ControlLink {
       this.#timer = clock.setTimeout(() => this.#connect(), backoffMs(++this.#failures, retryLimits, random));
     });
     receive<ControlMessage>(socket, (message) => {
+      this.#heardAt = clock.now();
       if (message.type === 'report') this.#report();
       else onMessage?.(message);
     });
@@ -107,6 +112,10 @@ export class ControlLink {
 
   #scheduleReport(): void {
     this.#timer = this.#options.clock.setTimeout(() => {
+      if (this.#options.clock.now() - this.#heardAt > SILENCE_LIMIT_MS) {
+        this.#socket?.destroy();
+        return;
+      }
       this.#report();
       this.#scheduleReport();
     }, REPORT_INTERVAL_MS);

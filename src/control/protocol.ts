@@ -44,6 +44,8 @@ export type ControlMessage =
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   /** Forget stored replies, and say `purged` with this id. */
   | { readonly type: 'purge'; readonly id: number; readonly target: PurgeTarget }
+  /** Control lives; said twice a second, as a silent one is as good as none. */
+  | { readonly type: 'pulse' }
   /** Send a report now. */
   | { readonly type: 'report' };
 

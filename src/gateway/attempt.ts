@@ -43,6 +43,8 @@ export interface AttemptOwner {
 
 /** The gateway gave up waiting. */
 export class UpstreamTimeout extends Error {}
+/** The client has waited for as long as it said that it would. */
+export class ClientDeadline extends Error {}
 /** Another backend has answered the same request. */
 export class Outpaced extends Error {}
 /** The client left. */
@@ -150,10 +152,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     const report = headers['endpoint-load-metrics'];
     const load = typeof report === 'string' ? readLoadReport(report) : undefined;
     if (load !== undefined) this.#permit.reported(load, now);
-    if (status < 500) return false;
-    const retryAfter = Number(headers['retry-after']);
-    const overloaded = status === 503 && (headers['x-rampart-overloaded'] !== undefined || retryAfter >= 0);
-    if (retryAfter > 0) this.#permit.retryAfterMs = retryAfter * 1000;
+    if (status < 500 && status !== 429) return false;
+    const asksForLess = headers['retry-after'] !== undefined || headers['x-rampart-overloaded'] !== undefined;
+    const overloaded = status === 429 || (status === 503 && asksForLess);
+    const retryAfterSeconds = Number(headers['retry-after']);
+    if (retryAfterSeconds > 0) this.#permit.retryAfterMs = retryAfterSeconds * 1000;
     this.#outcome = overloaded ? 'refused' : 'failure';
     return overloaded;
   }
@@ -191,8 +194,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   }
 }
 
+const pastClientDeadline = new Refusal('deadline', 'the time that the client gave with x-deadline-ms is over');
+
 function explain(error: Error, beforeConnection: boolean): { refusal: Refusal; outcome: Outcome } {
   if (error instanceof ClientGone || error instanceof BodyAborted) return { refusal: clientClosed, outcome: 'aborted' };
+  if (error instanceof ClientDeadline) return { refusal: pastClientDeadline, outcome: 'aborted' };
   if (error instanceof Outpaced) return { refusal: clientClosed, outcome: 'outpaced' };
   if (error instanceof BodyTooLarge) return { refusal: bodyTooLarge(error.limitBytes), outcome: 'aborted' };
   const code = codeOf(error);

@@ -29,6 +29,8 @@ export interface UpstreamCall {
   readonly routeClass: number;
   /** Longest wait for the head of the reply, queue included. */
   readonly timeoutMs: number;
+  /** Milliseconds for which the client waits, where it said so: when they are over, that is no fault of a backend. */
+  readonly clientWaitsMs: number | undefined;
   /** The protocol to switch to, where the client asks for one. */
   readonly upgrade?: 'websocket';
 }
@@ -56,7 +58,7 @@ export interface Caller extends Claimant {
 /** Steps 6 to 9 for one request: admit, pick, forward, and the reply into the sink; once more where that is safe. */
 export async function forward(x: Caller, call: UpstreamCall, sink: Sink, clock: Clock): Promise<Refusal | undefined> {
   const { upstream, routeClass } = call;
-  const deadline = x.startedAt + call.timeoutMs;
+  const deadline = x.startedAt + Math.min(call.timeoutMs, call.clientWaitsMs ?? call.timeoutMs);
   upstream.budget.deposit(x.startedAt);
   let excluded: Backend | undefined;
   for (let attempts = 1; ; attempts++) {

@@ -137,6 +137,11 @@ export class Gateway {
     return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
   }
 
+  /** Control has said something, whatever it is. */
+  controlHeard(): void {
+    for (const lease of this.#leases.values()) lease.heard();
+  }
+
   /** What control says of the permits of an upstream. */
   applyLease(upstream: string, order: LeaseOrder): void {
     this.#leases.get(upstream)?.apply(order);

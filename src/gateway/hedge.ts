@@ -16,6 +16,7 @@ export class HedgedTry implements Underway {
   #winner: Try | undefined;
   #timer: Timer | undefined;
   #isGivenUp = false;
+  #delayMs = 0;
 
   constructor(x: Caller, call: UpstreamCall, inputs: TryInputs) {
     this.#x = x;
@@ -56,6 +57,8 @@ export class HedgedTry implements Underway {
     if (this.#winner !== trying) return false;
     this.#timer?.cancel();
     for (const other of this.#tries) if (other !== trying) other.outpace();
+    // The client has waited for the first all the while.
+    if (trying !== this.#tries[0]) this.#x.execMs += this.#delayMs;
     return true;
   }
 
@@ -75,8 +78,7 @@ export class HedgedTry implements Underway {
       permit.release('aborted');
       return undefined;
     }
-    // The client has waited for the first all the while.
-    this.#x.execMs += permit.startedAt - first.startedAt;
+    this.#delayMs = permit.startedAt - first.startedAt;
     return this.#start({ clock, permit, deadline, attempts: attempts + 1, isSecond: true }, sink);
   }
 }

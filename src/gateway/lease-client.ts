@@ -23,7 +23,9 @@ export interface LeaseClientOptions {
 export class LeaseClient {
   readonly #options: LeaseClientOptions;
   readonly #holder: LeaseHolder;
+  /** Since when nothing has been heard of control; a connection alone proves nothing, as a hung one has them too. */
   #awaySince: number | undefined;
+  #isConnected = false;
   #lastCallAt = Number.NEGATIVE_INFINITY;
   #callTimer: Timer | undefined;
   #patrolTimer: Timer | undefined;
@@ -44,13 +46,19 @@ export class LeaseClient {
 
   /** A new connection to control: what the worker holds, to be said first. */
   connected(): readonly number[] {
-    this.#awaySince = undefined;
+    this.#isConnected = true;
     this.#holder.connected();
     return this.#report().held;
   }
 
-  /** Control is gone. */
+  /** Control has said something. */
+  heard(): void {
+    this.#awaySince = undefined;
+  }
+
+  /** Control is gone, or silent for too long. */
   lost(): void {
+    this.#isConnected = false;
     this.#awaySince ??= this.#options.clock.now();
   }
 
@@ -75,7 +83,7 @@ export class LeaseClient {
   }
 
   #tell(): void {
-    if (this.#awaySince === undefined) this.#options.send(this.upstream, this.#report());
+    if (this.#isConnected) this.#options.send(this.upstream, this.#report());
   }
 
   /** Work waits: control is told at once, then again and again for as long as it does. */

@@ -5,6 +5,7 @@ import type { GatewayContext } from './gateway-context.ts';
 import { readHead } from './hygiene.ts';
 import { problemReply } from './problem-reply.ts';
 import { type Reason, Refusal } from './refusal.ts';
+import { clientClosed } from './request-body.ts';
 import type { Router } from './router.ts';
 import { identify } from './trace.ts';
 
@@ -57,6 +58,9 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
   if (route.kind === 'local') return route.answer(x);
+
+  // A client that has left meanwhile costs no capacity.
+  if (x.over) return clientClosed;
 
   // 5 look up: before admission, as a hit costs no capacity; who misses the same goes through 6 to 8 as one
   const preparing = route.prepare(x);

@@ -1,6 +1,14 @@
 import type { Clock } from '../core/clock.ts';
 import { mayRetry, mayRetryReply } from '../policy/retry/retryable.ts';
-import { Attempt, type AttemptEnd, type AttemptOwner, Outpaced, type Sink, UpstreamTimeout } from './attempt.ts';
+import {
+  Attempt,
+  type AttemptEnd,
+  type AttemptOwner,
+  ClientDeadline,
+  Outpaced,
+  type Sink,
+  UpstreamTimeout,
+} from './attempt.ts';
 import type { Underway } from './exchange.ts';
 import type { Caller, UpstreamCall } from './forward.ts';
 import type { Permit } from './permit.ts';
@@ -12,7 +20,7 @@ export interface TryInputs {
   readonly deadline: number;
   /** Which one it is, from 1. */
   readonly attempts: number;
-  /** Whether another attempt is under way for the same request: then its failure is no answer. */
+  /** Whether it is the hedge of another attempt, so that its failure is no answer. */
   readonly isSecond?: boolean;
 }
 
@@ -41,7 +49,7 @@ export class Try implements AttemptOwner, Underway {
     const { method, path, headers, upgrade } = this.#call;
     const leftMs = Math.max(1, deadline - permit.startedAt);
     const running = new Attempt(permit, sink, this);
-    running.timer = clock.setTimeout(() => running.cancel(new UpstreamTimeout()), leftMs);
+    running.timer = clock.setTimeout(() => running.cancel(this.#lateness()), leftMs);
     this.#running = running;
     permit.user = running;
     setDeadline(headers, leftMs);
@@ -87,8 +95,13 @@ export class Try implements AttemptOwner, Underway {
     this.#settled.resolve(end.ok ? end : { ...end, retrying: this.#discarding || this.#retries(end) });
   }
 
+  #lateness(): Error {
+    const { timeoutMs, clientWaitsMs = timeoutMs } = this.#call;
+    return clientWaitsMs < timeoutMs ? new ClientDeadline() : new UpstreamTimeout();
+  }
+
   #retries(end: AttemptEnd & { ok: false }): boolean {
-    if (end.refusal.reason !== 'upstream-failed') return false;
+    if (end.refusal.reason !== 'upstream-failed' || this.#inputs.isSecond === true) return false;
     const { idempotent, pure } = this.#call;
     const { beforeConnection, replyStarted } = end;
     const verdict = mayRetry({

@@ -53,6 +53,8 @@ export class BackendLost extends Error {}
 /** How much one more request weighs in the mean of the service time, and how many must have ended before it says anything: a process that has just started is slow. */
 const SERVICE_TIME_WEIGHT = 0.05;
 const ENOUGH_SERVED = 100;
+/** In means: what takes longer counts as this long. */
+const LONGEST_SERVICE = 10;
 
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
@@ -118,10 +120,10 @@ export class Upstream {
     };
   }
 
-  /** What the leases go by. Work that waits for its own limit, rather than for permits, does not count. */
+  /** What the leases go by. Work that waits for the limit, though there are permits, does not count. */
   leaseUse(): LeaseUse {
     const inFlight = this.backends.map((backend) => backend.inFlight);
-    return { inFlight, queued: this.#hasRoom() ? this.#room.depth : 0 };
+    return { inFlight, queued: this.#hasRoom() || this.#out.size >= this.#permits() ? this.#room.depth : 0 };
   }
 
   /** The number of a class of requests that take equally long. */
@@ -213,7 +215,9 @@ export class Upstream {
     const standing = outcomesForLoad[outcome];
     backend.load.ended({ routeClass, latencyMs, startedAt, outcome: standing, now, retryAfterMs });
     if (outcome === 'success') {
-      const holdMs = now - startedAt;
+      // A download or a tunnel of an hour says nothing of how soon the next request ends.
+      const most = this.#served < ENOUGH_SERVED ? Number.POSITIVE_INFINITY : LONGEST_SERVICE * this.#serviceMs;
+      const holdMs = Math.min(now - startedAt, most);
       const weight = this.#served++ === 0 ? 1 : SERVICE_TIME_WEIGHT;
       this.#serviceMs += weight * (holdMs - this.#serviceMs);
     }
@@ -311,7 +315,10 @@ export class Upstream {
       const waiter = this.#room.next(this.#knownServiceMs());
       if (waiter === undefined) break;
       const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
-      if (backend === undefined) throw new Error('a balancer finds no backend where one is free');
+      if (backend === undefined) {
+        waiter.refuse(new Refusal('no-backend', 'no backend could be chosen', { retryAfterSeconds: 1 }));
+        continue;
+      }
       const permit = this.#take(backend, waiter.claim.routeClass);
       permit.isNewlyLeased = isNewlyLeased;
       waiter.grant(permit);

@@ -162,6 +162,8 @@ export class WaitingRoom {
     if (concurrency === 0 || serviceMs === 0) return false;
     this.#drainPerMs = concurrency / serviceMs;
     const ahead = this.#queue.aheadOf(priority);
+    // One round is never too long: a client with twice as many connections as there are slots is no overload.
+    if (ahead < concurrency && serviceMs < this.#timeoutMs) return false;
     return expectedWaitMs({ ahead, concurrency, serviceMs, oldest }, now) > this.#bound.allowedMs(serviceMs);
   }
 

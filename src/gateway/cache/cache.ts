@@ -6,6 +6,7 @@ import { selection } from '../../policy/cache/vary.ts';
 import type { Exchange } from '../exchange.ts';
 import { forward } from '../forward.ts';
 import { Refusal } from '../refusal.ts';
+import { pastDeadline } from '../waiting-room.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
 import type { Entry } from './entry.ts';
@@ -64,6 +65,10 @@ export class Cache implements FlightEvents {
     // The reply to HEAD has no body to keep.
     if (x.req.method === 'HEAD') return this.#goPast(client, reason);
     const seat = new Seat(client, reason, now);
+    if (x.head.deadlineMs !== undefined) {
+      const leftMs = x.startedAt + x.head.deadlineMs - now;
+      seat.timer = this.#clock.setTimeout(() => seat.giveUp(pastDeadline), Math.max(1, leftMs));
+    }
     if (worth === 'demanded' || demands.validate || !mayWait(slot, now)) this.#setOff(seat, undefined, entry);
     else this.#joinOrSetOff(seat, entry);
     return seat.ended;

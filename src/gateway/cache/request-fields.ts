@@ -1,5 +1,6 @@
 import type { RequestFields } from '../../policy/cache/demands.ts';
 import type { Exchange } from '../exchange.ts';
+import { isHopByHop, nominated } from '../hop-by-hop.ts';
 
 type Field = keyof RequestFields;
 
@@ -30,7 +31,10 @@ const wanted: Readonly<Record<string, Field>> = Object.assign(Object.create(null
 const none: RequestFields = {};
 
 /** Gives the same object for every request that has none of them. */
-export function readFields({ req: { rawHeaders }, head: { names } }: Exchange): RequestFields {
+export function readFields({ req: { rawHeaders }, head: { names, connection } }: Exchange): RequestFields {
+  // Fields that Connection nominates do not reach the backend: its reply is not that for what the client sent.
+  const dropped = nominated(connection);
+  if (dropped !== undefined && names.some((name) => dropped.has(name) && !isHopByHop(name))) return { override: '' };
   let fields: { [name in Field]?: string } | undefined;
   for (let index = 0; index < names.length; index++) {
     const field = wanted[names[index] as string];

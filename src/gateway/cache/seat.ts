@@ -1,3 +1,4 @@
+import type { Timer } from '../../core/clock.ts';
 import type { ReplyHead } from '../../policy/cache/storing.ts';
 import type { Underway } from '../exchange.ts';
 import type { CacheResult } from '../gateway-metrics.ts';
@@ -30,6 +31,8 @@ export class Seat implements Underway {
   #sink: ReplySink;
   #full = false;
   #over = false;
+  /** Ends the wait of a client that said how long it waits. */
+  timer: Timer | undefined;
 
   constructor(client: CacheClient, reason: ForwardReason, now: number) {
     this.client = client;
@@ -68,6 +71,7 @@ export class Seat implements Underway {
     x.metrics.countCache(result);
     const status = { reason: this.reason, status: head.status, stored: isStored, collapsed: isCollapsed };
     x.cacheStatus = forwardedStatus(status);
+    this.timer?.cancel();
     this.#sink.head(head.status, head.headers);
   }
 
@@ -108,6 +112,7 @@ export class Seat implements Underway {
   end(ending: Ending): void {
     if (this.#over) return;
     this.#over = true;
+    this.timer?.cancel();
     const { x } = this.client;
     if (x.underway === this) x.underway = undefined;
     this.#resolve(ending);

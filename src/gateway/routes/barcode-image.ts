@@ -9,7 +9,6 @@ import type { GatewayContext } from '../gateway-context.ts';
 import { Refusal } from '../refusal.ts';
 import { backendTiming, CollectingSink } from '../sinks.ts';
 import type { Upstream } from '../upstream.ts';
-import { timeLimitMs } from './route.ts';
 
 export interface Image {
   readonly contentType: string;
@@ -75,7 +74,9 @@ export class BarcodeImage implements CacheClient {
       hedge: false,
       // A PDF417 takes five times as long as an Aztec.
       routeClass: upstream.classOf(this.#symbology),
-      timeoutMs: timeLimitMs(this.x, gateway.config.env.UPSTREAM_TIMEOUT_MS),
+      timeoutMs: gateway.config.env.UPSTREAM_TIMEOUT_MS,
+      // A flight is for several: each seat has a deadline of its own.
+      clientWaitsMs: undefined,
     };
   }
 

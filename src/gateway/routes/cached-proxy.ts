@@ -13,7 +13,6 @@ import type { GatewayContext } from '../gateway-context.ts';
 import { forwardedSelection, requestHeaders } from '../request-headers.ts';
 import { ClientSink, replyHeaders } from '../sinks.ts';
 import type { Upstream } from '../upstream.ts';
-import { timeLimitMs } from './route.ts';
 
 /** What all requests of one cached route have in common. */
 export interface CachedRoute {
@@ -66,7 +65,9 @@ export class CachedProxyRequest implements CacheClient {
       pure: config.pure,
       hedge: config.hedge,
       routeClass: this.#route.routeClass,
-      timeoutMs: timeLimitMs(this.x, config.timeoutMs),
+      timeoutMs: config.timeoutMs,
+      // A flight is for several: each seat has a deadline of its own.
+      clientWaitsMs: undefined,
     };
   }
 

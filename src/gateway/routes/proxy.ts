@@ -10,7 +10,7 @@ import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../sinks.ts';
 import { TunnelSink } from '../tunnel.ts';
 import type { Upstream } from '../upstream.ts';
-import { timeLimitMs, type UpstreamRoute } from './route.ts';
+import type { UpstreamRoute } from './route.ts';
 import { type CachedRoute, CachedProxyRequest, proxyKey } from './cached-proxy.ts';
 
 /** RFC 9110 §9.2.2. */
@@ -67,7 +67,8 @@ export function proxyRoute(
           pure: config.pure,
           hedge: config.hedge && !hasBody && x.upgrade === undefined && (config.pure || idempotent.has(method)),
           routeClass,
-          timeoutMs: timeLimitMs(x, config.timeoutMs),
+          timeoutMs: config.timeoutMs,
+          clientWaitsMs: x.head.deadlineMs,
           ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
         },
         sink: sinkFor(gateway, x, method),

@@ -38,8 +38,3 @@ export interface LocalRoute extends Common {
 }
 
 export type Route = UpstreamRoute | LocalRoute;
-
-/** How long a request may take: as long as its route allows, or less where the client says that it waits for less. */
-export function timeLimitMs(x: Exchange, routeLimitMs: number): number {
-  return Math.min(routeLimitMs, x.head.deadlineMs ?? routeLimitMs);
-}

@@ -24,6 +24,11 @@ const LOWEST = 0.05;
 /** A baseline that was learnt under load is checked after about this time, one that was not after about that. */
 const DOUBTFUL_MS = 5000;
 const TRUSTED_MS = 60_000;
+/** A window is no longer than this, whatever it takes for replies to come. */
+const MAX_WINDOW_MS = 5000;
+/** After so many windows in a row in which less in flight made replies no faster, the backends are slower, not fuller. */
+const STUCK_WINDOWS = 5;
+const STUCK_GAIN = 0.95;
 const PROBE = 0.8;
 /** A probe that makes replies faster by this factor has shown a queue. */
 const PROBE_GAIN = 0.92;
@@ -39,7 +44,9 @@ const PROBE_GAIN = 0.92;
  * - no growth while less than 90 % of it is in use, as an idle worker learns nothing;
  * - the baseline falls with any faster window, and rises only with windows that used less than half of the limit:
  *   under load it cannot drift up. One that may be too high, as it was learnt under load, is checked by a probe: one
- *   window with a fifth less; if replies get faster there was a queue, the part stays down and the baseline follows.
+ *   window with a fifth less; if replies get faster there was a queue, the part stays down and the baseline follows;
+ * - when less in flight makes replies no faster five windows in a row, the backends themselves have become slower: that is the
+ *   baseline then, and the limit is found anew.
  */
 export class AdaptiveLimit {
   readonly #random: Random;
@@ -50,6 +57,8 @@ export class AdaptiveLimit {
   #dropped = 0;
   #peak = 0;
   #slowest = 0;
+  #stuck = 0;
+  #before: readonly (number | undefined)[] = [];
   #windowStart: number | undefined;
   #probing: { readonly from: number; readonly medians: readonly (number | undefined)[] } | undefined;
   #checkAt = Number.NaN;
@@ -75,8 +84,8 @@ export class AdaptiveLimit {
     this.#count++;
     if (sample.dropped) this.#dropped++;
     else this.#keep(sample);
-    this.#slowest = Math.max(this.#slowest, sample.latencyMs);
-    const windowMs = Math.max(WINDOW_MS, WINDOW_LATENCIES * this.#slowest);
+    if (!sample.dropped) this.#slowest = Math.max(this.#slowest, sample.latencyMs);
+    const windowMs = Math.min(MAX_WINDOW_MS, Math.max(WINDOW_MS, WINDOW_LATENCIES * this.#slowest));
     if (now - this.#windowStart >= windowMs && this.#count >= MIN_SAMPLES) this.#close(now);
   }
 
@@ -102,12 +111,25 @@ export class AdaptiveLimit {
     const relaxed = this.#peak <= 0.5 * this.#part;
     this.#learn(medians, relaxed, now);
     const ratio = this.#ratio(medians, this.#baselines);
+    const isSlow = ratio > TOLERANCE;
+    this.#stuck = isSlow && this.#ratio(medians, this.#before) > STUCK_GAIN ? this.#stuck + 1 : 0;
+    this.#before = medians;
     const inUse = this.#peak >= 0.9 * this.#part;
     if (this.#dropped * 20 > this.#count) this.#part = Math.max(LOWEST, this.#part * BACKOFF);
-    else if (ratio > TOLERANCE)
-      this.#part = Math.max(LOWEST, (this.#part * (1 + Math.max(0.5, TOLERANCE / ratio))) / 2);
+    else if (this.#stuck >= STUCK_WINDOWS) this.#acceptAsBaseline(medians, now);
+    else if (isSlow) this.#part = Math.max(LOWEST, (this.#part * (1 + Math.max(0.5, TOLERANCE / ratio))) / 2);
     else if (inUse && now >= this.#checkAt) this.#beginProbe(medians);
     else if (inUse) this.#part = Math.min(1, this.#part * (1 + GROWTH));
+  }
+
+  /** The backends have become slower for good: what they do now is what they can, and the limit has to be found anew. */
+  #acceptAsBaseline(medians: readonly (number | undefined)[], now: number): void {
+    this.#stuck = 0;
+    this.#part = 1;
+    for (const [routeClass, latency] of medians.entries()) {
+      if (latency !== undefined) this.#baselines[routeClass] = latency;
+    }
+    this.#checkLater(now, DOUBTFUL_MS);
   }
 
   #learn(medians: readonly (number | undefined)[], relaxed: boolean, now: number): void {

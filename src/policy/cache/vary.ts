@@ -1,5 +1,20 @@
 /** Personal by their nature: a reply that varies by one of these is for one client, and no stranger shares it. */
-const personal: ReadonlySet<string> = new Set(['authorization', 'cookie', 'x-api-key', '*']);
+const personal: ReadonlySet<string> = new Set([
+  '*',
+  'authorization',
+  'cookie',
+  'x-api-key',
+  // What a backend gets in these is the gateway's, not what the client sent.
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-request-id',
+  'traceparent',
+  'x-deadline-ms',
+]);
 
 /** The fields that a reply depends on, in lower case, sorted, each once; `never` where no other request can match. */
 export function varyNames(field: string | undefined): readonly string[] | 'never' {

@@ -1,5 +1,5 @@
 import type { LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from './lease-messages.ts';
-import { equalShares } from './shares.ts';
+import { equalShares, weightedShares } from './shares.ts';
 
 /** An order, and the member that it goes to. */
 export interface AddressedOrder {
@@ -26,12 +26,16 @@ interface Account {
   queuedAt: number;
   dealtAt: number;
   recalledAt: number;
+  /** Of the last recall, and of the last order that it has confirmed. */
+  recallNumber: number;
+  seen: number;
 }
 
 /** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
 const NEED_LASTS_MS = 50;
-/** A worker is asked to give back at most this often. */
+/** A worker is asked to give back at most this often; one that has not answered, no sooner than this. */
 const RECALL_INTERVAL_MS = 5;
+const UNANSWERED_INTERVAL_MS = 1000;
 /** After this long without any call, permits go back to equal shares. */
 const LEVEL_AFTER_MS = 250;
 /** When there are fewer permits than workers, the share that includes one goes round at this pace. */
@@ -123,6 +127,7 @@ export class LeaseBook {
   reported(member: string, report: LeaseReport, now: number): AddressedOrder[] {
     const account = this.#accounts.get(member);
     if (account?.state !== 'present') return [];
+    account.seen = report.seen;
     account.unconfirmed = account.unconfirmed.filter(({ number }) => number > report.seen);
     account.bound = account.bound.map((bound, backend) => {
       let most = report.held[backend] ?? 0;
@@ -167,6 +172,8 @@ export class LeaseBook {
       queuedAt: Number.NEGATIVE_INFINITY,
       dealtAt: Number.NEGATIVE_INFINITY,
       recalledAt: Number.NEGATIVE_INFINITY,
+      recallNumber: 0,
+      seen: 0,
     };
   }
 
@@ -195,7 +202,7 @@ export class LeaseBook {
       for (const [member, account] of this.#present()) if (fillUp(account, free)) given.add(member);
     } else {
       const usable = free.map((permits, backend) => (this.#up[backend] === true ? permits : 0));
-      // Of those that hold equally few, the one that has waited longest for its turn.
+      // Of those that hold equally little, the one that has waited longest for its turn.
       needy.sort(([, left], [, right]) => left.dealtAt - right.dealtAt);
       for (const member of dealToNeedy(needy, usable, now)) given.add(member);
     }
@@ -213,6 +220,7 @@ export class LeaseBook {
   #recall(member: string, mode: RecallMode, limits: readonly number[], now: number): AddressedOrder {
     const account = this.#accounts.get(member) as Account;
     account.recalledAt = now;
+    account.recallNumber = account.lastNumber + 1;
     const order: LeaseRecall = { kind: 'recall', number: ++account.lastNumber, mode, limits };
     return { member, order };
   }
@@ -220,13 +228,15 @@ export class LeaseBook {
   /** Asks the others for what they do not need, on behalf of one whose work waits. */
   #recallSpare(now: number, needy: string): AddressedOrder[] {
     const present = this.#present();
-    const shares = equalShares(this.#caps, present.length, Math.floor(now / TURN_MS));
+    // By what each could use, so that work waits about equally long in all of them.
+    const weights = present.map(([, account]) => total(account.bound) + (isNeedy(account, now) ? account.queued : 0));
+    const shares = weightedShares(this.#caps, weights, Math.floor(now / TURN_MS));
     const rank = present.findIndex(([member]) => member === needy);
     const bound = this.#accounts.get(needy)?.bound ?? [];
     const isPoor = total(bound) < Math.max(1, total(shares[rank] ?? []));
     const orders: AddressedOrder[] = [];
     for (const [index, [member, account]] of present.entries()) {
-      if (member === needy || now - account.recalledAt < RECALL_INTERVAL_MS) continue;
+      if (member === needy || !mayBeAsked(account, now)) continue;
       const limits = shares[index] as number[];
       const exceeds = account.bound.some((permits, backend) => permits > (limits[backend] as number));
       const holdsAny = account.bound.some((permits) => permits > 0);
@@ -243,7 +253,7 @@ export class LeaseBook {
     const orders: AddressedOrder[] = [];
     for (const [member, account] of this.#present()) {
       const exceeds = account.bound.some((permits, backend) => permits > (account.fallback[backend] as number));
-      if (exceeds && now - account.recalledAt >= RECALL_INTERVAL_MS) {
+      if (exceeds && mayBeAsked(account, now)) {
         orders.push(this.#recall(member, 'limit', account.fallback, now));
       }
     }
@@ -266,6 +276,11 @@ function total(permits: readonly number[]): number {
   return permits.reduce((sum, count) => sum + count, 0);
 }
 
+/** A stopped worker must not find thousands of recalls when it goes on. */
+function mayBeAsked({ recalledAt, recallNumber, seen }: Account, now: number): boolean {
+  return now - recalledAt >= (seen >= recallNumber ? RECALL_INTERVAL_MS : UNANSWERED_INTERVAL_MS);
+}
+
 function isNeedy(account: Account, now: number): boolean {
   return account.queued > 0 && now - account.queuedAt < NEED_LASTS_MS;
 }
@@ -283,16 +298,18 @@ function fillUp(account: Account, free: number[]): boolean {
   return raised;
 }
 
-/** One permit at a time, to the one that holds the fewest, of the backend that has the most left. */
+/** One permit at a time, to the one that holds the smallest part of what it could use, of the backend that has the most left. */
 function dealToNeedy(needy: readonly [string, Account][], free: number[], now: number): Set<string> {
   const given = new Set<string>();
   const holds = needy.map(([, { bound }]) => total(bound));
+  const uses = needy.map(([, { bound, queued }]) => total(bound) + queued);
+  const part = (index: number): number => (holds[index] as number) / (uses[index] as number);
   for (;;) {
     let backend = 0;
     for (const [candidate, permits] of free.entries()) if (permits > (free[backend] as number)) backend = candidate;
     let poorest = -1;
     for (const [index, [, { queued }]] of needy.entries()) {
-      if (queued > 0 && (poorest < 0 || (holds[index] as number) < (holds[poorest] as number))) poorest = index;
+      if (queued > 0 && (poorest < 0 || part(index) < part(poorest))) poorest = index;
     }
     if ((free[backend] ?? 0) === 0 || poorest < 0) return given;
     const [member, account] = needy[poorest] as [string, Account];

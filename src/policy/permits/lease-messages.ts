@@ -10,7 +10,7 @@ export interface LeaseGrant {
 /**
  * How much a worker keeps when it is asked to give back.
  * `spare`: another one has work waiting: all that is not in use if it is idle, half of that if it is not, nothing if it
- * has work waiting itself. `share`: the same, on behalf of one that has less than its share: what exceeds the limits
+ * has work waiting itself. `share`: the same, on behalf of one that has less than its part: what exceeds the limits
  * too, in use or not. `level`: nobody waits: what exceeds both the limits and its use. `limit`: what exceeds the
  * limits, as the cap is smaller now.
  */

@@ -47,6 +47,7 @@ function setUp() {
 test('LeaseClient calls for permits at once when work waits, again while it does, and says nothing when none does', async () => {
   const { clock, sent, client, ask, grant, close } = setUp();
   assert.deepEqual(client.connected(), [0]);
+  client.heard();
   clock.advance(1000);
   const waiting = ask();
   assert.deepEqual(sent, [{ seen: 0, held: [0], queued: 1 }]);
@@ -69,6 +70,7 @@ test('LeaseClient calls for permits at once when work waits, again while it does
 test('LeaseClient gives a recalled permit back when its request has ended, and no request starts on it', async () => {
   const { sent, client, ask, grant, close } = setUp();
   client.connected();
+  client.heard();
   grant(1, 2);
   const [first, second] = [ask(), ask()];
   assert.ok(first instanceof Permit && second instanceof Permit);
@@ -91,5 +93,16 @@ test('LeaseClient serves with its equal share when control stays away, and is si
   assert.deepEqual(sent, []);
   assert.deepEqual(client.connected(), [2]);
   client.lost();
+  await close();
+});
+
+test('LeaseClient serves with its equal share beside a control that takes connections and says nothing', async () => {
+  const { clock, client, ask, close } = setUp();
+  client.connected();
+  clock.advance(500);
+  client.lost();
+  client.connected();
+  clock.advance(750);
+  assert.ok(ask() instanceof Permit);
   await close();
 });

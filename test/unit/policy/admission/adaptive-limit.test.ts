@@ -64,6 +64,19 @@ test('AdaptiveLimit follows backends that have become slower for good, without t
   assert.equal(run(limit, { permits: 24, slots: 24, serviceMs: 110, demand: 1000 }, 40_000, 60_000), 24);
 });
 
+test('AdaptiveLimit gives all permits back to backends that became slower under full load', () => {
+  const limit = new AdaptiveLimit(seededRandom(7));
+  run(limit, { permits: 24, slots: 24, serviceMs: 55, demand: 1000 }, 0, 60_000);
+  let now = 60_000;
+  for (const serviceMs of [82, 246, 55]) {
+    const limits: number[] = [];
+    for (let second = 0; second < 60; second++, now += 1000) {
+      limits.push(run(limit, { permits: 24, slots: 24, serviceMs, demand: 1000 }, now, now + 1000));
+    }
+    assert.equal(limits.at(-1), 24, `${serviceMs} ms: ${limits.join(' ')}`);
+  }
+});
+
 test('AdaptiveLimit takes a change of the mix for what it is: each class has its own baseline', () => {
   const limit = new AdaptiveLimit(seededRandom(5));
   const sample = (routeClass: number, latencyMs: number, now: number): void =>

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { LeaseBook } from '../../../../src/policy/permits/lease-book.ts';
 import { LeaseHolder, PATIENCE_MS } from '../../../../src/policy/permits/lease-holder.ts';
-import { equalShares, staticShare } from '../../../../src/policy/permits/shares.ts';
+import { equalShares, staticShare, weightedShares } from '../../../../src/policy/permits/shares.ts';
 import { LeaseHost } from './lease-host.ts';
 
 const worker = fc.nat(3);
@@ -326,6 +326,54 @@ test('LeaseHolder that is asked to level keeps its limit or what it uses and a l
   holder.apply({ kind: 'grant', number: 1, permits: [8, 8, 8], fallback: [1, 1, 1] }, use);
   holder.apply({ kind: 'recall', number: 2, mode: 'level', limits: [3, 3, 3] }, use);
   assert.deepEqual(holder.report(use), { seen: 2, held: [3, 6, 8], queued: 0 });
+});
+
+test('weightedShares adds up to every cap, and gives each member its part to less than one permit', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(20), { minLength: 1, maxLength: 8 }),
+      fc.array(fc.nat(50), { minLength: 1, maxLength: 9 }),
+      fc.nat(),
+      (caps, weights, turn) => {
+        const shares = weightedShares(caps, weights, turn);
+        for (const [backend, cap] of caps.entries()) {
+          assert.equal(
+            shares.reduce((sum, row) => sum + (row[backend] as number), 0),
+            cap,
+          );
+        }
+        const all = caps.reduce((sum, cap) => sum + cap, 0);
+        const weight = weights.reduce((sum, value) => sum + value, 0);
+        if (weight === 0) return;
+        for (const [member, row] of shares.entries()) {
+          const exact = (all * (weights[member] as number)) / weight;
+          const got = row.reduce((sum, permits) => sum + permits, 0);
+          assert.ok(Math.abs(got - exact) < 1 + 1e-6 && row.every((permits) => permits >= 0), `${got} of ${exact}`);
+        }
+      },
+    ),
+  );
+});
+
+test('LeaseBook gives more to the worker where more waits, so that all wait about equally long', () => {
+  const host = new LeaseHost([4, 4], 2);
+  host.settle();
+  for (let request = 0; request < 12; request++) host.arrive(0, request % 2);
+  for (let request = 0; request < 4; request++) host.arrive(1, request % 2);
+  for (let round = 0; round < 40; round++) {
+    for (const [index, worker] of host.workers.entries()) {
+      for (const backend of [0, 1]) {
+        if ((worker.inFlight[backend] ?? 0) === 0) continue;
+        host.finish(index, backend);
+        host.arrive(index, backend);
+      }
+    }
+    host.now += 20;
+    host.repeatCalls();
+    host.settle();
+  }
+  const held = host.workers.map(({ holder }) => holder.permits.reduce((sum, permits) => sum + permits, 0));
+  assert.ok((held[0] as number) >= 5 && (held[1] as number) <= 3, held.join(' and '));
 });
 
 test('staticShare leaves every worker one permit', () => assert.equal(staticShare(3, 4), 1));
