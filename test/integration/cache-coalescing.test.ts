@@ -124,6 +124,19 @@ describe('coalescing', () => {
     assert.equal(seen.length, 6);
   });
 
+  test('each who waits has a deadline of its own, and none of them is the others’', async () => {
+    const { rampart, seen } = await startCaching((_req, res) => void setTimeout(() => res.end('good'), 200));
+    const impatient = get(rampart, '/a', { 'x-deadline-ms': '50' });
+    await eventually('it is at the backend', () => seen.length === 1);
+    const patient = get(rampart, '/a');
+    const late = get(rampart, '/a', { 'x-deadline-ms': '60' });
+    assert.deepEqual(
+      await Promise.all([impatient, late, patient].map(async (reply) => (await reply).status)),
+      [504, 504, 200],
+    );
+    assert.equal(seen.length, 1);
+  });
+
   test('a reply that is for one client alone is given to one: each of the others asks for itself', async () => {
     const { rampart, seen } = await startCaching((_req, res, number) => {
       setTimeout(() => res.writeHead(200, { 'cache-control': 'private' }).end(`for ${number}`), 50);

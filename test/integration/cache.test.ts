@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { get, startCaching, type CachingOptions } from '../support/caching.ts';
 import { startTestGateway, testKey } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
-import { eventually } from '../support/raw.ts';
+import { eventually, sendRaw } from '../support/raw.ts';
 
 const key = { authorization: `Bearer ${testKey}` };
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -107,6 +107,24 @@ describe('what is kept', () => {
       assert.equal((await get(rampart, '/a')).body.length, 5000);
       assert.equal(seen.length, 2);
     }
+  });
+
+  test('nothing is kept that varies by what the gateway writes, or was asked for with fields that it drops', async () => {
+    const { rampart, seen } = await startCaching((req, res) => {
+      const byAddress = req.url === '/address';
+      res.writeHead(200, { vary: byAddress ? 'X-Forwarded-For' : 'Accept-Language' });
+      res.end(String(req.headers[byAddress ? 'x-forwarded-for' : 'accept-language']));
+    });
+    await get(rampart, '/address');
+    assert.match((await get(rampart, '/address')).cacheStatus, /uri-miss/);
+    assert.equal(seen.length, 2);
+    const ask = (connection: string): Promise<{ text: string }> =>
+      sendRaw(
+        rampart.port,
+        `GET /language HTTP/1.1\r\nHost: a\r\nAccept-Language: de\r\nConnection: ${connection}\r\n\r\n`,
+      );
+    assert.match((await ask('accept-language, close')).text, /undefined/);
+    assert.match((await ask('close')).text, /\bde\b/);
   });
 
   test('a route takes no more than its part, and the oldest go first', async () => {

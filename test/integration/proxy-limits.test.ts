@@ -173,6 +173,24 @@ describe('proxying at its limits', () => {
     }
   });
 
+  test('a client that waits for less than a backend takes gets 504 deadline, and the backend is not blamed', async () => {
+    const slow = await startBackend((_req, res) => void setTimeout(() => res.end('ok'), 100));
+    const other = await startBackend((_req, res) => void setTimeout(() => res.end('ok'), 100));
+    const rampart = await startGateway([slow.origin, other.origin], { cap: 16 });
+    for (let round = 0; round < 4; round++) {
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, () => fetch(rampart.url, { headers: { 'x-deadline-ms': '20' } })),
+      );
+      for (const reply of replies) {
+        assert.equal(reply.status, 504);
+        assert.equal(((await reply.json()) as { reason: string }).reason, 'deadline');
+      }
+    }
+    assert.match(rampart.metrics(), /rampart_ejections_total\{upstream="app"\} 0\n/);
+    assert.match(rampart.metrics(), /rampart_limit\{upstream="app"\} 32\n/);
+    assert.equal((await fetch(rampart.url, { headers: { 'x-deadline-ms': '5000' } })).status, 200);
+  });
+
   test('with no backend up the reason is no-backend', async () => {
     const gone = await startRawBackend(() => {});
     await gone.close();
