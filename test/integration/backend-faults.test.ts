@@ -5,6 +5,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
 import { runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import { eventually } from '../support/raw.ts';
 import { inFlight, startBackend, startGateway } from '../support/proxying.ts';
 
 const SERVICE_MS = 40;
@@ -72,8 +73,7 @@ describe('one of four backends', () => {
     const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp();
     breakOne(faults['hanging'] as Behaviour);
     const replies = Array.from({ length: 12 }, () => fetch(rampart.url));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.ok(requestsAtFaulty() > 0, 'some of them hang');
+    await eventually('some of them hang', () => requestsAtFaulty() > 0);
     const [upstream, backend] = ['app', new URL(origins[3] as string).host];
     rampart.gateway.applyBackends([{ upstream, backend, up: false }]);
     assert.deepEqual(new Set((await Promise.all(replies)).map(({ status }) => status)), new Set([200]));

@@ -72,3 +72,9 @@ export function get(
 /** Sends this many of the same at once. */
 export const many = (count: number, one: () => Promise<Got>): Promise<Got[]> =>
   Promise.all(Array.from({ length: count }, one));
+
+/** Answers with these fields, and the number of the request. */
+export const saying =
+  (headers: Record<string, string | string[]>, status = 200) =>
+  (_req: IncomingMessage, res: ServerResponse, number: number): void =>
+    void res.writeHead(status, headers).end(`reply ${number}`);

@@ -112,7 +112,9 @@ describe('tokens over several workers', () => {
           host.requests = requests;
           host.run(durationMs + 500);
           const best = ideal(limit, requests);
-          assert.ok(host.admitted.length >= Math.floor(0.95 * best - 1), `${host.admitted.length} of ${best}`);
+          // Demand that comes and goes leaves tokens behind where it was.
+          const share = spread === 'bursts' ? 0.92 : 0.95;
+          assert.ok(host.admitted.length >= Math.floor(share * best - 1), `${host.admitted.length} of ${best}`);
         },
       ),
       { numRuns: 300 },
