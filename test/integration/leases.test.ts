@@ -135,11 +135,12 @@ describe('the cap of a backend, counted inside it', () => {
       statuses.every((status) => status === 200 || status === 503),
       statuses.join(' '),
     );
-    await eventually(
-      'another control is there',
-      async () => (await stack.status()).control.pid !== control.pid,
-      10_000,
-    );
+    const isBack = (): Promise<boolean> =>
+      stack.status().then(
+        (status) => status.control.pid !== control.pid,
+        () => false,
+      );
+    await eventually('another control is there', isBack, 20_000);
     for (const backend of backends) backend.cap = 4;
     await eventually('its leases are those of the configuration', async () => (await leased(0)) === 4);
     const replies = await Promise.all(Array.from({ length: 8 }, () => fetch(`${stack.url}/counted`)));
