@@ -140,6 +140,15 @@ describe('a start that cannot be', () => {
   });
 });
 
+/** The command line of a process; empty where it has ended meanwhile. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 describe('starts and stops', () => {
   test('twenty in a row leave no process, socket or lock behind', async () => {
     const env = await stackSettings({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1' });
@@ -236,8 +245,7 @@ describe('starts and stops', () => {
       "if (process.argv.includes('generator')) await new Promise(() => setInterval(() => {}, 1000));\n",
     );
     env['NODE_OPTIONS'] = `--import=${stuck}`;
-    const generatorThere = () =>
-      processesOf(dataDir).some((pid) => /generator/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+    const generatorThere = () => processesOf(dataDir).some((pid) => commandOf(pid).includes('generator'));
     const { code, output } = await interrupted(env, generatorThere);
     assert.deepEqual([code, output], [130, 'rampart: SIGINT, stopping (again: at once)\n']);
     rmSync(dataDir, { recursive: true, force: true });
