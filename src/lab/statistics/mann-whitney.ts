@@ -50,7 +50,7 @@ function exactP(u: number, n: number, m: number): number {
  */
 function waysByU(n: number, m: number): number[] {
   const size = n * m + 1;
-  const ways = Array.from({ length: size }, (_, index) => (index === 0 ? 1 : 0));
+  const ways = Array.from({ length: size }, (_, index): number => (index === 0 ? 1 : 0));
   for (let factor = 1; factor <= n; factor++) {
     for (let at = size - 1; at >= m + factor; at--) ways[at] = (ways[at] as number) - (ways[at - m - factor] as number);
     for (let at = factor; at < size; at++) ways[at] = (ways[at] as number) + (ways[at - factor] as number);
