@@ -4,7 +4,7 @@ import { runClosedLoop } from '../load/closed-loop.ts';
 import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engine.ts';
 import type { Mix } from '../load/mix.ts';
 import { runOpenLoad } from '../load/open-loop-processes.ts';
-import { type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
 import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
 import type { System } from '../system/system.ts';
@@ -27,6 +27,8 @@ export interface StepOptions {
   readonly settleMs: number;
   /** The latency that is judged; see validityOf. */
   readonly targetMs: number;
+  /** How often it may be made when the machine is busy with other things or the sender was; whatever came of it. */
+  readonly attempts: number;
 }
 
 /** One load, held for a while, and what came of it. */
@@ -35,6 +37,8 @@ export interface Step {
   /** Requests under way on average, as counted. */
   readonly concurrency: number;
   readonly figures: Figures;
+  /** Successes that took longer than the latency that is judged. */
+  readonly overTarget: number;
   readonly endpoints: readonly EndpointFigures[];
   readonly validity: Validity;
   readonly use: SystemUse;
@@ -53,31 +57,30 @@ export interface LoadDescription {
 
 /** Longest wait of a user; beyond it a request counts as a timeout. */
 export const CLIENT_TIMEOUT_MS = 5000;
-const ATTEMPTS = 3;
-/** What other programs may take of the processors before a run is made again, whatever came of it. */
+/** What other programs may take of the processors before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
 /** Numbers of requests are not used again, nor those of other runs against the same system. */
 const NUMBERS_APART = 1000;
 
 /**
- * Offers a load; up to twice again where the run was invalid or the machine busy with other things, which says nothing of the
- * system: neither good nor bad. The last attempt counts; it may be invalid.
+ * Offers a load; again where the run was invalid or disturbed, which says nothing of the system: neither good nor bad. The
+ * last attempt counts, and may be invalid.
  */
 export async function runStep(options: StepOptions, context: LabContext): Promise<Step> {
   const discarded: string[] = [];
   for (;;) {
     const step = await attempt(options, context);
-    const reason = disturbance(step);
-    if (reason === undefined || discarded.length === ATTEMPTS - 1) return { ...step, discarded };
-    context.say(`    once more, as ${reason}`);
-    discarded.push(reason);
+    const reasons = [...step.validity.reasons, ...disturbances(step)];
+    if (reasons.length === 0 || discarded.length === options.attempts - 1) return { ...step, discarded };
+    context.say(`    once more, as ${reasons.join('; ')}`);
+    discarded.push(reasons.join('; '));
   }
 }
 
-function disturbance({ validity, use }: Omit<Step, 'discarded'>): string | undefined {
-  if (!validity.valid) return validity.reasons.join('; ');
-  if (use.foreignCpuShare <= MAX_FOREIGN_SHARE) return undefined;
-  return `other programs used ${Math.round(use.foreignCpuShare * 100)} % of the processors`;
+/** What took place on the machine meanwhile: it can make figures worse, but not better. */
+export function disturbances({ use }: Pick<Step, 'use'>): string[] {
+  if (use.foreignCpuShare <= MAX_FOREIGN_SHARE) return [];
+  return [`other programs used ${Math.round(use.foreignCpuShare * 100)} % of the processors`];
 }
 
 async function attempt(options: StepOptions, context: LabContext): Promise<Omit<Step, 'discarded'>> {
@@ -94,7 +97,12 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
     load: describe(plan, settleMs),
     concurrency: validity.littlesLaw.counted,
     figures: figuresOf(result, window),
-    endpoints: figuresByEndpoint(result, window, mix.endpoints.map(({ endpoint }) => endpoint)),
+    overTarget: countOver(result, window, targetMs),
+    endpoints: figuresByEndpoint(
+      result,
+      window,
+      mix.endpoints.map(({ endpoint }) => endpoint),
+    ),
     validity,
     use,
   };

@@ -44,6 +44,17 @@ export function figuresByEndpoint(result: LoadResult, window: Window, endpoints:
   });
 }
 
+/** Successes of the window that took longer than so many milliseconds. */
+export function countOver({ requests }: LoadResult, { fromMs, toMs }: Window, limitMs: number): number {
+  let over = 0;
+  for (let row = 0; row < requests.count; row++) {
+    const intendedMs = requests.intendedMs(row);
+    const isCounted = intendedMs >= fromMs && intendedMs < toMs && good.has(requests.outcome(row));
+    if (isCounted && requests.latencyMs(row) > limitMs) over++;
+  }
+  return over;
+}
+
 function collected({ requests }: LoadResult, window: Window, belongs: (row: number) => boolean): Collection {
   const collection = new Collection(window);
   for (let row = 0; row < requests.count; row++) {

@@ -126,7 +126,7 @@ export function processTree(root: number): { readonly pid: number; readonly comm
     if (parent !== undefined) parents.set(Number(name), Number(parent));
   }
   const found = new Set([root]);
-  for (let before = 0; before < found.size; ) {
+  for (let before = 0; before < found.size;) {
     before = found.size;
     for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
   }
