@@ -1,10 +1,10 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
-import { type PlotMarks, plotsOf } from '../../lab/report/plots.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
-import { type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
+import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
 import { number, stepTable, textTable } from '../../lab/report/tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
 import { startOwnSystem } from '../../lab/system/own-system.ts';
@@ -14,15 +14,10 @@ import { version } from '../version.ts';
 
 /** Exit code of a run that says nothing about the system. */
 const INVALID = 3;
-const verdictCodes: Readonly<Record<Verdict, number>> = {
+export const verdictCodes: Readonly<Record<Verdict, number>> = {
   passed: exitCodes.ok,
   failed: exitCodes.failed,
   invalid: INVALID,
-};
-
-/** What an experiment finds out; the rest of the record is the same for all. */
-export type Outcome = Pick<RunRecord, 'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons'> & {
-  readonly marks: PlotMarks;
 };
 
 /** What an experiment is given by the command line: topologies that are stopped at the end, whatever happens. */
@@ -52,7 +47,6 @@ export async function runExperiment(
   } finally {
     await systems.stop();
   }
-  const { marks, ...found } = outcome;
   const run: RunRecord = {
     schema: 1,
     id: `${startedAt.replaceAll(/\D/g, '').slice(0, 14)}-${name}`,
@@ -62,10 +56,11 @@ export async function runExperiment(
     commit: commit(import.meta.dirname),
     version,
     machine: machine(),
-    ...found,
-    verdict: verdictOf(found.gates, found.reasons),
+    ...outcome,
+    verdict: verdictOf(outcome.gates, outcome.reasons),
   };
-  const folder = await writeRun(run, plotsOf(run, marks), dataDir);
+  const folder = join(dataDir, 'runs', run.id);
+  await writeRun(run, folder);
   io.stdout.write(json ? `${JSON.stringify(run)}\n` : summary(run, folder));
   return verdictCodes[run.verdict];
 }

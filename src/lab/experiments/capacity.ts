@@ -1,10 +1,9 @@
-import type { Gate, Series } from '../report/run-record.ts';
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import { requestsNeeded } from '../statistics/early-stopping.ts';
 import type { System } from '../system/system.ts';
 import { type Move, nextMove, type Probe } from './capacity-search.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { openStep } from './open-step.ts';
-import type { Proof } from './prove.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { describeTargets, type Targets, violations } from './targets.ts';
 
@@ -29,14 +28,14 @@ const CONFIDENCE = 0.95;
 const WITHIN = 0.95;
 
 /** The highest rate at which the targets hold, to 3 %: confirmed there, and refuted 5 % above. */
-export async function capacity(options: CapacityOptions, context: LabContext): Promise<Proof> {
+export async function capacity(options: CapacityOptions, context: LabContext): Promise<Outcome> {
   const tried: Tried[] = [];
   for (;;) {
     const move = nextMove(
       tried.map(({ probe }) => probe),
       options,
     );
-    if (move.kind !== 'probe') return capacityProof(tried, move, options);
+    if (move.kind !== 'probe') return capacityOutcome(tried, move, options);
     const { rate, role } = move;
     const holdMs = role === 'search' ? options.holdMs : options.confirmMs;
     if (role !== 'search') context.say(`  to ${role}:`);
@@ -45,11 +44,11 @@ export async function capacity(options: CapacityOptions, context: LabContext): P
   }
 }
 
-function capacityProof(
+function capacityOutcome(
   tried: readonly Tried[],
   end: Exclude<Move, { kind: 'probe' }>,
   options: CapacityOptions,
-): Proof {
+): Outcome {
   const { system, targets, resources, holdMs, confirmMs, gatePerSecond } = options;
   const confirmed = tried.findLast(({ probe }) => probe.role === 'confirm' && probe.passed)?.step;
   const byLoad = tried.map(({ step }) => step).toSorted((left, right) => left.load.amount - right.load.amount);

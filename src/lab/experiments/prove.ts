@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Gate, Series } from '../report/run-record.ts';
-import type { PlotMarks } from '../report/plots.ts';
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { System } from '../system/system.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { sweep } from './sweep.ts';
@@ -26,16 +25,6 @@ export interface ProveOptions {
   readonly start: (name: string, settings: Readonly<Record<string, string>>) => Promise<System>;
 }
 
-export interface Proof {
-  readonly scenario: string;
-  readonly configuration: Readonly<Record<string, string>>;
-  readonly series: readonly Series[];
-  readonly gates: readonly Gate[];
-  readonly findings: readonly string[];
-  readonly reasons: readonly string[];
-  readonly marks: PlotMarks;
-}
-
 interface Topology {
   readonly name: string;
   readonly settings: Readonly<Record<string, string>>;
@@ -49,7 +38,7 @@ interface Topology {
  * processors. The load is closed, as its concurrency is then known and an overload impossible; each step is judged from
  * what its users saw.
  */
-export async function prove(options: ProveOptions, context: LabContext): Promise<Proof> {
+export async function prove(options: ProveOptions, context: LabContext): Promise<Outcome> {
   const timing = options.quick
     ? { stepMs: 2500, settleMs: 1000, confirmMs: 4000 }
     : { stepMs: 5000, settleMs: 1500, confirmMs: 15_000 };
@@ -65,7 +54,7 @@ export async function prove(options: ProveOptions, context: LabContext): Promise
       await system.stop();
     }
   }
-  return proofOf(series, options, timing);
+  return outcomeOf(series, options, timing);
 }
 
 function topologies({ quick, workers }: ProveOptions): Topology[] {
@@ -113,7 +102,11 @@ function scaledMerit({ figures }: Step): number {
   return Math.min(throughputPerSecond / promises.scaledPerSecond, promises.p95Ms / latency.p95Ms);
 }
 
-function proofOf(series: readonly Series[], options: ProveOptions, timing: Readonly<Record<string, number>>): Proof {
+function outcomeOf(
+  series: readonly Series[],
+  options: ProveOptions,
+  timing: Readonly<Record<string, number>>,
+): Outcome {
   const [single, scaled, real] = series.map(({ confirmations }) => confirmations[0]) as [Step, Step, Step];
   const rate = (step: Step): number => step.figures.throughputPerSecond;
   const ratio = rate(scaled) / rate(single);

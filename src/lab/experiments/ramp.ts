@@ -1,8 +1,7 @@
-import type { Gate, Series } from '../report/run-record.ts';
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { System } from '../system/system.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { openStep } from './open-step.ts';
-import type { Proof } from './prove.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { describeTargets, type Targets, violations } from './targets.ts';
 
@@ -22,7 +21,7 @@ export interface RampOptions {
 const STOP_FAILED_SHARE = 0.2;
 
 /** Load that grows step by step, until the end or until a fifth of it fails; passes when the gate's load is carried. */
-export async function ramp(options: RampOptions, context: LabContext): Promise<Proof> {
+export async function ramp(options: RampOptions, context: LabContext): Promise<Outcome> {
   const steps: Step[] = [];
   let stopped = '';
   for (const rate of rates(options)) {
@@ -33,7 +32,7 @@ export async function ramp(options: RampOptions, context: LabContext): Promise<P
     stopped = `Stopped at ${rate} requests/s, where ${Math.round(failed * 100)} % came to nothing.`;
     break;
   }
-  return rampProof(steps, stopped, options);
+  return rampOutcome(steps, stopped, options);
 }
 
 /** The gate's own rate is always among them. */
@@ -42,7 +41,7 @@ function rates({ from, to, by, gatePerSecond }: RampOptions): number[] {
   return [...new Set([...steps, gatePerSecond])].sort((left, right) => left - right);
 }
 
-function rampProof(steps: readonly Step[], stopped: string, options: RampOptions): Proof {
+function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
   const { system, from, to, by, holdMs, targets, resources } = options;
   const carried = steps.filter(({ figures }) => violations(figures, targets).length === 0);
   const most = carried.at(-1);

@@ -49,7 +49,7 @@ export function linePlot({ title, xLabel, lines, marks }: PlotOptions): string {
     `<text x="${BOX.left + BOX.width / 2}" y="${HEIGHT - 14}" text-anchor="middle">${escapeText(xLabel)}</text>`,
     ...marks.map(
       (mark) =>
-        `<path d="M${BOX.left} ${y(mark.y)}h${BOX.width}" stroke="#777" stroke-dasharray="4 4"/><text x="${BOX.left + BOX.width - 4}" y="${y(mark.y) - 5}" text-anchor="end" fill="#555" font-size="11">${escapeText(mark.name)}</text>`,
+        `<path d="M${BOX.left} ${y(mark.y)}h${BOX.width}" stroke="#777" stroke-dasharray="4 4"/><text x="${BOX.left + 6}" y="${y(mark.y) - 5}" fill="#555" font-size="11">${escapeText(mark.name)}</text>`,
     ),
     ...lines.map((line, index) => curve(line, index, x, y)),
     '</svg>',

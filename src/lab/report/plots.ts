@@ -1,9 +1,9 @@
 import type { Step } from '../experiments/step.ts';
 import { linePlot } from './line-plot.ts';
-import type { RunRecord, Series } from './run-record.ts';
+import type { PlotMarks, RunRecord, Series } from './run-record.ts';
 
 /** Throughput and p95 over the load, of series that compare; a pair of plots for each group. */
-export function plotsOf({ series }: Pick<RunRecord, 'series'>, marks: PlotMarks): string[] {
+export function plotsOf({ series, marks }: Pick<RunRecord, 'series' | 'marks'>): string[] {
   return groups(series).flatMap((group) => {
     const xLabel = group[0]?.loadUnit ?? '';
     const drawn = (title: string, value: (step: Step) => number, mark: PlotMarks['throughput']): string =>
@@ -21,17 +21,6 @@ export function plotsOf({ series }: Pick<RunRecord, 'series'>, marks: PlotMarks)
       drawn('p95 latency, ms', ({ figures }) => figures.latency.p95Ms, marks.p95),
     ];
   });
-}
-
-export interface PlotMarks {
-  readonly throughput: readonly PlotMark[];
-  readonly p95: readonly PlotMark[];
-}
-
-interface PlotMark {
-  readonly name: string;
-  readonly series: string;
-  readonly y: number;
 }
 
 /** Series of the same unit whose best differ by no more than eight times share a plot: else one would be a flat line. */

@@ -23,6 +23,18 @@ export interface Series {
   readonly limit: string;
 }
 
+/** Horizontal lines to compare a series with. */
+export interface PlotMarks {
+  readonly throughput: readonly PlotMark[];
+  readonly p95: readonly PlotMark[];
+}
+
+interface PlotMark {
+  readonly name: string;
+  readonly series: string;
+  readonly y: number;
+}
+
 export interface Machine {
   readonly processors: string;
   readonly memoryGiB: number;
@@ -50,10 +62,17 @@ export interface RunRecord {
   /** Sentences that follow from the figures. */
   readonly findings: readonly string[];
   readonly gates: readonly Gate[];
+  readonly marks: PlotMarks;
   readonly verdict: Verdict;
   /** Why it is invalid. */
   readonly reasons: readonly string[];
 }
+
+/** What an experiment finds out; the rest of the record is the same for all. */
+export type Outcome = Pick<
+  RunRecord,
+  'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons' | 'marks'
+>;
 
 export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): Verdict {
   if (reasons.length > 0) return 'invalid';
