@@ -1,7 +1,7 @@
 import autocannon from 'autocannon';
 import type { Clock } from '../../core/clock.ts';
 import { type CannonClient, ClosedConnection } from './closed-connection.ts';
-import type { ClosedPlan, LoadResult, LoadTarget } from './engine.ts';
+import type { ClosedPlan, Engine, LoadResult, LoadTarget } from './engine.ts';
 import { type MixedRequest, requestOf } from './mix.ts';
 import type { OutcomeName } from './outcome.ts';
 import { Requests } from './requests.ts';
@@ -18,9 +18,7 @@ const STOP_SAMPLE_MS = 100;
  * used: its counts leave out lost replies, its correction for coordinated omission is wrong by a factor of 1000, and it
  * knows no mixes. See closed-connection.ts.
  */
-export function runClosedLoop(target: LoadTarget, plan: ClosedPlan, clock: Clock): Promise<LoadResult> {
-  return new ClosedLoop(target, plan, clock).run();
-}
+export const runClosedLoop: Engine<ClosedPlan> = (target, plan, clock) => new ClosedLoop(target, plan, clock).run();
 
 /** What the connections of a run share. */
 export class ClosedLoop {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../core/clock.ts';
-import type { LoadResult, LoadTarget, OpenPlan } from './engine.ts';
+import type { Engine, LoadResult, LoadTarget, OpenPlan } from './engine.ts';
 import { runOpenLoop, type Share } from './open-loop.ts';
 import { type RequestColumns, Requests } from './requests.ts';
 import type { SenderReport } from './sender-watch.ts';
@@ -27,10 +27,10 @@ export interface SenderAnswer {
 }
 
 /** The open loop in as many processes as its rate takes: one, and then it is this one, up to 2000 requests a second. */
-export function runOpenLoad(target: LoadTarget, plan: OpenPlan, clock: Clock): Promise<LoadResult> {
+export const runOpenLoad: Engine<OpenPlan> = (target, plan, clock) => {
   const count = Math.ceil((plan.arrivals.length * 1000) / Math.max(1, plan.durationMs) / REQUESTS_PER_SECOND);
   return count <= 1 ? runOpenLoop(target, plan, clock) : runOpenLoopIn(count, target, plan, clock);
-}
+};
 
 /** The arrivals are dealt out in turn, so that each process sends the same pattern more thinly. */
 export async function runOpenLoopIn(
