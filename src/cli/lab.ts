@@ -14,6 +14,10 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'load that grows step by step: the release gate',
     load: async () => (await import('./lab/ramp.ts')).labRamp,
   },
+  matrix: {
+    summary: 'profiles by concurrency, and what keeps each back',
+    load: async () => (await import('./lab/matrix.ts')).labMatrix,
+  },
   prove: {
     summary: 'one generator against six, and real barcodes: the release proof',
     load: async () => (await import('./lab/prove.ts')).labProve,
