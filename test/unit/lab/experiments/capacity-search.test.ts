@@ -25,6 +25,8 @@ test('nextMove finds any capacity to 5 %, from any guess, confirmed and refuted'
         history.slice(-2).map(({ role, passed }) => `${role} ${passed}`),
         ['confirm true', 'refute false'],
       );
+      const failed = history.filter(({ role, passed }) => role === 'search' && !passed).map(({ rate }) => rate);
+      assert.ok(Math.min(...failed) / end.capacity <= 1.03, 'what passes and what fails are 3 % apart');
       assert.ok(history.length <= 30, `${history.length} probes`);
     }),
   );
@@ -36,6 +38,15 @@ test('nextMove gallops by half as much again, then halves the ratio', () => {
     history.slice(0, 4).map(({ rate }) => Math.round(rate)),
     [100, 150, 225, 184],
   );
+});
+
+test('nextMove believes what was tried last: a pass forgets the failures below it, a failure the passes above it', () => {
+  const probe = (rate: number, passed: boolean): Probe => ({ rate, passed, role: 'search' });
+  const options = { guess: 100, maxProbes: 40 };
+  const gallop = nextMove([probe(100, false), probe(110, true)], options);
+  assert.deepEqual(gallop, { kind: 'probe', rate: 165, role: 'search' });
+  const down = nextMove([probe(120, true), probe(90, false)], options);
+  assert.deepEqual(down, { kind: 'probe', rate: 60, role: 'search' });
 });
 
 test('nextMove of a noisy system ends, near its capacity', () => {
