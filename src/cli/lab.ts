@@ -14,6 +14,10 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'load that grows step by step: the release gate',
     load: async () => (await import('./lab/ramp.ts')).labRamp,
   },
+  compare: {
+    summary: 'two configurations, in turns: better, worse, the same or inconclusive',
+    load: async () => (await import('./lab/compare.ts')).labCompare,
+  },
   matrix: {
     summary: 'profiles by concurrency, and what keeps each back',
     load: async () => (await import('./lab/matrix.ts')).labMatrix,
