@@ -12,7 +12,7 @@ the difference is both certain (Mann-Whitney, p below 5 %) and large enough to m
 would tell. Passes unless B is worse.
 
   --a, --b LIST         settings of each, as in the environment (defaults)
-  --runs N              of each (10)
+  --runs N              of each, at least 4: fewer could not be certain (10)
   --connections N       users that wait for their reply (8)
   --hold SECONDS        length of a run (4)
   --throughput PERCENT  change of throughput that matters (3)
@@ -40,7 +40,7 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
   }
   const settings = { A: readSettings('a', options), B: readSettings('b', options) };
   const plan = {
-    runs: Math.round(options.number('runs', 10, 3, 20)),
+    runs: Math.round(options.number('runs', 10, 4, 20)),
     connections: Math.round(options.number('connections', 8, 1, 10_000)),
     holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
     thresholds: {
