@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
-import { type OpenLoopResult, runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import { runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import type { Requests } from '../../src/lab/load/requests.ts';
+import { quantile } from '../../src/lab/statistics/quantile.ts';
 import { ensurePrograms } from '../test-tools.ts';
 import { listening, nginxBinary } from './subjects.ts';
 import { writeTable } from './write-table.ts';
@@ -29,7 +31,7 @@ interface Gateway {
   readonly port: number;
   /** Loads beyond this are not offered: what piles up would outlast the run. */
   readonly maxLoad: number;
-  readonly headers: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
   readonly path: string;
   stop(): Promise<void>;
 }
@@ -99,7 +101,7 @@ async function startRampart(): Promise<Gateway> {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { name: 'Rampart', port, maxLoad: 10, headers: ['authorization', `Bearer ${key}`], path: '/generate', stop };
+  return { name: 'Rampart', port, maxLoad: 10, headers: { authorization: `Bearer ${key}` }, path: '/generate', stop };
 }
 
 async function startHaproxy(): Promise<Gateway> {
@@ -166,7 +168,7 @@ async function startWith(
     await end(child);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { name, port, maxLoad: 10, headers: [], path: '/generate', stop };
+  return { name, port, maxLoad: 10, headers: {}, path: '/generate', stop };
 }
 
 async function startHttpProxy(): Promise<Gateway> {
@@ -174,7 +176,7 @@ async function startHttpProxy(): Promise<Gateway> {
   const args = [local('subjects/http-proxy-round-robin.ts'), port, BACKEND_PORT, BACKENDS].map(String);
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   await listening(port, child);
-  return { name: 'http-proxy', port, maxLoad: 2, headers: [], path: '/generate', stop: () => end(child) };
+  return { name: 'http-proxy', port, maxLoad: 2, headers: {}, path: '/generate', stop: () => end(child) };
 }
 
 const body = JSON.stringify({ symbology: 'qrcode', text: 'overload' });
@@ -186,32 +188,30 @@ async function offer(gateway: Gateway, load: number): Promise<Row> {
     WARM_UP_MS + MEASURED_MS,
     seededRandom(Math.round(load * 10)),
   );
-  const request = {
-    method: 'POST',
-    path: gateway.path,
-    headers: ['content-type', 'application/json', ...gateway.headers],
-    body,
-  };
-  const result = await runOpenLoop({
-    origin: `http://127.0.0.1:${gateway.port}`,
-    arrivals,
-    request: () => request,
-    timeoutMs: 60_000,
-    maxInFlight: 15_000,
-    clock: systemClock,
-  });
-  return { name: gateway.name, load, ...summary(result) };
+  const mix = {
+    endpoints: [{ endpoint: 'work', weight: 1, method: 'POST', path: gateway.path, body }],
+    headers: { 'content-type': 'application/json', ...gateway.headers },
+    rows: [],
+    seed: 1,
+  } as const;
+  const { requests } = await runOpenLoop(
+    { origin: `http://127.0.0.1:${gateway.port}`, mix, firstNumber: 0, timeoutMs: 60_000 },
+    { kind: 'open', arrivals, durationMs: WARM_UP_MS + MEASURED_MS, maxInFlight: 15_000 },
+    systemClock,
+  );
+  return { name: gateway.name, load, ...summary(requests) };
 }
 
-function summary(result: OpenLoopResult): Omit<Row, 'name' | 'load'> {
+function summary(requests: Requests): Omit<Row, 'name' | 'load'> {
   const admitted: number[] = [];
   const refusals: number[] = [];
   let failed = 0;
   let served = 0;
   let measured = 0;
-  for (const [index, at] of result.arrivals.entries()) {
-    const latency = result.latencyMs[index] as number;
-    const outcome = result.outcome(index);
+  for (let index = 0; index < requests.count; index++) {
+    const at = requests.intendedMs(index);
+    const latency = requests.latencyMs(index);
+    const outcome = requests.outcome(index);
     // Work counts when it is done within the time, whenever it came.
     const endedAt = at + latency;
     if (outcome === '2xx' && endedAt >= WARM_UP_MS && endedAt < WARM_UP_MS + MEASURED_MS) served++;
@@ -229,11 +229,6 @@ function summary(result: OpenLoopResult): Omit<Row, 'name' | 'load'> {
     p99: quantile(admitted, 0.99),
     refusalP50: quantile(refusals, 0.5),
   };
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 function table(rows: readonly Row[]): string {

@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'compare balancers on a simulated fleet',
     load: async () => (await import('./simulate.ts')).simulate,
   },
+  lab: { summary: 'measure capacity, and prove it', load: async () => (await import('./lab.ts')).lab },
   keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
 };
 

@@ -45,15 +45,24 @@ async function setUp() {
   };
 }
 
+const getMix = {
+  endpoints: [{ endpoint: 'app', weight: 1, method: 'GET', path: '/' }],
+  headers: {},
+  rows: [],
+  seed: 1,
+} as const;
+
 /** Offers two thirds of what three backends carry, and gives latencies and outcomes of what came after `fromMs`. */
 async function offer(url: string, durationMs: number, fromMs: number) {
   const arrivals = arrivalTimes('poisson', (3 * CAP * 1000) / SERVICE_MS / 3, durationMs, seededRandom(1));
-  const request = { method: 'GET', path: '/', headers: [], body: null };
-  const options = { origin: url, arrivals, request: () => request, timeoutMs: 10_000, maxInFlight: 1000 };
-  const result = await runOpenLoop({ ...options, clock: systemClock });
+  const { requests } = await runOpenLoop(
+    { origin: url, mix: getMix, firstNumber: 0, timeoutMs: 10_000 },
+    { kind: 'open', arrivals, durationMs, maxInFlight: 1000 },
+    systemClock,
+  );
   const late = [...arrivals.keys()].filter((index) => (arrivals[index] as number) >= fromMs);
-  const latencies = late.map((index) => result.latencyMs[index] as number).sort((left, right) => left - right);
-  const lost = [...arrivals.keys()].filter((index) => result.outcome(index) !== '2xx').length;
+  const latencies = late.map((index) => requests.latencyMs(index)).sort((left, right) => left - right);
+  const lost = [...arrivals.keys()].filter((index) => requests.outcome(index) !== '2xx').length;
   return { p99: latencies[Math.floor(latencies.length * 0.99)] as number, lost };
 }
 

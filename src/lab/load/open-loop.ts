@@ -1,162 +1,176 @@
 import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
-import { codeOf } from '../../core/errors.ts';
-import { outcomeOfStatus, type OutcomeName, outcomes } from './outcome.ts';
+import type { LoadResult, LoadTarget, OpenPlan } from './engine.ts';
+import { requestOf } from './mix.ts';
+import { type OutcomeName, outcomeOfStatus } from './outcome.ts';
+import { Requests } from './requests.ts';
+import { SenderWatch } from './sender-watch.ts';
+import { parseServerTiming } from './server-timing.ts';
 
-export interface OpenLoopRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: readonly string[];
-  readonly body: string | null;
-}
-
-export interface OpenLoopOptions {
-  readonly origin: string;
-  /** Milliseconds from the start, in order; see arrivalTimes. */
-  readonly arrivals: Float64Array;
-  /** The request of the arrival with this index. */
-  readonly request: (index: number) => OpenLoopRequest;
-  /** Longest wait for a whole reply, from the intended start. */
-  readonly timeoutMs: number;
-  /** Requests that may be under way; an arrival beyond that is not sent, and counts as unsent. */
-  readonly maxInFlight: number;
-  readonly clock: Clock;
-}
-
-/** What became of every arrival, by its index. */
-export interface OpenLoopResult {
-  readonly arrivals: Float64Array;
-  /** From the intended start to the end, in milliseconds: what a user would have seen, whatever held the sender up. */
-  readonly latencyMs: Float64Array;
-  /** From the intended start to the moment at which it was sent. */
-  readonly sendLagMs: Float64Array;
-  outcome(index: number): OutcomeName;
-  status(index: number): number;
+/** The numbers of the requests within the run, where not all of it is sent from here. */
+export interface Share {
+  /** This process sends every `of`-th arrival, from the `index`-th. */
+  readonly index: number;
+  readonly of: number;
 }
 
 /**
  * Sends each request at its time, whether or not those before have been answered: only so does a stall show, as those
  * who would have come meanwhile do come (Tene, "How NOT to measure latency"). Resolves when every arrival has an outcome.
  */
-export function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopResult> {
-  return new OpenLoop(options).run();
+export function runOpenLoop(
+  target: LoadTarget,
+  plan: OpenPlan,
+  clock: Clock,
+  share: Share = { index: 0, of: 1 },
+): Promise<LoadResult> {
+  return new OpenLoop(target, plan, clock, share).run();
 }
 
-class OpenLoop implements OpenLoopResult {
-  readonly arrivals: Float64Array;
-  readonly latencyMs: Float64Array;
-  readonly sendLagMs: Float64Array;
-  readonly #outcomes: Uint8Array;
-  readonly #statuses: Uint16Array;
-  readonly #options: OpenLoopOptions;
+class OpenLoop {
+  readonly #requests: Requests;
+  readonly #target: LoadTarget;
+  readonly #plan: OpenPlan;
+  readonly #clock: Clock;
+  readonly #share: Share;
   readonly #pool: Pool;
+  readonly #watch: SenderWatch;
+  readonly #startedAt: number;
   readonly #finished = Promise.withResolvers<void>();
-  #startedAt = 0;
+  /** In the order of their intended starts, which is that of their time limits. */
+  readonly #underWay = new Set<Reply>();
   #next = 0;
-  #inFlight = 0;
-  #settled = 0;
 
-  constructor(options: OpenLoopOptions) {
-    const count = options.arrivals.length;
-    this.#options = options;
-    this.arrivals = options.arrivals;
-    this.latencyMs = new Float64Array(count);
-    this.sendLagMs = new Float64Array(count);
-    this.#outcomes = new Uint8Array(count);
-    this.#statuses = new Uint16Array(count);
-    const { timeoutMs } = options;
-    this.#pool = new Pool(options.origin, {
-      connections: null,
-      pipelining: 1,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      connect: { timeout: timeoutMs },
-    });
+  constructor(target: LoadTarget, plan: OpenPlan, clock: Clock, share: Share) {
+    this.#target = target;
+    this.#plan = plan;
+    this.#clock = clock;
+    this.#share = share;
+    this.#requests = new Requests(plan.arrivals.length);
+    const { timeoutMs } = target;
+    // Replies are timed here: the limits of undici are for the head and for each part of the body, and coarse.
+    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: timeoutMs } };
+    this.#pool = new Pool(target.origin, { connections: null, pipelining: 1, ...limits });
+    this.#startedAt = clock.now();
+    this.#watch = new SenderWatch(clock, this.#startedAt);
   }
 
-  async run(): Promise<OpenLoopResult> {
-    this.#startedAt = this.#options.clock.now();
-    if (this.arrivals.length > 0) {
+  async run(): Promise<LoadResult> {
+    if (this.#plan.arrivals.length > 0) {
       this.#sendDue();
+      this.#timeOut();
       await this.#finished.promise;
     }
+    const senders = [this.#watch.stop()];
     await this.#pool.destroy();
-    return this;
+    return { requests: this.#requests, durationMs: this.#plan.durationMs, senders };
   }
 
-  outcome(index: number): OutcomeName {
-    return outcomes[this.#outcomes[index] as number] as OutcomeName;
+  elapsedMs(): number {
+    return this.#clock.now() - this.#startedAt;
   }
 
-  status(index: number): number {
-    return this.#statuses[index] as number;
+  timing(index: number, header: string): void {
+    const timing = parseServerTiming(header);
+    if (timing !== undefined) this.#requests.timing(index, timing.waitMs, timing.execMs);
   }
 
-  settle(index: number, outcome: OutcomeName, status: number): void {
-    if (this.#outcomes[index] !== 0) throw new Error(`arrival ${index} ended twice`);
-    this.#outcomes[index] = outcomes.indexOf(outcome);
-    this.#statuses[index] = status;
-    this.latencyMs[index] = this.#options.clock.now() - this.#startedAt - (this.arrivals[index] as number);
-    if (outcome !== 'unsent') this.#inFlight--;
-    this.#settled++;
-    if (this.#settled === this.arrivals.length) this.#finished.resolve();
+  settle(reply: Reply, outcome: OutcomeName): void {
+    if (!this.#underWay.delete(reply)) return;
+    this.#watch.inFlight--;
+    this.#requests.settle(reply.index, outcome, reply.status, this.elapsedMs());
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (this.#requests.settled === this.#plan.arrivals.length) this.#finished.resolve();
   }
 
   #sendDue(): void {
-    const { clock } = this.#options;
-    while (this.#next < this.arrivals.length) {
-      const aheadMs = (this.arrivals[this.#next] as number) - (clock.now() - this.#startedAt);
+    const { arrivals } = this.#plan;
+    while (this.#next < arrivals.length) {
+      const aheadMs = (arrivals[this.#next] as number) - this.elapsedMs();
       if (aheadMs > 0) {
-        clock.setTimeout(() => this.#sendDue(), aheadMs);
+        this.#clock.setTimeout(() => this.#sendDue(), aheadMs);
         return;
       }
-      this.#send(this.#next++, -aheadMs);
+      this.#send(this.#next++);
     }
   }
 
-  #send(index: number, lagMs: number): void {
-    const { request, maxInFlight } = this.#options;
-    this.sendLagMs[index] = lagMs;
-    if (this.#inFlight >= maxInFlight) {
-      this.settle(index, 'unsent', 0);
+  #send(arrival: number): void {
+    const { firstNumber, mix } = this.#target;
+    const request = requestOf(mix, firstNumber + this.#share.index + arrival * this.#share.of);
+    const intendedMs = this.#plan.arrivals[arrival] as number;
+    const sentMs = this.elapsedMs();
+    const index = this.#requests.begin(request.endpoint, intendedMs, sentMs);
+    if (this.#underWay.size >= this.#plan.maxInFlight) {
+      this.#requests.settle(index, 'unsent', 0, sentMs);
+      this.#finishIfDone();
       return;
     }
-    this.#inFlight++;
-    const { method, path, headers, body } = request(index);
-    this.#pool.dispatch(
-      { method, path, headers: headers as string[], body } as Parameters<Pool['dispatch']>[0],
-      new Reply(this, index),
-    );
+    const { method, path, headers, body } = request;
+    const reply = new Reply(this, index, intendedMs + this.#target.timeoutMs);
+    this.#underWay.add(reply);
+    this.#watch.inFlight++;
+    this.#pool.dispatch({ method, path, headers, body }, reply);
+  }
+
+  /** Ends those whose time is over, and looks again when that of the next one is. */
+  #timeOut(): void {
+    let nextMs = this.elapsedMs() + this.#target.timeoutMs;
+    for (const reply of this.#underWay) {
+      nextMs = reply.limitMs;
+      if (reply.limitMs > this.elapsedMs()) break;
+      reply.timeOut();
+    }
+    if (this.#requests.settled === this.#plan.arrivals.length) return;
+    const timer = this.#clock.setTimeout(() => this.#timeOut(), Math.max(1, nextMs - this.elapsedMs()));
+    void this.#finished.promise.then(() => timer.cancel());
   }
 }
 
-const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+interface Abortable {
+  abort(reason: Error): void;
+}
 
 /** The end of one request: as an object, since closures for each would cost the sender. */
 class Reply {
+  readonly index: number;
+  readonly limitMs: number;
   readonly #run: OpenLoop;
-  readonly #index: number;
-  #status = 0;
+  status = 0;
+  #controller: Abortable | undefined;
 
-  constructor(run: OpenLoop, index: number) {
+  constructor(run: OpenLoop, index: number, limitMs: number) {
     this.#run = run;
-    this.#index = index;
+    this.index = index;
+    this.limitMs = limitMs;
   }
 
-  onRequestStart(): void {}
+  timeOut(): void {
+    this.#run.settle(this, 'timeout');
+    this.#controller?.abort(new Error('the time for the reply is over'));
+  }
 
-  onResponseStart(_controller: unknown, status: number): void {
-    this.#status = status;
+  onRequestStart(controller: Abortable): void {
+    this.#controller = controller;
+  }
+
+  onResponseStart(_controller: unknown, status: number, headers: Readonly<Record<string, unknown>>): void {
+    if (status < 200) return;
+    this.status = status;
+    const timing = headers['server-timing'];
+    if (typeof timing === 'string') this.#run.timing(this.index, timing);
   }
 
   onResponseData(): void {}
 
   onResponseEnd(): void {
-    this.#run.settle(this.#index, outcomeOfStatus(this.#status), this.#status);
+    this.#run.settle(this, outcomeOfStatus(this.status));
   }
 
-  onResponseError(_controller: unknown, error: Error): void {
-    const outcome = timeouts.has(codeOf(error) ?? '') ? 'timeout' : 'connection-error';
-    this.#run.settle(this.#index, outcome, this.#status);
+  onResponseError(): void {
+    this.#run.settle(this, 'connection-error');
   }
 }

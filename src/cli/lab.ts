@@ -1,0 +1,54 @@
+import { UsageError } from '../core/errors.ts';
+import { type Command, type CommandIo, exitCodes } from './io.ts';
+
+const experiments: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+  capacity: {
+    summary: 'the highest load within the targets, confirmed and refuted',
+    load: async () => (await import('./lab/capacity.ts')).labCapacity,
+  },
+  report: {
+    summary: 'write the report of a run anew',
+    load: async () => (await import('./lab/report.ts')).labReport,
+  },
+  ramp: {
+    summary: 'load that grows step by step: the release gate',
+    load: async () => (await import('./lab/ramp.ts')).labRamp,
+  },
+  compare: {
+    summary: 'two configurations, in turns: better, worse, the same or inconclusive',
+    load: async () => (await import('./lab/compare.ts')).labCompare,
+  },
+  matrix: {
+    summary: 'profiles by concurrency, and what keeps each back',
+    load: async () => (await import('./lab/matrix.ts')).labMatrix,
+  },
+  prove: {
+    summary: 'one generator against six, and real barcodes: the release proof',
+    load: async () => (await import('./lab/prove.ts')).labProve,
+  },
+};
+
+const help = `usage: rampart lab <experiment> [options]
+
+${Object.entries(experiments)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
+  .join('\n')}
+
+The lab starts what it measures, on free ports and with a database of its own, and stops it again. A report is left in
+RAMPART_DATA_DIR/runs: report.html, report.md, run.json, junit.xml. rampart lab <experiment> --help tells more.
+Exit codes: 0 passed, 1 a gate failed, 2 wrong usage, 3 the run is invalid and says nothing about the system.
+`;
+
+/** `rampart lab`. */
+export async function lab(args: string[], io: CommandIo): Promise<number> {
+  const [name = '', ...rest] = args;
+  if (name === '--help' || name === '-h') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const experiment = Object.hasOwn(experiments, name) ? experiments[name] : undefined;
+  if (experiment === undefined) {
+    throw new UsageError(`There is no experiment '${name}': it takes ${Object.keys(experiments).join(', ')}`);
+  }
+  return (await experiment.load())(rest, io);
+}

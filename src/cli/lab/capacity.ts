@@ -1,0 +1,43 @@
+import { capacity } from '../../lab/experiments/capacity.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { runExperiment } from './experiment.ts';
+import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readOptions } from './options.ts';
+
+const help = `usage: rampart lab capacity [options]
+
+Searches the highest load at which the targets hold, to 3 %: in steps of half as much again, then by halving; held for
+longer to confirm it, and 5 % above to refute it. Users do not wait for each other (Poisson arrivals).
+
+  --guess N          requests/s to begin with (100)
+  --hold SECONDS     length of a probe (5)
+  --confirm SECONDS  length of the two that decide (15)
+  --probes N         gives up after so many (30)
+  --gate N           capacity that is needed to pass (none)
+${systemHelp}  --json             the whole record on standard output
+`;
+
+const MOST = 100_000;
+
+/** `rampart lab capacity`. */
+export async function labCapacity(args: string[], io: CommandIo): Promise<number> {
+  const kinds = { guess: 'number', hold: 'number', confirm: 'number', probes: 'number', gate: 'number' } as const;
+  const options = readOptions('capacity', args, { ...systemOptions, ...kinds, json: 'flag' });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const measured = readSystem(options, io);
+  const search = {
+    guess: options.number('guess', 100, 1, MOST),
+    holdMs: options.number('hold', 5, 0.5, 3600) * 1000,
+    confirmMs: options.number('confirm', 15, 0.5, 3600) * 1000,
+    maxProbes: options.number('probes', 30, 3, 1000),
+    gatePerSecond: options.number('gate', 0, 0, MOST),
+  };
+  options.check();
+  return runExperiment('capacity', { io, json: options.flag('json') }, async (experiment) => {
+    const { targets, resources } = measured;
+    return capacity({ ...search, targets, resources, system: await measured.start(experiment) }, experiment.context);
+  });
+}

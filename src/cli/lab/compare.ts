@@ -1,0 +1,70 @@
+import { availableParallelism } from 'node:os';
+import { parseEnvironment, variables } from '../../config/environment.ts';
+import { compare } from '../../lab/experiments/compare.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { runExperiment } from './experiment.ts';
+import { type Options, readOptions } from './options.ts';
+
+const help = `usage: rampart lab compare --b NAME=VALUE[,NAME=VALUE] [options]
+
+Whether one configuration is better than another: runs of both in turns, each in new processes. Better or worse only where
+the difference is both certain (Mann-Whitney, p below 5 %) and large enough to matter; "inconclusive" where more runs
+would tell. Passes unless B is worse.
+
+  --a, --b LIST         settings of each, as in the environment (defaults)
+  --runs N              of each, at least 4: fewer could not be certain (10)
+  --connections N       users that wait for their reply (8)
+  --hold SECONDS        length of a run (4)
+  --throughput PERCENT  change of throughput that matters (3)
+  --p95 PERCENT         change of p95 that matters (5)
+  --json                the whole record on standard output
+`;
+
+const SLOTS = 4;
+/** Latency by which the sender's own lag is judged. */
+const TARGET_MS = 150;
+
+/** `rampart lab compare`. */
+export async function labCompare(args: string[], io: CommandIo): Promise<number> {
+  const numbers = {
+    runs: 'number',
+    connections: 'number',
+    hold: 'number',
+    throughput: 'number',
+    p95: 'number',
+  } as const;
+  const options = readOptions('compare', args, { a: 'text', b: 'text', ...numbers, json: 'flag' });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const settings = { A: readSettings('a', options), B: readSettings('b', options) };
+  const plan = {
+    runs: Math.round(options.number('runs', 10, 4, 20)),
+    connections: Math.round(options.number('connections', 8, 1, 10_000)),
+    holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
+    thresholds: {
+      throughput: options.number('throughput', 3, 0, 100) / 100,
+      p95: options.number('p95', 5, 0, 100) / 100,
+    },
+    targetMs: TARGET_MS,
+    resources: { slots: availableParallelism() * SLOTS },
+  };
+  options.check();
+  return runExperiment('compare', { io, json: options.flag('json') }, (experiment) =>
+    compare({ ...plan, start: (name) => experiment.start(name, settings[name]) }, experiment.context),
+  );
+}
+
+function readSettings(name: 'a' | 'b', options: Options): Record<string, string> {
+  const pairs = (options.text(name) ?? '').split(',').filter((pair) => pair !== '');
+  const settings: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    const variable = pair.slice(0, Math.max(0, at));
+    if (Object.hasOwn(variables, variable)) settings[variable] = pair.slice(at + 1);
+    else options.problem(`--${name} takes settings of Rampart as NAME=VALUE: got '${pair}'`);
+  }
+  for (const problem of parseEnvironment(settings).problems) options.problem(`--${name}: ${problem}`);
+  return settings;
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '../../config/config.ts';
+import { systemClock } from '../../core/clock.ts';
+import type { LabContext } from '../../lab/experiments/step.ts';
+import { commit, machine } from '../../lab/report/provenance.ts';
+import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
+import { number, stepTable, textTable } from '../../lab/report/tables.ts';
+import { writeRun } from '../../lab/report/write-run.ts';
+import { startOwnSystem } from '../../lab/system/own-system.ts';
+import type { System } from '../../lab/system/system.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { version } from '../version.ts';
+
+/** Exit code of a run that says nothing about the system. */
+const INVALID = 3;
+export const verdictCodes: Readonly<Record<Verdict, number>> = {
+  passed: exitCodes.ok,
+  failed: exitCodes.failed,
+  invalid: INVALID,
+};
+
+/** What an experiment is given by the command line: topologies that are stopped at the end, whatever happens. */
+export interface Experiment {
+  readonly context: LabContext;
+  start(name: string, settings: Readonly<Record<string, string>>): Promise<System>;
+}
+
+const entry = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** Runs an experiment, writes its report, prints the result; the exit code. */
+export async function runExperiment(
+  name: string,
+  { io, json }: { io: CommandIo; json: boolean },
+  work: (experiment: Experiment) => Promise<Outcome>,
+): Promise<number> {
+  const { dataDir } = await loadConfig(io.env, io.folder, `run lab ${name}`);
+  const startedAtMs = systemClock.wallNow();
+  const startedAt = new Date(startedAtMs).toISOString();
+  const systems = new Systems(io);
+  let outcome: Outcome;
+  try {
+    outcome = await Promise.race([work(systems), systems.interrupted]);
+  } catch (error) {
+    if (error instanceof Interrupted) return error.code;
+    throw error;
+  } finally {
+    await systems.stop();
+  }
+  const run: RunRecord = {
+    schema: 1,
+    id: `${startedAt.replaceAll(/\D/g, '').slice(0, 14)}-${name}`,
+    experiment: name,
+    startedAt,
+    seconds: (systemClock.wallNow() - startedAtMs) / 1000,
+    commit: commit(import.meta.dirname),
+    version,
+    machine: machine(),
+    ...outcome,
+    verdict: verdictOf(outcome.gates, outcome.reasons),
+  };
+  const folder = join(dataDir, 'runs', run.id);
+  await writeRun(run, folder);
+  io.stdout.write(json ? `${JSON.stringify(run)}\n` : summary(run, folder));
+  return verdictCodes[run.verdict];
+}
+
+function summary(run: RunRecord, folder: string): string {
+  const series = run.series.map((each) => `${each.name}\n\n${textTable(stepTable(each))}\n`);
+  const gates = run.gates.map(
+    ({ name, expected, got, passed }) => `  ${passed ? '✔' : '✖'} ${name}: ${got} (expected ${expected})`,
+  );
+  return [
+    '',
+    ...series,
+    ...run.findings.map((finding) => `  ${finding}`),
+    '',
+    ...gates,
+    ...run.reasons.map((reason) => `  invalid: ${reason}`),
+    '',
+    `${run.experiment}: ${run.verdict}, in ${number(run.seconds)} s`,
+    `report: ${folder}/report.html`,
+    '',
+  ].join('\n');
+}
+
+const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+
+/** Thrown where a signal asked to stop. */
+class Interrupted extends Error {
+  readonly code: number;
+
+  constructor(signal: keyof typeof signals) {
+    super(signal);
+    // As a shell reports a process that the signal has ended.
+    this.code = 128 + signals[signal];
+  }
+}
+
+/** The topologies of an experiment: none of them outlives it, not even a Ctrl-C in its midst. */
+class Systems implements Experiment {
+  readonly context: LabContext;
+  readonly interrupted: Promise<never>;
+  readonly #io: CommandIo;
+  readonly #started: Promise<System>[] = [];
+
+  constructor(io: CommandIo) {
+    this.#io = io;
+    this.context = {
+      clock: systemClock,
+      random: Math.random,
+      numbers: { next: 0 },
+      say: (line) => void io.stderr.write(`${line}\n`),
+    };
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    this.interrupted = promise;
+    for (const signal of Object.keys(signals) as (keyof typeof signals)[]) {
+      process.once(signal, () => {
+        io.stderr.write(`rampart: ${signal}, stopping what the lab has started\n`);
+        reject(new Interrupted(signal));
+      });
+    }
+  }
+
+  start(name: string, settings: Readonly<Record<string, string>>): Promise<System> {
+    const { env } = this.#io;
+    const system = startOwnSystem({ name, settings, entry, env }, this.context);
+    this.#started.push(system);
+    return system;
+  }
+
+  /** Those that are still starting, too. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#started.map(async (system) => (await system.catch(() => undefined))?.stop()));
+  }
+}

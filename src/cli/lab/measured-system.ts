@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { messageOf } from '../../core/errors.ts';
+import type { Resources } from '../../lab/experiments/limit.ts';
+import type { Targets } from '../../lab/experiments/targets.ts';
+import { runningSystem, type System } from '../../lab/system/system.ts';
+import type { CommandIo } from '../io.ts';
+import type { Experiment } from './experiment.ts';
+import type { Options } from './options.ts';
+
+/** The options of what is measured, and of when a load counts as carried. */
+export const systemOptions = {
+  url: 'text',
+  'key-file': 'text',
+  key: 'text',
+  kind: 'text',
+  generators: 'number',
+  workers: 'number',
+  p95: 'number',
+  failed: 'number',
+} as const;
+
+export const systemHelp = `  --kind NAME        barcode or calibrated generators (barcode)
+  --generators N     generators (processors)
+  --workers N        gateway workers (processors)
+  --url URL          measure a Rampart that runs, in place of one of the lab's own; takes a key, and creates barcodes there
+  --key-file FILE    file with the key; or --key, which others on this machine can see
+  --p95 MS           target: p95 latency of createBarcode (150)
+  --failed PERCENT   target: errors and refusals at most (1)
+`;
+
+export interface MeasuredSystem {
+  readonly resources: Resources;
+  readonly targets: Targets;
+  start(experiment: Experiment): Promise<System>;
+}
+
+/** Slots of a generator, by GENERATOR_CONCURRENCY's default. */
+const SLOTS = 4;
+
+export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
+  const kind = options.text('kind') ?? 'barcode';
+  if (kind !== 'barcode' && kind !== 'calibrated') {
+    options.problem(`--kind must be barcode or calibrated: got '${kind}'`);
+  }
+  const processors = availableParallelism();
+  const generators = options.number('generators', processors, 1, 64);
+  const workers = options.number('workers', processors, 1, 64);
+  const running = readRunning(options, io);
+  const settings = {
+    GENERATOR_KIND: kind,
+    GENERATOR_INSTANCES: String(Math.round(generators)),
+    GENERATOR_CONCURRENCY: String(SLOTS),
+    GATEWAY_WORKERS: String(Math.round(workers)),
+  };
+  return {
+    resources: { slots: Math.round(generators) * SLOTS },
+    targets: {
+      p95Ms: options.number('p95', 150, 0.1, 60_000),
+      maxFailedShare: options.number('failed', 1, 0, 100) / 100,
+    },
+    start: async (experiment) => running ?? experiment.start('own', settings),
+  };
+}
+
+function readRunning(options: Options, io: CommandIo): System | undefined {
+  const url = options.text('url');
+  const keyFile = options.text('key-file');
+  const key = keyFile === undefined ? options.text('key') : keyIn(resolve(io.folder, keyFile), options);
+  if (url === undefined) {
+    if (key !== undefined) options.problem('--key and --key-file are for a Rampart that runs: they need --url');
+    return undefined;
+  }
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    options.problem(`--url must be an http or https URL: got '${url}'`);
+    return undefined;
+  }
+  if (key === undefined) options.problem('--url needs --key-file or --key');
+  return runningSystem(url, key ?? '');
+}
+
+function keyIn(path: string, options: Options): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    options.problem(`--key-file cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,34 @@
+import { availableParallelism } from 'node:os';
+import { prove } from '../../lab/experiments/prove.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { readOptions } from './options.ts';
+import { runExperiment } from './experiment.ts';
+
+const help = `usage: rampart lab prove [options]
+
+Proves the jump from one generator to six: starts both topologies with generators of known capacity (4 slots of 55 ms,
+72.7 requests/s each), and real barcodes; loads each with growing concurrency, and confirms the best. Passes when the
+single one serves 72 requests/s ± 5 %, the scaled one 415 or more with p95 at most 82.5 ms, no error and no refusal,
+and real barcodes four times the single capacity or more.
+
+  --workers N   gateway workers of the scaled topology (processors, at most 6)
+  --quick       a shorter form, under a minute: fewer steps, and short ones
+  --json        the whole record on standard output
+`;
+
+const MOST_WORKERS = 6;
+
+/** `rampart lab prove`. */
+export async function labProve(args: string[], io: CommandIo): Promise<number> {
+  const options = readOptions('prove', args, { workers: 'number', quick: 'flag', json: 'flag' });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const workers = options.number('workers', Math.min(MOST_WORKERS, availableParallelism()), 1, 64);
+  options.check();
+  const quick = options.flag('quick');
+  return runExperiment('prove', { io, json: options.flag('json') }, (experiment) =>
+    prove({ quick, workers, start: (name, settings) => experiment.start(name, settings) }, experiment.context),
+  );
+}

@@ -1,0 +1,42 @@
+import { ramp } from '../../lab/experiments/ramp.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { runExperiment } from './experiment.ts';
+import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readOptions } from './options.ts';
+
+const help = `usage: rampart lab ramp [options]
+
+Load that grows step by step, by users who do not wait for each other (Poisson arrivals). Stops where a fifth of it
+comes to nothing. Passes when the targets hold at the gate's load: the release gate.
+
+  --from, --to, --by N   requests/s of the first and last step, and what each adds (50, 500, 50)
+  --hold SECONDS         length of a step (5)
+  --gate N               requests/s that must be carried (300)
+${systemHelp}  --json             the whole record on standard output
+`;
+
+const MOST = 100_000;
+
+/** `rampart lab ramp`. */
+export async function labRamp(args: string[], io: CommandIo): Promise<number> {
+  const kinds = { from: 'number', to: 'number', by: 'number', hold: 'number', gate: 'number', json: 'flag' } as const;
+  const options = readOptions('ramp', args, { ...systemOptions, ...kinds });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const measured = readSystem(options, io);
+  const load = {
+    from: options.number('from', 50, 1, MOST),
+    to: options.number('to', 500, 1, MOST),
+    by: options.number('by', 50, 1, MOST),
+    holdMs: options.number('hold', 5, 0.5, 3600) * 1000,
+    gatePerSecond: options.number('gate', 300, 1, MOST),
+  };
+  if (load.to < load.from) options.problem(`--to must be at least --from: got ${load.to} and ${load.from}`);
+  options.check();
+  return runExperiment('ramp', { io, json: options.flag('json') }, async (experiment) => {
+    const { targets, resources } = measured;
+    return ramp({ ...load, targets, resources, system: await measured.start(experiment) }, experiment.context);
+  });
+}

@@ -1,0 +1,99 @@
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import { requestsNeeded } from '../statistics/early-stopping.ts';
+import type { System } from '../system/system.ts';
+import { type Move, nextMove, type Probe } from './capacity-search.ts';
+import { limitOf, type Resources } from './limit.ts';
+import { openStep } from './open-step.ts';
+import { disturbances, type LabContext, type Step } from './step.ts';
+import { describeTargets, type Targets, violations } from './targets.ts';
+
+export interface CapacityOptions {
+  readonly system: System;
+  readonly guess: number;
+  readonly holdMs: number;
+  readonly confirmMs: number;
+  readonly maxProbes: number;
+  /** Capacity that must be reached; 0 for none. */
+  readonly gatePerSecond: number;
+  readonly targets: Targets;
+  readonly resources: Resources;
+}
+
+interface Tried {
+  readonly probe: Probe;
+  readonly step: Step;
+}
+
+const CONFIDENCE = 0.95;
+const WITHIN = 0.95;
+
+/** The highest rate at which the targets hold, to 3 %: confirmed there, and refuted 5 % above. */
+export async function capacity(options: CapacityOptions, context: LabContext): Promise<Outcome> {
+  const tried: Tried[] = [];
+  for (;;) {
+    const move = nextMove(
+      tried.map(({ probe }) => probe),
+      options,
+    );
+    if (move.kind !== 'probe') return capacityOutcome(tried, move, options);
+    const { rate, role } = move;
+    const holdMs = role === 'search' ? options.holdMs : options.confirmMs;
+    if (role !== 'search') context.say(`  to ${role}:`);
+    const step = await openStep({ ...options, ratePerSecond: rate, holdMs }, context);
+    tried.push({ step, probe: { rate, role, passed: violations(step.figures, options.targets).length === 0 } });
+  }
+}
+
+function capacityOutcome(
+  tried: readonly Tried[],
+  end: Exclude<Move, { kind: 'probe' }>,
+  options: CapacityOptions,
+): Outcome {
+  const { system, targets, resources, holdMs, confirmMs, gatePerSecond } = options;
+  const confirmed = tried.findLast(({ probe }) => probe.role === 'confirm' && probe.passed)?.step;
+  const byLoad = tried.map(({ step }) => step).toSorted((left, right) => left.load.amount - right.load.amount);
+  const series: Series = {
+    name: system.name,
+    loadUnit: 'requests/s',
+    settings: system.settings,
+    steps: byLoad,
+    confirmations: [],
+    usl: undefined,
+    limit: limitOf(confirmed ?? (byLoad[0] as Step), resources),
+  };
+  return {
+    scenario: 'createBarcode (POST /v1/barcodes), each text once; open loop, Poisson arrivals',
+    configuration: {
+      probes: `${holdMs / 1000} s each, ${confirmMs / 1000} s to confirm and to refute`,
+      targets: describeTargets(targets),
+    },
+    series: [series],
+    gates: end.kind === 'found' && gatePerSecond > 0 ? [capacityGate(end.capacity, gatePerSecond)] : [],
+    findings: end.kind === 'found' ? findings(end, confirmed) : [],
+    reasons: end.kind === 'found' ? soundness(tried) : [end.reason],
+    marks: { throughput: [], p95: [{ name: `target: ${targets.p95Ms}`, series: system.name, y: targets.p95Ms }] },
+  };
+}
+
+function findings(end: Extract<Move, { kind: 'found' }>, confirmed: Step | undefined): string[] {
+  const found = `Capacity: ${end.capacity.toFixed(1)} requests/s; the targets do not hold at ${end.refutedAt.toFixed(1)}.`;
+  if (confirmed === undefined) return [found];
+  const { count } = confirmed.figures.latency;
+  const needed = requestsNeeded(confirmed.overTarget, WITHIN, CONFIDENCE);
+  const shown = count >= needed ? 'enough' : 'too few';
+  return [
+    found,
+    `Confirmed by ${count} requests, ${confirmed.overTarget} of them over the target: ${shown} for a p95 with 95 % confidence, which takes ${needed}.`,
+  ];
+}
+
+function capacityGate(found: number, gate: number): Gate {
+  return { name: 'capacity, requests/s', expected: `at least ${gate}`, got: found.toFixed(1), passed: found >= gate };
+}
+
+/** The two loads that decide must be sound; what failed on a busy machine says nothing. */
+function soundness(tried: readonly Tried[]): string[] {
+  return tried
+    .slice(-2)
+    .flatMap(({ step, probe }) => [...step.validity.reasons, ...(probe.passed ? [] : disturbances(step))]);
+}

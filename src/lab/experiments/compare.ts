@@ -1,0 +1,108 @@
+import type { Random } from '../../core/random.ts';
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import { compareSamples } from '../statistics/comparison.ts';
+import type { System } from '../system/system.ts';
+import { createBarcodeMix } from './barcode-mix.ts';
+import { limitOf, type Resources } from './limit.ts';
+import { disturbances, type LabContext, runStep, type Step } from './step.ts';
+import { stepLine } from './sweep.ts';
+
+export interface CompareOptions {
+  /** Both are given anew for every run, and stopped after it: what a process has got used to is no difference of theirs. */
+  readonly start: (name: 'A' | 'B') => Promise<System>;
+  readonly runs: number;
+  readonly connections: number;
+  readonly holdMs: number;
+  /** Smaller changes do not matter. */
+  readonly thresholds: { readonly throughput: number; readonly p95: number };
+  readonly targetMs: number;
+  readonly resources: Resources;
+}
+
+const SETTLE_MS = 2000;
+
+/** Runs of two configurations in turns, A B B A A B …, so that what changes with time meets both alike. */
+export async function compare(options: CompareOptions, context: LabContext): Promise<Outcome> {
+  const steps: Record<'A' | 'B', Step[]> = { A: [], B: [] };
+  const settings: Partial<Record<'A' | 'B', System['settings']>> = {};
+  for (let run = 0; run < options.runs; run++) {
+    for (const name of run % 2 === 0 ? (['A', 'B'] as const) : (['B', 'A'] as const)) {
+      const system = await options.start(name);
+      try {
+        settings[name] = system.settings;
+        steps[name].push(await measured(system, options, context));
+      } finally {
+        await system.stop();
+      }
+    }
+  }
+  const series = (['A', 'B'] as const).map((name): Series => ({
+    name,
+    loadUnit: 'connections',
+    settings: settings[name] ?? {},
+    steps: steps[name],
+    confirmations: [],
+    usl: undefined,
+    limit: limitOf(steps[name].at(-1) as Step, options.resources),
+  }));
+  return outcomeOf(series, options, context.random);
+}
+
+async function measured(system: System, options: CompareOptions, context: LabContext): Promise<Step> {
+  const { connections, holdMs, targetMs } = options;
+  const plan = { kind: 'closed', connections, cycleDelayMs: 0, durationMs: SETTLE_MS + holdMs } as const;
+  const mix = createBarcodeMix(system.key);
+  const step = await runStep({ system, mix, plan, settleMs: SETTLE_MS, targetMs, attempts: 2 }, context);
+  context.say(`  ${system.name}: ${stepLine(step)}`);
+  return step;
+}
+
+function outcomeOf([first, second]: readonly Series[], options: CompareOptions, random: Random): Outcome {
+  const [a, b] = [first as Series, second as Series];
+  const { thresholds } = options;
+  const judged = [
+    {
+      name: 'throughput',
+      threshold: thresholds.throughput,
+      better: 'more',
+      valueOf: ({ figures }: Step) => figures.throughputPerSecond,
+    },
+    {
+      name: 'p95 latency',
+      threshold: thresholds.p95,
+      better: 'less',
+      valueOf: ({ figures }: Step) => figures.latency.p95Ms,
+    },
+  ] as const;
+  const results = judged.map(({ name, threshold, better, valueOf }) => ({
+    name,
+    ...compareSamples(a.steps.map(valueOf), b.steps.map(valueOf), { threshold, better, random }),
+  }));
+  return {
+    scenario:
+      'createBarcode (POST /v1/barcodes), each text once; closed loop; A and B in turns, each run in new processes',
+    configuration: {
+      runs: `${options.runs} of each, ${options.holdMs / 1000} s after ${SETTLE_MS / 1000} s that are not counted`,
+      concurrency: String(options.connections),
+      'cycle delay': '0 ms',
+      'changes that matter': `throughput ${thresholds.throughput * 100} %, p95 ${thresholds.p95 * 100} %`,
+    },
+    series: [a, b],
+    gates: results.map(({ name, verdict, change }): Gate => ({
+      name: `B against A, ${name}`,
+      expected: 'not worse',
+      got: `${verdict}, ${percent(change)}`,
+      passed: verdict !== 'worse',
+    })),
+    findings: results.map(
+      ({ name, verdict, change, interval, p }) =>
+        `${name} of B is ${verdict}: ${percent(change)}, 95 % interval ${percent(interval.low)} to ${percent(interval.high)}, p ${p.toFixed(3)}.`,
+    ),
+    reasons: [a, b].flatMap(({ name, steps }) =>
+      steps.flatMap((step) => [...step.validity.reasons, ...disturbances(step)].map((reason) => `${name}: ${reason}`)),
+    ),
+    marks: { throughput: [], p95: [] },
+  };
+}
+
+const percent = (share: number): string => `${share > 0 ? '+' : ''}${(share * 100).toFixed(1)} %`;

@@ -1,0 +1,101 @@
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { System } from '../system/system.ts';
+import { limitOf, type Resources } from './limit.ts';
+import { openStep } from './open-step.ts';
+import { disturbances, type LabContext, type Step } from './step.ts';
+import { describeTargets, type Targets, violations } from './targets.ts';
+
+export interface RampOptions {
+  readonly system: System;
+  readonly from: number;
+  readonly to: number;
+  readonly by: number;
+  readonly holdMs: number;
+  /** What a release must carry. */
+  readonly gatePerSecond: number;
+  readonly targets: Targets;
+  readonly resources: Resources;
+}
+
+/** A ramp ends here rather than press on: the share of arrivals that came to nothing. */
+const STOP_FAILED_SHARE = 0.2;
+
+/** Load that grows step by step, until the end or until a fifth of it fails; passes when the gate's load is carried. */
+export async function ramp(options: RampOptions, context: LabContext): Promise<Outcome> {
+  const steps: Step[] = [];
+  let stopped = '';
+  for (const rate of rates(options)) {
+    const step = await openStep({ ...options, ratePerSecond: rate }, context);
+    steps.push(step);
+    const failed = step.figures.errorShare + step.figures.refusedShare;
+    if (failed <= STOP_FAILED_SHARE) continue;
+    stopped = `Stopped at ${rate} requests/s, where ${Math.round(failed * 100)} % came to nothing.`;
+    break;
+  }
+  return rampOutcome(steps, stopped, options);
+}
+
+/** The gate's own rate is always among them. */
+function rates({ from, to, by, gatePerSecond }: RampOptions): number[] {
+  const steps = Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, index) => from + index * by);
+  return [...new Set([...steps, gatePerSecond])].sort((left, right) => left - right);
+}
+
+function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
+  const { system, from, to, by, holdMs, targets, resources } = options;
+  const carried = steps.filter(({ figures }) => violations(figures, targets).length === 0);
+  const most = carried.at(-1);
+  const gates = rampGates(steps, options);
+  const series: Series = {
+    name: system.name,
+    loadUnit: 'requests/s',
+    settings: system.settings,
+    steps,
+    confirmations: [],
+    usl: undefined,
+    limit: limitOf(most ?? (steps[0] as Step), resources),
+  };
+  return {
+    scenario: 'createBarcode (POST /v1/barcodes), each text once; open loop, Poisson arrivals',
+    configuration: {
+      load: `${from} to ${to} requests/s by ${by}, ${holdMs / 1000} s each`,
+      targets: describeTargets(targets),
+      'stop rule': `errors and refusals above ${STOP_FAILED_SHARE * 100} %`,
+    },
+    series: [series],
+    gates,
+    findings: [
+      most === undefined
+        ? 'No load was carried within the targets.'
+        : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${most.figures.latency.p95Ms.toFixed(1)} ms.`,
+      ...(stopped === '' ? [] : [stopped]),
+    ],
+    reasons: rampReasons(steps, gates, options.gatePerSecond),
+    marks: { throughput: [], p95: [{ name: `target: ${targets.p95Ms}`, series: system.name, y: targets.p95Ms }] },
+  };
+}
+
+const atGate = (steps: readonly Step[], gate: number): Step | undefined =>
+  steps.find(({ load }) => Math.abs(load.amount - gate) < 1);
+
+function rampGates(steps: readonly Step[], { gatePerSecond, targets }: RampOptions): Gate[] {
+  const step = atGate(steps, gatePerSecond);
+  const wrong = step === undefined ? ['the ramp was stopped before it'] : violations(step.figures, targets);
+  return [
+    {
+      name: `${gatePerSecond} requests/s`,
+      expected: describeTargets(targets),
+      got:
+        wrong.length === 0 && step !== undefined ? `p95 ${step.figures.latency.p95Ms.toFixed(1)} ms` : wrong.join('; '),
+      passed: wrong.length === 0,
+    },
+  ];
+}
+
+/** Only the step of the gate must be sound; what failed on a busy machine says nothing. */
+function rampReasons(steps: readonly Step[], gates: readonly Gate[], gate: number): string[] {
+  const step = atGate(steps, gate);
+  if (step === undefined) return [];
+  const isKept = gates.every(({ passed }) => passed);
+  return [...step.validity.reasons, ...(isKept ? [] : disturbances(step))];
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
+import { runClosedLoop } from '../load/closed-loop.ts';
+import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engine.ts';
+import type { Mix } from '../load/mix.ts';
+import { runOpenLoad } from '../load/open-loop-processes.ts';
+import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import { type Validity, validityOf } from '../measure/validity.ts';
+import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
+import type { System } from '../system/system.ts';
+
+/** What an experiment is given. */
+export interface LabContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The number of the next request: each has one of its own. */
+  readonly numbers: { next: number };
+  /** Tells the person who waits what is going on. */
+  readonly say: (line: string) => void;
+}
+
+export interface StepOptions {
+  readonly system: System;
+  readonly mix: Mix;
+  readonly plan: OpenPlan | ClosedPlan;
+  /** What comes before is not counted: connections, compilers, queues that fill. */
+  readonly settleMs: number;
+  /** The latency that is judged; see validityOf. */
+  readonly targetMs: number;
+  /** How often it may be made when the machine is busy with other things or the sender was; whatever came of it. */
+  readonly attempts: number;
+}
+
+/** One load, held for a while, and what came of it. */
+export interface Step {
+  readonly load: LoadDescription;
+  /** Requests under way on average, as counted. */
+  readonly concurrency: number;
+  readonly figures: Figures;
+  /** Successes that took longer than the latency that is judged. */
+  readonly overTarget: number;
+  readonly endpoints: readonly EndpointFigures[];
+  readonly validity: Validity;
+  readonly use: SystemUse;
+  /** Why earlier attempts at it say nothing. */
+  readonly discarded: readonly string[];
+}
+
+export interface LoadDescription {
+  readonly kind: 'open' | 'closed';
+  /** Requests a second, or connections. */
+  readonly amount: number;
+  readonly cycleDelayMs: number;
+  readonly settleMs: number;
+  readonly durationMs: number;
+}
+
+/** Longest wait of a user; beyond it a request counts as a timeout. */
+export const CLIENT_TIMEOUT_MS = 5000;
+/** What other programs may take of the processors before a run counts as disturbed. */
+const MAX_FOREIGN_SHARE = 0.2;
+/** Numbers of requests are not used again, nor those of other runs against the same system. */
+const NUMBERS_APART = 1000;
+
+/**
+ * Offers a load; again where the run was invalid or disturbed, which says nothing of the system: neither good nor bad. The
+ * last attempt counts, and may be invalid.
+ */
+export async function runStep(options: StepOptions, context: LabContext): Promise<Step> {
+  const discarded: string[] = [];
+  for (;;) {
+    const step = await attempt(options, context);
+    const reasons = [...step.validity.reasons, ...disturbances(step)];
+    if (reasons.length === 0 || discarded.length === options.attempts - 1) return { ...step, discarded };
+    context.say(`    once more, as ${reasons.join('; ')}`);
+    discarded.push(reasons.join('; '));
+  }
+}
+
+/** What took place on the machine meanwhile: it can make figures worse, but not better. */
+export function disturbances({ use }: Pick<Step, 'use'>): string[] {
+  if (use.foreignCpuShare <= MAX_FOREIGN_SHARE) return [];
+  return [`other programs used ${Math.round(use.foreignCpuShare * 100)} % of the processors`];
+}
+
+async function attempt(options: StepOptions, context: LabContext): Promise<Omit<Step, 'discarded'>> {
+  const { system, mix, plan, settleMs, targetMs } = options;
+  const { clock, numbers } = context;
+  const target: LoadTarget = { origin: system.url, mix, firstNumber: numbers.next, timeoutMs: CLIENT_TIMEOUT_MS };
+  const watch = new ProcessWatch(await system.processes(), clock);
+  const result = await load(target, plan, clock);
+  const use = watch.stop();
+  numbers.next += result.requests.count + NUMBERS_APART;
+  const window = { fromMs: settleMs, toMs: plan.durationMs };
+  const validity = validityOf(result, window, targetMs);
+  return {
+    load: describe(plan, settleMs),
+    concurrency: validity.littlesLaw.counted,
+    figures: figuresOf(result, window),
+    overTarget: countOver(result, window, targetMs),
+    endpoints: figuresByEndpoint(
+      result,
+      window,
+      mix.endpoints.map(({ endpoint }) => endpoint),
+    ),
+    validity,
+    use,
+  };
+}
+
+function load(target: LoadTarget, plan: OpenPlan | ClosedPlan, clock: Clock): Promise<LoadResult> {
+  return plan.kind === 'open' ? runOpenLoad(target, plan, clock) : runClosedLoop(target, plan, clock);
+}
+
+function describe(plan: OpenPlan | ClosedPlan, settleMs: number): LoadDescription {
+  const { kind, durationMs } = plan;
+  return plan.kind === 'open'
+    ? { kind, amount: (plan.arrivals.length * 1000) / durationMs, cycleDelayMs: 0, settleMs, durationMs }
+    : { kind, amount: plan.connections, cycleDelayMs: plan.cycleDelayMs, settleMs, durationMs };
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Mix } from './mix.ts';
+import type { Requests } from './requests.ts';
+import type { SenderReport } from './sender-watch.ts';
+
+/** Where a load goes, and what it is made of. */
+export interface LoadTarget {
+  readonly origin: string;
+  readonly mix: Mix;
+  /** Number of the first request: requests of other runs have other ones. */
+  readonly firstNumber: number;
+  /** Longest wait for a whole reply, from the intended start. */
+  readonly timeoutMs: number;
+}
+
+/** Requests that come when they come, whether or not those before have been answered. */
+export interface OpenPlan {
+  readonly kind: 'open';
+  /** Milliseconds from the start, in order; see arrivalTimes. */
+  readonly arrivals: Float64Array;
+  readonly durationMs: number;
+  /** Requests that may be under way in one process; an arrival beyond that is not sent, and counts as unsent. */
+  readonly maxInFlight: number;
+}
+
+/** So many users, each of whom sends the next request once the last one is answered and a delay has passed. */
+export interface ClosedPlan {
+  readonly kind: 'closed';
+  readonly connections: number;
+  readonly cycleDelayMs: number;
+  /** After it no request is begun; those under way are waited for. */
+  readonly durationMs: number;
+}
+
+export interface LoadResult {
+  /** Every request that was due; each has exactly one outcome. */
+  readonly requests: Requests;
+  readonly durationMs: number;
+  readonly senders: readonly SenderReport[];
+}
+
+/** A way to offer load. Resolves when every request has its outcome; whatever the server does, it rejects only for bugs. */
+export type Engine<Plan> = (target: LoadTarget, plan: Plan, clock: Clock) => Promise<LoadResult>;

@@ -1,0 +1,92 @@
+/** A curve: points in order of x; those whose y is not finite are left out. */
+export interface PlotLine {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface PlotOptions {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly lines: readonly PlotLine[];
+  /** Horizontal lines to compare with. */
+  readonly marks: readonly { readonly name: string; readonly y: number }[];
+}
+
+/** Colours that stay apart for colour-blind readers (Okabe and Ito 2008), and a dash for those who see none. */
+const styles = [
+  { color: '#0072b2', dash: '' },
+  { color: '#d55e00', dash: '7 3' },
+  { color: '#009e73', dash: '2 3' },
+  { color: '#b3558f', dash: '9 3 2 3' },
+] as const;
+
+const WIDTH = 480;
+const HEIGHT = 330;
+const BOX = { left: 52, top: 58, width: 404, height: 218 } as const;
+const TICKS = 5;
+
+/** A plot as SVG: straight lines between what was measured, from zero, so that heights compare. */
+export function linePlot({ title, xLabel, lines, marks }: PlotOptions): string {
+  const xs = lines.flatMap(({ points }) => points.map(([x]) => x));
+  const ys = [...lines.flatMap(({ points }) => points.map(([, y]) => y)), ...marks.map(({ y }) => y)];
+  const xTicks = ticks(Math.max(1, ...xs));
+  const yTicks = ticks(Math.max(1e-9, ...ys.filter(Number.isFinite)) * 1.05);
+  const x = (value: number): number => round(BOX.left + (value / (xTicks.at(-1) as number)) * BOX.width);
+  const y = (value: number): number => round(BOX.top + BOX.height * (1 - value / (yTicks.at(-1) as number)));
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="#222">`,
+    `<title>${escapeText(title)}</title><rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
+    `<text x="${BOX.left}" y="20" font-size="14" font-weight="600">${escapeText(title)}</text>`,
+    ...legend(lines),
+    ...yTicks.map(
+      (tick) =>
+        `<path d="M${BOX.left} ${y(tick)}h${BOX.width}" stroke="#e4e4e4"/><text x="${BOX.left - 6}" y="${y(tick) + 4}" text-anchor="end">${label(tick)}</text>`,
+    ),
+    ...xTicks.map(
+      (tick) =>
+        `<path d="M${x(tick)} ${BOX.top}v${BOX.height}" stroke="#f0f0f0"/><text x="${x(tick)}" y="${BOX.top + BOX.height + 17}" text-anchor="middle">${label(tick)}</text>`,
+    ),
+    `<text x="${BOX.left + BOX.width / 2}" y="${HEIGHT - 14}" text-anchor="middle">${escapeText(xLabel)}</text>`,
+    ...marks.map(
+      (mark) =>
+        `<path d="M${BOX.left} ${y(mark.y)}h${BOX.width}" stroke="#777" stroke-dasharray="4 4"/><text x="${BOX.left + 6}" y="${y(mark.y) - 5}" fill="#555" font-size="11">${escapeText(mark.name)}</text>`,
+    ),
+    ...lines.map((line, index) => curve(line, index, x, y)),
+    '</svg>',
+  ].join('\n');
+}
+
+function legend(lines: readonly PlotLine[]): string[] {
+  let left = BOX.left;
+  return lines.map(({ name }, index) => {
+    const at = left;
+    left += 48 + name.length * 6.4;
+    return `<path d="M${round(at)} 40h26" ${stroke(index)}/><text x="${round(at + 32)}" y="44">${escapeText(name)}</text>`;
+  });
+}
+
+function curve(line: PlotLine, index: number, x: (value: number) => number, y: (value: number) => number): string {
+  const points = line.points.filter((point) => point.every(Number.isFinite)).map((point) => [x(point[0]), y(point[1])]);
+  const dots = points.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${styleOf(index).color}"/>`);
+  return `<path d="M${points.map((point) => point.join(' ')).join('L')}" ${stroke(index)}/>${dots.join('')}`;
+}
+
+const styleOf = (index: number): (typeof styles)[number] => styles[index % styles.length] as (typeof styles)[number];
+
+function stroke(index: number): string {
+  const { color, dash } = styleOf(index);
+  return `fill="none" stroke="${color}" stroke-width="2.2"${dash === '' ? '' : ` stroke-dasharray="${dash}"`}`;
+}
+
+/** Round steps of 1, 2 or 5 times a power of ten, from 0 to the first at or above the largest value. */
+function ticks(most: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(most / TICKS));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => most / each <= TICKS + 1) ?? 10 * power;
+  return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, index) => index * step);
+}
+
+const label = (tick: number): string => String(Number(tick.toPrecision(6)));
+const round = (value: number): number => Math.round(value * 10) / 10;
+
+export const escapeText = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');

@@ -1,0 +1,32 @@
+import { gateTable } from './html.ts';
+import type { RunRecord } from './run-record.ts';
+import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
+
+/** The report for a pull request or a wiki. */
+export function markdownReport(run: RunRecord): string {
+  const parts = [
+    `# ${run.experiment}: ${run.verdict}`,
+    ...run.reasons.map((reason) => `This run says nothing about the system: ${reason}.`),
+    table({ columns: ['', ''], rows: headRows(run) }),
+    '## Gates',
+    table(gateTable(run)),
+    '## What was found',
+    run.findings.map((finding) => `- ${finding}`).join('\n'),
+  ];
+  for (const series of run.series) {
+    const settings = Object.entries(series.settings).map(([name, value]) => `\`${name}=${value}\``);
+    const usl = uslSentence(series);
+    parts.push(
+      `## ${series.name}`,
+      `Limited by ${series.limit}.${usl === undefined ? '' : ` ${usl}.`} ${settings.join(' ')}`,
+      table(stepTable(series)),
+    );
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
+function table({ columns, rows }: Table): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(columns), `|${columns.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,80 @@
+import type { Step } from '../experiments/step.ts';
+import type { UslFit } from '../statistics/usl.ts';
+
+/** What a gate asked for and what it got. */
+export interface Gate {
+  readonly name: string;
+  readonly expected: string;
+  readonly got: string;
+  readonly passed: boolean;
+}
+
+/** A topology under growing load. */
+export interface Series {
+  readonly name: string;
+  /** What the steps' amounts are: connections, or requests a second. */
+  readonly loadUnit: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly steps: readonly Step[];
+  /** A load held for longer, for the gates. */
+  readonly confirmations: readonly Step[];
+  readonly usl: UslFit | undefined;
+  /** What kept it from more, in a sentence. */
+  readonly limit: string;
+}
+
+/** Horizontal lines to compare a series with. */
+export interface PlotMarks {
+  readonly throughput: readonly PlotMark[];
+  readonly p95: readonly PlotMark[];
+}
+
+interface PlotMark {
+  readonly name: string;
+  readonly series: string;
+  readonly y: number;
+}
+
+export interface Machine {
+  readonly processors: string;
+  readonly memoryGiB: number;
+  readonly system: string;
+  readonly node: string;
+}
+
+/** Invalid: what was measured says nothing about the system. */
+export type Verdict = 'passed' | 'failed' | 'invalid';
+
+/** All that a report shows; run.json is this. */
+export interface RunRecord {
+  readonly schema: 1;
+  readonly id: string;
+  readonly experiment: string;
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly commit: string;
+  readonly version: string;
+  readonly machine: Machine;
+  readonly scenario: string;
+  /** Everything that was set, by name. */
+  readonly configuration: Readonly<Record<string, string>>;
+  readonly series: readonly Series[];
+  /** Sentences that follow from the figures. */
+  readonly findings: readonly string[];
+  readonly gates: readonly Gate[];
+  readonly marks: PlotMarks;
+  readonly verdict: Verdict;
+  /** Why it is invalid. */
+  readonly reasons: readonly string[];
+}
+
+/** What an experiment finds out; the rest of the record is the same for all. */
+export type Outcome = Pick<
+  RunRecord,
+  'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons' | 'marks'
+>;
+
+export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): Verdict {
+  if (reasons.length > 0) return 'invalid';
+  return gates.every(({ passed }) => passed) ? 'passed' : 'failed';
+}

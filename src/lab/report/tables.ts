@@ -1,0 +1,95 @@
+import type { Step } from '../experiments/step.ts';
+import type { RunRecord, Series } from './run-record.ts';
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export function number(value: number, digits = 0): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '–';
+}
+
+export const percent = (share: number, digits = 1): string => `${number(share * 100, digits)} %`;
+
+/** The head of a report, as requirements ask: what ran, where, how long, with what. */
+export function headRows(run: RunRecord): (readonly [string, string])[] {
+  const { machine } = run;
+  return [
+    ['run', run.id],
+    ['commit', run.commit],
+    ['version', run.version],
+    ['date', run.startedAt],
+    ['machine', `${machine.processors}, ${number(machine.memoryGiB, 1)} GiB, ${machine.system}, Node ${machine.node}`],
+    ['scenario', run.scenario],
+    ['duration', `${number(run.seconds)} s`],
+    ...Object.entries(run.configuration),
+  ];
+}
+
+/** The steps of a series, then the confirmations. */
+export function stepTable({ loadUnit, steps, confirmations }: Series): Table {
+  const columns = [
+    loadUnit,
+    'under way',
+    'offered /s',
+    'served /s',
+    'avg ms',
+    'p50 ms',
+    'p95 ms',
+    'p99 ms',
+    'errors',
+    'refused',
+    'wait ms',
+    'exec ms',
+    'machine',
+    'others',
+    'sender',
+    'valid',
+  ];
+  return {
+    columns,
+    rows: [...steps.map((step) => stepRow(step, '')), ...confirmations.map((step) => stepRow(step, '*'))],
+  };
+}
+
+function stepRow({ load, concurrency, figures, validity, use, discarded }: Step, mark: string): string[] {
+  const { latency, wait, exec } = figures;
+  const again = discarded.length > 0 ? ` (attempt ${discarded.length + 1})` : '';
+  return [
+    `${number(load.amount)}${mark}`,
+    number(concurrency, 1),
+    number(figures.offeredPerSecond, 1),
+    number(figures.throughputPerSecond, 1),
+    number(latency.meanMs, 1),
+    number(latency.p50Ms, 1),
+    number(latency.p95Ms, 1),
+    number(latency.p99Ms, 1),
+    percent(figures.errorShare),
+    percent(figures.refusedShare),
+    number(wait.meanMs, 1),
+    number(exec.meanMs, 1),
+    percent(use.machineCpuShare, 0),
+    percent(use.foreignCpuShare, 0),
+    percent(validity.senderCpuShare, 0),
+    `${validity.valid ? 'yes' : 'no'}${again}`,
+  ];
+}
+
+export function uslSentence({ usl, steps }: Series): string | undefined {
+  if (usl === undefined) return undefined;
+  const most = Math.max(...steps.map(({ concurrency }) => concurrency));
+  // Beyond twice what was measured the curve is a guess.
+  const peak =
+    usl.peakConcurrency <= 2 * most
+      ? `highest at ${number(usl.peakConcurrency, 1)} under way`
+      : 'no peak in what was measured';
+  return `USL: contention ${percent(usl.alpha, 2)}, coherence ${percent(usl.beta, 3)}, ${number(usl.gamma, 1)}/s alone; ${peak}; R² ${number(usl.rSquared, 3)}`;
+}
+
+/** Plots read on, tables read out: the lines of a terminal. */
+export function textTable({ columns, rows }: Table): string {
+  const all = [columns, ...rows];
+  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  ')).join('\n');
+}

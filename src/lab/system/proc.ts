@@ -1,0 +1,39 @@
+/** What Linux counts of a process since its start, and what it has now. */
+export interface ProcessCounts {
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+  readonly contextSwitches: number;
+  /** Time that it was ready to run and had no processor. */
+  readonly runQueueMs: number;
+}
+
+/** Linux counts processor time in hundredths of a second towards programs, whatever the kernel's own clock. */
+const TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+
+/** From the texts of /proc/PID/stat, status and schedstat (proc(5)); what is missing counts as 0. */
+export function processCounts(stat: string, status: string, schedstat: string): ProcessCounts {
+  // The name stands in parentheses and may hold anything; what follows are the fields from the third on.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const field = (number: number): number => Number(fields[number - 3] ?? 0);
+  const switches = [...status.matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)$/gm)];
+  return {
+    cpuMs: ((field(14) + field(15)) * 1000) / TICKS_PER_SECOND,
+    rssBytes: field(24) * PAGE_BYTES,
+    contextSwitches: switches.reduce((sum, match) => sum + Number(match[1]), 0),
+    runQueueMs: Number(schedstat.split(' ')[1] ?? 0) / 1e6,
+  };
+}
+
+export interface MachineCounts {
+  readonly busy: number;
+  readonly total: number;
+}
+
+/** All processors together, from /proc/stat; time that a virtual machine's host took away counts as busy. */
+export function machineCounts(stat: string): MachineCounts {
+  const ticks = (/^cpu\s+(.*)$/m.exec(stat)?.[1] ?? '').split(/\s+/).slice(0, 8).map(Number);
+  const total = ticks.reduce((sum, each) => sum + each, 0);
+  const [, , , idle = 0, waiting = 0] = ticks;
+  return { busy: total - idle - waiting, total };
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { RunRecord } from '../../src/lab/report/run-record.ts';
+import { eventually } from '../support/raw.ts';
+import { processesOf, runRampart, spawnRampart, startStack } from '../support/stack.ts';
+
+const started = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('rampart-lab-'));
+
+describe('rampart lab', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'rampart-runs-'));
+  let present: string[] = [];
+  before(() => void (present = started()));
+  after(() => rmSync(dataDir, { recursive: true, force: true }));
+  const left = (): string[] => started().filter((name) => !present.includes(name));
+
+  test('wrong usage is exit code 2, with every problem at once', async () => {
+    const { code, stderr } = await runRampart(['lab', 'ramp', '--from', 'x', '--key', 'rk_a', '--to', '0'], {});
+    assert.equal(code, 2);
+    assert.match(stderr, /--key and --key-file .* need --url/);
+    assert.match(stderr, /--from must be a number from 1/);
+    assert.equal((await runRampart(['lab', 'nothing'], {})).code, 2);
+    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'report']) {
+      const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});
+      assert.equal(help.code, 0);
+      assert.match(help.stdout, /^usage: rampart lab/);
+    }
+  });
+
+  test('prove, in its quick form: the single topology is at its known capacity, and reports are written', async () => {
+    const { code, stdout, stderr } = await runRampart(['lab', 'prove', '--quick', '--json'], {
+      RAMPART_DATA_DIR: dataDir,
+    });
+    const run = JSON.parse(stdout) as RunRecord;
+    const said = JSON.stringify({ gates: run.gates, reasons: run.reasons, stderr }, undefined, 1);
+    // Where other programs take the processors, six generators may miss their mark: then the run says that it says nothing.
+    assert.ok(run.verdict === 'passed' ? code === 0 : run.verdict === 'invalid' && code === 3, said);
+    assert.equal(run.gates[0]?.passed, true, said);
+    assert.deepEqual(
+      run.series.map(({ name }) => name),
+      ['single', 'scaled', 'real barcodes'],
+    );
+    for (const { steps, confirmations } of run.series) {
+      for (const { figures } of [...steps, ...confirmations]) {
+        assert.equal(figures.errorShare, 0, said);
+        assert.equal(
+          Object.values(figures.outcomes).reduce((sum, count) => sum + count, 0),
+          figures.requests,
+        );
+      }
+    }
+    const folder = join(dataDir, 'runs', run.id);
+    assert.deepEqual(readdirSync(folder).sort(), ['junit.xml', 'report.html', 'report.md', 'run.json']);
+    for (const name of readdirSync(folder)) {
+      const text = readFileSync(join(folder, name), 'utf8');
+      assert.doesNotMatch(text, /\brk_/, `${name} holds no key`);
+      if (name === 'report.html') assert.doesNotMatch(text, /<script|src=|href=|url\(/, 'it needs no other file');
+    }
+    assert.deepEqual(left(), []);
+  });
+
+  test('Ctrl-C in its midst stops what the lab has started', async () => {
+    const child = spawnRampart(['lab', 'ramp', '--kind', 'calibrated'], { RAMPART_DATA_DIR: dataDir });
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await eventually('the ramp goes on', () => said.includes('50.0 requests/s'), 60_000);
+    const folder = join(tmpdir(), left()[0] as string);
+    assert.ok(processesOf(folder).length > 3);
+    child.kill('SIGINT');
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(code, 130);
+    assert.deepEqual(left(), []);
+    assert.deepEqual(processesOf(folder), []);
+  });
+
+  test('ramp against a Rampart that runs uses the key it is given, and leaves it running', async () => {
+    const stack = await startStack({ GENERATOR_KIND: 'calibrated', GENERATOR_INSTANCES: '1', GATEWAY_WORKERS: '1' });
+    try {
+      const load = ['--from', '20', '--to', '20', '--gate', '20', '--hold', '1', '--json', '--p95', '1000'];
+      const run = (...key: string[]) =>
+        runRampart(['lab', 'ramp', '--url', stack.url, ...key, ...load], { RAMPART_DATA_DIR: dataDir });
+      const { code, stdout } = await run('--key', stack.key);
+      assert.deepEqual({ code, verdict: (JSON.parse(stdout) as RunRecord).verdict }, { code: 0, verdict: 'passed' });
+      const refused = await run('--key', `rk_${'x'.repeat(32)}`);
+      assert.equal(refused.code, 1);
+      const [step] = (JSON.parse(refused.stdout) as RunRecord).series[0]?.steps ?? [];
+      assert.equal(step?.figures.errorShare, 1);
+      assert.equal((await fetch(`${stack.url}/readyz`)).status, 200);
+    } finally {
+      await stack.stop();
+    }
+  });
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Step } from '../../../../src/lab/experiments/step.ts';
+import { limitOf } from '../../../../src/lab/experiments/limit.ts';
+import { htmlReport } from '../../../../src/lab/report/html.ts';
+import { junitReport } from '../../../../src/lab/report/junit.ts';
+import { linePlot } from '../../../../src/lab/report/line-plot.ts';
+import { markdownReport } from '../../../../src/lab/report/markdown.ts';
+import { plotsOf } from '../../../../src/lab/report/plots.ts';
+import { type RunRecord, verdictOf } from '../../../../src/lab/report/run-record.ts';
+
+const distribution = { count: 9, meanMs: 55, p50Ms: 55, p90Ms: 56, p95Ms: 57, p99Ms: 58, p999Ms: 59, maxMs: 60 };
+
+function step(amount: number, throughputPerSecond: number, machineCpuShare = 0.3, workerCpuShare = 0.2): Step {
+  return {
+    load: { kind: 'closed', amount, cycleDelayMs: 0, settleMs: 1000, durationMs: 5000 },
+    concurrency: amount,
+    overTarget: 0,
+    figures: {
+      requests: 100,
+      offeredPerSecond: throughputPerSecond,
+      throughputPerSecond,
+      outcomes: { '2xx': 100 },
+      errorShare: 0,
+      refusedShare: 0.0123,
+      latency: distribution,
+      wait: { ...distribution, meanMs: Number.NaN },
+      exec: distribution,
+    },
+    endpoints: [],
+    validity: {
+      valid: true,
+      reasons: [],
+      sendLagP99Ms: 1,
+      senderCpuShare: 0.1,
+      eventLoopDelayP99Ms: 1,
+      littlesLaw: { counted: amount, expected: amount, gap: 0 },
+    },
+    use: {
+      machineCpuShare,
+      foreignCpuShare: 0.05,
+      processes: [
+        {
+          role: 'gateway',
+          instance: 1,
+          pid: 7,
+          cpuShare: workerCpuShare,
+          maxRssBytes: 1,
+          maxDescriptors: 1,
+          contextSwitchesPerSecond: 1,
+          runQueueShare: 0,
+        },
+      ],
+    },
+    discarded: [],
+  };
+}
+
+const series = (name: string, rates: readonly number[]) => ({
+  name,
+  loadUnit: 'connections',
+  settings: { GATEWAY_WORKERS: '2' },
+  steps: rates.map((rate, index) => step(index + 1, rate)),
+  confirmations: [step(2, 72)],
+  usl: undefined,
+  limit: 'the <slots>',
+});
+
+const run: RunRecord = {
+  schema: 1,
+  id: '20260101000000-prove',
+  experiment: 'prove',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  seconds: 61.5,
+  commit: 'abc',
+  version: '1.0.0',
+  machine: { processors: '2 × A & B', memoryGiB: 8, system: 'linux', node: 'v26' },
+  scenario: 'create',
+  configuration: { concurrency: '1, 2', 'cycle delay': '0 ms' },
+  series: [series('single', [18, 72]), series('scaled', [18, 430]), series('real', [1000, 2000])],
+  findings: ['Six times "more".'],
+  gates: [
+    { name: 'rate', expected: 'at least 415', got: '419', passed: true },
+    { name: 'p95 <b>', expected: 'at most 82.5', got: '90 | 91', passed: false },
+  ],
+  marks: { throughput: [{ name: 'promised: 415', series: 'scaled', y: 415 }], p95: [] },
+  verdict: 'failed',
+  reasons: [],
+};
+
+test('verdictOf: one gate that fails fails the run, and an invalid run says nothing, whatever its gates say', () => {
+  assert.equal(verdictOf(run.gates, []), 'failed');
+  assert.equal(verdictOf(run.gates.slice(0, 1), []), 'passed');
+  assert.equal(verdictOf(run.gates.slice(0, 1), ['late']), 'invalid');
+});
+
+test('htmlReport has the head, the gates and every step, escaped, and needs nothing from elsewhere', () => {
+  const html = htmlReport(run, plotsOf(run));
+  for (const text of ['20260101000000-prove', '2 × A &amp; B', 'p95 &lt;b&gt;', 'the &lt;slots&gt;', '1, 2', '1.2 %']) {
+    assert.ok(html.includes(text), text);
+  }
+  assert.doesNotMatch(html, /<script|src=|href=|url\(|NaN|undefined/);
+  assert.equal(html.match(/<svg/g)?.length, 4);
+});
+
+test('plotsOf draws what compares in one plot, with its marks, and what does not in another', () => {
+  const [throughput, latency, other] = plotsOf(run);
+  assert.match(throughput ?? '', />single<.*>scaled</s);
+  assert.doesNotMatch(throughput ?? '', />real</);
+  assert.match(throughput ?? '', /promised: 415/);
+  assert.doesNotMatch(latency ?? '', /promised/);
+  assert.match(other ?? '', />real</);
+});
+
+test('linePlot scales from zero to a round number, and leaves out what was not measured', () => {
+  const svg = linePlot({
+    title: 't',
+    xLabel: 'x',
+    lines: [
+      {
+        name: 'a',
+        points: [
+          [0, 0],
+          [5, Number.NaN],
+          [10, 100],
+        ],
+      },
+    ],
+    marks: [],
+  });
+  assert.match(svg, /<path d="M52 276L456 /);
+  assert.equal(svg.match(/<circle/g)?.length, 2);
+  assert.doesNotMatch(svg, /NaN/);
+});
+
+test('junitReport: a failed gate is a failure; of an invalid run every gate is an error', () => {
+  const xml = junitReport(run);
+  assert.match(xml, /tests="2" failures="1" errors="0"/);
+  assert.match(xml, /name="p95 &lt;b&gt;"><failure message="expected at most 82.5, got 90 \| 91"\/>/);
+  const invalid = junitReport({ ...run, reasons: ['the sender was late'] });
+  assert.match(invalid, /tests="2" failures="0" errors="2"/);
+  assert.match(invalid, /<error message="invalid run: the sender was late"\/>/);
+});
+
+test('markdownReport keeps its tables whole', () => {
+  const markdown = markdownReport(run);
+  assert.match(markdown, /\| p95 <b> \| at most 82.5 \| 90 \\\| 91 \| failed \|/);
+  assert.doesNotMatch(markdown, /NaN|undefined/);
+});
+
+test('limitOf names the slots, the processors, a process, or nothing', () => {
+  assert.match(limitOf(step(4, 70), { slots: 4 }), /slots: 3\.9 of 4/);
+  assert.match(limitOf(step(4, 70, 0.95), { slots: 24 }), /processors: 95 % busy, 5 % of all with other programs/);
+  assert.match(limitOf(step(4, 70, 0.5, 0.97), { slots: 24 }), /gateway 1, which used 97 %/);
+  assert.match(limitOf(step(4, 70), { slots: 24 }), /nothing that was full: 3\.9 of 24 slots and 30 %/);
+});
