@@ -20,8 +20,8 @@ const SLOTS = 4;
 const SERVICE_MS = 55;
 const CAPACITY = (BACKENDS * SLOTS * 1000) / SERVICE_MS;
 const LOADS = [0.5, 0.9, 1.1, 1.5, 2, 4, 10];
-const WARM_UP_MS = 4000;
-const MEASURED_MS = 12_000;
+const WARM_UP_MS = 3000;
+const MEASURED_MS = 10_000;
 const FIRST_PORT = 18_900;
 const BACKEND_PORT = FIRST_PORT + 20;
 const haproxyBinary = '/usr/sbin/haproxy';
@@ -110,7 +110,7 @@ async function startHaproxy(): Promise<Gateway> {
   const config = [
     'global',
     '  nbthread 2',
-    '  maxconn 20000',
+    '  maxconn 8000',
     'defaults',
     '  mode http',
     '  timeout connect 1s',
