@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
-import { seededRandom } from '../../src/core/random.ts';
-import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
-import { type OpenLoopResult, runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import type { Requests } from '../../src/lab/load/requests.ts';
 import { otherTestKey, testKey } from '../support/gateway.ts';
+import { offer, servedOf } from '../support/offering.ts';
 import { startBackend, startGateway } from '../support/proxying.ts';
 
 const SERVICE_MS = 20;
@@ -16,29 +14,16 @@ const start = async () => {
   return startGateway([origin], { cap: CAP, authenticate: true });
 };
 
-interface Offer {
-  readonly perSecond: number;
-  readonly headers: readonly string[];
-  readonly seed: number;
-}
-
-function offer(url: string, { perSecond, headers, seed }: Offer): Promise<OpenLoopResult> {
-  const arrivals = arrivalTimes('poisson', perSecond, 4000, seededRandom(seed));
-  const request = { method: 'GET', path: '/', headers, body: null };
-  const options = { origin: url, arrivals, request: () => request, timeoutMs: 10_000, maxInFlight: 2000 };
-  return runOpenLoop({ ...options, clock: systemClock });
-}
-
-const indexes = ({ arrivals }: OpenLoopResult): number[] => [...arrivals.keys()];
-const served = (result: OpenLoopResult): number =>
-  indexes(result).filter((index) => result.outcome(index) === '2xx').length / result.arrivals.length;
+const DURATION_MS = 4000;
+const served = (requests: Requests): number => servedOf(requests) / requests.count;
+const bearing = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
 describe('admission under overload', () => {
   test('a key that offers a twentieth of the other’s load keeps at least 95 % of its requests', async () => {
     const { url } = await start();
     const [small, large] = await Promise.all([
-      offer(url, { perSecond: CAPACITY / 8, headers: ['authorization', `Bearer ${testKey}`], seed: 1 }),
-      offer(url, { perSecond: (20 * CAPACITY) / 8, headers: ['authorization', `Bearer ${otherTestKey}`], seed: 2 }),
+      offer(url, { perSecond: CAPACITY / 8, durationMs: DURATION_MS, headers: bearing(testKey), seed: 1 }),
+      offer(url, { perSecond: (20 * CAPACITY) / 8, durationMs: DURATION_MS, headers: bearing(otherTestKey), seed: 2 }),
     ]);
     assert.ok(served(small) >= 0.95, `${served(small)} of the small one`);
     assert.ok(served(large) < 0.6, `${served(large)} of the large one: the load was no overload`);
@@ -46,10 +31,10 @@ describe('admission under overload', () => {
 
   test('bulk requests take what interactive ones leave', async () => {
     const { url } = await start();
-    const key = ['authorization', `Bearer ${testKey}`];
+    const key = bearing(testKey);
     const [interactive, bulk] = await Promise.all([
-      offer(url, { perSecond: CAPACITY / 2, headers: key, seed: 1 }),
-      offer(url, { perSecond: CAPACITY * 2, headers: [...key, 'priority', 'u=6'], seed: 2 }),
+      offer(url, { perSecond: CAPACITY / 2, durationMs: DURATION_MS, headers: key, seed: 1 }),
+      offer(url, { perSecond: CAPACITY * 2, durationMs: DURATION_MS, headers: { ...key, priority: 'u=6' }, seed: 2 }),
     ]);
     assert.ok(served(interactive) >= 0.99, `${served(interactive)} of the interactive ones`);
     assert.ok(served(bulk) > 0.1 && served(bulk) < 0.5, `${served(bulk)} of the bulk ones`);

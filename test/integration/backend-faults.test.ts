@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
-import { seededRandom } from '../../src/core/random.ts';
-import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
-import { runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import { numbersOf, offer, servedOf } from '../support/offering.ts';
 import { eventually } from '../support/raw.ts';
 import { inFlight, startBackend, startGateway } from '../support/proxying.ts';
 
@@ -45,34 +42,23 @@ async function setUp() {
   };
 }
 
-const getMix = {
-  endpoints: [{ endpoint: 'app', weight: 1, method: 'GET', path: '/' }],
-  headers: {},
-  rows: [],
-  seed: 1,
-} as const;
-
-/** Offers two thirds of what three backends carry, and gives latencies and outcomes of what came after `fromMs`. */
-async function offer(url: string, durationMs: number, fromMs: number) {
-  const arrivals = arrivalTimes('poisson', (3 * CAP * 1000) / SERVICE_MS / 3, durationMs, seededRandom(1));
-  const { requests } = await runOpenLoop(
-    { origin: url, mix: getMix, firstNumber: 0, timeoutMs: 10_000 },
-    { kind: 'open', arrivals, durationMs, maxInFlight: 1000 },
-    systemClock,
-  );
-  const late = [...arrivals.keys()].filter((index) => (arrivals[index] as number) >= fromMs);
-  const latencies = late.map((index) => requests.latencyMs(index)).sort((left, right) => left - right);
-  const lost = [...arrivals.keys()].filter((index) => requests.outcome(index) !== '2xx').length;
-  return { p99: latencies[Math.floor(latencies.length * 0.99)] as number, lost };
+/** Offers a third of what three backends carry; the p99 of what came after `fromMs`, and how many were not served. */
+async function offerFrom(url: string, durationMs: number, fromMs: number) {
+  const requests = await offer(url, { perSecond: (CAP * 1000) / SERVICE_MS, durationMs });
+  const latencies = numbersOf(requests)
+    .filter((index) => requests.intendedMs(index) >= fromMs)
+    .map((index) => requests.latencyMs(index))
+    .sort((left, right) => left - right);
+  return { p99: latencies[Math.floor(latencies.length * 0.99)] as number, lost: requests.count - servedOf(requests) };
 }
 
 describe('one of four backends', () => {
   for (const [name, fault] of Object.entries(faults)) {
     test(`${name}: nothing is lost, and after two seconds the p99 is within twice that of healthy ones`, async () => {
       const { rampart, break: breakOne } = await setUp();
-      const healthy = await offer(rampart.url, 3000, 1000);
+      const healthy = await offerFrom(rampart.url, 3000, 1000);
       breakOne(fault);
-      const faulty = await offer(rampart.url, 6000, 2000);
+      const faulty = await offerFrom(rampart.url, 6000, 2000);
       assert.deepEqual({ healthy: healthy.lost, faulty: faulty.lost }, { healthy: 0, faulty: 0 });
       assert.ok(faulty.p99 <= 2 * healthy.p99, `p99 ${faulty.p99} ms, healthy ${healthy.p99} ms`);
     });

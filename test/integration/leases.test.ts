@@ -4,10 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
-import { runOpenLoop } from '../../src/lab/load/open-loop.ts';
+import { offer, servedOf } from '../support/offering.ts';
 import { eventually } from '../support/raw.ts';
 import { type Stack, stackSettings, startStack } from '../support/stack.ts';
 
@@ -90,10 +88,7 @@ describe('the cap of a backend, counted inside it', () => {
   }
 
   test('is never exceeded in a minute of load with workers killed and caps changed, and is used', async () => {
-    const arrivals = arrivalTimes('poisson', 350, LOAD_MS, seededRandom(1));
-    const request = { method: 'GET', path: '/counted', headers: [], body: null };
-    const options = { origin: stack.url, arrivals, request: () => request, timeoutMs: 10_000, maxInFlight: 1000 };
-    const load = runOpenLoop({ ...options, clock: systemClock });
+    const load = offer(stack.url, { perSecond: 350, durationMs: LOAD_MS, path: '/counted' });
     const random = seededRandom(2);
     const endsAt = Date.now() + LOAD_MS - 3000;
     let kills = 0;
@@ -112,15 +107,15 @@ describe('the cap of a backend, counted inside it', () => {
         changes++;
       }
     }
-    const result = await load;
-    const served = [...arrivals.keys()].filter((index) => result.outcome(index) === '2xx').length;
-    console.log(`${served} of ${arrivals.length} served, ${kills} workers killed, ${changes} caps changed`);
+    const requests = await load;
+    const served = servedOf(requests);
+    console.log(`${served} of ${requests.count} served, ${kills} workers killed, ${changes} caps changed`);
     assert.deepEqual(
       backends.map(({ excesses }) => excesses),
       [[], []],
     );
     assert.ok(kills >= 5 && changes >= 5, `${kills} kills, ${changes} changes`);
-    assert.ok(served > arrivals.length / 4, `${served} of ${arrivals.length} served`);
+    assert.ok(served > requests.count / 4, `${served} of ${requests.count} served`);
     assert.ok(Math.max(...backends.map(({ most }) => most)) >= 4, 'the caps are used');
   });
 
