@@ -18,7 +18,6 @@ export interface LeaseKeeperOptions {
 /** A worker that holds leases, by what tells it from every other process. */
 interface Holder {
   readonly member: string;
-  readonly pid: number;
   /** Of its process; empty where it cannot be seen from here. */
   readonly processName: string;
 }
@@ -71,7 +70,7 @@ export class LeaseKeeper {
   ): void {
     this.#watches.get(member.id)?.cancel();
     const seen = namespace === this.#namespace;
-    const holder = { member: member.id, pid: member.pid, processName: seen ? (processName(member.pid) ?? '') : '' };
+    const holder = { member: member.id, processName: seen ? (processName(member.pid) ?? '') : '' };
     this.#holders.set(member.id, holder);
     const now = this.#options.clock.now();
     for (const [upstream, book] of this.#books) this.#send(upstream, book.joined(member.id, held[upstream] ?? [], now));
@@ -149,6 +148,8 @@ export class LeaseKeeper {
   #watch(holder: Holder, since: number): void {
     const { clock } = this.#options;
     this.#watches.get(holder.member)?.cancel();
+    // The connections that control itself closes at its end say nothing of who is gone.
+    if (this.#stopped) return;
     const look = (): void => {
       const unseen = holder.processName === '';
       const ended = unseen ? clock.now() - since >= UNSEEN_LIMIT_MS : !isProcessAlive(holder.processName);
