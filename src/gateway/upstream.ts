@@ -195,10 +195,10 @@ export class Upstream {
     const now = this.#clock.now();
     const latencyMs = (headAt ?? now) - startedAt;
     this.#learn(permit, outcome, latencyMs, now);
-    if (outcome !== 'aborted' && outcome !== 'outpaced') {
-      const dropped = outcome === 'timeout' || outcome === 'refused';
+    const dropped = outcome === 'timeout' || outcome === 'refused';
+    if (dropped || outcome === 'success') {
       const sample = { latencyMs, routeClass, inFlight: this.#out.size, dropped };
-      if (outcome !== 'failure') this.#limit.sample(sample, this.#permits(), now);
+      this.#limit.sample(sample, this.#permits(), now);
     }
     this.#out.remove(permit);
     backend.gaveBack(outcome);
@@ -220,8 +220,8 @@ export class Upstream {
       const holdMs = Math.min(now - startedAt, most);
       const weight = this.#served++ === 0 ? 1 : SERVICE_TIME_WEIGHT;
       this.#serviceMs += weight * (holdMs - this.#serviceMs);
+      this.#hedgeDelay(routeClass).sample(latencyMs);
     }
-    if (outcome === 'success') this.#hedgeDelay(routeClass).sample(latencyMs);
     if (outcome === 'aborted' || outcome === 'outpaced' || outcome === 'refused') return;
     const before = this.#outliers.ejections;
     this.#outliers.record(backend.index, outcome === 'success', now, startedAt);

@@ -28,7 +28,7 @@ export class Seat implements Underway {
   position = 0;
   readonly #resolve: (ending: Ending) => void;
   #source: ChunkSource | undefined;
-  #sink: ReplySink;
+  #sink: ReplySink | undefined;
   #full = false;
   #over = false;
   /** Ends the wait of a client that said how long it waits. */
@@ -38,7 +38,6 @@ export class Seat implements Underway {
     this.client = client;
     this.reason = reason;
     this.joinedAt = now;
-    this.#sink = client.openSink();
     const { promise, resolve } = Promise.withResolvers<Refusal | undefined>();
     this.ended = promise;
     this.#resolve = resolve;
@@ -60,7 +59,7 @@ export class Seat implements Underway {
 
   /** Forgets what has come: it will come again from the start. */
   restart(): void {
-    this.#sink = this.client.openSink();
+    this.#sink = undefined;
     this.position = 0;
     this.#full = false;
   }
@@ -72,7 +71,7 @@ export class Seat implements Underway {
     const status = { reason: this.reason, status: head.status, stored: isStored, collapsed: isCollapsed };
     x.cacheStatus = forwardedStatus(status);
     this.timer?.cancel();
-    this.#sink.head(head.status, head.headers);
+    this.#opened().head(head.status, head.headers);
   }
 
   /** Its client does not read at the moment. */
@@ -89,23 +88,24 @@ export class Seat implements Underway {
   }
 
   get isSatisfied(): boolean {
-    return this.#sink.isSatisfied;
+    return this.#opened().isSatisfied;
   }
 
   /** Takes as many chunks as its client reads, and ends when there will be no more. */
   pump(): void {
     const source = this.#source;
     if (source === undefined) return;
+    const sink = this.#opened();
     let chunk = source.chunkAt(this.position);
     while (chunk !== undefined && !this.#full && !this.#over) {
       this.position++;
-      this.#full = !this.#sink.data(chunk, () => this.#resume());
+      this.#full = !sink.data(chunk, () => this.#resume());
       chunk = source.chunkAt(this.position);
     }
     if (chunk !== undefined || this.#over || !source.ended) return;
-    this.#sink.end();
+    sink.end();
     source.leave(this);
-    this.end(this.client.finish(this.#sink));
+    this.end(this.client.finish(sink));
   }
 
   /** Settles what the request path waits for. */
@@ -116,6 +116,11 @@ export class Seat implements Underway {
     const { x } = this.client;
     if (x.underway === this) x.underway = undefined;
     this.#resolve(ending);
+  }
+
+  /** Where the reply goes; made when the first of it comes, and anew after each restart. */
+  #opened(): ReplySink {
+    return (this.#sink ??= this.client.openSink());
   }
 
   #resume(): void {

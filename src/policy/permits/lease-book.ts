@@ -219,9 +219,10 @@ export class LeaseBook {
 
   #recall(member: string, mode: RecallMode, limits: readonly number[], now: number): AddressedOrder {
     const account = this.#accounts.get(member) as Account;
+    const number = ++account.lastNumber;
     account.recalledAt = now;
-    account.recallNumber = account.lastNumber + 1;
-    const order: LeaseRecall = { kind: 'recall', number: ++account.lastNumber, mode, limits };
+    account.recallNumber = number;
+    const order: LeaseRecall = { kind: 'recall', number, mode, limits };
     return { member, order };
   }
 
@@ -238,10 +239,9 @@ export class LeaseBook {
     for (const [index, [member, account]] of present.entries()) {
       if (member === needy || !mayBeAsked(account, now)) continue;
       const limits = shares[index] as number[];
-      const exceeds = account.bound.some((permits, backend) => permits > (limits[backend] as number));
       const holdsAny = account.bound.some((permits) => permits > 0);
       const hasSpare = holdsAny && !isNeedy(account, now);
-      if (hasSpare || (isPoor && exceeds)) {
+      if (hasSpare || (isPoor && exceeds(account.bound, limits))) {
         orders.push(this.#recall(member, isPoor ? 'share' : 'spare', limits, now));
       }
     }
@@ -252,8 +252,7 @@ export class LeaseBook {
     if (this.#caps.every((cap, backend) => this.bound(backend) <= cap)) return [];
     const orders: AddressedOrder[] = [];
     for (const [member, account] of this.#present()) {
-      const exceeds = account.bound.some((permits, backend) => permits > (account.fallback[backend] as number));
-      if (exceeds && mayBeAsked(account, now)) {
+      if (exceeds(account.bound, account.fallback) && mayBeAsked(account, now)) {
         orders.push(this.#recall(member, 'limit', account.fallback, now));
       }
     }
@@ -265,8 +264,8 @@ export class LeaseBook {
     const below = present.some(([, { bound, fallback }]) => total(bound) < total(fallback));
     const orders: AddressedOrder[] = [];
     for (const [member, account] of present) {
-      const exceeds = account.bound.some((permits, backend) => permits > (account.fallback[backend] as number));
-      if (below && exceeds) orders.push(this.#recall(member, 'level', account.fallback, now));
+      if (below && exceeds(account.bound, account.fallback))
+        orders.push(this.#recall(member, 'level', account.fallback, now));
     }
     return [...orders, ...this.#deal(now)];
   }
@@ -274,6 +273,11 @@ export class LeaseBook {
 
 function total(permits: readonly number[]): number {
   return permits.reduce((sum, count) => sum + count, 0);
+}
+
+/** Whether more is held of any backend than these limits allow. */
+function exceeds(bound: readonly number[], limits: readonly number[]): boolean {
+  return bound.some((permits, backend) => permits > (limits[backend] as number));
 }
 
 /** A stopped worker must not find thousands of recalls when it goes on. */
