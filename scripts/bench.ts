@@ -3,7 +3,7 @@
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
-import { writeTable } from './bench/write-table.ts';
+import { writeTable } from './write-table.ts';
 import { ensureTestTools } from './test-tools.ts';
 
 const parts: Readonly<Record<string, () => Promise<void>>> = {

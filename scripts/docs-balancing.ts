@@ -1,5 +1,5 @@
 // npm run docs:balancing: writes the tables of docs/balancing.md and its picture anew.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compare, type Row } from '../src/lab/simulator/comparison.ts';
 import { plot } from '../src/lab/simulator/plot.ts';
@@ -7,6 +7,7 @@ import { type Scenario, scenarios } from '../src/lab/simulator/scenario.ts';
 import { markdownTable } from '../src/lab/simulator/table.ts';
 import { balancerNames } from '../src/policy/balance/balancer.ts';
 import { root } from './root.ts';
+import { writeTable } from './write-table.ts';
 
 const REQUESTS = 500_000;
 
@@ -17,21 +18,10 @@ const tables: Readonly<Record<string, { readonly scenario: Scenario; readonly lo
   host: { scenario: scenarios.host, loads: [0.7, 0.9] },
 };
 
-const page = join(root, 'docs', 'balancing.md');
-let text = readFileSync(page, 'utf8');
 for (const [name, { scenario, loads }] of Object.entries(tables)) {
   const rows = compare({ scenario, loads, balancers: balancerNames, requests: REQUESTS, seed: 1 });
-  text = replaced(text, name, rows);
+  writeTable('balancing.md', name, markdownTable(rows));
   if (name === 'prequal') drawn(rows);
-}
-writeFileSync(page, text);
-
-/** The page with another table between the markers of this name. */
-function replaced(text: string, name: string, rows: readonly Row[]): string {
-  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/balancing.md has no markers '${begin}' and '${end}'`);
-  return `${text.slice(0, from + begin.length)}\n${markdownTable(rows)}\n${text.slice(to)}`;
 }
 
 function drawn(rows: readonly Row[]): void {

@@ -13,7 +13,7 @@ import type { Requests } from '../../src/lab/load/requests.ts';
 import { quantile } from '../../src/lab/statistics/quantile.ts';
 import { ensurePrograms } from '../test-tools.ts';
 import { listening, nginxBinary } from './subjects.ts';
-import { writeTable } from './write-table.ts';
+import { writeTable } from '../write-table.ts';
 
 const BACKENDS = 6;
 const SLOTS = 4;
