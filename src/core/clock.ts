@@ -5,6 +5,11 @@ export interface Clock {
   /** Milliseconds since the epoch; for records and logs. */
   wallNow(): number;
   setTimeout(callback: () => void, delayMs: number): Timer;
+  /**
+   * For what is given up when it is late: what has arrived by then is taken in first. After a stall of the process its
+   * timers run before its sockets are read, and what came in time would look late.
+   */
+  setTimeLimit(callback: () => void, delayMs: number): Timer;
 }
 
 export interface Timer {
@@ -18,5 +23,15 @@ export const systemClock: Clock = {
   setTimeout(callback, delayMs) {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };
+  },
+  setTimeLimit(callback, delayMs) {
+    let turn: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => void (turn = setImmediate(callback)), delayMs);
+    return {
+      cancel: () => {
+        clearTimeout(timer);
+        clearImmediate(turn);
+      },
+    };
   },
 };

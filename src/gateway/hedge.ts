@@ -29,7 +29,7 @@ export class HedgedTry implements Underway {
     const second = Promise.withResolvers<TryEnd | undefined>();
     const afterMs = this.#call.upstream.hedgeAfterMs(this.#call.routeClass);
     const arm = (waitMs: number): void => {
-      this.#timer = clock.setTimeout(() => {
+      this.#timer = clock.setTimeLimit(() => {
         const started = this.#startSecond(sink);
         // Without a free permit it is looked at again: the first may hang for ever.
         if (started === undefined) arm(waitMs);

@@ -49,7 +49,7 @@ export class Try implements AttemptOwner, Underway {
     const { method, path, headers, upgrade } = this.#call;
     const leftMs = Math.max(1, deadline - permit.startedAt);
     const running = new Attempt(permit, sink, this);
-    running.timer = clock.setTimeout(() => running.cancel(this.#lateness()), leftMs);
+    running.timer = clock.setTimeLimit(() => running.cancel(this.#lateness()), leftMs);
     this.#running = running;
     permit.user = running;
     setDeadline(headers, leftMs);

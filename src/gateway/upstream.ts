@@ -163,7 +163,7 @@ export class Upstream {
 
   /** Whether one more attempt is within the retry budget; if so, it is taken from it. */
   mayTryAgain(kind: RetryKind): boolean {
-    const granted = this.budget.withdraw(this.#clock.now());
+    const granted = this.budget.withdraw(this.#clock.now(), kind === 'hedge' ? 'hedge' : 'retry');
     this.#metrics.countRetry(granted ? kind : 'over-budget');
     return granted;
   }

@@ -29,6 +29,10 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#timers.delete(scheduled) };
   }
 
+  setTimeLimit(callback: () => void, delayMs: number): Timer {
+    return this.setTimeout(callback, delayMs);
+  }
+
   /** Goes on by this much, and calls what falls due on the way, in order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;

@@ -34,6 +34,10 @@ export class VirtualClock implements Clock {
     };
   }
 
+  setTimeLimit(callback: () => void, delayMs: number): { cancel(): void } {
+    return this.setTimeout(callback, delayMs);
+  }
+
   /** Goes on to a moment, fires what is due on the way, in order, and lets promises settle in between. */
   async advanceTo(moment: number): Promise<void> {
     for (;;) {

@@ -38,6 +38,24 @@ test('RetryBudget keeps retries of a failing fleet at a fifth of its requests', 
   assert.ok(retries <= 30_000 * 0.2 + 60 * 10 && retries >= 30_000 * 0.2, `${retries} retries of 30000`);
 });
 
+test('RetryBudget lets hedges have half of it, and so leaves something for the moment of failure', () => {
+  const budget = new RetryBudget();
+  const hedges = (now: number): number => {
+    let count = 0;
+    while (budget.withdraw(now, 'hedge')) count++;
+    return count;
+  };
+  assert.equal(hedges(0), 5);
+  assert.equal(withdrawals(budget, 0), 5);
+  for (let request = 0; request < 500; request++) budget.deposit(1000);
+  assert.equal(hedges(1000), 55);
+  assert.equal(withdrawals(budget, 1000), 55);
+  assert.equal(hedges(2000), 5);
+  // And where retries have taken all, there is nothing left for hedges.
+  assert.equal(withdrawals(budget, 3000), 10);
+  assert.equal(hedges(3000), 0);
+});
+
 test('RetryBudget.balance changes nothing, and knows that deposits have lapsed', () => {
   const budget = new RetryBudget();
   for (let request = 0; request < 100; request++) budget.deposit(0);
