@@ -75,7 +75,7 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
     {
       name: 'scaled',
       settings: { ...calibrated, GATEWAY_WORKERS: String(workers), GENERATOR_INSTANCES: String(GENERATORS) },
-      connections: quick ? [25, 27] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
+      connections: quick ? [25, 26] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
       slots: GENERATORS * SLOTS,
       merit: scaledMerit,
     },
@@ -95,11 +95,15 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
 
 const isClean = ({ errorShare, refusedShare }: Step['figures']): boolean => errorShare === 0 && refusedShare === 0;
 
-/** By how much the weaker of the two promises is kept. */
+/** Beyond this, more throughput is worth nothing to the proof: only its repetition could tell it from chance. */
+const ENOUGH_THROUGHPUT = 1.015;
+
+/** The least p95 of those that serve what is promised; where none does, the most throughput. */
 function scaledMerit({ figures }: Step): number {
   if (!isClean(figures)) return 0;
   const { throughputPerSecond, latency } = figures;
-  return Math.min(throughputPerSecond / promises.scaledPerSecond, promises.p95Ms / latency.p95Ms);
+  const served = throughputPerSecond / promises.scaledPerSecond;
+  return served < ENOUGH_THROUGHPUT ? served : ENOUGH_THROUGHPUT + promises.p95Ms / latency.p95Ms;
 }
 
 function outcomeOf(
