@@ -1,5 +1,5 @@
 import CachePolicy from 'http-cache-semantics';
-import { formatHttpDate } from '../../core/http-date.ts';
+import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { type Directives, parseDirectives, secondsOf } from './directives.ts';
 import type { Lifetime } from './freshness.ts';
 import { varyNames } from './vary.ts';
@@ -99,7 +99,7 @@ const DATE_RESOLUTION_MS = 1000;
 
 /** By its date, for what has lain in a cache that says nothing of it (RFC 9111 §4.2.3); 0 for a date that is none. */
 function apparentAgeMs(date: string, arrivedAt: number): number {
-  return Math.max(0, arrivedAt - DATE_RESOLUTION_MS - Date.parse(date)) || 0;
+  return Math.max(0, arrivedAt - DATE_RESOLUTION_MS - (parseHttpDate(date) ?? arrivedAt));
 }
 
 function lifetimeOf(policy: CachePolicy, inputs: LifetimeInputs): Lifetime {
