@@ -5,6 +5,7 @@ import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engin
 import type { Mix } from '../load/mix.ts';
 import { runOpenLoad } from '../load/open-loop-processes.ts';
 import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import { underWayOverTime } from '../measure/under-way.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
 import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
 import type { System } from '../system/system.ts';
@@ -36,6 +37,8 @@ export interface Step {
   readonly load: LoadDescription;
   /** Requests under way on average, as counted. */
   readonly concurrency: number;
+  /** The same in each twentieth of what is counted, in order. */
+  readonly underWay: readonly number[];
   readonly figures: Figures;
   /** Successes that took longer than the latency that is judged. */
   readonly overTarget: number;
@@ -59,6 +62,8 @@ export interface LoadDescription {
 export const CLIENT_TIMEOUT_MS = 5000;
 /** What other programs may take of the processors before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
+/** Of a step, in which the requests under way are told apart. */
+const PARTS = 20;
 /** Numbers of requests are not used again, nor those of other runs against the same system. */
 const NUMBERS_APART = 1000;
 
@@ -96,6 +101,7 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   return {
     load: describe(plan, settleMs),
     concurrency: validity.littlesLaw.counted,
+    underWay: underWayOverTime(result.requests, window, PARTS),
     figures: figuresOf(result, window),
     overTarget: countOver(result, window, targetMs),
     endpoints: figuresByEndpoint(

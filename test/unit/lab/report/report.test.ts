@@ -14,6 +14,7 @@ const distribution = { count: 9, meanMs: 55, p50Ms: 55, p90Ms: 56, p95Ms: 57, p9
 function step(amount: number, throughputPerSecond: number, machineCpuShare = 0.3, workerCpuShare = 0.2): Step {
   return {
     load: { kind: 'closed', amount, cycleDelayMs: 0, settleMs: 1000, durationMs: 5000 },
+    underWay: [],
     concurrency: amount,
     overTarget: 0,
     figures: {
