@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { type BottleneckClass, classify } from '../../src/lab/experiments/classify.ts';
 import { type LabContext, runStep, type Step } from '../../src/lab/experiments/step.ts';
 import { arrivalTimes } from '../../src/lab/load/arrivals.ts';
 import type { ClosedPlan, OpenPlan } from '../../src/lab/load/engine.ts';
-import type { System } from '../../src/lab/system/system.ts';
+import { startPlanted } from '../support/planted.ts';
 
 type Plan = OpenPlan | ClosedPlan;
 
@@ -21,7 +18,6 @@ interface Planted {
   readonly loads: readonly [Plan, Plan];
 }
 
-const entry = fileURLToPath(new URL('../support/planted-server.ts', import.meta.url));
 const mix = {
   endpoints: [{ endpoint: 'planted', weight: 1, method: 'GET', path: '/' }],
   headers: {},
@@ -56,35 +52,8 @@ const computing: readonly Planted[] = [2, 3, 4, 5, 6, 8].flatMap((holdMs): Plant
   { kind: 'processors', holdMs: 2 * holdMs, expected: 'B processors', loads: users(4) },
 ]);
 
-/** The server, on one processor of the machine where it computes: then it is known how many it has. */
-async function start({ kind, holdMs }: Planted): Promise<{ child: ChildProcess; system: System }> {
-  const command = [process.execPath, entry, kind, String(holdMs)];
-  const pinned = kind === 'processors' ? ['taskset', '-c', firstProcessor(), ...command] : command;
-  const child = spawn(pinned[0] as string, pinned.slice(1), { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-  const said = await new Promise<string>((resolve, reject) => {
-    child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString()));
-    child.once('exit', (code) => reject(new Error(`the planted server ended with ${code}`)));
-  });
-  const { port, pids } = JSON.parse(said) as { port: number; pids: number[] };
-  return {
-    child,
-    system: {
-      name: kind,
-      url: `http://127.0.0.1:${port}`,
-      key: '',
-      settings: {},
-      processes: async () => pids.map((pid, instance) => ({ role: 'planted', instance, pid })),
-      metrics: async () => undefined,
-      stop: async () => {},
-    },
-  };
-}
-
-const firstProcessor = (): string =>
-  /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-
 async function classified(planted: Planted): Promise<{ right: boolean; said: string }> {
-  const { child, system } = await start(planted);
+  const system = await startPlanted(planted.kind, planted.holdMs);
   try {
     const steps: Step[] = [];
     for (const plan of planted.loads) {
@@ -94,9 +63,7 @@ async function classified(planted: Planted): Promise<{ right: boolean; said: str
     const said = `${planted.kind} of ${planted.holdMs} ms: ${name} (${evidence})`;
     return { right: name === planted.expected, said };
   } finally {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.disconnect();
-    await ended;
+    await system.stop();
   }
 }
 

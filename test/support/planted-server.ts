@@ -70,7 +70,11 @@ function serve(turns: number): void {
       burn(turns * holdMs * (1 + 0.25 * underWay));
       done();
     },
-    // Work that is always the same, in more processes than processors.
+    // Work that is always the same: of one process, or of more than there are processors for.
+    computing: (_underWay, done) => {
+      burn(turns * holdMs);
+      done();
+    },
     processors: (_underWay, done) => {
       burn(turns * holdMs);
       done();

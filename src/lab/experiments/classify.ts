@@ -69,6 +69,12 @@ export function classify(steps: readonly Step[]): Classification {
   return described(exec <= EXEC_STABLE ? 'A contention' : 'mixed', evidence);
 }
 
+/** The same in a sentence, for reports. */
+export function describeClass(steps: readonly Step[]): string {
+  const { name, evidence, action } = classify(steps);
+  return `From the lowest load to the highest: class ${name} (${evidence}); ${action}.`;
+}
+
 const described = (name: BottleneckClass, evidence: string): Classification => ({
   name,
   evidence,
