@@ -5,9 +5,11 @@ import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engin
 import type { Mix } from '../load/mix.ts';
 import { runOpenLoad } from '../load/open-loop-processes.ts';
 import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import type { ServerFigures } from '../measure/server-figures.ts';
 import { underWayOverTime } from '../measure/under-way.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
 import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
+import { MetricsWatch } from '../system/metrics-watch.ts';
 import type { System } from '../system/system.ts';
 
 /** What an experiment is given. */
@@ -45,6 +47,8 @@ export interface Step {
   readonly endpoints: readonly EndpointFigures[];
   readonly validity: Validity;
   readonly use: SystemUse;
+  /** What its own metrics say; undefined where they cannot be read. */
+  readonly server: ServerFigures | undefined;
   /** Why earlier attempts at it say nothing. */
   readonly discarded: readonly string[];
 }
@@ -92,9 +96,12 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   const { system, mix, plan, settleMs, targetMs } = options;
   const { clock, numbers } = context;
   const target: LoadTarget = { origin: system.url, mix, firstNumber: numbers.next, timeoutMs: CLIENT_TIMEOUT_MS };
-  const watch = new ProcessWatch(await system.processes(), clock);
+  const processes = await system.processes();
+  const metrics = await MetricsWatch.start(system, clock);
+  const watch = new ProcessWatch(processes, clock);
   const result = await load(target, plan, clock);
   const use = watch.stop();
+  const server = await metrics?.stop();
   numbers.next += result.requests.count + NUMBERS_APART;
   const window = { fromMs: settleMs, toMs: plan.durationMs };
   const validity = validityOf(result, window, targetMs);
@@ -111,6 +118,7 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
     ),
     validity,
     use,
+    server,
   };
 }
 

@@ -15,6 +15,7 @@ function step(amount: number, throughputPerSecond: number, machineCpuShare = 0.3
   return {
     load: { kind: 'closed', amount, cycleDelayMs: 0, settleMs: 1000, durationMs: 5000 },
     underWay: [],
+    server: undefined,
     concurrency: amount,
     overTarget: 0,
     figures: {
