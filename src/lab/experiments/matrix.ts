@@ -1,10 +1,10 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { Mix } from '../load/mix.ts';
-import { kneedle } from '../statistics/kneedle.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { System } from '../system/system.ts';
 import { createBarcodeMix } from './barcode-mix.ts';
 import { classify } from './classify.ts';
+import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
@@ -45,7 +45,7 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
     },
     series,
     gates: series.flatMap((each) => gatesOf(each, options.p99Ms)),
-    findings: series.flatMap(findingsOf),
+    findings: series.flatMap((each) => findingsOf(each, options.p99Ms)),
     reasons: series.flatMap(({ name, steps }) =>
       steps.flatMap(({ load, validity }) => validity.reasons.map((reason) => `${name} at ${load.amount}: ${reason}`)),
     ),
@@ -122,15 +122,11 @@ function gatesOf({ name, steps }: Series, p99Ms: number): Gate[] {
   ];
 }
 
-function findingsOf({ name, steps }: Series): string[] {
+function findingsOf({ name, loadUnit, steps }: Series, p99Ms: number): string[] {
   const { name: kind, evidence, action } = classify(steps);
-  const knee = kneedle({
-    x: steps.map(({ load }) => load.amount),
-    y: steps.map(({ figures }) => figures.throughputPerSecond),
-    shape: 'concave',
-  });
+  const knee = describeKnee(kneeOf(steps, p99Ms), loadUnit);
   return [
     `${name}: class ${kind} (${evidence}); ${action}.`,
-    ...(knee === undefined ? [] : [`${name}: throughput bends at ${knee} connections.`]),
+    ...(knee === undefined ? [] : [`${name}: ${knee.charAt(0).toLowerCase()}${knee.slice(1)}`]),
   ];
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { System } from '../system/system.ts';
+import { describeKnee, kneeOf } from './knee.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { sweep } from './sweep.ts';
 
@@ -131,6 +132,10 @@ function outcomeOf(
       `The scaled topology serves ${rate(scaled).toFixed(1)} requests/s, ${ratio.toFixed(2)} times the ${rate(single).toFixed(1)} of the single one; six times would be ${(6 * rate(single)).toFixed(0)}.`,
       `Real barcodes: ${rate(real).toFixed(0)} requests/s, ${(rate(real) / SINGLE_PER_SECOND).toFixed(1)} times the single topology's capacity.`,
       ...series.map(({ name, limit }) => `${name} is limited by ${limit}.`),
+      ...series.flatMap(({ name, loadUnit, steps }) => {
+        const knee = describeKnee(kneeOf(steps, promises.p95Ms), loadUnit);
+        return knee === undefined ? [] : [`${name}: ${knee}`];
+      }),
     ],
     // Other programs can make a capacity smaller, but not larger: what passes in spite of them has passed.
     reasons: series.flatMap(({ name, confirmations }) =>

@@ -1,6 +1,7 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { System } from '../system/system.ts';
 import { describeClass } from './classify.ts';
+import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
@@ -70,6 +71,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
         ? 'No load was carried within the targets.'
         : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${most.figures.latency.p95Ms.toFixed(1)} ms.`,
       ...(stopped === '' ? [] : [stopped]),
+      describeKnee(kneeOf(steps, targets.p95Ms), 'requests/s') ?? 'No knee was seen.',
       describeClass(steps),
     ],
     reasons: rampReasons(steps, gates, options.gatePerSecond),

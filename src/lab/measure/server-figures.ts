@@ -26,6 +26,8 @@ export interface ServerFigures {
   readonly mostPoolBusy: number;
 }
 
+const poolBusy: ReadonlySet<string | undefined> = new Set(['busy', 'waiting']);
+
 /** Counters from their difference, gauges from the most that was seen. `during` has the last look too. */
 export function serverFigures(before: Metrics, during: readonly Metrics[]): ServerFigures {
   const after = during.at(-1) ?? before;
@@ -38,7 +40,7 @@ export function serverFigures(before: Metrics, during: readonly Metrics[]): Serv
     attempts: grown('rampart_backend_requests_total', 'outcome', before, after),
     mostQueued: most('rampart_queue_depth'),
     eventLoopDelayP99Ms: eventLoopDelays(during),
-    mostPoolBusy: most('rampart_db_pool_connections', ({ labels }) => labels['state'] !== 'idle'),
+    mostPoolBusy: most('rampart_db_pool_connections', ({ labels }) => poolBusy.has(labels['state'])),
   };
 }
 
