@@ -1,5 +1,6 @@
 import { escapeText } from './line-plot.ts';
 import type { RunRecord, Series } from './run-record.ts';
+import { seriesPlots } from './series-plots.ts';
 import { processTable, serverTable } from './server-tables.ts';
 import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
 
@@ -13,7 +14,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid #e4e4e4; text-align: right; vertical-align: top; }
 th { font-weight: 600; border-bottom-color: #999; white-space: nowrap; }
 .text th, .text td { text-align: left; } .head th { border-bottom-color: #e4e4e4; width: 12rem; }
-.numbers { font-size: .85rem; } .numbers th, .numbers td { padding: .15rem .4rem; }
+.numbers { font-size: .85rem; } .numbers th, .numbers td { padding: .15rem .4rem; white-space: nowrap; }
 .wide { overflow-x: auto; } summary { cursor: pointer; margin: .8rem 0 .3rem; } .note { color: #555; }
 `;
 
@@ -45,6 +46,7 @@ function seriesSection(series: Series): string {
   return `<h2>${escapeText(series.name)}</h2>
 <p>Limited by ${escapeText(series.limit)}.${usl === undefined ? '' : ` ${escapeText(usl)}.`}<br><span class="note">${escapeText(settings.join('  '))}</span></p>
 <div class="wide">${table(stepTable(series), 'numbers')}</div>
+<div class="plots">${seriesPlots(series).join('\n')}</div>
 ${details('What the server said of itself', serverTable(series))}
 ${details('Its processes', processTable(series))}`;
 }

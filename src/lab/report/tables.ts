@@ -55,7 +55,7 @@ export function stepTable({ loadUnit, steps, confirmations }: Series): Table {
 
 function stepRow({ load, concurrency, figures, validity, use, discarded }: Step, mark: string): string[] {
   const { latency, wait, exec } = figures;
-  const again = discarded.length > 0 ? ` (attempt ${discarded.length + 1})` : '';
+  const again = discarded.length > 0 ? ` (try ${discarded.length + 1})` : '';
   return [
     `${number(load.amount)}${mark}`,
     number(concurrency, 1),
