@@ -6,6 +6,10 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'the highest load within the targets, confirmed and refuted',
     load: async () => (await import('./lab/capacity.ts')).labCapacity,
   },
+  list: {
+    summary: 'the runs so far',
+    load: async () => (await import('./lab/list.ts')).labList,
+  },
   report: {
     summary: 'write the report of a run anew',
     load: async () => (await import('./lab/report.ts')).labReport,

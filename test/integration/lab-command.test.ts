@@ -22,7 +22,7 @@ describe('rampart lab', () => {
     assert.match(stderr, /--key and --key-file .* need --url/);
     assert.match(stderr, /--from must be a number from 1/);
     assert.equal((await runRampart(['lab', 'nothing'], {})).code, 2);
-    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'report']) {
+    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'report', 'list']) {
       const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});
       assert.equal(help.code, 0);
       assert.match(help.stdout, /^usage: rampart lab/);
@@ -95,5 +95,33 @@ describe('rampart lab', () => {
     } finally {
       await stack.stop();
     }
+  });
+
+  test('a run without a key makes one for itself, which is revoked afterwards, and is listed in PostgreSQL', async () => {
+    const stack = await startStack({ GENERATOR_KIND: 'calibrated', GENERATOR_INSTANCES: '1', GATEWAY_WORKERS: '1' });
+    try {
+      const env = { RAMPART_DATA_DIR: stack.dataDir };
+      const load = ['--from', '20', '--to', '20', '--gate', '20', '--hold', '1', '--json', '--p95', '1000'];
+      const { code, stdout } = await runRampart(['lab', 'ramp', '--url', stack.url, ...load], env);
+      const run = JSON.parse(stdout) as RunRecord;
+      assert.deepEqual([code, run.verdict], [0, 'passed']);
+      const keys = JSON.parse((await runRampart(['keys', 'list', '--json'], env)).stdout) as Record<string, unknown>[];
+      assert.deepEqual(
+        keys.map(({ name, revoked_at: revoked }) => [name, revoked !== null]),
+        [
+          ['lab, for one run', true],
+          ['first', false],
+        ],
+      );
+      const listed = JSON.parse((await runRampart(['lab', 'list', '--json'], env)).stdout) as Record<string, unknown>[];
+      const { gates, findings } = listed[0]?.['summary'] as RunRecord;
+      assert.deepEqual([listed[0]?.['id'], gates, findings], [run.id, run.gates, run.findings]);
+      assert.ok(!stdout.includes('rk_'));
+    } finally {
+      await stack.stop();
+    }
+    // Where no database runs, the folders are the list.
+    const { stdout } = await runRampart(['lab', 'list'], { RAMPART_DATA_DIR: dataDir });
+    assert.match(stdout, /-ramp +passed .*report\.html\n/);
   });
 });

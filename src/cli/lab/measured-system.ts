@@ -6,6 +6,7 @@ import type { Resources } from '../../lab/experiments/limit.ts';
 import type { Targets } from '../../lab/experiments/targets.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';
 import type { CommandIo } from '../io.ts';
+import { systemWithBorrowedKey } from './borrowed-key.ts';
 import type { Experiment } from './experiment.ts';
 import type { Options } from './options.ts';
 
@@ -24,8 +25,9 @@ export const systemOptions = {
 export const systemHelp = `  --kind NAME        barcode or calibrated generators (barcode)
   --generators N     generators (processors)
   --workers N        gateway workers (processors)
-  --url URL          measure a Rampart that runs, in place of one of the lab's own; takes a key, and creates barcodes there
-  --key-file FILE    file with the key; or --key, which others on this machine can see
+  --url URL          measure a Rampart that runs, in place of one of the lab's own; creates barcodes there
+  --key-file FILE    file with the key; or --key, which others on this machine can see. Without: a key is made in the database
+                     of this folder (RAMPART_DATA_DIR or DATABASE_URL) and revoked after the run
   --p95 MS           target: p95 latency of createBarcode (150)
   --failed PERCENT   target: errors and refusals at most (1)
 `;
@@ -60,11 +62,23 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
       p95Ms: options.number('p95', 150, 0.1, 60_000),
       maxFailedShare: options.number('failed', 1, 0, 100) / 100,
     },
-    start: async (experiment) => running ?? experiment.start('own', settings),
+    start: (experiment) => {
+      if (running === undefined) return experiment.start('own', settings);
+      const { url, key } = running;
+      return key === undefined
+        ? experiment.own(systemWithBorrowedKey(url, io))
+        : Promise.resolve(runningSystem(url, key));
+    },
   };
 }
 
-function readRunning(options: Options, io: CommandIo): System | undefined {
+/** Where a Rampart runs, and the key to use; undefined: one that is made for the run. */
+interface Running {
+  readonly url: string;
+  readonly key: string | undefined;
+}
+
+function readRunning(options: Options, io: CommandIo): Running | undefined {
   const url = options.text('url');
   const keyFile = options.text('key-file');
   const key = keyFile === undefined ? options.text('key') : keyIn(resolve(io.folder, keyFile), options);
@@ -76,8 +90,7 @@ function readRunning(options: Options, io: CommandIo): System | undefined {
     options.problem(`--url must be an http or https URL: got '${url}'`);
     return undefined;
   }
-  if (key === undefined) options.problem('--url needs --key-file or --key');
-  return runningSystem(url, key ?? '');
+  return { url, key };
 }
 
 function keyIn(path: string, options: Options): string | undefined {
