@@ -7,6 +7,7 @@ import { junitReport } from '../../../../src/lab/report/junit.ts';
 import { linePlot } from '../../../../src/lab/report/line-plot.ts';
 import { markdownReport } from '../../../../src/lab/report/markdown.ts';
 import { plotsOf } from '../../../../src/lab/report/plots.ts';
+import { deltaOf } from '../../../../src/lab/report/delta.ts';
 import { type RunRecord, verdictOf } from '../../../../src/lab/report/run-record.ts';
 
 const distribution = { count: 9, meanMs: 55, p50Ms: 55, p90Ms: 56, p95Ms: 57, p99Ms: 58, p999Ms: 59, maxMs: 60 };
@@ -155,4 +156,41 @@ test('limitOf names the slots, the processors, a process, or nothing', () => {
   assert.match(limitOf(step(4, 70, 0.95), { slots: 24 }), /processors: 95 % busy, 5 % of all with other programs/);
   assert.match(limitOf(step(4, 70, 0.5, 0.97), { slots: 24 }), /gateway 1, which used 97 %/);
   assert.match(limitOf(step(4, 70), { slots: 24 }), /nothing that was full: 3\.9 of 24 slots and 30 %/);
+});
+
+test('deltaOf sets the loads that two runs share side by side, and says what was different about them', () => {
+  const later: RunRecord = {
+    ...run,
+    id: '20260102000000-prove',
+    commit: 'def',
+    configuration: { concurrency: '1, 2', pace: 'fast' },
+    series: [
+      { ...series('single', [18, 90]), settings: { GATEWAY_WORKERS: '4' } },
+      { ...series('scaled', [9]), confirmations: [] },
+      series('new', [1]),
+    ],
+  };
+  const { differences, tables, unmatched } = deltaOf(run, later);
+  assert.deepEqual(differences, [
+    'commit: abc → def',
+    'cycle delay: 0 ms → not set',
+    'pace: not set → fast',
+    'single: GATEWAY_WORKERS: 2 → 4',
+  ]);
+  assert.deepEqual(
+    tables.map(({ name, table }) => [name, table.rows.map((row) => row.slice(0, 4))]),
+    [
+      [
+        'single',
+        [
+          ['1', '18.0 → 18.0', '+0.0 %', '55.0 → 55.0'],
+          ['2', '72.0 → 90.0', '+25.0 %', '55.0 → 55.0'],
+          ['2*', '72.0 → 72.0', '+0.0 %', '55.0 → 55.0'],
+        ],
+      ],
+      ['scaled', [['1', '18.0 → 9.0', '−50.0 %', '55.0 → 55.0']]],
+    ],
+  );
+  assert.deepEqual(unmatched, ['real: only in 20260101000000-prove', 'new: only in 20260102000000-prove']);
+  assert.deepEqual(deltaOf(run, run).differences, []);
 });
