@@ -20,18 +20,22 @@ const RESOLUTION_MS = 5;
  * owes nothing to the times that are noted of each request, for Little's law to compare.
  */
 export class SenderWatch {
-  inFlight = 0;
+  inFlight: number;
   readonly #clock: Clock;
+  /** Of the run. */
   readonly #startedAt: number;
+  readonly #watchedFrom: number;
   readonly #usage = process.cpuUsage();
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #at: number[] = [];
   readonly #counts: number[] = [];
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, startedAt: number) {
+  constructor(clock: Clock, startedAt: number, inFlight = 0) {
     this.#clock = clock;
     this.#startedAt = startedAt;
+    this.#watchedFrom = clock.now();
+    this.inFlight = inFlight;
     this.#delay.enable();
     this.#sample();
   }
@@ -40,7 +44,7 @@ export class SenderWatch {
     this.#timer?.cancel();
     this.#delay.disable();
     const { user, system } = process.cpuUsage(this.#usage);
-    const elapsedMs = this.#clock.now() - this.#startedAt;
+    const elapsedMs = this.#clock.now() - this.#watchedFrom;
     return {
       sampledAtMs: Float64Array.from(this.#at),
       inFlight: Float64Array.from(this.#counts),
