@@ -4,7 +4,14 @@ import { runClosedLoop } from '../load/closed-loop.ts';
 import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engine.ts';
 import type { Mix } from '../load/mix.ts';
 import { runOpenLoad } from '../load/open-loop-processes.ts';
-import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import {
+  countOver,
+  type EndpointFigures,
+  type Figures,
+  figuresByEndpoint,
+  figuresOf,
+  type Window,
+} from '../measure/figures.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
 import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
 import type { System } from '../system/system.ts';
@@ -60,7 +67,7 @@ export const CLIENT_TIMEOUT_MS = 5000;
 /** What other programs may take of the processors before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
 /** Numbers of requests are not used again, nor those of other runs against the same system. */
-const NUMBERS_APART = 1000;
+export const NUMBERS_APART = 1000;
 
 /**
  * Offers a load; again where the run was invalid or disturbed, which says nothing of the system: neither good nor bad. The
@@ -92,19 +99,22 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   const use = watch.stop();
   numbers.next += result.requests.count + NUMBERS_APART;
   const window = { fromMs: settleMs, toMs: plan.durationMs };
+  return { load: describe(plan, settleMs), ...measuredOf(result, { window, mix, targetMs }), use };
+}
+
+/** What was measured of a window of a run. */
+export function measuredOf(
+  result: LoadResult,
+  { window, mix, targetMs }: { window: Window; mix: Mix; targetMs: number },
+): Omit<Step, 'load' | 'use' | 'discarded'> {
   const validity = validityOf(result, window, targetMs);
+  const names = mix.endpoints.map(({ endpoint }) => endpoint);
   return {
-    load: describe(plan, settleMs),
     concurrency: validity.littlesLaw.counted,
     figures: figuresOf(result, window),
     overTarget: countOver(result, window, targetMs),
-    endpoints: figuresByEndpoint(
-      result,
-      window,
-      mix.endpoints.map(({ endpoint }) => endpoint),
-    ),
+    endpoints: figuresByEndpoint(result, window, names),
     validity,
-    use,
   };
 }
 

@@ -141,7 +141,7 @@ export class ClosedConnection {
   /** Unless the connection is another one by then, or the user gone. */
   #later(act: () => void, delayMs: number): void {
     const generation = this.#generation;
-    this.#run.clock.setTimeout(() => {
+    this.#run.later(() => {
       if (this.#generation === generation && !this.#isGone()) act();
     }, delayMs);
   }

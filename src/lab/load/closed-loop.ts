@@ -1,5 +1,5 @@
 import autocannon from 'autocannon';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import { type CannonClient, ClosedConnection } from './closed-connection.ts';
 import type { ClosedPlan, Engine, LoadResult, LoadTarget } from './engine.ts';
 import { type MixedRequest, requestOf } from './mix.ts';
@@ -50,6 +50,8 @@ export class ClosedLoop {
   readonly #startedAt: number;
   readonly #underWay = new Set<UnderWay>();
   readonly #ended = Promise.withResolvers<void>();
+  /** What users wait for; nothing of it outlives the run. */
+  readonly #waits = new Set<Timer>();
   #part: Part;
   #next: number;
   isOver = false;
@@ -118,6 +120,7 @@ export class ClosedLoop {
   /** No request is begun from here on. */
   end(): void {
     this.isOver = true;
+    for (const wait of this.#waits) wait.cancel();
     this.#close(this.#part);
     this.#ended.resolve();
   }
@@ -146,6 +149,15 @@ export class ClosedLoop {
       part.requests.settle(index, outcome, status, endMs);
       drainIfDone(part);
     }
+  }
+
+  /** Unless the run is over by then. */
+  later(act: () => void, delayMs: number): void {
+    const wait = this.clock.setTimeout(() => {
+      this.#waits.delete(wait);
+      act();
+    }, delayMs);
+    this.#waits.add(wait);
   }
 
   elapsedMs(): number {
