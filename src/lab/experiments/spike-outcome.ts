@@ -146,13 +146,18 @@ function timelinesOf({ normal }: SpikePhases, seconds: readonly SpikeSecond[]): 
       marks: [{ name: `twice the normal p95: ${limitMs.toFixed(1)}`, y: limitMs }],
     },
     {
-      title: 'users, and requests a second',
+      title: 'users, and refusals a second',
       xLabel: 'seconds',
       lines: [
         line('users', ({ users }) => users),
-        line('served', ({ figures }) => figures.throughputPerSecond),
         line('refused', ({ figures }) => figures.refusedShare * figures.offeredPerSecond),
       ],
+      marks: [],
+    },
+    {
+      title: 'throughput, requests/s',
+      xLabel: 'seconds',
+      lines: [line('served', ({ figures }) => figures.throughputPerSecond)],
       marks: [],
     },
   ];

@@ -1,9 +1,10 @@
-import { type Figures, FigureCollection, figuresOf } from '../measure/figures.ts';
+import type { Mix } from '../load/mix.ts';
 import { spikeStays, usersAt } from '../load/user-ramp.ts';
+import { type Figures, FigureCollection, figuresOf } from '../measure/figures.ts';
 import type { Outcome } from '../report/run-record.ts';
 import { createBarcodeMix } from './barcode-mix.ts';
 import { loadInParts, type Part } from './parts.ts';
-import { type SpikeOptions, type SpikePhases, type SpikeSecond, spikeOutcome } from './spike-outcome.ts';
+import { type SpikeOptions, type SpikePhases, spikeOutcome } from './spike-outcome.ts';
 import { type LabContext, measuredOf, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 
@@ -14,39 +15,66 @@ const SECOND_MS = 1000;
 
 /** A crowd that comes within seconds, stays and leaves: what those see who are let in, and how the system comes out of it. */
 export async function spike(options: SpikeOptions, context: LabContext): Promise<Outcome> {
-  const { system, cycleDelayMs, normalUsers, peakUsers, normalMs, riseMs, holdMs, recoveryMs } = options;
+  const { system, cycleDelayMs } = options;
   const mix = createBarcodeMix(system.key);
   const stays = spikeStays(options);
-  const lengths = { normal: normalMs, rise: riseMs, held: holdMs, recovery: recoveryMs };
-  const users = { normal: normalUsers, rise: peakUsers, held: peakUsers, recovery: normalUsers };
-  const names = Object.keys(lengths) as (keyof SpikePhases)[];
-  const endsMs = names.map((_, index) => names.slice(0, index + 1).reduce((sum, name) => sum + lengths[name], 0));
-  const durationMs = endsMs.at(-1) as number;
-  const plan = {
-    kind: 'closed',
-    connections: stays.length,
-    cycleDelayMs,
-    durationMs,
-    stays,
-    waitsWhenRefused: true,
-  } as const;
-  const phases: Partial<Record<keyof SpikePhases, Step>> = {};
-  const seconds: SpikeSecond[] = [];
-  const all = new FigureCollection();
-  for await (const part of loadInParts({ system, mix, plan, endsMs }, context)) {
-    const name = names[Object.keys(phases).length] as keyof SpikePhases;
-    const settles = name === 'normal' || name === 'recovery';
-    const settleMs = settles ? Math.min(SETTLE_MS, lengths[name] * MAX_SETTLE_SHARE) : 0;
-    const window = { fromMs: part.window.fromMs + settleMs, toMs: part.window.toMs };
-    const measured = measuredOf(part.result, { window, mix, targetMs: options.targets.p95Ms });
-    const load = { kind: 'closed', amount: users[name], cycleDelayMs, settleMs, durationMs: lengths[name] } as const;
-    const step: Step = { load, ...measured, use: part.use, discarded: [] };
-    phases[name] = step;
-    all.add(part.result, part.window);
-    seconds.push(...secondsOf(part).map((each) => ({ ...each, users: usersAt(stays, each.atMs + SECOND_MS / 2) })));
-    context.say(`  ${name}, ${users[name]} users: ${stepLine(step)}`);
-  }
-  return spikeOutcome({ phases: phases as SpikePhases, seconds, whole: all.figures() }, options);
+  const phases = phasesOf(options);
+  const durationMs = phases.at(-1)?.toMs ?? 0;
+  const load = { kind: 'closed', cycleDelayMs, durationMs } as const;
+  const plan = { ...load, connections: stays.length, stays, waitsWhenRefused: true };
+  const endsMs = phases.map(({ toMs }) => toMs);
+  context.say(
+    `  ${phases.map(({ name, users, lengthMs }) => `${name}: ${users} users, ${lengthMs / 1000} s`).join('; ')}`,
+  );
+  // Looked at when all is over: while a crowd is there, the lab has nothing else to do than to be the crowd.
+  const parts = await Array.fromAsync(loadInParts({ system, mix, plan, endsMs }, context));
+  const steps = parts.map((part, index) => stepOf(part, phases[index] as Phase, { mix, options }));
+  for (const [index, step] of steps.entries()) context.say(`  ${phases[index]?.name}: ${stepLine(step)}`);
+  const [normal, rise, held, recovery] = steps as [Step, Step, Step, Step];
+  const seconds = parts.flatMap(secondsOf).map((each) => ({
+    ...each,
+    users: usersAt(stays, each.atMs + SECOND_MS / 2),
+  }));
+  const whole = new FigureCollection();
+  for (const { result, window } of parts) whole.add(result, window);
+  return spikeOutcome({ phases: { normal, rise, held, recovery }, seconds, whole: whole.figures() }, options);
+}
+
+interface Phase {
+  readonly name: keyof SpikePhases;
+  /** At its end. */
+  readonly users: number;
+  readonly lengthMs: number;
+  readonly toMs: number;
+  /** At its beginning, not counted. */
+  readonly settleMs: number;
+}
+
+function phasesOf({ normalUsers, peakUsers, normalMs, riseMs, holdMs, recoveryMs }: SpikeOptions): Phase[] {
+  const settle = (lengthMs: number): number => Math.min(SETTLE_MS, lengthMs * MAX_SETTLE_SHARE);
+  const phases = [
+    { name: 'normal', users: normalUsers, lengthMs: normalMs, settleMs: settle(normalMs) },
+    { name: 'rise', users: peakUsers, lengthMs: riseMs, settleMs: 0 },
+    { name: 'held', users: peakUsers, lengthMs: holdMs, settleMs: 0 },
+    { name: 'recovery', users: normalUsers, lengthMs: recoveryMs, settleMs: settle(recoveryMs) },
+  ] as const;
+  let toMs = 0;
+  return phases.map((phase) => ({ ...phase, toMs: (toMs += phase.lengthMs) }));
+}
+
+function stepOf(
+  { window, result, use }: Part,
+  { users, lengthMs, settleMs }: Phase,
+  { mix, options }: { mix: Mix; options: SpikeOptions },
+): Step {
+  const counted = { fromMs: window.fromMs + settleMs, toMs: window.toMs };
+  const { cycleDelayMs, targets } = options;
+  return {
+    load: { kind: 'closed', amount: users, cycleDelayMs, settleMs, durationMs: lengthMs },
+    ...measuredOf(result, { window: counted, mix, targetMs: targets.p95Ms }),
+    use,
+    discarded: [],
+  };
 }
 
 /** The last second of a part may be a short one, and then counts with the one before. */
