@@ -78,9 +78,9 @@ describe('closed loop', () => {
   });
 
   test('a wait goes on where its connection is closed meanwhile', async () => {
-    answer = (_req, res) => {
+    answer = ({ socket }, res) => {
       res.writeHead(503, { 'retry-after': '1' });
-      res.end(() => setTimeout(() => res.socket?.end(), 100));
+      res.end(() => setTimeout(() => socket.end(), 100));
     };
     const plan = { kind: 'closed', connections: 3, cycleDelayMs: 0, durationMs: 900, waitsWhenRefused: true } as const;
     assert.equal((await runClosedLoop(target, plan, systemClock)).requests.count, 3);

@@ -120,8 +120,9 @@ function driftGatesOf(series: SoakSeries, drifts: readonly Drift[]): { latency: 
     const judged = drifts.filter((drift) => group.some((each) => each.name === drift.name));
     if (!group.some(isLongEnough)) return [];
     const growing = judged.filter(({ verdict }) => verdict === 'drifts');
-    const unsure = judged.filter(({ verdict }) => verdict === 'too little known').length;
-    const rest = `${judged.length - unsure} steady${unsure === 0 ? '' : `, of ${unsure} too little is known`}`;
+    const unsure = judged.filter(({ verdict }) => verdict === 'too little known');
+    const names = unsure.map((drift) => drift.name).join('; ');
+    const rest = `${judged.length - unsure.length} steady${names === '' ? '' : `; too little is known of ${names}`}`;
     const got = growing.length === 0 ? rest : growing.map((drift) => `${drift.name} ${growth(drift)}`).join('; ');
     return [{ name, expected: 'none', got, passed: growing.length === 0 }];
   };
