@@ -26,6 +26,14 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'profiles by concurrency, and what keeps each back',
     load: async () => (await import('./lab/matrix.ts')).labMatrix,
   },
+  soak: {
+    summary: 'a steady load for an hour: drift and leaks',
+    load: async () => (await import('./lab/soak.ts')).labSoak,
+  },
+  spike: {
+    summary: 'a crowd that comes within seconds, and leaves',
+    load: async () => (await import('./lab/spike.ts')).labSpike,
+  },
   prove: {
     summary: 'one generator against six, and real barcodes: the release proof',
     load: async () => (await import('./lab/prove.ts')).labProve,

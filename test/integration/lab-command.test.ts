@@ -22,7 +22,7 @@ describe('rampart lab', () => {
     assert.match(stderr, /--key and --key-file .* need --url/);
     assert.match(stderr, /--from must be a number from 1/);
     assert.equal((await runRampart(['lab', 'nothing'], {})).code, 2);
-    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'report', 'list']) {
+    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'soak', 'spike', 'report', 'list']) {
       const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});
       assert.equal(help.code, 0);
       assert.match(help.stdout, /^usage: rampart lab/);
@@ -114,7 +114,7 @@ describe('rampart lab', () => {
         ],
       );
       const listed = JSON.parse((await runRampart(['lab', 'list', '--json'], env)).stdout) as Record<string, unknown>[];
-      const { gates, findings } = listed[0]?.['summary'] as RunRecord;
+      const { gates, findings } = (listed[0] ?? {})['summary'] as RunRecord;
       assert.deepEqual([listed[0]?.['id'], gates, findings], [run.id, run.gates, run.findings]);
       assert.ok(!stdout.includes('rk_'));
     } finally {

@@ -5,7 +5,7 @@ import { systemClock } from '../../core/clock.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
 import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
-import { number, stepTable, textTable } from '../../lab/report/tables.ts';
+import { driftTable, number, stepTable, textTable } from '../../lab/report/tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
 import { startOwnSystem } from '../../lab/system/own-system.ts';
 import type { System } from '../../lab/system/system.ts';
@@ -77,6 +77,7 @@ function summary(run: RunRecord, folder: string): string {
   return [
     '',
     ...series,
+    ...(run.drifts === undefined ? [] : [`${textTable(driftTable(run))}\n`]),
     ...run.findings.map((finding) => `  ${finding}`),
     '',
     ...gates,

@@ -4,7 +4,14 @@ import { runClosedLoop } from '../load/closed-loop.ts';
 import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engine.ts';
 import type { Mix } from '../load/mix.ts';
 import { runOpenLoad } from '../load/open-loop-processes.ts';
-import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import {
+  countOver,
+  type EndpointFigures,
+  type Figures,
+  figuresByEndpoint,
+  figuresOf,
+  type Window,
+} from '../measure/figures.ts';
 import type { ServerFigures } from '../measure/server-figures.ts';
 import { underWayOverTime } from '../measure/under-way.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
@@ -69,7 +76,7 @@ const MAX_FOREIGN_SHARE = 0.2;
 /** Of a step, in which the requests under way are told apart. */
 const PARTS = 20;
 /** Numbers of requests are not used again, nor those of other runs against the same system. */
-const NUMBERS_APART = 1000;
+export const NUMBERS_APART = 1000;
 
 /**
  * Offers a load; again where the run was invalid or disturbed, which says nothing of the system: neither good nor bad. The
@@ -104,21 +111,23 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   const server = await metrics?.stop();
   numbers.next += result.requests.count + NUMBERS_APART;
   const window = { fromMs: settleMs, toMs: plan.durationMs };
+  return { load: describe(plan, settleMs), ...measuredOf(result, { window, mix, targetMs }), use, server };
+}
+
+/** What was measured of a window of a run. */
+export function measuredOf(
+  result: LoadResult,
+  { window, mix, targetMs }: { window: Window; mix: Mix; targetMs: number },
+): Omit<Step, 'load' | 'use' | 'server' | 'discarded'> {
   const validity = validityOf(result, window, targetMs);
+  const names = mix.endpoints.map(({ endpoint }) => endpoint);
   return {
-    load: describe(plan, settleMs),
     concurrency: validity.littlesLaw.counted,
     underWay: underWayOverTime(result.requests, window, PARTS),
     figures: figuresOf(result, window),
     overTarget: countOver(result, window, targetMs),
-    endpoints: figuresByEndpoint(
-      result,
-      window,
-      mix.endpoints.map(({ endpoint }) => endpoint),
-    ),
+    endpoints: figuresByEndpoint(result, window, names),
     validity,
-    use,
-    server,
   };
 }
 

@@ -28,6 +28,8 @@ const WIDTH = 480;
 const HEIGHT = 330;
 const BOX = { left: 52, top: 58, width: 404, height: 218 } as const;
 const TICKS = 5;
+/** More points than these stand too close to be told apart: they get no dots. */
+const MOST_DOTS = 60;
 
 /** A plot as SVG: straight lines between what was measured, from zero, so that heights compare. */
 export function linePlot({ title, xLabel, lines: curves, marks, flags = [], stacked = false }: PlotOptions): string {
@@ -100,7 +102,8 @@ function legend(lines: readonly PlotLine[]): string[] {
 
 function curve(line: PlotLine, index: number, x: (value: number) => number, y: (value: number) => number): string {
   const points = line.points.filter((point) => point.every(Number.isFinite)).map((point) => [x(point[0]), y(point[1])]);
-  const dots = points.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${styleOf(index).color}"/>`);
+  const dotted = points.length > MOST_DOTS ? [] : points;
+  const dots = dotted.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${styleOf(index).color}"/>`);
   return `<path d="M${points.map((point) => point.join(' ')).join('L')}" ${stroke(index)}/>${dots.join('')}`;
 }
 

@@ -1,6 +1,6 @@
 import { gateTable } from './html.ts';
 import type { RunRecord } from './run-record.ts';
-import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
+import { driftTable, headRows, stepTable, type Table, timelineTable, uslSentence } from './tables.ts';
 
 /** The report for a pull request or a wiki. */
 export function markdownReport(run: RunRecord): string {
@@ -13,6 +13,8 @@ export function markdownReport(run: RunRecord): string {
     '## What was found',
     run.findings.map((finding) => `- ${finding}`).join('\n'),
   ];
+  for (const timeline of run.timelines ?? []) parts.push(`## ${timeline.title}`, table(timelineTable(timeline)));
+  if (run.drifts !== undefined && run.drifts.length > 0) parts.push('## Drift', table(driftTable(run)));
   for (const series of run.series) {
     const settings = Object.entries(series.settings).map(([name, value]) => `\`${name}=${value}\``);
     const usl = uslSentence(series);

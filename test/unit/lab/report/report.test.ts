@@ -50,6 +50,8 @@ function step(amount: number, throughputPerSecond: number, machineCpuShare = 0.3
           cpuShare: workerCpuShare,
           maxRssBytes: 1,
           maxDescriptors: 1,
+          ownBytes: 1,
+          descriptors: 1,
           contextSwitchesPerSecond: 1,
           runQueueShare: 0,
         },
@@ -149,6 +151,55 @@ test('markdownReport keeps its tables whole', () => {
   const markdown = markdownReport(run);
   assert.match(markdown, /\| p95 <b> \| at most 82.5 \| 90 \\\| 91 \| failed \|/);
   assert.doesNotMatch(markdown, /NaN|undefined/);
+});
+
+const overTime: RunRecord = {
+  ...run,
+  timelines: [
+    {
+      title: 'latency, ms',
+      xLabel: 'minutes',
+      lines: [
+        { name: 'p95', points: Array.from({ length: 30 }, (_, index) => [index + 1, 10 * (index + 1)] as const) },
+      ],
+      marks: [],
+    },
+  ],
+  drifts: [
+    {
+      name: 'gateway 1, memory',
+      unit: 'MiB',
+      windows: 20,
+      median: 150,
+      slopePerHour: 12.345,
+      change: -1,
+      p: 0.0001,
+      verdict: 'drifts',
+    },
+  ],
+};
+
+test('a run that goes on over time is drawn over time, and its drifts are a table', () => {
+  const html = htmlReport(overTime, plotsOf(overTime));
+  assert.equal(html.match(/<svg/g)?.length, 1);
+  assert.match(html, /latency, ms<.*minutes</s);
+  assert.match(html, /<h2>Drift<.*gateway 1, memory<.*150\.0 MiB<.*\+12\.35<.*-1\.00<.*&lt; 0\.001<.*drifts</s);
+  assert.doesNotMatch(htmlReport(run, plotsOf(run)), /<h2>Drift/);
+});
+
+test('markdownReport tells in tables what the plots over time show, in twelve rows at most', () => {
+  const markdown = markdownReport(overTime);
+  assert.match(markdown, /## latency, ms\n\n\| minutes \| p95 \|\n\|---\|---\|\n\| 3\.0 \| 30\.0 \|\n\| 6\.0 \|/);
+  assert.match(markdown, /\| 30\.0 \| 300\.0 \|\n\n## Drift/);
+  assert.match(markdown, /\| gateway 1, memory \| 20 \| 150\.0 MiB \| \+12\.35 \| -1\.00 \| < 0\.001 \| drifts \|/);
+});
+
+test('linePlot leaves out the dots where they would stand too close', () => {
+  const points = (count: number) => Array.from({ length: count }, (_, index) => [index, 1] as const);
+  const dots = (count: number): number =>
+    linePlot({ title: 't', xLabel: 'x', lines: [{ name: 'a', points: points(count) }], marks: [] }).match(/<circle/g)
+      ?.length ?? 0;
+  assert.deepEqual([dots(60), dots(61)], [60, 0]);
 });
 
 test('limitOf names the slots, the processors, a process, or nothing', () => {
