@@ -21,6 +21,10 @@ describe('rampart lab', () => {
     assert.equal(code, 2);
     assert.match(stderr, /--key and --key-file .* need --url/);
     assert.match(stderr, /--from must be a number from 1/);
+    const slo = await runRampart(['lab', 'capacity', '--mix', 'all', '--slo', '/nowhere/slo.yaml'], {});
+    assert.equal(slo.code, 2);
+    assert.match(slo.stderr, /--slo cannot be read: .*ENOENT/);
+    assert.match(slo.stderr, /--mix must be create or slo: got 'all'/);
     assert.equal((await runRampart(['lab', 'nothing'], {})).code, 2);
     for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'soak', 'spike', 'report', 'list']) {
       const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});

@@ -81,7 +81,7 @@ function gatesOf({ normal, held, recovery }: SpikePhases, { outcomes }: Figures,
   const normalMs = normal.figures.latency.p95Ms;
   const errors = outcomes['5xx'] ?? 0;
   const unanswered = (outcomes.timeout ?? 0) + (outcomes['connection-error'] ?? 0);
-  const wrong = violations(normal.figures, targets);
+  const wrong = violations(normal, targets);
   return [
     {
       name: 'normal load',
