@@ -15,8 +15,7 @@ type KnownRequest = Omit<EndpointLoad, 'endpoint' | 'weight'>;
 
 /** Requests of Rampart's own endpoints; `id` is that of a barcode that is there. */
 function knownRequests(id: string): Readonly<Record<string, KnownRequest>> {
-  const [create] = createBarcodeMix('').endpoints;
-  const { endpoint, weight, ...createBarcode } = create as EndpointLoad;
+  const createBarcode = createBarcodeMix('').endpoints[0] as EndpointLoad;
   const get = (path: string): KnownRequest => ({ method: 'GET', path });
   return {
     createBarcode,
@@ -51,7 +50,7 @@ export async function sloMix({ slo, rows }: LoadedSlo, system: System, context: 
 }
 
 function loadOf({ id, weight, request }: EndpointSlo, known: Readonly<Record<string, KnownRequest>>): EndpointLoad {
-  if (request === undefined) return { endpoint: id, weight, ...(known[id] as KnownRequest) };
+  if (request === undefined) return { ...(known[id] as KnownRequest), endpoint: id, weight };
   const { method, path, headers, body } = request;
   return { endpoint: id, weight, method, path, headers, ...(body === undefined ? {} : { body }) };
 }
