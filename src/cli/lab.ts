@@ -22,6 +22,10 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'profiles by concurrency, and what keeps each back',
     load: async () => (await import('./lab/matrix.ts')).labMatrix,
   },
+  tune: {
+    summary: 'the best of many configurations, and what each change buys; writes .env.tuned',
+    load: async () => (await import('./lab/tune.ts')).labTune,
+  },
   prove: {
     summary: 'one generator against six, and real barcodes: the release proof',
     load: async () => (await import('./lab/prove.ts')).labProve,

@@ -22,7 +22,7 @@ describe('rampart lab', () => {
     assert.match(stderr, /--key and --key-file .* need --url/);
     assert.match(stderr, /--from must be a number from 1/);
     assert.equal((await runRampart(['lab', 'nothing'], {})).code, 2);
-    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'report']) {
+    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'tune', 'report']) {
       const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});
       assert.equal(help.code, 0);
       assert.match(help.stdout, /^usage: rampart lab/);

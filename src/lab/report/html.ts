@@ -1,5 +1,6 @@
 import { escapeText } from './line-plot.ts';
 import type { RunRecord, Series } from './run-record.ts';
+import { tuningTables } from './tuning-tables.ts';
 import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
 
 const style = `
@@ -30,6 +31,9 @@ ${table(gateTable(run), 'text')}
 <h2>What was found</h2>
 <ul>${run.findings.map((finding) => `<li>${escapeText(finding)}</li>`).join('\n')}</ul>
 <div class="plots">${plots.join('\n')}</div>
+${tuningTables(run.tuning)
+  .map((each) => `<h2>${escapeText(each.title)}</h2>\n<div class="wide">${table(each, 'numbers')}</div>`)
+  .join('\n')}
 ${run.series.map(seriesSection).join('\n')}
 <p class="note">* held for longer, to confirm. Latencies are of successes, from the moment at which each request was due. <i>Under way</i>:
 requests in flight on average, counted every 10 ms. <i>wait</i> and <i>exec</i>: means of what Server-Timing says. <i>machine</i>: share of all

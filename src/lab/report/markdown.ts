@@ -1,5 +1,6 @@
 import { gateTable } from './html.ts';
 import type { RunRecord } from './run-record.ts';
+import { tuningTables } from './tuning-tables.ts';
 import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
 
 /** The report for a pull request or a wiki. */
@@ -13,6 +14,7 @@ export function markdownReport(run: RunRecord): string {
     '## What was found',
     run.findings.map((finding) => `- ${finding}`).join('\n'),
   ];
+  for (const each of tuningTables(run.tuning)) parts.push(`## ${each.title}`, table(each));
   for (const series of run.series) {
     const settings = Object.entries(series.settings).map(([name, value]) => `\`${name}=${value}\``);
     const usl = uslSentence(series);
@@ -25,7 +27,7 @@ export function markdownReport(run: RunRecord): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function table({ columns, rows }: Table): string {
+export function table({ columns, rows }: Table): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(columns), `|${columns.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');

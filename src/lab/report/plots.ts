@@ -1,9 +1,11 @@
 import type { Step } from '../experiments/step.ts';
 import { linePlot } from './line-plot.ts';
+import { frontierPlot } from './tuning-tables.ts';
 import type { PlotMarks, RunRecord, Series } from './run-record.ts';
 
 /** Throughput and p95 over the load, of series that compare; a pair of plots for each group. */
-export function plotsOf({ series, marks }: Pick<RunRecord, 'series' | 'marks'>): string[] {
+export function plotsOf({ series, marks, tuning }: Pick<RunRecord, 'series' | 'marks' | 'tuning'>): string[] {
+  if (tuning !== undefined) return [frontierPlot(tuning)];
   return groups(series).flatMap((group) => {
     const xLabel = group[0]?.loadUnit ?? '';
     const drawn = (title: string, value: (step: Step) => number, mark: PlotMarks['throughput']): string =>

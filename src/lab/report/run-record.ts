@@ -1,4 +1,5 @@
 import type { Step } from '../experiments/step.ts';
+import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
 
 /** What a gate asked for and what it got. */
@@ -63,6 +64,8 @@ export interface RunRecord {
   readonly findings: readonly string[];
   readonly gates: readonly Gate[];
   readonly marks: PlotMarks;
+  /** Of `tune` alone. */
+  readonly tuning?: Tuning;
   readonly verdict: Verdict;
   /** Why it is invalid. */
   readonly reasons: readonly string[];
@@ -71,7 +74,7 @@ export interface RunRecord {
 /** What an experiment finds out; the rest of the record is the same for all. */
 export type Outcome = Pick<
   RunRecord,
-  'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons' | 'marks'
+  'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons' | 'marks' | 'tuning'
 >;
 
 export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): Verdict {
