@@ -4,6 +4,7 @@ import { type Environment, parseEnvironment, variables } from '../../config/envi
 import { systemClock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { tune } from '../../lab/experiments/tune.ts';
+import { measuring } from '../../lab/experiments/tune-measure.ts';
 import type { TuneOutcome } from '../../lab/experiments/tune-outcome.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
 import { combinations, type Configuration, type Grid, type Tunable, tunables } from '../../lab/tuning/configuration.ts';
@@ -120,7 +121,8 @@ export async function labTune(args: string[], io: CommandIo): Promise<number> {
   options.check();
   return runExperiment('tune', { io, json: options.flag('json') }, async (experiment) => {
     const start = (name: string, settings: Readonly<Record<string, string>>) => experiment.start(name, settings);
-    const outcome = await tune({ ...plan, start }, experiment.context);
+    const measure = measuring(start, plan, experiment.context);
+    const outcome = await tune(plan, measure, experiment.context);
     const said = await written(outcome, {
       out,
       refusal: mayWrite(),

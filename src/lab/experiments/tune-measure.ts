@@ -9,8 +9,6 @@ import { disturbances, type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 
 export interface TuneOptions {
-  /** Given anew for every measurement: what a process has got used to is no merit of its configuration. */
-  readonly start: (name: string, settings: Readonly<Record<string, string>>) => Promise<System>;
   /** The settings as they are; always among the candidates, and carried through all rungs. */
   readonly baseline: Configuration;
   readonly grid: Grid;
@@ -34,6 +32,41 @@ export interface Runs {
   readonly steps: readonly Step[];
 }
 
+/** How long, and how often when the machine was busy with other things. */
+interface Hold {
+  readonly holdMs: number;
+  readonly attempts: number;
+}
+
+/** Starts a system of this configuration, loads it, and stops it. Rejects with NotStarted where it does not start. */
+export type Measure = (configuration: Configuration, hold: Hold) => Promise<Step>;
+
+export class NotStarted extends Error {}
+
+/** In new processes every time: what a process has got used to is no merit of its configuration. */
+export function measuring(
+  start: (name: string, settings: Readonly<Record<string, string>>) => Promise<System>,
+  { settings, users, settleMs, targets }: TuneOptions,
+  context: LabContext,
+): Measure {
+  return async (configuration, { holdMs, attempts }) => {
+    const system = await start(describe(configuration), { ...settings, ...settingsOf(configuration) }).catch(
+      (error: unknown) => {
+        throw new NotStarted(messageOf(error), { cause: error });
+      },
+    );
+    try {
+      const plan = { kind: 'closed', connections: users, cycleDelayMs: 0, durationMs: settleMs + holdMs } as const;
+      const more = { settleMs, targetMs: targets.p99Ms, attempts };
+      const step = await runStep({ system, mix: createBarcodeMix(system.key), plan, ...more }, context);
+      context.say(`  ${system.name}: ${stepLine(step)}`);
+      return step;
+    } finally {
+      await system.stop();
+    }
+  };
+}
+
 const NOTHING: Merits = {
   throughputPerSecond: 0,
   p99Ms: Number.POSITIVE_INFINITY,
@@ -45,86 +78,37 @@ const NOTHING: Merits = {
 export async function evaluate(
   configuration: Configuration,
   holdMs: number,
-  options: TuneOptions,
-  context: LabContext,
+  { baseline, attempts }: TuneOptions,
+  measure: Measure,
 ): Promise<Measured> {
-  let system: System;
   try {
-    system = await started(configuration, options);
-  } catch (error) {
-    if (isSame(configuration, options.baseline)) throw error;
-    const [reason = ''] = messageOf(error).split('\n', 1);
-    context.say(`  ${describe(configuration)}: ${reason}`);
-    return { configuration, merits: NOTHING, doubts: [], failure: reason };
-  }
-  try {
-    const step = await load(system, { holdMs, attempts: options.attempts.search }, options, context);
+    const step = await measure(configuration, { holdMs, attempts: attempts.search });
     return { configuration, merits: meritsOf(step), doubts: doubtsOf(step) };
-  } finally {
-    await system.stop();
+  } catch (error) {
+    if (!(error instanceof NotStarted) || isSame(configuration, baseline)) throw error;
+    const [failure = ''] = error.message.split('\n', 1);
+    return { configuration, merits: NOTHING, doubts: [], failure };
   }
 }
 
-/** Runs in turns, there and back, so that what changes with time meets all alike. */
-export class FinalComparison {
-  readonly #options: TuneOptions;
-  readonly #holdMs: number;
-  readonly #context: LabContext;
-
-  constructor(options: TuneOptions, holdMs: number, context: LabContext) {
-    this.#options = options;
-    this.#holdMs = holdMs;
-    this.#context = context;
-  }
-
-  async measure(stages: readonly Stage[]): Promise<Runs[]> {
-    const { repeats, settings } = this.#options;
-    const runs = stages.map((stage) => ({
-      stage,
-      settings: { ...settings, ...settingsOf(stage.configuration) },
-      steps: [] as Step[],
-    }));
-    this.#context.say(
-      `what each change buys: ${runs.length} configurations, ${repeats} times ${this.#holdMs / 1000} s each`,
-    );
-    for (let run = 0; run < repeats; run++) {
-      for (const { stage, steps } of run % 2 === 0 ? runs : runs.toReversed()) {
-        const system = await started(stage.configuration, this.#options);
-        try {
-          const held = { holdMs: this.#holdMs, attempts: this.#options.attempts.final };
-          steps.push(await load(system, held, this.#options, this.#context));
-        } finally {
-          await system.stop();
-        }
-      }
+/** Runs of all stages in turns, there and back, so that what changes with time meets all alike. */
+export async function inTurns(
+  stages: readonly Stage[],
+  holdMs: number,
+  { repeats, settings, attempts }: TuneOptions,
+  measure: Measure,
+): Promise<Runs[]> {
+  const runs = stages.map((stage) => ({
+    stage,
+    settings: { ...settings, ...settingsOf(stage.configuration) },
+    steps: [] as Step[],
+  }));
+  for (let run = 0; run < repeats; run++) {
+    for (const { stage, steps } of run % 2 === 0 ? runs : runs.toReversed()) {
+      steps.push(await measure(stage.configuration, { holdMs, attempts: attempts.final }));
     }
-    return runs;
   }
-
-  /** The baseline and this one: measured already, or else anew and in turns. */
-  async pair(runs: readonly Runs[], wanted: Configuration): Promise<readonly [Runs, Runs]> {
-    const [baseline] = runs as [Runs];
-    const found = runs.find(({ stage }) => isSame(stage.configuration, wanted));
-    if (found !== undefined) return [baseline, found];
-    const [before, after] = await this.measure([baseline.stage, { change: undefined, configuration: wanted }]);
-    return [before as Runs, after as Runs];
-  }
-}
-
-const started = (configuration: Configuration, { start, settings }: TuneOptions): Promise<System> =>
-  start(describe(configuration), { ...settings, ...settingsOf(configuration) });
-
-async function load(
-  system: System,
-  { holdMs, attempts }: { holdMs: number; attempts: number },
-  { users, settleMs, targets }: TuneOptions,
-  context: LabContext,
-): Promise<Step> {
-  const plan = { kind: 'closed', connections: users, cycleDelayMs: 0, durationMs: settleMs + holdMs } as const;
-  const more = { settleMs, targetMs: targets.p99Ms, attempts };
-  const step = await runStep({ system, mix: createBarcodeMix(system.key), plan, ...more }, context);
-  context.say(`  ${system.name}: ${stepLine(step)}`);
-  return step;
+  return runs;
 }
 
 export function meritsOf({ figures, use }: Step): Merits {

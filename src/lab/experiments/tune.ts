@@ -1,12 +1,13 @@
+import type { Random } from '../../core/random.ts';
 import { combinations, describe, isSame } from '../tuning/configuration.ts';
 import { choice, frontier, ranked } from '../tuning/frontier.ts';
 import { gainOf, medians } from '../tuning/gain.ts';
 import { rungs } from '../tuning/halving.ts';
-import { judge, ladder, worthwhile } from '../tuning/ladder.ts';
+import { judge, ladder, type Stage, worthwhile } from '../tuning/ladder.ts';
 import { meets, type Merits } from '../tuning/merits.ts';
 import type { Measured, MeasuredRung, Tuning } from '../tuning/tuning.ts';
 import type { LabContext } from './step.ts';
-import { evaluate, FinalComparison, meritsOf, type TuneOptions } from './tune-measure.ts';
+import { evaluate, inTurns, type Measure, meritsOf, type Runs, type TuneOptions } from './tune-measure.ts';
 import { tuneOutcome, type TuneOutcome } from './tune-outcome.ts';
 
 /** What a system takes to start and to stop, about. */
@@ -16,57 +17,94 @@ const START_SECONDS = 4.5;
  * Successive halving over all combinations; the choice from the frontier of the last rung; then from the baseline to the choice
  * one variable at a time, in turns, to see what each change buys by itself. Changes that buy nothing are taken back.
  */
-export async function tune(options: TuneOptions, context: LabContext): Promise<TuneOutcome> {
-  const { baseline, targets } = options;
+export async function tune(options: TuneOptions, measure: Measure, context: LabContext): Promise<TuneOutcome> {
+  const { baseline, targets, users } = options;
   context.say(announcement(options));
-  const measured = await halve(options, context);
+  const measured = await halve(options, measure, context);
   const last = measured.at(-1) as MeasuredRung;
-  const { configuration: chosen } = choice(last.evaluations, options);
+  const best = choice(last.evaluations, options);
   const meeting = last.evaluations.filter(({ merits }) => meets(merits, targets));
-  const front = frontier(meeting.length > 0 ? meeting : last.evaluations, baseline);
-  const found = { users: options.users, targets, baseline, rungs: measured, frontier: front, chosen };
-  if (isSame(chosen, baseline)) {
-    const tuning: Tuning = { ...found, ladder: [], result: baseline, bought: undefined };
-    return tuneOutcome(tuning, [], options);
+  const found = {
+    users,
+    targets,
+    baseline,
+    rungs: measured,
+    frontier: meeting.length > 0 ? frontier(meeting, baseline) : [best],
+    chosen: best.configuration,
+  };
+  if (isSame(best.configuration, baseline)) {
+    return tuneOutcome({ ...found, ladder: [], result: baseline, bought: undefined }, [], options);
   }
-  const final = new FinalComparison(options, last.holdMs, context);
-  const runs = await final.measure(ladder(measured[0]?.evaluations ?? [], baseline, chosen));
+  const final = await compareFinally(found, last.holdMs, { options, measure, context });
+  return tuneOutcome({ ...found, ...final.found }, final.runs, options);
+}
+
+interface Means {
+  readonly options: TuneOptions;
+  readonly measure: Measure;
+  readonly context: LabContext;
+}
+
+/** What each change of the choice buys, and what remains of it. */
+async function compareFinally(
+  { rungs: measured, chosen, baseline, targets }: Pick<Tuning, 'rungs' | 'chosen' | 'baseline' | 'targets'>,
+  holdMs: number,
+  { options, measure, context }: Means,
+): Promise<{ found: Pick<Tuning, 'ladder' | 'result' | 'bought'>; runs: Runs[] }> {
+  const stages = ladder(measured[0]?.evaluations ?? [], baseline, chosen);
+  const times = `${options.repeats} times ${holdMs / 1000} s each`;
+  context.say(`what each change buys: ${stages.length} configurations, ${times}`);
+  const runs = await inTurns(stages, holdMs, options, measure);
   const judged = judge(
-    runs.map(({ stage }) => stage),
+    stages,
     runs.map(({ steps }) => steps.map(meritsOf)),
     targets,
   );
   const wanted = worthwhile(judged, baseline);
-  const pair = await final.pair(runs, wanted);
+  const [first] = runs as [Runs];
+  const known = runs.find(({ stage }) => isSame(stage.configuration, wanted));
+  if (known === undefined) {
+    // A change in the midst was taken back: what is left together has not been measured yet.
+    context.say(`what remains: 2 configurations, ${times}`);
+    const without: Stage = { change: undefined, configuration: wanted };
+    runs.push(...(await inTurns([first.stage, without], holdMs, options, measure)));
+  }
+  const pair = known === undefined ? runs.slice(-2) : [first, known];
   const [before, after] = pair.map(({ steps }) => steps.map(meritsOf)) as [Merits[], Merits[]];
   const gain = gainOf(before, after, targets);
   const isBetter = gain.verdict === 'better';
-  const tuning: Tuning = {
-    ...found,
-    ladder: judged,
-    result: isBetter ? wanted : baseline,
-    bought: isBetter ? { before: medians(before), after: medians(after), gain } : undefined,
-  };
-  return tuneOutcome(tuning, [...new Set([...runs, ...pair])], options);
+  const bought = isBetter ? { before: medians(before), after: medians(after), gain } : undefined;
+  return { found: { ladder: judged, result: isBetter ? wanted : baseline, bought }, runs };
 }
 
-async function halve(options: TuneOptions, context: LabContext): Promise<MeasuredRung[]> {
+/** In another order each time: what changes with time is then no merit of a value. */
+async function halve(options: TuneOptions, measure: Measure, context: LabContext): Promise<MeasuredRung[]> {
+  const { grid, baseline } = options;
   const plan = halvingRungs(options);
   const found: MeasuredRung[] = [];
-  let left = combinations(options.grid, options.baseline);
+  let left = combinations(grid, baseline);
   for (const [index, { budget }] of plan.entries()) {
     const holdMs = options.holdMs * budget;
     context.say(`rung ${index + 1} of ${plan.length}: ${left.length} configurations, ${holdMs / 1000} s each`);
     const evaluations: Measured[] = [];
-    for (const configuration of left) {
-      evaluations.push(await evaluate(configuration, holdMs, options, context));
+    for (const configuration of shuffled(left, context.random)) {
+      const evaluation = await evaluate(configuration, holdMs, options, measure);
+      if (evaluation.failure !== undefined) context.say(`  ${describe(configuration)}: ${evaluation.failure}`);
+      evaluations.push(evaluation);
     }
-    const order = ranked(evaluations, options) as Measured[];
+    const order = ranked(evaluations, options);
     found.push({ holdMs, evaluations: order });
     left = order.slice(0, plan[index + 1]?.configurations ?? 0).map(({ configuration }) => configuration);
-    if (!left.some((each) => isSame(each, options.baseline))) left.push(options.baseline);
+    if (!left.some((each) => isSame(each, baseline))) left.push(baseline);
   }
   return found;
+}
+
+function shuffled<T>(values: readonly T[], random: Random): T[] {
+  return values
+    .map((value) => ({ value, key: random() }))
+    .sort((left, right) => left.key - right.key)
+    .map(({ value }) => value);
 }
 
 /** The final comparison is the last rung of the plan: as long, in several runs. */

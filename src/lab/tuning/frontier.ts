@@ -27,8 +27,8 @@ export const covers = (one: Evaluation, other: Evaluation): boolean =>
  * 2000). The preferred one is taken and what it covers is dropped, until none is left; so each of all is covered by one of
  * these, and two that differ by noise are one. Dominance beyond the noise would not do: it can go in a circle, and leave none.
  */
-export function frontier(evaluations: readonly Evaluation[], baseline: Configuration): Evaluation[] {
-  const found: Evaluation[] = [];
+export function frontier<T extends Evaluation>(evaluations: readonly T[], baseline: Configuration): T[] {
+  const found: T[] = [];
   for (let left = evaluations; left.length > 0;) {
     const next = preferred(left, baseline);
     found.push(next);
@@ -41,9 +41,9 @@ export function frontier(evaluations: readonly Evaluation[], baseline: Configura
  * The best first. Of those that meet the targets: the frontier, then the frontier of what remains, and so on (non-dominated
  * sorting, Deb 2002). After them the others, those first that miss by the least.
  */
-export function ranked(evaluations: readonly Evaluation[], { baseline, targets }: Judging): Evaluation[] {
+export function ranked<T extends Evaluation>(evaluations: readonly T[], { baseline, targets }: Judging): T[] {
   const [meeting, missing] = parted(evaluations, targets);
-  const order: Evaluation[] = [];
+  const order: T[] = [];
   for (let left = meeting; left.length > 0;) {
     const front = frontier(left, baseline);
     order.push(...front);
@@ -58,7 +58,7 @@ export function choice(evaluations: readonly Evaluation[], { baseline, targets }
   return meeting.length > 0 ? preferred(meeting, baseline) : (missing[0] as Evaluation);
 }
 
-function parted(evaluations: readonly Evaluation[], targets: TuneTargets): [Evaluation[], Evaluation[]] {
+function parted<T extends Evaluation>(evaluations: readonly T[], targets: TuneTargets): [T[], T[]] {
   const by = (each: Evaluation): number => excess(each.merits, targets);
   return [
     evaluations.filter(({ merits }) => meets(merits, targets)),
@@ -67,7 +67,7 @@ function parted(evaluations: readonly Evaluation[], targets: TuneTargets): [Eval
 }
 
 /** The highest throughput; among those as high within the noise the lowest RSS, then the lowest p99, then the closest to the baseline. */
-function preferred(evaluations: readonly Evaluation[], baseline: Configuration): Evaluation {
+function preferred<T extends Evaluation>(evaluations: readonly T[], baseline: Configuration): T {
   let left = evaluations;
   for (const objective of objectives) {
     const best = left.reduce((one, other) => (isBetter(other, one, objective) ? other : one));

@@ -8,8 +8,8 @@ const ETA = 3;
 
 /**
  * Successive halving (Jamieson and Talwalkar 2016) with eta = 3: all configurations are measured for a short time, the best
- * third of them for three times as long, and so on until one is left. Every rung costs about the same, so the whole costs
- * about log3(n) times the first rung, where all at the last one's length would cost n times it.
+ * third of them for three times as long, and so on until one is left. Every rung costs about the same: the whole about
+ * 1 + log3(n) times the first rung, where all of them at the last one's length would cost about n times it.
  */
 export function rungs(count: number): Rung[] {
   const found: Rung[] = [];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -84,9 +84,15 @@ describe('rampart lab tune, before anything is started', () => {
     assert.match(refusalToWrite(folder, true) ?? '', /cannot be written: EISDIR/);
   });
 
-  test('writeWhole leaves the file and nothing beside it', async () => {
+  test('writeWhole leaves the file and nothing beside it; who reads meanwhile reads the old one', async () => {
     await writeWhole(join(folder, 'out'), 'A=1\n');
+    const reader = openSync(join(folder, 'out'), 'r');
     await writeWhole(join(folder, 'out'), 'A=2\n');
+    assert.equal(readFileSync(reader, 'utf8'), 'A=1\n');
+    closeSync(reader);
+    mkdirSync(join(folder, 'folder'));
+    await assert.rejects(writeWhole(join(folder, 'folder'), 'A=3\n'));
+    rmSync(join(folder, 'folder'), { recursive: true });
     assert.deepEqual(readdirSync(folder), ['out']);
     assert.equal(readFileSync(join(folder, 'out'), 'utf8'), 'A=2\n');
   });
