@@ -34,6 +34,10 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'a crowd that comes within seconds, and leaves',
     load: async () => (await import('./lab/spike.ts')).labSpike,
   },
+  tune: {
+    summary: 'the best of many configurations, and what each change buys; writes .env.tuned',
+    load: async () => (await import('./lab/tune.ts')).labTune,
+  },
   prove: {
     summary: 'one generator against six, and real barcodes: the release proof',
     load: async () => (await import('./lab/prove.ts')).labProve,

@@ -26,7 +26,19 @@ describe('rampart lab', () => {
     assert.match(slo.stderr, /--slo cannot be read: .*ENOENT/);
     assert.match(slo.stderr, /--mix must be create or slo: got 'all'/);
     assert.equal((await runRampart(['lab', 'nothing'], {})).code, 2);
-    for (const name of ['', 'prove', 'ramp', 'capacity', 'matrix', 'compare', 'soak', 'spike', 'report', 'list']) {
+    for (const name of [
+      '',
+      'prove',
+      'ramp',
+      'capacity',
+      'matrix',
+      'compare',
+      'tune',
+      'soak',
+      'spike',
+      'report',
+      'list',
+    ]) {
       const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});
       assert.equal(help.code, 0);
       assert.match(help.stdout, /^usage: rampart lab/);

@@ -6,6 +6,7 @@ import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
 import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
 import { driftTable, number, stepTable, textTable } from '../../lab/report/tables.ts';
+import { summaryTables } from '../../lab/report/tuning-tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
 import { startOwnSystem } from '../../lab/system/own-system.ts';
 import type { System } from '../../lab/system/system.ts';
@@ -70,13 +71,16 @@ export async function runExperiment(
 }
 
 function summary(run: RunRecord, folder: string): string {
-  const series = run.series.map((each) => `${each.name}\n\n${textTable(stepTable(each))}\n`);
+  const tables =
+    run.tuning === undefined
+      ? run.series.map((each) => ({ title: each.name, ...stepTable(each) }))
+      : summaryTables(run.tuning);
   const gates = run.gates.map(
     ({ name, expected, got, passed }) => `  ${passed ? '✔' : '✖'} ${name}: ${got} (expected ${expected})`,
   );
   return [
     '',
-    ...series,
+    ...tables.map((each) => `${each.title}\n\n${textTable(each)}\n`),
     ...(run.drifts === undefined ? [] : [`${textTable(driftTable(run))}\n`]),
     ...run.findings.map((finding) => `  ${finding}`),
     '',

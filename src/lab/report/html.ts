@@ -3,6 +3,7 @@ import type { RunRecord, Series } from './run-record.ts';
 import { seriesPlots } from './series-plots.ts';
 import { processTable, serverTable } from './server-tables.ts';
 import { driftTable, headRows, stepTable, type Table, uslSentence } from './tables.ts';
+import { tuningTables } from './tuning-tables.ts';
 
 const style = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2rem auto; padding: 0 1.5rem; }
@@ -33,6 +34,9 @@ ${table(gateTable(run), 'text')}
 <ul>${run.findings.map((finding) => `<li>${escapeText(finding)}</li>`).join('\n')}</ul>
 <div class="plots">${plots.join('\n')}</div>
 ${driftSection(run)}
+${tuningTables(run.tuning)
+  .map((each) => `<h2>${escapeText(each.title)}</h2>\n<div class="wide">${table(each, 'numbers')}</div>`)
+  .join('\n')}
 ${run.series.map(seriesSection).join('\n')}
 <p class="note">* held for longer, to confirm. Latencies are of successes, from the moment at which each request was due. <i>Under way</i>:
 requests in flight on average, as counted. <i>wait</i> and <i>exec</i>: means of what Server-Timing says. <i>machine</i>: share of all

@@ -2,6 +2,8 @@
 export interface PlotLine {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** Dots alone, with no line to join them. */
+  readonly isScattered?: boolean;
 }
 
 export interface PlotOptions {
@@ -93,19 +95,25 @@ function areas(lines: readonly PlotLine[], x: (value: number) => number, y: (val
 
 function legend(lines: readonly PlotLine[]): string[] {
   let left = BOX.left;
-  return lines.map(({ name }, index) => {
+  return lines.map(({ name, isScattered = false }, index) => {
     const at = left;
     left += 48 + name.length * 6.4;
-    return `<path d="M${round(at)} 40h26" ${stroke(index)}/><text x="${round(at + 32)}" y="44">${escapeText(name)}</text>`;
+    const sign = isScattered ? dot(at + 20, 40, index) : `<path d="M${round(at)} 40h26" ${stroke(index)}/>`;
+    return `${sign}<text x="${round(at + 32)}" y="44">${escapeText(name)}</text>`;
   });
 }
 
 function curve(line: PlotLine, index: number, x: (value: number) => number, y: (value: number) => number): string {
   const points = line.points.filter((point) => point.every(Number.isFinite)).map((point) => [x(point[0]), y(point[1])]);
+  if (line.isScattered === true) return points.map(([cx = 0, cy = 0]) => dot(cx, cy, index)).join('');
   const dotted = points.length > MOST_DOTS ? [] : points;
   const dots = dotted.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${styleOf(index).color}"/>`);
   return `<path d="M${points.map((point) => point.join(' ')).join('L')}" ${stroke(index)}/>${dots.join('')}`;
 }
+
+/** Those of later groups are rings around those of earlier ones: a point can belong to several. */
+const dot = (cx: number, cy: number, index: number): string =>
+  `<circle cx="${round(cx)}" cy="${round(cy)}" r="${round(2.6 + 2.2 * index)}" fill="${index === 0 ? styleOf(index).color : 'none'}" stroke="${styleOf(index).color}" stroke-width="1.5"/>`;
 
 const styleOf = (index: number): (typeof styles)[number] => styles[index % styles.length] as (typeof styles)[number];
 

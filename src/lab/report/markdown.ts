@@ -1,6 +1,7 @@
 import { gateTable } from './html.ts';
 import type { RunRecord } from './run-record.ts';
 import { driftTable, headRows, stepTable, type Table, timelineTable, uslSentence } from './tables.ts';
+import { tuningTables } from './tuning-tables.ts';
 
 /** The report for a pull request or a wiki. */
 export function markdownReport(run: RunRecord): string {
@@ -15,6 +16,7 @@ export function markdownReport(run: RunRecord): string {
   ];
   for (const timeline of run.timelines ?? []) parts.push(`## ${timeline.title}`, table(timelineTable(timeline)));
   if (run.drifts !== undefined && run.drifts.length > 0) parts.push('## Drift', table(driftTable(run)));
+  for (const each of tuningTables(run.tuning)) parts.push(`## ${each.title}`, table(each));
   for (const series of run.series) {
     const settings = Object.entries(series.settings).map(([name, value]) => `\`${name}=${value}\``);
     const usl = uslSentence(series);
@@ -27,7 +29,7 @@ export function markdownReport(run: RunRecord): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function table({ columns, rows }: Table): string {
+export function table({ columns, rows }: Table): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(columns), `|${columns.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');

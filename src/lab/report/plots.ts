@@ -1,9 +1,11 @@
 import type { Step } from '../experiments/step.ts';
 import { linePlot } from './line-plot.ts';
+import { frontierPlot } from './tuning-tables.ts';
 import type { PlotMarks, RunRecord, Series } from './run-record.ts';
 
-/** What went on over time, of experiments that say it; else throughput and p95 over the load. */
-export function plotsOf(run: Pick<RunRecord, 'series' | 'marks' | 'timelines'>): string[] {
+/** What went on over time or what a search found, of experiments that say it; else throughput and p95 over the load. */
+export function plotsOf(run: Pick<RunRecord, 'series' | 'marks' | 'timelines' | 'tuning'>): string[] {
+  if (run.tuning !== undefined) return [frontierPlot(run.tuning)];
   return run.timelines === undefined ? loadPlots(run) : run.timelines.map(linePlot);
 }
 

@@ -1,5 +1,6 @@
 import type { Step } from '../experiments/step.ts';
 import type { Drift } from '../measure/drift.ts';
+import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
 import type { PlotOptions } from './line-plot.ts';
 
@@ -69,6 +70,8 @@ export interface RunRecord {
   readonly timelines?: readonly PlotOptions[];
   /** Which figures grew in the course of a long run. */
   readonly drifts?: readonly Drift[];
+  /** Of `tune` alone. */
+  readonly tuning?: Tuning;
   readonly verdict: Verdict;
   /** Why it is invalid. */
   readonly reasons: readonly string[];
@@ -77,7 +80,16 @@ export interface RunRecord {
 /** What an experiment finds out; the rest of the record is the same for all. */
 export type Outcome = Pick<
   RunRecord,
-  'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons' | 'marks' | 'timelines' | 'drifts'
+  | 'scenario'
+  | 'configuration'
+  | 'series'
+  | 'gates'
+  | 'findings'
+  | 'reasons'
+  | 'marks'
+  | 'timelines'
+  | 'drifts'
+  | 'tuning'
 >;
 
 export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): Verdict {

@@ -1,0 +1,59 @@
+import type { Outcome, Series } from '../report/run-record.ts';
+import { describe, isSame } from '../tuning/configuration.ts';
+import { tuningFindings } from '../tuning/findings.ts';
+import type { Stage } from '../tuning/ladder.ts';
+import { describeTuneTargets } from '../tuning/merits.ts';
+import type { Tuning } from '../tuning/tuning.ts';
+import { limitOf } from './limit.ts';
+import type { Step } from './step.ts';
+import { doubtsOf, type Runs, type TuneOptions } from './tune-measure.ts';
+
+export type TuneOutcome = Outcome & { readonly tuning: Tuning };
+
+export function tuneOutcome(tuning: Tuning, runs: readonly Runs[], options: TuneOptions): TuneOutcome {
+  const { users, targets, holdMs, settleMs, repeats, grid, settings } = options;
+  const last = tuning.rungs.at(-1);
+  const series = runs.map(({ stage, settings, steps }): Series => {
+    const { GENERATOR_INSTANCES: instances, GENERATOR_CONCURRENCY: concurrency } = stage.configuration;
+    return {
+      name: nameOf(stage, tuning),
+      loadUnit: 'connections',
+      settings,
+      steps,
+      confirmations: [],
+      usl: undefined,
+      limit: limitOf(steps.at(-1) as Step, { slots: instances * concurrency }),
+    };
+  });
+  return {
+    scenario:
+      'createBarcode (POST /v1/barcodes), each text once; closed loop, no delay between requests; each measurement in new processes',
+    configuration: {
+      users: String(users),
+      targets: describeTuneTargets(targets),
+      values: Object.entries(grid)
+        .map(([name, values]) => `${name} ${values.join(', ')}`)
+        .join('; '),
+      'other settings': Object.entries(settings)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' '),
+      rungs: `${tuning.rungs.map(({ evaluations, holdMs: held }) => `${evaluations.length} for ${held / 1000} s`).join(', ')}; in the end ${repeats} times ${(last?.holdMs ?? holdMs) / 1000} s each; the first ${settleMs / 1000} s not counted`,
+    },
+    series,
+    gates: [],
+    findings: tuningFindings(tuning),
+    reasons:
+      series.length > 0
+        ? series.flatMap(({ name, steps }) => steps.flatMap(doubtsOf).map((doubt) => `${name}: ${doubt}`))
+        : (last?.evaluations ?? []).flatMap(({ configuration, doubts }) =>
+            doubts.map((doubt) => `${describe(configuration)}: ${doubt}`),
+          ),
+    marks: { throughput: [], p95: [] },
+    tuning,
+  };
+}
+
+function nameOf({ change, configuration }: Stage, { baseline }: Tuning): string {
+  if (change !== undefined) return `+ ${change.name}=${change.to}`;
+  return isSame(configuration, baseline) ? 'as it was' : 'only what was worthwhile';
+}

@@ -1,0 +1,125 @@
+import type { Random } from '../../core/random.ts';
+import { combinations, describe, isSame } from '../tuning/configuration.ts';
+import { choice, frontier, ranked } from '../tuning/frontier.ts';
+import { gainOf, medians } from '../tuning/gain.ts';
+import { rungs } from '../tuning/halving.ts';
+import { judge, ladder, type Stage, worthwhile } from '../tuning/ladder.ts';
+import { meets, type Merits } from '../tuning/merits.ts';
+import type { Measured, MeasuredRung, Tuning } from '../tuning/tuning.ts';
+import type { LabContext } from './step.ts';
+import { evaluate, inTurns, type Measure, meritsOf, type Runs, type TuneOptions } from './tune-measure.ts';
+import { tuneOutcome, type TuneOutcome } from './tune-outcome.ts';
+
+/** What a system takes to start and to stop, about. */
+const START_SECONDS = 4.5;
+
+/**
+ * Successive halving over all combinations; the choice from the frontier of the last rung; then from the baseline to the choice
+ * one variable at a time, in turns, to see what each change buys by itself. Changes that buy nothing are taken back.
+ */
+export async function tune(options: TuneOptions, measure: Measure, context: LabContext): Promise<TuneOutcome> {
+  const { baseline, targets, users } = options;
+  context.say(announcement(options));
+  const measured = await halve(options, measure, context);
+  const last = measured.at(-1) as MeasuredRung;
+  const best = choice(last.evaluations, options);
+  const meeting = last.evaluations.filter(({ merits }) => meets(merits, targets));
+  const found = {
+    users,
+    targets,
+    baseline,
+    rungs: measured,
+    frontier: meeting.length > 0 ? frontier(meeting, baseline) : [best],
+    chosen: best.configuration,
+  };
+  if (isSame(best.configuration, baseline)) {
+    return tuneOutcome({ ...found, ladder: [], result: baseline, bought: undefined }, [], options);
+  }
+  const final = await compareFinally(found, last.holdMs, { options, measure, context });
+  return tuneOutcome({ ...found, ...final.found }, final.runs, options);
+}
+
+interface Means {
+  readonly options: TuneOptions;
+  readonly measure: Measure;
+  readonly context: LabContext;
+}
+
+/** What each change of the choice buys, and what remains of it. */
+async function compareFinally(
+  { rungs: measured, chosen, baseline, targets }: Pick<Tuning, 'rungs' | 'chosen' | 'baseline' | 'targets'>,
+  holdMs: number,
+  { options, measure, context }: Means,
+): Promise<{ found: Pick<Tuning, 'ladder' | 'result' | 'bought'>; runs: Runs[] }> {
+  const stages = ladder(measured[0]?.evaluations ?? [], baseline, chosen);
+  const times = `${options.repeats} times ${holdMs / 1000} s each`;
+  context.say(`what each change buys: ${stages.length} configurations, ${times}`);
+  const runs = await inTurns(stages, holdMs, options, measure);
+  const judged = judge(
+    stages,
+    runs.map(({ steps }) => steps.map(meritsOf)),
+    targets,
+  );
+  const wanted = worthwhile(judged, baseline);
+  const [first] = runs as [Runs];
+  const known = runs.find(({ stage }) => isSame(stage.configuration, wanted));
+  if (known === undefined) {
+    // A change in the midst was taken back: what is left together has not been measured yet.
+    context.say(`what remains: 2 configurations, ${times}`);
+    const without: Stage = { change: undefined, configuration: wanted };
+    runs.push(...(await inTurns([first.stage, without], holdMs, options, measure)));
+  }
+  const pair = known === undefined ? runs.slice(-2) : [first, known];
+  const [before, after] = pair.map(({ steps }) => steps.map(meritsOf)) as [Merits[], Merits[]];
+  const gain = gainOf(before, after, targets);
+  const isBetter = gain.verdict === 'better';
+  const bought = isBetter ? { before: medians(before), after: medians(after), gain } : undefined;
+  return { found: { ladder: judged, result: isBetter ? wanted : baseline, bought }, runs };
+}
+
+/** In another order each time: what changes with time is then no merit of a value. */
+async function halve(options: TuneOptions, measure: Measure, context: LabContext): Promise<MeasuredRung[]> {
+  const { grid, baseline } = options;
+  const plan = halvingRungs(options);
+  const found: MeasuredRung[] = [];
+  let left = combinations(grid, baseline);
+  for (const [index, { budget }] of plan.entries()) {
+    const holdMs = options.holdMs * budget;
+    context.say(`rung ${index + 1} of ${plan.length}: ${left.length} configurations, ${holdMs / 1000} s each`);
+    const evaluations: Measured[] = [];
+    for (const configuration of shuffled(left, context.random)) {
+      const evaluation = await evaluate(configuration, holdMs, options, measure);
+      if (evaluation.failure !== undefined) context.say(`  ${describe(configuration)}: ${evaluation.failure}`);
+      evaluations.push(evaluation);
+    }
+    const order = ranked(evaluations, options);
+    found.push({ holdMs, evaluations: order });
+    left = order.slice(0, plan[index + 1]?.configurations ?? 0).map(({ configuration }) => configuration);
+    if (!left.some((each) => isSame(each, baseline))) left.push(baseline);
+  }
+  return found;
+}
+
+function shuffled<T>(values: readonly T[], random: Random): T[] {
+  return values
+    .map((value) => ({ value, key: random() }))
+    .sort((left, right) => left.key - right.key)
+    .map(({ value }) => value);
+}
+
+/** The final comparison is the last rung of the plan: as long, in several runs. */
+const halvingRungs = ({ grid, baseline }: TuneOptions): ReturnType<typeof rungs> =>
+  rungs(combinations(grid, baseline).length).slice(0, -1);
+
+function announcement(options: TuneOptions): string {
+  const { grid, baseline, holdMs, settleMs, repeats, users } = options;
+  const count = combinations(grid, baseline).length;
+  const plan = halvingRungs(options);
+  const seconds = (runs: number, budget: number): number =>
+    runs * (START_SECONDS + (settleMs + budget * holdMs) / 1000);
+  const halving = plan.reduce((sum, { configurations, budget }) => sum + seconds(configurations, budget), 0);
+  const changes = Object.values(grid).filter((values) => values.length > 1).length;
+  const final = seconds(repeats * (1 + changes), plan.at(-1)?.budget ?? 1);
+  const minutes = [halving, halving + final].map((each) => Math.max(1, Math.round(each / 60)));
+  return `${count} configurations by successive halving, ${users} users; it takes ${[...new Set(minutes)].join(' to ')} min. As it is: ${describe(baseline)}`;
+}
