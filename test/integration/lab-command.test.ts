@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { RunRecord } from '../../src/lab/report/run-record.ts';
 import { eventually } from '../support/raw.ts';
+import { readRun } from '../support/runs.ts';
 import { processesOf, runRampart, spawnRampart, startStack } from '../support/stack.ts';
 
 const started = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('rampart-lab-'));
@@ -53,7 +54,7 @@ describe('rampart lab', () => {
       console.log(`proved once more: ${stderr}`);
       ({ code, stdout, stderr } = await prove());
     }
-    const run = JSON.parse(stdout) as RunRecord;
+    const run = readRun(stdout);
     const said = JSON.stringify({ gates: run.gates, reasons: run.reasons, stderr }, undefined, 1);
     // Where other programs take the processors, six generators may miss their mark: then the run says that it says nothing.
     assert.ok(run.verdict === 'passed' ? code === 0 : run.verdict === 'invalid' && code === 3, said);
@@ -102,10 +103,10 @@ describe('rampart lab', () => {
       const run = (...key: string[]) =>
         runRampart(['lab', 'ramp', '--url', stack.url, ...key, ...load], { RAMPART_DATA_DIR: dataDir });
       const { code, stdout } = await run('--key', stack.key);
-      assert.deepEqual({ code, verdict: (JSON.parse(stdout) as RunRecord).verdict }, { code: 0, verdict: 'passed' });
+      assert.deepEqual({ code, verdict: readRun(stdout).verdict }, { code: 0, verdict: 'passed' });
       const refused = await run('--key', `rk_${'x'.repeat(32)}`);
       assert.equal(refused.code, 1);
-      const [step] = (JSON.parse(refused.stdout) as RunRecord).series[0]?.steps ?? [];
+      const [step] = readRun(refused.stdout).series[0]?.steps ?? [];
       assert.equal(step?.figures.errorShare, 1);
       assert.equal((await fetch(`${stack.url}/readyz`)).status, 200);
     } finally {
@@ -119,7 +120,7 @@ describe('rampart lab', () => {
       const env = { RAMPART_DATA_DIR: stack.dataDir };
       const load = ['--from', '20', '--to', '20', '--gate', '20', '--hold', '1', '--json', '--p95', '1000'];
       const { code, stdout } = await runRampart(['lab', 'ramp', '--url', stack.url, ...load], env);
-      const run = JSON.parse(stdout) as RunRecord;
+      const run = readRun(stdout);
       assert.deepEqual([code, run.verdict], [0, 'passed']);
       const keys = JSON.parse((await runRampart(['keys', 'list', '--json'], env)).stdout) as Record<string, unknown>[];
       assert.deepEqual(

@@ -10,6 +10,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import { soak } from '../../src/lab/experiments/soak.ts';
 import type { RunRecord, Series } from '../../src/lab/report/run-record.ts';
 import { endProcess, runRampart } from '../support/stack.ts';
+import { readRun } from '../support/runs.ts';
 
 const system = ['--kind', 'calibrated', '--generators', '1', '--workers', '1', '--json'];
 /** Targets that a busy machine does not miss: what is tested is the experiment. */
@@ -38,7 +39,7 @@ describe('rampart lab', () => {
   test('soak: windows of one load, every request with its outcome, and what was watched of each process', async () => {
     const load = ['--duration', '0.15', '--window', '0.5', '--warm-up', '0.025', '--users', '4'];
     const { code, stdout, stderr } = await lab('soak', ...load, ...lenient, '--p99', '60000');
-    const run = JSON.parse(stdout) as RunRecord;
+    const run = readRun(stdout);
     const said = `${stderr}\n${JSON.stringify({ gates: run.gates, reasons: run.reasons })}`;
     const { steps } = checkRun(run, code, dataDir);
     const figures = steps[0]?.figures;
@@ -84,7 +85,7 @@ describe('rampart lab', () => {
 
   test('soak: too few windows say nothing, at once', async () => {
     const { code, stdout } = await lab('soak', '--duration', '60', '--window', '600');
-    const run = JSON.parse(stdout) as RunRecord;
+    const run = readRun(stdout);
     assert.deepEqual([code, run.verdict, run.series], [3, 'invalid', []]);
     assert.match(run.reasons[0] ?? '', /of its 6 windows 4 come after the warm-up/);
   });
@@ -92,7 +93,7 @@ describe('rampart lab', () => {
   test('spike: a crowd is refused in part, waits as it is told, and leaves the system as it was', async () => {
     const load = ['--users', '40', '--normal', '2', '--baseline', '2', '--rise', '1', '--hold', '4', '--recovery', '3'];
     const { code, stdout, stderr } = await lab('spike', ...load, ...lenient);
-    const run = JSON.parse(stdout) as RunRecord;
+    const run = readRun(stdout);
     const said = `${stderr}\n${JSON.stringify({ gates: run.gates, reasons: run.reasons, findings: run.findings })}`;
     const { steps } = checkRun(run, code, dataDir);
     assert.deepEqual(

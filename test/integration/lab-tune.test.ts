@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parseEnv } from 'node:util';
-import type { RunRecord } from '../../src/lab/report/run-record.ts';
 import type { Configuration } from '../../src/lab/tuning/configuration.ts';
 import { runRampart } from '../support/stack.ts';
+import { readRun } from '../support/runs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rampart-tune-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,7 +26,7 @@ test('tune, in its quick form: of one slot and four of known capacity it takes f
   // Four users: with one slot of 55 ms they are served 18 times a second, with four slots 72 times.
   const options = ['--quick', '--concurrency', '4', '--users', '4', '--p99', '5000', '--out', out, '--json'];
   const { code, stdout, stderr } = await runRampart(['lab', 'tune', ...options], present);
-  const run = JSON.parse(stdout) as RunRecord;
+  const run = readRun(stdout);
   const { tuning } = run;
   const said = JSON.stringify({ tuning, reasons: run.reasons, stderr }, undefined, 1);
   assert.ok(tuning !== undefined, said);

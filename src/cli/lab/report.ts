@@ -5,6 +5,7 @@ import { loadConfig } from '../../config/config.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { deltaOf } from '../../lab/report/delta.ts';
 import type { RunRecord } from '../../lab/report/run-record.ts';
+import { runSchema } from '../../lab/report/run-schema.ts';
 import { textTable } from '../../lab/report/tables.ts';
 import { writeReports } from '../../lab/report/write-run.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
@@ -17,6 +18,8 @@ Of one run: writes its report.html, report.md and junit.xml anew, from its run.j
 Of two: prints what was different about them and what came of it, B against A. FOLDER is that of a run, or its name in
 RAMPART_DATA_DIR/runs.
 `;
+
+const MOST_PROBLEMS = 5;
 
 /** `rampart lab report`. */
 export async function labReport(args: string[], io: CommandIo): Promise<number> {
@@ -69,12 +72,17 @@ async function folderOf(name: string, io: CommandIo): Promise<string> {
 }
 
 async function readRun(folder: string): Promise<RunRecord> {
-  let run: RunRecord;
+  let run: unknown;
   try {
-    run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as RunRecord;
+    run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
   } catch (error) {
     throw new UsageError(`Cannot read the run in ${folder}: ${messageOf(error)}`);
   }
-  if (run.schema === 1 && Object.hasOwn(verdictCodes, run.verdict)) return run;
-  throw new UsageError(`Cannot read the run in ${folder}, as its run.json is of another version`);
+  const parsed = runSchema.safeParse(run);
+  // What JSON has no number for comes back as null, which reports show as they show NaN.
+  if (parsed.success) return run as RunRecord;
+  throw new UsageError(
+    `Cannot read the run in ${folder}, as its run.json is of another version, or was changed:`,
+    parsed.error.issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
+  );
 }

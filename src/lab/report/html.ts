@@ -37,7 +37,7 @@ ${driftSection(run)}
 ${tuningTables(run.tuning)
   .map((each) => `<h2>${escapeText(each.title)}</h2>\n<div class="wide">${table(each, 'numbers')}</div>`)
   .join('\n')}
-${run.series.map(seriesSection).join('\n')}
+${run.series.map((each) => seriesSection(each, run.timelines === undefined)).join('\n')}
 <p class="note">* held for longer, to confirm. Latencies are of successes, from the moment at which each request was due. <i>Under way</i>:
 requests in flight on average, as counted. <i>wait</i> and <i>exec</i>: means of what Server-Timing says. <i>machine</i>: share of all
 processors in use; <i>others</i>: of that, neither Rampart nor the lab; <i>sender</i>: processor time of the lab itself.</p>
@@ -45,13 +45,14 @@ processors in use; <i>others</i>: of that, neither Rampart nor the lab; <i>sende
 `;
 }
 
-function seriesSection(series: Series): string {
+/** `isOverLoad`: its steps are loads that grow, rather than phases of a run. */
+function seriesSection(series: Series, isOverLoad: boolean): string {
   const settings = Object.entries(series.settings).map(([name, value]) => `${name}=${value}`);
   const usl = uslSentence(series);
   return `<h2>${escapeText(series.name)}</h2>
 <p>Limited by ${escapeText(series.limit)}.${usl === undefined ? '' : ` ${escapeText(usl)}.`}<br><span class="note">${escapeText(settings.join('  '))}</span></p>
 <div class="wide">${table(stepTable(series), 'numbers')}</div>
-<div class="plots">${seriesPlots(series).join('\n')}</div>
+<div class="plots">${isOverLoad ? seriesPlots(series).join('\n') : ''}</div>
 ${details('What the server said of itself', serverTable(series))}
 ${details('Its processes', processTable(series))}`;
 }
