@@ -6,6 +6,7 @@ const tools = [
   { program: '/usr/bin/zbarimg', debianPackage: 'zbar-tools' },
   { program: '/usr/bin/dmtxread', debianPackage: 'dmtx-utils' },
   { program: '/usr/sbin/nginx', debianPackage: 'nginx-light' },
+  { program: '/usr/bin/wrk', debianPackage: 'wrk' },
 ] as const;
 
 /** Installs what is missing where that can be done (root, Debian); a test whose tool is missing says so when it skips. */

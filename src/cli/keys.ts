@@ -1,16 +1,9 @@
-import { resolve } from 'node:path';
-import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
-import { runFolder } from '../core/run-folder.ts';
-import { controlSocket } from '../control/control.ts';
-import { tellControl } from '../control/link.ts';
-import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
 import type { ChangeResult, KeyRecord } from '../store/keys.ts';
-import { migrate } from '../store/migrations.ts';
 import type { Store } from '../store/store.ts';
-import { openStore } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
 import { HELP, type KeyRequest, parseKeyRequest } from './key-request.ts';
+import { tellWorkers, withOwnStore } from './own-store.ts';
 
 function time(ms: number): string {
   return new Date(ms).toISOString();
@@ -78,45 +71,11 @@ function changed(result: ChangeResult, what: string): KeyRecord {
   );
 }
 
-/** They keep what they know of keys; with control away they ask again within half a minute. */
-const tellWorkers = (io: CommandIo): Promise<unknown> =>
-  tellControl(controlSocket(runFolder(dataDirOf(io))), { type: 'keys-changed' });
-
-const dataDirOf = ({ env, folder }: CommandIo): string => resolve(folder, env['RAMPART_DATA_DIR'] || '.rampart');
-
-/** Runs `work` on the database's URL; an embedded PostgreSQL that was not running is stopped again afterwards. */
-async function withDatabase<Result>(io: CommandIo, work: (url: string) => Promise<Result>): Promise<Result> {
-  const given = io.env['DATABASE_URL'] ?? '';
-  if (given !== '') return work(given);
-  const dataDir = dataDirOf(io);
-  const running = await findEmbeddedPostgres(dataDir);
-  if (running !== undefined) return work(running.url);
-  const started = await startEmbeddedPostgres({ dataDir });
-  try {
-    return await work(started.url);
-  } finally {
-    // One that somebody has started in the meantime is theirs.
-    if (!started.adopted) await started.stop();
-  }
-}
-
-async function perform(request: KeyRequest, url: string, io: CommandIo): Promise<void> {
-  await migrate(url);
-  const store = openStore({
-    url,
-    poolMax: 1,
-    poolTimeoutMs: 5_000,
-    applicationName: 'rampart-keys',
-    clock: systemClock,
-  });
-  try {
-    if (request.command === 'create') await create(store, request, io);
-    else if (request.command === 'list') await list(store, request, io);
-    else if (request.command === 'limit') await limitKey(store, request, io);
-    else await revoke(store, request, io);
-  } finally {
-    await store.close();
-  }
+async function perform(request: KeyRequest, store: Store, io: CommandIo): Promise<void> {
+  if (request.command === 'create') await create(store, request, io);
+  else if (request.command === 'list') await list(store, request, io);
+  else if (request.command === 'limit') await limitKey(store, request, io);
+  else await revoke(store, request, io);
 }
 
 /** `rampart keys`: resolves to the exit code; throws a UsageError for the caller to print. */
@@ -126,6 +85,6 @@ export async function keys(args: string[], io: CommandIo): Promise<number> {
     io.stdout.write(HELP);
     return 0;
   }
-  await withDatabase(io, (url) => perform(request, url, io));
+  await withOwnStore(io, 'rampart-keys', (store) => perform(request, store, io));
   return 0;
 }

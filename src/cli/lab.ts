@@ -6,6 +6,10 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     summary: 'the highest load within the targets, confirmed and refuted',
     load: async () => (await import('./lab/capacity.ts')).labCapacity,
   },
+  list: {
+    summary: 'the runs so far',
+    load: async () => (await import('./lab/list.ts')).labList,
+  },
   report: {
     summary: 'write the report of a run anew',
     load: async () => (await import('./lab/report.ts')).labReport,
@@ -21,6 +25,14 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
   matrix: {
     summary: 'profiles by concurrency, and what keeps each back',
     load: async () => (await import('./lab/matrix.ts')).labMatrix,
+  },
+  soak: {
+    summary: 'a steady load for an hour: drift and leaks',
+    load: async () => (await import('./lab/soak.ts')).labSoak,
+  },
+  spike: {
+    summary: 'a crowd that comes within seconds, and leaves',
+    load: async () => (await import('./lab/spike.ts')).labSpike,
   },
   tune: {
     summary: 'the best of many configurations, and what each change buys; writes .env.tuned',

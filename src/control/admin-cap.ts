@@ -2,12 +2,28 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type AdminProblem, readChange } from './admin-change.ts';
 
-const capSchema = z.strictObject({
-  upstream: z.string(),
-  /** All backends of the upstream, if not said. */
-  backend: z.string().optional(),
-  cap: z.int().min(0).max(100_000),
+const MOST = 100_000;
+const bodyHelp = 'the body must be JSON such as {"upstream":"generator","backend":"generator-0","cap":4}';
+
+/** A message that ends with what came. */
+const wanted = (what: string) => ({
+  error: ({ input }: { readonly input?: unknown }): string =>
+    `${what}: got ${JSON.stringify(input)?.slice(0, 100) ?? 'nothing'}`,
 });
+
+const wholeNumber = wanted(`cap must be a whole number from 0 to ${MOST}`);
+const capSchema = z.strictObject(
+  {
+    upstream: z.string(wanted('upstream must be a name that /api/status lists')),
+    /** All backends of the upstream, if not said. */
+    backend: z.string(wanted('backend must be a name that /api/status lists')).optional(),
+    cap: z.int(wholeNumber).min(0, wholeNumber).max(MOST, wholeNumber),
+  },
+  {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? `there is no ${(issue.keys as string[]).join(', ')}; ${bodyHelp}` : bodyHelp,
+  },
+);
 
 /** What the caps of the admin API need. */
 export interface CapHolder {
@@ -27,7 +43,7 @@ export async function changeCap(holder: CapHolder, req: IncomingMessage): Promis
   const parsed = capSchema.safeParse(jsonOf(text));
   if (!parsed.success) {
     const errors = parsed.error.issues.map(({ path, message }) => ({ field: path.join('.'), detail: message }));
-    const detail = 'the body must be JSON such as {"upstream":"generator","backend":"generator-0","cap":4}';
+    const detail = errors.map((error) => error.detail).join('; ');
     return { status: 400, reason: 'invalid-request', detail, errors };
   }
   const { upstream, backend, cap } = parsed.data;

@@ -26,13 +26,14 @@ export async function readChange(req: IncomingMessage): Promise<string | AdminPr
 
 /**
  * A browser sends Origin with every POST, so a page of elsewhere shows itself; and the JSON type makes it ask first,
- * which nothing here answers. Programs send no Origin.
+ * which nothing here answers. Programs send no Origin, a page of this very listener its own: a name that was made to
+ * point here has been refused before, for lack of the token.
  */
 function foreignOrigin(req: IncomingMessage): AdminProblem | undefined {
   const { origin } = req.headers;
   if (origin === undefined) return undefined;
-  const host = URL.canParse(origin) ? new URL(origin).hostname.replace(/^\[|\]$/g, '') : '';
-  if (isLoopback(host)) return undefined;
+  const { host, hostname } = URL.canParse(origin) ? new URL(origin) : { host: '', hostname: '' };
+  if (isLoopback(hostname.replace(/^\[|\]$/g, '')) || (host !== '' && host === req.headers.host)) return undefined;
   return { status: 403, reason: 'forbidden', detail: 'a page of another origin may change nothing here' };
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
@@ -25,9 +26,16 @@ export interface Underway {
   giveUp(refusal?: Refusal): void;
 }
 
+/** What an exchange asks of the gateway that it belongs to. */
+export interface ExchangeGateway {
+  readonly unmatched: EndpointMetrics;
+  readonly trustedProxies: ReadonlySet<string>;
+  readonly isDraining: () => boolean;
+}
+
 /** One request with its reply, and what the path has learnt of it so far. */
 export class Exchange {
-  readonly #isDraining: () => boolean;
+  readonly #gateway: ExchangeGateway;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Monotonic milliseconds. */
@@ -69,17 +77,12 @@ export class Exchange {
   /** Called once at the very end, with whether the client got all of the reply. */
   onClose: ((delivered: boolean) => void) | undefined;
 
-  constructor(
-    req: IncomingMessage,
-    res: ServerResponse,
-    startedAt: number,
-    gateway: { readonly unmatched: EndpointMetrics; readonly isDraining: () => boolean },
-  ) {
+  constructor(req: IncomingMessage, res: ServerResponse, startedAt: number, gateway: ExchangeGateway) {
     this.req = req;
     this.res = res;
     this.startedAt = startedAt;
     this.metrics = gateway.unmatched;
-    this.#isDraining = gateway.isDraining;
+    this.#gateway = gateway;
   }
 
   /** Asks for the body, if the client waits to be asked. */
@@ -108,7 +111,7 @@ export class Exchange {
 
   /** Requests of one key share what they get; without a key, those of one address. */
   get fairKey(): string {
-    return this.key?.id ?? this.req.socket.remoteAddress ?? '';
+    return this.key?.id ?? clientNetwork(this, this.#gateway.trustedProxies);
   }
 
   /** Adds what every reply carries. `headers`: name, value, name, value. */
@@ -121,7 +124,7 @@ export class Exchange {
   writeHead(status: number, headers: string[]): void {
     this.addCommonHeaders(headers);
     // A body that was announced and not asked for will never be read: the connection has no next request.
-    if (this.closeAfterReply || this.expectsContinue || this.#isDraining()) headers.push('connection', 'close');
+    if (this.closeAfterReply || this.expectsContinue || this.#gateway.isDraining()) headers.push('connection', 'close');
     this.res.writeHead(status, headers);
   }
 

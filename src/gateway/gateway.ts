@@ -88,14 +88,15 @@ export class Gateway {
     registerCacheMetrics(registry, context.cache.store);
     const router = buildRouter(context);
     const unmatched = metrics.endpoint('unmatched');
+    const ofExchanges = { unmatched, trustedProxies: context.trustedProxies, isDraining: context.isDraining };
     this.server = createHttpServer({
       request: (req, res, expectsContinue) => {
-        const x = new Exchange(req, res, clock.now(), { unmatched, isDraining: context.isDraining });
+        const x = new Exchange(req, res, clock.now(), ofExchanges);
         x.expectsContinue = expectsContinue;
         void requestPath(x, context, router);
       },
       upgrade: (req, res, upgrade) => {
-        const x = new Exchange(req, res, clock.now(), { unmatched, isDraining: context.isDraining });
+        const x = new Exchange(req, res, clock.now(), ofExchanges);
         x.upgrade = upgrade;
         x.closeAfterReply = true;
         void requestPath(x, context, router);

@@ -11,6 +11,12 @@ const consumed: ReadonlySet<string> = new Set([
   'x-rampart-overloaded',
 ]);
 
+/**
+ * A body up to this size that comes as one goes out with the head as one text: the system is then called with one buffer,
+ * and Node neither corks nor gathers. Copying so little costs less.
+ */
+const MAX_TEXT_BYTES = 4096;
+
 /** Streams a backend's reply to the client, no faster than the client reads. */
 export class ClientSink implements Sink {
   readonly #x: Exchange;
@@ -18,6 +24,9 @@ export class ClientSink implements Sink {
   readonly #stallMs: number;
   #stall: Timer | undefined;
   #watchesClose = false;
+  /** What the head has announced of the body; NaN where it has not. */
+  #announcedBytes = Number.NaN;
+  #isEnded = false;
 
   /** `stallMs`: how long the client may leave a full buffer unread, since its permit cannot be given back meanwhile. */
   constructor(x: Exchange, clock: Clock, stallMs: number) {
@@ -29,18 +38,25 @@ export class ClientSink implements Sink {
   head(status: number, headers: ReplyHeaders): void {
     const x = this.#x;
     x.backendTiming = backendTiming(headers);
+    this.#announcedBytes = Number(headers['content-length']);
     if (!x.over) x.writeHead(status, replyHeaders(headers));
   }
 
   data(chunk: Buffer, resume: () => void): boolean {
     const { res, over } = this.#x;
-    if (over || res.write(chunk)) return true;
+    if (over) return true;
+    if (chunk.length === this.#announcedBytes && chunk.length <= MAX_TEXT_BYTES) {
+      this.#isEnded = true;
+      res.end(chunk.toString('latin1'), 'latin1');
+      return true;
+    }
+    if (res.write(chunk)) return true;
     this.#stalled(resume);
     return false;
   }
 
   end(): void {
-    if (!this.#x.over) this.#x.res.end();
+    if (!this.#x.over && !this.#isEnded) this.#x.res.end();
   }
 
   #stalled(resume: () => void): void {

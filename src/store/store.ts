@@ -8,6 +8,8 @@ import { PrismaClient } from './generated/client.ts';
 import type { KeyStore } from './keys.ts';
 import { keyStore } from './keys.ts';
 import { ObservedPool } from './observed-pool.ts';
+import type { RunStore } from './runs.ts';
+import { runStore } from './runs.ts';
 
 export interface StoreOptions {
   readonly url: string;
@@ -41,6 +43,7 @@ interface ServerLimits {
 export interface Store {
   readonly keys: KeyStore;
   readonly barcodes: BarcodeStore;
+  readonly runs: RunStore;
   pool(): PoolState;
   ping(): Promise<void>;
   maxConnections(): Promise<ServerLimits>;
@@ -87,6 +90,13 @@ function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStor
   };
 }
 
+function observedRuns(runs: RunStore, observe: Observe): RunStore {
+  return {
+    put: (run) => observe('store a run', () => runs.put(run)),
+    list: (limit) => observe('list the runs', () => runs.list(limit)),
+  };
+}
+
 async function serverLimits(prisma: PrismaClient): Promise<ServerLimits> {
   const rows = await prisma.$queryRaw<ServerLimits[]>`
     SELECT current_setting('max_connections')::int AS "maxConnections",
@@ -117,6 +127,7 @@ export function openStore(options: StoreOptions): Store {
   return {
     keys: observedKeys(keyStore(prisma, options.clock), observe),
     barcodes: observedBarcodes(barcodeStore(prisma, pool), observe),
+    runs: observedRuns(runStore(prisma), observe),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     ping: () => observe('reach PostgreSQL', async () => void (await prisma.$queryRaw`SELECT 1`)),
     maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(prisma)),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { closers, inFlight, startBackend, startGateway } from '../support/proxying.ts';
 import { eventually, sendRaw, startRawBackend } from '../support/raw.ts';
 
@@ -129,6 +131,27 @@ describe('proxying at its limits', () => {
     assert.equal(reply.headers.get('proxy-status'), 'Rampart; error=http_response_timeout');
     assert.equal(((await reply.json()) as { reason: string }).reason, 'upstream-timeout');
     assert.equal(inFlight(rampart), 0);
+  });
+
+  test('a reply that came in time is not late because this process stood still', async () => {
+    const backend = new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       const server = require('node:http').createServer((req, res) => {
+         parentPort.postMessage('asked');
+         setTimeout(() => res.end('in time'), 50);
+       });
+       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
+      { eval: true },
+    );
+    closers.push(() => backend.terminate());
+    const [port] = (await once(backend, 'message')) as [number];
+    const rampart = await startGateway([`http://127.0.0.1:${port}`], { timeoutMs: 150 });
+    const asked = fetch(rampart.url);
+    await once(backend, 'message');
+    // Within what a message calls, as what is due after it comes before the next look at the sockets.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    const reply = await asked;
+    assert.deepEqual([reply.status, await reply.text()], [200, 'in time']);
   });
 
   test('a backend that is not there is passed over, body and all', async () => {

@@ -5,12 +5,13 @@ import { systemClock } from '../../core/clock.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
 import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
-import { number, stepTable, textTable } from '../../lab/report/tables.ts';
+import { driftTable, number, stepTable, textTable } from '../../lab/report/tables.ts';
 import { summaryTables } from '../../lab/report/tuning-tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
 import { startOwnSystem } from '../../lab/system/own-system.ts';
 import type { System } from '../../lab/system/system.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
+import { storeRun } from './stored-runs.ts';
 import { version } from '../version.ts';
 
 /** Exit code of a run that says nothing about the system. */
@@ -25,6 +26,8 @@ export const verdictCodes: Readonly<Record<Verdict, number>> = {
 export interface Experiment {
   readonly context: LabContext;
   start(name: string, settings: Readonly<Record<string, string>>): Promise<System>;
+  /** Has this one stopped at the end, too. */
+  own(system: Promise<System>): Promise<System>;
 }
 
 const entry = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -62,6 +65,7 @@ export async function runExperiment(
   };
   const folder = join(dataDir, 'runs', run.id);
   await writeRun(run, folder);
+  await storeRun(run, folder, io);
   io.stdout.write(json ? `${JSON.stringify(run)}\n` : summary(run, folder));
   return verdictCodes[run.verdict];
 }
@@ -77,6 +81,7 @@ function summary(run: RunRecord, folder: string): string {
   return [
     '',
     ...tables.map((each) => `${each.title}\n\n${textTable(each)}\n`),
+    ...(run.drifts === undefined ? [] : [`${textTable(driftTable(run))}\n`]),
     ...run.findings.map((finding) => `  ${finding}`),
     '',
     ...gates,
@@ -129,7 +134,10 @@ class Systems implements Experiment {
 
   start(name: string, settings: Readonly<Record<string, string>>): Promise<System> {
     const { env } = this.#io;
-    const system = startOwnSystem({ name, settings, entry, env }, this.context);
+    return this.own(startOwnSystem({ name, settings, entry, env }, this.context));
+  }
+
+  own(system: Promise<System>): Promise<System> {
     this.#started.push(system);
     return system;
   }

@@ -1,4 +1,5 @@
-import { matrix, type ProfileName, profileNames } from '../../lab/experiments/matrix.ts';
+import { matrix } from '../../lab/experiments/matrix.ts';
+import { type ProfileName, profileNames } from '../../lab/experiments/profiles.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { readSystem, systemHelp, systemOptions } from './measured-system.ts';

@@ -3,11 +3,17 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Resources } from '../../lab/experiments/limit.ts';
-import type { Targets } from '../../lab/experiments/targets.ts';
+import { createBarcodeMix } from '../../lab/experiments/barcode-mix.ts';
+import { type LoadedSlo, sloMix } from '../../lab/experiments/slo-mix.ts';
+import type { LabContext } from '../../lab/experiments/step.ts';
+import { endpointTargets, type Targets } from '../../lab/experiments/targets.ts';
+import type { Mix } from '../../lab/load/mix.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';
 import type { CommandIo } from '../io.ts';
+import { systemWithBorrowedKey } from './borrowed-key.ts';
 import type { Experiment } from './experiment.ts';
 import type { Options } from './options.ts';
+import { readSlo, wantsSloMix } from './slo-option.ts';
 
 /** The options of what is measured, and of when a load counts as carried. */
 export const systemOptions = {
@@ -19,20 +25,24 @@ export const systemOptions = {
   workers: 'number',
   p95: 'number',
   failed: 'number',
+  slo: 'text',
 } as const;
 
 export const systemHelp = `  --kind NAME        barcode or calibrated generators (barcode)
   --generators N     generators (processors)
   --workers N        gateway workers (processors)
-  --url URL          measure a Rampart that runs, in place of one of the lab's own; takes a key, and creates barcodes there
-  --key-file FILE    file with the key; or --key, which others on this machine can see
-  --p95 MS           target: p95 latency of createBarcode (150)
-  --failed PERCENT   target: errors and refusals at most (1)
+  --url URL          measure a Rampart that runs, in place of one of the lab's own; creates barcodes there
+  --key-file FILE    file with the key; or --key, which others on this machine can see. Without: a key is made in the database
+                     of this folder (RAMPART_DATA_DIR or DATABASE_URL) and revoked after the run
+  --slo FILE         SLO file: targets, and the mix of --mix slo (slo.yaml, where this folder has one)
+  --p95 MS           target: p95 latency of createBarcode (that of the SLO file, or 150)
+  --failed PERCENT   target: errors and refusals at most (that of the SLO file, or 1)
 `;
 
 export interface MeasuredSystem {
   readonly resources: Resources;
   readonly targets: Targets;
+  readonly slo: LoadedSlo | undefined;
   start(experiment: Experiment): Promise<System>;
 }
 
@@ -48,6 +58,8 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
   const generators = options.number('generators', processors, 1, 64);
   const workers = options.number('workers', processors, 1, 64);
   const running = readRunning(options, io);
+  const slo = readSlo(options, io);
+  const promised = slo?.slo.endpoints.find(({ id }) => id === 'createBarcode')?.gate;
   const settings = {
     GENERATOR_KIND: kind,
     GENERATOR_INSTANCES: String(Math.round(generators)),
@@ -57,14 +69,27 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
   return {
     resources: { slots: Math.round(generators) * SLOTS },
     targets: {
-      p95Ms: options.number('p95', 150, 0.1, 60_000),
-      maxFailedShare: options.number('failed', 1, 0, 100) / 100,
+      p95Ms: options.number('p95', promised?.p95Ms ?? 150, 0.1, 60_000),
+      maxFailedShare: options.number('failed', (promised?.maxFailedShare ?? 0.01) * 100, 0, 100) / 100,
     },
-    start: async (experiment) => running ?? experiment.start('own', settings),
+    slo,
+    start: (experiment) => {
+      if (running === undefined) return experiment.start('own', settings);
+      const { url, key } = running;
+      return key === undefined
+        ? experiment.own(systemWithBorrowedKey(url, io))
+        : Promise.resolve(runningSystem(url, key));
+    },
   };
 }
 
-function readRunning(options: Options, io: CommandIo): System | undefined {
+/** Where a Rampart runs, and the key to use; undefined: one that is made for the run. */
+interface Running {
+  readonly url: string;
+  readonly key: string | undefined;
+}
+
+function readRunning(options: Options, io: CommandIo): Running | undefined {
   const url = options.text('url');
   const keyFile = options.text('key-file');
   const key = keyFile === undefined ? options.text('key') : keyIn(resolve(io.folder, keyFile), options);
@@ -76,8 +101,7 @@ function readRunning(options: Options, io: CommandIo): System | undefined {
     options.problem(`--url must be an http or https URL: got '${url}'`);
     return undefined;
   }
-  if (key === undefined) options.problem('--url needs --key-file or --key');
-  return runningSystem(url, key ?? '');
+  return { url, key };
 }
 
 function keyIn(path: string, options: Options): string | undefined {
@@ -88,3 +112,18 @@ function keyIn(path: string, options: Options): string | undefined {
     return undefined;
   }
 }
+
+/** What `ramp` and `capacity` send, and what it must keep: createBarcode alone, or the mix of the SLO file. */
+export function readMix(options: Options, { slo, targets }: MeasuredSystem) {
+  const isSlo = wantsSloMix(options, slo);
+  if (!isSlo || slo === undefined) {
+    return { targets, mixFor: async (system: System): Promise<Mix> => createBarcodeMix(system.key) };
+  }
+  return {
+    targets: { ...targets, endpoints: endpointTargets(slo.slo) },
+    mixFor: (system: System, context: LabContext): Promise<Mix> => sloMix(slo, system, context),
+  };
+}
+
+export const mixHelp = `  --mix NAME         create: createBarcode alone; slo: the endpoints of the SLO file by their weights (create)
+`;

@@ -1,7 +1,7 @@
 import { ramp } from '../../lab/experiments/ramp.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
-import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { mixHelp, readMix, readSystem, systemHelp, systemOptions } from './measured-system.ts';
 import { readOptions } from './options.ts';
 
 const help = `usage: rampart lab ramp [options]
@@ -12,14 +12,22 @@ comes to nothing. Passes when the targets hold at the gate's load: the release g
   --from, --to, --by N   requests/s of the first and last step, and what each adds (50, 500, 50)
   --hold SECONDS         length of a step (5)
   --gate N               requests/s that must be carried (300)
-${systemHelp}  --json             the whole record on standard output
+${mixHelp}${systemHelp}  --json             the whole record on standard output
 `;
 
 const MOST = 100_000;
 
 /** `rampart lab ramp`. */
 export async function labRamp(args: string[], io: CommandIo): Promise<number> {
-  const kinds = { from: 'number', to: 'number', by: 'number', hold: 'number', gate: 'number', json: 'flag' } as const;
+  const kinds = {
+    from: 'number',
+    to: 'number',
+    by: 'number',
+    hold: 'number',
+    gate: 'number',
+    mix: 'text',
+    json: 'flag',
+  } as const;
   const options = readOptions('ramp', args, { ...systemOptions, ...kinds });
   if (options === 'help') {
     io.stdout.write(help);
@@ -34,9 +42,12 @@ export async function labRamp(args: string[], io: CommandIo): Promise<number> {
     gatePerSecond: options.number('gate', 300, 1, MOST),
   };
   if (load.to < load.from) options.problem(`--to must be at least --from: got ${load.to} and ${load.from}`);
+  const { targets, mixFor } = readMix(options, measured);
   options.check();
   return runExperiment('ramp', { io, json: options.flag('json') }, async (experiment) => {
-    const { targets, resources } = measured;
-    return ramp({ ...load, targets, resources, system: await measured.start(experiment) }, experiment.context);
+    const system = await measured.start(experiment);
+    const mix = await mixFor(system, experiment.context);
+    const { resources } = measured;
+    return ramp({ ...load, targets, resources, system, mix }, experiment.context);
   });
 }

@@ -1,14 +1,21 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { loadConfig } from '../../config/config.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
+import { deltaOf } from '../../lab/report/delta.ts';
 import type { RunRecord } from '../../lab/report/run-record.ts';
+import { textTable } from '../../lab/report/tables.ts';
 import { writeReports } from '../../lab/report/write-run.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { verdictCodes } from './experiment.ts';
 
 const help = `usage: rampart lab report FOLDER
+       rampart lab report A B
 
-Writes report.html, report.md and junit.xml of a run anew, from its run.json; the exit code is that of the run.
+Of one run: writes its report.html, report.md and junit.xml anew, from its run.json; the exit code is that of the run.
+Of two: prints what was different about them and what came of it, B against A. FOLDER is that of a run, or its name in
+RAMPART_DATA_DIR/runs.
 `;
 
 /** `rampart lab report`. */
@@ -17,15 +24,48 @@ export async function labReport(args: string[], io: CommandIo): Promise<number> 
     io.stdout.write(help);
     return exitCodes.ok;
   }
-  const [name, ...more] = args;
-  if (name === undefined || more.length > 0) {
-    throw new UsageError(`rampart lab report takes one folder of a run: got ${args.length} arguments`);
+  const [first, second, ...more] = args;
+  if (first === undefined || more.length > 0 || args.some((arg) => arg.startsWith('-'))) {
+    throw new UsageError(`rampart lab report takes the folder of a run, or of two: got '${args.join(' ')}'`);
   }
-  const folder = resolve(io.folder, name);
+  const folder = await folderOf(first, io);
   const run = await readRun(folder);
+  if (second !== undefined) {
+    io.stdout.write(comparison(run, await readRun(await folderOf(second, io))));
+    return exitCodes.ok;
+  }
   await writeReports(run, folder);
   io.stdout.write(`${run.experiment}: ${run.verdict}\nreport: ${folder}/report.html\n`);
   return verdictCodes[run.verdict];
+}
+
+function comparison(a: RunRecord, b: RunRecord): string {
+  const { differences, tables, unmatched } = deltaOf(a, b);
+  return [
+    `A ${a.id}: ${a.verdict}`,
+    `B ${b.id}: ${b.verdict}`,
+    '',
+    differences.length === 0 ? 'Nothing was different but the time.' : 'Different:',
+    ...differences.map((line) => `  ${line}`),
+    '',
+    ...tables.flatMap(({ name, table }) => [
+      name,
+      '',
+      table.rows.length === 0 ? '  no load in common' : textTable(table),
+      '',
+    ]),
+    ...unmatched,
+    'One run of each cannot tell a change from chance: rampart lab compare repeats both, in turns.',
+    '',
+  ].join('\n');
+}
+
+/** A folder as it is named, or that of the run with this name. */
+async function folderOf(name: string, io: CommandIo): Promise<string> {
+  const folder = resolve(io.folder, name);
+  if (existsSync(join(folder, 'run.json')) || name.includes('/')) return folder;
+  const { dataDir } = await loadConfig(io.env, io.folder, 'read a run');
+  return existsSync(join(dataDir, 'runs', name, 'run.json')) ? join(dataDir, 'runs', name) : folder;
 }
 
 async function readRun(folder: string): Promise<RunRecord> {

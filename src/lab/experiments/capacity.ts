@@ -1,8 +1,10 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import { requestsNeeded } from '../statistics/early-stopping.ts';
+import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { type Move, nextMove, type Probe } from './capacity-search.ts';
 import { limitOf, type Resources } from './limit.ts';
+import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { describeTargets, type Targets, violations } from './targets.ts';
@@ -17,6 +19,7 @@ export interface CapacityOptions {
   readonly gatePerSecond: number;
   readonly targets: Targets;
   readonly resources: Resources;
+  readonly mix: Mix;
 }
 
 interface Tried {
@@ -40,7 +43,7 @@ export async function capacity(options: CapacityOptions, context: LabContext): P
     const holdMs = role === 'search' ? options.holdMs : options.confirmMs;
     if (role !== 'search') context.say(`  to ${role}:`);
     const step = await openStep({ ...options, ratePerSecond: rate, holdMs }, context);
-    tried.push({ step, probe: { rate, role, passed: violations(step.figures, options.targets).length === 0 } });
+    tried.push({ step, probe: { rate, role, passed: violations(step, options.targets).length === 0 } });
   }
 }
 
@@ -62,7 +65,7 @@ function capacityOutcome(
     limit: limitOf(confirmed ?? (byLoad[0] as Step), resources),
   };
   return {
-    scenario: 'createBarcode (POST /v1/barcodes), each text once; open loop, Poisson arrivals',
+    scenario: `${describeMix(options.mix)}; open loop, Poisson arrivals`,
     configuration: {
       probes: `${holdMs / 1000} s each, ${confirmMs / 1000} s to confirm and to refute`,
       targets: describeTargets(targets),

@@ -1,3 +1,4 @@
+import { mannKendall } from '../statistics/mann-kendall.ts';
 import type { Step } from './step.ts';
 
 export type BottleneckClass = 'A contention' | 'B work' | 'B processors' | 'C capacity control' | 'mixed' | 'none';
@@ -16,7 +17,12 @@ const UNANSWERED_SHARE = 0.01;
 const WAIT_GROWS = 3;
 const EXEC_STABLE = 1.25;
 const EXEC_GROWS = 1.5;
-const PROCESSOR_GROWS = 1.3;
+const WORK_GROWS = 1.3;
+/** Of what exec has grown by, in processes that were ready and had no processor. */
+const PROCESSOR_SHARE = 0.25;
+const TREND_P = 0.01;
+/** How many times as many as at the first are under way at the last: less may be chance that has a trend. */
+const PILES_UP = 2;
 
 const actions: Readonly<Record<BottleneckClass, string>> = {
   'A contention': 'shorten what is held, or add permits, backends or pool connections',
@@ -28,11 +34,13 @@ const actions: Readonly<Record<BottleneckClass, string>> = {
 };
 
 /**
- * What kept a series of growing loads back, from its lowest and its highest step, with g the ratio of the p95 at the two:
- *     C            more than 1 % of the requests were never answered, by timeout or a lost connection
- *     B            g_exec >= 1.5 and processor time per request >= 1.3 times: the work itself has become more
- *     B processors g_exec >= 1.5 and that is not so: it waits for a processor, which counts as exec
- *     A            g_wait >= 3 and g_exec <= 1.25
+ * What kept a series of growing loads back, from its lowest and its highest step, with g the ratio of the two p95:
+ *     C             more than 1 % of the requests were never answered, by timeout or a lost connection; or requests that
+ *                   come at a constant rate pile up (Mann-Kendall p < 0.01 over the step, and twice as many at its end)
+ *     B work        g_exec >= 1.5, and processor time per request >= 1.3 times: the work itself has become more
+ *     B processors  g_exec >= 1.5, not so, and of the growth of exec the processes spent a quarter or more ready to run
+ *                   without a processor: exec counts that wait
+ *     A             g_wait >= 3 and g_exec <= 1.25
  * wait and exec are those that the server tells. A rule of this project, after its five source documents.
  */
 export function classify(steps: readonly Step[]): Classification {
@@ -40,13 +48,31 @@ export function classify(steps: readonly Step[]): Classification {
   if (low === undefined || high === undefined) return described('none', 'no step');
   const wait = growth(low.figures.wait.p95Ms, high.figures.wait.p95Ms);
   const exec = growth(low.figures.exec.p95Ms, high.figures.exec.p95Ms);
-  const processor = cpuPerRequest(high) / cpuPerRequest(low);
+  const work = perRequest(high, 'cpuShare') / perRequest(low, 'cpuShare');
+  const readyMs = (perRequest(high, 'runQueueShare') - perRequest(low, 'runQueueShare')) * 1000;
   const lost = unanswered(high);
-  const evidence = `wait × ${wait.toFixed(1)}, exec × ${exec.toFixed(1)}, processor time per request × ${processor.toFixed(1)}, ${(lost * 100).toFixed(1)} % unanswered`;
-  if (lost > UNANSWERED_SHARE) return described('C capacity control', evidence);
-  if (exec >= EXEC_GROWS) return described(processor >= PROCESSOR_GROWS ? 'B work' : 'B processors', evidence);
+  const pilesUp = high.load.kind === 'open' && rises(high.underWay);
+  const evidence = [
+    `wait × ${wait.toFixed(1)}`,
+    `exec × ${exec.toFixed(1)}`,
+    `processor time per request × ${work.toFixed(1)}`,
+    `ready without a processor ${readyMs < 0 ? '−' : '+'}${Math.abs(readyMs).toFixed(1)} ms per request`,
+    `${(lost * 100).toFixed(1)} % unanswered${pilesUp ? ', more and more under way' : ''}`,
+  ].join(', ');
+  if (lost > UNANSWERED_SHARE || pilesUp) return described('C capacity control', evidence);
+  if (exec >= EXEC_GROWS) {
+    if (work >= WORK_GROWS) return described('B work', evidence);
+    const grownMs = high.figures.exec.meanMs - low.figures.exec.meanMs;
+    return described(readyMs >= PROCESSOR_SHARE * grownMs ? 'B processors' : 'mixed', evidence);
+  }
   if (wait < WAIT_GROWS) return described('none', evidence);
   return described(exec <= EXEC_STABLE ? 'A contention' : 'mixed', evidence);
+}
+
+/** The same in a sentence, for reports. */
+export function describeClass(steps: readonly Step[]): string {
+  const { name, evidence, action } = classify(steps);
+  return `From the lowest load to the highest: class ${name} (${evidence}); ${action}.`;
 }
 
 const described = (name: BottleneckClass, evidence: string): Classification => ({
@@ -57,12 +83,18 @@ const described = (name: BottleneckClass, evidence: string): Classification => (
 
 const growth = (low: number, high: number): number => Math.max(LEAST_MS, high) / Math.max(LEAST_MS, low);
 
-function cpuPerRequest({ use, figures }: Step): number {
-  const share = use.processes.reduce((sum, process) => sum + process.cpuShare, 0);
-  return share / figures.throughputPerSecond;
+/** Seconds of it per request, of all processes together. */
+function perRequest({ use, figures }: Step, what: 'cpuShare' | 'runQueueShare'): number {
+  return use.processes.reduce((sum, process) => sum + process[what], 0) / figures.throughputPerSecond;
 }
 
 function unanswered({ figures: { outcomes, requests } }: Step): number {
   const lost = (outcomes.timeout ?? 0) + (outcomes['connection-error'] ?? 0);
   return requests === 0 ? 0 : lost / requests;
+}
+
+function rises(underWay: readonly number[]): boolean {
+  const { s, p } = mannKendall(underWay);
+  const [first = 0, last = 0] = [underWay[0], underWay.at(-1)];
+  return s > 0 && p < TREND_P && last > PILES_UP * Math.max(1, first);
 }

@@ -1,16 +1,13 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { Mix } from '../load/mix.ts';
-import { kneedle } from '../statistics/kneedle.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { System } from '../system/system.ts';
-import { createBarcodeMix } from './barcode-mix.ts';
 import { classify } from './classify.ts';
+import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
+import { describeProfiles, type ProfileName, profileMix, recordedBarcode } from './profiles.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
-
-export const profileNames = ['command', 'get', 'list', 'mixed'] as const;
-export type ProfileName = (typeof profileNames)[number];
 
 export interface MatrixOptions {
   readonly system: System;
@@ -24,8 +21,6 @@ export interface MatrixOptions {
 
 const SETTLE_MS = 1000;
 const MAX_ERROR_SHARE = 0.01;
-const RECORD_LIMIT_MS = 10_000;
-const POLL_MS = 100;
 
 /** Every profile at every concurrency, and what keeps each back: the same matrix before and after a change tells what it did. */
 export async function matrix(options: MatrixOptions, context: LabContext): Promise<Outcome> {
@@ -40,12 +35,11 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
       concurrency: options.concurrency.join(', '),
       'cycle delay': `${options.cycleDelayMs} ms`,
       steps: `${options.holdMs / 1000} s each, after ${SETTLE_MS / 1000} s that are not counted`,
-      profiles:
-        'command: createBarcode; get: getBarcode; list: listBarcodes, five a page; mixed: 30, 50 and 20 % of them',
+      profiles: describeProfiles,
     },
     series,
     gates: series.flatMap((each) => gatesOf(each, options.p99Ms)),
-    findings: series.flatMap(findingsOf),
+    findings: series.flatMap((each) => findingsOf(each, options.p99Ms)),
     reasons: series.flatMap(({ name, steps }) =>
       steps.flatMap(({ load, validity }) => validity.reasons.map((reason) => `${name} at ${load.amount}: ${reason}`)),
     ),
@@ -74,38 +68,6 @@ async function measured(name: string, mix: Mix, options: MatrixOptions, context:
   };
 }
 
-/** The id of a barcode that can be read: one is made, and waited for, as records are written a little later. */
-async function recordedBarcode({ url, key }: System, { clock }: LabContext): Promise<string> {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ symbology: 'qrcode', text: 'the lab reads this one' });
-  const made = await fetch(`${url}/v1/barcodes`, { method: 'POST', headers, body });
-  const location = made.headers.get('location');
-  if (location === null) throw new Error(`Cannot make a barcode to read: ${url} answered with ${made.status}`);
-  const giveUpAt = clock.now() + RECORD_LIMIT_MS;
-  while (clock.now() < giveUpAt) {
-    if ((await fetch(`${url}${location}`, { headers })).ok) return location.slice(location.lastIndexOf('/') + 1);
-    await new Promise<void>((resolve) => void clock.setTimeout(resolve, POLL_MS));
-  }
-  throw new Error(`Cannot read the barcode ${location} that was made ${RECORD_LIMIT_MS / 1000} s ago`);
-}
-
-function profileMix(profile: ProfileName, key: string, id: string): Mix {
-  const create = createBarcodeMix(key);
-  const get = { endpoint: 'getBarcode', method: 'GET', path: `/v1/barcodes/${id}` } as const;
-  const list = { endpoint: 'listBarcodes', method: 'GET', path: '/v1/barcodes?page_size=5' } as const;
-  const weighted = {
-    command: create.endpoints,
-    get: [{ ...get, weight: 1 }],
-    list: [{ ...list, weight: 1 }],
-    mixed: [
-      ...create.endpoints.map((endpoint) => ({ ...endpoint, weight: 30 })),
-      { ...get, weight: 50 },
-      { ...list, weight: 20 },
-    ],
-  };
-  return { ...create, endpoints: weighted[profile] };
-}
-
 function gatesOf({ name, steps }: Series, p99Ms: number): Gate[] {
   const errors = Math.max(...steps.map(({ figures }) => figures.errorShare));
   const timeouts = steps.reduce((sum, { figures }) => sum + (figures.outcomes.timeout ?? 0), 0);
@@ -122,15 +84,11 @@ function gatesOf({ name, steps }: Series, p99Ms: number): Gate[] {
   ];
 }
 
-function findingsOf({ name, steps }: Series): string[] {
+function findingsOf({ name, loadUnit, steps }: Series, p99Ms: number): string[] {
   const { name: kind, evidence, action } = classify(steps);
-  const knee = kneedle({
-    x: steps.map(({ load }) => load.amount),
-    y: steps.map(({ figures }) => figures.throughputPerSecond),
-    shape: 'concave',
-  });
+  const knee = describeKnee(kneeOf(steps, p99Ms), loadUnit);
   return [
     `${name}: class ${kind} (${evidence}); ${action}.`,
-    ...(knee === undefined ? [] : [`${name}: throughput bends at ${knee} connections.`]),
+    ...(knee === undefined ? [] : [`${name}: ${knee.charAt(0).toLowerCase()}${knee.slice(1)}`]),
   ];
 }

@@ -1,6 +1,6 @@
 import { arrivalTimes } from '../load/arrivals.ts';
+import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
-import { createBarcodeMix } from './barcode-mix.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 import { type Targets, violations } from './targets.ts';
@@ -10,6 +10,7 @@ export interface OpenStepOptions {
   readonly ratePerSecond: number;
   readonly holdMs: number;
   readonly targets: Targets;
+  readonly mix: Mix;
 }
 
 /** What is not counted of each step. */
@@ -19,14 +20,13 @@ const MAX_IN_FLIGHT = 10_000;
 
 /** Poisson arrivals at a rate, for a while: users who do not wait for each other. */
 export async function openStep(options: OpenStepOptions, context: LabContext): Promise<Step> {
-  const { system, ratePerSecond, holdMs, targets } = options;
+  const { system, ratePerSecond, holdMs, targets, mix } = options;
   const durationMs = SETTLE_MS + holdMs;
   const arrivals = arrivalTimes('poisson', ratePerSecond, durationMs, context.random);
   const plan = { kind: 'open', arrivals, durationMs, maxInFlight: MAX_IN_FLIGHT } as const;
-  const mix = createBarcodeMix(system.key);
   const more = { settleMs: SETTLE_MS, targetMs: targets.p95Ms, attempts: ATTEMPTS };
   const step = await runStep({ system, mix, plan, ...more }, context);
-  const wrong = violations(step.figures, targets);
+  const wrong = violations(step, targets);
   context.say(`  ${ratePerSecond.toFixed(1)} requests/s: ${stepLine(step)}${wrong.length > 0 ? ' – too much' : ''}`);
   return step;
 }

@@ -1,9 +1,13 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
+import { describeClass } from './classify.ts';
+import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
+import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
-import { describeTargets, type Targets, violations } from './targets.ts';
+import { describeTargets, gatesAt, type Targets, violations } from './targets.ts';
 
 export interface RampOptions {
   readonly system: System;
@@ -15,6 +19,7 @@ export interface RampOptions {
   readonly gatePerSecond: number;
   readonly targets: Targets;
   readonly resources: Resources;
+  readonly mix: Mix;
 }
 
 /** A ramp ends here rather than press on: the share of arrivals that came to nothing. */
@@ -43,9 +48,10 @@ function rates({ from, to, by, gatePerSecond }: RampOptions): number[] {
 
 function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
   const { system, from, to, by, holdMs, targets, resources } = options;
-  const carried = steps.filter(({ figures }) => violations(figures, targets).length === 0);
+  const carried = steps.filter((step) => violations(step, targets).length === 0);
   const most = carried.at(-1);
-  const gates = rampGates(steps, options);
+  const { gatePerSecond } = options;
+  const gates = gatesAt(`${gatePerSecond} requests/s`, atGate(steps, gatePerSecond), targets);
   const series: Series = {
     name: system.name,
     loadUnit: 'requests/s',
@@ -56,7 +62,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
     limit: limitOf(most ?? (steps[0] as Step), resources),
   };
   return {
-    scenario: 'createBarcode (POST /v1/barcodes), each text once; open loop, Poisson arrivals',
+    scenario: `${describeMix(options.mix)}; open loop, Poisson arrivals`,
     configuration: {
       load: `${from} to ${to} requests/s by ${by}, ${holdMs / 1000} s each`,
       targets: describeTargets(targets),
@@ -69,28 +75,16 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
         ? 'No load was carried within the targets.'
         : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${most.figures.latency.p95Ms.toFixed(1)} ms.`,
       ...(stopped === '' ? [] : [stopped]),
+      describeKnee(kneeOf(steps, targets.p95Ms), 'requests/s') ?? 'No knee was seen.',
+      describeClass(steps),
     ],
-    reasons: rampReasons(steps, gates, options.gatePerSecond),
+    reasons: rampReasons(steps, gates, gatePerSecond),
     marks: { throughput: [], p95: [{ name: `target: ${targets.p95Ms}`, series: system.name, y: targets.p95Ms }] },
   };
 }
 
 const atGate = (steps: readonly Step[], gate: number): Step | undefined =>
   steps.find(({ load }) => Math.abs(load.amount - gate) < 1);
-
-function rampGates(steps: readonly Step[], { gatePerSecond, targets }: RampOptions): Gate[] {
-  const step = atGate(steps, gatePerSecond);
-  const wrong = step === undefined ? ['the ramp was stopped before it'] : violations(step.figures, targets);
-  return [
-    {
-      name: `${gatePerSecond} requests/s`,
-      expected: describeTargets(targets),
-      got:
-        wrong.length === 0 && step !== undefined ? `p95 ${step.figures.latency.p95Ms.toFixed(1)} ms` : wrong.join('; '),
-      passed: wrong.length === 0,
-    },
-  ];
-}
 
 /** Only the step of the gate must be sound; what failed on a busy machine says nothing. */
 function rampReasons(steps: readonly Step[], gates: readonly Gate[], gate: number): string[] {

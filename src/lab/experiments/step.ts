@@ -4,9 +4,19 @@ import { runClosedLoop } from '../load/closed-loop.ts';
 import type { ClosedPlan, LoadResult, LoadTarget, OpenPlan } from '../load/engine.ts';
 import type { Mix } from '../load/mix.ts';
 import { runOpenLoad } from '../load/open-loop-processes.ts';
-import { countOver, type EndpointFigures, type Figures, figuresByEndpoint, figuresOf } from '../measure/figures.ts';
+import {
+  countOver,
+  type EndpointFigures,
+  type Figures,
+  figuresByEndpoint,
+  figuresOf,
+  type Window,
+} from '../measure/figures.ts';
+import type { ServerFigures } from '../measure/server-figures.ts';
+import { underWayOverTime } from '../measure/under-way.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
 import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
+import { MetricsWatch } from '../system/metrics-watch.ts';
 import type { System } from '../system/system.ts';
 
 /** What an experiment is given. */
@@ -36,12 +46,16 @@ export interface Step {
   readonly load: LoadDescription;
   /** Requests under way on average, as counted. */
   readonly concurrency: number;
+  /** The same in each twentieth of what is counted, in order. */
+  readonly underWay: readonly number[];
   readonly figures: Figures;
   /** Successes that took longer than the latency that is judged. */
   readonly overTarget: number;
   readonly endpoints: readonly EndpointFigures[];
   readonly validity: Validity;
   readonly use: SystemUse;
+  /** What its own metrics say; undefined where they cannot be read. */
+  readonly server: ServerFigures | undefined;
   /** Why earlier attempts at it say nothing. */
   readonly discarded: readonly string[];
 }
@@ -59,8 +73,10 @@ export interface LoadDescription {
 export const CLIENT_TIMEOUT_MS = 5000;
 /** What other programs may take of the processors before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
+/** Of a step, in which the requests under way are told apart. */
+const PARTS = 20;
 /** Numbers of requests are not used again, nor those of other runs against the same system. */
-const NUMBERS_APART = 1000;
+export const NUMBERS_APART = 1000;
 
 /**
  * Offers a load; again where the run was invalid or disturbed, which says nothing of the system: neither good nor bad. The
@@ -87,24 +103,31 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   const { system, mix, plan, settleMs, targetMs } = options;
   const { clock, numbers } = context;
   const target: LoadTarget = { origin: system.url, mix, firstNumber: numbers.next, timeoutMs: CLIENT_TIMEOUT_MS };
-  const watch = new ProcessWatch(await system.processes(), clock);
+  const processes = await system.processes();
+  const metrics = await MetricsWatch.start(system, clock);
+  const watch = new ProcessWatch(processes, clock);
   const result = await load(target, plan, clock);
   const use = watch.stop();
+  const server = await metrics?.stop();
   numbers.next += result.requests.count + NUMBERS_APART;
   const window = { fromMs: settleMs, toMs: plan.durationMs };
+  return { load: describe(plan, settleMs), ...measuredOf(result, { window, mix, targetMs }), use, server };
+}
+
+/** What was measured of a window of a run. */
+export function measuredOf(
+  result: LoadResult,
+  { window, mix, targetMs }: { window: Window; mix: Mix; targetMs: number },
+): Omit<Step, 'load' | 'use' | 'server' | 'discarded'> {
   const validity = validityOf(result, window, targetMs);
+  const names = mix.endpoints.map(({ endpoint }) => endpoint);
   return {
-    load: describe(plan, settleMs),
     concurrency: validity.littlesLaw.counted,
+    underWay: underWayOverTime(result.requests, window, PARTS),
     figures: figuresOf(result, window),
     overTarget: countOver(result, window, targetMs),
-    endpoints: figuresByEndpoint(
-      result,
-      window,
-      mix.endpoints.map(({ endpoint }) => endpoint),
-    ),
+    endpoints: figuresByEndpoint(result, window, names),
     validity,
-    use,
   };
 }
 

@@ -54,7 +54,7 @@ async function closedStep(
 }
 
 /** One line for whoever waits. */
-export function stepLine({ figures, use }: Step): string {
+export function stepLine({ figures, use }: Pick<Step, 'figures' | 'use'>): string {
   const { throughputPerSecond, latency, errorShare, refusedShare } = figures;
   const bad = errorShare + refusedShare;
   const remark =

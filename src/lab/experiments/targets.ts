@@ -1,22 +1,87 @@
-import type { Figures } from '../measure/figures.ts';
+import type { EndpointGate, Slo } from '../../policy/slo/slo.ts';
+import type { EndpointFigures, Figures } from '../measure/figures.ts';
+import type { Gate } from '../report/run-record.ts';
+import type { Step } from './step.ts';
 
 /** What a load must keep to count as carried. */
 export interface Targets {
   readonly p95Ms: number;
   /** Errors and refusals, together, as a share of requests. */
   readonly maxFailedShare: number;
+  /** Where a mix of endpoints is sent: what each of them must keep, in place of the two above. */
+  readonly endpoints?: Readonly<Record<string, EndpointGate>>;
 }
 
+export const endpointTargets = ({ endpoints }: Slo): Readonly<Record<string, EndpointGate>> =>
+  Object.fromEntries(endpoints.filter(({ weight }) => weight > 0).map(({ id, gate }) => [id, gate]));
+
 /** Why a load was not carried; empty when it was. */
-export function violations({ latency, errorShare, refusedShare }: Figures, targets: Targets): string[] {
+export function violations({ figures, endpoints }: Pick<Step, 'figures' | 'endpoints'>, targets: Targets): string[] {
+  if (targets.endpoints === undefined) return wrongIn(figures, gateOf(targets));
+  return endpoints.flatMap((each) =>
+    wrongIn(each, targets.endpoints?.[each.endpoint]).map((wrong) => `${each.endpoint}: ${wrong}`),
+  );
+}
+
+const gateOf = ({ p95Ms, maxFailedShare }: Targets): EndpointGate => ({
+  p95Ms,
+  maxFailedShare,
+  p99Ms: undefined,
+  maxTimeouts: undefined,
+});
+
+function wrongIn({ latency, errorShare, refusedShare, outcomes }: Figures, gate: EndpointGate | undefined): string[] {
+  const { p95Ms, p99Ms, maxFailedShare, maxTimeouts } = gate ?? gateOf({ p95Ms: Infinity, maxFailedShare: 1 });
   const found: string[] = [];
-  const failed = errorShare + refusedShare;
-  if (failed > targets.maxFailedShare) {
+  if (maxFailedShare !== undefined && errorShare + refusedShare > maxFailedShare) {
     found.push(`${(errorShare * 100).toFixed(1)} % errors and ${(refusedShare * 100).toFixed(1)} % refusals`);
   }
-  if (!(latency.p95Ms <= targets.p95Ms)) found.push(`p95 ${latency.p95Ms.toFixed(1)} ms`);
+  const timeouts = outcomes.timeout ?? 0;
+  if (maxTimeouts !== undefined && timeouts > maxTimeouts) found.push(`${timeouts} timeouts`);
+  // Without a success there is no latency, and none that is kept.
+  if (p95Ms !== undefined && !(latency.p95Ms <= p95Ms)) found.push(`p95 ${latency.p95Ms.toFixed(1)} ms`);
+  if (p99Ms !== undefined && !(latency.p99Ms <= p99Ms)) found.push(`p99 ${latency.p99Ms.toFixed(1)} ms`);
   return found;
 }
 
-export const describeTargets = ({ p95Ms, maxFailedShare }: Targets): string =>
-  `p95 at most ${p95Ms} ms, errors and refusals at most ${maxFailedShare * 100} %`;
+/** What must hold at a load, a gate for each endpoint; `step` undefined where the load was never offered. */
+export function gatesAt(name: string, step: Step | undefined, targets: Targets): Gate[] {
+  const gate = (label: string, expected: string, wrong: readonly string[], figures: Figures | undefined): Gate => ({
+    name: label,
+    expected,
+    got: wrong.length === 0 && figures !== undefined ? `p95 ${figures.latency.p95Ms.toFixed(1)} ms` : wrong.join('; '),
+    passed: wrong.length === 0,
+  });
+  const never = ['it was never offered: the ramp was stopped before it'];
+  if (targets.endpoints === undefined) {
+    return [
+      gate(name, describeTargets(targets), step === undefined ? never : violations(step, targets), step?.figures),
+    ];
+  }
+  return Object.entries(targets.endpoints).map(([endpoint, each]) => {
+    const figures = step?.endpoints.find((known: EndpointFigures) => known.endpoint === endpoint);
+    return gate(
+      `${endpoint} at ${name}`,
+      describeGate(each),
+      figures === undefined ? never : wrongIn(figures, each),
+      figures,
+    );
+  });
+}
+
+export function describeTargets(targets: Targets): string {
+  if (targets.endpoints === undefined) return describeGate(gateOf(targets));
+  return Object.entries(targets.endpoints)
+    .map(([endpoint, gate]) => `${endpoint}: ${describeGate(gate)}`)
+    .join('; ');
+}
+
+function describeGate({ p95Ms, p99Ms, maxFailedShare, maxTimeouts }: EndpointGate): string {
+  const parts = [
+    ...(p95Ms === undefined ? [] : [`p95 at most ${p95Ms} ms`]),
+    ...(p99Ms === undefined ? [] : [`p99 at most ${p99Ms} ms`]),
+    ...(maxFailedShare === undefined ? [] : [`errors and refusals at most ${maxFailedShare * 100} %`]),
+    ...(maxTimeouts === undefined ? [] : [maxTimeouts === 0 ? 'no timeout' : `at most ${maxTimeouts} timeouts`]),
+  ];
+  return parts.length === 0 ? 'anything' : parts.join(', ');
+}

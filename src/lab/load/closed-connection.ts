@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Timer } from '../../core/clock.ts';
-import type { ClosedLoop } from './closed-loop.ts';
-import type { MixedRequest } from './mix.ts';
+import type { ClosedLoop, UnderWay } from './closed-loop.ts';
+import type { Stay } from './engine.ts';
 import { outcomeOfStatus } from './outcome.ts';
 
 /** What is used of a client of autocannon 9.0.0: not all of it is public, so the version is pinned and a test holds it. */
@@ -32,26 +32,35 @@ const MAX_RECONNECT_MS = 1000;
  * One user of a closed loop: a connection of autocannon with its holes closed. A reply that is lost with its connection
  * ends its request, where autocannon sends the next one and says nothing; what is left of a half reply is dropped, where
  * it would be taken for the beginning of the next; a refused connection is tried again after a while, where it would be
- * at once; a reply that says `Connection: close` is believed; and there is a delay between requests.
+ * at once; a reply that says `Connection: close` is believed; there is a delay between requests, for those who are refused
+ * as long as they are asked to wait; and a user comes and goes.
  */
 export class ClosedConnection {
   readonly #run: ClosedLoop;
+  readonly #stay: Stay;
   readonly #client: CannonClient;
   readonly #connect: () => void;
   readonly #send: () => void;
-  #pending: { readonly index: number; readonly request: MixedRequest; readonly limit: Timer } | undefined;
+  #pending: { readonly underWay: UnderWay; readonly limit: Timer } | undefined;
   /** Counts connections, so that a delay begun on one does not send on the next. */
   #generation = 0;
   #failures = 0;
   #closesAfterReply = false;
-  /** Whether what comes next is the user's next request, and not the first one or one after a failure. */
-  #thinks = false;
+  /** What the last reply asks for. */
+  #retryAfterMs = 0;
+  /** When the user's next request is due, in milliseconds from the start of the run: on whatever connection. */
+  #notBeforeMs: number;
 
-  constructor(run: ClosedLoop, client: CannonClient) {
+  constructor(run: ClosedLoop, client: CannonClient, stay: Stay) {
     this.#run = run;
+    this.#stay = stay;
+    this.#notBeforeMs = stay.fromMs;
     this.#client = client;
     this.#connect = client._connect.bind(client);
     this.#send = client._doRequest.bind(client);
+    const destroy = client._destroyConnection.bind(client);
+    // At the end of the run also of users who have not come yet.
+    client._destroyConnection = () => void (client.conn !== undefined && destroy());
     client._connect = () => this.#reconnect();
     client._doRequest = () => this.#next();
     client.getRequestBuffer = () => this.#bytes();
@@ -68,11 +77,11 @@ export class ClosedConnection {
   #begin(): void {
     const { clock, target } = this.#run;
     const limit = clock.setTimeout(() => this.#timedOut(), target.timeoutMs);
-    this.#pending = { ...this.#run.begin(), limit };
+    this.#pending = { underWay: this.#run.begin(), limit };
   }
 
   #bytes(): Buffer {
-    const { method, path, headers, body } = (this.#pending as { request: MixedRequest }).request;
+    const { method, path, headers, body } = (this.#pending as { underWay: UnderWay }).underWay.request;
     const lines = Object.entries({ host: new URL(this.#run.target.origin).host, ...headers });
     if (body !== null) lines.push(['content-length', String(Buffer.byteLength(body))]);
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
@@ -80,17 +89,22 @@ export class ClosedConnection {
   }
 
   #head({ headers }: ReplyHead): void {
+    this.#retryAfterMs = 0;
     for (let at = 0; at + 1 < headers.length; at += 2) {
       const [name, value] = [(headers[at] as string).toLowerCase(), headers[at + 1] as string];
-      if (name === 'server-timing' && this.#pending !== undefined) this.#run.timing(this.#pending.index, value);
+      if (name === 'server-timing' && this.#pending !== undefined) this.#run.timing(this.#pending.underWay, value);
+      else if (name === 'retry-after') this.#retryAfterMs = Math.max(0, Number(value) * 1000) || 0;
       else if (name === 'connection') this.#closesAfterReply = value.toLowerCase() === 'close';
     }
   }
 
   #answered(status: number): void {
     this.#failures = 0;
-    this.#thinks = true;
-    this.#end(outcomeOfStatus(status), status);
+    const { cycleDelayMs, waitsWhenRefused = false } = this.#run.plan;
+    const outcome = outcomeOfStatus(status);
+    const askedMs = waitsWhenRefused && outcome === 'refused' ? this.#retryAfterMs : 0;
+    this.#notBeforeMs = this.#run.elapsedMs() + Math.max(cycleDelayMs, askedMs);
+    this.#end(outcome, status);
   }
 
   #timedOut(): void {
@@ -103,7 +117,7 @@ export class ClosedConnection {
     if (pending === undefined) return;
     this.#pending = undefined;
     pending.limit.cancel();
-    this.#run.settle(pending.index, outcome, status);
+    this.#run.settle(pending.underWay, outcome, status);
   }
 
   /** In place of autocannon's own: called at the first connection, and when one has ended or failed. */
@@ -112,37 +126,39 @@ export class ClosedConnection {
     if (this.#pending !== undefined && this.#client.conn !== undefined) this.#client.parser.finish();
     if (this.#pending !== undefined) this.#failures++;
     this.#end('connection-error', 0);
-    if (this.#client.conn !== undefined) this.#client._destroyConnection();
+    this.#client._destroyConnection();
     this.#client.parser.initialize('RESPONSE');
     this.#closesAfterReply = false;
-    const generation = ++this.#generation;
-    if (this.#run.isOver) return;
-    if (this.#failures === 0) {
-      this.#connect();
-      return;
-    }
-    const delayMs = Math.min(MAX_RECONNECT_MS, FIRST_RECONNECT_MS * 2 ** (this.#failures - 1));
-    this.#run.clock.setTimeout(() => {
-      if (this.#generation === generation && !this.#run.isOver) this.#connect();
+    this.#generation++;
+    if (this.#isGone()) return;
+    const backOffMs = this.#failures === 0 ? 0 : FIRST_RECONNECT_MS * 2 ** (this.#failures - 1);
+    const untilThereMs = this.#stay.fromMs - this.#run.elapsedMs();
+    const delayMs = Math.max(untilThereMs, Math.min(MAX_RECONNECT_MS, backOffMs));
+    if (delayMs > 0) this.#later(() => this.#connect(), delayMs);
+    else this.#connect();
+  }
+
+  /** Unless the connection is another one by then, or the user gone. */
+  #later(act: () => void, delayMs: number): void {
+    const generation = this.#generation;
+    this.#run.later(() => {
+      if (this.#generation === generation && !this.#isGone()) act();
     }, delayMs);
+  }
+
+  #isGone(): boolean {
+    return this.#run.isOver || this.#run.elapsedMs() >= this.#stay.toMs;
   }
 
   /** In place of autocannon's own: the connection is ready for its next request. */
   #next(): void {
     if (this.#run.isOver || this.#pending !== undefined) return;
-    if (this.#closesAfterReply) {
+    if (this.#closesAfterReply || this.#isGone()) {
       this.#reconnect();
       return;
     }
-    const { cycleDelayMs } = this.#run.plan;
-    if (cycleDelayMs === 0 || !this.#thinks) {
-      this.#send();
-      return;
-    }
-    this.#thinks = false;
-    const generation = this.#generation;
-    this.#run.clock.setTimeout(() => {
-      if (this.#generation === generation && !this.#run.isOver) this.#send();
-    }, cycleDelayMs);
+    const aheadMs = this.#notBeforeMs - this.#run.elapsedMs();
+    if (aheadMs > 0) this.#later(() => this.#next(), aheadMs);
+    else this.#send();
   }
 }

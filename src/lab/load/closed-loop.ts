@@ -1,5 +1,5 @@
 import autocannon from 'autocannon';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import { type CannonClient, ClosedConnection } from './closed-connection.ts';
 import type { ClosedPlan, Engine, LoadResult, LoadTarget } from './engine.ts';
 import { type MixedRequest, requestOf } from './mix.ts';
@@ -20,15 +20,39 @@ const STOP_SAMPLE_MS = 100;
  */
 export const runClosedLoop: Engine<ClosedPlan> = (target, plan, clock) => new ClosedLoop(target, plan, clock).run();
 
+/** A request without its outcome, and its row in each part of the run that it lies in. */
+export interface UnderWay {
+  readonly request: MixedRequest;
+  readonly rows: { readonly part: Part; readonly index: number }[];
+}
+
+/** A stretch of the run; its rows are forgotten with it. */
+interface Part {
+  readonly requests: Requests;
+  readonly watch: SenderWatch;
+  readonly drained: PromiseWithResolvers<void>;
+  isOver: boolean;
+}
+
+/** A stretch that was cut off. */
+export interface CutPart {
+  /** When it was, in milliseconds from the start of the run. */
+  readonly atMs: number;
+  /** Once its last request has an outcome. A request that lies over a cut has a row on both sides of it. */
+  readonly result: Promise<LoadResult>;
+}
+
 /** What the connections of a run share. */
 export class ClosedLoop {
   readonly target: LoadTarget;
   readonly plan: ClosedPlan;
   readonly clock: Clock;
-  readonly #requests = new Requests();
-  readonly #watch: SenderWatch;
   readonly #startedAt: number;
-  readonly #drained = Promise.withResolvers<void>();
+  readonly #underWay = new Set<UnderWay>();
+  readonly #ended = Promise.withResolvers<void>();
+  /** What users wait for; nothing of it outlives the run. */
+  readonly #waits = new Set<Timer>();
+  #part: Part;
   #next: number;
   isOver = false;
 
@@ -38,57 +62,123 @@ export class ClosedLoop {
     this.clock = clock;
     this.#next = target.firstNumber;
     this.#startedAt = clock.now();
-    this.#watch = new SenderWatch(clock, this.#startedAt);
+    this.#part = this.#newPart();
   }
 
+  /** How many requests were begun. */
+  get begun(): number {
+    return this.#next - this.target.firstNumber;
+  }
+
+  /** Resolves with the last part of the run, which is all of it where nothing was cut off. */
   async run(): Promise<LoadResult> {
-    const { connections, durationMs } = this.plan;
+    const { connections, durationMs, stays = [] } = this.plan;
     const stopped = Promise.withResolvers<void>();
+    const arriving = stays.values();
+    const always = { fromMs: 0, toMs: Number.POSITIVE_INFINITY };
     const options = {
       url: this.target.origin,
       connections,
       duration: FOREVER_SECONDS,
       timeout: FOREVER_SECONDS,
       sampleInt: STOP_SAMPLE_MS,
-      setupClient: (client: unknown) => void new ClosedConnection(this, client as CannonClient),
+      setupClient: (client: unknown) =>
+        void new ClosedConnection(this, client as CannonClient, arriving.next().value ?? always),
     };
     const cannon = autocannon(options, () => stopped.resolve());
-    this.clock.setTimeout(() => this.#end(), durationMs);
-    await this.#drained.promise;
-    const senders = [this.#watch.stop()];
+    const atEnd = this.clock.setTimeout(() => this.end(), durationMs);
+    await this.#ended.promise;
+    atEnd.cancel();
+    await this.#part.drained.promise;
+    const senders = [this.#part.watch.stop()];
     cannon.stop();
     await stopped.promise;
-    return { requests: this.#requests, durationMs, senders };
+    return { requests: this.#part.requests, durationMs, senders };
   }
 
-  begin(): { readonly index: number; readonly request: MixedRequest } {
+  /** Ends a part of the run here and begins another, for runs so long that not all of their rows can be kept. */
+  cut(): CutPart {
+    const part = this.#part;
+    const senders = [part.watch.stop()];
+    this.#part = this.#newPart();
+    for (const { rows } of this.#underWay) {
+      const { index } = rows.at(-1) as UnderWay['rows'][number];
+      const { requests } = part;
+      const again = this.#part.requests.begin(
+        requests.endpoint(index),
+        requests.intendedMs(index),
+        requests.sentMs(index),
+      );
+      rows.push({ part: this.#part, index: again });
+    }
+    this.#close(part);
+    const { durationMs } = this.plan;
+    const result = part.drained.promise.then((): LoadResult => ({ requests: part.requests, durationMs, senders }));
+    return { atMs: this.elapsedMs(), result };
+  }
+
+  /** No request is begun from here on. */
+  end(): void {
+    this.isOver = true;
+    for (const wait of this.#waits) wait.cancel();
+    this.#close(this.#part);
+    this.#ended.resolve();
+  }
+
+  begin(): UnderWay {
     const request = requestOf(this.target.mix, this.#next++);
-    const now = this.#elapsedMs();
-    this.#watch.inFlight++;
-    return { index: this.#requests.begin(request.endpoint, now, now), request };
+    const now = this.elapsedMs();
+    const part = this.#part;
+    part.watch.inFlight++;
+    const underWay = { request, rows: [{ part, index: part.requests.begin(request.endpoint, now, now) }] };
+    this.#underWay.add(underWay);
+    return underWay;
   }
 
-  timing(index: number, header: string): void {
+  timing({ rows }: UnderWay, header: string): void {
     const timing = parseServerTiming(header);
-    if (timing !== undefined) this.#requests.timing(index, timing.waitMs, timing.execMs);
+    if (timing === undefined) return;
+    for (const { part, index } of rows) part.requests.timing(index, timing.waitMs, timing.execMs);
   }
 
-  settle(index: number, outcome: OutcomeName, status: number): void {
-    this.#watch.inFlight--;
-    this.#requests.settle(index, outcome, status, this.#elapsedMs());
-    this.#endIfDrained();
+  settle(underWay: UnderWay, outcome: OutcomeName, status: number): void {
+    this.#underWay.delete(underWay);
+    this.#part.watch.inFlight--;
+    const endMs = this.elapsedMs();
+    for (const { part, index } of underWay.rows) {
+      part.requests.settle(index, outcome, status, endMs);
+      drainIfDone(part);
+    }
   }
 
-  #elapsedMs(): number {
+  /** Unless the run is over by then. */
+  later(act: () => void, delayMs: number): void {
+    const wait = this.clock.setTimeout(() => {
+      this.#waits.delete(wait);
+      act();
+    }, delayMs);
+    this.#waits.add(wait);
+  }
+
+  elapsedMs(): number {
     return this.clock.now() - this.#startedAt;
   }
 
-  #end(): void {
-    this.isOver = true;
-    this.#endIfDrained();
+  #newPart(): Part {
+    return {
+      requests: new Requests(),
+      watch: new SenderWatch(this.clock, this.#startedAt, this.#underWay.size),
+      drained: Promise.withResolvers(),
+      isOver: false,
+    };
   }
 
-  #endIfDrained(): void {
-    if (this.isOver && this.#requests.settled === this.#requests.count) this.#drained.resolve();
+  #close(part: Part): void {
+    part.isOver = true;
+    drainIfDone(part);
   }
+}
+
+function drainIfDone({ isOver, requests, drained }: Part): void {
+  if (isOver && requests.settled === requests.count) drained.resolve();
 }

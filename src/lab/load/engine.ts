@@ -30,6 +30,16 @@ export interface ClosedPlan {
   readonly cycleDelayMs: number;
   /** After it no request is begun; those under way are waited for. */
   readonly durationMs: number;
+  /** When each of the users is there, as many as there are connections; all the time where it is missing. */
+  readonly stays?: readonly Stay[];
+  /** Whether who is refused waits as long as `Retry-After` asks, as a client that is well made does. */
+  readonly waitsWhenRefused?: boolean;
+}
+
+/** From when to when a user is there, in milliseconds from the start of the run, within it. */
+export interface Stay {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 export interface LoadResult {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 
 /** What a sending process saw of itself. */
 export interface SenderReport {
-  /** When it was looked, in milliseconds from the start, and how many requests were under way then. */
+  /** Beginnings of short stretches, in milliseconds from the start, and how many requests were under way on average in each. */
   readonly sampledAtMs: Float64Array;
   readonly inFlight: Float64Array;
   /** Processor time over elapsed time: 1 is one processor. */
@@ -11,36 +11,57 @@ export interface SenderReport {
   readonly eventLoopDelayP99Ms: number;
 }
 
-const SAMPLE_MS = 10;
+const STRETCH_MS = 10;
 /** The sampling period of the delay monitor, which it counts into every sample. */
 const RESOLUTION_MS = 5;
 
 /**
- * Counts the requests that are under way, and looks at the count every 10 ms: a measurement of the mean concurrency that
- * owes nothing to the times that are noted of each request, for Little's law to compare.
+ * Counts the requests that are under way, and for how long how many were: a measurement of the mean concurrency that owes
+ * nothing to the times that are noted of each request, for Little's law to compare. To look at the count now and then
+ * would not do: the timer for it fires when the sender has nothing else to do, and sees up to a quarter less of short requests.
  */
 export class SenderWatch {
-  inFlight = 0;
+  #inFlight: number;
+  /** Requests under way times milliseconds, since the stretch began, up to the last change. */
+  #area = 0;
+  #changedAt: number;
+  #stretchFrom: number;
   readonly #clock: Clock;
+  /** Of the run. */
   readonly #startedAt: number;
+  readonly #watchedFrom: number;
   readonly #usage = process.cpuUsage();
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #at: number[] = [];
   readonly #counts: number[] = [];
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, startedAt: number) {
+  constructor(clock: Clock, startedAt: number, inFlight = 0) {
     this.#clock = clock;
     this.#startedAt = startedAt;
+    this.#watchedFrom = clock.now();
+    this.#inFlight = inFlight;
+    this.#changedAt = this.#watchedFrom;
+    this.#stretchFrom = this.#watchedFrom;
     this.#delay.enable();
-    this.#sample();
+    this.#schedule();
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  set inFlight(count: number) {
+    this.#accumulate();
+    this.#inFlight = count;
   }
 
   stop(): SenderReport {
     this.#timer?.cancel();
+    this.#endStretch();
     this.#delay.disable();
     const { user, system } = process.cpuUsage(this.#usage);
-    const elapsedMs = this.#clock.now() - this.#startedAt;
+    const elapsedMs = this.#clock.now() - this.#watchedFrom;
     return {
       sampledAtMs: Float64Array.from(this.#at),
       inFlight: Float64Array.from(this.#counts),
@@ -49,9 +70,27 @@ export class SenderWatch {
     };
   }
 
-  #sample(): void {
-    this.#at.push(this.#clock.now() - this.#startedAt);
-    this.#counts.push(this.inFlight);
-    this.#timer = this.#clock.setTimeout(() => this.#sample(), SAMPLE_MS);
+  #schedule(): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#endStretch();
+      this.#schedule();
+    }, STRETCH_MS);
+  }
+
+  #endStretch(): void {
+    const now = this.#accumulate();
+    const lengthMs = now - this.#stretchFrom;
+    if (lengthMs <= 0) return;
+    this.#at.push(this.#stretchFrom - this.#startedAt);
+    this.#counts.push(this.#area / lengthMs);
+    this.#stretchFrom = now;
+    this.#area = 0;
+  }
+
+  #accumulate(): number {
+    const now = this.#clock.now();
+    this.#area += this.#inFlight * (now - this.#changedAt);
+    this.#changedAt = now;
+    return now;
   }
 }

@@ -34,14 +34,11 @@ export interface EndpointFigures extends Figures {
 const good = new Set<OutcomeName>(['2xx', '3xx']);
 
 export function figuresOf(result: LoadResult, window: Window): Figures {
-  return collected(result, window, () => true).figures();
+  return new FigureCollection().add(result, window).figures();
 }
 
 export function figuresByEndpoint(result: LoadResult, window: Window, endpoints: readonly string[]): EndpointFigures[] {
-  return endpoints.map((endpoint, index) => {
-    const collection = collected(result, window, (row) => result.requests.endpoint(row) === index);
-    return { endpoint, ...collection.figures(), histogram: collection.latency.encoded() };
-  });
+  return endpoints.map((endpoint, index) => new FigureCollection(index).add(result, window).ofEndpoint(endpoint));
 }
 
 /** Successes of the window that took longer than so many milliseconds. */
@@ -55,43 +52,42 @@ export function countOver({ requests }: LoadResult, { fromMs, toMs }: Window, li
   return over;
 }
 
-function collected({ requests }: LoadResult, window: Window, belongs: (row: number) => boolean): Collection {
-  const collection = new Collection(window);
-  for (let row = 0; row < requests.count; row++) {
-    if (!belongs(row)) continue;
-    const outcome = requests.outcome(row);
-    const endMs = requests.endMs(row);
-    if (good.has(outcome) && endMs >= window.fromMs && endMs < window.toMs) collection.ended++;
-    const intendedMs = requests.intendedMs(row);
-    if (intendedMs < window.fromMs || intendedMs >= window.toMs) continue;
-    collection.count(outcome);
-    if (!good.has(outcome)) continue;
-    collection.latency.record(endMs - intendedMs);
-    if (Number.isNaN(requests.execMs(row))) continue;
-    collection.wait.record(requests.waitMs(row));
-    collection.exec.record(requests.execMs(row));
-  }
-  return collection;
-}
-
-class Collection {
-  readonly latency = new Latencies();
-  readonly wait = new Latencies();
-  readonly exec = new Latencies();
-  readonly #seconds: number;
+/** Figures of as many windows as one likes, in memory that does not grow with them. */
+export class FigureCollection {
+  readonly #endpoint: number | undefined;
+  readonly #latency = new Latencies();
+  readonly #wait = new Latencies();
+  readonly #exec = new Latencies();
   readonly #outcomes: Partial<Record<OutcomeName, number>> = {};
-  ended = 0;
+  #seconds = 0;
+  #ended = 0;
 
-  constructor({ fromMs, toMs }: Window) {
-    this.#seconds = (toMs - fromMs) / 1000;
+  /** Of this endpoint of the mix only, or of all. */
+  constructor(endpoint?: number) {
+    this.#endpoint = endpoint;
   }
 
-  count(outcome: OutcomeName): void {
-    this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
+  add({ requests }: LoadResult, { fromMs, toMs }: Window): this {
+    this.#seconds += (toMs - fromMs) / 1000;
+    for (let row = 0; row < requests.count; row++) {
+      if (this.#endpoint !== undefined && requests.endpoint(row) !== this.#endpoint) continue;
+      const outcome = requests.outcome(row);
+      const endMs = requests.endMs(row);
+      if (good.has(outcome) && endMs >= fromMs && endMs < toMs) this.#ended++;
+      const intendedMs = requests.intendedMs(row);
+      if (intendedMs < fromMs || intendedMs >= toMs) continue;
+      this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
+      if (!good.has(outcome)) continue;
+      this.#latency.record(endMs - intendedMs);
+      if (Number.isNaN(requests.execMs(row))) continue;
+      this.#wait.record(requests.waitMs(row));
+      this.#exec.record(requests.execMs(row));
+    }
+    return this;
   }
 
   figures(): Figures {
-    const outcomes = this.#outcomes;
+    const outcomes = { ...this.#outcomes };
     const requests = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
     const refused = outcomes.refused ?? 0;
     const succeeded = (outcomes['2xx'] ?? 0) + (outcomes['3xx'] ?? 0);
@@ -99,13 +95,17 @@ class Collection {
     return {
       requests,
       offeredPerSecond: requests / this.#seconds,
-      throughputPerSecond: this.ended / this.#seconds,
+      throughputPerSecond: this.#ended / this.#seconds,
       outcomes,
       errorShare: share(requests - refused - succeeded),
       refusedShare: share(refused),
-      latency: this.latency.distribution(),
-      wait: this.wait.distribution(),
-      exec: this.exec.distribution(),
+      latency: this.#latency.distribution(),
+      wait: this.#wait.distribution(),
+      exec: this.#exec.distribution(),
     };
+  }
+
+  ofEndpoint(endpoint: string): EndpointFigures {
+    return { endpoint, ...this.figures(), histogram: this.#latency.encoded() };
   }
 }

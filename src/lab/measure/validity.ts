@@ -18,7 +18,7 @@ export interface Validity {
 
 /** L = lambda W, both sides from different sources. */
 export interface LittlesLaw {
-  /** Mean number of requests under way, as counted every 10 ms. */
+  /** Mean number of requests under way, as counted. */
   readonly counted: number;
   /** Requests a second times their mean time, from the times that were noted of each. */
   readonly expected: number;
@@ -34,11 +34,43 @@ const LAG_LIMIT_SHARE = 0.05;
 
 /** `targetMs`: the latency that the run is to judge; a lag of the sender of 5 % of it, or 2 ms, does not matter. */
 export function validityOf({ requests, senders }: LoadResult, window: Window, targetMs: number): Validity {
-  const sendLagP99Ms = sendLag(requests, window);
-  const senderCpuShare = Math.max(...senders.map(({ cpuShare }) => cpuShare));
-  const littlesLaw = littlesLawOf(requests, senders, window);
-  const lagLimitMs = Math.max(MIN_LAG_LIMIT_MS, LAG_LIMIT_SHARE * targetMs);
+  const measured = {
+    sendLagP99Ms: sendLag(requests, window),
+    senderCpuShare: Math.max(...senders.map(({ cpuShare }) => cpuShare)),
+    eventLoopDelayP99Ms: Math.max(...senders.map(({ eventLoopDelayP99Ms }) => eventLoopDelayP99Ms)),
+    littlesLaw: littlesLawOf(requests, senders, window),
+  };
   const unsent = countUnsent(requests);
+  const reasons = reasonsAgainst(measured, targetMs);
+  if (unsent > 0) reasons.push(`${unsent} requests were not sent, as too many were under way`);
+  return { ...measured, valid: reasons.length === 0, reasons };
+}
+
+/** Of a run that was measured window by window: what a short one leaves to chance, all of them together do not. */
+export function validityOfAll(windows: readonly (Window & { validity: Validity })[], targetMs: number): Validity {
+  const wholeMs = windows.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+  const average = (valueOf: (validity: Validity) => number): number =>
+    windows.reduce((sum, { validity, fromMs, toMs }) => sum + valueOf(validity) * (toMs - fromMs), 0) / wholeMs;
+  const most = (valueOf: (validity: Validity) => number): number =>
+    Math.max(...windows.map(({ validity }) => valueOf(validity)));
+  const measured = {
+    sendLagP99Ms: most(({ sendLagP99Ms }) => sendLagP99Ms),
+    senderCpuShare: average(({ senderCpuShare }) => senderCpuShare),
+    eventLoopDelayP99Ms: most(({ eventLoopDelayP99Ms }) => eventLoopDelayP99Ms),
+    littlesLaw: littlesLaw(
+      average(({ littlesLaw: { counted } }) => counted),
+      average(({ littlesLaw: { expected } }) => expected),
+    ),
+  };
+  const reasons = reasonsAgainst(measured, targetMs);
+  return { ...measured, valid: reasons.length === 0, reasons };
+}
+
+function reasonsAgainst(
+  { sendLagP99Ms, senderCpuShare, littlesLaw }: Omit<Validity, 'valid' | 'reasons'>,
+  targetMs: number,
+): string[] {
+  const lagLimitMs = Math.max(MIN_LAG_LIMIT_MS, LAG_LIMIT_SHARE * targetMs);
   const reasons: string[] = [];
   if (sendLagP99Ms > lagLimitMs) {
     reasons.push(
@@ -48,20 +80,12 @@ export function validityOf({ requests, senders }: LoadResult, window: Window, ta
   if (senderCpuShare > MAX_CPU_SHARE) {
     reasons.push(`the sender was the bottleneck: it used ${percent(senderCpuShare)} of a processor`);
   }
-  if (unsent > 0) reasons.push(`${unsent} requests were not sent, as too many were under way`);
   if (littlesLaw.counted > LITTLE_FROM && littlesLaw.gap > MAX_LITTLE_GAP) {
     reasons.push(
       `Little's law does not hold: ${littlesLaw.counted.toFixed(2)} requests under way were counted, ${littlesLaw.expected.toFixed(2)} follow from their times`,
     );
   }
-  return {
-    valid: reasons.length === 0,
-    reasons,
-    sendLagP99Ms,
-    senderCpuShare,
-    eventLoopDelayP99Ms: Math.max(...senders.map(({ eventLoopDelayP99Ms }) => eventLoopDelayP99Ms)),
-    littlesLaw,
-  };
+  return reasons;
 }
 
 function sendLag(requests: Requests, { fromMs, toMs }: Window): number {
@@ -88,8 +112,14 @@ function littlesLawOf(requests: Requests, senders: readonly SenderReport[], wind
   }
   const expected = time / (window.toMs - window.fromMs);
   const counted = senders.reduce((sum, sender) => sum + meanInFlight(sender, window), 0);
-  return { counted, expected, gap: counted === 0 ? 0 : Math.abs(counted - expected) / counted };
+  return littlesLaw(counted, expected);
 }
+
+const littlesLaw = (counted: number, expected: number): LittlesLaw => ({
+  counted,
+  expected,
+  gap: counted === 0 ? 0 : Math.abs(counted - expected) / counted,
+});
 
 /** Each sample holds until the next: a sender that was held up has few of them, and they count for longer. */
 function meanInFlight({ sampledAtMs, inFlight }: SenderReport, { fromMs, toMs }: Window): number {

@@ -1,7 +1,9 @@
 import { escapeText } from './line-plot.ts';
 import type { RunRecord, Series } from './run-record.ts';
+import { seriesPlots } from './series-plots.ts';
+import { processTable, serverTable } from './server-tables.ts';
+import { driftTable, headRows, stepTable, type Table, uslSentence } from './tables.ts';
 import { tuningTables } from './tuning-tables.ts';
-import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
 
 const style = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2rem auto; padding: 0 1.5rem; }
@@ -13,8 +15,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid #e4e4e4; text-align: right; vertical-align: top; }
 th { font-weight: 600; border-bottom-color: #999; white-space: nowrap; }
 .text th, .text td { text-align: left; } .head th { border-bottom-color: #e4e4e4; width: 12rem; }
-.numbers { font-size: .85rem; } .numbers th, .numbers td { padding: .15rem .4rem; }
-.wide { overflow-x: auto; } .note { color: #555; }
+.numbers { font-size: .85rem; } .numbers th, .numbers td { padding: .15rem .4rem; white-space: nowrap; }
+.wide { overflow-x: auto; } summary { cursor: pointer; margin: .8rem 0 .3rem; } .note { color: #555; } .drift td:first-child { text-align: left; }
 `;
 
 /** The report as one file that needs no other: styles and plots are within it, and no script. */
@@ -31,12 +33,13 @@ ${table(gateTable(run), 'text')}
 <h2>What was found</h2>
 <ul>${run.findings.map((finding) => `<li>${escapeText(finding)}</li>`).join('\n')}</ul>
 <div class="plots">${plots.join('\n')}</div>
+${driftSection(run)}
 ${tuningTables(run.tuning)
   .map((each) => `<h2>${escapeText(each.title)}</h2>\n<div class="wide">${table(each, 'numbers')}</div>`)
   .join('\n')}
 ${run.series.map(seriesSection).join('\n')}
 <p class="note">* held for longer, to confirm. Latencies are of successes, from the moment at which each request was due. <i>Under way</i>:
-requests in flight on average, counted every 10 ms. <i>wait</i> and <i>exec</i>: means of what Server-Timing says. <i>machine</i>: share of all
+requests in flight on average, as counted. <i>wait</i> and <i>exec</i>: means of what Server-Timing says. <i>machine</i>: share of all
 processors in use; <i>others</i>: of that, neither Rampart nor the lab; <i>sender</i>: processor time of the lab itself.</p>
 </body></html>
 `;
@@ -47,7 +50,20 @@ function seriesSection(series: Series): string {
   const usl = uslSentence(series);
   return `<h2>${escapeText(series.name)}</h2>
 <p>Limited by ${escapeText(series.limit)}.${usl === undefined ? '' : ` ${escapeText(usl)}.`}<br><span class="note">${escapeText(settings.join('  '))}</span></p>
-<div class="wide">${table(stepTable(series), 'numbers')}</div>`;
+<div class="wide">${table(stepTable(series), 'numbers')}</div>
+<div class="plots">${seriesPlots(series).join('\n')}</div>
+${details('What the server said of itself', serverTable(series))}
+${details('Its processes', processTable(series))}`;
+}
+
+function details(title: string, content: Table | undefined): string {
+  if (content === undefined) return '';
+  return `<details><summary>${title}</summary><div class="wide">${table(content, 'numbers')}</div></details>`;
+}
+
+function driftSection(run: RunRecord): string {
+  if (run.drifts === undefined || run.drifts.length === 0) return '';
+  return `<h2>Drift</h2>\n<div class="wide">${table(driftTable(run), 'drift')}</div>`;
 }
 
 function headTable(run: RunRecord): Table {

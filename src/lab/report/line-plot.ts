@@ -12,6 +12,10 @@ export interface PlotOptions {
   readonly lines: readonly PlotLine[];
   /** Horizontal lines to compare with. */
   readonly marks: readonly { readonly name: string; readonly y: number }[];
+  /** Points of a curve that have a name. */
+  readonly flags?: readonly { readonly name: string; readonly x: number; readonly y: number }[];
+  /** Areas one on the other in place of curves; all have the same xs. */
+  readonly stacked?: boolean;
 }
 
 /** Colours that stay apart for colour-blind readers (Okabe and Ito 2008), and a dash for those who see none. */
@@ -26,9 +30,12 @@ const WIDTH = 480;
 const HEIGHT = 330;
 const BOX = { left: 52, top: 58, width: 404, height: 218 } as const;
 const TICKS = 5;
+/** More points than these stand too close to be told apart: they get no dots. */
+const MOST_DOTS = 60;
 
 /** A plot as SVG: straight lines between what was measured, from zero, so that heights compare. */
-export function linePlot({ title, xLabel, lines, marks }: PlotOptions): string {
+export function linePlot({ title, xLabel, lines: curves, marks, flags = [], stacked = false }: PlotOptions): string {
+  const lines = stacked ? onTopOfEachOther(curves) : curves;
   const xs = lines.flatMap(({ points }) => points.map(([x]) => x));
   const ys = [...lines.flatMap(({ points }) => points.map(([, y]) => y)), ...marks.map(({ y }) => y)];
   const xTicks = ticks(Math.max(1, ...xs));
@@ -53,9 +60,37 @@ export function linePlot({ title, xLabel, lines, marks }: PlotOptions): string {
       (mark) =>
         `<path d="M${BOX.left} ${y(mark.y)}h${BOX.width}" stroke="#777" stroke-dasharray="4 4"/><text x="${BOX.left + 6}" y="${y(mark.y) - 5}" fill="#555" font-size="11">${escapeText(mark.name)}</text>`,
     ),
+    ...(stacked ? areas(lines, x, y) : []),
     ...lines.map((line, index) => curve(line, index, x, y)),
+    ...flags.map(
+      (flag) =>
+        `<circle cx="${x(flag.x)}" cy="${y(flag.y)}" r="6" fill="none" stroke="#222" stroke-width="1.6"/><text x="${x(flag.x) - 9}" y="${y(flag.y) - 9}" text-anchor="end" font-weight="600">${escapeText(flag.name)}</text>`,
+    ),
     '</svg>',
   ].join('\n');
+}
+
+function onTopOfEachOther(lines: readonly PlotLine[]): PlotLine[] {
+  const below = new Map<number, number>();
+  return lines.map(({ name, points }) => ({
+    name,
+    points: points.map(([x, y]) => {
+      const top = (below.get(x) ?? 0) + (Number.isFinite(y) ? y : 0);
+      below.set(x, top);
+      return [x, top] as const;
+    }),
+  }));
+}
+
+/** The uppermost first, so that each covers what lies above it. */
+function areas(lines: readonly PlotLine[], x: (value: number) => number, y: (value: number) => number): string[] {
+  return lines
+    .map(({ points }, index) => {
+      const corners = points.map((point) => `${x(point[0])} ${y(point[1])}`);
+      const [first, last] = [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 0];
+      return `<path d="M${x(first)} ${y(0)}L${corners.join('L')}L${x(last)} ${y(0)}Z" fill="${styleOf(index).color}" fill-opacity="0.25"/>`;
+    })
+    .toReversed();
 }
 
 function legend(lines: readonly PlotLine[]): string[] {
@@ -71,7 +106,8 @@ function legend(lines: readonly PlotLine[]): string[] {
 function curve(line: PlotLine, index: number, x: (value: number) => number, y: (value: number) => number): string {
   const points = line.points.filter((point) => point.every(Number.isFinite)).map((point) => [x(point[0]), y(point[1])]);
   if (line.isScattered === true) return points.map(([cx = 0, cy = 0]) => dot(cx, cy, index)).join('');
-  const dots = points.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${styleOf(index).color}"/>`);
+  const dotted = points.length > MOST_DOTS ? [] : points;
+  const dots = dotted.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${styleOf(index).color}"/>`);
   return `<path d="M${points.map((point) => point.join(' ')).join('L')}" ${stroke(index)}/>${dots.join('')}`;
 }
 

@@ -1,7 +1,7 @@
 import { gateTable } from './html.ts';
 import type { RunRecord } from './run-record.ts';
+import { driftTable, headRows, stepTable, type Table, timelineTable, uslSentence } from './tables.ts';
 import { tuningTables } from './tuning-tables.ts';
-import { headRows, stepTable, type Table, uslSentence } from './tables.ts';
 
 /** The report for a pull request or a wiki. */
 export function markdownReport(run: RunRecord): string {
@@ -14,6 +14,8 @@ export function markdownReport(run: RunRecord): string {
     '## What was found',
     run.findings.map((finding) => `- ${finding}`).join('\n'),
   ];
+  for (const timeline of run.timelines ?? []) parts.push(`## ${timeline.title}`, table(timelineTable(timeline)));
+  if (run.drifts !== undefined && run.drifts.length > 0) parts.push('## Drift', table(driftTable(run)));
   for (const each of tuningTables(run.tuning)) parts.push(`## ${each.title}`, table(each));
   for (const series of run.series) {
     const settings = Object.entries(series.settings).map(([name, value]) => `\`${name}=${value}\``);

@@ -3,9 +3,14 @@ import { linePlot } from './line-plot.ts';
 import { frontierPlot } from './tuning-tables.ts';
 import type { PlotMarks, RunRecord, Series } from './run-record.ts';
 
-/** Throughput and p95 over the load, of series that compare; a pair of plots for each group. */
-export function plotsOf({ series, marks, tuning }: Pick<RunRecord, 'series' | 'marks' | 'tuning'>): string[] {
-  if (tuning !== undefined) return [frontierPlot(tuning)];
+/** What went on over time or what a search found, of experiments that say it; else throughput and p95 over the load. */
+export function plotsOf(run: Pick<RunRecord, 'series' | 'marks' | 'timelines' | 'tuning'>): string[] {
+  if (run.tuning !== undefined) return [frontierPlot(run.tuning)];
+  return run.timelines === undefined ? loadPlots(run) : run.timelines.map(linePlot);
+}
+
+/** Of series that compare; a pair of plots for each group. */
+function loadPlots({ series, marks }: Pick<RunRecord, 'series' | 'marks'>): string[] {
   return groups(series).flatMap((group) => {
     const xLabel = group[0]?.loadUnit ?? '';
     const drawn = (title: string, value: (step: Step) => number, mark: PlotMarks['throughput']): string =>

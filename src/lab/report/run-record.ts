@@ -1,6 +1,8 @@
 import type { Step } from '../experiments/step.ts';
+import type { Drift } from '../measure/drift.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
+import type { PlotOptions } from './line-plot.ts';
 
 /** What a gate asked for and what it got. */
 export interface Gate {
@@ -64,6 +66,10 @@ export interface RunRecord {
   readonly findings: readonly string[];
   readonly gates: readonly Gate[];
   readonly marks: PlotMarks;
+  /** What went on over time: drawn in place of the plots over the load. */
+  readonly timelines?: readonly PlotOptions[];
+  /** Which figures grew in the course of a long run. */
+  readonly drifts?: readonly Drift[];
   /** Of `tune` alone. */
   readonly tuning?: Tuning;
   readonly verdict: Verdict;
@@ -74,7 +80,16 @@ export interface RunRecord {
 /** What an experiment finds out; the rest of the record is the same for all. */
 export type Outcome = Pick<
   RunRecord,
-  'scenario' | 'configuration' | 'series' | 'gates' | 'findings' | 'reasons' | 'marks' | 'tuning'
+  | 'scenario'
+  | 'configuration'
+  | 'series'
+  | 'gates'
+  | 'findings'
+  | 'reasons'
+  | 'marks'
+  | 'timelines'
+  | 'drifts'
+  | 'tuning'
 >;
 
 export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): Verdict {

@@ -1,4 +1,5 @@
 import type { Step } from '../experiments/step.ts';
+import type { PlotOptions } from './line-plot.ts';
 import type { RunRecord, Series } from './run-record.ts';
 
 export interface Table {
@@ -55,7 +56,7 @@ export function stepTable({ loadUnit, steps, confirmations }: Series): Table {
 
 function stepRow({ load, concurrency, figures, validity, use, discarded }: Step, mark: string): string[] {
   const { latency, wait, exec } = figures;
-  const again = discarded.length > 0 ? ` (attempt ${discarded.length + 1})` : '';
+  const again = discarded.length > 0 ? ` (try ${discarded.length + 1})` : '';
   return [
     `${number(load.amount)}${mark}`,
     number(concurrency, 1),
@@ -75,6 +76,40 @@ function stepRow({ load, concurrency, figures, validity, use, discarded }: Step,
     `${validity.valid ? 'yes' : 'no'}${again}`,
   ];
 }
+
+/** The series of a long run, and whether they grew. */
+export function driftTable({ drifts = [] }: Pick<RunRecord, 'drifts'>): Table {
+  return {
+    columns: ['', 'windows', 'median', 'per hour', 'over the run', 'p', ''],
+    rows: drifts.map(({ name, unit, windows, median, slopePerHour, change, p, verdict }) => [
+      name,
+      String(windows),
+      `${number(median, 1)} ${unit}`,
+      signed(slopePerHour),
+      signed(change),
+      p < 0.001 ? '< 0.001' : number(p, 3),
+      verdict,
+    ]),
+  };
+}
+
+const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(value, 2)}`;
+
+/** What a plot shows, for readers without one: evenly thinned out. */
+export function timelineTable({ xLabel, lines }: PlotOptions): Table {
+  const xs = [...new Set(lines.flatMap(({ points }) => points.map(([x]) => x)))].sort((left, right) => left - right);
+  const every = Math.max(1, Math.ceil(xs.length / TIMELINE_ROWS));
+  const shown = xs.filter((_, index) => (index + 1) % every === 0);
+  return {
+    columns: [xLabel, ...lines.map(({ name }) => name)],
+    rows: shown.map((x) => [
+      number(x, 1),
+      ...lines.map(({ points }) => number(points.find(([at]) => at === x)?.[1] ?? Number.NaN, 1)),
+    ]),
+  };
+}
+
+const TIMELINE_ROWS = 12;
 
 export function uslSentence({ usl, steps }: Series): string | undefined {
   if (usl === undefined) return undefined;

@@ -2,6 +2,8 @@
 export interface ProcessCounts {
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** Of that, memory which it shares with others, as PostgreSQL's processes do: the more, the more of it they have touched. */
+  readonly sharedBytes: number;
   readonly contextSwitches: number;
   /** Time that it was ready to run and had no processor. */
   readonly runQueueMs: number;
@@ -20,6 +22,7 @@ export function processCounts(stat: string, status: string, schedstat: string): 
   return {
     cpuMs: ((field(14) + field(15)) * 1000) / TICKS_PER_SECOND,
     rssBytes: field(24) * PAGE_BYTES,
+    sharedBytes: Number(/^RssShmem:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024,
     contextSwitches: switches.reduce((sum, match) => sum + Number(match[1]), 0),
     runQueueMs: Number(schedstat.split(' ')[1] ?? 0) / 1e6,
   };

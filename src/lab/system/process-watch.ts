@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { median } from '../statistics/quantile.ts';
 import { type MachineCounts, machineCounts, type ProcessCounts, processCounts } from './proc.ts';
 
 export interface WatchedProcess {
@@ -15,6 +16,9 @@ export interface ProcessUse extends WatchedProcess {
   readonly cpuShare: number;
   readonly maxRssBytes: number;
   readonly maxDescriptors: number;
+  /** Medians over the time; the memory is that which it shares with nobody. */
+  readonly ownBytes: number;
+  readonly descriptors: number;
   readonly contextSwitchesPerSecond: number;
   /** Share of the time in which it was ready to run and had no processor. */
   readonly runQueueShare: number;
@@ -40,7 +44,7 @@ export class ProcessWatch {
   readonly #startedAt: number;
   readonly #machine: MachineCounts;
   readonly #ownUsage = process.cpuUsage();
-  readonly #watched: { readonly process: WatchedProcess; readonly first: Sample; last: Sample; most: Sample }[] = [];
+  readonly #watched: { readonly process: WatchedProcess; readonly samples: Sample[] }[] = [];
   #timer: Timer | undefined;
 
   constructor(processes: readonly WatchedProcess[], clock: Clock) {
@@ -49,7 +53,7 @@ export class ProcessWatch {
     this.#machine = readMachine();
     for (const process of processes) {
       const first = readProcess(process.pid);
-      if (first !== undefined) this.#watched.push({ process, first, last: first, most: first });
+      if (first !== undefined) this.#watched.push({ process, samples: [first] });
     }
     this.#schedule();
   }
@@ -60,14 +64,7 @@ export class ProcessWatch {
     const elapsedMs = this.#clock.now() - this.#startedAt;
     const machine = readMachine();
     const machineCpuShare = (machine.busy - this.#machine.busy) / Math.max(1, machine.total - this.#machine.total);
-    const processes = this.#watched.map(({ process, first, last, most }) => ({
-      ...process,
-      cpuShare: (last.cpuMs - first.cpuMs) / elapsedMs,
-      maxRssBytes: most.rssBytes,
-      maxDescriptors: most.descriptors,
-      contextSwitchesPerSecond: ((last.contextSwitches - first.contextSwitches) * 1000) / elapsedMs,
-      runQueueShare: (last.runQueueMs - first.runQueueMs) / elapsedMs,
-    }));
+    const processes = this.#watched.map(({ process, samples }) => ({ ...process, ...useOf(samples, elapsedMs) }));
     return { machineCpuShare, foreignCpuShare: this.#foreign(machineCpuShare, processes, elapsedMs), processes };
   }
 
@@ -88,15 +85,23 @@ export class ProcessWatch {
   #look(): void {
     for (const each of this.#watched) {
       const now = readProcess(each.process.pid);
-      if (now === undefined) continue;
-      each.last = now;
-      each.most = {
-        ...now,
-        rssBytes: Math.max(each.most.rssBytes, now.rssBytes),
-        descriptors: Math.max(each.most.descriptors, now.descriptors),
-      };
+      if (now !== undefined) each.samples.push(now);
     }
   }
+}
+
+function useOf(samples: readonly Sample[], elapsedMs: number): Omit<ProcessUse, keyof WatchedProcess> {
+  const [first, last] = [samples[0] as Sample, samples.at(-1) as Sample];
+  const descriptors = samples.map((sample) => sample.descriptors);
+  return {
+    cpuShare: (last.cpuMs - first.cpuMs) / elapsedMs,
+    maxRssBytes: Math.max(...samples.map(({ rssBytes }) => rssBytes)),
+    maxDescriptors: Math.max(...descriptors),
+    ownBytes: median(samples.map(({ rssBytes, sharedBytes }) => rssBytes - sharedBytes)),
+    descriptors: median(descriptors),
+    contextSwitchesPerSecond: ((last.contextSwitches - first.contextSwitches) * 1000) / elapsedMs,
+    runQueueShare: (last.runQueueMs - first.runQueueMs) / elapsedMs,
+  };
 }
 
 /** Undefined of a process that has ended, or is not ours to look at. */

@@ -1,5 +1,5 @@
 import CachePolicy from 'http-cache-semantics';
-import { formatHttpDate } from '../../core/http-date.ts';
+import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { type Directives, parseDirectives, secondsOf } from './directives.ts';
 import type { Lifetime } from './freshness.ts';
 import { varyNames } from './vary.ts';
@@ -75,7 +75,8 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
   const options = { shared: true, cacheHeuristic: 0, immutableMinTimeToLive: 0 };
   const policy = new AtArrival({ method: 'GET', headers: asked }, { status, headers }, options);
   if (!policy.storable()) return refuse('RFC 9111 §3 does not allow it');
-  const lifetime = lifetimeOf(policy, { status, directives, rules, saysNothing: saysNothing(headers, directives) });
+  const inputs = { status, directives, rules, saysNothing: saysNothing(headers, directives) };
+  const lifetime = lifetimeOf(policy, { ...inputs, apparentAgeMs: apparentAgeMs(headers.date, arrivedAt) });
   const hasValidator = field('etag') !== undefined || field('last-modified') !== undefined;
   const { freshMs, staleIfErrorMs, staleWhileRevalidateMs, ageMs } = lifetime;
   const share = freshMs > ageMs;
@@ -90,9 +91,19 @@ interface LifetimeInputs {
   readonly directives: Directives;
   readonly rules: CacheRules;
   readonly saysNothing: boolean;
+  readonly apparentAgeMs: number;
 }
 
-function lifetimeOf(policy: CachePolicy, { status, directives, rules, saysNothing }: LifetimeInputs): Lifetime {
+/** Date is in whole seconds: a reply that was made a moment ago may bear the second before. */
+const DATE_RESOLUTION_MS = 1000;
+
+/** By its date, for what has lain in a cache that says nothing of it (RFC 9111 §4.2.3); 0 for a date that is none. */
+function apparentAgeMs(date: string, arrivedAt: number): number {
+  return Math.max(0, arrivedAt - DATE_RESOLUTION_MS - (parseHttpDate(date) ?? arrivedAt));
+}
+
+function lifetimeOf(policy: CachePolicy, inputs: LifetimeInputs): Lifetime {
+  const { status, directives, rules, saysNothing, apparentAgeMs: apparentMs } = inputs;
   const fallback = negative.has(status) ? rules.negativeTtlSeconds : heuristic.has(status) ? rules.ttlSeconds : 0;
   const freshSeconds = saysNothing ? (fallback ?? 0) : policy.maxAge();
   const mustRevalidate = ['must-revalidate', 'proxy-revalidate', 'no-cache'].some((name) => directives.has(name));
@@ -101,7 +112,7 @@ function lifetimeOf(policy: CachePolicy, { status, directives, rules, saysNothin
   const window = (name: string, seconds: number): number =>
     mustRevalidate ? 0 : (secondsOf(directives, name) ?? seconds * byRoute) * 1000;
   return {
-    ageMs: Math.max(0, policy.age()) * 1000,
+    ageMs: Math.max(apparentMs, policy.age() * 1000),
     freshMs: Math.max(0, freshSeconds) * 1000,
     staleWhileRevalidateMs: window('stale-while-revalidate', rules.staleWhileRevalidateSeconds),
     staleIfErrorMs: window('stale-if-error', rules.staleIfErrorSeconds),

@@ -68,11 +68,6 @@ export class OutlierDetector {
     return this.#ejections;
   }
 
-  /** Ejections that are over. */
-  readmissions(now: number): number {
-    return this.#ejections - this.#ejectedCount(now);
-  }
-
   /** Whether so few can serve that leaving any out would only overload the rest: then ejections are to be ignored. */
   inPanic(available: number, total: number): boolean {
     return total > 0 && available / total < this.#options.panicThreshold;

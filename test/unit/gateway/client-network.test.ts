@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { clientNetwork, networkOf } from '../../../src/gateway/client-network.ts';
-import type { Exchange } from '../../../src/gateway/exchange.ts';
+import { Exchange, type ExchangeGateway } from '../../../src/gateway/exchange.ts';
 
 /** What the module reads of a request. */
 function request(peer: string | undefined, rawHeaders: string[] = []): Exchange {
@@ -9,8 +9,23 @@ function request(peer: string | undefined, rawHeaders: string[] = []): Exchange 
   return { req: { socket: { remoteAddress: peer }, rawHeaders }, head: { names } } as unknown as Exchange;
 }
 
+/** The queue's name for whoever asks, without a key. */
+function fairKey(peer: string, rawHeaders: string[]): string {
+  const { req, head } = request(peer, rawHeaders);
+  const gateway = { unmatched: undefined, trustedProxies: trusted, isDraining: () => false };
+  const x = new Exchange(req, {} as never, 0, gateway as unknown as ExchangeGateway);
+  x.head = head;
+  return x.fairKey;
+}
+
 const trusted = new Set(['10.0.0.1', '10.0.0.2', '2001:db8::1']);
 const behind = (...rawHeaders: string[]): string => clientNetwork(request('10.0.0.1', rawHeaders), trusted);
+
+test('Exchange.fairKey tells clients behind a trusted proxy apart, and takes nobody else at their word', () => {
+  assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.1']), '198.51.100.1');
+  assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.2']), '198.51.100.2');
+  assert.equal(fairKey('192.0.2.1', ['x-forwarded-for', '198.51.100.2']), '192.0.2.1');
+});
 
 describe('clientNetwork', () => {
   test('is the peer, whatever it says, unless it is trusted', () => {

@@ -87,6 +87,16 @@ describe('judgeReply', () => {
     assert.deepEqual(lifetime({ 'cache-control': 'max-age=60' }, 302), [60_000, 0, 3000, 4000, false]);
   });
 
+  test('what has lain in a cache that says nothing of it is as old as its date says, to the second', () => {
+    const dated = (date: string, more: Record<string, string> = {}) =>
+      lifetime({ 'cache-control': 'max-age=60', date, ...more });
+    assert.deepEqual(dated('Wed, 31 Dec 2025 23:59:20 GMT'), [60_000, 39_000, 3000, 4000, false]);
+    assert.deepEqual(dated('Wed, 31 Dec 2025 23:59:59 GMT'), [60_000, 0, 3000, 4000, false]);
+    assert.deepEqual(dated('Thu, 01 Jan 2026 00:10:00 GMT'), [60_000, 0, 3000, 4000, false]);
+    assert.deepEqual(dated('Wed, 31 Dec 2025 23:59:20 GMT', { age: '50' }), [60_000, 50_000, 3000, 4000, false]);
+    assert.deepEqual(dated('yesterday'), [60_000, 0, 3000, 4000, false]);
+  });
+
   test('no heuristics: what says nothing on a route without a time is not kept', () => {
     const reply = { status: 200, headers: { 'content-length': '1', 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } };
     const verdict = judgeReply(reply, false, { ...rules, ttlSeconds: undefined }, arrivedAt);

@@ -57,10 +57,10 @@ test('parseServerTiming reads the whole wait and exec, and not their phases', ()
 test('processCounts reads what proc(5) describes, whatever the process is called', () => {
   const fields = Array.from({ length: 50 }, (_, index) => String(index + 3));
   const stat = `17 (a) b (c) ${['S', ...fields.slice(1)].join(' ')}`;
-  const status = 'Name:\tx\nvoluntary_ctxt_switches:\t30\nnonvoluntary_ctxt_switches:\t12\n';
+  const status = 'Name:\tx\nRssShmem:\t     8 kB\nvoluntary_ctxt_switches:\t30\nnonvoluntary_ctxt_switches:\t12\n';
   const counts = processCounts(stat, status, '5000000 7000000 3\n');
   // Fields 14 and 15 hold 14 and 15 ticks, field 24 as many pages.
-  assert.deepEqual(counts, { cpuMs: 290, rssBytes: 24 * 4096, contextSwitches: 42, runQueueMs: 7 });
+  assert.deepEqual(counts, { cpuMs: 290, rssBytes: 24 * 4096, sharedBytes: 8192, contextSwitches: 42, runQueueMs: 7 });
 });
 
 test('machineCounts: idle and waiting for disks are not busy', () => {

@@ -7,6 +7,7 @@ import { junitReport } from '../../../../src/lab/report/junit.ts';
 import { linePlot } from '../../../../src/lab/report/line-plot.ts';
 import { markdownReport } from '../../../../src/lab/report/markdown.ts';
 import { plotsOf } from '../../../../src/lab/report/plots.ts';
+import { deltaOf } from '../../../../src/lab/report/delta.ts';
 import { type RunRecord, verdictOf } from '../../../../src/lab/report/run-record.ts';
 
 const distribution = { count: 9, meanMs: 55, p50Ms: 55, p90Ms: 56, p95Ms: 57, p99Ms: 58, p999Ms: 59, maxMs: 60 };
@@ -14,6 +15,8 @@ const distribution = { count: 9, meanMs: 55, p50Ms: 55, p90Ms: 56, p95Ms: 57, p9
 function step(amount: number, throughputPerSecond: number, machineCpuShare = 0.3, workerCpuShare = 0.2): Step {
   return {
     load: { kind: 'closed', amount, cycleDelayMs: 0, settleMs: 1000, durationMs: 5000 },
+    underWay: [],
+    server: undefined,
     concurrency: amount,
     overTarget: 0,
     figures: {
@@ -47,6 +50,8 @@ function step(amount: number, throughputPerSecond: number, machineCpuShare = 0.3
           cpuShare: workerCpuShare,
           maxRssBytes: 1,
           maxDescriptors: 1,
+          ownBytes: 1,
+          descriptors: 1,
           contextSwitchesPerSecond: 1,
           runQueueShare: 0,
         },
@@ -148,9 +153,95 @@ test('markdownReport keeps its tables whole', () => {
   assert.doesNotMatch(markdown, /NaN|undefined/);
 });
 
+const overTime: RunRecord = {
+  ...run,
+  timelines: [
+    {
+      title: 'latency, ms',
+      xLabel: 'minutes',
+      lines: [
+        { name: 'p95', points: Array.from({ length: 30 }, (_, index) => [index + 1, 10 * (index + 1)] as const) },
+      ],
+      marks: [],
+    },
+  ],
+  drifts: [
+    {
+      name: 'gateway 1, memory',
+      unit: 'MiB',
+      windows: 20,
+      median: 150,
+      slopePerHour: 12.345,
+      change: -1,
+      p: 0.0001,
+      verdict: 'drifts',
+    },
+  ],
+};
+
+test('a run that goes on over time is drawn over time, and its drifts are a table', () => {
+  const html = htmlReport(overTime, plotsOf(overTime));
+  assert.equal(html.match(/<svg/g)?.length, 1);
+  assert.match(html, /latency, ms<.*minutes</s);
+  assert.match(html, /<h2>Drift<.*gateway 1, memory<.*150\.0 MiB<.*\+12\.35<.*-1\.00<.*&lt; 0\.001<.*drifts</s);
+  assert.doesNotMatch(htmlReport(run, plotsOf(run)), /<h2>Drift/);
+});
+
+test('markdownReport tells in tables what the plots over time show, in twelve rows at most', () => {
+  const markdown = markdownReport(overTime);
+  assert.match(markdown, /## latency, ms\n\n\| minutes \| p95 \|\n\|---\|---\|\n\| 3\.0 \| 30\.0 \|\n\| 6\.0 \|/);
+  assert.match(markdown, /\| 30\.0 \| 300\.0 \|\n\n## Drift/);
+  assert.match(markdown, /\| gateway 1, memory \| 20 \| 150\.0 MiB \| \+12\.35 \| -1\.00 \| < 0\.001 \| drifts \|/);
+});
+
+test('linePlot leaves out the dots where they would stand too close', () => {
+  const points = (count: number) => Array.from({ length: count }, (_, index) => [index, 1] as const);
+  const dots = (count: number): number =>
+    linePlot({ title: 't', xLabel: 'x', lines: [{ name: 'a', points: points(count) }], marks: [] }).match(/<circle/g)
+      ?.length ?? 0;
+  assert.deepEqual([dots(60), dots(61)], [60, 0]);
+});
+
 test('limitOf names the slots, the processors, a process, or nothing', () => {
   assert.match(limitOf(step(4, 70), { slots: 4 }), /slots: 3\.9 of 4/);
   assert.match(limitOf(step(4, 70, 0.95), { slots: 24 }), /processors: 95 % busy, 5 % of all with other programs/);
   assert.match(limitOf(step(4, 70, 0.5, 0.97), { slots: 24 }), /gateway 1, which used 97 %/);
   assert.match(limitOf(step(4, 70), { slots: 24 }), /nothing that was full: 3\.9 of 24 slots and 30 %/);
+});
+
+test('deltaOf sets the loads that two runs share side by side, and says what was different about them', () => {
+  const later: RunRecord = {
+    ...run,
+    id: '20260102000000-prove',
+    commit: 'def',
+    configuration: { concurrency: '1, 2', pace: 'fast' },
+    series: [
+      { ...series('single', [18, 90]), settings: { GATEWAY_WORKERS: '4' } },
+      { ...series('scaled', [9]), confirmations: [] },
+      series('new', [1]),
+    ],
+  };
+  const { differences, tables, unmatched } = deltaOf(run, later);
+  assert.deepEqual(differences, [
+    'commit: abc → def',
+    'cycle delay: 0 ms → not set',
+    'pace: not set → fast',
+    'single: GATEWAY_WORKERS: 2 → 4',
+  ]);
+  assert.deepEqual(
+    tables.map(({ name, table }) => [name, table.rows.map((row) => row.slice(0, 4))]),
+    [
+      [
+        'single',
+        [
+          ['1', '18.0 → 18.0', '+0.0 %', '55.0 → 55.0'],
+          ['2', '72.0 → 90.0', '+25.0 %', '55.0 → 55.0'],
+          ['2*', '72.0 → 72.0', '+0.0 %', '55.0 → 55.0'],
+        ],
+      ],
+      ['scaled', [['1', '18.0 → 9.0', '−50.0 %', '55.0 → 55.0']]],
+    ],
+  );
+  assert.deepEqual(unmatched, ['real: only in 20260101000000-prove', 'new: only in 20260102000000-prove']);
+  assert.deepEqual(deltaOf(run, run).differences, []);
 });

@@ -108,10 +108,13 @@ describe('OutlierDetector, duration and cap', () => {
     assert.equal(eject(203_000), 60_000);
   });
 
-  test('counts ejections, and readmissions when they are over', () => {
+  test('counts ejections, which are over after their time', () => {
     const detector = new OutlierDetector(4, 0);
     results(detector, 0, '-----', 0);
-    assert.deepEqual([detector.ejections, detector.readmissions(29_999), detector.readmissions(30_000)], [1, 0, 1]);
+    assert.deepEqual(
+      [detector.ejections, detector.isEjected(0, 29_999), detector.isEjected(0, 30_000)],
+      [1, true, false],
+    );
   });
 
   for (const [backends, atMost] of [

@@ -1,0 +1,38 @@
+import { textTable } from '../../lab/report/tables.ts';
+import type { StoredRun } from '../../store/runs.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { readOptions } from './options.ts';
+import { storedRuns } from './stored-runs.ts';
+
+const help = `usage: rampart lab list [options]
+
+The runs of the lab, newest first: those in PostgreSQL where this folder's Rampart runs (or DATABASE_URL is set), else those in
+RAMPART_DATA_DIR/runs.
+
+  --limit N   so many at most (20)
+  --json      as JSON, with gates and findings
+`;
+
+/** `rampart lab list`. */
+export async function labList(args: string[], io: CommandIo): Promise<number> {
+  const options = readOptions('list', args, { limit: 'number', json: 'flag' });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const limit = Math.round(options.number('limit', 20, 1, 1000));
+  options.check();
+  const runs = await storedRuns(limit, io);
+  if (options.flag('json')) io.stdout.write(`${JSON.stringify(runs)}\n`);
+  else if (runs.length === 0) io.stderr.write('No run yet: begin with rampart lab prove\n');
+  else io.stdout.write(`${textTable({ columns: ['run', 'verdict', 's', 'commit', 'report'], rows: runs.map(row) })}\n`);
+  return exitCodes.ok;
+}
+
+const row = ({ id, verdict, seconds, commit, folder }: StoredRun): string[] => [
+  id,
+  verdict,
+  seconds.toFixed(0),
+  commit,
+  `${folder}/report.html`,
+];

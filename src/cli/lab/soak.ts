@@ -1,0 +1,77 @@
+import { type ProfileName, profileNames } from '../../lab/experiments/profiles.ts';
+import type { WarmUp } from '../../lab/experiments/soak-windows.ts';
+import { soak } from '../../lab/experiments/soak.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { runExperiment } from './experiment.ts';
+import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { type Options, readOptions } from './options.ts';
+
+const help = `usage: rampart lab soak [options]
+
+A steady load for an hour, by users who wait for their reply: whether latency, memory or descriptors grow in the course of
+it. Passes when errors stay below 1 %, no client times out, p95 and p99 are within their targets, no latency drifts upward
+and no process leaks.
+
+  --users N            who each have one request under way (20)
+  --duration MINUTES   fractions allowed (60)
+  --profile NAME       ${profileNames.join(', ')} (mixed)
+  --cycle-delay MS     between a reply and the user's next request (100)
+  --window SECONDS     stretch that is summed up; 10 are needed after the warm-up (60, or a thirtieth of a shorter run)
+  --warm-up MINUTES    that are not judged for drift (a third of the run; for memory and descriptors at least 15)
+  --p99 MS             target (500)
+${systemHelp}  --json             the whole record on standard output
+`;
+
+const WINDOW_SECONDS = 60;
+const WINDOWS = 30;
+const WARM_UP_SHARE = 1 / 3;
+/** Until caches are full, of which the entries live for ten minutes by default, and heaps have grown around them. */
+const PROCESSES_WARM_UP_SECONDS = 15 * 60;
+
+/** `rampart lab soak`. */
+export async function labSoak(args: string[], io: CommandIo): Promise<number> {
+  const kinds = {
+    users: 'number',
+    duration: 'number',
+    profile: 'text',
+    'cycle-delay': 'number',
+    window: 'number',
+    'warm-up': 'number',
+    p99: 'number',
+  } as const;
+  const options = readOptions('soak', args, { ...systemOptions, ...kinds, json: 'flag' });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const measured = readSystem(options, io);
+  const seconds = options.number('duration', 60, 0.1, 100_000) * 60;
+  const plan = {
+    users: Math.round(options.number('users', 20, 1, 10_000)),
+    profile: readProfile(options),
+    cycleDelayMs: options.number('cycle-delay', 100, 0, 60_000),
+    durationMs: seconds * 1000,
+    windowMs: options.number('window', Math.min(WINDOW_SECONDS, seconds / WINDOWS), 0.2, 3600) * 1000,
+    warmUp: readWarmUp(options, seconds),
+    p99Ms: options.number('p99', 500, 0.1, 60_000),
+  };
+  options.check();
+  return runExperiment('soak', { io, json: options.flag('json') }, async (experiment) => {
+    const { targets, resources } = measured;
+    return soak({ ...plan, targets, resources, system: await measured.start(experiment) }, experiment.context);
+  });
+}
+
+function readWarmUp(options: Options, seconds: number): WarmUp {
+  const given = options.text('warm-up') === undefined ? undefined : options.number('warm-up', 0, 0, seconds / 60) * 60;
+  const latency = given ?? seconds * WARM_UP_SHARE;
+  const processes = given ?? Math.max(latency, PROCESSES_WARM_UP_SECONDS);
+  return { latencyMs: latency * 1000, processesMs: processes * 1000 };
+}
+
+function readProfile(options: Options): ProfileName {
+  const text = options.text('profile') ?? 'mixed';
+  const found = profileNames.find((name) => name === text);
+  if (found === undefined) options.problem(`--profile must be one of ${profileNames.join(', ')}: got '${text}'`);
+  return found ?? 'mixed';
+}

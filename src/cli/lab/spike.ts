@@ -1,0 +1,56 @@
+import { spike } from '../../lab/experiments/spike.ts';
+import { type CommandIo, exitCodes } from '../io.ts';
+import { runExperiment } from './experiment.ts';
+import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readOptions } from './options.ts';
+
+const help = `usage: rampart lab spike [options]
+
+A crowd that comes within seconds, stays and leaves: users who wait for their reply, and when they are refused, as long as
+Retry-After says. Passes when the normal load keeps its targets, nothing is answered with 5xx other than 503, nobody is
+left without an answer, p95 of those let in stays below twice that of the normal load, and comes back to 1.5 times.
+
+  --users N            at the peak (100)
+  --rise SECONDS       in which they come (10)
+  --hold SECONDS       for which they stay (120)
+  --normal N           users before, meanwhile and after (10)
+  --baseline SECONDS   of the normal load before (30)
+  --recovery SECONDS   of the normal load after (30)
+  --cycle-delay MS     between a reply and the user's next request (0)
+${systemHelp}  --json             the whole record on standard output
+`;
+
+/** `rampart lab spike`. */
+export async function labSpike(args: string[], io: CommandIo): Promise<number> {
+  const kinds = {
+    users: 'number',
+    rise: 'number',
+    hold: 'number',
+    normal: 'number',
+    baseline: 'number',
+    recovery: 'number',
+    'cycle-delay': 'number',
+  } as const;
+  const options = readOptions('spike', args, { ...systemOptions, ...kinds, json: 'flag' });
+  if (options === 'help') {
+    io.stdout.write(help);
+    return exitCodes.ok;
+  }
+  const measured = readSystem(options, io);
+  const plan = {
+    peakUsers: Math.round(options.number('users', 100, 1, 10_000)),
+    normalUsers: Math.round(options.number('normal', 10, 1, 10_000)),
+    normalMs: options.number('baseline', 30, 1, 3600) * 1000,
+    riseMs: options.number('rise', 10, 1, 3600) * 1000,
+    holdMs: options.number('hold', 120, 1, 3600) * 1000,
+    recoveryMs: options.number('recovery', 30, 1, 3600) * 1000,
+    cycleDelayMs: options.number('cycle-delay', 0, 0, 60_000),
+  };
+  if (plan.peakUsers <= plan.normalUsers)
+    options.problem(`--users must be more than --normal: got ${plan.peakUsers} and ${plan.normalUsers}`);
+  options.check();
+  return runExperiment('spike', { io, json: options.flag('json') }, async (experiment) => {
+    const { targets, resources } = measured;
+    return spike({ ...plan, targets, resources, system: await measured.start(experiment) }, experiment.context);
+  });
+}

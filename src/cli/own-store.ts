@@ -1,0 +1,55 @@
+import { resolve } from 'node:path';
+import { systemClock } from '../core/clock.ts';
+import { runFolder } from '../core/run-folder.ts';
+import { controlSocket } from '../control/control.ts';
+import { tellControl } from '../control/link.ts';
+import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
+import { migrate } from '../store/migrations.ts';
+import { openStore, type Store } from '../store/store.ts';
+import type { CommandIo } from './io.ts';
+
+type Work<Result> = (store: Store) => Promise<Result>;
+
+/** Works on the database of this folder's Rampart; an embedded PostgreSQL that was not running is stopped again afterwards. */
+export async function withOwnStore<Result>(io: CommandIo, name: string, work: Work<Result>): Promise<Result> {
+  const url = await runningDatabase(io);
+  if (url !== undefined) return withStore(url, name, work);
+  const started = await startEmbeddedPostgres({ dataDir: dataDirOf(io) });
+  try {
+    return await withStore(started.url, name, work);
+  } finally {
+    // One that somebody has started in the meantime is theirs.
+    if (!started.adopted) await started.stop();
+  }
+}
+
+/** The same, where that database runs at the moment; else undefined. */
+export async function withRunningStore<Result>(
+  io: CommandIo,
+  name: string,
+  work: Work<Result>,
+): Promise<Result | undefined> {
+  const url = await runningDatabase(io);
+  return url === undefined ? undefined : withStore(url, name, work);
+}
+
+/** Workers keep what they know of keys; with control away they ask again within half a minute. */
+export const tellWorkers = (io: CommandIo): Promise<unknown> =>
+  tellControl(controlSocket(runFolder(dataDirOf(io))), { type: 'keys-changed' });
+
+const dataDirOf = ({ env, folder }: CommandIo): string => resolve(folder, env['RAMPART_DATA_DIR'] || '.rampart');
+
+async function runningDatabase(io: CommandIo): Promise<string | undefined> {
+  const given = io.env['DATABASE_URL'] ?? '';
+  return given === '' ? (await findEmbeddedPostgres(dataDirOf(io)))?.url : given;
+}
+
+async function withStore<Result>(url: string, applicationName: string, work: Work<Result>): Promise<Result> {
+  await migrate(url);
+  const store = openStore({ url, poolMax: 1, poolTimeoutMs: 5_000, applicationName, clock: systemClock });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,131 @@
+import { parse, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { messageOf } from '../core/errors.ts';
+import type { Slo } from '../policy/slo/slo.ts';
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const got = (input: unknown): string => JSON.stringify(input)?.slice(0, 80) ?? 'nothing';
+
+/** Milliseconds of a text such as 150ms, 2s, 5m, 1h, 30d. */
+const duration = z.unknown().transform((input, context) => {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof input === 'string' ? input : '') ?? [];
+  const ms = Number(amount) * (units[unit] ?? 0);
+  if (ms > 0) return ms;
+  context.addIssue(`must be a duration such as 150ms, 2s or 30d: got ${got(input)}`);
+  return z.NEVER;
+});
+
+/** A share from 0 to 1, of a number or of a text such as 1%. */
+const share = z.unknown().transform((input, context) => {
+  const percent = typeof input === 'string' ? /^(\d+(?:\.\d+)?) ?%$/.exec(input)?.[1] : undefined;
+  const value = percent === undefined ? input : Number(percent) / 100;
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  context.addIssue(`must be a share such as 0.01 or 1%: got ${got(input)}`);
+  return z.NEVER;
+});
+
+const objectiveTarget = share.refine(
+  (value) => value > 0 && value < 1,
+  'must lie between 0 and 1: what is promised always cannot be kept',
+);
+
+const objective = z.discriminatedUnion('sli', [
+  z.strictObject({ sli: z.literal('latency'), le: duration, target: objectiveTarget }),
+  z.strictObject({ sli: z.literal('availability'), target: objectiveTarget }),
+]);
+
+const request = z.strictObject({
+  method: z.enum(['GET', 'POST', 'PUT', 'DELETE']).default('GET'),
+  path: z.string().startsWith('/'),
+  headers: z.record(z.string().regex(/^[\w-]+$/), z.string()).default({}),
+  body: z.string().optional(),
+});
+
+const factor = z.number().positive().max(1000);
+const gate = z.strictObject({
+  p95: duration.optional(),
+  p99: duration.optional(),
+  failed: share.optional(),
+  timeouts: z.int().min(0).optional(),
+});
+/** Of degradation, as the catalogue of SLOs has them: p95 beyond 1.5 times its target for five minutes, p99 beyond twice. */
+const alerts = z.strictObject({
+  p95_factor: factor.default(1.5),
+  p99_factor: factor.default(2),
+  for: duration.default(5 * 60_000),
+  errors: share.default(0.01),
+  pool_use: share.default(0.8),
+  min_rate: z.number().min(0).default(0.1),
+});
+
+const endpoint = z
+  .strictObject({
+    id: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be the name of an endpoint: letters, digits and _'),
+    request: request.optional(),
+    load: z.strictObject({ weight: z.number().min(0).max(1_000_000) }).default({ weight: 0 }),
+    gate: gate.default({}),
+    objectives: z.array(objective).default([]),
+    spike: z.strictObject({ p95_factor: factor }).default({ p95_factor: 2 }),
+    alerts: alerts.prefault({}),
+  })
+  .transform(({ id, load, spike, ...rest }) => ({
+    id,
+    request: rest.request === undefined ? undefined : { ...rest.request, body: rest.request.body },
+    weight: load.weight,
+    gate: {
+      p95Ms: rest.gate.p95,
+      p99Ms: rest.gate.p99,
+      maxFailedShare: rest.gate.failed,
+      maxTimeouts: rest.gate.timeouts,
+    },
+    objectives: rest.objectives.map((each) =>
+      each.sli === 'latency' ? { sli: each.sli, withinMs: each.le, target: each.target } : each,
+    ),
+    spikeP95Factor: spike.p95_factor,
+    alerts: {
+      p95Factor: rest.alerts.p95_factor,
+      p99Factor: rest.alerts.p99_factor,
+      forMs: rest.alerts.for,
+      errorShare: rest.alerts.errors,
+      poolUse: rest.alerts.pool_use,
+      minPerSecond: rest.alerts.min_rate,
+    },
+  }));
+
+const file = z
+  .strictObject({
+    service: z.string().min(1).max(100),
+    window: duration.default(30 * 86_400_000),
+    data: z.string().min(1).optional(),
+    endpoints: z.array(endpoint).min(1),
+  })
+  .refine(({ endpoints }) => new Set(endpoints.map(({ id }) => id)).size === endpoints.length, {
+    path: ['endpoints'],
+    message: 'must not name an endpoint twice',
+  });
+
+export type ParsedSlo =
+  | { readonly ok: true; readonly slo: Slo }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads an SLO file's text; `name` stands before each problem, and all of them are told. Does not throw. */
+export function parseSlo(text: string, name: string): ParsedSlo {
+  let value: unknown;
+  try {
+    // Only errors count: what the library warns of is left to the schema, which knows every part.
+    value = parse(text, { maxAliasCount: 0, logLevel: 'error' });
+  } catch (error) {
+    const where = error instanceof YAMLParseError ? ` (line ${error.linePos?.[0].line})` : '';
+    return { ok: false, problems: [`${name} is no YAML${where}: ${messageOf(error).split('\n', 1)[0]}`] };
+  }
+  const parsed = file.safeParse(value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      ({ path, message }) => `${name}: ${path.map(String).join('.') || 'the file'}: ${message}`,
+    );
+    return { ok: false, problems };
+  }
+  const { service, window, data, endpoints } = parsed.data;
+  return { ok: true, slo: { service, windowMs: window, dataFile: data, endpoints } };
+}

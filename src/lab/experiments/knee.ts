@@ -1,0 +1,78 @@
+import { kneedle } from '../statistics/kneedle.ts';
+import type { Step } from './step.ts';
+
+/** One load of a series of growing ones. */
+export interface LoadPoint {
+  readonly load: number;
+  readonly throughput: number;
+  readonly meanMs: number;
+  readonly p95Ms: number;
+}
+
+/** Where more load stops paying, by four ways to say so; undefined where one finds nothing. */
+export interface Knee {
+  /** Where throughput levels off (Kneedle, concave). */
+  readonly throughput: number | undefined;
+  /** Where p95 takes off (Kneedle, convex). */
+  readonly latency: number | undefined;
+  /** Where throughput over mean latency is highest (Kleinrock's power). */
+  readonly power: number | undefined;
+  /** The last load within the latency target, where a higher one is beyond it. */
+  readonly target: number | undefined;
+  /** The middle of them, where they agree to a fifth; else there is no sharp knee. */
+  readonly load: number | undefined;
+}
+
+const AGREE = 1.2;
+const MIN_POINTS = 4;
+
+/** `points` in the order of their loads; those without a success say nothing. */
+export function findKnee(points: readonly LoadPoint[], targetP95Ms: number): Knee {
+  const told = points.filter(({ throughput, p95Ms }) => throughput > 0 && Number.isFinite(p95Ms));
+  if (told.length < MIN_POINTS)
+    return { throughput: undefined, latency: undefined, power: undefined, target: undefined, load: undefined };
+  const x = told.map(({ load }) => load);
+  // What lies at the highest load may lie beyond it.
+  const within = (load: number | undefined): number | undefined => (load === x.at(-1) ? undefined : load);
+  const throughput = within(kneedle({ x, y: told.map((point) => point.throughput), shape: 'concave' }));
+  const latency = within(kneedle({ x, y: told.map(({ p95Ms }) => p95Ms), shape: 'convex' }));
+  const power = within(told.reduce((best, point) => (powerOf(point) > powerOf(best) ? point : best)).load);
+  const beyond = told.findIndex(({ p95Ms }) => p95Ms > targetP95Ms);
+  const target = beyond > 0 ? told[beyond - 1]?.load : undefined;
+  return { throughput, latency, power, target, load: agreed([throughput, latency, power, target]) };
+}
+
+const powerOf = ({ throughput, meanMs }: LoadPoint): number => throughput / meanMs;
+
+/** Two at least must say something. */
+function agreed(estimates: readonly (number | undefined)[]): number | undefined {
+  const said = estimates.filter((estimate) => estimate !== undefined).sort((left, right) => left - right);
+  const [least, most] = [said[0], said.at(-1)];
+  if (said.length < 2 || least === undefined || most === undefined || most > AGREE * least) return undefined;
+  return said[said.length >> 1];
+}
+
+export const kneeOf = (steps: readonly Step[], targetP95Ms: number): Knee =>
+  findKnee(
+    steps.map(({ load, figures }) => ({
+      load: load.amount,
+      throughput: figures.throughputPerSecond,
+      meanMs: figures.latency.meanMs,
+      p95Ms: figures.latency.p95Ms,
+    })),
+    targetP95Ms,
+  );
+
+/** In a sentence, for reports; undefined where nothing can be said. */
+export function describeKnee(knee: Knee, unit: string): string | undefined {
+  const named = [
+    ['throughput levels off at', knee.throughput],
+    ['p95 takes off at', knee.latency],
+    ['throughput over latency is highest at', knee.power],
+    ['the latency target holds up to', knee.target],
+  ] as const;
+  const said = named.flatMap(([words, load]) => (load === undefined ? [] : [`${words} ${Math.round(load)}`]));
+  if (said.length === 0) return undefined;
+  const verdict = knee.load === undefined ? 'No sharp knee' : `Knee at ${Math.round(knee.load)} ${unit}`;
+  return `${verdict}: ${said.join(', ')}.`;
+}

@@ -1,0 +1,179 @@
+import { type Drift, type DriftSeries, judgeDrifts, LEAST_WINDOWS } from '../measure/drift.ts';
+import type { Distribution } from '../measure/latency.ts';
+import type { PlotOptions } from '../report/line-plot.ts';
+import type { Gate, Outcome } from '../report/run-record.ts';
+import type { System } from '../system/system.ts';
+import { limitOf, type Resources } from './limit.ts';
+import { describeProfiles, type ProfileName } from './profiles.ts';
+import { labSeries, roleMemory, type SoakSeries, type SoakWindow, soakSeries, type WarmUp } from './soak-windows.ts';
+import { disturbances, type Step } from './step.ts';
+import type { Targets } from './targets.ts';
+
+export interface SoakOptions {
+  readonly system: System;
+  readonly profile: ProfileName;
+  readonly users: number;
+  readonly cycleDelayMs: number;
+  readonly durationMs: number;
+  readonly windowMs: number;
+  readonly warmUp: WarmUp;
+  readonly p99Ms: number;
+  readonly targets: Targets;
+  readonly resources: Resources;
+}
+
+const MAX_ERROR_SHARE = 0.01;
+const MS_PER_MINUTE = 60_000;
+const MINUTES_PER_HOUR = 60;
+/** Roles whose memory is drawn, as far as they are there. */
+const drawnRoles = ['gateway', 'generator', 'control', 'postgres'];
+
+/** What a soak found, from its windows and from the whole of it. */
+export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options: SoakOptions): Outcome {
+  const { system, resources, durationMs, warmUp } = options;
+  const hours = durationMs / MS_PER_MINUTE / MINUTES_PER_HOUR;
+  const series = soakSeries(windows, warmUp);
+  const drifts = judgeDrifts([...series.latency, ...series.memory, ...series.descriptors], hours);
+  const lab = judgeDrifts([labSeries(windows, warmUp)], hours)[0] as Drift;
+  const loadGates = loadGatesOf(whole, options);
+  const driftGates = driftGatesOf(series, drifts);
+  const isLoadKept = [...loadGates, ...driftGates.latency].every(({ passed }) => passed);
+  return {
+    ...head(options),
+    series: [
+      {
+        name: system.name,
+        loadUnit: 'users',
+        settings: system.settings,
+        steps: [whole],
+        confirmations: [],
+        usl: undefined,
+        limit: limitOf(whole, resources),
+      },
+    ],
+    gates: [...loadGates, ...driftGates.latency, ...driftGates.leaks],
+    findings: findingsOf(series, [...drifts, lab], warmUp),
+    reasons: [
+      ...whole.validity.reasons,
+      // Other programs make a system slower; a leak is no work of theirs.
+      ...(isLoadKept ? [] : disturbances(whole)),
+      ...(lab.verdict === 'drifts' ? [`the lab itself grew: ${growth(lab)}`] : []),
+      ...series.unknown.map((name) => `no process of ${name} stayed for ${LEAST_WINDOWS} windows after its warm-up`),
+    ],
+    timelines: timelinesOf(windows),
+    drifts: [...drifts, lab],
+  };
+}
+
+/** Of a soak that was not begun, as nothing would have followed from it. */
+export function tooShort(options: SoakOptions, windows: { count: number; judged: number }): Outcome {
+  const reason = `of its ${windows.count} windows ${windows.judged} come after the warm-up, and drift takes at least ${LEAST_WINDOWS} to tell from chance`;
+  return { ...head(options), series: [], gates: [], findings: [], reasons: [reason] };
+}
+
+function head({ profile, users, cycleDelayMs, durationMs, windowMs, warmUp, p99Ms, targets }: SoakOptions) {
+  return {
+    scenario: `${profile}; closed loop, ${users} users for ${durationMs / MS_PER_MINUTE} minutes`,
+    configuration: {
+      users: String(users),
+      'cycle delay': `${cycleDelayMs} ms; who is refused waits as long as Retry-After says`,
+      windows: `${windowMs / 1000} s`,
+      'warm-up': `${minutes(warmUp.latencyMs)} for latencies, ${minutes(warmUp.processesMs)} for memory and descriptors, of a process that comes later from its start`,
+      profiles: describeProfiles,
+      targets: `p95 of createBarcode at most ${targets.p95Ms} ms, p99 at most ${p99Ms} ms, errors and refusals at most ${targets.maxFailedShare * 100} %`,
+      drift:
+        'certain (Mann-Kendall, p below 1 % after Holm), and over the run more than 5 % and 1 ms, 4 MiB or 4 descriptors',
+    },
+    marks: { throughput: [], p95: [] },
+  };
+}
+
+function loadGatesOf({ figures, endpoints }: Step, { p99Ms, targets }: SoakOptions): Gate[] {
+  const { errorShare, refusedShare, outcomes, latency } = figures;
+  const failed = errorShare + refusedShare;
+  const timeouts = outcomes.timeout ?? 0;
+  const create = endpoints.find(({ endpoint }) => endpoint === 'createBarcode');
+  return [
+    { name: 'errors', expected: 'below 1 %', got: percent(errorShare), passed: errorShare < MAX_ERROR_SHARE },
+    {
+      name: 'errors and refusals',
+      expected: `at most ${targets.maxFailedShare * 100} %`,
+      got: percent(failed),
+      passed: failed <= targets.maxFailedShare,
+    },
+    { name: 'client timeouts', expected: 'none', got: String(timeouts), passed: timeouts === 0 },
+    ...(create === undefined ? [] : [latencyGate('p95 of createBarcode', create.latency.p95Ms, targets.p95Ms)]),
+    latencyGate('p99', latency.p99Ms, p99Ms),
+  ];
+}
+
+const latencyGate = (name: string, ms: number, mostMs: number): Gate => ({
+  name,
+  expected: `at most ${mostMs} ms`,
+  got: `${ms.toFixed(1)} ms`,
+  passed: ms <= mostMs,
+});
+
+/** A gate for each group of which something is known: where no process was watched for long enough, none says that nothing leaks. */
+function driftGatesOf(series: SoakSeries, drifts: readonly Drift[]): { latency: Gate[]; leaks: Gate[] } {
+  const gate = (name: string, group: SoakSeries['latency']): Gate[] => {
+    const judged = drifts.filter((drift) => group.some((each) => each.name === drift.name));
+    if (!group.some(isLongEnough)) return [];
+    const growing = judged.filter(({ verdict }) => verdict === 'drifts');
+    const unsure = judged.filter(({ verdict }) => verdict === 'too little known');
+    const names = unsure.map((drift) => drift.name).join('; ');
+    const rest = `${judged.length - unsure.length} steady${names === '' ? '' : `; too little is known of ${names}`}`;
+    const got = growing.length === 0 ? rest : growing.map((drift) => `${drift.name} ${growth(drift)}`).join('; ');
+    return [{ name, expected: 'none', got, passed: growing.length === 0 }];
+  };
+  return {
+    latency: gate('upward drift of latency', series.latency),
+    leaks: [...gate('leak of memory', series.memory), ...gate('leak of descriptors', series.descriptors)],
+  };
+}
+
+function findingsOf(series: SoakSeries, drifts: readonly Drift[], { latencyMs, processesMs }: WarmUp): string[] {
+  const told = drifts.filter(({ name, verdict }) => verdict === 'drifts' || name.startsWith('lab,'));
+  return [
+    `Not judged for drift, as warm-up: ${minutes(latencyMs)} of latencies, ${minutes(processesMs)} of memory and descriptors.`,
+    ...told.map((drift) => `${drift.name}: ${drift.verdict}, ${growth(drift)}, median ${drift.median.toFixed(1)}.`),
+    ...series.replaced.map(
+      ({ name, hours }) => `${name}: another process since minute ${(hours * MINUTES_PER_HOUR).toFixed(1)}.`,
+    ),
+    ...(series.memory.length === 0
+      ? ['Memory and descriptors were not watched: the processes of this system are not known here.']
+      : []),
+    ...(series.memory.length > 0 && !series.memory.some(isLongEnough)
+      ? ['Nothing is known of leaks: after the warm-up there are too few windows.']
+      : []),
+  ];
+}
+
+const isLongEnough = ({ values }: DriftSeries): boolean => values.length >= LEAST_WINDOWS;
+const minutes = (ms: number): string => `${Number((ms / MS_PER_MINUTE).toFixed(1))} min`;
+
+function timelinesOf(windows: readonly SoakWindow[]): PlotOptions[] {
+  const xLabel = 'minutes';
+  const line = (name: string, valueOf: (window: SoakWindow) => number): PlotOptions['lines'][number] => ({
+    name,
+    points: windows.map((window) => [window.toMs / MS_PER_MINUTE, valueOf(window)]),
+  });
+  const quantileLine = (name: string, quantile: keyof Distribution) => line(name, ({ latency }) => latency[quantile]);
+  const endpoints = Object.keys((windows[0] as SoakWindow).p95ByEndpoint);
+  const roles = drawnRoles.filter((role) => windows.some((window) => roleMemory(window, role) > 0));
+  const lines = [
+    { title: 'latency, ms', lines: (['p50', 'p95', 'p99'] as const).map((name) => quantileLine(name, `${name}Ms`)) },
+    {
+      title: 'p95 by endpoint, ms',
+      lines: endpoints.map((name) => line(name, ({ p95ByEndpoint }) => p95ByEndpoint[name] ?? Number.NaN)),
+    },
+    { title: 'memory by role, MiB', lines: roles.map((role) => line(role, (window) => roleMemory(window, role))) },
+  ];
+  return lines.filter((plot) => plot.lines.length > 0).map((plot) => ({ ...plot, xLabel, marks: [] }));
+}
+
+const growth = ({ unit, slopePerHour, change, p }: Drift): string =>
+  `${signed(slopePerHour)} ${unit} an hour, ${signed(change)} over the run (p ${p < 0.001 ? 'below 0.001' : p.toFixed(3)})`;
+
+const signed = (value: number): string => `${value > 0 ? '+' : ''}${value.toFixed(2)}`;
+const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;

@@ -1,0 +1,29 @@
+import { median } from '../statistics/quantile.ts';
+import type { ProcessUse, SystemUse } from './process-watch.ts';
+
+/** What was used in several stretches of the same length, together: of a process, in those in which it was there. */
+export function useOverTime(uses: readonly SystemUse[]): SystemUse {
+  const byPid = new Map<number, ProcessUse[]>();
+  for (const use of uses.flatMap(({ processes }) => processes)) {
+    const known = byPid.get(use.pid);
+    if (known === undefined) byPid.set(use.pid, [use]);
+    else known.push(use);
+  }
+  return {
+    machineCpuShare: average(uses.map(({ machineCpuShare }) => machineCpuShare)),
+    foreignCpuShare: average(uses.map(({ foreignCpuShare }) => foreignCpuShare)),
+    processes: [...byPid.values()].map((parts) => ({
+      ...(parts[0] as ProcessUse),
+      cpuShare: average(parts.map(({ cpuShare }) => cpuShare)),
+      maxRssBytes: Math.max(...parts.map(({ maxRssBytes }) => maxRssBytes)),
+      maxDescriptors: Math.max(...parts.map(({ maxDescriptors }) => maxDescriptors)),
+      ownBytes: median(parts.map(({ ownBytes }) => ownBytes)),
+      descriptors: median(parts.map(({ descriptors }) => descriptors)),
+      contextSwitchesPerSecond: average(parts.map(({ contextSwitchesPerSecond }) => contextSwitchesPerSecond)),
+      runQueueShare: average(parts.map(({ runQueueShare }) => runQueueShare)),
+    })),
+  };
+}
+
+const average = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

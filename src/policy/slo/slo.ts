@@ -1,0 +1,56 @@
+/** A request of an endpoint, as the lab sends it; `{{n}}` is its number, `{{column}}` a value of the data file's row. */
+export interface SloRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+}
+
+/** A share of the requests of which something must hold; 0.95 is 95 %. */
+export type Objective =
+  | { readonly sli: 'latency'; readonly withinMs: number; readonly target: number }
+  | { readonly sli: 'availability'; readonly target: number };
+
+/** What a load must keep, at the lab's gate; undefined where anything will do. */
+export interface EndpointGate {
+  readonly p95Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+  /** Errors and refusals together, as a share of the requests. */
+  readonly maxFailedShare: number | undefined;
+  readonly maxTimeouts: number | undefined;
+}
+
+/** When somebody is to be told. */
+export interface EndpointAlerts {
+  /** Of the targets of the gate. */
+  readonly p95Factor: number;
+  readonly p99Factor: number;
+  readonly forMs: number;
+  readonly errorShare: number;
+  readonly poolUse: number;
+  /** Below this many requests a second nothing is said. */
+  readonly minPerSecond: number;
+}
+
+export interface EndpointSlo {
+  /** The endpoint's name: that of its route. */
+  readonly id: string;
+  /** Undefined for one that the lab knows by its name. */
+  readonly request: SloRequest | undefined;
+  /** How often it comes in the mix, compared with the others; 0 for not at all. */
+  readonly weight: number;
+  readonly gate: EndpointGate;
+  readonly objectives: readonly Objective[];
+  /** p95 under a spike, at most so many times the normal one. */
+  readonly spikeP95Factor: number;
+  readonly alerts: EndpointAlerts;
+}
+
+/** What a service promises, by endpoint: the gates of the lab, and the alerts of its operation. */
+export interface Slo {
+  readonly service: string;
+  readonly windowMs: number;
+  /** A CSV file whose rows requests take their values from; relative to the SLO file. */
+  readonly dataFile: string | undefined;
+  readonly endpoints: readonly EndpointSlo[];
+}
