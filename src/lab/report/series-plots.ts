@@ -3,12 +3,13 @@ import type { Step } from '../experiments/step.ts';
 import { linePlot, type PlotLine } from './line-plot.ts';
 import type { Series } from './run-record.ts';
 
-/** Fewer loads make no curve. */
+/** Fewer different loads make no curve: several runs of the same one, as of a comparison, are no growing load. */
 const LEAST = 3;
 
 /** The pictures of one series: what latency each throughput costs, and where the time goes as the load grows. */
 export function seriesPlots(series: Series): string[] {
-  return series.steps.length < LEAST ? [] : [throughputLatency(series), waitAndExec(series)];
+  const loads = new Set(series.steps.map(({ load }) => load.amount));
+  return loads.size < LEAST ? [] : [throughputLatency(series), waitAndExec(series)];
 }
 
 function throughputLatency({ steps, loadUnit }: Series): string {

@@ -21,7 +21,7 @@ export function tuningFindings(tuning: Tuning): string[] {
     `Chosen from the frontier: ${describe(chosen)}. As it was: ${describe(baseline)}.`,
     ...ladder.flatMap(changeSentence),
     bought === undefined
-      ? 'What remains bought nothing: the settings are best left as they are.'
+      ? `${ladder.some(({ gain }) => gain?.verdict === 'better') ? 'What remains bought nothing' : 'No change bought anything'}: the settings are best left as they are.`
       : `Result: ${describe(result)}: ${meritsText(bought.after)}, where it was ${meritsText(bought.before)}; ${gainText(bought.gain)}.`,
   ];
 }

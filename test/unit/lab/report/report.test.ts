@@ -7,6 +7,7 @@ import { junitReport } from '../../../../src/lab/report/junit.ts';
 import { linePlot } from '../../../../src/lab/report/line-plot.ts';
 import { markdownReport } from '../../../../src/lab/report/markdown.ts';
 import { plotsOf } from '../../../../src/lab/report/plots.ts';
+import { seriesPlots } from '../../../../src/lab/report/series-plots.ts';
 import { deltaOf } from '../../../../src/lab/report/delta.ts';
 import { type RunRecord, verdictOf } from '../../../../src/lab/report/run-record.ts';
 
@@ -244,4 +245,10 @@ test('deltaOf sets the loads that two runs share side by side, and says what was
   );
   assert.deepEqual(unmatched, ['real: only in 20260101000000-prove', 'new: only in 20260102000000-prove']);
   assert.deepEqual(deltaOf(run, run).differences, []);
+});
+
+test('seriesPlots: runs of one and the same load are no curve', () => {
+  const same = { ...series('A', []), steps: [step(8, 70), step(8, 72), step(8, 71)] };
+  assert.deepEqual(seriesPlots(same), []);
+  assert.equal(seriesPlots(series('B', [18, 36, 54])).length, 2);
 });

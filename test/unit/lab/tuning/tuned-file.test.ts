@@ -64,5 +64,10 @@ test('tuningFindings: the choice, every change, and the result against the setti
   ]);
   const strict = { ...untuned, targets: { ...targets, p99Ms: 39 } };
   assert.match(tuningFindings(strict)[0] ?? '', /^No configuration meets the targets .*p99 at most 39 ms/);
-  assert.match(tuningFindings({ ...tuned, bought: undefined }).at(-1) ?? '', /best left as they are/);
+  assert.match(
+    tuningFindings({ ...tuned, bought: undefined }).at(-1) ?? '',
+    /^What remains bought nothing: .* best left/,
+  );
+  const ladder = tuned.ladder.filter(({ gain }) => gain?.verdict !== 'better');
+  assert.match(tuningFindings({ ...tuned, ladder, bought: undefined }).at(-1) ?? '', /^No change bought anything: /);
 });
