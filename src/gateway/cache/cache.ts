@@ -11,6 +11,7 @@ import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
 import type { Entry } from './entry.ts';
 import { Flight, type FlightDependencies, type FlightEvents } from './flight.ts';
+import { Flights } from './flights.ts';
 import { BufferBudget } from './flight-buffer.ts';
 import { matches, type PurgeTarget, ReplyStore, type Slot } from './reply-store.ts';
 import { Seat } from './seat.ts';
@@ -34,8 +35,7 @@ export class Cache implements FlightEvents {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #flight: FlightDependencies;
-  readonly #joinable = new Map<string, Flight>();
-  readonly #underway = new Set<Flight>();
+  readonly #flights = new Flights();
 
   constructor({ clock, log, maxBytes, shares }: CacheOptions) {
     this.isOn = maxBytes > 0;
@@ -76,19 +76,19 @@ export class Cache implements FlightEvents {
 
   /** Forgets what was kept, and has nothing kept that is on its way: it may be of before. How many entries went. */
   purge(target: PurgeTarget): number {
-    for (const flight of this.#underway) if (matches(flight.key, target)) flight.outdate();
+    for (const flight of this.#flights) if (matches(flight.key, target)) flight.outdate();
     return this.store.purge(target);
   }
 
   /** An unsafe request to this key has succeeded (RFC 9111 §4.4). */
   invalidate(keyText: string): void {
-    for (const flight of this.#underway) if (flight.key.text === keyText) flight.outdate();
+    for (const flight of this.#flights) if (flight.key.text === keyText) flight.outdate();
     this.store.forget(keyText);
   }
 
   /** Gives up what is under way for nobody but the cache. */
   close(): void {
-    for (const flight of this.#underway) flight.cancelIfBehind();
+    for (const flight of this.#flights) flight.cancelIfBehind();
   }
 
   learn({ key, x }: CacheClient, verdict: Verdict, status: number): string | undefined {
@@ -111,13 +111,11 @@ export class Cache implements FlightEvents {
   }
 
   closed(flight: Flight): void {
-    if (flight.joinKey !== undefined && this.#joinable.get(flight.joinKey) === flight) {
-      this.#joinable.delete(flight.joinKey);
-    }
+    this.#flights.close(flight);
   }
 
   ended(flight: Flight): void {
-    this.#underway.delete(flight);
+    this.#flights.remove(flight);
   }
 
   release(seat: Seat, mayShare: boolean): void {
@@ -164,7 +162,7 @@ export class Cache implements FlightEvents {
 
   #joinOrSetOff(seat: Seat, entry: Entry | undefined): void {
     const joinKey = this.store.joinKey(seat.client.key, seat.client.x);
-    const flight = this.#joinable.get(joinKey);
+    const flight = this.#flights.find(joinKey);
     if (flight === undefined || !flight.join(seat)) this.#setOff(seat, joinKey, entry);
   }
 
@@ -176,14 +174,13 @@ export class Cache implements FlightEvents {
 
   #refreshBehind(client: CacheClient, entry: Entry): void {
     const joinKey = this.store.joinKey(client.key, client.x);
-    if (this.#joinable.has(joinKey)) return;
+    if (this.#flights.find(joinKey) !== undefined) return;
     this.#newFlight(client, joinKey, entry).launchBehind();
   }
 
   #newFlight(client: CacheClient, joinKey: string | undefined, entry: Entry | undefined): Flight {
     const flight = new Flight(this.#flight, client, joinKey, entry);
-    this.#underway.add(flight);
-    if (joinKey !== undefined) this.#joinable.set(joinKey, flight);
+    this.#flights.add(flight);
     return flight;
   }
 }

@@ -59,6 +59,8 @@ export class Flight implements Sink, Caller, ChunkSource {
   readonly key: CacheKey;
   /** Under what others find it; undefined for one that nobody may join. */
   readonly joinKey: string | undefined;
+  /** Its place among the flights. */
+  slot = -1;
   /** The whole reply is there. */
   ended = false;
   readonly #clock: Clock;
