@@ -2,7 +2,8 @@ import type { RouteCache, RouteConfig } from '../../config/config.ts';
 import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { isNotModified, type Validators } from '../../policy/cache/conditional.ts';
 import { type Demands, demandsOf, type RequestFields } from '../../policy/cache/demands.ts';
-import { joined, judgeReply, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
+import type { ReplyJudge } from '../../policy/cache/reply-judge.ts';
+import { joined, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
 import type { ReplyHeaders } from '../attempt.ts';
 import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
 import { type CacheKey, type Entry, notModifiedHeaders } from '../cache/entry.ts';
@@ -21,6 +22,7 @@ export interface CachedRoute {
   readonly rules: RouteCache;
   readonly upstream: Upstream;
   readonly routeClass: number;
+  readonly judge: ReplyJudge;
 }
 
 /** The key of a path with query: equal only for requests that a backend gets with the same host, path and query. */
@@ -72,9 +74,9 @@ export class CachedProxyRequest implements CacheClient {
   }
 
   judge(head: ReplyHead): Verdict {
-    const { gateway, config, rules } = this.#route;
+    const { gateway, config, judge } = this.#route;
     const credentials = config.authenticate || hasCredentials(this.x.head);
-    return judgeReply(head, credentials, rules, gateway.clock.wallNow());
+    return judge.judge(head, credentials, gateway.clock.wallNow());
   }
 
   openSink(): ReplySink {
@@ -99,11 +101,18 @@ export class CachedProxyRequest implements CacheClient {
     return undefined;
   }
 
-  /** Whether the client says that it has this reply. */
+  /** Whether the client says that it has a reply. */
+  mayHave(): boolean {
+    const { ifNoneMatch, ifModifiedSince } = this.#fields;
+    return this.demands.past === undefined && (ifNoneMatch !== undefined || ifModifiedSince !== undefined);
+  }
+
+  /** Whether it is this one. */
   hasAlready(validators: Validators): boolean {
     const { ifNoneMatch, ifModifiedSince } = this.#fields;
-    if (this.demands.past !== undefined || (ifNoneMatch === undefined && ifModifiedSince === undefined)) return false;
-    return isNotModified(validators, { ifNoneMatch, ifModifiedSinceMs: parseHttpDate(ifModifiedSince) });
+    return (
+      this.mayHave() && isNotModified(validators, { ifNoneMatch, ifModifiedSinceMs: parseHttpDate(ifModifiedSince) })
+    );
   }
 }
 
@@ -135,16 +144,17 @@ class ConditionalSink extends ClientSink implements ReplySink {
 
   override head(status: number, headers: ReplyHeaders): void {
     const { x } = this.#client;
-    const validators = {
-      etag: joined(headers['etag']),
-      lastModifiedMs: parseHttpDate(joined(headers['last-modified'])),
-    };
-    this.#isSatisfied = status === 200 && x.req.method === 'GET' && this.#client.hasAlready(validators);
+    this.#isSatisfied = status === 200 && x.req.method === 'GET' && this.#client.mayHave() && this.#isKnown(headers);
     if (!this.#isSatisfied) super.head(status, headers);
     else if (!x.over) {
       x.writeHead(304, notModifiedHeaders(replyHeaders(headers)));
       x.res.end();
     }
+  }
+
+  #isKnown(headers: ReplyHeaders): boolean {
+    const lastModifiedMs = parseHttpDate(joined(headers['last-modified']));
+    return this.#client.hasAlready({ etag: joined(headers['etag']), lastModifiedMs });
   }
 
   override data(chunk: Buffer, resume: () => void): boolean {

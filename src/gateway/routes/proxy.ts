@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../../config/config.ts';
+import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import type { ReplyHeaders, Sink } from '../attempt.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
@@ -29,7 +30,7 @@ export function proxyRoute(
   const cached: CachedRoute | undefined =
     config.cache === undefined || !gateway.cache.isOn
       ? undefined
-      : { gateway, config, rules: config.cache, upstream, routeClass };
+      : { gateway, config, rules: config.cache, upstream, routeClass, judge: new ReplyJudge(config.cache) };
   return {
     kind: 'upstream',
     metrics,

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parseDirectives, secondsOf } from '../../../src/policy/cache/directives.ts';
 import { type CacheRules, judgeReply, validates } from '../../../src/policy/cache/storing.ts';
+import { ReplyJudge } from '../../../src/policy/cache/reply-judge.ts';
 import { selection, varyNames } from '../../../src/policy/cache/vary.ts';
 
 const rules: CacheRules = {
@@ -173,4 +174,50 @@ describe('vary', () => {
       ]),
     );
   });
+});
+
+test('ReplyJudge says of every reply what judgeReply says, whatever came before', () => {
+  // Mostly not there: of a reply that may not be kept anyway, nothing else tells.
+  const value = (...texts: string[]) => fc.constantFrom(undefined, undefined, undefined, ...texts);
+  const heads = fc.record({
+    status: fc.constantFrom(200, 404, 500),
+    headers: fc.record({
+      'content-length': fc.constantFrom('1', '1', '1', undefined),
+      'cache-control': fc.oneof(value('max-age=60', 'max-age=0', 'private'), fc.constant<string[]>(['max-age=5', 'public'])),
+      date: value('Wed, 31 Dec 2025 23:59:50 GMT', 'Thu, 01 Jan 2026 00:00:00 GMT'),
+      'set-cookie': value('a=b'),
+      'content-range': value('bytes 0-1/2'),
+      vary: value('accept', '*'),
+      expires: value('Thu, 01 Jan 2026 00:01:00 GMT'),
+      age: value('7'),
+      etag: value('"a"', '"b"'),
+      'last-modified': value('Wed, 31 Dec 2025 00:00:00 GMT'),
+      pragma: value('no-cache'),
+      'transfer-encoding': value('chunked'),
+    }),
+  });
+  type Head = { status: number; headers: Record<string, string | string[] | undefined> };
+  // Of two that are alike but for one field: it must not take the one for the other.
+  const pairs = fc.tuple(heads, heads, fc.nat({ max: 12 })).map(([one, other, at]): Head[] => {
+    const [head, donor] = [one as Head, other as Head];
+    const name = Object.keys(head.headers)[at];
+    if (name === undefined) return [head, { ...head, status: donor.status }];
+    return [head, { ...head, headers: { ...head.headers, [name]: donor.headers[name] } }];
+  });
+  fc.assert(
+    fc.property(pairs, fc.boolean(), fc.boolean(), fc.nat({ max: 3000 }), ([one, other], first, then, laterMs) => {
+      const replyJudge = new ReplyJudge(rules);
+      const replies = [
+        [one as Head, first, 0],
+        [other as Head, first, 0],
+        [other as Head, then, laterMs],
+      ] as const;
+      for (const [head, credentials, later] of replies) {
+        const at = arrivedAt + later;
+        const second = Math.floor(at / 1000) * 1000;
+        assert.deepEqual(replyJudge.judge(head, credentials, at), judgeReply(head, credentials, rules, second));
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
