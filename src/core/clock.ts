@@ -16,6 +16,27 @@ export interface Timer {
   cancel(): void;
 }
 
+/** As an object with a shared callback: each request has one, and closures for it would cost more than the timer. */
+class TimeLimit implements Timer {
+  readonly #callback: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(callback: () => void, delayMs: number) {
+    this.#callback = callback;
+    this.#timer = setTimeout(TimeLimit.#elapsed, delayMs, this);
+  }
+
+  static #elapsed(limit: TimeLimit): void {
+    limit.#turn = setImmediate(limit.#callback);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+  }
+}
+
 /** The real clock. Its timers keep the process alive: what waits for one must not be cut off by an exit. */
 export const systemClock: Clock = {
   now: () => performance.now(),
@@ -24,14 +45,5 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };
   },
-  setTimeLimit(callback, delayMs) {
-    let turn: NodeJS.Immediate | undefined;
-    const timer = setTimeout(() => void (turn = setImmediate(callback)), delayMs);
-    return {
-      cancel: () => {
-        clearTimeout(timer);
-        clearImmediate(turn);
-      },
-    };
-  },
+  setTimeLimit: (callback, delayMs) => new TimeLimit(callback, delayMs),
 };
