@@ -13,6 +13,7 @@ import type { Entry } from './entry.ts';
 import { Flight, type FlightDependencies, type FlightEvents } from './flight.ts';
 import { Flights } from './flights.ts';
 import { BufferBudget } from './flight-buffer.ts';
+import { HeaderLines } from './header-lines.ts';
 import { matches, type PurgeTarget, ReplyStore, type Slot } from './reply-store.ts';
 import { Seat } from './seat.ts';
 
@@ -42,7 +43,7 @@ export class Cache implements FlightEvents {
     this.store = new ReplyStore(maxBytes, shares);
     this.#clock = clock;
     this.#log = log;
-    this.#flight = { clock, budget: new BufferBudget(maxBytes), events: this };
+    this.#flight = { clock, budget: new BufferBudget(maxBytes), events: this, lines: new HeaderLines() };
   }
 
   /** Answers a request out of the cache, or has it answered by a backend. */

@@ -3,6 +3,7 @@ import type { Validators } from '../../policy/cache/conditional.ts';
 import { type Aging, freshUntil, type Lifetime } from '../../policy/cache/freshness.ts';
 import { type ReplyHead, joined } from '../../policy/cache/storing.ts';
 import { replyHeaders } from '../sinks.ts';
+import type { HeaderLines } from './header-lines.ts';
 
 /** What a stored reply answers to: a purge names these, and `text`, which holds all of them, is what is looked up. */
 export interface CacheKey {
@@ -45,16 +46,20 @@ export interface Arrival {
   readonly arrivedAtWallMs: number;
 }
 
-export function makeEntry({ key, head, lifetime, body, arrivedAt, arrivedAtWallMs }: Arrival): Entry {
+export function makeEntry(
+  { key, head, lifetime, body, arrivedAt, arrivedAtWallMs }: Arrival,
+  known: HeaderLines,
+): Entry {
   const lines = replyHeaders(head.headers);
-  const headers: string[] = [];
+  const own: string[] = [];
   for (let index = 0; index < lines.length; index += 2) {
     const name = lines[index] as string;
-    if (name !== 'content-length' && name !== 'age') headers.push(name, lines[index + 1] as string);
+    if (name !== 'content-length' && name !== 'age') own.push(name, lines[index + 1] as string);
   }
   // Without one the reply would bear the date of each hit, which its Age contradicts.
-  if (head.headers['date'] === undefined) headers.push('date', formatHttpDate(arrivedAtWallMs));
-  if (head.status !== 204) headers.push('content-length', String(body.length));
+  if (head.headers['date'] === undefined) own.push('date', formatHttpDate(arrivedAtWallMs));
+  if (head.status !== 204) own.push('content-length', String(body.length));
+  const headers = known.shared(own);
   let bytes = body.length + key.text.length * 2 + ENTRY_OVERHEAD_BYTES;
   for (const text of headers) bytes += text.length + 16;
   const aging = { lifetime, arrivedAt };

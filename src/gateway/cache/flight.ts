@@ -9,6 +9,7 @@ import { Refusal } from '../refusal.ts';
 import type { CacheClient } from './cache-client.ts';
 import { type CacheKey, type Entry, headOf, makeEntry, updatedHead } from './entry.ts';
 import type { BufferBudget } from './flight-buffer.ts';
+import type { HeaderLines } from './header-lines.ts';
 import { Readers } from './readers.ts';
 import type { ChunkSource, Seat } from './seat.ts';
 
@@ -35,6 +36,7 @@ export interface FlightDependencies {
   readonly clock: Clock;
   readonly budget: BufferBudget;
   readonly events: FlightEvents;
+  readonly lines: HeaderLines;
 }
 
 /** One request in trouble is made again for those who wait behind it; two of them speak for all. */
@@ -65,6 +67,7 @@ export class Flight implements Sink, Caller, ChunkSource {
   ended = false;
   readonly #clock: Clock;
   readonly #events: FlightEvents;
+  readonly #lines: HeaderLines;
   readonly #readers: Readers;
   #stale: Entry | undefined;
   /** Whose request goes out, and, as long as it is there, its seat. */
@@ -85,7 +88,7 @@ export class Flight implements Sink, Caller, ChunkSource {
 
   /** `stale`: what is to be validated, if anything. */
   constructor(
-    { clock, budget, events }: FlightDependencies,
+    { clock, budget, events, lines }: FlightDependencies,
     client: CacheClient,
     joinKey: string | undefined,
     stale: Entry | undefined,
@@ -95,6 +98,7 @@ export class Flight implements Sink, Caller, ChunkSource {
     this.startedAt = clock.now();
     this.#clock = clock;
     this.#events = events;
+    this.#lines = lines;
     this.#readers = new Readers(clock, budget, client.maxEntryBytes);
     this.#client = client;
     this.#stale = stale;
@@ -364,7 +368,8 @@ export class Flight implements Sink, Caller, ChunkSource {
 
   #entryOf(head: ReplyHead, lifetime: Entry['lifetime'], body: Buffer | string): Entry {
     const arrivedAtWallMs = this.#clock.wallNow() - (this.#clock.now() - this.#arrivedAt);
-    return makeEntry({ key: this.key, head, lifetime, body, arrivedAt: this.#arrivedAt, arrivedAtWallMs });
+    const arrivedAt = this.#arrivedAt;
+    return makeEntry({ key: this.key, head, lifetime, body, arrivedAt, arrivedAtWallMs }, this.#lines);
   }
 
   #keep(): void {
