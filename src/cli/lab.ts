@@ -11,7 +11,7 @@ const experiments: Readonly<Record<string, { readonly summary: string; readonly 
     load: async () => (await import('./lab/list.ts')).labList,
   },
   report: {
-    summary: 'write the report of a run anew',
+    summary: 'the report of a run, written anew; of two, side by side',
     load: async () => (await import('./lab/report.ts')).labReport,
   },
   ramp: {

@@ -1,4 +1,5 @@
-import { UsageError } from '../../core/errors.ts';
+import { isLoopback } from '../../config/config.ts';
+import { messageOf, UsageError } from '../../core/errors.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';
 import type { CommandIo } from '../io.ts';
 import { tellWorkers, withRunningStore } from '../own-store.ts';
@@ -9,6 +10,12 @@ const UNLIMITED = { requestsPerSecond: 1_000_000, burst: 1_000_000 };
 
 /** A Rampart that runs with this folder's database, with a key for this run alone: stopping it revokes the key. */
 export async function systemWithBorrowedKey(url: string, io: CommandIo): Promise<System> {
+  // A key of this database is nothing for a stranger's host, nor for a network in between.
+  if (!isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))) {
+    throw new UsageError(
+      `Cannot make a key for the run, as --url is not on this machine, to which such a key is not sent: got '${url}'. Give --key-file or --key`,
+    );
+  }
   const key = await withRunningStore(io, APPLICATION, (store) =>
     store.keys.create('lab, for one run', { limit: UNLIMITED, priority: undefined }),
   );
@@ -19,8 +26,15 @@ export async function systemWithBorrowedKey(url: string, io: CommandIo): Promise
   }
   let revoking: Promise<void> | undefined;
   const revoke = async (): Promise<void> => {
-    await withRunningStore(io, APPLICATION, (store) => store.keys.revoke(key.record.id));
-    await tellWorkers(io);
+    try {
+      const result = await withRunningStore(io, APPLICATION, (store) => store.keys.revoke(key.record.id));
+      if (result === undefined) throw new Error('its database does not run any more');
+      await tellWorkers(io);
+    } catch (error) {
+      io.stderr.write(
+        `rampart: the key of this run could not be revoked: ${messageOf(error)}. Do it with: rampart keys revoke ${key.record.id}\n`,
+      );
+    }
   };
   return { ...runningSystem(url, key.text), stop: () => (revoking ??= revoke()) };
 }

@@ -21,6 +21,8 @@ would tell. Passes unless B is worse.
 `;
 
 const SLOTS = 4;
+/** What holds, or may hold, a secret. */
+const secret: ReadonlySet<string> = new Set(['ADMIN_TOKEN', 'DATABASE_URL', 'VALKEY_URL']);
 /** Latency by which the sender's own lag is judged. */
 const TARGET_MS = 150;
 
@@ -62,7 +64,9 @@ function readSettings(name: 'a' | 'b', options: Options): Record<string, string>
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     const variable = pair.slice(0, Math.max(0, at));
-    if (Object.hasOwn(variables, variable)) settings[variable] = pair.slice(at + 1);
+    if (secret.has(variable)) {
+      options.problem(`--${name} takes no ${variable}, as settings stand in the report: set it in the environment`);
+    } else if (Object.hasOwn(variables, variable)) settings[variable] = pair.slice(at + 1);
     else options.problem(`--${name} takes settings of Rampart as NAME=VALUE: got '${pair}'`);
   }
   for (const problem of parseEnvironment(settings).problems) options.problem(`--${name}: ${problem}`);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
+import { messageOf, UsageError } from '../../core/errors.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
 import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
@@ -47,13 +48,16 @@ export async function runExperiment(
     outcome = await Promise.race([work(systems), systems.interrupted]);
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
-    throw error;
+    if (error instanceof UsageError) throw error;
+    // What could not be measured has failed no gate.
+    io.stderr.write(`rampart: lab ${name} is invalid, as it could not be measured: ${messageOf(error)}\n`);
+    return INVALID;
   } finally {
     await systems.stop();
   }
   const run: RunRecord = {
     schema: 1,
-    id: `${startedAt.replaceAll(/\D/g, '').slice(0, 14)}-${name}`,
+    id: `${startedAt.replaceAll(/\D/g, '').slice(0, 17)}-${name}`,
     experiment: name,
     startedAt,
     seconds: (systemClock.wallNow() - startedAtMs) / 1000,

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { Resources } from '../../lab/experiments/limit.ts';
@@ -13,6 +12,7 @@ import type { CommandIo } from '../io.ts';
 import { systemWithBorrowedKey } from './borrowed-key.ts';
 import type { Experiment } from './experiment.ts';
 import type { Options } from './options.ts';
+import { kindOf, readOwnSettings } from './own-settings.ts';
 import { readSlo, wantsSloMix } from './slo-option.ts';
 
 /** The options of what is measured, and of when a load counts as carried. */
@@ -28,13 +28,13 @@ export const systemOptions = {
   slo: 'text',
 } as const;
 
-export const systemHelp = `  --kind NAME        barcode or calibrated generators (barcode)
-  --generators N     generators (processors)
-  --workers N        gateway workers (processors)
+export const systemHelp = `  --kind NAME        barcode or calibrated generators; this and the sizes are those of the environment, if not said here
+  --generators N     generators
+  --workers N        gateway workers
   --url URL          measure a Rampart that runs, in place of one of the lab's own; creates barcodes there
   --key-file FILE    file with the key; or --key, which others on this machine can see. Without: a key is made in the database
                      of this folder (RAMPART_DATA_DIR or DATABASE_URL) and revoked after the run
-  --slo FILE         SLO file: targets, and the mix of --mix slo (slo.yaml, where this folder has one)
+  --slo FILE         SLO file with the targets (slo.yaml, where this folder has one)
   --p95 MS           target: p95 latency of createBarcode (that of the SLO file, or 150)
   --failed PERCENT   target: errors and refusals at most (that of the SLO file, or 1)
 `;
@@ -46,28 +46,28 @@ export interface MeasuredSystem {
   start(experiment: Experiment): Promise<System>;
 }
 
-/** Slots of a generator, by GENERATOR_CONCURRENCY's default. */
-const SLOTS = 4;
-
 export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
-  const kind = options.text('kind') ?? 'barcode';
-  if (kind !== 'barcode' && kind !== 'calibrated') {
-    options.problem(`--kind must be barcode or calibrated: got '${kind}'`);
-  }
-  const processors = availableParallelism();
-  const generators = options.number('generators', processors, 1, 64);
-  const workers = options.number('workers', processors, 1, 64);
+  const counts = { GENERATOR_INSTANCES: 'generators', GATEWAY_WORKERS: 'workers' } as const;
+  const given = Object.entries(counts).flatMap(([name, option]) =>
+    options.text(option) === undefined ? [] : [[name, String(Math.round(options.number(option, 1, 1, 64)))]],
+  );
+  const own = readOwnSettings(io, options, {
+    ...Object.fromEntries(given),
+    ...kindOf(options),
+  });
+  const { GENERATOR_KIND, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GATEWAY_WORKERS } = own.values;
   const running = readRunning(options, io);
   const slo = readSlo(options, io);
   const promised = slo?.slo.endpoints.find(({ id }) => id === 'createBarcode')?.gate;
+  // Those that every report names, whether they are set or not.
+  const named = { GENERATOR_KIND, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GATEWAY_WORKERS };
   const settings = {
-    GENERATOR_KIND: kind,
-    GENERATOR_INSTANCES: String(Math.round(generators)),
-    GENERATOR_CONCURRENCY: String(SLOTS),
-    GATEWAY_WORKERS: String(Math.round(workers)),
+    ...own.others,
+    ...own.tuned,
+    ...Object.fromEntries(Object.entries(named).map(([name, value]) => [name, String(value)])),
   };
   return {
-    resources: { slots: Math.round(generators) * SLOTS },
+    resources: { slots: running === undefined ? GENERATOR_INSTANCES * GENERATOR_CONCURRENCY : undefined },
     targets: {
       p95Ms: options.number('p95', promised?.p95Ms ?? 150, 0.1, 60_000),
       maxFailedShare: options.number('failed', (promised?.maxFailedShare ?? 0.01) * 100, 0, 100) / 100,

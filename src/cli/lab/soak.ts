@@ -24,6 +24,8 @@ ${systemHelp}  --json             the whole record on standard output
 
 const WINDOW_SECONDS = 60;
 const WINDOWS = 30;
+/** Judging a series compares each window with each. */
+const MOST_WINDOWS = 2000;
 const WARM_UP_SHARE = 1 / 3;
 /** Until caches are full, of which the entries live for ten minutes by default, and heaps have grown around them. */
 const PROCESSES_WARM_UP_SECONDS = 15 * 60;
@@ -55,6 +57,9 @@ export async function labSoak(args: string[], io: CommandIo): Promise<number> {
     warmUp: readWarmUp(options, seconds),
     p99Ms: options.number('p99', 500, 0.1, 60_000),
   };
+  if (plan.durationMs / plan.windowMs > MOST_WINDOWS) {
+    options.problem(`--window is too short for the duration: at most ${MOST_WINDOWS} windows can be judged`);
+  }
   options.check();
   return runExperiment('soak', { io, json: options.flag('json') }, async (experiment) => {
     const { targets, resources } = measured;

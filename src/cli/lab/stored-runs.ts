@@ -20,7 +20,12 @@ export async function storeRun(run: RunRecord, folder: string, io: CommandIo): P
 
 /** Newest first: of the database where that runs, else of the folder of runs. */
 export async function storedRuns(limit: number, io: CommandIo): Promise<StoredRun[]> {
-  const listed = await withRunningStore(io, APPLICATION, (store) => store.runs.list(limit));
+  const listed = await withRunningStore(io, APPLICATION, (store) => store.runs.list(limit)).catch((error: unknown) => {
+    io.stderr.write(
+      `rampart: PostgreSQL does not tell the runs, so these are those of this folder: ${messageOf(error)}\n`,
+    );
+    return undefined;
+  });
   if (listed !== undefined) return listed;
   const folder = join((await loadConfig(io.env, io.folder, 'list the runs')).dataDir, 'runs');
   const names = await readdir(folder).catch((): string[] => []);

@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { join, relative, resolve } from 'node:path';
-import { type Environment, parseEnvironment, variables } from '../../config/environment.ts';
+import { relative, resolve } from 'node:path';
+import { type Environment, variables } from '../../config/environment.ts';
 import { systemClock } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
 import { tune } from '../../lab/experiments/tune.ts';
 import { measuring } from '../../lab/experiments/tune-measure.ts';
 import type { TuneOutcome } from '../../lab/experiments/tune-outcome.ts';
@@ -13,15 +12,15 @@ import { type CommandIo, exitCodes } from '../io.ts';
 import { version } from '../version.ts';
 import { runExperiment } from './experiment.ts';
 import { type Options, readOptions } from './options.ts';
-import { readEnvFile, refusalToWrite, writeWhole } from './tuned-env.ts';
+import { kindOf, readOwnSettings } from './own-settings.ts';
+import { refusalToWrite, writeWhole } from './tuned-env.ts';
 
 const help = `usage: rampart lab tune [options]
 
 Searches the best of many configurations for this machine: all for a short time, the best third for three times as long,
 and so on (successive halving). From the Pareto frontier of throughput, p99 and memory it takes the highest throughput
 within the targets, measures what each of its changes buys by itself, takes back those that buy nothing, and writes the
-rest to .env.tuned. It begins with the settings of the environment, and of .env in the current folder for what that
-leaves open; they are always among the candidates.
+rest to .env.tuned. It begins with the settings of the environment, which are always among the candidates.
 
   --instances 1,2,4    GENERATOR_INSTANCES to try (half the processors, as many, twice as many)
   --concurrency 2,4,8  GENERATOR_CONCURRENCY to try (2,4,8)
@@ -65,24 +64,6 @@ const optionOf: Readonly<Record<Tunable, keyof typeof kinds>> = {
   QUEUE_CAPACITY: 'queue',
   LEDGER_BATCH_SIZE: 'batch',
 };
-
-/** What else bears on speed and memory, and holds no secret. The lab has its own ports, database and data directory. */
-const carried = [
-  'GENERATOR_KIND',
-  'CALIBRATED_SERVICE_TIME_MS',
-  'CALIBRATED_LAW',
-  'QUEUE_TIMEOUT_MS',
-  'BALANCER',
-  'UPSTREAM_TIMEOUT_MS',
-  'CONNECT_TIMEOUT_MS',
-  'DATABASE_POOL_MAX',
-  'DATABASE_POOL_TIMEOUT_MS',
-  'LEDGER_FLUSH_MS',
-  'LEDGER_DURABILITY',
-  'CACHE_MAX_BYTES',
-  'CACHE_TTL_SECONDS',
-  'BATCH_WORKERS',
-] as const;
 
 /** More would take hours. */
 const MOST_CONFIGURATIONS = 243;
@@ -135,40 +116,19 @@ export async function labTune(args: string[], io: CommandIo): Promise<number> {
 
 interface Present {
   readonly baseline: Configuration;
-  readonly settings: Record<string, string>;
+  readonly settings: Readonly<Record<string, string>>;
   readonly alreadySet: ReadonlySet<string>;
 }
 
-/** The settings as they are, those of the environment before those of .env. */
+/** The settings as they are. */
 function readPresent(options: Options, io: CommandIo): Present {
-  const given = new Map<string, string>();
-  for (const source of [envFile(options, io.folder), io.env]) {
-    for (const [name, value] of Object.entries(source)) if (value !== undefined && value !== '') given.set(name, value);
-  }
-  const kind = options.text('kind');
-  if (kind !== undefined && kind !== 'barcode' && kind !== 'calibrated') {
-    options.problem(`--kind must be barcode or calibrated: got '${kind}'`);
-  } else if (kind !== undefined) given.set('GENERATOR_KIND', kind);
-  const { values, problems } = parseEnvironment(Object.fromEntries(given));
-  for (const problem of problems) options.problem(problem);
-  return {
-    baseline: baselineOf(values),
-    settings: Object.fromEntries(carried.flatMap((name) => (given.has(name) ? [[name, given.get(name) ?? '']] : []))),
-    alreadySet: new Set(tunables.filter((name) => given.has(name))),
-  };
+  const { tuned, others, values } = readOwnSettings(io, options, kindOf(options));
+  const alreadySet = new Set(tunables.filter((name) => Object.hasOwn(tuned, name)));
+  return { baseline: baselineOf(values), settings: others, alreadySet };
 }
 
 const baselineOf = (values: Environment): Configuration =>
   Object.fromEntries(tunables.map((name) => [name, values[name]])) as Record<Tunable, number>;
-
-function envFile(options: Options, folder: string): Record<string, string | undefined> {
-  try {
-    return readEnvFile(join(folder, '.env'));
-  } catch (error) {
-    options.problem(`.env cannot be read: ${messageOf(error)}`);
-    return {};
-  }
-}
 
 /** The values to try of each variable, the present one always among them. */
 function readGrid(options: Options, baseline: Configuration): Grid {

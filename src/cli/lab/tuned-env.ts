@@ -1,14 +1,8 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parseEnv } from 'node:util';
 import { codeOf, messageOf } from '../../core/errors.ts';
 import { HEADER } from '../../lab/tuning/tuned-file.ts';
-
-/** The variables of an environment file; none where there is no such file. */
-export function readEnvFile(path: string): Record<string, string | undefined> {
-  return parseEnv(contentOf(path) ?? '');
-}
 
 /** Why a file must not be written; undefined when it may. */
 export function refusalToWrite(path: string, force: boolean): string | undefined {

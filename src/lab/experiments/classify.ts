@@ -1,3 +1,4 @@
+import { varianceInflation } from '../statistics/autocorrelation.ts';
 import { mannKendall } from '../statistics/mann-kendall.ts';
 import type { Step } from './step.ts';
 
@@ -36,7 +37,7 @@ const actions: Readonly<Record<BottleneckClass, string>> = {
 /**
  * What kept a series of growing loads back, from its lowest and its highest step, with g the ratio of the two p95:
  *     C             more than 1 % of the requests were never answered, by timeout or a lost connection; or requests that
- *                   come at a constant rate pile up (Mann-Kendall p < 0.01 over the step, and twice as many at its end)
+ *                   come at a constant rate pile up (Mann-Kendall p < 0.01 over the step, with Hamed and Rao's correction, and twice as many at its end)
  *     B work        g_exec >= 1.5, and processor time per request >= 1.3 times: the work itself has become more
  *     B processors  g_exec >= 1.5, not so, and of the growth of exec the processes spent a quarter or more ready to run
  *                   without a processor: exec counts that wait
@@ -48,22 +49,29 @@ export function classify(steps: readonly Step[]): Classification {
   if (low === undefined || high === undefined) return described('none', 'no step');
   const wait = growth(low.figures.wait.p95Ms, high.figures.wait.p95Ms);
   const exec = growth(low.figures.exec.p95Ms, high.figures.exec.p95Ms);
-  const work = perRequest(high, 'cpuShare') / perRequest(low, 'cpuShare');
+  // Of a system whose processes are not known here, nothing is known of processors.
+  const isWatched = low.use.processes.length > 0 && high.use.processes.length > 0;
+  const work = isWatched ? perRequest(high, 'cpuShare') / perRequest(low, 'cpuShare') : Number.NaN;
   const readyMs = (perRequest(high, 'runQueueShare') - perRequest(low, 'runQueueShare')) * 1000;
   const lost = unanswered(high);
   const pilesUp = high.load.kind === 'open' && rises(high.underWay);
   const evidence = [
     `wait × ${wait.toFixed(1)}`,
     `exec × ${exec.toFixed(1)}`,
-    `processor time per request × ${work.toFixed(1)}`,
-    `ready without a processor ${readyMs < 0 ? '−' : '+'}${Math.abs(readyMs).toFixed(1)} ms per request`,
+    ...(isWatched
+      ? [
+          `processor time per request × ${work.toFixed(1)}`,
+          `ready without a processor ${readyMs < 0 ? '−' : '+'}${Math.abs(readyMs).toFixed(1)} ms per request`,
+        ]
+      : ['its processors not known']),
     `${(lost * 100).toFixed(1)} % unanswered${pilesUp ? ', more and more under way' : ''}`,
   ].join(', ');
   if (lost > UNANSWERED_SHARE || pilesUp) return described('C capacity control', evidence);
   if (exec >= EXEC_GROWS) {
     if (work >= WORK_GROWS) return described('B work', evidence);
     const grownMs = high.figures.exec.meanMs - low.figures.exec.meanMs;
-    return described(readyMs >= PROCESSOR_SHARE * grownMs ? 'B processors' : 'mixed', evidence);
+    const lacksProcessors = isWatched && grownMs > 0 && readyMs >= PROCESSOR_SHARE * grownMs;
+    return described(lacksProcessors ? 'B processors' : 'mixed', evidence);
   }
   if (wait < WAIT_GROWS) return described('none', evidence);
   return described(exec <= EXEC_STABLE ? 'A contention' : 'mixed', evidence);
@@ -83,9 +91,9 @@ const described = (name: BottleneckClass, evidence: string): Classification => (
 
 const growth = (low: number, high: number): number => Math.max(LEAST_MS, high) / Math.max(LEAST_MS, low);
 
-/** Seconds of it per request, of all processes together. */
+/** Seconds of it per request, of all processes together; refusals are work too, though little. */
 function perRequest({ use, figures }: Step, what: 'cpuShare' | 'runQueueShare'): number {
-  return use.processes.reduce((sum, process) => sum + process[what], 0) / figures.throughputPerSecond;
+  return use.processes.reduce((sum, process) => sum + process[what], 0) / figures.offeredPerSecond;
 }
 
 function unanswered({ figures: { outcomes, requests } }: Step): number {
@@ -94,7 +102,7 @@ function unanswered({ figures: { outcomes, requests } }: Step): number {
 }
 
 function rises(underWay: readonly number[]): boolean {
-  const { s, p } = mannKendall(underWay);
+  const { s, p } = mannKendall(underWay, varianceInflation(underWay));
   const [first = 0, last = 0] = [underWay[0], underWay.at(-1)];
   return s > 0 && p < TREND_P && last > PILES_UP * Math.max(1, first);
 }

@@ -6,14 +6,15 @@ export interface LoadPoint {
   readonly load: number;
   readonly throughput: number;
   readonly meanMs: number;
-  readonly p95Ms: number;
+  /** p95 or p99. */
+  readonly tailMs: number;
 }
 
 /** Where more load stops paying, by four ways to say so; undefined where one finds nothing. */
 export interface Knee {
   /** Where throughput levels off (Kneedle, concave). */
   readonly throughput: number | undefined;
-  /** Where p95 takes off (Kneedle, convex). */
+  /** Where p95 or p99 takes off (Kneedle, convex). */
   readonly latency: number | undefined;
   /** Where throughput over mean latency is highest (Kleinrock's power). */
   readonly power: number | undefined;
@@ -27,17 +28,17 @@ const AGREE = 1.2;
 const MIN_POINTS = 4;
 
 /** `points` in the order of their loads; those without a success say nothing. */
-export function findKnee(points: readonly LoadPoint[], targetP95Ms: number): Knee {
-  const told = points.filter(({ throughput, p95Ms }) => throughput > 0 && Number.isFinite(p95Ms));
+export function findKnee(points: readonly LoadPoint[], targetMs: number): Knee {
+  const told = points.filter(({ throughput, tailMs }) => throughput > 0 && Number.isFinite(tailMs));
   if (told.length < MIN_POINTS)
     return { throughput: undefined, latency: undefined, power: undefined, target: undefined, load: undefined };
   const x = told.map(({ load }) => load);
   // What lies at the highest load may lie beyond it.
   const within = (load: number | undefined): number | undefined => (load === x.at(-1) ? undefined : load);
   const throughput = within(kneedle({ x, y: told.map((point) => point.throughput), shape: 'concave' }));
-  const latency = within(kneedle({ x, y: told.map(({ p95Ms }) => p95Ms), shape: 'convex' }));
+  const latency = within(kneedle({ x, y: told.map(({ tailMs }) => tailMs), shape: 'convex' }));
   const power = within(told.reduce((best, point) => (powerOf(point) > powerOf(best) ? point : best)).load);
-  const beyond = told.findIndex(({ p95Ms }) => p95Ms > targetP95Ms);
+  const beyond = told.findIndex(({ tailMs }) => tailMs > targetMs);
   const target = beyond > 0 ? told[beyond - 1]?.load : undefined;
   return { throughput, latency, power, target, load: agreed([throughput, latency, power, target]) };
 }
@@ -52,22 +53,26 @@ function agreed(estimates: readonly (number | undefined)[]): number | undefined 
   return said[said.length >> 1];
 }
 
-export const kneeOf = (steps: readonly Step[], targetP95Ms: number): Knee =>
-  findKnee(
-    steps.map(({ load, figures }) => ({
-      load: load.amount,
-      throughput: figures.throughputPerSecond,
-      meanMs: figures.latency.meanMs,
-      p95Ms: figures.latency.p95Ms,
-    })),
-    targetP95Ms,
-  );
+/** The latency that is judged: p95 or p99, whichever has a target. */
+export type KneeTarget = { readonly p95Ms: number } | { readonly p99Ms: number };
+
+export function kneeOf(steps: readonly Step[], target: KneeTarget): Knee {
+  const [quantile, targetMs] =
+    'p95Ms' in target ? (['p95Ms', target.p95Ms] as const) : (['p99Ms', target.p99Ms] as const);
+  const points = steps.map(({ load, figures }) => ({
+    load: load.amount,
+    throughput: figures.throughputPerSecond,
+    meanMs: figures.latency.meanMs,
+    tailMs: figures.latency[quantile],
+  }));
+  return findKnee(points, targetMs);
+}
 
 /** In a sentence, for reports; undefined where nothing can be said. */
 export function describeKnee(knee: Knee, unit: string): string | undefined {
   const named = [
     ['throughput levels off at', knee.throughput],
-    ['p95 takes off at', knee.latency],
+    ['latency takes off at', knee.latency],
     ['throughput over latency is highest at', knee.power],
     ['the latency target holds up to', knee.target],
   ] as const;

@@ -6,7 +6,7 @@ import { classify } from './classify.ts';
 import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { describeProfiles, type ProfileName, profileMix, recordedBarcode } from './profiles.ts';
-import { type LabContext, runStep, type Step } from './step.ts';
+import { disturbances, type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 
 export interface MatrixOptions {
@@ -29,6 +29,8 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
   for (const profile of options.profiles) {
     series.push(await measured(profile, profileMix(profile, options.system.key, id), options, context));
   }
+  const gates = series.flatMap((each) => gatesOf(each, options.p99Ms));
+  const isKept = gates.every(({ passed }) => passed);
   return {
     scenario: `${options.profiles.join(', ')}; closed loop`,
     configuration: {
@@ -38,10 +40,15 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
       profiles: describeProfiles,
     },
     series,
-    gates: series.flatMap((each) => gatesOf(each, options.p99Ms)),
+    gates,
     findings: series.flatMap((each) => findingsOf(each, options.p99Ms)),
     reasons: series.flatMap(({ name, steps }) =>
-      steps.flatMap(({ load, validity }) => validity.reasons.map((reason) => `${name} at ${load.amount}: ${reason}`)),
+      steps.flatMap((step) =>
+        // Other programs can make a system slower, but not faster: what passes in spite of them has passed.
+        [...step.validity.reasons, ...(isKept ? [] : disturbances(step))].map(
+          (reason) => `${name} at ${step.load.amount}: ${reason}`,
+        ),
+      ),
     ),
     marks: { throughput: [], p95: [] },
   };
@@ -64,6 +71,7 @@ async function measured(name: string, mix: Mix, options: MatrixOptions, context:
     steps,
     confirmations: [],
     usl: points.length < MIN_USL_POINTS ? undefined : fitUsl(points),
+    knee: kneeOf(steps, { p99Ms }).load,
     limit: limitOf(steps.at(-1) as Step, resources),
   };
 }
@@ -86,7 +94,7 @@ function gatesOf({ name, steps }: Series, p99Ms: number): Gate[] {
 
 function findingsOf({ name, loadUnit, steps }: Series, p99Ms: number): string[] {
   const { name: kind, evidence, action } = classify(steps);
-  const knee = describeKnee(kneeOf(steps, p99Ms), loadUnit);
+  const knee = describeKnee(kneeOf(steps, { p99Ms }), loadUnit);
   return [
     `${name}: class ${kind} (${evidence}); ${action}.`,
     ...(knee === undefined ? [] : [`${name}: ${knee.charAt(0).toLowerCase()}${knee.slice(1)}`]),

@@ -133,7 +133,7 @@ function outcomeOf(
       `Real barcodes: ${rate(real).toFixed(0)} requests/s, ${(rate(real) / SINGLE_PER_SECOND).toFixed(1)} times the single topology's capacity.`,
       ...series.map(({ name, limit }) => `${name} is limited by ${limit}.`),
       ...series.flatMap(({ name, loadUnit, steps }) => {
-        const knee = describeKnee(kneeOf(steps, promises.p95Ms), loadUnit);
+        const knee = describeKnee(kneeOf(steps, promises), loadUnit);
         return knee === undefined ? [] : [`${name}: ${knee}`];
       }),
     ],

@@ -59,6 +59,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
     steps,
     confirmations: [],
     usl: undefined,
+    knee: kneeOf(steps, targets).load,
     limit: limitOf(most ?? (steps[0] as Step), resources),
   };
   return {
@@ -75,7 +76,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
         ? 'No load was carried within the targets.'
         : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${most.figures.latency.p95Ms.toFixed(1)} ms.`,
       ...(stopped === '' ? [] : [stopped]),
-      describeKnee(kneeOf(steps, targets.p95Ms), 'requests/s') ?? 'No knee was seen.',
+      describeKnee(kneeOf(steps, targets), 'requests/s') ?? 'No knee was seen.',
       describeClass(steps),
     ],
     reasons: rampReasons(steps, gates, gatePerSecond),
@@ -86,10 +87,9 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
 const atGate = (steps: readonly Step[], gate: number): Step | undefined =>
   steps.find(({ load }) => Math.abs(load.amount - gate) < 1);
 
-/** Only the step of the gate must be sound; what failed on a busy machine says nothing. */
+/** The step that decides must be sound: that of the gate, or the one before it that stopped the ramp. */
 function rampReasons(steps: readonly Step[], gates: readonly Gate[], gate: number): string[] {
-  const step = atGate(steps, gate);
-  if (step === undefined) return [];
+  const step = atGate(steps, gate) ?? (steps.at(-1) as Step);
   const isKept = gates.every(({ passed }) => passed);
   return [...step.validity.reasons, ...(isKept ? [] : disturbances(step))];
 }

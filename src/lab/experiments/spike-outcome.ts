@@ -126,7 +126,8 @@ function recoveredAfter(seconds: readonly SpikeSecond[], normal: Step, recovery:
   const count = Math.round(recovery.load.durationMs / 1000);
   const limitMs = RECOVERED_FACTOR * normal.figures.latency.p95Ms;
   const after = seconds.slice(-count);
-  const late = after.findLastIndex(({ figures }) => figures.latency.p95Ms > limitMs);
+  // A second in which nobody succeeded has no latency, and is none of recovery.
+  const late = after.findLastIndex(({ figures }) => figures.requests > 0 && !(figures.latency.p95Ms <= limitMs));
   if (late === after.length - 1)
     return `In the last second p95 was still above ${RECOVERED_FACTOR} × that of the normal load.`;
   return `p95 stays below ${RECOVERED_FACTOR} × that of the normal load from second ${late + 2} after the crowd has left.`;

@@ -2,6 +2,7 @@ import type { Series } from '../report/run-record.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { System } from '../system/system.ts';
 import { createBarcodeMix } from './barcode-mix.ts';
+import { kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
 
@@ -22,7 +23,7 @@ const CONFIRM_ATTEMPTS = 3;
 
 /** Closed loads of growing concurrency, then the best of them for longer. */
 export async function sweep(options: SweepOptions, context: LabContext): Promise<Series> {
-  const { system, connections, stepMs, confirmMs, resources, merit } = options;
+  const { system, connections, stepMs, confirmMs, targetMs, resources, merit } = options;
   const steps: Step[] = [];
   for (const count of connections)
     steps.push(await closedStep(options, { connections: count, durationMs: stepMs, attempts: 1 }, context));
@@ -37,6 +38,7 @@ export async function sweep(options: SweepOptions, context: LabContext): Promise
     steps,
     confirmations: [confirmed],
     usl: points.length < MIN_USL_POINTS ? undefined : fitUsl(points),
+    knee: kneeOf(steps, { p95Ms: targetMs }).load,
     limit: limitOf(confirmed, resources),
   };
 }

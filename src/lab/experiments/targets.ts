@@ -80,7 +80,9 @@ function describeGate({ p95Ms, p99Ms, maxFailedShare, maxTimeouts }: EndpointGat
   const parts = [
     ...(p95Ms === undefined ? [] : [`p95 at most ${p95Ms} ms`]),
     ...(p99Ms === undefined ? [] : [`p99 at most ${p99Ms} ms`]),
-    ...(maxFailedShare === undefined ? [] : [`errors and refusals at most ${maxFailedShare * 100} %`]),
+    ...(maxFailedShare === undefined
+      ? []
+      : [`errors and refusals at most ${Number((maxFailedShare * 100).toPrecision(6))} %`]),
     ...(maxTimeouts === undefined ? [] : [maxTimeouts === 0 ? 'no timeout' : `at most ${maxTimeouts} timeouts`]),
   ];
   return parts.length === 0 ? 'anything' : parts.join(', ');

@@ -1,8 +1,8 @@
-import type { Outcome, Series } from '../report/run-record.ts';
+import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import { describe, isSame } from '../tuning/configuration.ts';
 import { tuningFindings } from '../tuning/findings.ts';
 import type { Stage } from '../tuning/ladder.ts';
-import { describeTuneTargets } from '../tuning/merits.ts';
+import { describeTuneTargets, meets } from '../tuning/merits.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import { limitOf } from './limit.ts';
 import type { Step } from './step.ts';
@@ -40,7 +40,7 @@ export function tuneOutcome(tuning: Tuning, runs: readonly Runs[], options: Tune
       rungs: `${tuning.rungs.map(({ evaluations, holdMs: held }) => `${evaluations.length} for ${held / 1000} s`).join(', ')}; in the end ${repeats} times ${(last?.holdMs ?? holdMs) / 1000} s each; the first ${settleMs / 1000} s not counted`,
     },
     series,
-    gates: [],
+    gates: [targetsGate(tuning)],
     findings: tuningFindings(tuning),
     reasons:
       series.length > 0
@@ -56,4 +56,19 @@ export function tuneOutcome(tuning: Tuning, runs: readonly Runs[], options: Tune
 function nameOf({ change, configuration }: Stage, { baseline }: Tuning): string {
   if (change !== undefined) return `+ ${change.name}=${change.to}`;
   return isSame(configuration, baseline) ? 'as it was' : 'only what was worthwhile';
+}
+
+/** What is written must keep the targets: where nothing does, nothing was found. */
+function targetsGate({ rungs, result, bought, targets }: Tuning): Gate {
+  const evaluations = rungs.at(-1)?.evaluations ?? [];
+  const merits = bought?.after ?? evaluations.find(({ configuration }) => isSame(configuration, result))?.merits;
+  return {
+    name: 'the result keeps the targets',
+    expected: describeTuneTargets(targets),
+    got:
+      merits === undefined
+        ? 'it did not come to the last round'
+        : `p99 ${merits.p99Ms.toFixed(1)} ms, ${(merits.failedShare * 100).toFixed(2)} % errors and refusals`,
+    passed: merits !== undefined && meets(merits, targets),
+  };
 }

@@ -2,7 +2,10 @@ import { escapeText } from './line-plot.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** The gates as test cases, for continuous integration; an invalid run is an error, which is neither passed nor failed. */
-export function junitReport({ id, experiment, seconds, gates, reasons }: RunRecord): string {
+export function junitReport({ id, experiment, seconds, gates: all, reasons }: RunRecord): string {
+  // An invalid run must not look like one without tests.
+  const nothing = { name: 'the run', expected: 'valid', got: 'invalid', passed: false };
+  const gates = all.length === 0 && reasons.length > 0 ? [nothing] : all;
   const failures = gates.filter(({ passed }) => !passed).length;
   const cases = gates.map(({ name, expected, got, passed }) => {
     const head = `    <testcase classname="rampart.lab.${escapeText(experiment)}" name="${escapeText(name)}"`;

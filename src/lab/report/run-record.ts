@@ -22,6 +22,8 @@ export interface Series {
   /** A load held for longer, for the gates. */
   readonly confirmations: readonly Step[];
   readonly usl: UslFit | undefined;
+  /** The load that the findings call the knee, if they do. */
+  readonly knee?: number | undefined;
   /** What kept it from more, in a sentence. */
   readonly limit: string;
 }

@@ -104,6 +104,7 @@ const series = z.strictObject({
   steps: z.array(step),
   confirmations: z.array(step),
   usl: usl.optional(),
+  knee: figure.optional(),
   limit: text,
 });
 
@@ -188,9 +189,15 @@ export const runSchema = z.strictObject({
   reasons: z.array(text),
 });
 
-/** The JSON Schema that docs/ publishes. */
-export const runJsonSchema = (): object => ({
-  $id: 'run.schema.json',
-  title: 'A run of the Rampart lab: run.json',
-  ...z.toJSONSchema(runSchema, { reused: 'ref' }),
-});
+/** The JSON Schema that docs/ publishes: without the ban on what it does not know, as a later version may add to it. */
+export function runJsonSchema(): object {
+  const schema = {
+    $id: 'run.schema.json',
+    title: 'A run of the Rampart lab: run.json',
+    ...z.toJSONSchema(runSchema, { reused: 'ref' }),
+  };
+  const isBan = (name: string, value: unknown): boolean => name === 'additionalProperties' && value === false;
+  return JSON.parse(
+    JSON.stringify(schema, (name, value: unknown) => (isBan(name, value) ? undefined : value)),
+  ) as object;
+}

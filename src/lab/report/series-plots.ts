@@ -1,4 +1,3 @@
-import { kneeOf } from '../experiments/knee.ts';
 import type { Step } from '../experiments/step.ts';
 import { linePlot, type PlotLine } from './line-plot.ts';
 import type { Series } from './run-record.ts';
@@ -12,13 +11,12 @@ export function seriesPlots(series: Series): string[] {
   return loads.size < LEAST ? [] : [throughputLatency(series), waitAndExec(series)];
 }
 
-function throughputLatency({ steps, loadUnit }: Series): string {
+function throughputLatency({ steps, loadUnit, knee }: Series): string {
   const curve = (name: string, value: (step: Step) => number): PlotLine => ({
     name,
     points: steps.map((step) => [step.figures.throughputPerSecond, value(step)] as const),
   });
   const p95 = (step: Step): number => step.figures.latency.p95Ms;
-  const knee = kneeOf(steps, Number.POSITIVE_INFINITY).load;
   const at = steps.find(({ load }) => load.amount === knee);
   return linePlot({
     title: 'latency of each throughput, ms',

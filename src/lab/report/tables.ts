@@ -116,7 +116,7 @@ export function uslSentence({ usl, steps }: Series): string | undefined {
   const most = Math.max(...steps.map(({ concurrency }) => concurrency));
   // Beyond twice what was measured the curve is a guess.
   const peak =
-    usl.peakConcurrency <= 2 * most
+    Number.isFinite(usl.peakConcurrency) && usl.peakConcurrency <= 2 * most
       ? `highest at ${number(usl.peakConcurrency, 1)} under way`
       : 'no peak in what was measured';
   return `USL: contention ${percent(usl.alpha, 2)}, coherence ${percent(usl.beta, 3)}, ${number(usl.gamma, 1)}/s alone; ${peak}; R² ${number(usl.rSquared, 3)}`;

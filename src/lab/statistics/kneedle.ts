@@ -13,7 +13,7 @@ export interface Curve {
  */
 export function kneedle({ x, y, shape }: Curve, sensitivity = 1): number | undefined {
   if (x.length < 3) return undefined;
-  const xs = normalised(x);
+  const xs = normalised(shape === 'convex' ? x.map((value) => -value).toReversed() : x);
   const ys = normalised(shape === 'convex' ? y.map((value) => -value).toReversed() : y);
   const difference = ys.map((value, index) => value - (xs[index] as number));
   const found = firstKnee(difference, sensitivity / (xs.length - 1));

@@ -21,6 +21,7 @@ function step({ waitMs, execMs, cpuShare = 0.5, runQueueShare = 0, timeouts = 0,
   const figures = {
     requests: 1000,
     throughputPerSecond: 100,
+    offeredPerSecond: 100,
     outcomes: { '2xx': 1000 - timeouts, timeout: timeouts },
     wait: { p95Ms: waitMs },
     exec: { p95Ms: execMs, meanMs: execMs },

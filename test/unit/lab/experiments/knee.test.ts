@@ -6,7 +6,7 @@ import { describeKnee, findKnee, type LoadPoint } from '../../../../src/lab/expe
 function closed(loads: readonly number[], slots: number): LoadPoint[] {
   return loads.map((load) => {
     const latencyMs = 50 * Math.max(1, load / slots);
-    return { load, throughput: (load * 1000) / latencyMs, meanMs: latencyMs, p95Ms: latencyMs * 1.1 };
+    return { load, throughput: (load * 1000) / latencyMs, meanMs: latencyMs, tailMs: latencyMs * 1.1 };
   });
 }
 
@@ -17,8 +17,12 @@ test('findKnee of a system with slots finds their number by every way', () => {
   assert.deepEqual(knee, { throughput: 10, latency: 10, power: 10, target: 10, load: 10 });
   assert.equal(
     describeKnee(knee, 'connections'),
-    'Knee at 10 connections: throughput levels off at 10, p95 takes off at 10, throughput over latency is highest at 10, the latency target holds up to 10.',
+    'Knee at 10 connections: throughput levels off at 10, latency takes off at 10, throughput over latency is highest at 10, the latency target holds up to 10.',
   );
+});
+
+test('findKnee is not led astray by loads that are not evenly spaced', () => {
+  assert.deepEqual(findKnee(closed([1, 2, 4, 8, 12, 16, 24, 32, 40], 8), 1000).latency, 8);
 });
 
 test('findKnee says that there is no sharp one where its ways differ by more than a fifth', () => {
@@ -33,7 +37,7 @@ test('findKnee says nothing of what it has not seen', () => {
   const straight = findKnee(closed([1, 2, 3, 4, 5], 10), 1000);
   assert.deepEqual([straight.throughput, straight.target, straight.load], [undefined, undefined, undefined]);
   assert.equal(describeKnee(findKnee(closed([1, 2, 3], 2), 10), 'connections'), undefined);
-  const dead = loads.map((load) => ({ load, throughput: 0, meanMs: Number.NaN, p95Ms: Number.NaN }));
+  const dead = loads.map((load) => ({ load, throughput: 0, meanMs: Number.NaN, tailMs: Number.NaN }));
   assert.equal(describeKnee(findKnee(dead, 10), 'connections'), undefined);
   const beyond = findKnee(closed(loads, 10), 10);
   assert.equal(beyond.target, undefined, 'even the lowest is beyond it');

@@ -252,3 +252,9 @@ test('seriesPlots: runs of one and the same load are no curve', () => {
   assert.deepEqual(seriesPlots(same), []);
   assert.equal(seriesPlots(series('B', [18, 36, 54])).length, 2);
 });
+
+test('junitReport of an invalid run without a gate is an error, not an empty success', () => {
+  const xml = junitReport({ ...run, gates: [], reasons: ['the sender was late'], verdict: 'invalid' });
+  assert.match(xml, /tests="1" failures="0" errors="1"/);
+  assert.match(xml, /<error message="invalid run: the sender was late"/);
+});
