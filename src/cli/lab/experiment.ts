@@ -5,7 +5,8 @@ import { systemClock } from '../../core/clock.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, machine } from '../../lab/report/provenance.ts';
-import { type Outcome, type RunRecord, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
+import { barPlot } from '../../lab/report/bar-plot.ts';
+import { type Outcome, type RunRecord, type Series, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
 import { driftTable, number, stepTable, textTable } from '../../lab/report/tables.ts';
 import { summaryTables } from '../../lab/report/tuning-tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
@@ -85,6 +86,7 @@ function summary(run: RunRecord, folder: string): string {
   return [
     '',
     ...tables.map((each) => `${each.title}\n\n${textTable(each)}\n`),
+    ...(run.timelines === undefined && run.tuning === undefined ? run.series.flatMap(plotted) : []),
     ...(run.drifts === undefined ? [] : [`${textTable(driftTable(run))}\n`]),
     ...run.findings.map((finding) => `  ${finding}`),
     '',
@@ -95,6 +97,12 @@ function summary(run: RunRecord, folder: string): string {
     `report: ${folder}/report.html`,
     '',
   ].join('\n');
+}
+
+/** With its name, as there may be several. */
+function plotted(series: Series): string[] {
+  const bars = barPlot(series);
+  return bars.length === 0 ? [] : [`${series.name}: served`, ...bars, ''];
 }
 
 const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;

@@ -1,3 +1,4 @@
+import { endpointTable } from './endpoint-table.ts';
 import { escapeText } from './line-plot.ts';
 import type { RunRecord, Series } from './run-record.ts';
 import { seriesPlots } from './series-plots.ts';
@@ -53,6 +54,7 @@ function seriesSection(series: Series, isOverLoad: boolean): string {
 <p>Limited by ${escapeText(series.limit)}.${usl === undefined ? '' : ` ${escapeText(usl)}.`}<br><span class="note">${escapeText(settings.join('  '))}</span></p>
 <div class="wide">${table(stepTable(series), 'numbers')}</div>
 <div class="plots">${isOverLoad ? seriesPlots(series).join('\n') : ''}</div>
+${details('Percentiles and outcomes', endpointTable(series))}
 ${details('What the server said of itself', serverTable(series))}
 ${details('Its processes', processTable(series))}`;
 }

@@ -1,3 +1,4 @@
+import { endpointTable } from './endpoint-table.ts';
 import { gateTable } from './html.ts';
 import type { RunRecord } from './run-record.ts';
 import { driftTable, headRows, stepTable, type Table, timelineTable, uslSentence } from './tables.ts';
@@ -24,6 +25,8 @@ export function markdownReport(run: RunRecord): string {
       `## ${series.name}`,
       `Limited by ${series.limit}.${usl === undefined ? '' : ` ${usl}.`} ${settings.join(' ')}`,
       table(stepTable(series)),
+      '### Percentiles and outcomes',
+      table(endpointTable(series)),
     );
   }
   return `${parts.join('\n\n')}\n`;

@@ -1,5 +1,6 @@
 import type { Step } from '../experiments/step.ts';
 import type { PlotOptions } from './line-plot.ts';
+import type { UslFit } from '../statistics/usl.ts';
 import type { RunRecord, Series } from './run-record.ts';
 
 export interface Table {
@@ -111,15 +112,29 @@ export function timelineTable({ xLabel, lines }: PlotOptions): Table {
 
 const TIMELINE_ROWS = 12;
 
+/** Gunther's law at this many under way. */
+const throughputAt = ({ alpha, beta, gamma }: UslFit, n: number): number =>
+  (gamma * n) / (1 + alpha * (n - 1) + beta * n * (n - 1));
+
 export function uslSentence({ usl, steps }: Series): string | undefined {
   if (usl === undefined) return undefined;
   const most = Math.max(...steps.map(({ concurrency }) => concurrency));
   // Beyond twice what was measured the curve is a guess.
   const peak =
     Number.isFinite(usl.peakConcurrency) && usl.peakConcurrency <= 2 * most
-      ? `highest at ${number(usl.peakConcurrency, 1)} under way`
+      ? `highest at ${number(usl.peakConcurrency, 1)} under way, ${number(throughputAt(usl, usl.peakConcurrency), 1)}/s`
       : 'no peak in what was measured';
-  return `USL: contention ${percent(usl.alpha, 2)}, coherence ${percent(usl.beta, 3)}, ${number(usl.gamma, 1)}/s alone; ${peak}; R² ${number(usl.rSquared, 3)}`;
+  const { alpha, beta, gamma, margins } = usl;
+  // A curve through few points fits them without knowing anything: then the margin says so, or there is none.
+  const within = (margin: number, text: (value: number) => string): string =>
+    Number.isFinite(margin) ? ` ± ${text(margin)}` : '';
+  const share = (digits: number) => (value: number) => percent(value, digits);
+  const rate = (value: number): string => `${number(value, 1)}/s`;
+  return [
+    `USL: contention ${percent(alpha, 2)}${within(margins.alpha, share(2))}`,
+    `coherence ${percent(beta, 3)}${within(margins.beta, share(3))}`,
+    `${rate(gamma)}${within(margins.gamma, rate)} alone; ${peak}; R² ${number(usl.rSquared, 3)}`,
+  ].join(', ');
 }
 
 /** Plots read on, tables read out: the lines of a terminal. */

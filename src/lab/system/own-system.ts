@@ -25,6 +25,7 @@ export interface OwnSystemDependencies {
 const UP = 'Ctrl-C stops everything';
 const START_LIMIT_MS = 90_000;
 const POLL_MS = 50;
+const METRICS_LIMIT_MS = 2000;
 
 /**
  * Starts `rampart start` with free ports and a data directory of its own, and resolves when every backend is up. Its key is
@@ -97,7 +98,8 @@ class OwnSystem implements System {
   }
 
   async metrics(): Promise<string | undefined> {
-    return (await fetch(`${this.#adminUrl}/metrics`)).text();
+    // A control that hangs must not hold up the measurement of the workers.
+    return (await fetch(`${this.#adminUrl}/metrics`, { signal: AbortSignal.timeout(METRICS_LIMIT_MS) })).text();
   }
 
   stop(): Promise<void> {

@@ -8,6 +8,7 @@ import { linePlot } from '../../../../src/lab/report/line-plot.ts';
 import { markdownReport } from '../../../../src/lab/report/markdown.ts';
 import { plotsOf } from '../../../../src/lab/report/plots.ts';
 import { seriesPlots } from '../../../../src/lab/report/series-plots.ts';
+import { barPlot } from '../../../../src/lab/report/bar-plot.ts';
 import { deltaOf } from '../../../../src/lab/report/delta.ts';
 import { type RunRecord, verdictOf } from '../../../../src/lab/report/run-record.ts';
 
@@ -257,4 +258,19 @@ test('junitReport of an invalid run without a gate is an error, not an empty suc
   const xml = junitReport({ ...run, gates: [], reasons: ['the sender was late'], verdict: 'invalid' });
   assert.match(xml, /tests="1" failures="0" errors="1"/);
   assert.match(xml, /<error message="invalid run: the sender was late"/);
+});
+
+test('barPlot draws throughput to the eighth of a character, and nothing where there is no curve', () => {
+  assert.deepEqual(barPlot(series('few', [1, 2])), []);
+  const bars = barPlot(series('one', [10, 40, 20, 0]));
+  assert.deepEqual(
+    bars.map((line) => line.slice(0, line.indexOf(',')).replaceAll(/ +/g, ' ')),
+    [
+      ` 1 connections ${'█'.repeat(10)} 10.0/s`,
+      ` 2 connections ${'█'.repeat(40)} 40.0/s`,
+      ` 3 connections ${'█'.repeat(20)} 20.0/s`,
+      ' 4 connections 0.0/s',
+    ],
+  );
+  assert.match(barPlot(series('one', [100, 51, 3]))[2] ?? '', / █▎ +3\.0\/s, p95 57\.0 ms$/);
 });
