@@ -88,7 +88,9 @@ function areas(lines: readonly PlotLine[], x: (value: number) => number, y: (val
     .map(({ points }, index) => {
       const corners = points.map((point) => `${x(point[0])} ${y(point[1])}`);
       const [first, last] = [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 0];
-      return `<path d="M${x(first)} ${y(0)}L${corners.join('L')}L${x(last)} ${y(0)}Z" fill="${styleOf(index).color}" fill-opacity="0.25"/>`;
+      const outline = `d="M${x(first)} ${y(0)}L${corners.join('L')}L${x(last)} ${y(0)}Z"`;
+      // On white, so that what it covers does not shine through.
+      return `<path ${outline} fill="#fff"/><path ${outline} fill="${styleOf(index).color}" fill-opacity="0.25"/>`;
     })
     .toReversed();
 }
