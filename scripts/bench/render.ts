@@ -82,7 +82,7 @@ export function renderTable(results: readonly RenderBench[]): string {
 type Products = readonly Readonly<Record<Column, string>>[];
 
 async function readProducts(): Promise<Products> {
-  const file = new URL('../../test/fixtures/products-500.csv', import.meta.url);
+  const file = new URL('../../src/lab/data/products-500.csv', import.meta.url);
   const [, ...lines] = (await readFile(file, 'utf8')).trimEnd().split('\n');
   return lines.map((line) => {
     const comma = line.indexOf(',');

@@ -6,8 +6,10 @@ export interface Product {
   readonly name: string;
 }
 
-/** The products of test/fixtures/products-500.csv, or of another file like it. */
-export function readProducts(file: string | URL = new URL('../fixtures/products-500.csv', import.meta.url)): Product[] {
+/** The products of src/lab/data/products-500.csv, or of another file like it. */
+export function readProducts(
+  file: string | URL = new URL('../../src/lab/data/products-500.csv', import.meta.url),
+): Product[] {
   const [, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
   return lines.map((line) => {
     const comma = line.indexOf(',');

@@ -1,17 +1,21 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { parseEnvironment, variables } from '../../config/environment.ts';
 import { compare } from '../../lab/experiments/compare.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
-import { runExperiment } from './experiment.ts';
+import { entryOf, runExperiment } from './experiment.ts';
 import { type Options, readOptions } from './options.ts';
 
 const help = `usage: rampart lab compare --b NAME=VALUE[,NAME=VALUE] [options]
+       rampart lab compare --a-build FOLDER [options]
 
-Whether one configuration is better than another: runs of both in turns, each in new processes. Better or worse only where
+Whether one configuration or build is better than another: runs of both in turns, each in new processes. Better or worse only where
 the difference is both certain (Mann-Whitney, p below 5 %) and large enough to matter; "inconclusive" where more runs
 would tell. Passes unless B is worse.
 
   --a, --b LIST         settings of each, as in the environment (defaults)
+  --a-build, --b-build FOLDER   another Rampart that is set up there, such as a git worktree (this one)
   --runs N              of each, at least 4: fewer could not be certain (10)
   --connections N       users that wait for their reply (8)
   --hold SECONDS        length of a run (4)
@@ -35,12 +39,20 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
     throughput: 'number',
     p95: 'number',
   } as const;
-  const options = readOptions('compare', args, { a: 'text', b: 'text', ...numbers, json: 'flag' });
+  const options = readOptions('compare', args, {
+    a: 'text',
+    b: 'text',
+    'a-build': 'text',
+    'b-build': 'text',
+    ...numbers,
+    json: 'flag',
+  });
   if (options === 'help') {
     io.stdout.write(help);
     return exitCodes.ok;
   }
   const settings = { A: readSettings('a', options), B: readSettings('b', options) };
+  const builds = { A: readBuild('a-build', options, io), B: readBuild('b-build', options, io) };
   const plan = {
     runs: Math.round(options.number('runs', 10, 4, 20)),
     connections: Math.round(options.number('connections', 8, 1, 10_000)),
@@ -54,8 +66,16 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
   };
   options.check();
   return runExperiment('compare', { io, json: options.flag('json') }, (experiment) =>
-    compare({ ...plan, start: (name) => experiment.start(name, settings[name]) }, experiment.context),
+    compare({ ...plan, start: (name) => experiment.start(name, settings[name], builds[name]) }, experiment.context),
   );
+}
+
+function readBuild(name: 'a-build' | 'b-build', options: Options, io: CommandIo): string | undefined {
+  const text = options.text(name);
+  if (text === undefined) return undefined;
+  const folder = resolve(io.folder, text);
+  if (!existsSync(entryOf(folder))) options.problem(`--${name} must be the folder of a Rampart: got '${folder}'`);
+  return folder;
 }
 
 function readSettings(name: 'a' | 'b', options: Options): Record<string, string> {

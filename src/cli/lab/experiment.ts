@@ -27,12 +27,16 @@ export const verdictCodes: Readonly<Record<Verdict, number>> = {
 /** What an experiment is given by the command line: topologies that are stopped at the end, whatever happens. */
 export interface Experiment {
   readonly context: LabContext;
-  start(name: string, settings: Readonly<Record<string, string>>): Promise<System>;
+  /** `build`: the folder of another Rampart, in place of this one. */
+  start(name: string, settings: Readonly<Record<string, string>>, build?: string): Promise<System>;
   /** Has this one stopped at the end, too. */
   own(system: Promise<System>): Promise<System>;
 }
 
 const entry = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** The program of a folder with another Rampart. */
+export const entryOf = (build: string): string => join(build, 'src', 'cli', 'main.ts');
 
 /** Runs an experiment, writes its report, prints the result; the exit code. */
 export async function runExperiment(
@@ -144,9 +148,10 @@ class Systems implements Experiment {
     }
   }
 
-  start(name: string, settings: Readonly<Record<string, string>>): Promise<System> {
+  start(name: string, settings: Readonly<Record<string, string>>, build?: string): Promise<System> {
     const { env } = this.#io;
-    return this.own(startOwnSystem({ name, settings, entry, env }, this.context));
+    const program = build === undefined ? entry : entryOf(build);
+    return this.own(startOwnSystem({ name, settings, entry: program, env }, this.context));
   }
 
   own(system: Promise<System>): Promise<System> {

@@ -12,9 +12,9 @@ B work or processors, C capacity control. Passes when errors stay below 1 %, no 
 
   --profiles A,B        of ${profileNames.join(', ')} (all)
   --concurrency 4,8     connections (4,8,12,16,24,32)
-  --cycle-delay MS      between a reply and the user's next request (0)
+  --cycle-delay 0,100   ms between a reply and the user's next request (0)
   --hold SECONDS        length of a step (4)
-  --p99 MS              target (500)
+  --p99 MS              target (that of createBarcode in the SLO file, or 500)
 ${systemHelp}  --json             the whole record on standard output
 `;
 
@@ -23,7 +23,7 @@ export async function labMatrix(args: string[], io: CommandIo): Promise<number> 
   const kinds = {
     profiles: 'text',
     concurrency: 'text',
-    'cycle-delay': 'number',
+    'cycle-delay': 'text',
     hold: 'number',
     p99: 'number',
   } as const;
@@ -35,10 +35,10 @@ export async function labMatrix(args: string[], io: CommandIo): Promise<number> 
   const measured = readSystem(options, io);
   const plan = {
     profiles: readProfiles(options),
-    concurrency: readConcurrency(options),
-    cycleDelayMs: options.number('cycle-delay', 0, 0, 60_000),
+    concurrency: readNumbers('concurrency', '4,8,12,16,24,32', { least: 1, most: 10_000 }, options),
+    cycleDelaysMs: readNumbers('cycle-delay', '0', { least: 0, most: 60_000 }, options),
     holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
-    p99Ms: options.number('p99', 500, 0.1, 60_000),
+    p99Ms: options.number('p99', measured.promised?.p99Ms ?? 500, 0.1, 60_000),
   };
   options.check();
   return runExperiment('matrix', { io, json: options.flag('json') }, async (experiment) =>
@@ -54,11 +54,17 @@ function readProfiles(options: Options): ProfileName[] {
   });
 }
 
-function readConcurrency(options: Options): number[] {
-  return (options.text('concurrency') ?? '4,8,12,16,24,32').split(',').map((text) => {
+/** Whole numbers with commas between them. */
+function readNumbers(
+  name: string,
+  byDefault: string,
+  { least, most }: { readonly least: number; readonly most: number },
+  options: Options,
+): number[] {
+  return (options.text(name) ?? byDefault).split(',').map((text) => {
     const value = Number(text);
-    if (/^\s*\d+\s*$/.test(text) && value >= 1 && value <= 10_000) return value;
-    options.problem(`--concurrency must be whole numbers from 1 to 10000: got '${text}'`);
-    return 1;
+    if (/^\s*\d+\s*$/.test(text) && value >= least && value <= most) return value;
+    options.problem(`--${name} must be whole numbers from ${least} to ${most}: got '${text}'`);
+    return least;
   });
 }

@@ -8,6 +8,7 @@ import type { LabContext } from '../../lab/experiments/step.ts';
 import { endpointTargets, type Targets } from '../../lab/experiments/targets.ts';
 import type { Mix } from '../../lab/load/mix.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';
+import type { EndpointGate } from '../../policy/slo/slo.ts';
 import type { CommandIo } from '../io.ts';
 import { systemWithBorrowedKey } from './borrowed-key.ts';
 import type { Experiment } from './experiment.ts';
@@ -43,6 +44,10 @@ export interface MeasuredSystem {
   readonly resources: Resources;
   readonly targets: Targets;
   readonly slo: LoadedSlo | undefined;
+  /** What the SLO file promises of createBarcode. */
+  readonly promised: EndpointGate | undefined;
+  /** p95 under a spike, at most so many times the normal one. */
+  readonly spikeP95Factor: number;
   start(experiment: Experiment): Promise<System>;
 }
 
@@ -58,7 +63,8 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
   const { GENERATOR_KIND, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GATEWAY_WORKERS } = own.values;
   const running = readRunning(options, io);
   const slo = readSlo(options, io);
-  const promised = slo?.slo.endpoints.find(({ id }) => id === 'createBarcode')?.gate;
+  const create = slo?.slo.endpoints.find(({ id }) => id === 'createBarcode');
+  const promised = create?.gate;
   // Those that every report names, whether they are set or not.
   const named = { GENERATOR_KIND, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GATEWAY_WORKERS };
   const settings = {
@@ -73,6 +79,8 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
       maxFailedShare: options.number('failed', (promised?.maxFailedShare ?? 0.01) * 100, 0, 100) / 100,
     },
     slo,
+    promised,
+    spikeP95Factor: create?.spikeP95Factor ?? 2,
     start: (experiment) => {
       if (running === undefined) return experiment.start('own', settings);
       const { url, key } = running;

@@ -50,7 +50,10 @@ export async function labSpike(args: string[], io: CommandIo): Promise<number> {
     options.problem(`--users must be more than --normal: got ${plan.peakUsers} and ${plan.normalUsers}`);
   options.check();
   return runExperiment('spike', { io, json: options.flag('json') }, async (experiment) => {
-    const { targets, resources } = measured;
-    return spike({ ...plan, targets, resources, system: await measured.start(experiment) }, experiment.context);
+    const { targets, resources, spikeP95Factor: heldFactor } = measured;
+    return spike(
+      { ...plan, targets, resources, heldFactor, system: await measured.start(experiment) },
+      experiment.context,
+    );
   });
 }

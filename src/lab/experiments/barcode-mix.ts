@@ -1,7 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { readDataRows } from '../load/data-rows.ts';
 import type { Mix } from '../load/mix.ts';
 
 /** createBarcode with a text of its own for each request: what the cache could answer is not what is measured. */
 export function createBarcodeMix(key: string): Mix {
+  return barcodeMix(key, 'https://example.com/item/{{n}}', []);
+}
+
+/** The same with names and codes of real products, in many scripts; the number makes each text one of its own. */
+export function productBarcodeMix(key: string): Mix {
+  const read = readDataRows(readFileSync(new URL('../data/products-500.csv', import.meta.url), 'utf8'));
+  if (!read.ok) throw new Error(`Cannot read the products: ${read.problem}`);
+  return barcodeMix(key, '{{code}} {{name}} #{{n}}', read.rows);
+}
+
+function barcodeMix(key: string, text: string, rows: Mix['rows']): Mix {
   return {
     endpoints: [
       {
@@ -10,11 +23,11 @@ export function createBarcodeMix(key: string): Mix {
         method: 'POST',
         path: '/v1/barcodes',
         headers: { 'content-type': 'application/json' },
-        body: '{"symbology":"qrcode","text":"https://example.com/item/{{n}}","format":"svg"}',
+        body: `{"symbology":"qrcode","text":"${text}","format":"svg"}`,
       },
     ],
     headers: { authorization: `Bearer ${key}` },
-    rows: [],
+    rows,
     seed: 1,
   };
 }

@@ -13,7 +13,7 @@ export interface MatrixOptions {
   readonly system: System;
   readonly profiles: readonly ProfileName[];
   readonly concurrency: readonly number[];
-  readonly cycleDelayMs: number;
+  readonly cycleDelaysMs: readonly number[];
   readonly holdMs: number;
   readonly p99Ms: number;
   readonly resources: Resources;
@@ -27,7 +27,11 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
   const id = await recordedBarcode(options.system, context);
   const series: Series[] = [];
   for (const profile of options.profiles) {
-    series.push(await measured(profile, profileMix(profile, options.system.key, id), options, context));
+    const mix = profileMix(profile, options.system.key, id);
+    for (const cycleDelayMs of options.cycleDelaysMs) {
+      const name = options.cycleDelaysMs.length === 1 ? profile : `${profile}, ${cycleDelayMs} ms between`;
+      series.push(await measured({ name, mix, cycleDelayMs }, options, context));
+    }
   }
   const gates = series.flatMap((each) => gatesOf(each, options.p99Ms));
   const isKept = gates.every(({ passed }) => passed);
@@ -35,7 +39,7 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
     scenario: `${options.profiles.join(', ')}; closed loop`,
     configuration: {
       concurrency: options.concurrency.join(', '),
-      'cycle delay': `${options.cycleDelayMs} ms`,
+      'cycle delay': `${options.cycleDelaysMs.join(', ')} ms`,
       steps: `${options.holdMs / 1000} s each, after ${SETTLE_MS / 1000} s that are not counted`,
       profiles: describeProfiles,
     },
@@ -54,8 +58,12 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
   };
 }
 
-async function measured(name: string, mix: Mix, options: MatrixOptions, context: LabContext): Promise<Series> {
-  const { system, concurrency, cycleDelayMs, holdMs, p99Ms, resources } = options;
+async function measured(
+  { name, mix, cycleDelayMs }: { name: string; mix: Mix; cycleDelayMs: number },
+  options: MatrixOptions,
+  context: LabContext,
+): Promise<Series> {
+  const { system, concurrency, holdMs, p99Ms, resources } = options;
   const steps: Step[] = [];
   for (const connections of concurrency) {
     const plan = { kind: 'closed', connections, cycleDelayMs, durationMs: SETTLE_MS + holdMs } as const;

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
+import { createBarcodeMix, productBarcodeMix } from './barcode-mix.ts';
 import { describeKnee, kneeOf } from './knee.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { sweep } from './sweep.ts';
@@ -32,6 +34,7 @@ interface Topology {
   readonly connections: readonly number[];
   readonly slots: number;
   readonly merit: (step: Step) => number;
+  readonly mixFor: (key: string) => Mix;
 }
 
 /**
@@ -49,7 +52,7 @@ export async function prove(options: ProveOptions, context: LabContext): Promise
     const system = await options.start(topology.name, topology.settings);
     try {
       const { connections, merit, slots } = topology;
-      const target = { targetMs: promises.p95Ms, resources: { slots } };
+      const target = { targetMs: promises.p95Ms, resources: { slots }, mixFor: topology.mixFor };
       series.push(await sweep({ system, connections, merit, ...timing, ...target }, context));
     } finally {
       await system.stop();
@@ -72,6 +75,7 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
       connections: quick ? [5] : [1, 2, 3, 4, 5, 6],
       slots: SLOTS,
       merit: ({ figures }) => figures.throughputPerSecond * (1 - figures.refusedShare),
+      mixFor: createBarcodeMix,
     },
     {
       name: 'scaled',
@@ -79,6 +83,7 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
       connections: quick ? [25, 26] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
       slots: GENERATORS * SLOTS,
       merit: scaledMerit,
+      mixFor: createBarcodeMix,
     },
     {
       name: 'real barcodes',
@@ -90,6 +95,7 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
       connections: quick ? [4] : [1, 2, 3, 4, 6, 8, 12],
       slots: processors * SLOTS,
       merit: ({ figures }) => (isClean(figures) ? figures.throughputPerSecond : 0),
+      mixFor: productBarcodeMix,
     },
   ];
 }
@@ -118,7 +124,7 @@ function outcomeOf(
   const gates = [...calibratedGates(single, scaled), realGate(real)];
   const isKept = gates.every(({ passed }) => passed);
   return {
-    scenario: `createBarcode (POST /v1/barcodes), each text once; closed loop, no delay between requests${options.quick ? '; quick form' : ''}`,
+    scenario: `createBarcode (POST /v1/barcodes), each text once, real barcodes with names of products; closed loop, no delay between requests${options.quick ? '; quick form' : ''}`,
     configuration: {
       concurrency: series
         .map(({ name, steps }) => `${name} ${steps.map(({ load }) => load.amount).join(', ')}`)

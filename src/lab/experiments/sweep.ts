@@ -1,7 +1,7 @@
 import type { Series } from '../report/run-record.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
+import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
-import { createBarcodeMix } from './barcode-mix.ts';
 import { kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
@@ -15,6 +15,7 @@ export interface SweepOptions {
   readonly settleMs: number;
   readonly targetMs: number;
   readonly resources: Resources;
+  readonly mixFor: (key: string) => Mix;
   /** How good a step is: the best one is confirmed. */
   readonly merit: (step: Step) => number;
 }
@@ -44,12 +45,12 @@ export async function sweep(options: SweepOptions, context: LabContext): Promise
 }
 
 async function closedStep(
-  { system, settleMs, targetMs }: SweepOptions,
+  { system, settleMs, targetMs, mixFor }: SweepOptions,
   { connections, durationMs, attempts }: { connections: number; durationMs: number; attempts: number },
   context: LabContext,
 ): Promise<Step> {
   const plan = { kind: 'closed', connections, cycleDelayMs: 0, durationMs } as const;
-  const mix = createBarcodeMix(system.key);
+  const mix = mixFor(system.key);
   const step = await runStep({ system, mix, plan, settleMs, targetMs, attempts }, context);
   context.say(`  ${system.name}, ${connections} connections: ${stepLine(step)}`);
   return step;

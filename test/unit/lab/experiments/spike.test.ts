@@ -36,6 +36,7 @@ const options = {
   holdMs: 3000,
   recoveryMs: 3000,
   cycleDelayMs: 0,
+  heldFactor: 2,
   targets: { p95Ms: 150, maxFailedShare: 0.01 },
   resources: { slots: 8 },
 } as unknown as SpikeOptions;
