@@ -11,7 +11,8 @@ const DEFAULT_PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 100;
 /** A record is written within the flush interval; one that young may still be with the worker that made it. */
 const YOUNG_MS = 5_000;
-const YOUNG_LOOKS = 4;
+/** Each wait twice as long as the one before: a second and a half in all, for a machine that has other things to do. */
+const YOUNG_LOOKS = 6;
 
 const notFound = new Refusal('not-found', 'there is no such barcode for this key');
 
@@ -101,7 +102,8 @@ async function whileYoung<T>(
     const found = await look();
     const age = gateway.clock.wallNow() - createdAt;
     if (found !== undefined || age > YOUNG_MS || looks >= YOUNG_LOOKS) return found;
-    await new Promise<void>((resolve) => void gateway.clock.setTimeout(resolve, gateway.config.env.LEDGER_FLUSH_MS));
+    const waitMs = gateway.config.env.LEDGER_FLUSH_MS * 2 ** (looks - 1);
+    await new Promise<void>((resolve) => void gateway.clock.setTimeout(resolve, waitMs));
   }
 }
 
