@@ -59,6 +59,9 @@ export class SenderWatch {
   stop(): SenderReport {
     this.#timer?.cancel();
     this.#endStretch();
+    // The last stretch ends here: a run whose last request is answered early is over before its window is.
+    this.#at.push(this.#stretchFrom - this.#startedAt);
+    this.#counts.push(this.#inFlight);
     this.#delay.disable();
     const { user, system } = process.cpuUsage(this.#usage);
     const elapsedMs = this.#clock.now() - this.#watchedFrom;
