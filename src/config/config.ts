@@ -177,6 +177,9 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
+/** The same of the host of a URL or of a Host header, where an IPv6 address stands in brackets. */
+export const isLoopbackHost = (host: string): boolean => isLoopback(host.replace(/^\[|\]$/g, ''));
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);

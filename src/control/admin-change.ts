@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isLoopback } from '../config/config.ts';
+import { isLoopbackHost } from '../config/config.ts';
 
 const MAX_BODY_BYTES = 16 * 1024;
 
@@ -33,7 +33,7 @@ function foreignOrigin(req: IncomingMessage): AdminProblem | undefined {
   const { origin } = req.headers;
   if (origin === undefined) return undefined;
   const { host, hostname } = URL.canParse(origin) ? new URL(origin) : { host: '', hostname: '' };
-  if (isLoopback(hostname.replace(/^\[|\]$/g, '')) || (host !== '' && host === req.headers.host)) return undefined;
+  if (isLoopbackHost(hostname) || (host !== '' && host === req.headers.host)) return undefined;
   return { status: 403, reason: 'forbidden', detail: 'a page of another origin may change nothing here' };
 }
 

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isLoopback } from '../config/config.ts';
+import { isLoopbackHost } from '../config/config.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
 import { changeCap } from './admin-cap.ts';
 import type { AdminProblem } from './admin-change.ts';
@@ -89,8 +89,8 @@ interface Denial {
  */
 function deny({ token }: AdminOptions, req: IncomingMessage): Denial | undefined {
   if (token === undefined) {
-    const host = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(req.headers.host ?? '')?.[1]?.replace(/^\[|\]$/g, '') ?? '';
-    if (isLoopback(host)) return undefined;
+    const host = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(req.headers.host ?? '')?.[1] ?? '';
+    if (isLoopbackHost(host)) return undefined;
     return {
       status: 403,
       reason: 'forbidden',

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../config/config.ts';
+import { isLoopbackHost } from '../../config/config.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';
 import type { CommandIo } from '../io.ts';
@@ -11,7 +11,7 @@ const UNLIMITED = { requestsPerSecond: 1_000_000, burst: 1_000_000 };
 /** A Rampart that runs with this folder's database, with a key for this run alone: stopping it revokes the key. */
 export async function systemWithBorrowedKey(url: string, io: CommandIo): Promise<System> {
   // A key of this database is nothing for a stranger's host, nor for a network in between.
-  if (!isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))) {
+  if (!isLoopbackHost(new URL(url).hostname)) {
     throw new UsageError(
       `Cannot make a key for the run, as --url is not on this machine, to which such a key is not sent: got '${url}'. Give --key-file or --key`,
     );
