@@ -28,6 +28,12 @@ export interface ServerFigures {
 
 const poolBusy: ReadonlySet<string | undefined> = new Set(['busy', 'waiting']);
 
+/** Those of which the most counts, so that every look at them does; of the others the first and the last tell all. */
+const gauges = ['rampart_queue_depth', 'rampart_db_pool_connections', 'rampart_event_loop_delay_seconds'] as const;
+
+/** What is needed of a look that is not the last: of a long load there are thousands. */
+export const gaugesOf = (look: Metrics): Metrics => new Map(gauges.map((name) => [name, look.get(name) ?? []]));
+
 /** Counters from their difference, gauges from the most that was seen. `during` has the last look too. */
 export function serverFigures(before: Metrics, during: readonly Metrics[]): ServerFigures {
   const after = during.at(-1) ?? before;

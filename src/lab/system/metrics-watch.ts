@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type Metrics, type ServerFigures, serverFigures } from '../measure/server-figures.ts';
+import { gaugesOf, type Metrics, type ServerFigures, serverFigures } from '../measure/server-figures.ts';
 import { parseMetrics } from './metrics-text.ts';
 import type { System } from './system.ts';
 
@@ -41,7 +41,10 @@ export class MetricsWatch {
 
   async #look(): Promise<void> {
     const seen = await look(this.#system);
-    if (seen !== undefined) this.#during.push(seen);
+    if (seen === undefined) return;
+    const last = this.#during.pop();
+    if (last !== undefined) this.#during.push(gaugesOf(last));
+    this.#during.push(seen);
   }
 }
 

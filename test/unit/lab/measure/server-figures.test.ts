@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { serverFigures } from '../../../../src/lab/measure/server-figures.ts';
+import { gaugesOf, serverFigures } from '../../../../src/lab/measure/server-figures.ts';
 import { parseMetrics } from '../../../../src/lab/system/metrics-text.ts';
 
 test('parseMetrics reads samples with and without labels, and leaves out what is none', () => {
@@ -51,7 +51,13 @@ test('serverFigures takes counters from before to after, and gauges from the mos
       ].join('\n'),
     );
   const before = look(100, 1, [9, 9], 5, 10);
-  const figures = serverFigures(before, [look(150, 1.5, [4, 2], 0.02, 10), look(300, 3, [0, 1], 0.01, 15)]);
+  const [during, after] = [look(150, 1.5, [4, 2], 0.02, 10), look(300, 3, [0, 1], 0.01, 15)];
+  const figures = serverFigures(before, [during, after]);
+  assert.deepEqual(
+    serverFigures(before, [gaugesOf(during), after]),
+    figures,
+    'of a look between, the gauges are enough',
+  );
   assert.deepEqual(figures, {
     phases: [{ kind: 'wait', endpoint: 'createBarcode', phase: 'queue', count: 200, meanMs: 10 }],
     refusals: { overloaded: 10 },
