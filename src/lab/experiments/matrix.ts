@@ -3,6 +3,7 @@ import type { Mix } from '../load/mix.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { System } from '../system/system.ts';
 import { classify } from './classify.ts';
+import { errorGate, latencyGate, timeoutGate } from './gates.ts';
 import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { describeProfiles, type ProfileName, profileMix, recordedBarcode } from './profiles.ts';
@@ -20,7 +21,6 @@ export interface MatrixOptions {
 }
 
 const SETTLE_MS = 1000;
-const MAX_ERROR_SHARE = 0.01;
 
 /** Every profile at every concurrency, and what keeps each back: the same matrix before and after a change tells what it did. */
 export async function matrix(options: MatrixOptions, context: LabContext): Promise<Outcome> {
@@ -89,14 +89,9 @@ function gatesOf({ name, steps }: Series, p99Ms: number): Gate[] {
   const timeouts = steps.reduce((sum, { figures }) => sum + (figures.outcomes.timeout ?? 0), 0);
   const p99 = Math.max(...steps.map(({ figures }) => figures.latency.p99Ms));
   return [
-    {
-      name: `${name}, errors`,
-      expected: 'below 1 %',
-      got: `${(errors * 100).toFixed(2)} %`,
-      passed: errors < MAX_ERROR_SHARE,
-    },
-    { name: `${name}, client timeouts`, expected: 'none', got: String(timeouts), passed: timeouts === 0 },
-    { name: `${name}, p99`, expected: `at most ${p99Ms} ms`, got: `${p99.toFixed(1)} ms`, passed: p99 <= p99Ms },
+    errorGate(`${name}, errors`, errors),
+    timeoutGate(`${name}, client timeouts`, timeouts),
+    latencyGate(`${name}, p99`, p99, p99Ms),
   ];
 }
 

@@ -51,6 +51,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
   const carried = steps.filter((step) => violations(step, targets).length === 0);
   const most = carried.at(-1);
   const { gatePerSecond } = options;
+  const knee = kneeOf(steps, targets);
   const gates = gatesAt(`${gatePerSecond} requests/s`, atGate(steps, gatePerSecond), targets);
   const series: Series = {
     name: system.name,
@@ -59,7 +60,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
     steps,
     confirmations: [],
     usl: undefined,
-    knee: kneeOf(steps, targets).load,
+    knee: knee.load,
     limit: limitOf(most ?? (steps[0] as Step), resources),
   };
   return {
@@ -76,7 +77,7 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
         ? 'No load was carried within the targets.'
         : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${most.figures.latency.p95Ms.toFixed(1)} ms.`,
       ...(stopped === '' ? [] : [stopped]),
-      describeKnee(kneeOf(steps, targets), 'requests/s') ?? 'No knee was seen.',
+      describeKnee(knee, 'requests/s') ?? 'No knee was seen.',
       describeClass(steps),
     ],
     reasons: rampReasons(steps, gates, gatePerSecond),

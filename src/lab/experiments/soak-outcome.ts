@@ -2,7 +2,9 @@ import { type Drift, type DriftSeries, judgeDrifts, LEAST_WINDOWS } from '../mea
 import type { Distribution } from '../measure/latency.ts';
 import type { PlotOptions } from '../report/line-plot.ts';
 import type { Gate, Outcome } from '../report/run-record.ts';
+import { percent, signed } from '../report/tables.ts';
 import type { System } from '../system/system.ts';
+import { errorGate, latencyGate, timeoutGate } from './gates.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { describeProfiles, type ProfileName } from './profiles.ts';
 import { labSeries, roleMemory, type SoakSeries, type SoakWindow, soakSeries, type WarmUp } from './soak-windows.ts';
@@ -22,7 +24,6 @@ export interface SoakOptions {
   readonly resources: Resources;
 }
 
-const MAX_ERROR_SHARE = 0.01;
 const MS_PER_MINUTE = 60_000;
 const MINUTES_PER_HOUR = 60;
 /** Roles whose memory is drawn, as far as they are there. */
@@ -94,25 +95,18 @@ function loadGatesOf({ figures, endpoints }: Step, { p99Ms, targets }: SoakOptio
   const timeouts = outcomes.timeout ?? 0;
   const create = endpoints.find(({ endpoint }) => endpoint === 'createBarcode');
   return [
-    { name: 'errors', expected: 'below 1 %', got: percent(errorShare), passed: errorShare < MAX_ERROR_SHARE },
+    errorGate('errors', errorShare),
     {
       name: 'errors and refusals',
       expected: `at most ${targets.maxFailedShare * 100} %`,
-      got: percent(failed),
+      got: percent(failed, 2),
       passed: failed <= targets.maxFailedShare,
     },
-    { name: 'client timeouts', expected: 'none', got: String(timeouts), passed: timeouts === 0 },
+    timeoutGate('client timeouts', timeouts),
     ...(create === undefined ? [] : [latencyGate('p95 of createBarcode', create.latency.p95Ms, targets.p95Ms)]),
     latencyGate('p99', latency.p99Ms, p99Ms),
   ];
 }
-
-const latencyGate = (name: string, ms: number, mostMs: number): Gate => ({
-  name,
-  expected: `at most ${mostMs} ms`,
-  got: `${ms.toFixed(1)} ms`,
-  passed: ms <= mostMs,
-});
 
 /** A gate for each group of which something is known: where no process was watched for long enough, none says that nothing leaks. */
 function driftGatesOf(series: SoakSeries, drifts: readonly Drift[]): { latency: Gate[]; leaks: Gate[] } {
@@ -174,6 +168,3 @@ function timelinesOf(windows: readonly SoakWindow[]): PlotOptions[] {
 
 const growth = ({ unit, slopePerHour, change, p }: Drift): string =>
   `${signed(slopePerHour)} ${unit} an hour, ${signed(change)} over the run (p ${p < 0.001 ? 'below 0.001' : p.toFixed(3)})`;
-
-const signed = (value: number): string => `${value > 0 ? '+' : ''}${value.toFixed(2)}`;
-const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;

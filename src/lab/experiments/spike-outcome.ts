@@ -2,6 +2,7 @@ import type { Spike } from '../load/user-ramp.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { PlotOptions } from '../report/line-plot.ts';
 import type { Gate, Outcome } from '../report/run-record.ts';
+import { percent } from '../report/tables.ts';
 import type { System } from '../system/system.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { disturbances, type Step } from './step.ts';
@@ -101,7 +102,7 @@ function gatesOf(
     {
       name: 'errors and refusals afterwards',
       expected: `at most ${targets.maxFailedShare * 100} %`,
-      got: percent(recovery.figures.errorShare + recovery.figures.refusedShare),
+      got: percent(recovery.figures.errorShare + recovery.figures.refusedShare, 2),
       passed: recovery.figures.errorShare + recovery.figures.refusedShare <= targets.maxFailedShare,
     },
   ];
@@ -116,7 +117,7 @@ const factorGate = (name: string, factor: number, limit: number): Gate => ({
 
 function findingsOf({ normal, rise, held, recovery }: SpikePhases, seconds: readonly SpikeSecond[]): string[] {
   const refused = (step: Step): string =>
-    `${step.figures.outcomes.refused ?? 0} of ${step.figures.requests} requests (${percent(step.figures.refusedShare)})`;
+    `${step.figures.outcomes.refused ?? 0} of ${step.figures.requests} requests (${percent(step.figures.refusedShare, 2)})`;
   const p95 = ({ figures }: Step): string => `${figures.latency.p95Ms.toFixed(1)} ms`;
   return [
     `p95 of those let in: ${p95(normal)} normally, ${p95(held)} while held, ${p95(recovery)} afterwards.`,
@@ -168,5 +169,3 @@ function timelinesOf({ normal }: SpikePhases, seconds: readonly SpikeSecond[], h
     },
   ];
 }
-
-const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;

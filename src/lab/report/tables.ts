@@ -94,7 +94,8 @@ export function driftTable({ drifts = [] }: Pick<RunRecord, 'drifts'>): Table {
   };
 }
 
-const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(value, 2)}`;
+/** With two digits, and a sign where it is above 0. */
+export const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(value, 2)}`;
 
 /** What a plot shows, for readers without one: evenly thinned out. */
 export function timelineTable({ xLabel, lines }: PlotOptions): Table {
