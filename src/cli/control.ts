@@ -4,7 +4,7 @@ import { portTaken } from '../supervisor/public-socket.ts';
 import { prepareDatabase } from './database.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, type RoleContext, stopRequested } from './role.ts';
+import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequested } from './role.ts';
 import { version } from './version.ts';
 
 const help = `usage: rampart control
@@ -27,13 +27,14 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
     throw error;
   }
   await database?.stop();
-  return exitCodes.ok;
+  return exitCodeOf(context);
 }
 
 /** Until it is asked to stop. */
-async function serve({ config, clock, random, log, runFolder }: RoleContext): Promise<void> {
+async function serve(context: RoleContext): Promise<void> {
+  const { config, clock, random, log, registry, bugs, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;
-  const running = new Control({ config, clock, random, log, runFolder, version });
+  const running = new Control({ config, clock, random, log, registry, bugs, runFolder, version });
   await running.listen();
   try {
     const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
@@ -41,7 +42,7 @@ async function serve({ config, clock, random, log, runFolder }: RoleContext): Pr
     });
     announceReady();
     log.debug({ host, port }, 'control ready');
-    log.debug({ signal: await stopRequested() }, 'control stopping');
+    log.debug({ signal: await stopRequested(context) }, 'control stopping');
     admin.close();
     admin.closeAllConnections();
   } finally {

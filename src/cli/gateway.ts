@@ -11,7 +11,7 @@ import { portTaken } from '../supervisor/public-socket.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, linkToControl, type RoleContext, stopRequested } from './role.ts';
+import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequested } from './role.ts';
 
 const help = `usage: rampart gateway
 
@@ -22,7 +22,7 @@ Runs one gateway worker on HOST:PORT. Several of them on one port: rampart start
 export async function gateway(args: string[], io: CommandIo): Promise<number> {
   if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
   const context = await enterRole('gateway', io);
-  const { config, clock, random, log, registry } = context;
+  const { config, clock, random, log, registry, bugs } = context;
   const store = await openGatewayStore(context);
   const ledger = openLedger(context, store);
   const worker: Gateway = new Gateway({
@@ -31,6 +31,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     random,
     log,
     registry,
+    bugs,
     store,
     ledger,
     findKey: keyFinder(store),
@@ -55,13 +56,13 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
   await listen(worker, context, io);
   announceReady();
   log.debug('gateway ready');
-  log.debug({ signal: await stopRequested() }, 'gateway draining');
+  log.debug({ signal: await stopRequested(context) }, 'gateway draining');
   await worker.drain();
   await leaveCluster();
   await ledger.close();
   await store.close();
   await link.close();
-  return exitCodes.ok;
+  return exitCodeOf(context);
 }
 
 /** On the socket that the supervisor hands over; under pm2, and alone, on the port itself. */

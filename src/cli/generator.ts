@@ -10,7 +10,7 @@ import type { Work } from '../generator/work.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, linkToControl, type RoleContext, stopRequested } from './role.ts';
+import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequested } from './role.ts';
 
 const help = `usage: rampart generator [options]
 
@@ -42,10 +42,10 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   const link = linkToControl(context, { status: () => running.stats() });
   announceReady();
   log.debug({ port: running.port }, 'generator ready');
-  log.debug({ signal: await stopRequested() }, 'generator stopping');
+  log.debug({ signal: await stopRequested(context) }, 'generator stopping');
   await running.drain();
   await link.close();
-  return exitCodes.ok;
+  return exitCodeOf(context);
 }
 
 /** Options are another way to write the environment, and are checked with it. */

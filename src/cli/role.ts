@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { type DestinationStream, type Logger, pino, destination } from 'pino';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
+import { openClock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
 import { controlSocket } from '../control/control.ts';
 import { ControlLink, type LinkOptions } from '../control/link.ts';
 import type { Role } from '../control/protocol.ts';
+import { Bugs } from '../metrics/bugs.ts';
 import { Registry } from '../metrics/instruments.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
 import { prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
@@ -24,6 +25,8 @@ export interface RoleContext {
   readonly random: Random;
   readonly log: Logger;
   readonly registry: Registry;
+  readonly bugs: Bugs;
+  readonly failure: Failure;
   readonly runFolder: string;
 }
 
@@ -35,23 +38,43 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   const runFolder = runFolderOf(config.dataDir);
   prepareRunFolder(config.dataDir, runFolder);
   const supervised = io.env['RAMPART_SUPERVISED'] === '1';
-  const forget = recordThisProcess(runFolder, { role, instance, supervised });
+  const forget = recordThisProcess(runFolder, { role, instance, supervised }, (problem) =>
+    io.stderr.write(`rampart: ${problem}\n`),
+  );
   process.once('exit', forget);
   // Started by a supervisor that died before this line: nobody would ever look for this process.
   if (supervised && !process.connected) process.exit(exitCodes.failed);
   const registry = new Registry();
   registerProcessMetrics(registry, role);
-  return {
-    role,
-    instance,
-    config,
-    clock: systemClock,
-    random: Math.random,
-    log: openLog(config, role, instance),
-    registry,
-    runFolder,
-  };
+  const log = openLog(config, role, instance);
+  const bugs = new Bugs(log, registry);
+  const clock = openClock((error) => bugs.report('timer', error));
+  const failure = watchForFailure(bugs);
+  return { role, instance, config, clock, random: Math.random, log, registry, bugs, failure, runFolder };
 }
+
+/** An exception that nothing has caught: the state of the process is in doubt, so it drains and is replaced. */
+export interface Failure {
+  readonly happened: boolean;
+  readonly first: Promise<string>;
+}
+
+/** The last line of defence: what is in flight is still answered, where the process would have ended at once. */
+function watchForFailure(bugs: Bugs): Failure {
+  const first = Promise.withResolvers<string>();
+  const failure = { happened: false, first: first.promise };
+  const failed = (where: 'uncaughtException' | 'unhandledRejection', error: unknown): void => {
+    failure.happened = true;
+    bugs.report(where, error);
+    first.resolve(where);
+  };
+  process.on('uncaughtException', (error) => failed('uncaughtException', error));
+  process.on('unhandledRejection', (error) => failed('unhandledRejection', error));
+  return failure;
+}
+
+/** How a role ends that was asked to stop, or that has failed and drained. */
+export const exitCodeOf = ({ failure }: RoleContext): number => (failure.happened ? exitCodes.failed : exitCodes.ok);
 
 function openLog(config: Config, role: Role, instance: number): Logger {
   const redact = { paths: ['authorization', '*.authorization', 'headers', '*.headers'], censor: '[redacted]' };
@@ -75,7 +98,7 @@ export function linkToControl(
   context: RoleContext,
   more: Pick<LinkOptions, 'status'> & Partial<Pick<LinkOptions, 'onMessage' | 'onConnected' | 'onLost'>>,
 ): ControlLink {
-  const { role, instance, clock, random, registry, runFolder } = context;
+  const { role, instance, clock, random, registry, bugs, runFolder } = context;
   const startedAtMs = clock.wallNow();
   const hello = {
     type: 'hello',
@@ -86,7 +109,7 @@ export function linkToControl(
     version,
     startedAtMs,
   } as const;
-  return new ControlLink({ socketPath: controlSocket(runFolder), hello, registry, clock, random, ...more });
+  return new ControlLink({ socketPath: controlSocket(runFolder), hello, registry, bugs, clock, random, ...more });
 }
 
 /** Tells whoever started this process (the supervisor, pm2) that it serves. */
@@ -94,9 +117,10 @@ export function announceReady(): void {
   process.send?.('ready');
 }
 
-/** Resolves at the first request to stop: SIGTERM, SIGINT (which pm2 sends), or pm2's shutdown message. */
-export function stopRequested(): Promise<string> {
+/** Resolves at the first request to stop: SIGTERM, SIGINT (which pm2 sends), pm2's shutdown message, or a failure. */
+export function stopRequested({ failure }: RoleContext): Promise<string> {
   return new Promise((resolve) => {
+    void failure.first.then(resolve);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
     process.on('message', (message) => {
       if (message === 'shutdown') resolve('shutdown');

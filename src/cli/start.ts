@@ -30,7 +30,11 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
   prepareRunFolder(config.dataDir, runFolder);
   const { url, adminUrl } = addresses(config);
   const lock = await acquireInstanceLock(config.dataDir, runFolder, { pid: process.pid, url, adminUrl });
-  process.once('exit', recordThisProcess(runFolder, { role: 'supervisor', instance: 0, supervised: false }));
+  const self = { role: 'supervisor', instance: 0, supervised: false } as const;
+  process.once(
+    'exit',
+    recordThisProcess(runFolder, self, (problem) => io.stderr.write(`rampart: ${problem}\n`)),
+  );
   const stopping = stopSignal();
   const supervisor = new Supervisor({
     config,

@@ -20,7 +20,10 @@ export interface AdminOptions {
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (req, res) => {
     answer(control, options, req, res).catch((error: unknown) => {
-      res.destroy(error instanceof Error ? error : undefined);
+      const clientLeft = !req.complete && req.destroyed;
+      if (!clientLeft) control.bugs.report('admin', error);
+      if (res.headersSent) res.destroy();
+      else problem(res, 500, 'internal-error', 'control failed to answer; its log has the reason');
     });
   });
   return new Promise((resolve, reject) => {

@@ -7,14 +7,14 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { TokenBank } from '../policy/rate/token-bank.ts';
 import type { TokenAsk } from '../policy/rate/token-messages.ts';
-import { type Gauge, Registry, type Snapshot } from '../metrics/instruments.ts';
+import type { Bugs } from '../metrics/bugs.ts';
+import { type Gauge, type Registry, type Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
-import { registerProcessMetrics } from '../metrics/process-metrics.ts';
 import { HealthChecker } from './health-checker.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
-import { type BookState, MetricsBook } from './metrics-book.ts';
+import { asBookState, type BookState, MetricsBook } from './metrics-book.ts';
 import type { MemberMessage } from './protocol.ts';
 import { type PurgeResult, Purges } from './purges.ts';
 import { ReportCollection } from './report-collection.ts';
@@ -24,6 +24,9 @@ export interface ControlDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Control's own metrics. */
+  readonly registry: Registry;
+  readonly bugs: Bugs;
   /** Where the socket and the book lie. */
   readonly runFolder: string;
   readonly version: string;
@@ -48,7 +51,7 @@ export class Control {
   readonly #checker: HealthChecker;
   #leases: LeaseKeeper | undefined;
   readonly #tokens: TokenBank;
-  readonly #registry = new Registry();
+  readonly #registry: Registry;
   readonly #book: MetricsBook;
   readonly #startedAtMs: number;
   readonly #gauges: {
@@ -63,11 +66,11 @@ export class Control {
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
-    const { config, clock, random, runFolder } = dependencies;
+    const { config, clock, random, runFolder, registry, bugs } = dependencies;
+    this.#registry = registry;
     this.#startedAtMs = clock.wallNow();
     this.#book = new MetricsBook(loadBook(join(runFolder, BOOK_NAME)));
     this.#tokens = new TokenBank(RATE_SUBJECTS, hadPredecessor(dependencies) ? clock.now() : Number.NEGATIVE_INFINITY);
-    registerProcessMetrics(this.#registry, 'control');
     const up = this.#registry.gauge(
       'rampart_backend_up',
       'Whether the health checks pass',
@@ -101,6 +104,7 @@ export class Control {
       purged: (member, id, entries) => this.#purges.done(member, id, entries),
       keysChanged: () => this.#keysChanged(),
       said: (member, message) => this.#said(member, message),
+      bug: (error) => bugs.report('member', error),
     });
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
     this.#purges = new Purges(clock, (member, id, target) => this.#members.tell(member, { type: 'purge', id, target }));
@@ -135,6 +139,10 @@ export class Control {
       this.#gauges.leased(upstream, backend).set(leased);
     }
     return this.#book.merged(this.#registry.snapshot());
+  }
+
+  get bugs(): Bugs {
+    return this.#dependencies.bugs;
   }
 
   get config(): Config {
@@ -279,11 +287,13 @@ function hadPredecessor({ clock, runFolder }: ControlDependencies): boolean {
   return savedAt !== undefined && clock.wallNow() - savedAt < PREDECESSOR_MS;
 }
 
-/** A book that cannot be read starts anew: counters may start at zero, control must start at all. */
+/** A book that cannot be read, or is of another shape, starts anew: counters may start at zero, control must start. */
 function loadBook(path: string): BookState | undefined {
+  let value: unknown;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as BookState;
+    value = JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }
+  return asBookState(value);
 }

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
 import type { UpstreamConfig } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
@@ -200,13 +201,19 @@ export class LeaseKeeper {
   }
 }
 
-/** What cannot be read says nothing: then leases begin with what the workers say. */
+const permitCounts = z.array(z.number().min(0));
+const savedState = z.object({
+  holders: z.array(z.object({ member: z.string(), processName: z.string() })),
+  leases: z.record(z.string(), z.array(z.object({ member: z.string(), bound: permitCounts }))),
+});
+
+/** What cannot be read, or is of another shape, says nothing: then leases begin with what the workers say. */
 function load(path: string): SavedState {
+  const nothing: SavedState = { holders: [], leases: {} };
   try {
-    const state = JSON.parse(readFileSync(path, 'utf8')) as SavedState;
-    return Array.isArray(state.holders) ? state : { holders: [], leases: {} };
+    return savedState.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? nothing;
   } catch {
-    return { holders: [], leases: {} };
+    return nothing;
   }
 }
 

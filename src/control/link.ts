@@ -1,14 +1,17 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
+import { asControlMessage } from './message-check.ts';
 import { type ControlMessage, type MemberMessage, receive, send } from './protocol.ts';
 
 export interface LinkOptions {
   readonly socketPath: string;
   readonly hello: Extract<MemberMessage, { type: 'hello' }>;
   readonly registry: Registry;
+  readonly bugs: Bugs;
   readonly clock: Clock;
   readonly random: Random;
   readonly status: () => unknown;
@@ -72,13 +75,14 @@ export class ControlLink {
   }
 
   #connect(): void {
-    const { socketPath, hello, onMessage, onConnected, onLost, clock, random } = this.#options;
+    const { socketPath, hello, onMessage, onConnected, onLost, clock, random, bugs } = this.#options;
+    const guard = (callback: () => void): (() => void) => bugs.guard('control-link', callback, () => socket.destroy());
     const socket = connect(socketPath);
     this.#socket = socket;
     let wasConnected = false;
     // A link must not keep a process alive that has nothing else to do.
     socket.unref();
-    socket.on('connect', () => {
+    const connected = (): void => {
       wasConnected = true;
       this.#failures = 0;
       this.#heardAt = clock.now();
@@ -86,20 +90,26 @@ export class ControlLink {
       onConnected?.();
       this.#report();
       this.#scheduleReport();
-    });
+    };
+    socket.on('connect', guard(connected));
     socket.on('error', () => {
       // 'close' follows, and there the link is made again.
     });
-    socket.on('close', () => {
+    const closed = (): void => {
       this.#timer?.cancel();
       if (this.#closed) return;
-      if (wasConnected) onLost?.();
       this.#timer = clock.setTimeout(() => this.#connect(), backoffMs(++this.#failures, retryLimits, random));
-    });
-    receive<ControlMessage>(socket, (message) => {
-      this.#heardAt = clock.now();
-      if (message.type === 'report') this.#report();
-      else onMessage?.(message);
+      if (wasConnected) onLost?.();
+    };
+    socket.on('close', guard(closed));
+    receive(socket, {
+      accept: asControlMessage,
+      onMessage: (message) => {
+        this.#heardAt = clock.now();
+        if (message.type === 'report') this.#report();
+        else onMessage?.(message);
+      },
+      onBug: (error) => bugs.report('control-message', error),
     });
   }
 
@@ -116,8 +126,9 @@ export class ControlLink {
         this.#socket?.destroy();
         return;
       }
-      this.#report();
+      // First, so that a report that fails is not the last one.
       this.#scheduleReport();
+      this.#report();
     }, REPORT_INTERVAL_MS);
   }
 }

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Snapshot } from '../metrics/instruments.ts';
+import { asMemberMessage } from './message-check.ts';
 import { type ControlMessage, type MemberMessage, receive, type Role, send } from './protocol.ts';
 
 /** A process that has said hello. */
@@ -21,6 +22,8 @@ export interface MemberEvents {
   keysChanged(): void;
   /** Anything else that a member says. */
   said(member: Member, message: MemberMessage): void;
+  /** An exception while a message or the end of a connection was dealt with. */
+  bug(error: unknown): void;
 }
 
 /** The Unix socket that the processes of the host hold on to. */
@@ -62,21 +65,41 @@ export class Members {
     socket.on('close', () => {
       if (member === undefined) return;
       this.#present.delete(member);
-      this.#events.left(member);
+      try {
+        this.#events.left(member);
+      } catch (error) {
+        this.#events.bug(error);
+      }
     });
-    receive<MemberMessage>(socket, (message) => {
-      if (message.type === 'keys-changed') this.#events.keysChanged();
-      else if (message.type === 'hello') {
-        const { member: id, role, instance, pid, version, startedAtMs } = message;
-        member = { id, role, instance, pid, version, startedAtMs, status: undefined };
-        this.#present.set(member, socket);
-        this.#events.joined(member);
-      } else if (message.type === 'report' && member !== undefined) {
-        member.status = message.status;
-        this.#events.reported(member, message.metrics);
-      } else if (message.type === 'purged' && member !== undefined) {
-        this.#events.purged(member, message.id, message.entries);
-      } else if (member !== undefined) this.#events.said(member, message);
+    receive(socket, {
+      accept: asMemberMessage,
+      onMessage: (message) => {
+        member = this.#take(message, member, socket);
+      },
+      onBug: (error) => this.#events.bug(error),
     });
+  }
+
+  /** The member after the message; a `hello` makes one. */
+  #take(message: MemberMessage, member: Member | undefined, socket: Socket): Member | undefined {
+    if (message.type === 'keys-changed') this.#events.keysChanged();
+    else if (message.type === 'hello') {
+      if (member !== undefined) {
+        // A second one would leave the first member behind for ever.
+        socket.destroy();
+        return member;
+      }
+      const { member: id, role, instance, pid, version, startedAtMs } = message;
+      const joined: Member = { id, role, instance, pid, version, startedAtMs, status: undefined };
+      this.#present.set(joined, socket);
+      this.#events.joined(joined);
+      return joined;
+    } else if (message.type === 'report' && member !== undefined) {
+      member.status = message.status;
+      this.#events.reported(member, message.metrics);
+    } else if (message.type === 'purged' && member !== undefined) {
+      this.#events.purged(member, message.id, message.entries);
+    } else if (member !== undefined) this.#events.said(member, message);
+    return member;
   }
 }

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../metrics/instruments.ts';
+import { asSnapshot } from './message-check.ts';
 import { cumulativeOnly, mergeSnapshots } from '../metrics/merge.ts';
 
 /** What the book is made from again after control has died. */
@@ -39,4 +40,13 @@ export class MetricsBook {
   state(): BookState {
     return { ended: this.#ended, members: Object.fromEntries(this.#members) };
   }
+}
+
+/** The state if the value has its shape; undefined for anything else, such as the file of another version. */
+export function asBookState(value: unknown): BookState | undefined {
+  if (typeof value !== 'object' || value === null || !('ended' in value) || !('members' in value)) return undefined;
+  const { ended, members } = value;
+  if (typeof members !== 'object' || members === null || asSnapshot(ended) === undefined) return undefined;
+  if (Object.values(members).some((snapshot) => asSnapshot(snapshot) === undefined)) return undefined;
+  return value as BookState;
 }

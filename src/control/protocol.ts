@@ -64,8 +64,16 @@ export function send(socket: Socket, message: MemberMessage | ControlMessage): v
   if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
 }
 
-/** Calls `onMessage` for each line that is a JSON object with a type; anything else closes the connection. */
-export function receive<M extends { type: string }>(socket: Socket, onMessage: (message: M) => void): void {
+export interface ReceiveOptions<Message> {
+  /** The message if the value is one; undefined closes the connection. */
+  readonly accept: (value: unknown) => Message | undefined;
+  readonly onMessage: (message: Message) => void;
+  /** Told of an exception in `onMessage`, which closes the connection too. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Reads messages, one JSON value a line; anything that is none costs the sender its connection. */
+export function receive<Message>(socket: Socket, { accept, onMessage, onBug }: ReceiveOptions<Message>): void {
   let pending = '';
   socket.setEncoding('utf8');
   socket.on('data', (text: string) => {
@@ -73,17 +81,22 @@ export function receive<M extends { type: string }>(socket: Socket, onMessage: (
     pending = lines.pop() ?? '';
     if (pending.length > MAX_LINE_CHARACTERS) socket.destroy();
     for (const line of lines) {
-      const message = parse<M>(line);
-      if (message === undefined) socket.destroy();
-      else onMessage(message);
+      if (socket.destroyed) return;
+      try {
+        const message = accept(parse(line));
+        if (message === undefined) socket.destroy();
+        else onMessage(message);
+      } catch (error) {
+        onBug(error);
+        socket.destroy();
+      }
     }
   });
 }
 
-function parse<M>(line: string): M | undefined {
+function parse(line: string): unknown {
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && 'type' in value ? (value as M) : undefined;
+    return JSON.parse(line);
   } catch {
     return undefined;
   }

@@ -16,19 +16,28 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Told of an exception in a timer's callback. */
+type OnTimerError = (error: unknown) => void;
+
 /** As an object with a shared callback: each request has one, and closures for it would cost more than the timer. */
 class TimeLimit implements Timer {
   readonly #callback: () => void;
+  readonly #onError: OnTimerError | undefined;
   readonly #timer: NodeJS.Timeout;
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(callback: () => void, delayMs: number) {
+  constructor(callback: () => void, delayMs: number, onError: OnTimerError | undefined) {
     this.#callback = callback;
+    this.#onError = onError;
     this.#timer = setTimeout(TimeLimit.#elapsed, delayMs, this);
   }
 
   static #elapsed(limit: TimeLimit): void {
-    limit.#turn = setImmediate(limit.#callback);
+    limit.#turn = setImmediate(TimeLimit.#run, limit);
+  }
+
+  static #run(limit: TimeLimit): void {
+    run(limit.#callback, limit.#onError);
   }
 
   cancel(): void {
@@ -37,13 +46,32 @@ class TimeLimit implements Timer {
   }
 }
 
-/** The real clock. Its timers keep the process alive: what waits for one must not be cut off by an exit. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  wallNow: () => Date.now(),
-  setTimeout(callback, delayMs) {
-    const timer = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
-  setTimeLimit: (callback, delayMs) => new TimeLimit(callback, delayMs),
-};
+function run(callback: () => void, onError: OnTimerError | undefined): void {
+  if (onError === undefined) callback();
+  else {
+    try {
+      callback();
+    } catch (error) {
+      onError(error);
+    }
+  }
+}
+
+/**
+ * The real clock. Its timers keep the process alive: what waits for one must not be cut off by an exit.
+ * `onError` is told of an exception in a timer's callback; without it the exception is uncaught.
+ */
+export function openClock(onError?: OnTimerError): Clock {
+  return {
+    now: () => performance.now(),
+    wallNow: () => Date.now(),
+    setTimeout(callback, delayMs) {
+      const timer = setTimeout(run, delayMs, callback, onError);
+      return { cancel: () => clearTimeout(timer) };
+    },
+    setTimeLimit: (callback, delayMs) => new TimeLimit(callback, delayMs, onError),
+  };
+}
+
+/** A clock for commands that end with their first error. */
+export const systemClock: Clock = openClock();

@@ -38,6 +38,8 @@ export interface AttemptOwner {
   answered(elapsedMs: number): void;
   /** Whether this reply is to be thrown away, as another attempt will follow. */
   discards(status: number, overloaded: boolean): boolean;
+  /** An exception in one of the callbacks: the attempt ends, and its permit goes back. */
+  bug(error: unknown): void;
   ended(end: AttemptEnd): void;
 }
 
@@ -98,6 +100,14 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
+    try {
+      this.#onResponseStart(controller, status, headers);
+    } catch (error) {
+      this.#bug(error, controller);
+    }
+  }
+
+  #onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
     if (status < 200) {
       if (++this.#informational > MAX_INFORMATIONAL) controller.abort(new Error('the backend sends 1xx replies only'));
       return;
@@ -117,6 +127,20 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     headers: ReplyHeaders,
     socket: Duplex,
   ): void {
+    try {
+      this.#onRequestUpgrade(controller, status, headers, socket);
+    } catch (error) {
+      socket.destroy();
+      this.#bug(error, controller);
+    }
+  }
+
+  #onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ReplyHeaders,
+    socket: Duplex,
+  ): void {
     if (this.#sink.upgrade === undefined || status !== 101) {
       controller.abort(new Error('the backend switched protocols without being asked'));
       return;
@@ -127,6 +151,14 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    try {
+      this.#onResponseData(controller, chunk);
+    } catch (error) {
+      this.#bug(error, controller);
+    }
+  }
+
+  #onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#discarded !== undefined) {
       this.#discarded += chunk.length;
       if (this.#discarded > MAX_DISCARDED_BYTES) controller.abort(new Error('the error reply is too long to be read'));
@@ -135,7 +167,15 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     if (!this.#sink.data(chunk, () => controller.resume())) controller.pause();
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    try {
+      this.#onResponseEnd();
+    } catch (error) {
+      this.#bug(error, controller);
+    }
+  }
+
+  #onResponseEnd(): void {
     if (this.#settled) return;
     if (this.#discarded !== undefined) {
       this.#fail(new Error('the backend answered that it failed'));
@@ -171,12 +211,36 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   #succeed(): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#permit.release(this.#outcome);
+    this.#giveBack(this.#outcome);
     this.#owner.ended({ ok: true });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#fail(this.#cancelled ?? error);
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    try {
+      this.#fail(this.#cancelled ?? error);
+    } catch (bug) {
+      this.#bug(bug, controller);
+    }
+  }
+
+  /** Whatever the release leads to elsewhere is no reason not to end. */
+  #giveBack(outcome: Outcome): void {
+    try {
+      this.#permit.release(outcome);
+    } catch (error) {
+      this.#owner.bug(error);
+    }
+  }
+
+  /** undici swallows what its handlers throw, and would leave the attempt without an end. */
+  #bug(error: unknown, controller: Dispatcher.DispatchController): void {
+    this.#owner.bug(error);
+    this.timer?.cancel();
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#giveBack('aborted');
+    this.#owner.ended({ ok: false, refusal: metBug, beforeConnection: false, replyStarted: this.#replyStarted });
+    controller.abort(new Error('the gateway met a bug'));
   }
 
   #fail(error: Error): void {
@@ -189,11 +253,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     if (!this.#replyStarted && this.#permit.headAt === undefined) {
       this.#owner.answered(this.#owner.now() - this.#permit.startedAt);
     }
-    this.#permit.release(outcome);
+    this.#giveBack(outcome);
     this.#owner.ended({ ok: false, refusal, beforeConnection, replyStarted: this.#replyStarted });
   }
 }
 
+const metBug = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
 const pastClientDeadline = new Refusal('deadline', 'the time that the client gave with x-deadline-ms is over');
 
 function explain(error: Error, beforeConnection: boolean): { refusal: Refusal; outcome: Outcome } {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ClientConnection } from './client-connections.ts';
 import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from './gateway-metrics.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
@@ -26,6 +27,9 @@ export interface Underway {
   giveUp(refusal?: Refusal): void;
 }
 
+/** RFC 9110 §9.2.1: methods that change nothing. */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
 /** What an exchange asks of the gateway that it belongs to. */
 export interface ExchangeGateway {
   readonly unmatched: EndpointMetrics;
@@ -40,6 +44,8 @@ export class Exchange {
   readonly res: ServerResponse;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
+  /** Its client's connection; undefined for an upgrade, which has the connection for itself. */
+  connection: ClientConnection | undefined;
   id = '';
   traceparent = '';
   /** Empty until the request has been read. */
@@ -83,6 +89,11 @@ export class Exchange {
     this.startedAt = startedAt;
     this.metrics = gateway.unmatched;
     this.#gateway = gateway;
+  }
+
+  /** Whether the method changes nothing. */
+  get isSafe(): boolean {
+    return safeMethods.has(this.req.method ?? '');
   }
 
   /** Asks for the body, if the client waits to be asked. */

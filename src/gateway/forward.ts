@@ -37,6 +37,8 @@ export interface UpstreamCall {
 
 /** For whom a backend is asked: a request, or a flight that several of them share. */
 export interface Caller extends Claimant {
+  /** The request's id, for the log. */
+  readonly id: string;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
   /** Nobody wants the reply any more. */

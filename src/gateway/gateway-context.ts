@@ -3,7 +3,9 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { Cache } from './cache/cache.ts';
+import type { ClientConnections } from './client-connections.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { KeyCache } from './key-cache.ts';
 import type { RequestLog } from './request-log.ts';
@@ -16,6 +18,8 @@ export interface GatewayContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly bugs: Bugs;
+  readonly connections: ClientConnections;
   readonly requestLog: RequestLog;
   readonly metrics: GatewayMetrics;
   readonly keys: KeyCache;

@@ -7,12 +7,14 @@ import type { Random } from '../core/random.ts';
 import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
 import { staticShare } from '../policy/permits/shares.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import { Cache } from './cache/cache.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { PurgeTarget } from './cache/reply-store.ts';
+import { ClientConnections } from './client-connections.ts';
 import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
@@ -33,6 +35,7 @@ export interface GatewayDependencies {
   readonly random: Random;
   readonly log: Logger;
   readonly registry: Registry;
+  readonly bugs: Bugs;
   readonly findKey: FindKey;
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
@@ -41,6 +44,9 @@ export interface GatewayDependencies {
   /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
   readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
 }
+
+/** Pipelined requests of one connection that are worked on at a time. */
+const MAX_PIPELINED = 8;
 
 /** What control says of a backend. */
 export interface BackendState {
@@ -57,20 +63,26 @@ export class Gateway {
   #draining = false;
 
   constructor(dependencies: GatewayDependencies) {
-    const { config, clock, random, registry, log, findKey, ledger, store } = dependencies;
+    const { config, clock, random, registry, log, bugs, findKey, ledger, store } = dependencies;
     const { env } = config;
     const metrics = new GatewayMetrics(registry);
     const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, bodyMs: env.UPSTREAM_TIMEOUT_MS };
     const initialPermits = (cap: number): number =>
       dependencies.sendLeaseReport === undefined ? staticShare(cap, env.GATEWAY_WORKERS) : 0;
     const upstreams = config.upstreams.map(
-      (upstream) => new Upstream(upstream, { clock, random, metrics, timeouts, initialPermits }),
+      (upstream) => new Upstream(upstream, { clock, random, metrics, bugs, timeouts, initialPermits }),
     );
     this.#leases = openLeases(upstreams, dependencies);
+    const connections = new ClientConnections({
+      maxPipelined: MAX_PIPELINED,
+      start: (x) => void requestPath(x, this.#context, router),
+    });
     this.#context = {
       config,
       clock,
       log,
+      bugs,
+      connections,
       requestLog: new RequestLog(log, clock),
       metrics,
       keys: new KeyCache(findKey, clock),
@@ -90,10 +102,13 @@ export class Gateway {
     const unmatched = metrics.endpoint('unmatched');
     const ofExchanges = { unmatched, trustedProxies: context.trustedProxies, isDraining: context.isDraining };
     this.server = createHttpServer({
+      isBusy: (socket) => connections.isBusy(socket),
       request: (req, res, expectsContinue) => {
         const x = new Exchange(req, res, clock.now(), ofExchanges);
         x.expectsContinue = expectsContinue;
-        void requestPath(x, context, router);
+        if (connections.enter(x)) return;
+        unmatched.countRejection('overloaded');
+        req.socket.destroy();
       },
       upgrade: (req, res, upgrade) => {
         const x = new Exchange(req, res, clock.now(), ofExchanges);
@@ -105,6 +120,8 @@ export class Gateway {
         unmatched.countRejection(reason);
         unmatched.countStatus(new Refusal(reason, '').status);
       },
+      connect: (socket) => connections.abandon(socket),
+      bug: (where, error) => bugs.report(where, error),
     });
   }
 

@@ -9,17 +9,29 @@ import { clientClosed } from './request-body.ts';
 import type { Router } from './router.ts';
 import { identify } from './trace.ts';
 
-/** The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. */
+/**
+ * The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. Never rejects:
+ * an exception is a bug, and costs this request alone.
+ */
 export async function requestPath(x: Exchange, gateway: GatewayContext, router: Router): Promise<void> {
-  begin(x, gateway);
-  let refusal: Refusal | undefined;
   try {
-    refusal = await walk(x, gateway, router);
+    begin(x, gateway);
+    const refusal = await walk(x, gateway, router);
+    if (refusal !== undefined) refuse(x, refusal);
   } catch (error) {
-    gateway.log.error({ err: error, requestId: x.id, endpoint: x.metrics.endpoint }, 'a request met a bug');
-    refusal = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
+    gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
+    answerBug(x, gateway);
   }
-  if (refusal !== undefined) refuse(x, refusal);
+}
+
+function answerBug(x: Exchange, gateway: GatewayContext): void {
+  try {
+    x.underway?.giveUp();
+    refuse(x, new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id'));
+  } catch (error) {
+    gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
+    x.req.socket.destroy();
+  }
 }
 
 async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promise<Refusal | undefined> {
@@ -75,12 +87,32 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 /** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */
 function begin(x: Exchange, gateway: GatewayContext): void {
   x.metrics.inFlight.value++;
-  x.res.on('close', () => {
-    const delivered = x.tunnelled || x.res.writableFinished;
-    x.over = true;
+  x.res.on('close', () => end(x, gateway));
+}
+
+/** Gives everything back before anything that may throw. */
+function end(x: Exchange, gateway: GatewayContext): void {
+  // Node and we may both say that a reply is over.
+  if (x.over) return;
+  const delivered = x.tunnelled || x.res.writableFinished;
+  x.over = true;
+  x.metrics.inFlight.value--;
+  try {
     if (!delivered) x.underway?.giveUp();
+  } catch (error) {
+    gateway.bugs.report('cancel', error, { requestId: x.id, endpoint: x.metrics.endpoint });
+  }
+  try {
     record(x, gateway, delivered);
-  });
+  } catch (error) {
+    gateway.bugs.report('record', error, { requestId: x.id, endpoint: x.metrics.endpoint });
+  }
+  try {
+    gateway.connections.leave(x);
+  } catch (error) {
+    gateway.bugs.report('connection', error, { requestId: x.id });
+    x.req.socket.destroy();
+  }
 }
 
 function enter(x: Exchange, metrics: Exchange['metrics']): void {
@@ -120,7 +152,6 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   const elapsedMs = gateway.clock.now() - x.startedAt;
   if (!delivered) x.failure ??= 'client-closed';
   const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.res.statusCode;
-  metrics.inFlight.value--;
   metrics.countStatus(status);
   metrics.latency.observe(elapsedMs / 1000);
   if (x.execPhase === 'upstream' || x.waitMs > 0) metrics.waitQueue.observe(x.waitMs / 1000);

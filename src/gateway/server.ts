@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
 import { codeOf } from '../core/errors.ts';
 import { requestId } from '../core/ids.ts';
-import { rawProblem } from './problem-reply.ts';
+import { problemReply, rawProblem } from './problem-reply.ts';
 import { type Reason, Refusal } from './refusal.ts';
 
 /** Slow clients are cut off by these; all in milliseconds. */
@@ -15,10 +15,16 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 export interface ServerHandlers {
+  /** Whether a reply is owed to this connection already. */
+  isBusy(socket: Socket): boolean;
   request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void;
+  /** A CONNECT: true if replies were owed on its connection, which has been ended. */
+  connect(socket: Socket): boolean;
   upgrade(req: IncomingMessage, res: ServerResponse, upgrade: { socket: Duplex; head: Buffer }): void;
   /** A connection ended before it had a request that could be counted. */
   malformed(reason: Reason): void;
+  /** An exception in one of the callbacks above or below; the connection that met it is ended. */
+  bug(where: string, error: unknown): void;
 }
 
 /** The HTTP server of a worker: the limits of the protocol, and an answer to everything that is no request. */
@@ -32,32 +38,66 @@ export function createHttpServer(handlers: ServerHandlers): Server {
     noDelay: true,
     // The path answers a missing Host itself, with a problem reply.
     requireHostHeader: false,
-    // Any other offer to upgrade (h2c) may be ignored, and the request be answered as it is (RFC 9110 §7.8).
-    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
+    shouldUpgradeCallback: (req) => mayUpgrade(req, handlers),
   });
   // Beyond its default Node drops header lines in silence, and with them a Content-Length; the path counts instead.
   server.maxHeadersCount = 0;
-  server.on('request', (req, res) => handlers.request(req, res, false));
-  server.on('checkContinue', (req, res) => handlers.request(req, res, true));
-  server.on('checkExpectation', (_req, res: ServerResponse) => {
-    handlers.malformed('expectation-failed');
-    refuseConnection(res.socket, new Refusal('expectation-failed', 'Expect may only be 100-continue', { close: true }));
-  });
-  server.on('connect', (_req, socket: Duplex) => {
-    handlers.malformed('method-not-allowed');
-    refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here', { close: true }));
-  });
-  server.on('upgrade', (req, socket: Socket, head) => handlers.upgrade(req, replyOn(req, socket), { socket, head }));
-  server.on('clientError', (error: Error, socket: Duplex) => {
-    const refusal = refusalOf(error);
-    if (refusal === undefined) {
-      socket.destroy();
-      return;
-    }
-    handlers.malformed(refusal.reason);
-    refuseConnection(socket, refusal);
-  });
+  const guarded = guardedBy(handlers);
+  server.on('request', (req, res) => guarded(req.socket, () => handlers.request(req, res, false)));
+  server.on('checkContinue', (req, res) => guarded(req.socket, () => handlers.request(req, res, true)));
+  server.on('checkExpectation', (req, res: ServerResponse) =>
+    guarded(req.socket, () => {
+      handlers.malformed('expectation-failed');
+      // Through the reply, so that it takes its turn behind those of the requests before it.
+      const refusal = new Refusal('expectation-failed', 'Expect may only be 100-continue', { close: true });
+      const { status, headers, body } = problemReply(refusal, requestId());
+      res.writeHead(status, headers).end(body);
+    }),
+  );
+  server.on('connect', (_req, socket: Duplex) =>
+    guarded(socket, () => {
+      handlers.malformed('method-not-allowed');
+      if (handlers.connect(socket as Socket)) return;
+      refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here', { close: true }));
+    }),
+  );
+  server.on('upgrade', (req, socket: Socket, head) =>
+    guarded(socket, () => handlers.upgrade(req, replyOn(req, socket), { socket, head })),
+  );
+  server.on('clientError', (error: Error, socket: Duplex) =>
+    guarded(socket, () => {
+      const refusal = refusalOf(error);
+      if (refusal === undefined) {
+        socket.destroy();
+        return;
+      }
+      handlers.malformed(refusal.reason);
+      refuseConnection(socket, refusal);
+    }),
+  );
   return server;
+}
+
+/** Runs a callback of the server; an exception in it ends the connection that met it, and nothing else. */
+function guardedBy(handlers: ServerHandlers): (socket: Duplex, callback: () => void) => void {
+  return (socket, callback) => {
+    try {
+      callback();
+    } catch (error) {
+      handlers.bug('server', error);
+      socket.destroy();
+    }
+  };
+}
+
+/**
+ * Whether a request becomes an upgrade. Any other is answered as an ordinary request, as if it did not offer one
+ * (RFC 9110 §7.8): other protocols (h2c), HTTP/1.0, and a request behind which a reply is owed still, since Node hands
+ * the connection over at once and that reply could no longer be written.
+ */
+function mayUpgrade(req: IncomingMessage, handlers: ServerHandlers): boolean {
+  if (req.headers.upgrade?.toLowerCase() !== 'websocket' || req.httpVersionMinor === 0) return false;
+  return !handlers.isBusy(req.socket) && ((req.socket as WithMessage)._httpMessage ?? null) === null;
 }
 
 /**

@@ -91,6 +91,10 @@ export class Try implements AttemptOwner, Underway {
     return this.#discarding;
   }
 
+  bug(error: unknown): void {
+    this.#call.upstream.bugs.report('attempt', error, { requestId: this.#x.id });
+  }
+
   ended(end: AttemptEnd): void {
     this.#settled.resolve(end.ok ? end : { ...end, retrying: this.#discarding || this.#retries(end) });
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { UpstreamConfig } from '../config/config.ts';
 import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
 import type { Priority } from '../policy/admission/priority.ts';
@@ -20,6 +21,7 @@ export interface UpstreamDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: GatewayMetrics;
+  readonly bugs: Bugs;
   readonly timeouts: BackendTimeouts;
   /** Permits per backend before control has said anything. */
   readonly initialPermits: (cap: number) => number;
@@ -61,6 +63,7 @@ export class Upstream {
   readonly name: string;
   readonly backends: readonly Backend[];
   readonly budget = new RetryBudget();
+  readonly bugs: Bugs;
   /** Told when work waits, so that permits can be asked for. */
   onNeed: (() => void) | undefined;
   /** Told when a request has ended at a backend, with how many were in flight there before. */
@@ -80,7 +83,8 @@ export class Upstream {
   #pumping = false;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
-    const { clock, random, metrics } = dependencies;
+    const { clock, random, metrics, bugs } = dependencies;
+    this.bugs = bugs;
     this.name = config.name;
     this.#clock = clock;
     this.#balancer = createBalancer(config.balancer);
@@ -191,27 +195,26 @@ export class Upstream {
 
   /** A request has ended, and its permit is free again. */
   returned(permit: Permit, outcome: Outcome): void {
-    const { backend, routeClass, startedAt, headAt } = permit;
-    const now = this.#clock.now();
-    const latencyMs = (headAt ?? now) - startedAt;
-    this.#learn(permit, outcome, latencyMs, now);
-    const dropped = outcome === 'timeout' || outcome === 'refused';
-    if (dropped || outcome === 'success') {
-      const sample = { latencyMs, routeClass, inFlight: this.#out.size, dropped };
-      this.#limit.sample(sample, this.#permits(), now);
-    }
+    const { backend } = permit;
+    // First, so that no error in learning from the request can keep its permit.
     this.#out.remove(permit);
     backend.gaveBack(outcome);
-    this.onReturn?.(backend, backend.inFlight + 1);
-    if (this.#room.depth > 0) this.#pumpSoon();
+    try {
+      this.#learn(permit, outcome, this.#clock.now());
+      this.onReturn?.(backend, backend.inFlight + 1);
+    } finally {
+      if (this.#room.depth > 0) this.#pumpSoon();
+    }
   }
 
-  #learn(
-    { backend, routeClass, startedAt, retryAfterMs }: Permit,
-    outcome: Outcome,
-    latencyMs: number,
-    now: number,
-  ): void {
+  #learn(permit: Permit, outcome: Outcome, now: number): void {
+    const { backend, routeClass, startedAt, retryAfterMs } = permit;
+    const latencyMs = (permit.headAt ?? now) - startedAt;
+    const dropped = outcome === 'timeout' || outcome === 'refused';
+    if (dropped || outcome === 'success') {
+      const sample = { latencyMs, routeClass, inFlight: this.#out.size + 1, dropped };
+      this.#limit.sample(sample, this.#permits(), now);
+    }
     const standing = outcomesForLoad[outcome];
     backend.load.ended({ routeClass, latencyMs, startedAt, outcome: standing, now, retryAfterMs });
     if (outcome === 'success') {
@@ -282,7 +285,11 @@ export class Upstream {
     this.#pumping = true;
     queueMicrotask(() => {
       this.#pumping = false;
-      this.#pump();
+      try {
+        this.#pump();
+      } catch (error) {
+        this.bugs.report('queue', error);
+      }
     });
   }
 

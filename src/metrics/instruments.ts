@@ -120,13 +120,23 @@ export class Registry {
     return this.#add(new Family(head, () => new Histogram(latencyBounds)), name);
   }
 
+  /** Told of a refresh that threw. Its gauges keep their last values, and the others are refreshed all the same. */
+  onRefreshError: ((error: unknown) => void) | undefined;
+
   /** Calls `refresh` before each snapshot: for gauges that are read rather than counted. */
   onSnapshot(refresh: () => void): void {
     this.#refreshers.push(refresh);
   }
 
   snapshot(): Snapshot {
-    for (const refresh of this.#refreshers) refresh();
+    for (const refresh of this.#refreshers) {
+      try {
+        refresh();
+      } catch (error) {
+        if (this.onRefreshError === undefined) throw error;
+        this.onRefreshError(error);
+      }
+    }
     return [...this.#families.values()].map((family) => family.snapshot());
   }
 

@@ -31,8 +31,9 @@ export function registerProcessMetrics(registry: Registry, role: string): void {
     const usage = process.cpuUsage();
     user.value = usage.user / 1e6;
     system.value = usage.system / 1e6;
-    rss.set(process.memoryUsage.rss());
-    descriptors.set(openDescriptors());
+    // Both open a file: out of descriptors they fail, and the last value stays.
+    rss.value = readOr(rss.value, () => process.memoryUsage.rss());
+    descriptors.value = readOr(descriptors.value, () => readdirSync('/proc/self/fd').length);
     for (const quantile of quantiles) {
       const seconds = delay.count === 0 ? 0 : delay.percentile(quantile * 100) / 1e9 - RESOLUTION_MS / 1000;
       delays.of(role, String(quantile)).set(Math.max(0, seconds));
@@ -41,11 +42,11 @@ export function registerProcessMetrics(registry: Registry, role: string): void {
   });
 }
 
-/** Counted from /proc; 0 where there is none, as on macOS. */
-function openDescriptors(): number {
+/** The reading, or the previous value where it cannot be taken: out of descriptors, or no /proc as on macOS. */
+function readOr(previous: number, read: () => number): number {
   try {
-    return readdirSync('/proc/self/fd').length;
+    return read();
   } catch {
-    return 0;
+    return previous;
   }
 }

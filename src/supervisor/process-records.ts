@@ -15,6 +15,9 @@ export interface ProcessRecord {
   readonly supervised: boolean;
 }
 
+/** System errors of a disk that has no room; it may have some later. */
+const fullDisk: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 const folderOf = (runFolder: string): string => join(runFolder, 'processes');
 
 /**
@@ -43,18 +46,28 @@ function assertOwn(folder: string): void {
   );
 }
 
-/** Writes down this process; returns how to strike it out again. */
+/**
+ * Writes down this process; returns how to strike it out again. On a full disk it cannot be written down, which is no
+ * reason not to serve: a process that died there must be able to start again. `onProblem` is told.
+ */
 export function recordThisProcess(
   runFolder: string,
   { role, instance, supervised }: Pick<ProcessRecord, 'role' | 'instance' | 'supervised'>,
+  onProblem: (problem: string) => void,
+  write: typeof writeFileSync = writeFileSync,
 ): () => void {
   const name = processName(process.pid) ?? '';
   const record: ProcessRecord = { role, instance, pid: process.pid, name, supervised };
   const path = join(folderOf(runFolder), `${process.pid}.json`);
   try {
-    writeFileSync(path, JSON.stringify(record), { mode: 0o600 });
+    write(path, JSON.stringify(record), { mode: 0o600 });
   } catch (error) {
-    throw new UsageError(`Cannot write to the data directory: ${messageOf(error)}. RAMPART_DATA_DIR must be writable`);
+    if (!fullDisk.has(codeOf(error) ?? '')) {
+      throw new UsageError(
+        `Cannot write to the data directory: ${messageOf(error)}. RAMPART_DATA_DIR must be writable`,
+      );
+    }
+    onProblem(`this process could not be written down: ${messageOf(error)}. Free space in RAMPART_DATA_DIR`);
   }
   return () => rmSync(path, { force: true });
 }

@@ -12,11 +12,11 @@ import { Control, controlSocket } from '../../src/control/control.ts';
 import { ControlLink } from '../../src/control/link.ts';
 import { parsePurge } from '../../src/control/purge-request.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { Registry } from '../../src/metrics/instruments.ts';
 import { get, startCaching } from '../support/caching.ts';
 import { startTestGateway, testKey, type TestGateway } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
+import { quietInstruments } from '../support/instruments.ts';
 
 /** Control with its admin API, and two workers that hold on to it. */
 async function startHost(): Promise<{ workers: TestGateway[]; port: number; links: ControlLink[] }> {
@@ -27,7 +27,15 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
   const plain = { endpoint: 'plain', path: '/*', upstream: 'app' };
   const config = buildConfig(env, { upstreams, routes: [app, plain] }, import.meta.dirname);
   const log = pino({ level: 'silent' });
-  const control = new Control({ config, clock: systemClock, random: () => 0.5, log, runFolder, version: '1' });
+  const control = new Control({
+    ...quietInstruments(),
+    config,
+    clock: systemClock,
+    random: () => 0.5,
+    log,
+    runFolder,
+    version: '1',
+  });
   await control.listen();
   const admin = await startAdminServer(control, { host: '127.0.0.1', port: 0, token: undefined });
   const workers: TestGateway[] = [];
@@ -51,7 +59,7 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
         version: '1',
         startedAtMs: 0,
       },
-      registry: new Registry(),
+      ...quietInstruments(),
       clock: systemClock,
       random: () => 0.5,
       status: () => rampart.gateway.status(),

@@ -1,11 +1,12 @@
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { buildConfig, type Config, loadConfig } from '../../src/config/config.ts';
 import type { ConfigFile } from '../../src/config/file.ts';
-import { systemClock } from '../../src/core/clock.ts';
+import { openClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { Gateway, type GatewayDependencies } from '../../src/gateway/gateway.ts';
 import { renderPrometheus } from '../../src/metrics/exposition.ts';
+import { Bugs } from '../../src/metrics/bugs.ts';
 import { Registry } from '../../src/metrics/instruments.ts';
 import type { BarcodeRecord } from '../../src/store/records.ts';
 
@@ -35,6 +36,7 @@ export interface TestGatewayOptions {
   readonly store?: GatewayDependencies['store'];
   /** In place of the ledger's, which does nothing. */
   readonly flush?: () => Promise<void>;
+  readonly log?: Logger;
 }
 
 /** A gateway worker in this process, on a free port, with a ledger in memory and one key. */
@@ -42,12 +44,15 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const config = await testConfig(options);
   const registry = new Registry();
   const recorded: BarcodeRecord[] = [];
+  const log = options.log ?? pino({ level: 'silent' });
+  const bugs = new Bugs(log, registry);
   const gateway = new Gateway({
     config,
-    clock: systemClock,
+    clock: openClock((error) => bugs.report('timer', error)),
     random: seededRandom(1),
-    log: pino({ level: 'silent' }),
+    log,
     registry,
+    bugs,
     findKey: async (hash) => {
       const found = testKeyHashes.findIndex((known) => known.equals(hash));
       return found < 0 ? undefined : { id: `key-${found + 1}`, name: 'test' };

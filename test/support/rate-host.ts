@@ -7,10 +7,10 @@ import { buildConfig, loadConfig } from '../../src/config/config.ts';
 import { Control, controlSocket } from '../../src/control/control.ts';
 import { ControlLink } from '../../src/control/link.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { Registry } from '../../src/metrics/instruments.ts';
 import type { TestGateway, TestGatewayOptions } from './gateway.ts';
 import { closers, startBackend, startGateway } from './proxying.ts';
 import { eventually } from './raw.ts';
+import { quietInstruments } from './instruments.ts';
 
 const WORKERS = 4;
 
@@ -31,7 +31,15 @@ export async function startRateHost(options: TestGatewayOptions & { authenticate
   const log = pino({ level: 'silent' });
   const { origin } = await startBackend((_req, res) => void res.end('ok'));
   const openControl = async (): Promise<Control> => {
-    const control = new Control({ config, clock: systemClock, random: () => 0.5, log, runFolder, version: '1' });
+    const control = new Control({
+      ...quietInstruments(),
+      config,
+      clock: systemClock,
+      random: () => 0.5,
+      log,
+      runFolder,
+      version: '1',
+    });
     await control.listen();
     return control;
   };
@@ -70,7 +78,7 @@ function linkOf({ gateway }: TestGateway, instance: number, socketPath: string):
   return new ControlLink({
     socketPath,
     hello: { type: 'hello', member, role: 'gateway', instance, pid: process.pid, version: '1', startedAtMs: 0 },
-    registry: new Registry(),
+    ...quietInstruments(),
     clock: systemClock,
     random: () => 0.5,
     status: () => gateway.status(),

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { buildConfig, loadConfig } from '../../../src/config/config.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { Gateway } from '../../../src/gateway/gateway.ts';
+import { Bugs } from '../../../src/metrics/bugs.ts';
 import { Registry } from '../../../src/metrics/instruments.ts';
 import { registerProcessMetrics } from '../../../src/metrics/process-metrics.ts';
 
@@ -23,6 +24,7 @@ const file = {
 };
 const config = buildConfig(env, file, import.meta.dirname);
 const registry = new Registry();
+const log = pino({ level: 'silent' });
 registerProcessMetrics(registry, 'gateway');
 const unused = (): never => {
   throw new Error('The benchmark records nothing');
@@ -31,8 +33,9 @@ const gateway = new Gateway({
   config,
   clock: systemClock,
   random: Math.random,
-  log: pino({ level: 'silent' }),
+  log,
   registry,
+  bugs: new Bugs(log, registry),
   findKey: async () => ({ id: 'bench', name: 'bench' }),
   ledger: { append: unused, find: unused, pending: 0, flush: unused, close: unused, stats: unused },
   store: { barcodes: { insertMany: unused, get: unused, getImage: unused, list: unused } },

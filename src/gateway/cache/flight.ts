@@ -114,6 +114,10 @@ export class Flight implements Sink, Caller, ChunkSource {
     return this.#isBehindRequests ? 'bulk' : this.#client.x.priority;
   }
 
+  get id(): string {
+    return this.#client.x.id;
+  }
+
   get fairKey(): string {
     return this.#client.x.fairKey;
   }

@@ -90,7 +90,9 @@ export class AdaptiveLimit {
   }
 
   #keep({ routeClass, latencyMs }: LimitSample): void {
-    const samples = (this.#samples[routeClass] ??= []);
+    // Without holes: a class may be numbered long before its first sample.
+    while (this.#samples.length <= routeClass) this.#samples.push([]);
+    const samples = this.#samples[routeClass] as number[];
     if (samples.length < MAX_SAMPLES_PER_CLASS) samples.push(latencyMs);
   }
 

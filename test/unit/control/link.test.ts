@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ControlLink, tellControl } from '../../../src/control/link.ts';
-import { Registry } from '../../../src/metrics/instruments.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { eventually } from '../../support/raw.ts';
+import { quietInstruments } from '../../support/instruments.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rampart-link-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,7 +50,7 @@ test('ControlLink sends no report while control does not read', async () => {
   const link = new ControlLink({
     socketPath: path,
     hello,
-    registry: new Registry(),
+    ...quietInstruments(),
     clock,
     random: () => 0.5,
     status,

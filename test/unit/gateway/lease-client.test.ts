@@ -4,8 +4,8 @@ import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
 import { LeaseClient } from '../../../src/gateway/lease-client.ts';
 import { Permit } from '../../../src/gateway/permit.ts';
 import { Upstream } from '../../../src/gateway/upstream.ts';
-import { Registry } from '../../../src/metrics/instruments.ts';
 import type { LeaseReport } from '../../../src/policy/permits/lease-messages.ts';
+import { quietInstruments } from '../../support/instruments.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 /** A worker's half of the leases, with what it says to control. */
@@ -21,10 +21,12 @@ function setUp() {
     queueTimeoutMs: 1000,
     balancer: 'least-in-flight',
   } as const;
+  const instruments = quietInstruments();
   const upstream = new Upstream(config, {
     clock,
     random: () => 0,
-    metrics: new GatewayMetrics(new Registry()),
+    metrics: new GatewayMetrics(instruments.registry),
+    bugs: instruments.bugs,
     timeouts: { connectMs: 1000, bodyMs: 1000 },
     initialPermits: () => 0,
   });

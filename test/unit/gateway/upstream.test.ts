@@ -4,7 +4,7 @@ import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
 import { Permit } from '../../../src/gateway/permit.ts';
 import { Refusal } from '../../../src/gateway/refusal.ts';
 import { type Claim, Upstream } from '../../../src/gateway/upstream.ts';
-import { Registry } from '../../../src/metrics/instruments.ts';
+import { quietInstruments } from '../../support/instruments.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const open: Upstream[] = [];
@@ -15,6 +15,7 @@ afterEach(async () => {
 /** An upstream whose backends are never spoken to: taking a permit opens no connection. */
 function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
   const clock = new ManualClock();
+  const instruments = quietInstruments();
   const upstream = new Upstream(
     {
       name: 'u',
@@ -31,7 +32,8 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
     {
       clock,
       random: () => 0,
-      metrics: new GatewayMetrics(new Registry()),
+      metrics: new GatewayMetrics(instruments.registry),
+      bugs: instruments.bugs,
       timeouts: { connectMs: 1000, bodyMs: 1000 },
       initialPermits: (permits) => permits,
     },

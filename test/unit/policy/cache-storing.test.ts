@@ -157,6 +157,15 @@ describe('vary', () => {
     assert.deepEqual([varyNames(undefined), varyNames(''), varyNames('a, *')], [[], [], 'never']);
   });
 
+  test('C2: a selection takes time in proportion to its length, however much white space there is', () => {
+    // In place of a time: as many steps as a quadratic pass would need for this take minutes.
+    const value = `a${' '.repeat(2_000_000)}b,${' '.repeat(2_000_000)}c${'\t'.repeat(1_000_000)},`;
+    assert.equal(
+      selection(['accept-encoding'], ['accept-encoding'], () => value),
+      `a${' '.repeat(2_000_000)}b,c,\n`,
+    );
+  });
+
   test('a selection tells absent from empty, and one field from the next', () => {
     const select = (lines: [string, string][]) =>
       selection(

@@ -1,0 +1,139 @@
+import type { Socket } from 'node:net';
+import type { Exchange } from './exchange.ts';
+
+/** Pipelined requests of one connection that may wait for their turn. */
+const MAX_WAITING_PER_CONNECTION = 1000;
+/** Pipelined requests that wait for their turn, over all connections of a worker: about 3 KB each. */
+const MAX_WAITING = 16_384;
+/** Above this many waiting requests no more is read from the connection. */
+const PAUSE_READING_ABOVE = 32;
+
+export interface ClientConnectionsOptions {
+  /** Requests of one connection that may be in progress at a time. */
+  readonly maxPipelined: number;
+  /** Begins a request whose turn has come. */
+  readonly start: (exchange: Exchange) => void;
+}
+
+/** The client connections of a worker: which of their pipelined requests may begin. */
+export class ClientConnections {
+  readonly #options: ClientConnectionsOptions;
+  readonly #bySocket = new WeakMap<Socket, ClientConnection>();
+  #waiting = 0;
+
+  constructor(options: ClientConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** The connection of a socket; made when it is asked for first. */
+  of(socket: Socket): ClientConnection {
+    let connection = this.#bySocket.get(socket);
+    if (connection === undefined) {
+      connection = new ClientConnection(socket);
+      this.#bySocket.set(socket, connection);
+    }
+    return connection;
+  }
+
+  /** Whether a request of this socket is in progress or waits. */
+  isBusy(socket: Socket): boolean {
+    return this.#bySocket.get(socket)?.isBusy === true;
+  }
+
+  /** Ends a busy connection that Node's server has let go of; false if it owes no reply. */
+  abandon(socket: Socket): boolean {
+    const connection = this.#bySocket.get(socket);
+    if (connection?.isBusy !== true) return false;
+    socket.destroy();
+    connection.closeUnassigned();
+    return true;
+  }
+
+  /** Begins the request, or has it wait for those before it; false: too many wait already. */
+  enter(exchange: Exchange): boolean {
+    const connection = this.of(exchange.req.socket);
+    exchange.connection = connection;
+    if (connection.waiting.length === 0 && connection.admits(exchange, this.#options.maxPipelined)) {
+      connection.begin(exchange);
+      this.#options.start(exchange);
+      return true;
+    }
+    if (connection.waiting.length >= MAX_WAITING_PER_CONNECTION || this.#waiting >= MAX_WAITING) return false;
+    if (connection.waiting.length === 0) connection.socket.once('close', () => this.#forget(connection));
+    connection.waiting.push(exchange);
+    this.#waiting++;
+    if (connection.waiting.length > PAUSE_READING_ABOVE) connection.socket.pause();
+    return true;
+  }
+
+  /** A request has ended: its reply is out, or its connection is gone. Those that waited for it begin. */
+  leave(exchange: Exchange): void {
+    const { connection } = exchange;
+    if (connection === undefined || !connection.end(exchange)) return;
+    if (connection.socket.destroyed) {
+      this.#forget(connection);
+      return;
+    }
+    while (connection.waiting.length > 0) {
+      const next = connection.waiting[0] as Exchange;
+      if (!connection.admits(next, this.#options.maxPipelined)) break;
+      connection.waiting.shift();
+      this.#waiting--;
+      connection.begin(next);
+      this.#options.start(next);
+    }
+    if (connection.waiting.length <= PAUSE_READING_ABOVE && connection.socket.isPaused()) connection.socket.resume();
+  }
+
+  #forget(connection: ClientConnection): void {
+    this.#waiting -= connection.waiting.length;
+    connection.waiting.length = 0;
+  }
+}
+
+/** One connection of a client. */
+export class ClientConnection {
+  readonly socket: Socket;
+  /** Requests that have not begun, in the order in which they came. */
+  readonly waiting: Exchange[] = [];
+  readonly #inProgress = new Set<Exchange>();
+  #unsafe = 0;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  get isBusy(): boolean {
+    return this.#inProgress.size > 0 || this.waiting.length > 0;
+  }
+
+  /**
+   * Whether a request may begin beside those in progress. After an unsafe one nothing further is begun before its reply
+   * (RFC 9112 §9.3.2), and an unsafe one waits for all before it, so that they have the effect of their order.
+   */
+  admits(exchange: Exchange, maxInProgress: number): boolean {
+    if (this.#inProgress.size === 0) return true;
+    return exchange.isSafe && this.#unsafe === 0 && this.#inProgress.size < maxInProgress;
+  }
+
+  begin(exchange: Exchange): void {
+    this.#inProgress.add(exchange);
+    if (!exchange.isSafe) this.#unsafe++;
+  }
+
+  /** Ends the replies that wait for the connection: nobody else tells them that it is gone. */
+  closeUnassigned(): void {
+    for (const { res } of this.#inProgress) {
+      if (res.socket !== null) continue;
+      res.destroy();
+      res.emit('close');
+    }
+  }
+
+  /** False if it was not in progress. */
+  end(exchange: Exchange): boolean {
+    if (!this.#inProgress.delete(exchange)) return false;
+    if (!exchange.isSafe) this.#unsafe--;
+    return true;
+  }
+}
