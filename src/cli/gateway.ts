@@ -45,6 +45,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
       worker.controlHeard();
       if (message.type === 'backends') worker.applyBackends(message.backends);
       else if (message.type === 'lease') worker.applyLease(message.upstream, message.order);
+      else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
       else if (message.type === 'tokens') worker.applyTokens(message.grants);
       else if (message.type === 'keys-changed') worker.forgetKeys();
       else if (message.type === 'purge') {

@@ -22,7 +22,14 @@ export interface UpstreamConfig {
   readonly healthPath: string | undefined;
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
+  readonly admission: AdmissionConfig;
   readonly balancer: BalancerName;
+}
+
+/** Who is let in when all permits are in use. */
+export interface AdmissionConfig {
+  /** Longest wait that a request may expect; `auto` follows the rate at which the upstream serves. */
+  readonly maxWaitMs: number | 'auto';
 }
 
 /** How the replies of a route are kept. */
@@ -73,19 +80,24 @@ export async function loadConfig(
   folder: string,
   what = 'start',
 ): Promise<Config> {
-  const { values, problems: fromEnvironment } = parseEnvironment(env);
+  const { values, given, problems: fromEnvironment } = parseEnvironment(env);
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
   const problems = [...fromEnvironment, ...fromFile, ...crossProblems(values)];
   if (problems.length > 0) {
     const count = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`;
     throw new UsageError(`Cannot ${what}, as ${count} wrong`, problems);
   }
-  return deepFreeze(buildConfig(values, file, folder));
+  return deepFreeze(buildConfig(values, file, folder, given));
 }
 
-/** What environment and file say together, with the defaults for what they leave open. */
-export function buildConfig(env: Environment, file: ParsedConfigFile, folder: string): Config {
-  const queue = { queueCapacity: env.QUEUE_CAPACITY, queueTimeoutMs: env.QUEUE_TIMEOUT_MS };
+/** What environment and file say together, with the defaults for what they leave open. `given`: the variables that were set. */
+export function buildConfig(
+  env: Environment,
+  file: ParsedConfigFile,
+  folder: string,
+  given: ReadonlySet<string> = new Set(),
+): Config {
+  const queueOf = queueSettings(env, given);
   const generators: UpstreamConfig = {
     name: GENERATOR_UPSTREAM,
     backends: Array.from({ length: env.GENERATOR_INSTANCES }, (_, index) => ({
@@ -95,7 +107,7 @@ export function buildConfig(env: Environment, file: ParsedConfigFile, folder: st
     cap: env.GENERATOR_CONCURRENCY,
     healthPath: '/healthz',
     balancer: env.BALANCER,
-    ...queue,
+    ...queueOf({}, env.GENERATOR_INSTANCES * env.GENERATOR_CONCURRENCY),
   };
   const others = Object.entries(file.upstreams ?? {}).map(([name, upstream]): UpstreamConfig => ({
     name,
@@ -103,8 +115,7 @@ export function buildConfig(env: Environment, file: ParsedConfigFile, folder: st
     cap: upstream.cap ?? DEFAULT_CAP,
     healthPath: upstream.healthPath,
     balancer: upstream.balancer ?? env.BALANCER,
-    queueCapacity: upstream.queueCapacity ?? queue.queueCapacity,
-    queueTimeoutMs: upstream.queueTimeoutMs ?? queue.queueTimeoutMs,
+    ...queueOf(upstream, upstream.backends.length * (upstream.cap ?? DEFAULT_CAP)),
   }));
   const routes = (file.routes ?? []).map((route): RouteConfig => ({
     endpoint: route.endpoint,
@@ -127,6 +138,32 @@ export function buildConfig(env: Environment, file: ParsedConfigFile, folder: st
     trustedProxies: file.trustedProxies ?? [],
     keyLimit: file.keyLimit,
     addressLimit: file.addressLimit,
+  };
+}
+
+type QueueFile = Pick<
+  NonNullable<ParsedConfigFile['upstreams']>[string],
+  'queueCapacity' | 'queueTimeoutMs' | 'admission'
+>;
+type QueueConfig = Pick<UpstreamConfig, 'queueCapacity' | 'queueTimeoutMs' | 'admission'>;
+
+/** The queue before an upstream with so many permits. */
+function queueSettings(
+  env: Environment,
+  given: ReadonlySet<string>,
+): (file: QueueFile, permits: number) => QueueConfig {
+  const { QUEUE_CAPACITY: capacity, QUEUE_TIMEOUT_MS: timeoutMs } = env;
+  return (file, permits) => {
+    const setTimeoutMs = file.queueTimeoutMs ?? (given.has('QUEUE_TIMEOUT_MS') ? timeoutMs : undefined);
+    // A timeout that was set is a wait that is allowed.
+    const maxWaitMs = file.admission?.maxWaitMs ?? setTimeoutMs ?? 'auto';
+    // Twice as many clients as permits are no overload.
+    const leastCapacity = given.has('QUEUE_CAPACITY') ? 0 : permits;
+    return {
+      queueCapacity: file.queueCapacity ?? Math.max(capacity, leastCapacity),
+      queueTimeoutMs: setTimeoutMs ?? (maxWaitMs === 'auto' ? timeoutMs : maxWaitMs),
+      admission: { maxWaitMs },
+    };
   };
 }
 

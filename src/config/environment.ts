@@ -105,8 +105,12 @@ export const variables = {
     oneOf('deterministic', 'exponential'),
     'service law of a calibrated generator',
   ),
-  QUEUE_CAPACITY: variable(256, wholeNumber(0, 100_000), 'waiting requests per upstream'),
-  QUEUE_TIMEOUT_MS: variable(1000, timeout, 'longest wait in the queue'),
+  QUEUE_CAPACITY: variable(
+    256,
+    wholeNumber(0, 100_000),
+    'waiting requests per upstream and host; as many as there are permits, if those are more and it is not set',
+  ),
+  QUEUE_TIMEOUT_MS: variable(1000, timeout, 'longest wait in the queue; where it is set, waits up to it are let in'),
   BALANCER: variable<BalancerName>(
     defaultBalancer,
     oneOf(...balancerNames),
@@ -159,17 +163,21 @@ export type Environment = {
 /** Reads every variable; an empty text counts as not set. Each problem is one sentence that names the variable. */
 export function parseEnvironment(env: Readonly<Record<string, string | undefined>>): {
   values: Environment;
+  /** The names of those that were set. */
+  given: ReadonlySet<string>;
   problems: string[];
 } {
+  const given = new Set<string>();
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, { parse, fallback }] of Object.entries<Variable<unknown>>(variables)) {
     const text = env[name];
     const parsed = text === undefined || text === '' ? undefined : parse(text);
+    if (parsed !== undefined) given.add(name);
     if (parsed !== undefined && !parsed.ok) problems.push(`${name} ${parsed.expected}: got ${shown(name, text)}`);
     values[name] = parsed?.ok ? parsed.value : fallback();
   }
-  return { values: values as Environment, problems };
+  return { values: values as Environment, given, problems };
 }
 
 /** Passwords and tokens must reach neither terminal nor log, even when they are malformed. */

@@ -11,6 +11,11 @@ const httpUrl = z.url({ protocol: /^http$/ }).refine((text) => {
   return url === undefined || (url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '');
 }, 'must be an origin such as http://127.0.0.1:3000, without path, query or credentials');
 
+const admissionSchema = z.strictObject({
+  /** Who may join the queue: those who can expect to wait no longer. `auto`: about one round of the permits. */
+  maxWaitMs: z.union([z.literal('auto'), milliseconds]).optional(),
+});
+
 const upstreamSchema = z.strictObject({
   /** Origins of the interchangeable backends. */
   backends: z.array(httpUrl).min(1).max(1000),
@@ -18,8 +23,11 @@ const upstreamSchema = z.strictObject({
   cap: z.int().min(1).max(100_000).optional(),
   /** Path of the health check; a backend passes when it answers 2xx. */
   healthPath: z.string().startsWith('/').optional(),
+  /** Requests that may wait, counted over the whole host. */
   queueCapacity: z.int().min(0).max(100_000).optional(),
+  /** Longest wait of a request. Where it is set, waits up to it are let in. */
   queueTimeoutMs: milliseconds.optional(),
+  admission: admissionSchema.optional(),
   /** How a backend is chosen. */
   balancer: z.enum(balancerNames).optional(),
 });

@@ -211,6 +211,10 @@ export class Control {
         const member = this.#members.all().findLast((present) => present.id === id);
         if (member !== undefined) this.#members.tell(member, { type: 'lease', upstream, order });
       },
+      sendLoad: (id, upstream, load) => {
+        const member = this.#members.all().findLast((present) => present.id === id);
+        if (member !== undefined) this.#members.tell(member, { type: 'load', upstream, load });
+      },
       warn: (message, details) => log.warn(details, message),
     });
   }

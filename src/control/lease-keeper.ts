@@ -4,7 +4,8 @@ import type { UpstreamConfig } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
 import { type AddressedOrder, LeaseBook, type SavedLeases } from '../policy/permits/lease-book.ts';
-import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import { LoadNews } from './load-news.ts';
 import { probe } from './probe.ts';
 
 export interface LeaseKeeperOptions {
@@ -13,6 +14,7 @@ export interface LeaseKeeperOptions {
   /** Where the leases are written down. */
   readonly path: string;
   readonly send: (member: string, upstream: string, order: LeaseOrder) => void;
+  readonly sendLoad: (member: string, upstream: string, load: HostLoad) => void;
   readonly warn: (message: string, details: Record<string, unknown>) => void;
 }
 
@@ -42,6 +44,7 @@ export class LeaseKeeper {
   readonly #books = new Map<string, LeaseBook>();
   readonly #holders = new Map<string, Holder>();
   readonly #watches = new Map<string, Timer>();
+  readonly #news = new Map<string, LoadNews>();
   readonly #namespace = pidNamespace();
   #tickTimer: Timer | undefined;
   #stopped = false;
@@ -54,7 +57,10 @@ export class LeaseKeeper {
       const known = (saved.leases[name] ?? []).filter((lease) =>
         saved.holders.some(({ member }) => member === lease.member),
       );
-      this.#books.set(name, new LeaseBook(caps, known));
+      const book = new LeaseBook(caps, known);
+      this.#books.set(name, book);
+      const send = (member: string, load: HostLoad): void => options.sendLoad(member, name, load);
+      this.#news.set(name, new LoadNews(book, options.clock, send));
     }
     for (const holder of saved.holders) {
       this.#holders.set(holder.member, holder);
@@ -75,11 +81,14 @@ export class LeaseKeeper {
     this.#holders.set(member.id, holder);
     const now = this.#options.clock.now();
     for (const [upstream, book] of this.#books) this.#send(upstream, book.joined(member.id, held[upstream] ?? [], now));
+    for (const news of this.#news.values()) news.joined(member.id);
   }
 
   reported(member: string, upstream: string, report: LeaseReport): void {
     const orders = this.#books.get(upstream)?.reported(member, report, this.#options.clock.now());
-    if (orders !== undefined) this.#send(upstream, orders);
+    if (orders === undefined) return;
+    this.#send(upstream, orders);
+    this.#news.get(upstream)?.changed();
   }
 
   /** Its connection is gone. What it holds stays out until its process has ended too. */
@@ -118,6 +127,7 @@ export class LeaseKeeper {
   stop(): void {
     this.#stopped = true;
     this.#tickTimer?.cancel();
+    for (const news of this.#news.values()) news.stop();
     for (const timer of this.#watches.values()) timer.cancel();
     // After a stop of everything nobody holds anything: what is written down would only be looked at in vain.
     const isOver = [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));
@@ -137,6 +147,7 @@ export class LeaseKeeper {
     this.#tickTimer = this.#options.clock.setTimeout(() => {
       const now = this.#options.clock.now();
       for (const [upstream, book] of this.#books) this.#send(upstream, book.tick(now));
+      for (const news of this.#news.values()) news.tellAll();
       this.#tick();
     }, TICK_MS);
   }

@@ -18,7 +18,14 @@ const family = z.looseObject({
 });
 const snapshot = z.array(family);
 
-const leaseReport = z.looseObject({ seen: count, held: permits, queued: count });
+const leaseReport = z.looseObject({
+  seen: count,
+  held: permits,
+  queued: count,
+  bulk: count.optional(),
+  inFlight: count.optional(),
+});
+const hostLoad = z.looseObject({ permits: count, workers: count, queued: count, bulk: count, inFlight: count });
 const leaseOrder = z.looseObject({
   kind: z.enum(['grant', 'recall']),
   number: count,
@@ -71,6 +78,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
     backends: z.array(z.looseObject({ upstream: text, backend: text, up: z.boolean() })),
   }),
   lease: z.looseObject({ upstream: text, order: leaseOrder }),
+  load: z.looseObject({ upstream: text, load: hostLoad }),
   'keys-changed': nothing,
   tokens: z.looseObject({ grants: z.array(tokenGrant) }),
   purge: z.looseObject({ id: z.number(), target: purgeTarget }),

@@ -1,7 +1,7 @@
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
-import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
@@ -39,6 +39,8 @@ export type MemberMessage =
 export type ControlMessage =
   | { readonly type: 'backends'; readonly backends: readonly BackendHealth[] }
   | { readonly type: 'lease'; readonly upstream: string; readonly order: LeaseOrder }
+  /** What the other workers have at an upstream; needs no answer. */
+  | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
   | { readonly type: 'keys-changed' }
   /** What it gets, in the order in which it asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }

@@ -122,7 +122,7 @@ export class GatewayMetrics {
     const gauge = (metric: string, help: string): Family<Gauge> => this.registry.gauge(metric, help, 'sum', 'upstream');
     return {
       permits: gauge('rampart_permits', 'Permits that workers hold for backends that can be used'),
-      limit: gauge('rampart_limit', 'Requests that may be in flight, by permits and by latency'),
+      limit: gauge('rampart_limit', 'Requests that may be in flight'),
       ejected: gauge('rampart_ejected_backends', 'Backends that are set aside, counted in each worker'),
       retryBudget: gauge('rampart_retry_budget', 'Retries that could be made at once'),
       standing: gauge('rampart_queue_standing', 'Workers whose queue does not empty any more'),

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
 import { staticShare } from '../policy/permits/shares.ts';
 import type { Bugs } from '../metrics/bugs.ts';
@@ -163,6 +163,11 @@ export class Gateway {
   /** What control says of the permits of an upstream. */
   applyLease(upstream: string, order: LeaseOrder): void {
     this.#leases.get(upstream)?.apply(order);
+  }
+
+  /** What control says of the other workers. */
+  applyHostLoad(upstream: string, load: HostLoad): void {
+    this.#leases.get(upstream)?.applyLoad(load);
   }
 
   /** What control gives of the rate limits. */

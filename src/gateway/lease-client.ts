@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { LeaseHolder } from '../policy/permits/lease-holder.ts';
-import type { LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import type { Backend } from './backend.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -30,6 +30,8 @@ export class LeaseClient {
   #callTimer: Timer | undefined;
   #patrolTimer: Timer | undefined;
   #reportSoon = false;
+  /** Whether the last report said that work waits here: the other workers count it with theirs. */
+  #saidQueued = false;
 
   constructor(options: LeaseClientOptions) {
     this.#options = options;
@@ -51,6 +53,11 @@ export class LeaseClient {
     return this.#report().held;
   }
 
+  /** Takes up what control tells of the other workers. */
+  applyLoad(load: HostLoad): void {
+    this.#options.upstream.useHostLoad(load);
+  }
+
   /** Control has said something. */
   heard(): void {
     this.#awaySince = undefined;
@@ -59,6 +66,7 @@ export class LeaseClient {
   /** Control is gone, or silent for too long. */
   lost(): void {
     this.#isConnected = false;
+    this.#options.upstream.useHostLoad(undefined);
     this.#awaySince ??= this.#options.clock.now();
   }
 
@@ -83,7 +91,10 @@ export class LeaseClient {
   }
 
   #tell(): void {
-    if (this.#isConnected) this.#options.send(this.upstream, this.#report());
+    if (!this.#isConnected) return;
+    const report = this.#report();
+    this.#saidQueued = report.queued > 0;
+    this.#options.send(this.upstream, report);
   }
 
   /** Work waits: control is told at once, then again and again for as long as it does. */
@@ -104,6 +115,7 @@ export class LeaseClient {
     this.#callTimer = this.#options.clock.setTimeout(() => {
       this.#callTimer = undefined;
       if (this.#options.upstream.queueDepth > 0) this.#call();
+      else if (this.#saidQueued) this.#tell();
     }, afterMs);
   }
 

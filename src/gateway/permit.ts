@@ -1,4 +1,3 @@
-import type { InFlightEntry } from '../policy/admission/expected-wait.ts';
 import type { Backend, Outcome } from './backend.ts';
 import type { LoadReport } from '../policy/balance/backend-load.ts';
 
@@ -13,7 +12,7 @@ export interface PermitUser {
 }
 
 /** The right to have one request in flight at one backend, held until the last body byte. A link in the list of all that are out. */
-export class Permit implements InFlightEntry {
+export class Permit {
   readonly backend: Backend;
   readonly routeClass: number;
   readonly startedAt: number;

@@ -2,11 +2,12 @@ import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { UpstreamConfig } from '../config/config.ts';
-import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
 import type { Priority } from '../policy/admission/priority.ts';
+import { ServiceTime } from '../policy/admission/service-time.ts';
 import { type Balancer, createBalancer } from '../policy/balance/balancer.ts';
 import { OutlierDetector } from '../policy/health/outliers.ts';
 import type { LeaseUse } from '../policy/permits/lease-holder.ts';
+import type { HostLoad } from '../policy/permits/lease-messages.ts';
 import { RetryBudget } from '../policy/retry/budget.ts';
 import { HedgeDelay } from '../policy/retry/hedge-delay.ts';
 import { Backend, type BackendTimeouts, type Outcome } from './backend.ts';
@@ -15,7 +16,7 @@ import type { GatewayMetrics } from './gateway-metrics.ts';
 import { Permit, PermitList } from './permit.ts';
 import { Refusal } from './refusal.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
-import { WaitingRoom } from './waiting-room.ts';
+import { type Surroundings, WaitingRoom } from './waiting-room.ts';
 
 export interface UpstreamDependencies {
   readonly clock: Clock;
@@ -52,12 +53,6 @@ export interface PendingPermit extends Underway {
 /** A backend that has been found to be down while it held requests. */
 export class BackendLost extends Error {}
 
-/** How much one more request weighs in the mean of the service time, and how many must have ended before it says anything: a process that has just started is slow. */
-const SERVICE_TIME_WEIGHT = 0.05;
-const ENOUGH_SERVED = 100;
-/** In means: what takes longer counts as this long. */
-const LONGEST_SERVICE = 10;
-
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
   readonly name: string;
@@ -71,15 +66,16 @@ export class Upstream {
   readonly #clock: Clock;
   readonly #balancer: Balancer;
   readonly #outliers: OutlierDetector;
-  readonly #limit: AdaptiveLimit;
+  readonly #serviceTime: ServiceTime;
   readonly #room: WaitingRoom;
   readonly #out = new PermitList();
   readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
   readonly #metrics: UpstreamMetrics;
   readonly #classes = new Map<string, number>();
   readonly #hedgeDelays: HedgeDelay[] = [];
-  #serviceMs = 0;
-  #served = 0;
+  readonly #cap: number;
+  /** What control has told of the other workers; undefined without control. */
+  #hostLoad: HostLoad | undefined;
   #pumping = false;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
@@ -89,7 +85,8 @@ export class Upstream {
     this.#clock = clock;
     this.#balancer = createBalancer(config.balancer);
     this.#outliers = new OutlierDetector(config.backends.length, clock.now());
-    this.#limit = new AdaptiveLimit(random);
+    this.#serviceTime = new ServiceTime(clock.now());
+    this.#cap = config.cap;
     this.#room = new WaitingRoom({ config, clock, random, wake: () => this.#pump() });
     this.#pick = { now: 0, random, routeClass: 0, excluded: undefined };
     this.backends = config.backends.map(
@@ -116,18 +113,28 @@ export class Upstream {
       standing: this.#room.standing,
       inFlight: this.#out.size,
       permits: this.#permits(),
-      limit: this.#concurrency(),
-      serviceMs: this.#serviceMs,
+      limit: this.#permits(),
+      serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
       ejections: this.#outliers.ejections,
       ejected: this.backends.filter(({ ejected }) => ejected).length,
       retryBudget: this.budget.balance(this.#clock.now()),
     };
   }
 
-  /** What the leases go by. Work that waits for the limit, though there are permits, does not count. */
+  /** What the leases go by. */
   leaseUse(): LeaseUse {
     const inFlight = this.backends.map((backend) => backend.inFlight);
-    return { inFlight, queued: this.#hasRoom() || this.#out.size >= this.#permits() ? this.#room.depth : 0 };
+    return { inFlight, queued: this.#room.depth, bulk: this.#room.depthOf('bulk') };
+  }
+
+  /** Takes up what control tells of the other workers; undefined when control is gone. */
+  useHostLoad(load: HostLoad | undefined): void {
+    this.#hostLoad = load;
+    if (load === undefined || this.#room.depth === 0) return;
+    const before = this.#room.depth;
+    this.#room.shed(this.#surroundings());
+    // The others count what waits here with theirs.
+    if (this.#room.depth < before) this.onNeed?.();
   }
 
   /** The number of a class of requests that take equally long. */
@@ -142,7 +149,7 @@ export class Upstream {
 
   /** A permit at once, a place in the queue, or a refusal. */
   acquire(claim: Claim): Permit | PendingPermit | Refusal {
-    if (this.#room.depth === 0 && this.#hasRoom()) {
+    if (this.#room.depth === 0) {
       const backend = this.#choose(claim.routeClass, claim.excluded);
       if (backend !== undefined) return this.#take(backend, claim.routeClass);
     }
@@ -151,7 +158,7 @@ export class Upstream {
 
   /** A permit at a backend other than `excluded`, if there is one that nobody waits for. */
   acquireSpare(routeClass: number, excluded: Backend): Permit | undefined {
-    if (this.#room.depth > 0 || !this.#hasRoom()) return undefined;
+    if (this.#room.depth > 0) return undefined;
     const backend = this.#choose(routeClass, excluded);
     return backend === undefined || backend === excluded ? undefined : this.#take(backend, routeClass);
   }
@@ -200,7 +207,9 @@ export class Upstream {
     this.#out.remove(permit);
     backend.gaveBack(outcome);
     try {
-      this.#learn(permit, outcome, this.#clock.now());
+      const now = this.#clock.now();
+      this.#serviceTime.ended(now);
+      this.#learn(permit, outcome, now);
       this.onReturn?.(backend, backend.inFlight + 1);
     } finally {
       if (this.#room.depth > 0) this.#pumpSoon();
@@ -210,30 +219,15 @@ export class Upstream {
   #learn(permit: Permit, outcome: Outcome, now: number): void {
     const { backend, routeClass, startedAt, retryAfterMs } = permit;
     const latencyMs = (permit.headAt ?? now) - startedAt;
-    const dropped = outcome === 'timeout' || outcome === 'refused';
-    if (dropped || outcome === 'success') {
-      const sample = { latencyMs, routeClass, inFlight: this.#out.size + 1, dropped };
-      this.#limit.sample(sample, this.#permits(), now);
-    }
     const standing = outcomesForLoad[outcome];
     backend.load.ended({ routeClass, latencyMs, startedAt, outcome: standing, now, retryAfterMs });
     if (outcome === 'success') {
-      // A download or a tunnel of an hour says nothing of how soon the next request ends.
-      const most = this.#served < ENOUGH_SERVED ? Number.POSITIVE_INFINITY : LONGEST_SERVICE * this.#serviceMs;
-      const holdMs = Math.min(now - startedAt, most);
-      const weight = this.#served++ === 0 ? 1 : SERVICE_TIME_WEIGHT;
-      this.#serviceMs += weight * (holdMs - this.#serviceMs);
       this.#hedgeDelay(routeClass).sample(latencyMs);
     }
     if (outcome === 'aborted' || outcome === 'outpaced' || outcome === 'refused') return;
     const before = this.#outliers.ejections;
     this.#outliers.record(backend.index, outcome === 'success', now, startedAt);
     if (this.#outliers.ejections !== before) this.#applyEjections();
-  }
-
-  /** 0 while too little is known to go by. */
-  #knownServiceMs(): number {
-    return this.#served < ENOUGH_SERVED ? 0 : this.#serviceMs;
   }
 
   /** With too few left, ejecting would only overload the rest: then nobody is. */
@@ -256,6 +250,7 @@ export class Upstream {
     const now = this.#pick.now;
     const permit = new Permit(this, backend, routeClass, now);
     this.#out.add(permit);
+    this.#serviceTime.started(now);
     backend.took(now);
     return permit;
   }
@@ -267,13 +262,26 @@ export class Upstream {
     return sum;
   }
 
-  /** Requests that may be in flight, by permits and by what backends have shown to take. */
-  #concurrency(): number {
-    return this.#limit.of(this.#permits(), this.backends.length);
+  /** Permits of all workers; without control, those of this one. */
+  #hostPermits(): number {
+    if (this.#hostLoad !== undefined) return this.#hostLoad.permits;
+    const own = this.#permits();
+    // A worker that has just started holds none yet.
+    return own > 0 ? own : this.backends.filter(({ available }) => available).length * this.#cap;
   }
 
-  #hasRoom(): boolean {
-    return this.#limit.part === 1 || this.#out.size < this.#concurrency();
+  #surroundings(): Surroundings {
+    const { workers = 1, queued = 0, bulk = 0, inFlight = 0 } = this.#hostLoad ?? {};
+    return {
+      permits: this.#hostPermits(),
+      serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
+      isAway: this.#isAway(),
+      inFlight: this.#out.size + inFlight,
+      queuedElsewhere: queued,
+      bulkElsewhere: bulk,
+      workers,
+      held: this.#permits(),
+    };
   }
 
   /**
@@ -294,13 +302,7 @@ export class Upstream {
   }
 
   #enqueue(claim: Claim): PendingPermit | Refusal {
-    const isAway = this.#isAway();
-    const joined = this.#room.join(claim, {
-      concurrency: this.#concurrency(),
-      serviceMs: this.#knownServiceMs(),
-      oldest: this.#out.oldest,
-      isAway,
-    });
+    const joined = this.#room.join(claim, this.#surroundings());
     this.#wakeAtReturn();
     if (!(joined instanceof Refusal)) this.onNeed?.();
     return joined;
@@ -317,9 +319,9 @@ export class Upstream {
   }
 
   #pump(isNewlyLeased = false): void {
-    this.#room.expire(this.#isAway());
-    while (this.#room.depth > 0 && this.#hasRoom() && this.#anyFree()) {
-      const waiter = this.#room.next(this.#knownServiceMs());
+    // Before the timeouts: nobody is refused at the moment when a permit is free.
+    while (this.#room.depth > 0 && this.#anyFree()) {
+      const waiter = this.#room.next();
       if (waiter === undefined) break;
       const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
       if (backend === undefined) {
@@ -330,7 +332,9 @@ export class Upstream {
       permit.isNewlyLeased = isNewlyLeased;
       waiter.grant(permit);
     }
-    if (this.#room.depth > 0) this.#wakeAtReturn();
+    if (this.#room.depth === 0) return;
+    this.#room.expire(this.#surroundings());
+    this.#wakeAtReturn();
   }
 
   #anyFree(): boolean {

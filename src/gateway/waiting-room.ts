@@ -1,9 +1,8 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { UpstreamConfig } from '../config/config.ts';
-import { DelayBound } from '../policy/admission/delay-bound.ts';
-import { expectedWaitMs, type WaitSituation } from '../policy/admission/expected-wait.ts';
 import type { Priority } from '../policy/admission/priority.ts';
+import { QueueBound, type QueueSituation } from '../policy/admission/queue-bound.ts';
 import { type Place, RequestQueue } from '../policy/admission/request-queue.ts';
 import { retryAfterSeconds } from '../policy/admission/retry-after.ts';
 import type { Permit } from './permit.ts';
@@ -11,14 +10,22 @@ import { Refusal } from './refusal.ts';
 import { clientClosed } from './request-body.ts';
 import type { Claim, PendingPermit } from './upstream.ts';
 
-/** What the upstream is like at the moment at which somebody wants to wait. */
-export interface Surroundings extends Omit<WaitSituation, 'ahead'> {
+/** The state of the upstream over all workers when a request wants to wait. */
+export interface Surroundings extends QueueSituation {
   /** No backend can be used at all. */
   readonly isAway: boolean;
+  /** Requests in flight, those of all workers. */
+  readonly inFlight: number;
+  /** Requests that wait at the other workers, and how many of them are bulk. */
+  readonly queuedElsewhere: number;
+  readonly bulkElsewhere: number;
+  readonly workers: number;
+  /** Permits of this worker. */
+  readonly held: number;
 }
 
 export interface WaitingRoomOptions {
-  readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queueTimeoutMs'>;
+  readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queueTimeoutMs' | 'admission'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Called at a time that was asked for, and at the first deadline. */
@@ -54,20 +61,31 @@ export class Waiter implements PendingPermit {
   }
 }
 
+/** How far the queue may exceed its bound before its newest are refused: figures of the other workers are a few milliseconds old. */
+const TOLERATED_EXCESS = 1.1;
+/** How much longer than the timeout a request waits while control knows of a permit for it. */
+const PERMIT_ON_ITS_WAY_MS = 5000;
+const EXPIRY_INTERVAL_MS = 10;
+/** After a worker has shed requests, the others may still count them for this long. */
+const SHED_INTERVAL_MS = 25;
+
 /** The queue before an upstream with its clockwork: who may wait, for how long, and what the others are told. */
 export class WaitingRoom {
   readonly #queue: RequestQueue<Waiter>;
-  readonly #bound: DelayBound;
+  readonly #bound: QueueBound;
+  readonly #capacity: number;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #wake: () => void;
   #timer: { readonly timer: Timer; readonly at: number } | undefined;
   #drainPerMs = 0;
+  #shedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ config, clock, random, wake }: WaitingRoomOptions) {
     this.#queue = new RequestQueue(config.queueCapacity);
-    this.#bound = new DelayBound({ maxMs: config.queueTimeoutMs });
+    this.#bound = new QueueBound({ maxWaitMs: config.admission.maxWaitMs, timeoutMs: config.queueTimeoutMs });
+    this.#capacity = config.queueCapacity;
     this.#timeoutMs = config.queueTimeoutMs;
     this.#clock = clock;
     this.#random = random;
@@ -84,19 +102,20 @@ export class WaitingRoom {
 
   /** Whether the queue stands, rather than being a burst. */
   get standing(): boolean {
-    return this.#bound.standing;
+    return this.#bound.isStanding(this.#clock.now());
   }
 
-  /** A place, or at once the refusal of one whose turn would come too late. */
+  /** A place, or at once the refusal of one before whom too many wait. */
   join(claim: Claim, surroundings: Surroundings): Waiter | Refusal {
     const now = this.#clock.now();
     const { priority, fairKey } = claim.claimant;
     const wasEmpty = this.#queue.depth === 0;
-    const tooLong = priority === 'interactive' && this.#wouldWaitTooLong(priority, surroundings, now);
+    const isFull = priority === 'interactive' && this.#queue.aheadOf(priority) >= this.#allowedHere(surroundings, now);
     const waiter = new Waiter(claim, this);
-    const room = tooLong ? this.#queue.aheadOf(priority) : Number.POSITIVE_INFINITY;
+    const room = isFull ? this.#queue.aheadOf(priority) : Number.POSITIVE_INFINITY;
+    this.#queue.capacity = localPart(this.#capacity, surroundings.queuedElsewhere, surroundings.workers);
     const joined = this.#queue.join({ item: waiter, key: fairKey, priority }, now, room);
-    if (tooLong) this.#bound.exceeded(now);
+    if (isFull) this.#bound.exceeded(now);
     if (!joined.admitted) return this.#full(surroundings.isAway);
     waiter.place = joined.place;
     joined.evicted?.refuse(this.#full(surroundings.isAway));
@@ -105,37 +124,48 @@ export class WaitingRoom {
     return waiter;
   }
 
+  /** Control has told how many wait elsewhere: when all workers together exceed what may wait, each refuses its part. */
+  shed(surroundings: Surroundings): void {
+    const now = this.#clock.now();
+    const { queuedElsewhere, bulkElsewhere, isAway } = surroundings;
+    const interactive = this.#queue.depthOf('interactive');
+    const excess = Math.max(
+      excessOf(this.#queue.depth, queuedElsewhere, this.#capacity),
+      excessOf(interactive, queuedElsewhere - bulkElsewhere, this.#allowed(surroundings, now)),
+    );
+    if (excess < 1 || now - this.#shedAt < SHED_INTERVAL_MS) return;
+    this.#shedAt = now;
+    this.#bound.exceeded(now);
+    for (const waiter of this.#queue.shed(Math.floor(excess))) waiter.refuse(this.#full(isAway));
+    this.#noteIfEmpty();
+  }
+
   leave(place: Place<Waiter>): boolean {
     const left = this.#queue.leave(place);
     if (left) this.#noteIfEmpty();
     return left;
   }
 
-  /** The next whose turn it is and for whom it is not too late. */
-  next(serviceMs: number): Waiter | undefined {
+  /** The next whose turn it is. A permit is free for it, so only its own deadline can make it too late. */
+  next(): Waiter | undefined {
     const now = this.#clock.now();
     for (let place = this.#queue.take(); place !== undefined; place = this.#queue.take()) {
       const { item } = place;
       this.#noteIfEmpty();
-      if (item.claim.deadline <= now) item.refuse(pastDeadline);
-      else if (
-        serviceMs > 0 &&
-        place.priority === 'interactive' &&
-        now - place.joinedAt > this.#bound.overdueMs(serviceMs)
-      ) {
-        item.refuse(this.#timedOut(false));
-      } else return item;
+      if (item.claim.deadline > now) return item;
+      item.refuse(pastDeadline);
     }
     return undefined;
   }
 
-  /** Refuses everyone who has waited for as long as one may. */
-  expire(isAway: boolean): void {
-    const expired = this.#queue.expire(this.#clock.now() - this.#timeoutMs);
-    for (const waiter of expired) waiter.refuse(this.#timedOut(isAway));
+  /** Refuses everyone who has waited for as long as one may; longer where a permit exists at another worker. */
+  expire(surroundings: Surroundings): void {
+    const timeoutMs = this.#timeoutMs + (this.#isCovered(surroundings) ? PERMIT_ON_ITS_WAY_MS : 0);
+    const expired = this.#queue.expire(this.#clock.now() - timeoutMs);
+    for (const waiter of expired) waiter.refuse(this.#timedOut(surroundings.isAway));
     if (expired.length > 0) this.#noteIfEmpty();
     const oldest = this.#queue.oldestJoinedAt();
-    if (oldest !== undefined) this.wakeAt(oldest + this.#timeoutMs);
+    if (oldest !== undefined) this.wakeAt(Math.max(oldest + this.#timeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
   }
 
   /** One timer for the whole queue, at the earliest time that was asked for. */
@@ -144,7 +174,7 @@ export class WaitingRoom {
       if (this.#timer.at <= at) return;
       this.#timer.timer.cancel();
     }
-    const timer = this.#clock.setTimeout(
+    const timer = this.#clock.setTimeLimit(
       () => {
         this.#timer = undefined;
         this.#wake();
@@ -158,13 +188,26 @@ export class WaitingRoom {
     this.#timer?.timer.cancel();
   }
 
-  #wouldWaitTooLong(priority: Priority, { concurrency, serviceMs, oldest }: Surroundings, now: number): boolean {
-    if (concurrency === 0 || serviceMs === 0) return false;
-    this.#drainPerMs = concurrency / serviceMs;
-    const ahead = this.#queue.aheadOf(priority);
-    // One round is never too long: a client with twice as many connections as there are slots is no overload.
-    if (ahead < concurrency && serviceMs < this.#timeoutMs) return false;
-    return expectedWaitMs({ ahead, concurrency, serviceMs, oldest }, now) > this.#bound.allowedMs(serviceMs);
+  /** Whether there is a permit for each that is in flight or waits, wherever it is held at the moment. */
+  #isCovered({ isAway, permits, inFlight, queuedElsewhere }: Surroundings): boolean {
+    return !isAway && inFlight + queuedElsewhere + this.#queue.depth <= permits;
+  }
+
+  /** Interactive requests that may wait, over all workers. */
+  #allowed(surroundings: Surroundings, now: number): number {
+    const { permits, serviceMs } = surroundings;
+    this.#drainPerMs = serviceMs === 0 ? 0 : permits / serviceMs;
+    return this.#bound.allowed(surroundings, now);
+  }
+
+  #allowedHere(surroundings: Surroundings, now: number): number {
+    const { inFlight, permits, held, queuedElsewhere, bulkElsewhere, workers } = surroundings;
+    if (inFlight + queuedElsewhere + this.#queue.depth < permits) return Number.POSITIVE_INFINITY;
+    const allowed = this.#allowed(surroundings, now);
+    // Every worker is busy then, and the permits are where the work is. Filling up what the others leave by figures
+    // that are a few milliseconds old would overshoot with each wave of requests that end together.
+    if (this.#bound.isStanding(now) && held > 0 && held < permits) return Math.ceil((allowed * held) / permits);
+    return localPart(allowed, queuedElsewhere - bulkElsewhere, workers);
   }
 
   #noteIfEmpty(): void {
@@ -186,6 +229,17 @@ export class WaitingRoom {
       ? new Refusal('no-backend', 'no backend came up while the request waited', this.#retryAfter())
       : new Refusal('queue-timeout', 'no backend became free while the request waited', this.#retryAfter());
   }
+}
+
+/** What the others leave, and an equal share at least: a worker that came late must not starve. */
+function localPart(total: number, elsewhere: number, workers: number): number {
+  return total === Number.POSITIVE_INFINITY ? total : Math.max(total - elsewhere, Math.ceil(total / workers));
+}
+
+/** What this worker is to shed of what exceeds the total, in proportion to what waits here. */
+function excessOf(here: number, elsewhere: number, total: number): number {
+  const all = here + elsewhere;
+  return elsewhere === 0 || all <= total * TOLERATED_EXCESS + 1 ? 0 : ((all - total) * here) / all;
 }
 
 export const pastDeadline = new Refusal('deadline', 'the deadline of the request passed while it waited for a backend');

@@ -42,14 +42,15 @@ interface LivePlace<T> extends Place<T> {
  * bulk request, if it is interactive itself, or of the newest of the longest line, if that is longer than its own will be.
  */
 export class RequestQueue<T> {
-  readonly #capacity: number;
+  /** How many may wait; may change at any time, and takes effect on those who come. */
+  capacity: number;
   readonly #classes: Record<Priority, LineSet<T>> = { interactive: new LineSet(), bulk: new LineSet() };
   /** Everybody in order of arrival, for the deadlines; those that have gone stay until they come to the front. */
   #arrivals: LivePlace<T>[] = [];
   #front = 0;
 
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.capacity = capacity;
   }
 
   get depth(): number {
@@ -67,7 +68,7 @@ export class RequestQueue<T> {
 
   /** A place, if there is room or somebody to make it. `room`: how many of its class and above may wait. */
   join(arrival: Arrival<T>, now: number, room: number): Admission<T> {
-    const full = this.depth >= this.#capacity;
+    const full = this.depth >= this.capacity;
     let evicted: LivePlace<T> | undefined;
     if (full || this.aheadOf(arrival.priority) >= room) {
       evicted = this.#victim(arrival, full);
@@ -86,10 +87,23 @@ export class RequestQueue<T> {
 
   /** The next to be served. */
   take(): Place<T> | undefined {
-    const lifo = this.depth > this.#capacity * LIFO_ABOVE;
+    const lifo = this.depth > this.capacity * LIFO_ABOVE;
     const place = this.#classes.interactive.next(lifo) ?? this.#classes.bulk.next(lifo);
     if (place !== undefined) this.#remove(place);
     return place;
+  }
+
+  /** Removes and returns so many of the newest: bulk first, then of the longest line. */
+  shed(count: number): T[] {
+    const shed: T[] = [];
+    while (shed.length < count) {
+      const longest = this.#classes.bulk.longest() ?? this.#classes.interactive.longest();
+      const place = longest?.places.at(-1);
+      if (place === undefined) break;
+      this.#remove(place);
+      shed.push(place.item);
+    }
+    return shed;
   }
 
   /** Removes and returns those that joined at `before` or earlier. */

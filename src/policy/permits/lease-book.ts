@@ -1,4 +1,4 @@
-import type { LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from './lease-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from './lease-messages.ts';
 import { equalShares, weightedShares } from './shares.ts';
 
 /** An order, and the member that it goes to. */
@@ -29,6 +29,8 @@ interface Account {
   /** Of the last recall, and of the last order that it has confirmed. */
   recallNumber: number;
   seen: number;
+  /** What it has last said of its requests. */
+  load: { queued: number; bulk: number; inFlight: number };
 }
 
 /** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
@@ -79,6 +81,21 @@ export class LeaseBook {
     return [...this.#accounts].map(([member, { state, bound }]) => ({ member, state, bound }));
   }
 
+  /** What a worker is told of the others. */
+  loadBeside(member: string): HostLoad {
+    let permits = 0;
+    for (const [backend, cap] of this.#caps.entries()) if (this.#up[backend] === true) permits += cap;
+    const load = { permits, workers: 0, queued: 0, bulk: 0, inFlight: 0 };
+    for (const [other, account] of this.#accounts) {
+      if (account.state === 'present') load.workers++;
+      if (other === member) continue;
+      load.queued += account.load.queued;
+      load.bulk += account.load.bulk;
+      load.inFlight += account.load.inFlight;
+    }
+    return load;
+  }
+
   /** What to keep on disk before the orders of the last call are sent. */
   saved(): SavedLeases[] {
     return [...this.#accounts].map(([member, { bound, fallback }]) => ({
@@ -102,6 +119,7 @@ export class LeaseBook {
     if (account === undefined || account.state !== 'present') return;
     account.state = 'away';
     account.queued = 0;
+    account.load = { ...account.load, queued: 0, bulk: 0 };
     this.#newFallbacks();
   }
 
@@ -135,6 +153,7 @@ export class LeaseBook {
       return Math.min(bound, most);
     });
     account.queued = report.queued;
+    account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
     if (report.queued > 0) {
       account.queuedAt = now;
       this.#lastNeedAt = now;
@@ -174,6 +193,7 @@ export class LeaseBook {
       recalledAt: Number.NEGATIVE_INFINITY,
       recallNumber: 0,
       seen: 0,
+      load: { queued: 0, bulk: 0, inFlight: 0 },
     };
   }
 

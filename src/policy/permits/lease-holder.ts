@@ -5,6 +5,8 @@ export interface LeaseUse {
   /** Requests in flight at each backend. */
   readonly inFlight: readonly number[];
   readonly queued: number;
+  /** Of those that wait. */
+  readonly bulk?: number;
 }
 
 /** Without control for this long, what exceeds the fallback is given up; the same again, and what is below it is taken. */
@@ -51,8 +53,9 @@ export class LeaseHolder {
     }
   }
 
-  report({ inFlight, queued }: LeaseUse): LeaseReport {
-    return { seen: this.#seen, held: this.#permits.map((permits, b) => Math.max(permits, inFlight[b] ?? 0)), queued };
+  report({ inFlight, queued, bulk = 0 }: LeaseUse): LeaseReport {
+    const held = this.#permits.map((permits, backend) => Math.max(permits, inFlight[backend] ?? 0));
+    return { seen: this.#seen, held, queued, bulk, inFlight: inFlight.reduce((sum, count) => sum + count, 0) };
   }
 
   /** Whether a permit that has been recalled is still in use. */

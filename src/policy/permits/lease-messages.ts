@@ -32,6 +32,21 @@ export interface LeaseReport {
   readonly seen: number;
   /** Permits of each backend that are in use or may be used without asking. */
   readonly held: readonly number[];
-  /** Requests that wait for a permit. */
+  /** Requests that wait for a permit, and how many of them are bulk. */
   readonly queued: number;
+  readonly bulk?: number;
+  /** Requests in flight at all backends. */
+  readonly inFlight?: number;
+}
+
+/** What a worker is told of an upstream, so that the queues of all workers count as one. */
+export interface HostLoad {
+  /** Permits of all workers at the backends that are up. */
+  readonly permits: number;
+  readonly workers: number;
+  /** Requests that wait at the other workers, and how many of them are bulk. */
+  readonly queued: number;
+  readonly bulk: number;
+  /** Requests of the other workers in flight. */
+  readonly inFlight: number;
 }

@@ -19,6 +19,7 @@ function setUp() {
     healthPath: undefined,
     queueCapacity: 10,
     queueTimeoutMs: 1000,
+    admission: { maxWaitMs: 'auto' },
     balancer: 'least-in-flight',
   } as const;
   const instruments = quietInstruments();
@@ -52,12 +53,12 @@ test('LeaseClient calls for permits at once when work waits, again while it does
   client.heard();
   clock.advance(1000);
   const waiting = ask();
-  assert.deepEqual(sent, [{ seen: 0, held: [0], queued: 1 }]);
+  assert.deepEqual(sent, [{ seen: 0, held: [0], queued: 1, bulk: 0, inFlight: 0 }]);
   clock.advance(20);
   clock.advance(20);
   assert.equal(sent.length, 3);
   grant(1, 1);
-  assert.deepEqual(sent.at(-1), { seen: 1, held: [1], queued: 0 });
+  assert.deepEqual(sent.at(-1), { seen: 1, held: [1], queued: 0, bulk: 0, inFlight: 1 });
   assert.ok('result' in waiting);
   const permit = await waiting.result;
   assert.ok(permit instanceof Permit && permit.isNewlyLeased);
@@ -77,11 +78,11 @@ test('LeaseClient gives a recalled permit back when its request has ended, and n
   const [first, second] = [ask(), ask()];
   assert.ok(first instanceof Permit && second instanceof Permit);
   client.apply({ kind: 'recall', number: 2, mode: 'limit', limits: [1] });
-  assert.deepEqual(sent.at(-1), { seen: 2, held: [2], queued: 0 });
+  assert.deepEqual(sent.at(-1), { seen: 2, held: [2], queued: 0, bulk: 0, inFlight: 2 });
   first.release('success');
   await Promise.resolve();
   await Promise.resolve();
-  assert.deepEqual(sent.at(-1), { seen: 2, held: [1], queued: 0 });
+  assert.deepEqual(sent.at(-1), { seen: 2, held: [1], queued: 0, bulk: 0, inFlight: 1 });
   assert.ok(!(ask() instanceof Permit));
   await close();
 });

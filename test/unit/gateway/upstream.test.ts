@@ -27,6 +27,7 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
       healthPath: undefined,
       queueCapacity,
       queueTimeoutMs: 100,
+      admission: { maxWaitMs: 'auto' },
       balancer: 'least-in-flight',
     },
     {

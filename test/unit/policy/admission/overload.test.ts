@@ -1,35 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../../../../src/core/random.ts';
-import { DelayBound } from '../../../../src/policy/admission/delay-bound.ts';
-import { expectedWaitMs } from '../../../../src/policy/admission/expected-wait.ts';
+import { QueueBound } from '../../../../src/policy/admission/queue-bound.ts';
+import { ServiceTime } from '../../../../src/policy/admission/service-time.ts';
 
 const SERVICE_MS = 55;
 const SLOTS = 24;
 
-interface Slot {
-  startedAt: number;
-  next: Slot | undefined;
-}
-
 /** Poisson arrivals at `load` times the capacity of 24 slots of 55 ms, behind a first-in-first-out queue with the bound. */
 function offer(load: number, seconds: number, seed: number) {
   const random = seededRandom(seed);
-  const bound = new DelayBound({ maxMs: 1000 });
-  const busy: Slot[] = [];
+  const bound = new QueueBound({ maxWaitMs: 'auto', timeoutMs: 1000 });
+  const busy: number[] = [];
   const queue: number[] = [];
   const latencies: number[] = [];
   let refused = 0;
   const start = (now: number, arrived: number): void => {
-    const slot = { startedAt: now, next: undefined };
-    const last = busy.at(-1);
-    if (last !== undefined) last.next = slot;
-    busy.push(slot);
+    busy.push(now);
     latencies.push(now + SERVICE_MS - arrived);
   };
   const serveUntil = (now: number): void => {
-    while (busy[0] !== undefined && busy[0].startedAt + SERVICE_MS <= now) {
-      const end = (busy.shift() as Slot).startedAt + SERVICE_MS;
+    while (busy[0] !== undefined && busy[0] + SERVICE_MS <= now) {
+      const end = (busy.shift() as number) + SERVICE_MS;
       const arrived = queue.shift();
       if (arrived === undefined) continue;
       if (queue.length === 0) bound.changed(true, end);
@@ -43,8 +35,7 @@ function offer(load: number, seconds: number, seed: number) {
       start(now, now);
       continue;
     }
-    const situation = { ahead: queue.length, concurrency: SLOTS, serviceMs: SERVICE_MS, oldest: busy[0] };
-    if (expectedWaitMs(situation, now) > bound.allowedMs(SERVICE_MS)) {
+    if (queue.length >= bound.allowed({ permits: SLOTS, serviceMs: SERVICE_MS }, now)) {
       refused++;
       bound.exceeded(now);
       continue;
@@ -54,16 +45,21 @@ function offer(load: number, seconds: number, seed: number) {
   }
   latencies.sort((left, right) => left - right);
   const goodput = latencies.length / ((seconds * 1000 * SLOTS) / SERVICE_MS);
-  return { refused, goodput, p99: latencies[Math.floor(latencies.length * 0.99)] as number, standing: bound.standing };
+  return {
+    refused,
+    goodput,
+    p99: latencies[Math.floor(latencies.length * 0.99)] as number,
+    standing: bound.isStanding(seconds * 1000),
+  };
 }
 
-test('DelayBound refuses nobody at 90 % of capacity, in ten minutes of Poisson arrivals', () => {
+test('QueueBound refuses nobody at 90 % of capacity, in ten minutes of Poisson arrivals', () => {
   const refused = Array.from({ length: 20 }, (_, seed) => offer(0.9, 30, seed + 1).refused);
   assert.ok(refused.reduce((sum, count) => sum + count, 0) <= 2, `refused ${refused.join(' ')}`);
 });
 
 for (const load of [1, 1.1, 1.5, 2, 4, 10]) {
-  test(`DelayBound at ${load} times the capacity: goodput of at least 98 %, 99 of 100 admitted within 140 ms`, () => {
+  test(`QueueBound at ${load} times the capacity: goodput of at least 98 %, 99 of 100 admitted within 140 ms`, () => {
     const { goodput, p99, standing } = offer(load, 60, 7);
     assert.ok(goodput >= 0.98, `goodput ${goodput}`);
     assert.ok(p99 <= 140, `p99 ${p99} ms`);
@@ -71,44 +67,71 @@ for (const load of [1, 1.1, 1.5, 2, 4, 10]) {
   });
 }
 
-test('DelayBound forgets an overload once the queue has been empty for a third of two seconds', () => {
-  const bound = new DelayBound({ maxMs: 1000 });
-  bound.changed(false, 0);
-  bound.exceeded(100);
-  assert.equal(Math.round(bound.allowedMs(100)), 110);
-  bound.changed(true, 200);
-  bound.changed(false, 900);
-  assert.equal(bound.standing, true);
-  bound.changed(true, 1000);
-  bound.changed(false, 2000);
-  assert.equal(bound.standing, false);
-  assert.equal(bound.allowedMs(100), 240);
+const bound = (more: Partial<ConstructorParameters<typeof QueueBound>[0]> = {}): QueueBound =>
+  new QueueBound({ maxWaitMs: 'auto', timeoutMs: 1000, ...more });
+
+test('QueueBound forgets an overload once the queue has been empty for a third of two seconds', () => {
+  const queue = bound();
+  const situation = { permits: 10, serviceMs: 100 };
+  queue.changed(false, 0);
+  for (let now = 100; now <= 2000; now += 100) queue.exceeded(now);
+  assert.equal(queue.allowed(situation, 2000), 10);
+  queue.changed(true, 2100);
+  queue.changed(false, 2800);
+  queue.exceeded(2800);
+  assert.equal(queue.isStanding(2800), true);
+  queue.changed(true, 2900);
+  queue.changed(false, 3900);
+  assert.equal(queue.isStanding(3900), false);
+  assert.equal(queue.allowed(situation, 3900), 24);
 });
 
-test('DelayBound stays within the longest wait, and above what timers take', () => {
-  const bound = new DelayBound({ maxMs: 500 });
-  assert.deepEqual(
-    [1, 55, 10_000].map((serviceMs) => Math.round(bound.allowedMs(serviceMs))),
-    [100, 132, 500],
-  );
-  assert.equal(bound.overdueMs(55), 500);
-  bound.exceeded(0);
-  assert.deepEqual(
-    [1, 55, 10_000].map((serviceMs) => Math.round(bound.allowedMs(serviceMs))),
-    [60, 61, 500],
-  );
-  assert.equal(Math.round(bound.overdueMs(55)), 121);
+test('QueueBound forgets an overload five seconds after the last refusal, though the queue was never empty', () => {
+  const queue = bound();
+  queue.changed(false, 0);
+  queue.exceeded(100);
+  assert.deepEqual([queue.isStanding(5099), queue.isStanding(5100)], [true, false]);
 });
 
-test('expectedWaitMs takes the larger of what the rate and what the ages say', () => {
-  const third = { startedAt: 40, next: undefined };
-  const oldest = { startedAt: 0, next: { startedAt: 20, next: third } };
-  const wait = (ahead: number, now: number): number =>
-    expectedWaitMs({ ahead, concurrency: 3, serviceMs: 60, oldest }, now);
-  assert.equal(wait(0, 45), 20);
-  assert.equal(wait(0, 10), 50);
-  assert.equal(wait(2, 45), 60);
-  assert.equal(wait(3, 10), 110);
-  assert.equal(wait(0, 500), 20);
-  assert.equal(expectedWaitMs({ ahead: 9, concurrency: 1000, serviceMs: 100, oldest }, 0), 1);
+test('QueueBound counts rounds of the permits: a machine that serves at a tenth of its rate refuses no more', () => {
+  const queue = bound();
+  const allowed = (permits: number, serviceMs: number): number =>
+    Math.round(queue.allowed({ permits, serviceMs }, 0) * 10) / 10;
+  // Bursts, then standing: 55 ms and 550 ms to a round are the same queue; below 42 ms a round is short, and time counts.
+  assert.deepEqual([allowed(100, 55), allowed(100, 400), allowed(8, 5)], [240, 240, 160]);
+  queue.exceeded(0);
+  assert.deepEqual([allowed(100, 55), allowed(100, 550), allowed(8, 5)], [100, 100, 80]);
+  // Rounds that take longer than the timeout.
+  assert.deepEqual([allowed(16, 4000), allowed(16, 999)], [4, 16]);
+  assert.equal(queue.allowed({ permits: 16, serviceMs: 0 }, 0), Number.POSITIVE_INFINITY);
+});
+
+test('QueueBound lets in whoever can expect to wait no longer than what was set, and always one round', () => {
+  const queue = bound({ maxWaitMs: 30_000, timeoutMs: 30_000 });
+  queue.exceeded(0);
+  assert.equal(queue.allowed({ permits: 16, serviceMs: 4000 }, 0), 120);
+  assert.equal(queue.allowed({ permits: 16, serviceMs: 60_000 }, 0), 16);
+});
+
+test('ServiceTime is the time in flight over the requests that ended, however the quick ones crowd together', () => {
+  const time = new ServiceTime(0);
+  const held: number[] = [];
+  const end = (now: number): void => time.ended(now);
+  // Nine of ten take 5 ms, one of ten 500 ms, all on permits of their own.
+  const ends: number[] = [];
+  for (let count = 0; count < 2000; count++) {
+    const now = count * 10;
+    for (const at of ends.filter((at) => at <= now).sort((left, right) => left - right)) {
+      end(at);
+      ends.splice(ends.indexOf(at), 1);
+    }
+    time.started(now);
+    const serviceMs = count % 10 === 0 ? 500 : 5;
+    held.push(serviceMs);
+    ends.push(now + serviceMs);
+    if (count === 50) assert.equal(time.meanMs(now), 0);
+  }
+  const exact = held.reduce((sum, value) => sum + value, 0) / held.length;
+  const found = time.meanMs(20_000);
+  assert.ok(Math.abs(found / exact - 1) < 0.05, `${found} for ${exact}`);
 });
