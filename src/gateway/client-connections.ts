@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { RefusalPause } from '../policy/admission/refusal-pause.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Pipelined requests of one connection that may wait for their turn. */
@@ -96,6 +97,7 @@ export class ClientConnection {
   readonly socket: Socket;
   /** Requests that have not begun, in the order in which they came. */
   readonly waiting: Exchange[] = [];
+  readonly refusalPause = new RefusalPause();
   readonly #inProgress = new Set<Exchange>();
   #unsafe = 0;
 

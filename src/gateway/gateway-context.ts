@@ -8,6 +8,7 @@ import type { Cache } from './cache/cache.ts';
 import type { ClientConnections } from './client-connections.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { KeyCache } from './key-cache.ts';
+import type { LateRefusals } from './late-refusals.ts';
 import type { RequestLog } from './request-log.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import type { Tunnels } from './tunnels.ts';
@@ -20,6 +21,7 @@ export interface GatewayContext {
   readonly log: Logger;
   readonly bugs: Bugs;
   readonly connections: ClientConnections;
+  readonly lateRefusals: LateRefusals;
   readonly requestLog: RequestLog;
   readonly metrics: GatewayMetrics;
   readonly keys: KeyCache;

@@ -19,6 +19,7 @@ import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
+import { LateRefusals } from './late-refusals.ts';
 import { LeaseClient } from './lease-client.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { Refusal } from './refusal.ts';
@@ -69,8 +70,9 @@ export class Gateway {
     const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, bodyMs: env.UPSTREAM_TIMEOUT_MS };
     const initialPermits = (cap: number): number =>
       dependencies.sendLeaseReport === undefined ? staticShare(cap, env.GATEWAY_WORKERS) : 0;
+    const workers = env.GATEWAY_WORKERS;
     const upstreams = config.upstreams.map(
-      (upstream) => new Upstream(upstream, { clock, random, metrics, bugs, timeouts, initialPermits }),
+      (upstream) => new Upstream(upstream, { clock, random, metrics, bugs, timeouts, workers, initialPermits }),
     );
     this.#leases = openLeases(upstreams, dependencies);
     const connections = new ClientConnections({
@@ -83,6 +85,7 @@ export class Gateway {
       log,
       bugs,
       connections,
+      lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => config.trustedProxies.includes(address) }),
       requestLog: new RequestLog(log, clock),
       metrics,
       keys: new KeyCache(findKey, clock),

@@ -17,7 +17,8 @@ export async function requestPath(x: Exchange, gateway: GatewayContext, router: 
   try {
     begin(x, gateway);
     const refusal = await walk(x, gateway, router);
-    if (refusal !== undefined) refuse(x, refusal);
+    if (refusal === undefined) x.connection?.refusalPause.served();
+    else refuse(x, refusal, gateway);
   } catch (error) {
     gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
     answerBug(x, gateway);
@@ -27,7 +28,8 @@ export async function requestPath(x: Exchange, gateway: GatewayContext, router: 
 function answerBug(x: Exchange, gateway: GatewayContext): void {
   try {
     x.underway?.giveUp();
-    refuse(x, new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id'));
+    const refusal = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
+    refuse(x, refusal, gateway);
   } catch (error) {
     gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
     x.req.socket.destroy();
@@ -123,7 +125,7 @@ function enter(x: Exchange, metrics: Exchange['metrics']): void {
 
 const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-failed', 'upstream-timeout']);
 
-function refuse(x: Exchange, refusal: Refusal): void {
+function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
   // What a backend or the client did is no rejection of ours.
   if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;
@@ -132,6 +134,11 @@ function refuse(x: Exchange, refusal: Refusal): void {
     x.res.destroy();
     return;
   }
+  // A client that ignores Retry-After is told a little later each time: its refusals must not crowd out the work.
+  gateway.lateRefusals.send(x, refusal, () => answerRefusal(x, refusal));
+}
+
+function answerRefusal(x: Exchange, refusal: Refusal): void {
   if (x.id === '') x.id = requestId();
   if (hasLongRest(x)) x.closeAfterReply = true;
   const { status, headers, body } = problemReply(refusal, x.id);

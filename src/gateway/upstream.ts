@@ -24,6 +24,8 @@ export interface UpstreamDependencies {
   readonly metrics: GatewayMetrics;
   readonly bugs: Bugs;
   readonly timeouts: BackendTimeouts;
+  /** Gateway workers of the host, which share the budget of retries. */
+  readonly workers?: number;
   /** Permits per backend before control has said anything. */
   readonly initialPermits: (cap: number) => number;
 }
@@ -57,7 +59,7 @@ export class BackendLost extends Error {}
 export class Upstream {
   readonly name: string;
   readonly backends: readonly Backend[];
-  readonly budget = new RetryBudget();
+  readonly budget: RetryBudget;
   readonly bugs: Bugs;
   /** Told when work waits, so that permits can be asked for. */
   onNeed: (() => void) | undefined;
@@ -85,6 +87,7 @@ export class Upstream {
     this.#clock = clock;
     this.#balancer = createBalancer(config.balancer);
     this.#outliers = new OutlierDetector(config.backends.length, clock.now());
+    this.budget = new RetryBudget(dependencies.workers);
     this.#serviceTime = new ServiceTime(clock.now());
     this.#cap = config.cap;
     this.#room = new WaitingRoom({ config, clock, random, wake: () => this.#pump() });

@@ -1,25 +1,33 @@
 /** Seconds that a request's deposit lasts. */
 const LIFETIME_SECONDS = 10;
-/** In units of which a request pays in one, and a retry takes out five: a fifth. */
+/** Requests that pay for one retry: a fifth. */
 const RETRY_COST = 5;
-/** Retries a second that are allowed with no traffic to speak of. */
-const RESERVE_PER_SECOND = 10;
+/** Retries a second that a host is allowed with no traffic to speak of. */
+const HOST_RESERVE_PER_SECOND = 10;
 /** Of everything, at most: hedges come first, while all is well, and would leave nothing for the moment of failure. */
 const HEDGE_SHARE = 0.5;
 
 export type BudgetUse = 'retry' | 'hedge';
 
 /**
- * What retries and hedges together may add to the load: a fifth of the requests of the last ten seconds, and ten a
- * second besides (Finagle `RetryBudget`); hedges half of that at most. Kept in one bucket a second.
+ * What retries and hedges together may add to the load: a fifth of the requests of the last ten seconds, or ten a
+ * second where that is more; hedges half of that at most. Kept in one bucket a second.
+ * After Finagle's `RetryBudget`, which adds the two: then 200 requests a second could become 250 and more. The ten are
+ * those of the host, so each of its workers has its part of them.
  */
 export class RetryBudget {
+  readonly #reserve: number;
   readonly #deposits = new Float64Array(LIFETIME_SECONDS);
   /** What retries and hedges have taken out. */
   readonly #withdrawals = new Float64Array(LIFETIME_SECONDS);
   /** What of it went to hedges. */
   readonly #hedges = new Float64Array(LIFETIME_SECONDS);
   #second = 0;
+
+  /** `workers`: how many share the budget of a host. */
+  constructor(workers = 1) {
+    this.#reserve = HOST_RESERVE_PER_SECOND / workers;
+  }
 
   /** A request has come; retries are not requests. */
   deposit(now: number): void {
@@ -30,9 +38,9 @@ export class RetryBudget {
   /** Whether one more attempt is within the budget; if so, it is taken from it. */
   withdraw(now: number, use: BudgetUse = 'retry'): boolean {
     this.#turn(now);
-    if (this.#left(this.#withdrawals, 1) < RETRY_COST) return false;
+    if (this.#left(this.#withdrawals, 1) < 1) return false;
     if (use === 'hedge') {
-      if (this.#left(this.#hedges, HEDGE_SHARE) < RETRY_COST) return false;
+      if (this.#left(this.#hedges, HEDGE_SHARE) < 1) return false;
       this.#add(this.#hedges);
     }
     this.#add(this.#withdrawals);
@@ -43,16 +51,23 @@ export class RetryBudget {
   balance(now: number): number {
     const second = Math.floor(now / 1000);
     return second - this.#second >= LIFETIME_SECONDS
-      ? RESERVE_PER_SECOND
-      : Math.max(0, Math.floor(this.#left(this.#withdrawals, 1) / RETRY_COST));
+      ? Math.floor(this.#perSecond(1))
+      : Math.max(0, Math.floor(this.#left(this.#withdrawals, 1)));
   }
 
-  /** Units that are left of this share of the budget after these withdrawals. */
+  /** Retries that are left of this share of the budget after these withdrawals. */
   #left(withdrawals: Float64Array, share: number): number {
-    const reserve = RESERVE_PER_SECOND * share;
-    let left = share * this.#deposits.reduce((sum, units) => sum + units, 0);
-    for (const attempts of withdrawals) left -= RETRY_COST * Math.max(0, attempts - reserve);
-    return left + RETRY_COST * Math.max(0, reserve - (withdrawals[this.#slot] as number));
+    const taken = withdrawals.reduce((sum, count) => sum + count, 0);
+    const deposits = this.#deposits.reduce((sum, count) => sum + count, 0);
+    const ofTraffic = (share * deposits) / RETRY_COST - taken;
+    const ofSecond = this.#perSecond(share) - (withdrawals[this.#slot] as number);
+    const ofReserve = share * this.#reserve * LIFETIME_SECONDS - taken;
+    return Math.max(ofTraffic, Math.min(ofSecond, ofReserve));
+  }
+
+  /** At least one, however many workers there are. */
+  #perSecond(share: number): number {
+    return Math.max(1, share * this.#reserve);
   }
 
   get #slot(): number {

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { Agent, request } from 'node:http';
+import { describe, test } from 'node:test';
+import { closers, inFlight, startBackend, startGateway } from '../support/proxying.ts';
+import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { eventually } from '../support/raw.ts';
+
+/** A gateway whose only permit is taken and whose queue is closed, and a client with one connection. */
+async function full(more: TestGatewayOptions = {}): Promise<{ rampart: TestGateway; agent: Agent }> {
+  const { origin } = await startBackend(() => {});
+  const rampart = await startGateway([origin], { cap: 1, queueCapacity: 0, authenticate: false, ...more });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  closers.unshift(async () => agent.destroy());
+  request(`${rampart.url}/hangs`)
+    .on('error', () => {})
+    .end();
+  await eventually('the permit is taken', () => inFlight(rampart) === 1);
+  return { rampart, agent };
+}
+
+const ask = (rampart: TestGateway, agent: Agent): Promise<number> =>
+  new Promise((resolve, reject) => {
+    request(`${rampart.url}/more`, { agent }, (res) => {
+      res.resume().on('end', () => resolve(res.statusCode ?? 0));
+    })
+      .on('error', reject)
+      .end();
+  });
+
+/** Milliseconds that so many refusals on one connection took. */
+async function refusals(rampart: TestGateway, agent: Agent, count: number): Promise<number> {
+  const startedAt = performance.now();
+  for (let asked = 0; asked < count; asked++) assert.equal(await ask(rampart, agent), 503);
+  return performance.now() - startedAt;
+}
+
+describe('refusals of a client that ignores Retry-After', () => {
+  test('come later each time', async () => {
+    const { rampart, agent } = await full();
+    // 1 + 2 + … + 64 ms, then 100 ms each; timers are never early.
+    assert.ok((await refusals(rampart, agent, 12 + 7 + 3)) >= 400);
+  });
+
+  test('cost a client that leaves nothing, and a second connection of the same client starts anew', async () => {
+    const { rampart, agent } = await full();
+    await refusals(rampart, agent, 20);
+    const leaving = ask(rampart, agent).catch(() => 0);
+    agent.destroy();
+    assert.equal(await leaving, 0);
+    const other = new Agent({ keepAlive: true, maxSockets: 1 });
+    closers.unshift(async () => other.destroy());
+    await refusals(rampart, other, 3);
+    assert.equal(inFlight(rampart), 1);
+  });
+
+  test('are at once behind a trusted proxy: fifty of them hold nothing back', async () => {
+    const { rampart, agent } = await full({ trustedProxies: ['127.0.0.1'] });
+    const behind = await refusals(rampart, agent, 50);
+    const direct = await full();
+    const held = await refusals(direct.rampart, direct.agent, 50);
+    // 31 × 100 ms and more of pauses, and otherwise the same work.
+    assert.ok(held - behind > 1000, `${held} ms direct, ${behind} ms behind a proxy`);
+  });
+});
