@@ -33,8 +33,11 @@ if (problems.length > 0) {
   refuse([`Cannot start Rampart under pm2, as ${count}`, ...problems].join('\n  - '));
 }
 
+/** A week: longer than any drain, and short enough for a timer. */
+const NO_LIMIT_MS = 7 * 24 * 3_600_000;
 /** Longest time that a process may take to end what it has begun; after it pm2 kills (by itself after 1.6 s). */
-const DRAIN_MS = values.UPSTREAM_TIMEOUT_MS + values.QUEUE_TIMEOUT_MS + 10_000;
+const DRAIN_MS =
+  values.DRAIN_TIMEOUT_MS === 0 ? NO_LIMIT_MS : values.SHUTDOWN_DELAY_MS + values.DRAIN_TIMEOUT_MS + 10_000;
 /** PostgreSQL's last checkpoint is under way. */
 const DATABASE_STOP_MS = 120_000;
 /** A reload kills the old worker after this even if the new one is not ready, so it must outlast a first start. */

@@ -12,10 +12,17 @@ export function runEntry(entry, args) {
     console.error(`rampart: ${error.message}`);
     process.exit(2);
   }
-  const child = spawn(pinnedNode, [resolve(root, entry), ...args], { stdio: 'inherit' });
+  const file = resolve(root, entry);
+  // In place of this process, so that whoever ends it ends the right one. Older Nodes cannot.
+  if (process.execve !== undefined) process.execve(pinnedNode, [pinnedNode, file, ...args], process.env);
+  // The channel ends with this process, however that ends: then the entry stops too.
+  const child = spawn(pinnedNode, [file, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, RAMPART_WRAPPED: '1' },
+  });
   // A terminal sends Ctrl-C to the whole group, so the child has it already; what a service manager sends, only we have.
   process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`rampart: cannot start ${pinnedNode}: ${error.message}`);
     process.exit(2);

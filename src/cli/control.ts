@@ -4,7 +4,7 @@ import { portTaken } from '../supervisor/public-socket.ts';
 import { prepareDatabase } from './database.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequested } from './role.ts';
+import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequests } from './role.ts';
 import { version } from './version.ts';
 
 const help = `usage: rampart control
@@ -34,6 +34,7 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
 async function serve(context: RoleContext): Promise<void> {
   const { config, clock, random, log, registry, bugs, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;
+  const stop = stopRequests(context);
   const running = new Control({ config, clock, random, log, registry, bugs, runFolder, version });
   await running.listen();
   try {
@@ -42,7 +43,7 @@ async function serve(context: RoleContext): Promise<void> {
     });
     announceReady();
     log.debug({ host, port }, 'control ready');
-    log.debug({ signal: await stopRequested(context) }, 'control stopping');
+    log.debug({ signal: await stop.first }, 'control stopping');
     admin.close();
     admin.closeAllConnections();
   } finally {

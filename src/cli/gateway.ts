@@ -1,26 +1,37 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { Gateway } from '../gateway/gateway.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { loadConfig } from '../config/config.ts';
 import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
+import { GatewayCluster } from './gateway-cluster.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequested } from './role.ts';
+import { startWatchdog } from './watchdog.ts';
+import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 
-const help = `usage: rampart gateway
+const help = `usage: rampart gateway [--workers N]
 
-Runs one gateway worker on HOST:PORT. Several of them on one port: rampart start, or pm2 in cluster mode.
+Runs one gateway worker on HOST:PORT, or N of them, which are started again when they die or hang. Under pm2 in cluster
+mode, or below rampart start, it is one of several.
 `;
 
 /** `rampart gateway`. */
 export async function gateway(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
+  if (askedForHelp(args, io, { help, known: args })) return exitCodes.ok;
+  const workers = workersOf(args);
+  if (workers !== undefined) {
+    // Here, so that a wrong setting is said once and not by every worker.
+    await loadConfig(io.env, io.folder, 'start gateway');
+    return new GatewayCluster(workers, io).run();
+  }
   const context = await enterRole('gateway', io);
   const { config, clock, random, log, registry, bugs } = context;
   const store = await openGatewayStore(context);
@@ -54,16 +65,33 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     },
     onLost: () => worker.controlLost(),
   });
+  const stop = stopRequests(context);
   await listen(worker, context, io);
+  const endWatch = startWatchdog(context, io.env);
   announceReady();
   log.debug('gateway ready');
-  log.debug({ signal: await stopRequested(context) }, 'gateway draining');
+  log.debug({ signal: await stop.first }, 'gateway draining');
+  void stop.second.then(() => worker.hasten());
   await worker.drain();
   await leaveCluster();
   await ledger.close();
   await store.close();
   await link.close();
+  endWatch();
   return exitCodeOf(context);
+}
+
+function workersOf(args: string[]): number | undefined {
+  let text: string | undefined;
+  try {
+    text = parseArgs({ args, options: { workers: { type: 'string' } }, strict: true }).values.workers;
+  } catch (error) {
+    throw new UsageError(`Cannot start gateway: ${messageOf(error)}`);
+  }
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (/^\d{1,3}$/.test(text) && count >= 1 && count <= 256) return count;
+  throw new UsageError(`Cannot start gateway, as --workers must be a whole number from 1 to 256: got '${text}'`);
 }
 
 /** On the socket that the supervisor hands over; under pm2, and alone, on the port itself. */

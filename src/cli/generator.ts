@@ -10,7 +10,7 @@ import type { Work } from '../generator/work.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequested } from './role.ts';
+import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 
 const help = `usage: rampart generator [options]
 
@@ -33,8 +33,9 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   const { config, clock, log } = context;
   const port = Number(env['RAMPART_GENERATOR_PORT'] ?? config.env.GENERATOR_PORT + context.instance);
   const host = env['RAMPART_GENERATOR_HOST'] ?? '127.0.0.1';
+  const stop = stopRequests(context);
   const running = await startGenerator(
-    { host, port, slots: config.env.GENERATOR_CONCURRENCY },
+    { host, port, slots: config.env.GENERATOR_CONCURRENCY, reusePort: env['RAMPART_SUPERVISED'] === '1' },
     { clock, work: await workOf(context, env), onError: (error) => log.error({ err: error }, 'a generator met a bug') },
   ).catch((error: unknown) => {
     throw portTaken(`generator ${context.instance}`, 'GENERATOR_PORT', host, port, error);
@@ -42,7 +43,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   const link = linkToControl(context, { status: () => running.stats() });
   announceReady();
   log.debug({ port: running.port }, 'generator ready');
-  log.debug({ signal: await stopRequested(context) }, 'generator stopping');
+  log.debug({ signal: await stop.first }, 'generator stopping');
   await running.drain();
   await link.close();
   return exitCodeOf(context);

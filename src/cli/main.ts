@@ -51,6 +51,13 @@ async function main(args: string[]): Promise<number> {
   return run(rest, { stdout, stderr, env, folder: process.cwd() });
 }
 
+/** The set-up that started this process and stands between it and npm: when that is gone, this is to stop. */
+if (process.env['RAMPART_WRAPPED'] === '1' && process.connected) {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+}
+// The processes that this one starts have channels of their own, which mean something else.
+delete process.env['RAMPART_WRAPPED'];
+
 /** A reader that closes early (`| head`) is no fault of ours. */
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 

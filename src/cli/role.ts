@@ -114,16 +114,40 @@ export function linkToControl(
 
 /** Tells whoever started this process (the supervisor, pm2) that it serves. */
 export function announceReady(): void {
-  process.send?.('ready');
+  // Without a callback, one who was killed a moment ago would be an uncaught error.
+  process.send?.('ready', undefined, undefined, () => {});
 }
 
-/** Resolves at the first request to stop: SIGTERM, SIGINT (which pm2 sends), pm2's shutdown message, or a failure. */
-export function stopRequested({ failure }: RoleContext): Promise<string> {
-  return new Promise((resolve) => {
-    void failure.first.then(resolve);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
-    process.on('message', (message) => {
-      if (message === 'shutdown') resolve('shutdown');
-    });
-  });
+/** What a process is asked by signals. */
+export interface StopRequest {
+  /** SIGTERM, SIGINT (which pm2 sends), pm2's shutdown message, or a failure. */
+  readonly first: Promise<string>;
+  /** Asked again: it is not to wait for anything. */
+  readonly second: Promise<string>;
 }
+
+/** pm2 may send its message and a signal, and a terminal two signals at once: that is one request. */
+const SAME_REQUEST_MS = 200;
+
+/** Listens for requests to stop. Other signals that would end a process by default do not. */
+export function stopRequests({ clock, log, failure }: RoleContext): StopRequest {
+  const first = Promise.withResolvers<string>();
+  const second = Promise.withResolvers<string>();
+  let firstAt: number | undefined;
+  const asked = (how: string): void => {
+    firstAt ??= clock.now();
+    first.resolve(how);
+    if (clock.now() - firstAt > SAME_REQUEST_MS) second.resolve(how);
+  };
+  void failure.first.then(first.resolve);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, asked);
+  process.on('message', (message) => {
+    if (message === 'shutdown') asked('shutdown');
+  });
+  process.on('SIGHUP', () => log.warn(RELOAD_REMARK));
+  process.on('SIGUSR2', () => log.warn('SIGUSR2 is ignored'));
+  return { first: first.promise, second: second.promise };
+}
+
+export const RELOAD_REMARK =
+  'SIGHUP does not reload the configuration yet: under pm2, npm run reload does; rampart start has to be stopped and started';

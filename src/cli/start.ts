@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import { type PreparedDatabase, prepareDatabase } from './database.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { RELOAD_REMARK } from './role.ts';
 
 const help = `usage: rampart start
 
@@ -35,14 +36,17 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
     'exit',
     recordThisProcess(runFolder, self, (problem) => io.stderr.write(`rampart: ${problem}\n`)),
   );
-  const stopping = stopSignal();
+  const stopping = stopSignal(io);
   const supervisor = new Supervisor({
     config,
     clock: systemClock,
     random: Math.random,
     runFolder,
     entry: fileURLToPath(new URL('./main.ts', import.meta.url)),
-    events: { died: (spec, how, delayMs) => io.stderr.write(diedLine(spec, how, delayMs)) },
+    events: {
+      died: (spec, how, delayMs) => io.stderr.write(diedLine(spec, how, delayMs)),
+      hangs: ({ role, instance }) => io.stderr.write(`rampart: ${role} ${instance} hangs; ending it\n`),
+    },
   });
   let preparing: Promise<PreparedDatabase> | undefined;
   let isUp = false;
@@ -110,19 +114,21 @@ class Interrupted extends Error {
   }
 }
 
-type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /** The first signal asks to stop; a second one asks not to wait. */
-function stopSignal(): { first: Promise<StopSignal>; second: Promise<void> } {
+function stopSignal({ stderr }: CommandIo): { first: Promise<StopSignal>; second: Promise<void> } {
   const first = Promise.withResolvers<StopSignal>();
   const second = Promise.withResolvers<void>();
   let count = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (++count === 1) first.resolve(signal);
       else second.resolve();
     });
   }
+  process.on('SIGHUP', () => stderr.write(`rampart: ${RELOAD_REMARK}\n`));
+  process.on('SIGUSR2', () => stderr.write('rampart: SIGUSR2 is ignored\n'));
   return { first: first.promise, second: second.promise };
 }
 

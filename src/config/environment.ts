@@ -118,6 +118,22 @@ export const variables = {
   ),
   UPSTREAM_TIMEOUT_MS: variable(30_000, timeout, 'longest wait for a backend'),
   CONNECT_TIMEOUT_MS: variable(1000, timeout, 'longest wait for a connection to a backend'),
+  SHUTDOWN_DELAY_MS: variable(
+    0,
+    wholeNumber(0, 3_600_000),
+    'how long a worker that was asked to stop goes on accepting, with /readyz at 503',
+  ),
+  DRAIN_TIMEOUT_MS: variable(
+    120_000,
+    wholeNumber(0, 86_400_000),
+    'then, the longest that open requests may take; 0 for no limit',
+  ),
+  KEEP_ALIVE_TIMEOUT_MS: variable(75_000, timeout, 'how long a client connection may be idle'),
+  CONNECTION_MAX_AGE_SECONDS: variable(
+    300,
+    wholeNumber(0, 31_536_000),
+    'age after which a reply closes its client connection, give or take a tenth; 0 for none',
+  ),
   DATABASE_URL: variable<string | undefined>(
     none,
     urlOf('postgres:', 'postgresql:'),

@@ -11,12 +11,13 @@ import type { Bugs } from '../metrics/bugs.ts';
 import { type Gauge, type Registry, type Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { HealthChecker } from './health-checker.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { asBookState, type BookState, MetricsBook } from './metrics-book.ts';
 import type { MemberMessage } from './protocol.ts';
 import { type PurgeResult, Purges } from './purges.ts';
+import { StoppedWorkers } from './stopped-workers.ts';
 import { ReportCollection } from './report-collection.ts';
 
 export interface ControlDependencies {
@@ -61,6 +62,7 @@ export class Control {
   };
   readonly #collection: ReportCollection<Member>;
   readonly #purges: Purges<Member>;
+  readonly #stopped: StoppedWorkers;
   #saveTimer: Timer | undefined;
   #pulseTimer: Timer | undefined;
 
@@ -108,6 +110,7 @@ export class Control {
     });
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
     this.#purges = new Purges(clock, (member, id, target) => this.#members.tell(member, { type: 'purge', id, target }));
+    this.#stopped = new StoppedWorkers(clock, (pid) => this.#endStopped(pid));
     this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
   }
 
@@ -185,6 +188,7 @@ export class Control {
 
   async close(): Promise<void> {
     this.#checker.stop();
+    this.#stopped.stop();
     this.#leases?.stop();
     this.#saveTimer?.cancel();
     this.#pulseTimer?.cancel();
@@ -220,8 +224,10 @@ export class Control {
   }
 
   #said(member: Member, message: MemberMessage): void {
-    if (message.type === 'holdings') this.#leases?.joined(member, message.held, message.pidNamespace);
-    else if (message.type === 'held') this.#leases?.reported(member.id, message.upstream, message.report);
+    if (message.type === 'holdings') {
+      this.#leases?.joined(member, message.held, message.pidNamespace);
+      if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
+    } else if (message.type === 'held') this.#leases?.reported(member.id, message.upstream, message.report);
     else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
   }
 
@@ -243,7 +249,17 @@ export class Control {
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'backends', backends });
   }
 
+  #endStopped(pid: number): void {
+    this.#dependencies.log.warn({ worker: pid }, 'a worker stands still: ending it, so that another takes its place');
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      this.#dependencies.log.warn({ worker: pid, reason: messageOf(error) }, 'the worker could not be ended');
+    }
+  }
+
   #left(member: Member): void {
+    this.#stopped.left(member.id);
     this.#book.end(member.id);
     this.#collection.answered(member);
     // A worker may have connected anew before its old connection was seen to be gone.

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClientConnection } from './client-connections.ts';
 import { clientNetwork } from './client-network.ts';
@@ -35,6 +36,8 @@ export interface ExchangeGateway {
   readonly unmatched: EndpointMetrics;
   readonly trustedProxies: ReadonlySet<string>;
   readonly isDraining: () => boolean;
+  /** Whether a connection has served for long enough: this reply is its last. */
+  readonly isOld: (connection: Socket) => boolean;
 }
 
 /** One request with its reply, and what the path has learnt of it so far. */
@@ -135,7 +138,13 @@ export class Exchange {
   writeHead(status: number, headers: string[]): void {
     this.addCommonHeaders(headers);
     // A body that was announced and not asked for will never be read: the connection has no next request.
-    if (this.closeAfterReply || this.expectsContinue || this.#gateway.isDraining()) headers.push('connection', 'close');
+    if (
+      this.closeAfterReply ||
+      this.expectsContinue ||
+      this.#gateway.isDraining() ||
+      this.#gateway.isOld(this.req.socket)
+    )
+      headers.push('connection', 'close');
     this.res.writeHead(status, headers);
   }
 

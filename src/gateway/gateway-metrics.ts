@@ -129,6 +129,13 @@ export class GatewayMetrics {
     };
   }
 
+  /** Requests that have not ended, tunnels included. */
+  get underway(): number {
+    let sum = 0;
+    for (const { inFlight } of this.#endpoints.values()) sum += inFlight.value;
+    return sum;
+  }
+
   /** The instruments of an endpoint; endpoints come from the route table, so their number is bounded. */
   endpoint(name: string): EndpointMetrics {
     let metrics = this.#endpoints.get(name);

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
@@ -11,10 +11,12 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
+import { acceptQueueEmpty } from './accept-queue.ts';
 import { Cache } from './cache/cache.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { PurgeTarget } from './cache/reply-store.ts';
 import { ClientConnections } from './client-connections.ts';
+import { ConnectionAges } from './connection-ages.ts';
 import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
@@ -26,7 +28,7 @@ import { Refusal } from './refusal.ts';
 import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
-import { createHttpServer, drainServer } from './server.ts';
+import { createHttpServer, type ServerHandlers, stopAccepting } from './server.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstream } from './upstream.ts';
 
@@ -56,12 +58,18 @@ export interface BackendState {
   readonly up: boolean;
 }
 
+/** How often a drain looks whether requests are left. */
+const DRAIN_POLL_MS = 20;
+
 /** One gateway worker without its process: the server, and what control may tell it. */
 export class Gateway {
   readonly server: Server;
   readonly #context: GatewayContext;
   readonly #leases: ReadonlyMap<string, LeaseClient>;
+  readonly #hurry = Promise.withResolvers<void>();
+  #listenFd: number | undefined;
   #draining = false;
+  #isHurried = false;
 
   constructor(dependencies: GatewayDependencies) {
     const { config, clock, random, registry, log, bugs, findKey, ledger, store } = dependencies;
@@ -103,8 +111,11 @@ export class Gateway {
     registerCacheMetrics(registry, context.cache.store);
     const router = buildRouter(context);
     const unmatched = metrics.endpoint('unmatched');
-    const ofExchanges = { unmatched, trustedProxies: context.trustedProxies, isDraining: context.isDraining };
-    this.server = createHttpServer({
+    const ages = new ConnectionAges(env.CONNECTION_MAX_AGE_SECONDS * 1000, clock, random);
+    const { trustedProxies, isDraining } = context;
+    const isOld = (connection: Socket): boolean => ages.isOld(connection);
+    const ofExchanges = { unmatched, trustedProxies, isDraining, isOld };
+    const handlers: ServerHandlers = {
       isBusy: (socket) => connections.isBusy(socket),
       request: (req, res, expectsContinue) => {
         const x = new Exchange(req, res, clock.now(), ofExchanges);
@@ -125,13 +136,16 @@ export class Gateway {
       },
       connect: (socket) => connections.abandon(socket),
       bug: (where, error) => bugs.report(where, error),
-    });
+    };
+    this.server = createHttpServer(handlers, env.KEEP_ALIVE_TIMEOUT_MS);
+    this.server.on('connection', (socket) => ages.opened(socket));
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
   listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
+      if ('fd' in options) this.#listenFd = options.fd;
       this.server.listen(options, () => {
         this.server.off('error', reject);
         resolve();
@@ -217,18 +231,53 @@ export class Gateway {
     return { draining: this.#draining, upstreams, cache, rate_limits: rateLimits };
   }
 
-  /** Stops accepting, answers what is under way with `Connection: close`, and resolves when all of it has ended. */
+  /**
+   * Ends in this order: goes on accepting for SHUTDOWN_DELAY_MS, with `Connection: close` and /readyz at 503; closes
+   * the listener; lets requests end, for DRAIN_TIMEOUT_MS at most; says goodbye to tunnels. Resolves when all of it has
+   * ended.
+   */
   async drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    const { clock, config, upstreams, tunnels } = this.#context;
-    const limitMs = config.env.UPSTREAM_TIMEOUT_MS + config.env.QUEUE_TIMEOUT_MS;
+    const { clock, upstreams, tunnels, config } = this.#context;
+    const { SHUTDOWN_DELAY_MS, DRAIN_TIMEOUT_MS } = config.env;
+    const closesAt = clock.now() + SHUTDOWN_DELAY_MS;
+    await this.#until(() => clock.now() >= closesAt);
+    if (this.#listenFd !== undefined) await acceptQueueEmpty(this.#listenFd);
+    let isClosed = false;
+    const closed = stopAccepting(this.server, clock).then(() => (isClosed = true));
+    const endsAt = DRAIN_TIMEOUT_MS === 0 ? Number.POSITIVE_INFINITY : clock.now() + DRAIN_TIMEOUT_MS;
+    const isOver = (): boolean => isClosed || clock.now() >= endsAt;
+    await this.#until(() => isOver() || this.#underway() === 0);
     tunnels.closeAll();
-    await drainServer(this.server, clock, limitMs);
+    await this.#until(isOver);
+    this.server.closeAllConnections();
+    await closed;
     for (const lease of this.#leases.values()) lease.close();
     this.#context.limiter.tokens.close();
     this.#context.cache.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
+  }
+
+  /** A drain that is under way, or comes, waits for nothing any more. */
+  hasten(): void {
+    this.#hurry.resolve();
+    this.#isHurried = true;
+  }
+
+  /** Requests that have not ended; tunnels have no end to wait for. */
+  #underway(): number {
+    return this.#context.metrics.underway - this.#context.tunnels.size;
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    const { clock } = this.#context;
+    while (!this.#isHurried && !holds()) {
+      let timer: Timer | undefined;
+      const later = new Promise<void>((resolve) => void (timer = clock.setTimeout(resolve, DRAIN_POLL_MS)));
+      await Promise.race([later, this.#hurry.promise]);
+      timer?.cancel();
+    }
   }
 }
 

@@ -11,7 +11,6 @@ import { type Reason, Refusal } from './refusal.ts';
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 300_000;
 const CHECK_INTERVAL_MS = 2_000;
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 export interface ServerHandlers {
@@ -28,13 +27,13 @@ export interface ServerHandlers {
 }
 
 /** The HTTP server of a worker: the limits of the protocol, and an answer to everything that is no request. */
-export function createHttpServer(handlers: ServerHandlers): Server {
+export function createHttpServer(handlers: ServerHandlers, keepAliveTimeoutMs: number): Server {
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    keepAliveTimeout: keepAliveTimeoutMs,
     noDelay: true,
     // The path answers a missing Host itself, with a problem reply.
     requireHostHeader: false,
@@ -164,12 +163,10 @@ const IDLE_GRACE_MS = 1_500;
 const SWEEP_INTERVAL_MS = 100;
 
 /**
- * Stops accepting, lets everything under way end, and resolves when the last connection is closed.
- * http.Server.close() would close idle connections at once, under the feet of a client that is just sending.
+ * Stops accepting; resolves when the last connection is closed. Idle ones are closed after a grace, as
+ * http.Server.close() would close them at once, under the feet of a client that is just sending.
  */
-export async function drainServer(server: Server, clock: Clock, limitMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()));
-  const limit = clock.setTimeout(() => server.closeAllConnections(), limitMs);
+export function stopAccepting(server: Server, clock: Clock): Promise<void> {
   let sweep: Timer | undefined;
   const sweepIn = (delayMs: number): void => {
     sweep = clock.setTimeout(() => {
@@ -178,7 +175,10 @@ export async function drainServer(server: Server, clock: Clock, limitMs: number)
     }, delayMs);
   };
   sweepIn(IDLE_GRACE_MS);
-  await closed;
-  limit.cancel();
-  sweep?.cancel();
+  return new Promise((resolve) => {
+    NetServer.prototype.close.call(server, () => {
+      sweep?.cancel();
+      resolve();
+    });
+  });
 }

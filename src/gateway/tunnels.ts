@@ -9,6 +9,10 @@ export class Tunnels {
     client.once('close', () => this.#open.delete(client));
   }
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   closeAll(): void {
     for (const client of this.#open) client.destroy();
   }

@@ -13,6 +13,8 @@ export interface GeneratorOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Whether another one may listen on the port too, as while a supervisor takes over; not on macOS. */
+  readonly reusePort?: boolean;
   /** Requests served at the same time. */
   readonly slots: number;
   /** Waiting requests; twice the slots by default. */
@@ -52,7 +54,8 @@ export async function startGenerator(options: GeneratorOptions, deps: GeneratorD
   );
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen(options.port, options.host, resolve);
+  const reusePort = options.reusePort === true && process.platform === 'linux';
+  server.listen({ port: options.port, host: options.host, reusePort }, resolve);
   await promise;
   const { port } = server.address() as AddressInfo;
   return {

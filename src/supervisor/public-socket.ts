@@ -2,18 +2,24 @@ import { lookup } from 'node:dns/promises';
 import { BoundSocket, createServer } from 'node:net';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 
-export interface PublicSocket {
-  /** For a worker to listen on; the supervisor keeps it open and accepts nothing itself. */
-  readonly fd: number;
+/** The listening sockets of the workers, which the supervisor keeps open and accepts nothing on. */
+export interface PublicSockets {
+  /** What worker `index` is to listen on. */
+  fd(index: number): number;
+  /** Closes a socket, and with it what waits there, and binds another for worker `index`. */
+  renew(index: number): void;
   close(): void;
 }
 
 /**
- * The public socket, bound once by the supervisor and handed to every worker: it stays open while workers come and go,
- * so no connection that waits in it is lost on a reload. Bound with SO_REUSEPORT, so that a supervisor that takes over
- * can bind its own beside the one that the workers of a dead supervisor still serve.
+ * Binds one socket for each worker (ADR 12). The kernel spreads connections over them, and what waits in the socket of a
+ * worker that died waits for its successor. Bound with SO_REUSEPORT, so that a supervisor that takes over can bind its
+ * own beside those that the workers of a dead supervisor still serve.
  */
-export async function bindPublicSocket(host: string, port: number, besideOrphans: boolean): Promise<PublicSocket> {
+export async function bindPublicSockets(
+  { host, port, count }: { host: string; port: number; count: number },
+  besideOrphans: boolean,
+): Promise<PublicSockets> {
   const { address } = await lookup(host).catch((error: unknown) => {
     throw new UsageError(
       `Cannot listen, as HOST must be an address or a name of this machine: got '${host}' (${messageOf(error)})`,
@@ -22,20 +28,59 @@ export async function bindPublicSocket(host: string, port: number, besideOrphans
   // Two listeners with SO_REUSEPORT share a port in silence: ask for it alone first.
   if (!besideOrphans) await assertPortFree('the gateway', 'PORT', address, port);
   try {
-    const socket = bind(address, port);
-    return { fd: socket.fd(), close: () => socket.close() };
+    return bindAll(address, port, count);
   } catch (error) {
     throw portTaken('the gateway', 'PORT', address, port, error);
   }
 }
 
-/** macOS has no SO_REUSEPORT that spreads connections, and Node refuses to pretend. */
-function bind(host: string, port: number): BoundSocket {
+function bindAll(address: string, port: number, count: number): PublicSockets {
+  const first = bind(address, port);
+  if (first.isShared) {
+    const { socket } = first;
+    return { fd: () => socket.fd(), renew: () => {}, close: () => socket.close() };
+  }
+  const sockets = [first.socket];
+  while (sockets.length < count) sockets.push(bind(address, port).socket);
+  const at = (index: number): BoundSocket => {
+    const socket = sockets[index];
+    if (socket === undefined) throw new Error(`There is no socket for worker ${index}`);
+    return socket;
+  };
+  let isClosed = false;
+  return {
+    fd: (index) => at(index).fd(),
+    renew(index) {
+      if (isClosed) return;
+      at(index).close();
+      sockets[index] = bind(address, port).socket;
+    },
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      for (const socket of sockets) socket.close();
+    },
+  };
+}
+
+/** macOS has no SO_REUSEPORT that spreads connections, and Node refuses to pretend: there all workers share one socket. */
+function bind(host: string, port: number): { socket: BoundSocket; isShared: boolean } {
   try {
-    return new BoundSocket({ host, port, reusePort: true });
+    return { socket: new BoundSocket({ host, port, reusePort: true }), isShared: false };
   } catch (error) {
     if (codeOf(error) !== 'ENOTSUP') throw error;
-    return new BoundSocket({ host, port });
+    return { socket: new BoundSocket({ host, port }), isShared: true };
+  }
+}
+
+/** Whether somebody could listen there beside whoever does already. */
+export function isPortShareable(host: string, port: number): boolean {
+  try {
+    const { socket, isShared } = bind(host, port);
+    socket.close();
+    return !isShared;
+  } catch {
+    return false;
   }
 }
 

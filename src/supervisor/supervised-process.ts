@@ -12,13 +12,17 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A listening socket that the process gets as descriptor 3. */
-  readonly listenFd: number | undefined;
+  /** The listening socket that the process gets as descriptor 3, asked for at each start. */
+  readonly listenFd: (() => number) | undefined;
 }
 
 export interface ProcessEvents {
   /** It ended although nobody asked it to; it will be started again after `delayMs`. */
   died(spec: ProcessSpec, how: string, delayMs: number): void;
+  /** It serves, for the first time or again. */
+  ready?(spec: ProcessSpec): void;
+  /** It has said something else; the last is undefined when it has ended. */
+  said?(supervised: SupervisedProcess, message: unknown): void;
 }
 
 const restartLimits = { firstMs: 50, maxMs: 5000 };
@@ -59,9 +63,9 @@ export class SupervisedProcess {
     const child = this.#child;
     if (child?.pid === undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimeout(() => child.kill('SIGKILL'), limitMs);
+      const timer = Number.isFinite(limitMs) ? this.#clock.setTimeout(() => child.kill('SIGKILL'), limitMs) : undefined;
       child.once('exit', () => {
-        timer.cancel();
+        timer?.cancel();
         resolve();
       });
       child.kill('SIGTERM');
@@ -73,10 +77,20 @@ export class SupervisedProcess {
     this.#child?.kill('SIGKILL');
   }
 
+  /** Ends it at once, to be started again. */
+  endHanging(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   #launch(onReady: () => void, onFailed: (code: number | null, how: string) => void): void {
     this.#startedAt = this.#clock.now();
     const ended = (how: string, code: number | null): void => {
       this.#child = undefined;
+      this.#events.said?.(this, undefined);
       // Whoever waits for the start hears of its end, asked for or not.
       if (!this.#everReady) onFailed(code, how);
       else if (!this.#stopping) this.#restart(how);
@@ -91,8 +105,12 @@ export class SupervisedProcess {
     }
     this.#child = child;
     child.on('message', (message) => {
-      if (message !== 'ready') return;
+      if (message !== 'ready') {
+        this.#events.said?.(this, message);
+        return;
+      }
       this.#everReady = true;
+      this.#events.ready?.(this.spec);
       onReady();
     });
     child.on('error', (error) => {
@@ -108,7 +126,7 @@ export class SupervisedProcess {
     return spawn(command, args, {
       detached: true,
       env,
-      stdio: ['ignore', 'inherit', 'inherit', listenFd ?? 'ignore', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', listenFd?.() ?? 'ignore', 'ipc'],
     });
   }
 

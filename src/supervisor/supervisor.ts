@@ -1,11 +1,12 @@
 import type { Config } from '../config/config.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive } from '../core/process-name.ts';
 import type { Random } from '../core/random.ts';
 import type { Role } from '../control/protocol.ts';
 import { liveProcesses, type ProcessRecord } from './process-records.ts';
-import { assertPortFree, bindPublicSocket, type PublicSocket } from './public-socket.ts';
+import { assertPortFree, bindPublicSockets, isPortShareable, type PublicSockets } from './public-socket.ts';
+import { HangWatch } from './hang-watch.ts';
 import { EndedBeforeReady, type ProcessEvents, type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorDependencies {
@@ -15,7 +16,12 @@ export interface SupervisorDependencies {
   readonly runFolder: string;
   /** The CLI's entry, which every role is started from. */
   readonly entry: string;
-  readonly events: ProcessEvents;
+  readonly events: SupervisorEvents;
+}
+
+export interface SupervisorEvents extends Pick<ProcessEvents, 'died'> {
+  /** It has said nothing for too long, and is ended to be started again. */
+  hangs(spec: ProcessSpec): void;
 }
 
 /** What the children's environment says beyond the supervisor's own. */
@@ -29,6 +35,10 @@ export interface ChildSettings {
 const GENERATOR_STOP_LIMIT_MS = 10_000;
 const CONTROL_STOP_LIMIT_MS = 5_000;
 const POLL_MS = 20;
+/** Beyond what a worker may take to drain: its records are written, its pools closed. */
+const WORKER_STOP_MARGIN_MS = 5_000;
+/** New connections wait for a worker that died in its socket; after this, the other workers get them. */
+const LONGEST_ABSENCE_MS = 3_000;
 
 /** Starts, watches and stops the processes of a host, in an order in which nothing is lost. */
 export class Supervisor {
@@ -37,7 +47,9 @@ export class Supervisor {
   readonly #orphans: readonly ProcessRecord[];
   /** Alive in the same data directory, and not a supervisor's: started by hand, or by pm2. */
   readonly #others: readonly ProcessRecord[];
-  #socket: PublicSocket | undefined;
+  #sockets: PublicSockets | undefined;
+  readonly #absences = new Map<number, Timer>();
+  readonly #hangs: HangWatch<SupervisedProcess>;
   #stopping = false;
 
   constructor(dependencies: SupervisorDependencies) {
@@ -45,6 +57,10 @@ export class Supervisor {
     const live = liveProcesses(dependencies.runFolder).filter(({ pid }) => pid !== process.pid);
     this.#orphans = live.filter(({ supervised }) => supervised);
     this.#others = live.filter(({ supervised }) => !supervised);
+    this.#hangs = new HangWatch(dependencies.clock, (supervised) => {
+      dependencies.events.hangs(supervised.spec);
+      supervised.endHanging();
+    });
   }
 
   /** Processes that a supervisor which is dead has left behind, still serving. */
@@ -75,7 +91,7 @@ export class Supervisor {
       await assertPortFree(`generator ${index}`, 'GENERATOR_PORT', '127.0.0.1', env.GENERATOR_PORT + index);
     }
     const serving = this.#orphans.some(({ role }) => role === 'gateway');
-    this.#socket = await bindPublicSocket(env.HOST, env.PORT, serving);
+    this.#sockets = await bindPublicSockets({ host: env.HOST, port: env.PORT, count: env.GATEWAY_WORKERS }, serving);
   }
 
   /**
@@ -100,10 +116,12 @@ export class Supervisor {
   /** Workers first, so that everything under way is answered; then what they used. A start that is under way ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const { env } = this.#dependencies.config;
-    const workerLimitMs = env.UPSTREAM_TIMEOUT_MS + env.QUEUE_TIMEOUT_MS + 5_000;
-    await this.#stopRole('gateway', workerLimitMs);
-    this.#socket?.close();
+    for (const absence of this.#absences.values()) absence.cancel();
+    // From here on each worker alone holds its socket: when it stops accepting, no handshake completes into a queue that
+    // nobody accepts from.
+    this.#sockets?.close();
+    await this.#stopRole('gateway', this.#workerStopMs());
+    this.#hangs.stop();
     await this.#stopRole('generator', GENERATOR_STOP_LIMIT_MS);
     await this.#stopRole('control', CONTROL_STOP_LIMIT_MS);
   }
@@ -115,8 +133,18 @@ export class Supervisor {
 
   async #launch(spec: ProcessSpec): Promise<void> {
     const { clock, random, events } = this.#dependencies;
+    const ofProcess: ProcessEvents = {
+      died: (spec, how, delayMs) => {
+        events.died(spec, how, delayMs);
+        if (spec.role === 'gateway') this.#isAbsent(spec.instance);
+      },
+      ready: (spec) => {
+        if (spec.role === 'gateway') this.#absences.get(spec.instance)?.cancel();
+      },
+      said: (supervised, message) => this.#hangs.said(supervised, message),
+    };
     if (this.#stopping) throw new EndedBeforeReady(spec, null, 'stopping');
-    const supervised = new SupervisedProcess(spec, { clock, random, events });
+    const supervised = new SupervisedProcess(spec, { clock, random, events: ofProcess });
     this.#processes.push(supervised);
     await supervised.start();
   }
@@ -126,22 +154,40 @@ export class Supervisor {
       ...process.env,
       DATABASE_URL: settings.databaseUrl,
       RAMPART_SUPERVISED: '1',
+      RAMPART_WATCHED: '1',
       RAMPART_INSTANCE: String(instance),
       ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3', DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),
     };
-    const listenFd = role === 'gateway' ? this.#socket?.fd : undefined;
+    const sockets = this.#sockets;
+    const listenFd = role === 'gateway' && sockets !== undefined ? () => sockets.fd(instance) : undefined;
     return { role, instance, command: process.execPath, args: [this.#dependencies.entry, role], env, listenFd };
   }
 
+  /** The new one listens beside the old one before that ends, so that there is always one that serves. */
   async #replaceGenerator(index: number, settings: ChildSettings): Promise<void> {
-    await this.#endOrphans('generator', index);
+    const { GENERATOR_PORT } = this.#dependencies.config.env;
+    const canShare = isPortShareable('127.0.0.1', GENERATOR_PORT + index);
+    if (!canShare) await this.#endOrphans('generator', index);
     await this.#launch(this.#spec('generator', index, settings));
+    await this.#endOrphans('generator', index);
+  }
+
+  /** A worker that does not come back gives up its socket: what waits there is reset, what comes goes to the others. */
+  #isAbsent(instance: number): void {
+    this.#absences.get(instance)?.cancel();
+    const absence = this.#dependencies.clock.setTimeout(() => this.#sockets?.renew(instance), LONGEST_ABSENCE_MS);
+    this.#absences.set(instance, absence);
+  }
+
+  #workerStopMs(): number {
+    const { SHUTDOWN_DELAY_MS, DRAIN_TIMEOUT_MS } = this.#dependencies.config.env;
+    return DRAIN_TIMEOUT_MS === 0
+      ? Number.POSITIVE_INFINITY
+      : SHUTDOWN_DELAY_MS + DRAIN_TIMEOUT_MS + WORKER_STOP_MARGIN_MS;
   }
 
   async #endOrphans(role: Role, instance?: number): Promise<void> {
-    const { env } = this.#dependencies.config;
-    const limitMs =
-      role === 'gateway' ? env.UPSTREAM_TIMEOUT_MS + env.QUEUE_TIMEOUT_MS + 5_000 : GENERATOR_STOP_LIMIT_MS;
+    const limitMs = role === 'gateway' ? this.#workerStopMs() : GENERATOR_STOP_LIMIT_MS;
     const wanted = this.#orphans.filter(
       (orphan) => orphan.role === role && (instance === undefined || orphan.instance === instance),
     );

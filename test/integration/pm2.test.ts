@@ -192,6 +192,14 @@ describe('under pm2', () => {
     assert.ok(now.includes(staying), 'the other one has stayed');
   });
 
+  test('a worker that stands still is replaced, whoever started it', async () => {
+    const [victim = 0] = await workers(2);
+    process.kill(victim, 'SIGSTOP');
+    await workers(2, [victim]);
+    // What is killed cannot strike out its record; the next start does.
+    rmSync(join(dataDir, 'run', 'processes', `${victim}.json`), { force: true });
+  });
+
   test('reload of the file takes over new settings, and wrong ones change nothing', async () => {
     const reload = ['reload', join(root, 'ecosystem.config.cjs'), '--only', 'gateway'] as const;
     const before = await workers(2);

@@ -1,0 +1,56 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import { processName } from '../core/process-name.ts';
+import { isStopped } from '../core/process-state.ts';
+
+const INTERVAL_MS = 250;
+/** Looks in a row at which a process stands still before it is ended. */
+const MOST_LOOKS = 8;
+
+interface Watched {
+  readonly pid: number;
+  readonly name: string;
+  looks: number;
+}
+
+/**
+ * Ends workers that a signal has stopped, so that whoever started them replaces them. A worker whose event loop hangs
+ * ends itself; one whose threads all stand still cannot, and pm2 does not notice.
+ */
+export class StoppedWorkers {
+  readonly #clock: Clock;
+  readonly #onEnd: (pid: number) => void;
+  readonly #watched = new Map<string, Watched>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, onEnd: (pid: number) => void) {
+    this.#clock = clock;
+    this.#onEnd = onEnd;
+    this.#look();
+  }
+
+  /** A worker of this pid namespace. */
+  joined(member: string, pid: number): void {
+    const name = processName(pid);
+    if (name !== undefined) this.#watched.set(member, { pid, name, looks: 0 });
+  }
+
+  /** Its connection is gone; one that stands still keeps it. */
+  left(member: string): void {
+    this.#watched.delete(member);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #look(): void {
+    for (const [member, watched] of this.#watched) {
+      watched.looks = isStopped(watched.pid) ? watched.looks + 1 : 0;
+      if (watched.looks < MOST_LOOKS) continue;
+      this.#watched.delete(member);
+      // The id may be another process's by now.
+      if (processName(watched.pid) === watched.name) this.#onEnd(watched.pid);
+    }
+    this.#timer = this.#clock.setTimeout(() => this.#look(), INTERVAL_MS);
+  }
+}

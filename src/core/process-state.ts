@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+
+/** How long the main thread of a process has waited for a processor since its start, in milliseconds; 0 where the system does not say. */
+export function starvedMs(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6 || 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** Whether a process has been stopped by a signal (SIGSTOP); not one that a debugger holds. */
+export function isStopped(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+  } catch {
+    return false;
+  }
+}

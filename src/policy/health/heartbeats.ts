@@ -1,0 +1,51 @@
+interface Watched {
+  /** Time without a beat, as far as the one watched could have sent one. */
+  silentMs: number;
+  /** Its starvation at the last check. */
+  starvedMs: number;
+}
+
+/**
+ * Tells processes that hang from processes that are slow, by the beats that they send.
+ *
+ * Silence is added up check by check rather than taken from the clock, and two things are left out of it: what a gap
+ * between checks has beyond `intervalMs` (the watcher itself did not run: a suspended or a very busy machine), and the
+ * time for which the one watched was ready to run and got no processor.
+ */
+export class Heartbeats<Id> {
+  readonly #limitMs: number;
+  readonly #intervalMs: number;
+  readonly #watched = new Map<Id, Watched>();
+  #checkedAt: number | undefined;
+
+  /** `limitMs`: longest silence. `intervalMs`: how often it is checked, with some tolerance. */
+  constructor(limitMs: number, intervalMs: number) {
+    this.#limitMs = limitMs;
+    this.#intervalMs = intervalMs;
+  }
+
+  /** The first beat of a process begins its watch. */
+  beat(id: Id): void {
+    const watched = this.#watched.get(id);
+    if (watched === undefined) this.#watched.set(id, { silentMs: 0, starvedMs: Number.POSITIVE_INFINITY });
+    else watched.silentMs = 0;
+  }
+
+  forget(id: Id): void {
+    this.#watched.delete(id);
+  }
+
+  /** Those that hang. `starvedMs`: how long a process has waited for a processor since its start, in milliseconds. */
+  check(now: number, starvedMs: (id: Id) => number): Id[] {
+    const gapMs = Math.min(now - (this.#checkedAt ?? now), this.#intervalMs);
+    this.#checkedAt = now;
+    const hanging: Id[] = [];
+    for (const [id, watched] of this.#watched) {
+      const starved = starvedMs(id);
+      watched.silentMs += Math.max(0, gapMs - Math.max(0, starved - watched.starvedMs));
+      watched.starvedMs = starved;
+      if (watched.silentMs > this.#limitMs) hanging.push(id);
+    }
+    return hanging;
+  }
+}

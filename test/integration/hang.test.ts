@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { type ChildProcess } from 'node:child_process';
+import { Agent, request } from 'node:http';
+import { eventually } from '../support/raw.ts';
+import {
+  endProcess,
+  freePorts,
+  processesOf,
+  spawnRampart,
+  type Stack,
+  stackSettings,
+  startStack,
+} from '../support/stack.ts';
+
+/** One request on a connection of its own; the status, or the code of the error. */
+function once(url: string): Promise<string> {
+  return new Promise((resolve) => {
+    const req = request(url, { agent: new Agent({ keepAlive: false }) }, (res) => {
+      res.resume();
+      res.on('end', () => resolve(String(res.statusCode)));
+    });
+    req.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    req.setTimeout(20_000, () => req.destroy(new Error('silent')));
+    req.end();
+  });
+}
+
+describe('a worker that hangs, under rampart start', () => {
+  let stack: Stack;
+  before(async () => {
+    stack = await startStack();
+  });
+  after(async () => {
+    assert.equal(await stack.stop(), 0);
+    assert.deepEqual(processesOf(stack.dataDir), []);
+  });
+
+  test('is replaced, and no new connection is lost', async () => {
+    const [victim] = (await stack.status()).workers;
+    assert.ok(victim);
+    process.kill(victim.pid, 'SIGSTOP');
+    const replies = Promise.all(Array.from({ length: 40 }, () => once(`${stack.url}/healthz`)));
+    await eventually(
+      'it is replaced',
+      async () => {
+        const { workers } = await stack.status();
+        return workers.length === 2 && workers.every(({ pid }) => pid !== victim.pid);
+      },
+      20_000,
+    );
+    assert.match(stack.output(), /rampart: gateway \d hangs; ending it\n/);
+    // Those that the stopped worker had accepted before it stopped are none: it was idle.
+    assert.deepEqual(new Set(await replies), new Set(['200']));
+  });
+});
+
+/** A configuration whose only route makes a worker's event loop hang is not to be had: a file that every worker loads is. */
+const hangOnSignal = `data:text/javascript,${encodeURIComponent(
+  "if (process.argv.includes('gateway')) process.on('SIGCONT', () => { for (;;); });",
+)}`;
+
+describe('a worker that hangs, under rampart gateway --workers', () => {
+  let env: Record<string, string>;
+  let control: ChildProcess;
+  let gateway: ChildProcess;
+  let output = '';
+  const status = async () =>
+    (await (await fetch(`http://127.0.0.1:${env['ADMIN_PORT']}/api/status`)).json()) as {
+      workers: { pid: number; instance: number }[];
+    };
+
+  before(async () => {
+    env = await stackSettings({ NODE_OPTIONS: `--import=${hangOnSignal}` });
+    control = spawnRampart(['control'], env);
+    await eventually('control is up', async () => (await status().catch(() => undefined)) !== undefined, 60_000);
+    gateway = spawnRampart(['gateway', '--workers', '2'], env);
+    for (const stream of [gateway.stdout, gateway.stderr])
+      stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await eventually('the workers are up', async () => (await status()).workers.length === 2, 60_000);
+  });
+  after(async () => {
+    assert.equal(await endProcess(gateway, 'SIGTERM'), 0);
+    assert.equal(await endProcess(control, 'SIGTERM'), 0);
+    assert.deepEqual(processesOf(env['RAMPART_DATA_DIR'] as string), []);
+    rmSync(env['RAMPART_DATA_DIR'] as string, { recursive: true, force: true });
+  });
+
+  for (const [how, signal] of [
+    ['stands still', 'SIGSTOP'],
+    ['computes without end', 'SIGCONT'],
+    ['dies', 'SIGKILL'],
+  ] as const) {
+    test(`it ${how}: it is replaced, and the others serve`, async () => {
+      const [victim] = (await status()).workers;
+      assert.ok(victim);
+      process.kill(victim.pid, signal);
+      await eventually(
+        'it is replaced',
+        async () => {
+          const { workers } = await status();
+          return workers.length === 2 && workers.every(({ pid }) => pid !== victim.pid);
+        },
+        20_000,
+      );
+      const said = signal === 'SIGKILL' ? /gateway \d ended \(SIGKILL\)/ : /gateway \d hangs; ending it/;
+      assert.match(output, said);
+      assert.equal(await once(`http://127.0.0.1:${env['PORT']}/healthz`), '200');
+    });
+  }
+
+  test('connections are handed out in turn', async () => {
+    const { workers } = await status();
+    assert.deepEqual(workers.map(({ instance }) => instance).toSorted(), [0, 1]);
+  });
+});
+
+describe('a worker that hangs, started alone', () => {
+  test('ends itself with a log line', async () => {
+    const port = await freePorts(1);
+    const env = await stackSettings({ NODE_OPTIONS: `--import=${hangOnSignal}`, PORT: String(port) });
+    const control = spawnRampart(['control'], env);
+    const gateway = spawnRampart(['gateway'], env);
+    let output = '';
+    gateway.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    try {
+      await eventually('it is up', async () => (await once(`http://127.0.0.1:${port}/healthz`)) === '200', 60_000);
+      gateway.kill('SIGCONT');
+      await eventually('it has ended', () => gateway.signalCode === 'SIGKILL', 20_000);
+      assert.match(output, /"msg":"the event loop hangs: ending this process/);
+    } finally {
+      gateway.kill('SIGKILL');
+      await endProcess(control, 'SIGTERM');
+      rmSync(env['RAMPART_DATA_DIR'] as string, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { endProcess, processesOf, startStack } from '../support/stack.ts';
+import { startSteadyClient } from '../support/steady-client.ts';
+
+for (const [workers, generators] of [
+  ['2', '1'],
+  ['3', '2'],
+] as const) {
+  test(`a takeover by a start with ${workers} workers of 4, and ${generators} generators, refuses and loses nothing`, async () => {
+    const stack = await startStack({ GATEWAY_WORKERS: '4', GENERATOR_INSTANCES: generators });
+    try {
+      const client = (keepAlive: boolean, more: object) =>
+        startSteadyClient({ url: stack.url, key: stack.key, keepAlive, perSecond: 50, ...more });
+      const clients = [
+        client(true, {}),
+        client(false, {}),
+        client(false, { perSecond: 200, method: 'GET', path: '/healthz' }),
+      ];
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await endProcess(stack.supervisor, 'SIGKILL');
+      stack.env['GATEWAY_WORKERS'] = workers;
+      await stack.startAgain();
+      assert.match(stack.output(), new RegExp(`taking over ${1 + 4 + Number(generators)} processes`));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const results = await Promise.all(clients.map((each) => each.stop()));
+      for (const { sent, outcomes, slowestMs } of results) {
+        console.log(`    ${sent} sent: ${JSON.stringify(outcomes)}, slowest ${Math.round(slowestMs)} ms`);
+      }
+      assert.deepEqual(
+        results.map(({ sent, outcomes }) => sent - (outcomes['201'] ?? 0) - (outcomes['200'] ?? 0)),
+        [0, 0, 0],
+      );
+      assert.equal((await stack.status()).workers.length, Number(workers));
+    } finally {
+      assert.equal(await stack.stop(), 0);
+      assert.deepEqual(processesOf(stack.dataDir), []);
+    }
+  });
+}
