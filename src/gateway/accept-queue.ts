@@ -1,53 +1,76 @@
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 
-/** Of the tables of the kernel only the beginning is read: listening sockets come first. */
-const TABLE_BYTES = 16 * 1024;
-/** Turns of the event loop after which a listener is closed, though connections go on coming in. */
-const MOST_TURNS = 1000;
+/** The kernel gives a page at a time, and listening sockets first. */
+const PAGE_BYTES = 4096;
+const MOST_PAGES = 8;
+/** Turns of the event loop before the first close: what is run then is compiled by now, and takes microseconds. */
+const FEWEST_TURNS = 20;
+/** Turns after which a listener is closed, though connections go on coming in. */
+const MOST_TURNS = 2000;
 
-/** Connections that the kernel has established on a listening socket and nobody has accepted; undefined where it does not say. */
-function waitingOn(fd: number): number | undefined {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
-    for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-      const line = head(table)
-        .split('\n')
-        .find((each) => each.trimEnd().split(/ +/)[10] === inode);
-      // The receive queue of a listening socket counts connections.
-      if (line !== undefined) return Number.parseInt(line.split(/ +/)[5]?.split(':')[1] ?? '', 16);
+/** Looks at how many connections the kernel has established on a listening socket that nobody has accepted. */
+class AcceptQueue {
+  readonly #inode: string | undefined;
+  readonly #tables: number[] = [];
+  readonly #page = Buffer.alloc(PAGE_BYTES);
+
+  constructor(fd: number) {
+    try {
+      this.#inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+      for (const path of ['/proc/net/tcp', '/proc/net/tcp6']) this.#tables.push(openSync(path, 'r'));
+    } catch {
+      // No /proc, or no IPv6: what cannot be seen counts as empty.
     }
-  } catch {
-    // No /proc: other systems.
   }
-  return undefined;
-}
 
-/** The kernel gives a page at a time. */
-function head(path: string): string {
-  const buffer = Buffer.alloc(TABLE_BYTES);
-  const file = openSync(path, 'r');
-  try {
-    let length = 0;
-    for (let read = -1; read !== 0 && length < TABLE_BYTES; length += read)
-      read = readSync(file, buffer, length, TABLE_BYTES - length, null);
-    return buffer.toString('latin1', 0, length);
-  } finally {
-    closeSync(file);
+  isEmpty(): boolean {
+    try {
+      for (const table of this.#tables) {
+        const waiting = this.#lookIn(table);
+        if (waiting !== undefined) return waiting === 0;
+      }
+    } catch {
+      // As above.
+    }
+    return true;
+  }
+
+  close(): void {
+    for (const table of this.#tables) closeSync(table);
+  }
+
+  #lookIn(table: number): number | undefined {
+    let position = 0;
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const length = readSync(table, this.#page, 0, PAGE_BYTES, position);
+      if (length === 0) return undefined;
+      position += length;
+      for (const line of this.#page.toString('latin1', 0, length).split('\n')) {
+        const fields = line.split(/ +/);
+        // The receive queue of a listening socket counts connections.
+        if (fields[10] === this.#inode) return Number.parseInt(fields[5]?.split(':')[1] ?? '', 16);
+      }
+    }
+    return undefined;
   }
 }
 
 /**
- * Resolves when nothing waits on a listening socket, after which it is to be closed in the same turn: the kernel resets
- * what waits in a socket that closes, although its client has been told that it is connected.
+ * Calls `close`, which closes a listening socket, once nothing waits on it: the kernel resets what waits in a socket that
+ * closes, although its client has been told that it is connected. In the same turn, as every microsecond in between counts.
  */
-export function acceptQueueEmpty(fd: number): Promise<void> {
-  return new Promise((resolve) => {
-    let turns = 0;
-    const look = (): void => {
-      // What waited when this turn polled has been accepted, one connection a turn.
-      if (++turns >= MOST_TURNS || (waitingOn(fd) ?? 0) === 0) resolve();
-      else setImmediate(look);
-    };
-    setImmediate(look);
-  });
+export function closeWhenEmpty(fd: number, close: () => void): void {
+  const queue = new AcceptQueue(fd);
+  let turns = 0;
+  const look = (): void => {
+    // What waited when this turn polled has been accepted, one connection a turn.
+    const isEmpty = queue.isEmpty();
+    if (++turns < FEWEST_TURNS || (!isEmpty && turns < MOST_TURNS)) {
+      setImmediate(look);
+      return;
+    }
+    close();
+    queue.close();
+  };
+  setImmediate(look);
 }

@@ -11,7 +11,6 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
-import { acceptQueueEmpty } from './accept-queue.ts';
 import { Cache } from './cache/cache.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { PurgeTarget } from './cache/reply-store.ts';
@@ -243,9 +242,8 @@ export class Gateway {
     const { SHUTDOWN_DELAY_MS, DRAIN_TIMEOUT_MS } = config.env;
     const closesAt = clock.now() + SHUTDOWN_DELAY_MS;
     await this.#until(() => clock.now() >= closesAt);
-    if (this.#listenFd !== undefined) await acceptQueueEmpty(this.#listenFd);
     let isClosed = false;
-    const closed = stopAccepting(this.server, clock).then(() => (isClosed = true));
+    const closed = stopAccepting(this.server, clock, this.#listenFd).then(() => (isClosed = true));
     const endsAt = DRAIN_TIMEOUT_MS === 0 ? Number.POSITIVE_INFINITY : clock.now() + DRAIN_TIMEOUT_MS;
     const isOver = (): boolean => isClosed || clock.now() >= endsAt;
     await this.#until(() => isOver() || this.#underway() === 0);

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
+import { closeWhenEmpty } from './accept-queue.ts';
 import { codeOf } from '../core/errors.ts';
 import { requestId } from '../core/ids.ts';
 import { problemReply, rawProblem } from './problem-reply.ts';
@@ -165,20 +166,24 @@ const SWEEP_INTERVAL_MS = 100;
 /**
  * Stops accepting; resolves when the last connection is closed. Idle ones are closed after a grace, as
  * http.Server.close() would close them at once, under the feet of a client that is just sending.
+ * `listenFd`: the descriptor of a socket that only this process has.
  */
-export function stopAccepting(server: Server, clock: Clock): Promise<void> {
-  let sweep: Timer | undefined;
-  const sweepIn = (delayMs: number): void => {
-    sweep = clock.setTimeout(() => {
-      server.closeIdleConnections();
-      sweepIn(SWEEP_INTERVAL_MS);
-    }, delayMs);
-  };
-  sweepIn(IDLE_GRACE_MS);
+export function stopAccepting(server: Server, clock: Clock, listenFd: number | undefined): Promise<void> {
   return new Promise((resolve) => {
-    NetServer.prototype.close.call(server, () => {
+    let sweep: Timer | undefined;
+    const sweepIn = (delayMs: number): void => {
+      sweep = clock.setTimeout(() => {
+        server.closeIdleConnections();
+        sweepIn(SWEEP_INTERVAL_MS);
+      }, delayMs);
+    };
+    const ended = (): void => {
       sweep?.cancel();
       resolve();
-    });
+    };
+    sweepIn(IDLE_GRACE_MS);
+    const close = (): void => void NetServer.prototype.close.call(server, ended);
+    if (listenFd === undefined) close();
+    else closeWhenEmpty(listenFd, close);
   });
 }

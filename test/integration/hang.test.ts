@@ -50,13 +50,14 @@ describe('a worker that hangs, under rampart start', () => {
       },
       20_000,
     );
-    assert.match(stack.output(), /rampart: gateway \d hangs; ending it\n/);
+    // The supervisor misses its beats, control sees that it is stopped: whoever is first.
+    assert.match(stack.output(), /gateway \d hangs; ending it\n|a worker stands still: ending it/);
     // Those that the stopped worker had accepted before it stopped are none: it was idle.
     assert.deepEqual(new Set(await replies), new Set(['200']));
   });
 });
 
-/** A configuration whose only route makes a worker's event loop hang is not to be had: a file that every worker loads is. */
+/** What every process loads first: it makes the event loop of a worker hang when that gets SIGCONT. */
 const hangOnSignal = `data:text/javascript,${encodeURIComponent(
   "if (process.argv.includes('gateway')) process.on('SIGCONT', () => { for (;;); });",
 )}`;
@@ -104,16 +105,11 @@ describe('a worker that hangs, under rampart gateway --workers', () => {
         },
         20_000,
       );
-      const said = signal === 'SIGKILL' ? /gateway \d ended \(SIGKILL\)/ : /gateway \d hangs; ending it/;
+      const said = signal === 'SIGCONT' ? /gateway \d hangs; ending it/ : /gateway \d ended \(SIGKILL\)/;
       assert.match(output, said);
       assert.equal(await once(`http://127.0.0.1:${env['PORT']}/healthz`), '200');
     });
   }
-
-  test('connections are handed out in turn', async () => {
-    const { workers } = await status();
-    assert.deepEqual(workers.map(({ instance }) => instance).toSorted(), [0, 1]);
-  });
 });
 
 describe('a worker that hangs, started alone', () => {

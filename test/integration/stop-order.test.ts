@@ -40,7 +40,7 @@ test('a stop: /readyz says so while connections are accepted, then none complete
   );
   const stopped = stack.stop();
   await eventually('it is announced on a new connection', async () => {
-    const reply = await sendRaw(port, ready, { until: (text) => text.includes('draining') });
+    const reply = await sendRaw(port, ready, { until: (text) => /"(status|reason)":"/.test(text) });
     return statusOf(reply) === 503 && /connection: close/i.test(reply.text);
   });
   await eventually('the listeners are closed', async () => (await tryToConnect(port)) === 'ECONNREFUSED');
