@@ -141,6 +141,9 @@ export function buildConfig(
   };
 }
 
+/** Places in the queue per permit, where nothing was set. */
+const ROUNDS_OF_CAPACITY = 10;
+
 type QueueFile = Pick<
   NonNullable<ParsedConfigFile['upstreams']>[string],
   'queueCapacity' | 'queueTimeoutMs' | 'admission'
@@ -157,8 +160,8 @@ function queueSettings(
     const setTimeoutMs = file.queueTimeoutMs ?? (given.has('QUEUE_TIMEOUT_MS') ? timeoutMs : undefined);
     // A timeout that was set is a wait that is allowed.
     const maxWaitMs = file.admission?.maxWaitMs ?? setTimeoutMs ?? 'auto';
-    // Twice as many clients as permits are no overload.
-    const leastCapacity = given.has('QUEUE_CAPACITY') ? 0 : permits;
+    // Clients that never back off wait, rather than being refused again and again: eight times the permits find room.
+    const leastCapacity = given.has('QUEUE_CAPACITY') ? 0 : ROUNDS_OF_CAPACITY * permits;
     return {
       queueCapacity: file.queueCapacity ?? Math.max(capacity, leastCapacity),
       queueTimeoutMs: setTimeoutMs ?? (maxWaitMs === 'auto' ? timeoutMs : maxWaitMs),

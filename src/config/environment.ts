@@ -108,7 +108,7 @@ export const variables = {
   QUEUE_CAPACITY: variable(
     256,
     wholeNumber(0, 100_000),
-    'waiting requests per upstream and host; as many as there are permits, if those are more and it is not set',
+    'waiting requests per upstream and host; ten times the permits, if that is more and it is not set',
   ),
   QUEUE_TIMEOUT_MS: variable(1000, timeout, 'longest wait in the queue; where it is set, waits up to it are let in'),
   BALANCER: variable<BalancerName>(

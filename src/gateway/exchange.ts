@@ -118,8 +118,9 @@ export class Exchange {
     else this.res.destroy();
   }
 
-  /** Its class in the queue; its route can make it bulk too. */
+  /** Its class in the queue; its route can make it bulk too, and so does a client that ignores every `Retry-After`. */
   get priority(): Priority {
+    if (this.connection?.refusalPause.isImpatient(this.startedAt) === true) return 'bulk';
     return priorityOf(this.key?.priority, this.routePriority, this.head.priority);
   }
 

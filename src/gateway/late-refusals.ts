@@ -48,11 +48,13 @@ export class LateRefusals {
   }
 
   #pauseMs(x: Exchange, refusal: Refusal): number {
-    // A request that timed out in the queue has waited already.
-    if (refusal.extras.retryAfterSeconds === undefined || refusal.reason === 'queue-timeout') return 0;
-    if (x.connection === undefined || x.req.httpVersionMinor === 0) return 0;
-    if (this.#options.isProxy(peerAddress(x.req.socket.remoteAddress ?? ''))) return 0;
-    return x.connection.refusalPause.refused(x.startedAt, this.#options.clock.now());
+    if (refusal.extras.retryAfterSeconds === undefined || x.connection === undefined) return 0;
+    if (x.req.httpVersionMinor === 0 || this.#options.isProxy(peerAddress(x.req.socket.remoteAddress ?? ''))) return 0;
+    const now = this.#options.clock.now();
+    const { refusalPause } = x.connection;
+    if (refusal.reason !== 'queue-timeout') return refusalPause.refused(x.startedAt, now);
+    refusalPause.timedOut(x.startedAt, now);
+    return 0;
   }
 }
 

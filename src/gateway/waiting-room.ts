@@ -63,8 +63,8 @@ export class Waiter implements PendingPermit {
 
 /** How far the queue may exceed its bound before its newest are refused: figures of the other workers are a few milliseconds old. */
 const TOLERATED_EXCESS = 1.1;
-/** How much longer than the timeout a request waits while control knows of a permit for it. */
-const PERMIT_ON_ITS_WAY_MS = 5000;
+/** How much longer than the timeout a request waits while nothing but a stall keeps it from its permit. */
+const STALL_MS = 5000;
 const EXPIRY_INTERVAL_MS = 10;
 /** After a worker has shed requests, the others may still count them for this long. */
 const SHED_INTERVAL_MS = 25;
@@ -75,6 +75,7 @@ export class WaitingRoom {
   readonly #bound: QueueBound;
   readonly #capacity: number;
   readonly #timeoutMs: number;
+  readonly #isTimeoutSet: boolean;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #wake: () => void;
@@ -87,6 +88,7 @@ export class WaitingRoom {
     this.#bound = new QueueBound({ maxWaitMs: config.admission.maxWaitMs, timeoutMs: config.queueTimeoutMs });
     this.#capacity = config.queueCapacity;
     this.#timeoutMs = config.queueTimeoutMs;
+    this.#isTimeoutSet = config.admission.maxWaitMs !== 'auto';
     this.#clock = clock;
     this.#random = random;
     this.#wake = wake;
@@ -158,9 +160,9 @@ export class WaitingRoom {
     return undefined;
   }
 
-  /** Refuses everyone who has waited for as long as one may; longer where a permit exists at another worker. */
+  /** Refuses everyone who has waited for as long as one may. */
   expire(surroundings: Surroundings): void {
-    const timeoutMs = this.#timeoutMs + (this.#isCovered(surroundings) ? PERMIT_ON_ITS_WAY_MS : 0);
+    const timeoutMs = this.#timeoutMs + (this.#isCovered(surroundings) ? STALL_MS : 0);
     const expired = this.#queue.expire(this.#clock.now() - timeoutMs);
     for (const waiter of expired) waiter.refuse(this.#timedOut(surroundings.isAway));
     if (expired.length > 0) this.#noteIfEmpty();
@@ -188,9 +190,14 @@ export class WaitingRoom {
     this.#timer?.timer.cancel();
   }
 
-  /** Whether there is a permit for each that is in flight or waits, wherever it is held at the moment. */
-  #isCovered({ isAway, permits, inFlight, queuedElsewhere }: Surroundings): boolean {
-    return !isAway && inFlight + queuedElsewhere + this.#queue.depth <= permits;
+  /**
+   * Whether a wait beyond the timeout is a stall and no overload: there is a permit for each that is in flight or waits,
+   * or all of them fit into two rounds that usually take less than the timeout. A timeout that was set is kept.
+   */
+  #isCovered({ isAway, permits, inFlight, queuedElsewhere, serviceMs }: Surroundings): boolean {
+    const outstanding = inFlight + queuedElsewhere + this.#queue.depth;
+    if (isAway || outstanding > 2 * permits) return false;
+    return outstanding <= permits || (!this.#isTimeoutSet && serviceMs > 0 && serviceMs < this.#timeoutMs);
   }
 
   /** Interactive requests that may wait, over all workers. */

@@ -51,6 +51,29 @@ for (const [name, seconds, serviceMs] of [
   }
 }
 
+for (const stallMs of [1200, 2500]) {
+  test(`a stall of ${stallMs} ms refuses nobody up to twice the permits, and whoever waits beyond them as usual`, async () => {
+    let clock = { now: (): number => 0 };
+    // Everything that begins within the stall ends after it.
+    const serviceMs = (): number => 50 + Math.max(0, stallMs - (clock.now() % 8000));
+    for (const [factor, isRefused] of [
+      [1, false],
+      [2, false],
+      [4, true],
+    ] as const) {
+      const tally = await tallyOf(
+        { workers: 2, backends: 2, cap: 10, serviceMs },
+        (host) => {
+          clock = host.clock;
+          closedLoops(host, 20 * factor, 0.6);
+        },
+        { seconds: 20 },
+      );
+      assert.equal(refusals(tally) > 0, isRefused, `${factor} times the permits: ${JSON.stringify(tally.refused)}`);
+    }
+  });
+}
+
 test('no permit idles while a request waits at another worker', async () => {
   for (const [clients, firstShare] of [
     [12, 1],

@@ -32,3 +32,15 @@ test('RefusalPause forgets the streak when a request was served, or when the cli
   pauses(pause, 20, 0);
   assert.deepEqual(pauses(pause, 12, 0, 100_000), Array<number>(12).fill(0));
 });
+
+test('RefusalPause: a client is impatient from the fifth time in a row on, also after a wait in the queue, until it waits', () => {
+  const pause = new RefusalPause();
+  pauses(pause, 3, 0);
+  assert.equal(pause.isImpatient(1000), false);
+  pauses(pause, 1, 0);
+  assert.equal(pause.isImpatient(1010), true);
+  pause.timedOut(1010, 2010);
+  assert.deepEqual([pause.isImpatient(2015), pause.isImpatient(2260)], [true, false]);
+  pause.served();
+  assert.equal(pause.isImpatient(2015), false);
+});
