@@ -14,12 +14,29 @@ export interface BackendConfig {
   readonly origin: string;
 }
 
+/** How a backend is checked. */
+export interface HealthCheck {
+  readonly path: string;
+  /** What is said as Host; the backend's own address where it is undefined. */
+  readonly host: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Passed checks in a row that bring a backend up, failed ones that take it down. */
+  readonly rise: number;
+  readonly fall: number;
+  /** Whether what a backend that went down has not answered is cancelled, and sent to another where that is safe. */
+  readonly cancelOnDown: boolean;
+}
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly backends: readonly BackendConfig[];
   /** Requests in flight at one backend, counted over the whole host. */
   readonly cap: number;
-  readonly healthPath: string | undefined;
+  /** Undefined: its backends are not checked. */
+  readonly health: HealthCheck | undefined;
+  /** Whether a worker is ready only while one of its backends is up. */
+  readonly required: boolean;
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
   readonly admission: AdmissionConfig;
@@ -105,7 +122,9 @@ export function buildConfig(
       origin: `http://127.0.0.1:${env.GENERATOR_PORT + index}`,
     })),
     cap: env.GENERATOR_CONCURRENCY,
-    healthPath: '/healthz',
+    // What a generator does is short, and the same at any other.
+    health: { ...defaultHealth, path: '/healthz', cancelOnDown: true },
+    required: true,
     balancer: env.BALANCER,
     ...queueOf({}, env.GENERATOR_INSTANCES * env.GENERATOR_CONCURRENCY),
   };
@@ -113,7 +132,8 @@ export function buildConfig(
     name,
     backends: upstream.backends.map((url) => ({ id: new URL(url).host, origin: new URL(url).origin })),
     cap: upstream.cap ?? DEFAULT_CAP,
-    healthPath: upstream.healthPath,
+    health: healthCheck(upstream),
+    required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,
     ...queueOf(upstream, upstream.backends.length * (upstream.cap ?? DEFAULT_CAP)),
   }));
@@ -167,6 +187,24 @@ function queueSettings(
       queueTimeoutMs: setTimeoutMs ?? (maxWaitMs === 'auto' ? timeoutMs : maxWaitMs),
       admission: { maxWaitMs },
     };
+  };
+}
+
+type UpstreamFile = NonNullable<ParsedConfigFile['upstreams']>[string];
+
+const defaultHealth = { host: undefined, intervalMs: 500, timeoutMs: 1000, rise: 2, fall: 3, cancelOnDown: false };
+
+function healthCheck({ healthPath, health }: UpstreamFile): HealthCheck | undefined {
+  const path = health?.path ?? healthPath;
+  if (path === undefined) return undefined;
+  return {
+    path,
+    host: health?.host,
+    intervalMs: health?.intervalMs ?? defaultHealth.intervalMs,
+    timeoutMs: health?.timeoutMs ?? defaultHealth.timeoutMs,
+    rise: health?.rise ?? defaultHealth.rise,
+    fall: health?.fall ?? defaultHealth.fall,
+    cancelOnDown: health?.cancelOnDown ?? defaultHealth.cancelOnDown,
   };
 }
 

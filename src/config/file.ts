@@ -16,13 +16,36 @@ const admissionSchema = z.strictObject({
   maxWaitMs: z.union([z.literal('auto'), milliseconds]).optional(),
 });
 
+const healthSchema = z.strictObject({
+  /** A backend passes when it answers 2xx here. */
+  path: z.string().startsWith('/'),
+  /** What the check says as Host; the backend's own address by default. */
+  host: z
+    .string()
+    .regex(/^[\w.:[\]-]{1,255}$/, 'must be a host name, with a port if need be')
+    .optional(),
+  /** Time between two checks of a backend; a fifth of it, though not below 100 ms, while it is down. 500 by default. */
+  intervalMs: milliseconds.min(10).optional(),
+  /** Longest wait for the head of the answer. 1000 by default. */
+  timeoutMs: milliseconds.optional(),
+  /** Passed checks in a row that bring a backend up. 2 by default. */
+  rise: z.int().min(1).max(100).optional(),
+  /** Failed checks in a row that take a backend down. 3 by default; a refused connection does at once. */
+  fall: z.int().min(1).max(100).optional(),
+  /** Cancel what a backend that went down has not answered, if another one is up. No by default. */
+  cancelOnDown: z.boolean().optional(),
+});
+
 const upstreamSchema = z.strictObject({
   /** Origins of the interchangeable backends. */
   backends: z.array(httpUrl).min(1).max(1000),
   /** Requests in flight at one backend, counted over the whole host. */
   cap: z.int().min(1).max(100_000).optional(),
-  /** Path of the health check; a backend passes when it answers 2xx. */
+  /** Path of the health check; short for `health: { path }`. */
   healthPath: z.string().startsWith('/').optional(),
+  health: healthSchema.optional(),
+  /** Whether /readyz needs one of its backends to be up. No by default. */
+  required: z.boolean().optional(),
   /** Requests that may wait, counted over the whole host. */
   queueCapacity: z.int().min(0).max(100_000).optional(),
   /** Longest wait of a request. Where it is set, waits up to it are let in. */
@@ -173,6 +196,10 @@ function referenceProblems(file: ParsedConfigFile, path: string): string[] {
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
     if (twice !== undefined)
       problems.push(`${path}: upstreams.${name}.backends: ${twice} is there twice, which would double its cap`);
+  }
+  for (const [name, { healthPath, health }] of Object.entries(file.upstreams ?? {})) {
+    if (healthPath !== undefined && health !== undefined)
+      problems.push(`${path}: upstreams.${name}.healthPath: health has a path too; one of them is enough`);
   }
   if (upstreams.includes('generator')) {
     problems.push(`${path}: upstreams.generator: the name belongs to Rampart's own generators`);

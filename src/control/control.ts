@@ -11,6 +11,7 @@ import type { Bugs } from '../metrics/bugs.ts';
 import { type Gauge, type Registry, type Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { HealthChecker } from './health-checker.ts';
+import { inFlightOf } from './worker-status.ts';
 import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
@@ -111,7 +112,12 @@ export class Control {
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
     this.#purges = new Purges(clock, (member, id, target) => this.#members.tell(member, { type: 'purge', id, target }));
     this.#stopped = new StoppedWorkers(clock, (pid) => this.#endStopped(pid));
-    this.#checker = new HealthChecker(config.upstreams, clock, random, () => this.#broadcast());
+    this.#checker = new HealthChecker(
+      config.upstreams,
+      { clock, random },
+      () => this.#broadcast(),
+      (upstream, backend) => this.#loadOf(upstream, backend),
+    );
   }
 
   async listen(): Promise<void> {
@@ -136,7 +142,7 @@ export class Control {
   async metrics(): Promise<Snapshot> {
     await this.#collection.collect(this.#members.all());
     for (const { upstream, backend, up } of this.#checker.health()) {
-      this.#gauges.up(upstream, backend).set(up ? 1 : 0);
+      if (up !== undefined) this.#gauges.up(upstream, backend).set(up ? 1 : 0);
       const { cap = 0, leased = 0 } = this.#leases?.stateOf(upstream, backend) ?? {};
       this.#gauges.cap(upstream, backend).set(cap);
       this.#gauges.leased(upstream, backend).set(leased);
@@ -178,9 +184,11 @@ export class Control {
         .all()
         .filter(({ role }) => role !== 'gateway')
         .map(describe),
-      backends: this.#checker
-        .health()
-        .map((backend) => ({ ...backend, ...this.#leases?.stateOf(backend.upstream, backend.backend) })),
+      backends: this.#checker.health().map((backend) => ({
+        ...backend,
+        up: backend.up ?? null,
+        ...this.#leases?.stateOf(backend.upstream, backend.backend),
+      })),
       rate_limits: { subjects: this.#tokens.size },
       settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
     };
@@ -239,12 +247,16 @@ export class Control {
     if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
   }
 
+  #loadOf(upstream: string, backend: string): { inFlight: number; cap: number } {
+    const inFlight = this.#gateways().reduce((sum, { status }) => sum + inFlightOf(status, upstream, backend), 0);
+    return { inFlight, cap: this.#leases?.stateOf(upstream, backend).cap ?? Number.POSITIVE_INFINITY };
+  }
+
   /** Tells every worker what is up. Of what has not been checked yet they may know more, from the control before this one. */
   #broadcast(): void {
     const backends = this.#checker
       .health()
-      .filter(({ checked }) => checked)
-      .map(({ upstream, backend, up }) => ({ upstream, backend, up }));
+      .flatMap(({ upstream, backend, up }) => (up === undefined ? [] : [{ upstream, backend, up }]));
     for (const { upstream, backend, up } of backends) this.#leases?.setUp(upstream, backend, up);
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'backends', backends });
   }

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { UpstreamConfig } from '../config/config.ts';
-import { afterCheck, type HealthState } from '../policy/health/rise-fall.ts';
+import type { HealthCheck, UpstreamConfig } from '../config/config.ts';
+import { afterResult, type HealthState } from '../policy/health/rise-fall.ts';
 import { probe } from './probe.ts';
 
 /** What is known of one backend. */
@@ -9,8 +9,8 @@ export interface BackendHealth {
   readonly upstream: string;
   readonly backend: string;
   readonly origin: string;
-  readonly up: boolean;
-  /** False until the first check, where there is one to come: `up` is then only assumed. */
+  /** Undefined before the first check, and where there is none: workers take it for up, but nobody knows. */
+  readonly up: boolean | undefined;
   readonly checked: boolean;
   /** Why the last check failed, if it did. */
   readonly problem: string | undefined;
@@ -22,26 +22,36 @@ interface Watched {
   readonly upstream: string;
   readonly backend: string;
   readonly origin: string;
-  readonly path: string | undefined;
+  readonly health: HealthCheck | undefined;
   state: HealthState | undefined;
   problem: string | undefined;
   report: unknown;
 }
 
-const INTERVAL_MS = 500;
 /** One that is down is looked at more often: each check that it is late costs capacity. */
-const INTERVAL_WHEN_DOWN_MS = 100;
-const thresholds = { rise: 2, fall: 3 };
+const DOWN_PART = 5;
+const SHORTEST_INTERVAL_MS = 100;
+
+/** Requests in flight at a backend, as far as workers have said, and how many it takes. */
+export type LoadOf = (upstream: string, backend: string) => { readonly inFlight: number; readonly cap: number };
+
 /** Checks every backend of the host, once, whatever the number of workers. */
 export class HealthChecker {
   readonly #watched: Watched[];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #onChange: () => void;
+  readonly #loadOf: LoadOf;
   readonly #timers = new Map<Watched, Timer>();
   #stopped = false;
 
-  constructor(upstreams: readonly UpstreamConfig[], clock: Clock, random: Random, onChange: () => void) {
+  constructor(
+    upstreams: readonly UpstreamConfig[],
+    { clock, random }: { clock: Clock; random: Random },
+    onChange: () => void,
+    loadOf: LoadOf,
+  ) {
+    this.#loadOf = loadOf;
     this.#clock = clock;
     this.#random = random;
     this.#onChange = onChange;
@@ -50,23 +60,22 @@ export class HealthChecker {
         upstream: upstream.name,
         backend: id,
         origin,
-        path: upstream.healthPath,
+        health: upstream.health,
         state: undefined,
         problem: undefined,
         report: undefined,
       })),
     );
-    for (const watched of this.#watched) if (watched.path !== undefined) void this.#check(watched);
+    for (const watched of this.#watched) if (watched.health !== undefined) void this.#check(watched, watched.health);
   }
 
-  /** A backend without a health path counts as up, and so does one that has not been checked yet. */
   health(): BackendHealth[] {
-    return this.#watched.map(({ upstream, backend, origin, path, state, problem, report }) => ({
+    return this.#watched.map(({ upstream, backend, origin, state, problem, report }) => ({
       upstream,
       backend,
       origin,
-      up: state?.up ?? true,
-      checked: path === undefined || state !== undefined,
+      up: state?.up,
+      checked: state !== undefined,
       problem,
       report,
     }));
@@ -77,23 +86,24 @@ export class HealthChecker {
     for (const timer of this.#timers.values()) timer.cancel();
   }
 
-  async #check(watched: Watched): Promise<void> {
-    const result = await probe(`${watched.origin}${watched.path}`);
+  async #check(watched: Watched, health: HealthCheck): Promise<void> {
+    const result = await probe(watched.origin, health);
     if (this.#stopped) return;
     const passed = result.problem === undefined;
     watched.problem = result.problem;
     watched.report = result.report;
     const before = watched.state;
-    // The first check decides alone: there is nothing to hold on to yet.
-    const decisive = before === undefined || (!passed && result.definite);
-    watched.state = decisive ? { up: passed, contrary: 0 } : afterCheck(before, passed, thresholds);
-    if (before?.up !== watched.state.up) this.#onChange();
+    const { inFlight, cap } = this.#loadOf(watched.upstream, watched.backend);
+    watched.state = afterResult(before, { ...result, passed }, inFlight >= cap, health);
+    if (before?.up !== watched.state?.up) this.#onChange();
+    const isDown = watched.state?.up === false;
+    const { intervalMs } = health;
+    const nextMs = isDown ? Math.min(intervalMs, Math.max(SHORTEST_INTERVAL_MS, intervalMs / DOWN_PART)) : intervalMs;
     // Jittered, so that the checks of many backends do not come in step.
-    const intervalMs = watched.state.up ? INTERVAL_MS : INTERVAL_WHEN_DOWN_MS;
-    const delayMs = intervalMs * (0.9 + 0.2 * this.#random());
-    this.#timers.set(
-      watched,
-      this.#clock.setTimeout(() => void this.#check(watched), delayMs),
+    const timer = this.#clock.setTimeout(
+      () => void this.#check(watched, health),
+      nextMs * (0.9 + 0.2 * this.#random()),
     );
+    this.#timers.set(watched, timer);
   }
 }

@@ -37,6 +37,7 @@ const WATCH_MS = 20;
 const UNSEEN_LIMIT_MS = 5000;
 /** A backend that says nothing when asked is given this long to notice that connections have gone. */
 const SETTLE_MS = 250;
+const CLEARING_PROBE_MS = 1000;
 
 /** The leases of all upstreams: what the books decide, said to the workers and written down before. */
 export class LeaseKeeper {
@@ -190,7 +191,10 @@ export class LeaseKeeper {
     const config = this.#configOf(upstream);
     const origin = config?.backends[index]?.origin;
     if (permits > 0 && origin !== undefined) {
-      const answer = await probe(`${origin}${config?.healthPath ?? '/'}`);
+      const answer = await probe(
+        origin,
+        config?.health ?? { path: '/', host: undefined, timeoutMs: CLEARING_PROBE_MS },
+      );
       const heard = answer.problem === undefined || answer.status !== undefined || answer.definite;
       if (!heard) await new Promise<void>((resolve) => void this.#options.clock.setTimeout(resolve, SETTLE_MS));
     }

@@ -1,9 +1,17 @@
-import { request } from 'undici';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { HealthCheck } from '../config/config.ts';
 import { codeOf } from '../core/errors.ts';
 
-const TIMEOUT_MS = 1000;
 /** Nobody listens: the process is gone, and two more checks would tell the same. */
 const definite: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
+/** Beyond this a health page is not read: its status has told what there is to know. */
+const MAX_PAGE_BYTES = 8 * 1024;
+const TIMED_OUT = 'timeout';
+
+/** Idle connections end by themselves: a check comes twice a second, or this one is the last. */
+const agent = new Agent({ keepAlive: true, timeout: 5_000, maxFreeSockets: 1 });
+
+export type ProbeHealth = Pick<HealthCheck, 'path' | 'host' | 'timeoutMs'>;
 
 export interface ProbeResult {
   /** Undefined when the answer was 2xx. */
@@ -11,31 +19,50 @@ export interface ProbeResult {
   /** Undefined when there was no answer. */
   readonly status: number | undefined;
   readonly definite: boolean;
-  /** The body, where it is JSON. */
+  /** There was no answer in time: it hangs, or is busy. */
+  readonly timedOut: boolean;
+  /** The page, where it is JSON and small. */
   readonly report: unknown;
 }
 
 /** Asks a backend once. */
-export async function probe(url: string): Promise<ProbeResult> {
+export async function probe(origin: string, health: ProbeHealth): Promise<ProbeResult> {
+  const signal = AbortSignal.timeout(health.timeoutMs);
+  let reply: IncomingMessage;
   try {
-    const reply = await request(url, {
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    const text = await reply.body.text();
-    const status = reply.statusCode;
-    const ok = status >= 200 && status < 300;
-    return { problem: ok ? undefined : `status ${status}`, status, definite: false, report: jsonOrUndefined(text) };
+    reply = await headOf(origin, health, signal);
   } catch (error) {
-    const code = codeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
-    return { problem: code, status: undefined, definite: definite.has(code), report: undefined };
+    const code = signal.aborted ? TIMED_OUT : (codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'));
+    const timedOut = signal.aborted;
+    return { problem: code, status: undefined, definite: definite.has(code), timedOut, report: undefined };
   }
+  const status = reply.statusCode ?? 0;
+  const problem = status >= 200 && status < 300 ? undefined : `status ${status}`;
+  return { problem, status, definite: false, timedOut: false, report: await readReport(reply) };
 }
 
-function jsonOrUndefined(text: string): unknown {
+function headOf(origin: string, { path, host }: ProbeHealth, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = host === undefined ? {} : { host };
+    const req = request(`${origin}${path}`, { agent, signal, headers });
+    req.on('response', resolve);
+    req.on('error', reject);
+    req.end();
+  });
+}
+
+/** The page as far as it comes; a connection whose page goes on is of no use for the next check. */
+async function readReport(reply: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
   try {
-    return JSON.parse(text);
+    for await (const chunk of reply as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      // Leaving the loop destroys the reply, and its connection.
+      if (length > MAX_PAGE_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
   } catch {
     return undefined;
   }

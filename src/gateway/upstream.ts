@@ -58,6 +58,8 @@ export class BackendLost extends Error {}
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
   readonly name: string;
+  /** Whether a worker is ready only while a backend is up. */
+  readonly isRequired: boolean;
   readonly backends: readonly Backend[];
   readonly budget: RetryBudget;
   readonly bugs: Bugs;
@@ -66,6 +68,7 @@ export class Upstream {
   /** Told when a request has ended at a backend, with how many were in flight there before. */
   onReturn: ((backend: Backend, before: number) => void) | undefined;
   readonly #clock: Clock;
+  readonly #cancelOnDown: boolean;
   readonly #balancer: Balancer;
   readonly #outliers: OutlierDetector;
   readonly #serviceTime: ServiceTime;
@@ -84,7 +87,9 @@ export class Upstream {
     const { clock, random, metrics, bugs } = dependencies;
     this.bugs = bugs;
     this.name = config.name;
+    this.isRequired = config.required;
     this.#clock = clock;
+    this.#cancelOnDown = config.health?.cancelOnDown ?? false;
     this.#balancer = createBalancer(config.balancer);
     this.#outliers = new OutlierDetector(config.backends.length, clock.now());
     this.budget = new RetryBudget(dependencies.workers);
@@ -188,11 +193,15 @@ export class Upstream {
     this.#pump(true);
   }
 
-  /** Takes up what has changed: permits, health. What a backend that went down has not answered goes to another. */
+  /**
+   * Takes up what has changed: permits, health. A request in flight ends with its own connection, its time limit or its
+   * client; what a backend that went down has not answered goes to another only where that is asked for and there is one.
+   */
   refresh(): void {
     this.#applyEjections();
+    const mayCancel = this.#cancelOnDown && this.backends.some(({ healthy }) => healthy);
     for (const backend of this.backends) {
-      if (backend.healthy || backend.inFlight === 0) continue;
+      if (!mayCancel || backend.healthy || backend.inFlight === 0) continue;
       for (const permit of this.#out.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
     }
     this.#pump();

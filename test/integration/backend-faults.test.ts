@@ -23,7 +23,7 @@ const faults: Record<string, Behaviour> = {
 };
 
 /** Four backends of which the last changes its ways, behind a route of pure requests. */
-async function setUp() {
+async function setUp(cancelOnDown = false) {
   let behaviour: Behaviour = after(SERVICE_MS);
   let atFaulty = 0;
   const origins: string[] = [];
@@ -33,7 +33,8 @@ async function setUp() {
     behaviour(req, res);
   });
   origins.push(faulty.origin);
-  const rampart = await startGateway(origins, { cap: CAP, hedge: true, pure: true });
+  const upstreams = { app: { backends: origins, cap: CAP, health: { path: '/', cancelOnDown } } };
+  const rampart = await startGateway(origins, { upstreams, hedge: true, pure: true });
   return {
     rampart,
     origins,
@@ -73,8 +74,8 @@ describe('one of four backends', () => {
     });
   }
 
-  test('that control finds to be down hands over what it has not answered', async () => {
-    const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp();
+  test('that control finds to be down hands over what it has not answered, with cancelOnDown', async () => {
+    const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp(true);
     breakOne(faults['hanging'] as Behaviour);
     const replies = Array.from({ length: 12 }, () => fetch(rampart.url));
     await eventually('some of them hang', () => requestsAtFaulty() > 0);
@@ -83,4 +84,24 @@ describe('one of four backends', () => {
     assert.deepEqual(new Set((await Promise.all(replies)).map(({ status }) => status)), new Set([200]));
     assert.equal(inFlight(rampart), 0);
   });
+
+  for (const [what, cancelOnDown, down] of [
+    ['by default', false, [3]],
+    ['with cancelOnDown, where no other is up', true, [0, 1, 2, 3]],
+  ] as const) {
+    test(`that control finds to be down keeps what it has not answered ${what}`, async () => {
+      const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp(cancelOnDown);
+      breakOne(after(1000));
+      const replies = Array.from({ length: 12 }, () => fetch(rampart.url));
+      await eventually('some are there', () => requestsAtFaulty() > 0);
+      const states = down.map((index) => ({
+        upstream: 'app',
+        backend: new URL(origins[index] as string).host,
+        up: false,
+      }));
+      rampart.gateway.applyBackends(states);
+      assert.deepEqual(new Set((await Promise.all(replies)).map(({ status }) => status)), new Set([200]));
+      assert.equal(inFlight(rampart), 0);
+    });
+  }
 });

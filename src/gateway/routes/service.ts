@@ -19,7 +19,7 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
   };
 }
 
-/** GET /readyz: this worker can serve: it is not draining, and each upstream has a backend that is up. */
+/** GET /readyz: this worker can serve: it is not draining, and each upstream that is required has a backend that is up. */
 export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return {
     kind: 'local',
@@ -28,7 +28,9 @@ export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): L
     unlimited: true,
     answer(x) {
       if (gateway.isDraining()) return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
-      const away = gateway.upstreams.filter(({ backends }) => backends.every((backend) => !backend.available));
+      const away = gateway.upstreams.filter(
+        ({ isRequired, backends }) => isRequired && backends.every((backend) => !backend.available),
+      );
       if (away.length > 0) {
         const names = away.map(({ name }) => name).join(', ');
         return new Refusal('no-backend', `no backend is up in: ${names}`, { retryAfterSeconds: 1 });

@@ -18,3 +18,27 @@ export function afterCheck(state: HealthState, passed: boolean, { rise, fall }: 
   const contrary = state.contrary + 1;
   return contrary >= (passed ? rise : fall) ? { up: passed, contrary: 0 } : { up: state.up, contrary };
 }
+
+/** What one check has shown. */
+export interface CheckResult {
+  readonly passed: boolean;
+  /** Nobody listens there: two more checks would tell the same. */
+  readonly definite: boolean;
+  /** There was no answer in time. */
+  readonly timedOut: boolean;
+}
+
+/**
+ * The state after a check. The first one decides alone, as there is nothing to hold on to yet; one that nobody answers
+ * because the backend has as much to do as it takes (`isFull`) says nothing: it would get no more anyway.
+ */
+export function afterResult(
+  state: HealthState | undefined,
+  { passed, definite, timedOut }: CheckResult,
+  isFull: boolean,
+  thresholds: HealthThresholds,
+): HealthState | undefined {
+  if (timedOut && isFull) return state;
+  if (state === undefined || (!passed && definite)) return { up: passed, contrary: 0 };
+  return afterCheck(state, passed, thresholds);
+}

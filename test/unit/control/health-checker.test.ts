@@ -7,18 +7,20 @@ import { HealthChecker } from '../../../src/control/health-checker.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { eventually } from '../../support/raw.ts';
 
-function upstream(name: string, origin: string, healthPath: string | undefined): UpstreamConfig {
+const health = { host: undefined, intervalMs: 500, timeoutMs: 1000, rise: 2, fall: 3, cancelOnDown: false };
+
+function upstream(name: string, origin: string, path: string | undefined): UpstreamConfig {
   return {
     name,
     backends: [{ id: 'one', origin }],
-    healthPath,
+    health: path === undefined ? undefined : { ...health, path },
     cap: 1,
     queueCapacity: 1,
     queueTimeoutMs: 1,
   } as unknown as UpstreamConfig;
 }
 
-test('a backend with a health path counts as checked from its first answer on, one without at once', async () => {
+test('a backend is up or down from its first answer on; one without a health path is neither', async () => {
   const held: (() => void)[] = [];
   const server = createServer((_, response) => held.push(() => void response.writeHead(503).end()));
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -26,21 +28,21 @@ test('a backend with a health path counts as checked from its first answer on, o
   let changes = 0;
   const checker = new HealthChecker(
     [upstream('a', origin, '/healthz'), upstream('b', origin, undefined)],
-    new ManualClock(),
-    () => 0.5,
+    { clock: new ManualClock(), random: () => 0.5 },
     () => void changes++,
+    () => ({ inFlight: 0, cap: 1 }),
   );
   const states = () => checker.health().map(({ up, checked }) => [up, checked]);
   await eventually('it asks', () => held.length === 1);
   assert.deepEqual(states(), [
-    [true, false],
-    [true, true],
+    [undefined, false],
+    [undefined, false],
   ]);
   held[0]?.();
   await eventually('it knows', () => changes === 1);
   assert.deepEqual(states(), [
     [false, true],
-    [true, true],
+    [undefined, false],
   ]);
   checker.stop();
   server.close();

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+
+/** What control reads of the status that a worker reports; the rest is for people. */
+const statusSchema = z.object({
+  upstreams: z.array(
+    z.object({ name: z.string(), backends: z.array(z.object({ id: z.string(), inFlight: z.int().min(0) })) }),
+  ),
+});
+
+/** Requests that a worker has in flight at a backend, by its last report; 0 where it says nothing of it. */
+export function inFlightOf(status: unknown, upstream: string, backend: string): number {
+  const parsed = statusSchema.safeParse(status);
+  const found = parsed.data?.upstreams.find(({ name }) => name === upstream);
+  return found?.backends.find(({ id }) => id === backend)?.inFlight ?? 0;
+}
