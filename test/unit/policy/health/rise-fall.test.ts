@@ -31,7 +31,7 @@ test('a refused connection takes down at once, though the backend is full', () =
 });
 
 test('a time-out of a backend that is full says nothing, one of a backend that has room counts', () => {
-  assert.deepEqual(ups([passed, ...Array<CheckResult>(9).fill(timedOut)], true), Array<boolean>(10).fill(true));
+  assert.deepEqual(ups([passed, ...Array.from({ length: 9 }, () => timedOut)], true), Array<boolean>(10).fill(true));
   assert.deepEqual(ups([passed, timedOut, timedOut, timedOut], false), [true, true, true, false]);
   assert.deepEqual(ups([timedOut, passed], true), [undefined, true]);
 });
