@@ -6,7 +6,8 @@ import { Gateway } from '../gateway/gateway.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { loadConfig } from '../config/config.ts';
+import { backendIds, configHash, loadConfig } from '../config/config.ts';
+import { byId, fromWireOrder, toWireReport } from '../control/lease-wire.ts';
 import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -46,17 +47,30 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     store,
     ledger,
     findKey: keyFinder(store),
-    sendLeaseReport: (upstream, report) => link.tell({ type: 'held', upstream, report }),
+    sendLeaseReport: (upstream, report) =>
+      link.tell({ type: 'held', upstream, report: toWireReport(report, backendIds(config, upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
   });
   const link = linkToControl(context, {
     status: () => worker.status(),
-    onConnected: () => link.tell({ type: 'holdings', held: worker.controlFound(), pidNamespace: pidNamespace() }),
+    onConnected: () => {
+      const held = Object.entries(worker.controlFound()).map(
+        ([upstream, counts]) => [upstream, byId(counts, backendIds(config, upstream))] as const,
+      );
+      link.tell({
+        type: 'holdings',
+        held: Object.fromEntries(held),
+        pidNamespace: pidNamespace(),
+        configHash: configHash(config),
+      });
+    },
     onMessage: (message) => {
+      if (message.type === 'welcome') worker.controlLeases(message.backends);
       worker.controlHeard();
       if (message.type === 'backends') worker.applyBackends(message.backends);
-      else if (message.type === 'lease') worker.applyLease(message.upstream, message.order);
-      else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
+      else if (message.type === 'lease') {
+        worker.applyLease(message.upstream, fromWireOrder(message.order, backendIds(config, message.upstream)));
+      } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
       else if (message.type === 'tokens') worker.applyTokens(message.grants);
       else if (message.type === 'keys-changed') worker.forgetKeys();
       else if (message.type === 'purge') {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
@@ -106,6 +107,16 @@ export async function loadConfig(
   }
   return deepFreeze(buildConfig(values, file, folder, given));
 }
+
+/** Names what all processes of a host should agree on: upstreams, routes and limits. */
+export function configHash({ upstreams, routes, trustedProxies, keyLimit, addressLimit }: Config): string {
+  const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, addressLimit });
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** The ids of the backends of an upstream, in order. */
+export const backendIds = ({ upstreams }: Config, name: string): readonly string[] =>
+  upstreams.find((upstream) => upstream.name === name)?.backends.map(({ id }) => id) ?? [];
 
 /** What environment and file say together, with the defaults for what they leave open. `given`: the variables that were set. */
 export function buildConfig(

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Config } from '../config/config.ts';
+import { backendIds, type Config, configHash } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
@@ -10,8 +10,10 @@ import type { TokenAsk } from '../policy/rate/token-messages.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import { type Gauge, type Registry, type Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import { Departures } from './departures.ts';
 import { HealthChecker } from './health-checker.ts';
 import { inFlightOf } from './worker-status.ts';
+import { fromWireReport, toWireOrder } from './lease-wire.ts';
 import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
@@ -64,6 +66,8 @@ export class Control {
   readonly #collection: ReportCollection<Member>;
   readonly #purges: Purges<Member>;
   readonly #stopped: StoppedWorkers;
+  readonly #departures = new Departures();
+  readonly #configHash: string;
   #saveTimer: Timer | undefined;
   #pulseTimer: Timer | undefined;
 
@@ -72,6 +76,7 @@ export class Control {
     const { config, clock, random, runFolder, registry, bugs } = dependencies;
     this.#registry = registry;
     this.#startedAtMs = clock.wallNow();
+    this.#configHash = configHash(config);
     this.#book = new MetricsBook(loadBook(join(runFolder, BOOK_NAME)));
     this.#tokens = new TokenBank(RATE_SUBJECTS, hadPredecessor(dependencies) ? clock.now() : Number.NEGATIVE_INFINITY);
     const up = this.#registry.gauge(
@@ -101,7 +106,10 @@ export class Control {
       leased: (...labels) => leased.of(...labels),
     };
     this.#members = new Members({
-      joined: () => this.#broadcast(),
+      joined: (member) => {
+        this.#departures.returned(member.id);
+        this.#broadcast();
+      },
       left: (member) => this.#left(member),
       reported: (member, metrics) => this.#reported(member, metrics),
       purged: (member, id, entries) => this.#purges.done(member, id, entries),
@@ -167,18 +175,31 @@ export class Control {
 
   status(): Record<string, unknown> {
     const { version, config, clock } = this.#dependencies;
-    const describe = ({ role, instance, pid, version: theirs, startedAtMs, status }: Member) => ({
+    const describe = ({
+      role,
+      instance,
+      pid,
+      version: theirs,
+      startedAtMs,
+      status,
+      configHash: config_hash,
+    }: Member) => ({
       role,
       instance,
       pid,
       version: theirs,
       uptime_seconds: Math.round((clock.wallNow() - startedAtMs) / 1000),
+      ...(config_hash === undefined ? {} : { config_hash }),
       status,
     });
     return {
       version,
       node: process.version,
       control: { pid: process.pid, uptime_seconds: Math.round((clock.wallNow() - this.#startedAtMs) / 1000) },
+      config: {
+        hash: this.#configHash,
+        agreed: this.#gateways().every((worker) => worker.configHash === this.#configHash),
+      },
       workers: this.#gateways().map(describe),
       processes: this.#members
         .all()
@@ -221,7 +242,12 @@ export class Control {
       path: join(runFolder, LEASES_NAME),
       send: (id, upstream, order) => {
         const member = this.#members.all().findLast((present) => present.id === id);
-        if (member !== undefined) this.#members.tell(member, { type: 'lease', upstream, order });
+        if (member !== undefined)
+          this.#members.tell(member, {
+            type: 'lease',
+            upstream,
+            order: toWireOrder(order, backendIds(config, upstream)),
+          });
       },
       sendLoad: (id, upstream, load) => {
         const member = this.#members.all().findLast((present) => present.id === id);
@@ -233,10 +259,29 @@ export class Control {
 
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') {
+      this.#members.tell(member, { type: 'welcome', backends: this.#leasedBackends() });
       this.#leases?.joined(member, message.held, message.pidNamespace);
+      this.#compare(member, message.configHash);
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
-    } else if (message.type === 'held') this.#leases?.reported(member.id, message.upstream, message.report);
-    else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
+    } else if (message.type === 'held') {
+      const report = fromWireReport(message.report, backendIds(this.config, message.upstream));
+      this.#leases?.reported(member.id, message.upstream, report);
+    } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
+  }
+
+  #leasedBackends(): Record<string, readonly string[]> {
+    return Object.fromEntries(this.config.upstreams.map(({ name, backends }) => [name, backends.map(({ id }) => id)]));
+  }
+
+  /** A worker that was started after the file has changed works with another configuration than control. */
+  #compare(member: Member, hash: string): void {
+    member.configHash = hash;
+    if (hash === this.#configHash) return;
+    const details = { worker: member.instance, pid: member.pid, theirs: hash, control: this.#configHash };
+    this.#dependencies.log.warn(
+      details,
+      'a worker has another configuration than control: restart control, then reload the workers',
+    );
   }
 
   /** Answers at once: a request may be waiting for it. */
@@ -272,7 +317,12 @@ export class Control {
 
   #left(member: Member): void {
     this.#stopped.left(member.id);
-    this.#book.end(member.id);
+    this.#book.left(member.id);
+    if (!this.#members.all().some(({ id }) => id === member.id)) {
+      this.#departures.left(member.id, member.processName, this.#dependencies.clock.now());
+    }
+    // Written down at once: were control killed now, what this process has counted since would be missing.
+    this.#save();
     this.#collection.answered(member);
     // A worker may have connected anew before its old connection was seen to be gone.
     if (!this.#members.all().some(({ id }) => id === member.id)) this.#leases?.left(member.id);
@@ -295,6 +345,7 @@ export class Control {
 
   #scheduleSave(): void {
     this.#saveTimer = this.#dependencies.clock.setTimeout(() => {
+      for (const member of this.#departures.ended(this.#dependencies.clock.now())) this.#book.end(member);
       this.#save();
       this.#scheduleSave();
     }, SAVE_INTERVAL_MS);

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { UpstreamConfig } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
-import { type AddressedOrder, LeaseBook, type SavedLeases } from '../policy/permits/lease-book.ts';
+import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import { LoadNews } from './load-news.ts';
+import { type ById, byId, inOrder } from './lease-wire.ts';
 import { probe } from './probe.ts';
 
 export interface LeaseKeeperOptions {
@@ -25,9 +26,14 @@ interface Holder {
   readonly processName: string;
 }
 
+interface NamedBound {
+  readonly member: string;
+  readonly bound: ById;
+}
+
 interface SavedState {
   readonly holders: readonly Holder[];
-  readonly leases: Readonly<Record<string, readonly SavedLeases[]>>;
+  readonly leases: Readonly<Record<string, readonly NamedBound[]>>;
 }
 
 const TICK_MS = 100;
@@ -58,7 +64,9 @@ export class LeaseKeeper {
       const known = (saved.leases[name] ?? []).filter((lease) =>
         saved.holders.some(({ member }) => member === lease.member),
       );
-      const book = new LeaseBook(caps, known);
+      const ids = backends.map(({ id }) => id);
+      const bounds = known.map(({ member, bound }) => ({ member, bound: inOrder(bound, ids) }));
+      const book = new LeaseBook(caps, bounds);
       this.#books.set(name, book);
       const send = (member: string, load: HostLoad): void => options.sendLoad(member, name, load);
       this.#news.set(name, new LoadNews(book, options.clock, send));
@@ -71,17 +79,16 @@ export class LeaseKeeper {
   }
 
   /** A worker has said what it holds, as the first thing on its connection. */
-  joined(
-    member: { id: string; pid: number },
-    held: Readonly<Record<string, readonly number[]>>,
-    namespace: string,
-  ): void {
+  joined(member: { id: string; pid: number }, held: Readonly<Record<string, ById>>, namespace: string): void {
     this.#watches.get(member.id)?.cancel();
     const seen = namespace === this.#namespace;
     const holder = { member: member.id, processName: seen ? (processName(member.pid) ?? '') : '' };
     this.#holders.set(member.id, holder);
     const now = this.#options.clock.now();
-    for (const [upstream, book] of this.#books) this.#send(upstream, book.joined(member.id, held[upstream] ?? [], now));
+    for (const [upstream, book] of this.#books) {
+      const counts = inOrder(held[upstream] ?? {}, this.#idsOf(upstream));
+      this.#send(upstream, book.joined(member.id, counts, now));
+    }
     for (const news of this.#news.values()) news.joined(member.id);
   }
 
@@ -140,6 +147,10 @@ export class LeaseKeeper {
     return index < 0 ? undefined : index;
   }
 
+  #idsOf(upstream: string): readonly string[] {
+    return this.#configOf(upstream)?.backends.map(({ id }) => id) ?? [];
+  }
+
   #configOf(upstream: string): UpstreamConfig | undefined {
     return this.#options.upstreams.find(({ name }) => name === upstream);
   }
@@ -173,7 +184,8 @@ export class LeaseKeeper {
   }
 
   /** Its process has ended, and the system has closed its connections: once a backend has had a turn, it knows too. */
-  async #bury({ member }: Holder): Promise<void> {
+  async #bury(holder: Holder): Promise<void> {
+    const { member } = holder;
     this.#watches.delete(member);
     const clearing: Promise<void>[] = [];
     for (const [upstream, book] of this.#books) {
@@ -182,7 +194,8 @@ export class LeaseKeeper {
       for (const [index, permits] of bound.entries()) clearing.push(this.#clear(member, upstream, index, permits));
     }
     await Promise.all(clearing);
-    // Not before: a control that takes over meanwhile must know whose permits are still out.
+    // It is back: the record is its new one. Not before: a control that takes over must know whose permits are still out.
+    if (this.#holders.get(member) !== holder) return;
     this.#holders.delete(member);
     if (!this.#stopped) this.#save();
   }
@@ -202,9 +215,15 @@ export class LeaseKeeper {
     if (orders !== undefined && !this.#stopped) this.#send(upstream, orders);
   }
 
+  /** With ids, as the next control may know the backends in another order. */
+  #saved(upstream: string, book: LeaseBook): NamedBound[] {
+    const ids = this.#idsOf(upstream);
+    return book.saved().map(({ member, bound }) => ({ member, bound: byId(bound, ids) }));
+  }
+
   /** Written before what it allows is said; a control that starts anew must know at least as much as the workers hold. */
   #save(): void {
-    const leases = Object.fromEntries([...this.#books].map(([name, book]) => [name, book.saved()]));
+    const leases = Object.fromEntries([...this.#books].map(([name, book]) => [name, this.#saved(name, book)]));
     const state: SavedState = { holders: [...this.#holders.values()], leases };
     const { path, warn } = this.#options;
     try {
@@ -216,7 +235,7 @@ export class LeaseKeeper {
   }
 }
 
-const permitCounts = z.array(z.number().min(0));
+const permitCounts = z.record(z.string(), z.number().min(0));
 const savedState = z.object({
   holders: z.array(z.object({ member: z.string(), processName: z.string() })),
   leases: z.record(z.string(), z.array(z.object({ member: z.string(), bound: permitCounts }))),

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { processName } from '../core/process-name.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import { asMemberMessage } from './message-check.ts';
 import { type ControlMessage, type MemberMessage, receive, type Role, send } from './protocol.ts';
@@ -11,7 +12,11 @@ export interface Member {
   readonly pid: number;
   readonly version: string;
   readonly startedAtMs: number;
+  /** Tells its process from every other; undefined where it cannot be seen from here. */
+  readonly processName: string | undefined;
   status: unknown;
+  /** Of its configuration, where it has said. */
+  configHash: string | undefined;
 }
 
 export interface MemberEvents {
@@ -90,7 +95,17 @@ export class Members {
         return member;
       }
       const { member: id, role, instance, pid, version, startedAtMs } = message;
-      const joined: Member = { id, role, instance, pid, version, startedAtMs, status: undefined };
+      const joined: Member = {
+        id,
+        role,
+        instance,
+        pid,
+        version,
+        startedAtMs,
+        processName: processName(pid),
+        status: undefined,
+        configHash: undefined,
+      };
       this.#present.set(joined, socket);
       this.#events.joined(joined);
       return joined;

@@ -3,8 +3,8 @@ import type { Snapshot } from '../metrics/instruments.ts';
 import type { ControlMessage, MemberMessage } from './protocol.ts';
 
 const count = z.number().min(0);
-const permits = z.array(z.number().min(0)).max(100_000);
 const text = z.string().max(4096);
+const permits = z.record(text, count);
 
 const histogram = z.looseObject({ counts: z.array(z.number()).max(1000), sum: z.number() });
 const family = z.looseObject({
@@ -64,7 +64,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
     startedAtMs: z.number(),
   }),
   report: z.looseObject({ metrics: snapshot, status: z.unknown() }),
-  holdings: z.looseObject({ held: z.record(text, permits), pidNamespace: text }),
+  holdings: z.looseObject({ held: z.record(text, permits), pidNamespace: text, configHash: text }),
   held: z.looseObject({ upstream: text, report: leaseReport }),
   tokens: z.looseObject({ asks: z.array(tokenAsk) }),
   purged: z.looseObject({ id: z.number(), entries: count }),
@@ -74,6 +74,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
 
 /** The same of what control tells a process. */
 const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
+  welcome: z.looseObject({ backends: z.record(text, z.array(text)) }),
   backends: z.looseObject({
     backends: z.array(z.looseObject({ upstream: text, backend: text, up: z.boolean() })),
   }),

@@ -26,6 +26,13 @@ export class MetricsBook {
     this.#members.set(member, snapshot);
   }
 
+  /** Its connection is gone. It may be back, with all that it had counted: its counters stay its own. */
+  left(member: string): void {
+    const last = this.#members.get(member);
+    if (last !== undefined) this.#members.set(member, cumulativeOnly(last));
+  }
+
+  /** Its process has ended: it reports no more. */
   end(member: string): void {
     const last = this.#members.get(member);
     if (last === undefined) return;

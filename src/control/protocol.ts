@@ -1,7 +1,8 @@
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
-import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { HostLoad } from '../policy/permits/lease-messages.ts';
+import type { ById, WireOrder, WireReport } from './lease-wire.ts';
 import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
@@ -21,11 +22,13 @@ export type MemberMessage =
   /** What a worker holds, by upstream: its first words on a connection. */
   | {
       readonly type: 'holdings';
-      readonly held: Readonly<Record<string, readonly number[]>>;
+      readonly held: Readonly<Record<string, ById>>;
       readonly pidNamespace: string;
+      /** Of its configuration: all processes of a host should have the same. */
+      readonly configHash: string;
     }
   /** What a worker holds of one upstream, and how much waits there. */
-  | { readonly type: 'held'; readonly upstream: string; readonly report: LeaseReport }
+  | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
   /** What a worker wants of the rate limits, for all subjects at once. */
   | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
   /** A purge is done; how many entries went. */
@@ -37,8 +40,10 @@ export type MemberMessage =
 
 /** What control tells a process. */
 export type ControlMessage =
+  /** The first words to a worker: the backends that control leases permits of, by upstream. */
+  | { readonly type: 'welcome'; readonly backends: Readonly<Record<string, readonly string[]>> }
   | { readonly type: 'backends'; readonly backends: readonly BackendHealth[] }
-  | { readonly type: 'lease'; readonly upstream: string; readonly order: LeaseOrder }
+  | { readonly type: 'lease'; readonly upstream: string; readonly order: WireOrder }
   /** What the other workers have at an upstream; needs no answer. */
   | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
   | { readonly type: 'keys-changed' }

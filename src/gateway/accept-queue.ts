@@ -1,8 +1,13 @@
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 
-/** The kernel gives a page at a time, and listening sockets first. */
-const PAGE_BYTES = 4096;
-const MOST_PAGES = 8;
+/**
+ * About a line of the kernel's tables. They are read in small pieces, as the kernel makes up no more than is asked for: for
+ * a larger one it would walk through all connections first, and what it says of the queue would be milliseconds old.
+ */
+const PIECE_BYTES = 150;
+const MOST_PIECES = 5000;
+/** Listening sockets come first. */
+const LISTEN = '0A';
 /** Turns of the event loop before the first close: what is run then is compiled by now, and takes microseconds. */
 const FEWEST_TURNS = 20;
 /** Turns after which a listener is closed, though connections go on coming in. */
@@ -12,7 +17,7 @@ const MOST_TURNS = 2000;
 class AcceptQueue {
   readonly #inode: string | undefined;
   readonly #tables: number[] = [];
-  readonly #page = Buffer.alloc(PAGE_BYTES);
+  readonly #piece = Buffer.alloc(PIECE_BYTES);
 
   constructor(fd: number) {
     try {
@@ -40,16 +45,21 @@ class AcceptQueue {
   }
 
   #lookIn(table: number): number | undefined {
+    let text = '';
     let position = 0;
-    for (let page = 0; page < MOST_PAGES; page++) {
-      const length = readSync(table, this.#page, 0, PAGE_BYTES, position);
-      if (length === 0) return undefined;
+    for (let piece = 0; piece < MOST_PIECES; piece++) {
+      const length = readSync(table, this.#piece, 0, PIECE_BYTES, position);
       position += length;
-      for (const line of this.#page.toString('latin1', 0, length).split('\n')) {
-        const fields = line.split(/ +/);
+      const lines = `${text}${this.#piece.toString('latin1', 0, length)}`.split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        const fields = line.trim().split(/ +/);
+        if (fields[0] === 'sl') continue;
+        if (fields[3] !== LISTEN) return undefined;
         // The receive queue of a listening socket counts connections.
-        if (fields[10] === this.#inode) return Number.parseInt(fields[5]?.split(':')[1] ?? '', 16);
+        if (fields[9] === this.#inode) return Number.parseInt(fields[4]?.split(':')[1] ?? '', 16);
       }
+      if (length === 0) return undefined;
     }
     return undefined;
   }

@@ -176,6 +176,11 @@ export class Gateway {
     for (const lease of this.#leases.values()) lease.heard();
   }
 
+  /** The backends that control leases permits of, by upstream; its configuration may be another one. */
+  controlLeases(backends: Readonly<Record<string, readonly string[]>>): void {
+    for (const [name, lease] of this.#leases) lease.leasedByControl(backends[name]);
+  }
+
   /** What control says of the permits of an upstream. */
   applyLease(upstream: string, order: LeaseOrder): void {
     this.#leases.get(upstream)?.apply(order);

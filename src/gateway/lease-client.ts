@@ -26,6 +26,7 @@ export class LeaseClient {
   /** Since when nothing has been heard of control; a connection alone proves nothing, as a hung one has them too. */
   #awaySince: number | undefined;
   #isConnected = false;
+  #isKnown = true;
   #lastCallAt = Number.NEGATIVE_INFINITY;
   #callTimer: Timer | undefined;
   #patrolTimer: Timer | undefined;
@@ -58,14 +59,28 @@ export class LeaseClient {
     this.#options.upstream.useHostLoad(load);
   }
 
+  /**
+   * What control leases of this upstream; undefined where it does not know the upstream. Then it is as if it were away,
+   * and of a backend that it does not know this worker has its share.
+   */
+  leasedByControl(ids: readonly string[] | undefined): void {
+    this.#isKnown = ids !== undefined;
+    if (ids === undefined) this.#awaySince ??= this.#options.clock.now();
+    else {
+      this.#holder.leaseOnly(this.#options.upstream.backends.map(({ id }) => ids.includes(id)));
+      this.#usePermits();
+    }
+  }
+
   /** Control has said something. */
   heard(): void {
-    this.#awaySince = undefined;
+    if (this.#isKnown) this.#awaySince = undefined;
   }
 
   /** Control is gone, or silent for too long. */
   lost(): void {
     this.#isConnected = false;
+    this.#isKnown = true;
     this.#options.upstream.useHostLoad(undefined);
     this.#awaySince ??= this.#options.clock.now();
   }

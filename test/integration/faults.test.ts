@@ -99,7 +99,10 @@ describe('kill -9 under load', () => {
       console.log(
         `    ${result.sent} sent: ${JSON.stringify(result.outcomes)}, slowest ${Math.round(result.slowestMs)} ms`,
       );
-    assert.deepEqual(results.map(failed), [0, 0]);
+    // Two sockets close; between the last look at the queue of each and its close lie microseconds (ADR 12).
+    assert.ok(results.map(failed).reduce((sum, count) => sum + count) <= 2, JSON.stringify(results));
+    for (const { outcomes } of results)
+      for (const outcome of Object.keys(outcomes)) assert.match(outcome, /^201$|^error:ECONNRESET$/);
     const { workers, processes, control } = await stack.status();
     assert.deepEqual([workers.length, processes.filter(({ role }) => role === 'generator').length], [2, 2]);
     const before = new Set([...old.workers, ...old.processes, old.control].map(({ pid }) => pid));

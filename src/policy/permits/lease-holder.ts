@@ -22,6 +22,9 @@ const FIRST_PATIENCE_MS = 1000;
 export class LeaseHolder {
   #permits: readonly number[];
   #fallback: readonly number[];
+  /** What it has of the backends that control does not lease. */
+  readonly #share: readonly number[];
+  #isLeased: readonly boolean[];
   #seen = 0;
   #heard = false;
 
@@ -29,6 +32,8 @@ export class LeaseHolder {
   constructor(fallback: readonly number[]) {
     this.#permits = fallback.map(() => 0);
     this.#fallback = fallback;
+    this.#share = fallback;
+    this.#isLeased = fallback.map(() => true);
   }
 
   /** Permits of each backend that may be in use. */
@@ -41,15 +46,26 @@ export class LeaseHolder {
     this.#seen = 0;
   }
 
+  /** Which backends control leases permits of; of the others it takes its share. */
+  leaseOnly(isLeased: readonly boolean[]): void {
+    this.#isLeased = isLeased;
+    this.#permits = this.#withOwn(this.#permits);
+  }
+
+  #withOwn(permits: readonly number[]): readonly number[] {
+    if (!this.#isLeased.includes(false)) return permits;
+    return this.#share.map((share, backend) => (this.#isLeased[backend] === true ? (permits[backend] ?? 0) : share));
+  }
+
   /** Carries out what control says; a recall must be answered with a report. */
   apply(order: LeaseOrder, use: LeaseUse): void {
     this.#seen = order.number;
     this.#heard = true;
     if (order.kind === 'grant') {
-      this.#permits = order.permits;
-      this.#fallback = order.fallback;
+      this.#permits = this.#withOwn(order.permits);
+      this.#fallback = this.#withOwn(order.fallback);
     } else {
-      this.#permits = this.#permits.map((permits, backend) => keep(order, backend, permits, use));
+      this.#permits = this.#withOwn(this.#permits.map((permits, backend) => keep(order, backend, permits, use)));
     }
   }
 

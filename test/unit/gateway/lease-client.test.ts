@@ -110,3 +110,34 @@ test('LeaseClient serves with its equal share beside a control that takes connec
   assert.ok(ask() instanceof Permit);
   await close();
 });
+
+test('C6: LeaseClient serves with its equal share where control does not know the upstream, however much it says', async () => {
+  const { clock, client, ask, close } = setUp();
+  client.connected();
+  client.leasedByControl(undefined);
+  for (let waited = 0; waited < 1500; waited += 250) {
+    client.heard();
+    clock.advance(250);
+  }
+  assert.ok(ask() instanceof Permit);
+  assert.ok(ask() instanceof Permit);
+  assert.ok(!(ask() instanceof Permit));
+  await close();
+});
+
+test('C6: LeaseClient has its equal share of a backend that control does not know, whatever is granted of others', async () => {
+  const { client, ask, grant, close } = setUp();
+  client.connected();
+  client.leasedByControl(['another']);
+  client.heard();
+  grant(1, 0);
+  assert.ok(ask() instanceof Permit);
+  assert.ok(ask() instanceof Permit);
+  assert.ok(!(ask() instanceof Permit));
+  client.leasedByControl(['b0']);
+  // One for the request that waits, and one more.
+  grant(2, 4);
+  assert.ok(ask() instanceof Permit);
+  assert.ok(!(ask() instanceof Permit));
+  await close();
+});

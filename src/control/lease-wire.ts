@@ -1,0 +1,40 @@
+import type { LeaseGrant, LeaseOrder, LeaseRecall, LeaseReport } from '../policy/permits/lease-messages.ts';
+
+/** A count for each backend, by its id: two processes may know a list of backends in different orders, or of different lengths. */
+export type ById = Readonly<Record<string, number>>;
+
+/** An order or report as it travels. */
+export type WireOrder =
+  | (Omit<LeaseGrant, 'permits' | 'fallback'> & { readonly permits: ById; readonly fallback: ById })
+  | (Omit<LeaseRecall, 'limits'> & { readonly limits: ById });
+export type WireReport = Omit<LeaseReport, 'held'> & { readonly held: ById };
+
+/** `ids`: the backends in the order of the counts. */
+export const byId = (counts: readonly number[], ids: readonly string[]): ById =>
+  Object.fromEntries(ids.map((id, index) => [id, counts[index] ?? 0]));
+
+/** What is said of backends that are not known here is left out; of those that nothing is said of, none. */
+export const inOrder = (counts: ById, ids: readonly string[]): number[] =>
+  ids.map((id) => (Object.hasOwn(counts, id) ? (counts[id] as number) : 0));
+
+export const toWireReport = (report: LeaseReport, ids: readonly string[]): WireReport => ({
+  ...report,
+  held: byId(report.held, ids),
+});
+
+export const fromWireReport = (report: WireReport, ids: readonly string[]): LeaseReport => ({
+  ...report,
+  held: inOrder(report.held, ids),
+});
+
+export function toWireOrder(order: LeaseOrder, ids: readonly string[]): WireOrder {
+  return order.kind === 'grant'
+    ? { ...order, permits: byId(order.permits, ids), fallback: byId(order.fallback, ids) }
+    : { ...order, limits: byId(order.limits, ids) };
+}
+
+export function fromWireOrder(order: WireOrder, ids: readonly string[]): LeaseOrder {
+  return order.kind === 'grant'
+    ? { ...order, permits: inOrder(order.permits, ids), fallback: inOrder(order.fallback, ids) }
+    : { ...order, limits: inOrder(order.limits, ids) };
+}
