@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import { ClientLoop } from '../policy/admission/client-loop.ts';
 import { RefusalPause } from '../policy/admission/refusal-pause.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -10,6 +12,7 @@ const MAX_WAITING = 16_384;
 const PAUSE_READING_ABOVE = 32;
 
 export interface ClientConnectionsOptions {
+  readonly clock: Clock;
   /** Requests of one connection that may be in progress at a time. */
   readonly maxPipelined: number;
   /** Begins a request whose turn has come. */
@@ -20,6 +23,8 @@ export interface ClientConnectionsOptions {
 export class ClientConnections {
   readonly #options: ClientConnectionsOptions;
   readonly #bySocket = new WeakMap<Socket, ClientConnection>();
+  /** By address, for those that have connections. */
+  readonly #loops = new Map<string, ClientLoop<ClientConnection>>();
   #waiting = 0;
 
   constructor(options: ClientConnectionsOptions) {
@@ -30,10 +35,28 @@ export class ClientConnections {
   of(socket: Socket): ClientConnection {
     let connection = this.#bySocket.get(socket);
     if (connection === undefined) {
-      connection = new ClientConnection(socket);
+      connection = new ClientConnection(socket, this.#join(socket), this.#options.clock);
       this.#bySocket.set(socket, connection);
+      connection.loop.opened(connection, this.#options.clock.now());
     }
     return connection;
+  }
+
+  /** The loop of the client's address, until the connection closes. */
+  #join(socket: Socket): ClientLoop<ClientConnection> {
+    const address = socket.remoteAddress ?? '';
+    let loop = this.#loops.get(address);
+    if (loop === undefined) {
+      loop = new ClientLoop();
+      this.#loops.set(address, loop);
+    }
+    const joined = loop;
+    socket.once('close', () => {
+      const connection = this.#bySocket.get(socket);
+      if (connection !== undefined) joined.closed(connection);
+      if (joined.open <= 0 && this.#loops.get(address) === joined) this.#loops.delete(address);
+    });
+    return joined;
   }
 
   /** Whether a request of this socket is in progress or waits. */
@@ -99,10 +122,14 @@ export class ClientConnection {
   readonly waiting: Exchange[] = [];
   readonly refusalPause = new RefusalPause();
   readonly #inProgress = new Set<Exchange>();
+  readonly loop: ClientLoop<ClientConnection>;
+  readonly #clock: Clock;
   #unsafe = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, loop: ClientLoop<ClientConnection>, clock: Clock) {
     this.socket = socket;
+    this.loop = loop;
+    this.#clock = clock;
   }
 
   get isBusy(): boolean {
@@ -120,6 +147,7 @@ export class ClientConnection {
 
   begin(exchange: Exchange): void {
     this.#inProgress.add(exchange);
+    this.loop.busy(this);
     if (!exchange.isSafe) this.#unsafe++;
   }
 
@@ -136,6 +164,7 @@ export class ClientConnection {
   end(exchange: Exchange): boolean {
     if (!this.#inProgress.delete(exchange)) return false;
     if (!exchange.isSafe) this.#unsafe--;
+    if (this.#inProgress.size === 0 && !this.socket.destroyed) this.loop.idle(this, this.#clock.now());
     return true;
   }
 }

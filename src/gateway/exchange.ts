@@ -120,8 +120,13 @@ export class Exchange {
 
   /** Its class in the queue; its route can make it bulk too, and so does a client that ignores every `Retry-After`. */
   get priority(): Priority {
-    if (this.connection?.refusalPause.isImpatient(this.startedAt) === true) return 'bulk';
+    if (this.isImpatient) return 'bulk';
     return priorityOf(this.key?.priority, this.routePriority, this.head.priority);
+  }
+
+  /** Its client comes back at once from every refusal. */
+  get isImpatient(): boolean {
+    return this.connection?.refusalPause.isImpatient(this.startedAt) === true;
   }
 
   /** Requests of one key share what they get; without a key, those of one address. */

@@ -83,6 +83,7 @@ export class Gateway {
     );
     this.#leases = openLeases(upstreams, dependencies);
     const connections = new ClientConnections({
+      clock,
       maxPipelined: MAX_PIPELINED,
       start: (x) => void requestPath(x, this.#context, router),
     });

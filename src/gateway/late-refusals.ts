@@ -51,7 +51,11 @@ export class LateRefusals {
     if (refusal.extras.retryAfterSeconds === undefined || x.connection === undefined) return 0;
     if (x.req.httpVersionMinor === 0 || this.#options.isProxy(peerAddress(x.req.socket.remoteAddress ?? ''))) return 0;
     const now = this.#options.clock.now();
-    const { refusalPause } = x.connection;
+    const { refusalPause, loop } = x.connection;
+    if (!loop.isClosed(now)) {
+      refusalPause.forget();
+      return 0;
+    }
     if (refusal.reason !== 'queue-timeout') return refusalPause.refused(x.startedAt, now);
     refusalPause.timedOut(x.startedAt, now);
     return 0;

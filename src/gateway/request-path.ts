@@ -17,7 +17,7 @@ export async function requestPath(x: Exchange, gateway: GatewayContext, router: 
   try {
     begin(x, gateway);
     const refusal = await walk(x, gateway, router);
-    if (refusal === undefined) x.connection?.refusalPause.served();
+    if (refusal === undefined) x.connection?.refusalPause.forget();
     else refuse(x, refusal, gateway);
   } catch (error) {
     gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });

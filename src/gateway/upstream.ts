@@ -35,6 +35,8 @@ export interface Claimant {
   readonly priority: Priority;
   /** Keys share the queue fairly. */
   readonly fairKey: string;
+  /** The client comes back at once from every refusal. */
+  readonly isImpatient?: boolean;
 }
 
 /** What is asked for. */

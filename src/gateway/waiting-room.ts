@@ -110,13 +110,13 @@ export class WaitingRoom {
   /** A place, or at once the refusal of one before whom too many wait. */
   join(claim: Claim, surroundings: Surroundings): Waiter | Refusal {
     const now = this.#clock.now();
-    const { priority, fairKey } = claim.claimant;
+    const { priority, fairKey, isImpatient = false } = claim.claimant;
     const wasEmpty = this.#queue.depth === 0;
     const isFull = priority === 'interactive' && this.#queue.aheadOf(priority) >= this.#allowedHere(surroundings, now);
     const waiter = new Waiter(claim, this);
     const room = isFull ? this.#queue.aheadOf(priority) : Number.POSITIVE_INFINITY;
     this.#queue.capacity = localPart(this.#capacity, surroundings.queuedElsewhere, surroundings.workers);
-    const joined = this.#queue.join({ item: waiter, key: fairKey, priority }, now, room);
+    const joined = this.#queue.join({ item: waiter, key: fairKey, priority, isImpatient }, now, room);
     if (isFull) this.#bound.exceeded(now);
     if (!joined.admitted) return this.#full(surroundings.isAway);
     waiter.place = joined.place;

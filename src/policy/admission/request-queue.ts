@@ -13,6 +13,8 @@ export interface Arrival<T> {
   readonly item: T;
   readonly key: string;
   readonly priority: Priority;
+  /** It waits in a line whose newest goes first, beside the other line of its key. */
+  readonly isImpatient?: boolean;
 }
 
 export type Admission<T> =
@@ -24,6 +26,7 @@ const LIFO_ABOVE = 0.8;
 
 interface Line<T> {
   readonly key: string;
+  readonly newestFirst: boolean;
   readonly places: LivePlace<T>[];
   waiting: number;
 }
@@ -40,6 +43,8 @@ interface LivePlace<T> extends Place<T> {
  * within a key the order is first in, first out, or last in, first out while the queue is more than 80 % full
  * (adaptive LIFO, Maurer, "Fail at Scale", 2015). Where there is no room, a newcomer takes the place of the newest
  * bulk request, if it is interactive itself, or of the newest of the longest line, if that is longer than its own will be.
+ * Impatient requests have a line of their own, newest first: most of them wait in vain, and those that are served
+ * should not be late as well.
  */
 export class RequestQueue<T> {
   /** How many may wait; may change at any time, and takes effect on those who come. */
@@ -160,10 +165,11 @@ class LineSet<T> {
   readonly #byKey = new Map<string, Line<T>>();
   depth = 0;
 
-  add({ item, key, priority }: Arrival<T>, joinedAt: number): LivePlace<T> {
+  add({ item, key: owner, priority, isImpatient = false }: Arrival<T>, joinedAt: number): LivePlace<T> {
+    const key = isImpatient ? `${owner}\0impatient` : owner;
     let line = this.#byKey.get(key);
     if (line === undefined) {
-      line = { key, places: [], waiting: 0 };
+      line = { key, newestFirst: isImpatient, places: [], waiting: 0 };
       this.#byKey.set(key, line);
     }
     const place: LivePlace<T> = { item, key, priority, joinedAt, line, waiting: true };
@@ -181,7 +187,7 @@ class LineSet<T> {
       this.#byKey.delete(line.key);
       this.#byKey.set(line.key, line);
     }
-    return lifo ? line.places.at(-1) : line.places[0];
+    return lifo || line.newestFirst ? line.places.at(-1) : line.places[0];
   }
 
   longest(): Line<T> | undefined {
