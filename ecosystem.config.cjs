@@ -27,7 +27,8 @@ if (Number(process.versions.node.split('.')[0]) < Number(pinned.split('.')[0])) 
 }
 
 const { parseEnvironment, variables } = require('./src/config/environment.ts');
-const { values, problems } = parseEnvironment(process.env);
+const { withEnvFile } = require('./src/config/env-file.ts');
+const { values, problems } = parseEnvironment(withEnvFile(process.env, __dirname));
 if (problems.length > 0) {
   const count = problems.length === 1 ? '1 setting is wrong' : `${problems.length} settings are wrong`;
   refuse([`Cannot start Rampart under pm2, as ${count}`, ...problems].join('\n  - '));
@@ -69,13 +70,17 @@ const app = (role, more) => ({
 module.exports = {
   apps: [
     app('control', { exec_mode: 'fork', kill_timeout: DATABASE_STOP_MS }),
-    // Instance i listens on GENERATOR_PORT + i.
-    app('generator', {
-      exec_mode: 'fork',
-      instances: values.GENERATOR_INSTANCES,
-      wait_ready: true,
-      listen_timeout: READY_MS,
-    }),
+    // Instance i listens on GENERATOR_PORT + i. To pm2, 0 instances would be as many as there are processors.
+    ...(values.GENERATOR_INSTANCES === 0
+      ? []
+      : [
+          app('generator', {
+            exec_mode: 'fork',
+            instances: values.GENERATOR_INSTANCES,
+            wait_ready: true,
+            listen_timeout: READY_MS,
+          }),
+        ]),
     app('gateway', {
       exec_mode: 'cluster',
       instances: values.GATEWAY_WORKERS,

@@ -1,3 +1,4 @@
+import { needsDatabase } from '../config/config.ts';
 import { Control } from '../control/control.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -18,7 +19,10 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
   if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
   const context = await enterRole('control', io);
   // Under `rampart start` the supervisor has seen to the database.
-  const database = io.env['RAMPART_SUPERVISED'] === '1' ? undefined : await prepareDatabase(context.config);
+  const database =
+    io.env['RAMPART_SUPERVISED'] === '1' || !needsDatabase(context.config)
+      ? undefined
+      : await prepareDatabase(context.config);
   database?.watch((line) => context.log.warn(line));
   try {
     await serve(context);

@@ -6,7 +6,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { backendIds, configHash, loadConfig } from '../config/config.ts';
+import { backendIds, configHash, loadConfig, needsDatabase } from '../config/config.ts';
 import { byId, fromWireOrder, toWireReport } from '../control/lease-wire.ts';
 import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -15,6 +15,7 @@ import { databaseUrlOf, gatewayPoolSize } from './database.ts';
 import { GatewayCluster } from './gateway-cluster.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { noBarcodes, noLedger } from './no-store.ts';
 import { startWatchdog } from './watchdog.ts';
 import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 
@@ -35,8 +36,8 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
   }
   const context = await enterRole('gateway', io);
   const { config, clock, random, log, registry, bugs } = context;
-  const store = await openGatewayStore(context);
-  const ledger = openLedger(context, store);
+  const store = needsDatabase(config) ? await openGatewayStore(context) : undefined;
+  const ledger = store === undefined ? noLedger : openLedger(context, store);
   const worker: Gateway = new Gateway({
     config,
     clock,
@@ -44,9 +45,9 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     log,
     registry,
     bugs,
-    store,
+    store: { barcodes: store?.barcodes ?? noBarcodes },
     ledger,
-    findKey: keyFinder(store),
+    findKey: store === undefined ? async () => undefined : keyFinder(store),
     sendLeaseReport: (upstream, report) =>
       link.tell({ type: 'held', upstream, report: toWireReport(report, backendIds(config, upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
@@ -89,7 +90,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
   await worker.drain();
   await leaveCluster();
   await ledger.close();
-  await store.close();
+  await store?.close();
   await link.close();
   endWatch();
   return exitCodeOf(context);

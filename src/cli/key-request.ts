@@ -13,7 +13,8 @@ export const HELP = `Usage: rampart keys <command> [--json]
                            (by default what a second brings)
   limit <id or prefix> --none
                            no limit of its own: the keyLimit of the configuration file holds, if there is one
-  revoke <id or prefix>    refuse a key from now on; a prefix is the beginning of the key, at least 7 characters
+  revoke <id or prefix>    refuse a key from now on; a prefix is the beginning of the key, 7 to 11
+                           characters as keys list shows them, or all of it
 
 A change reaches running workers at once.
 It works on DATABASE_URL, or else on the embedded PostgreSQL in RAMPART_DATA_DIR, which need not be running.

@@ -63,7 +63,7 @@ function changed(result: ChangeResult, what: string): KeyRecord {
   if (result.kind === 'changed') return result.record;
   if (result.kind === 'not-found')
     throw new UsageError(
-      `Cannot ${what} a key, as none has this id or begins so (at least 7 characters): see rampart keys list`,
+      `Cannot ${what} a key, as none has this id, is this one, or begins so (7 to 11 characters): see rampart keys list`,
     );
   throw new UsageError(
     `Cannot ${what} a key, as ${result.matches.length} keys begin so: give the id of one of them`,

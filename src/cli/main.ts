@@ -1,3 +1,4 @@
+import { withEnvFile } from '../config/env-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { type Command, exitCodes } from './io.ts';
 import { version } from './version.ts';
@@ -47,8 +48,9 @@ async function main(args: string[]): Promise<number> {
     return exitCodes.usage;
   }
   const run = await command.load();
-  const { stdout, stderr, env } = process;
-  return run(rest, { stdout, stderr, env, folder: process.cwd() });
+  const { stdout, stderr } = process;
+  const folder = process.cwd();
+  return run(rest, { stdout, stderr, env: withEnvFile(process.env, folder), folder });
 }
 
 /** The set-up that started this process and stands between it and npm: when that is gone, this is to stop. */

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { type DestinationStream, type Logger, pino, destination } from 'pino';
 import { type Config, loadConfig } from '../config/config.ts';
+import { unknownVariables } from '../config/env-file.ts';
 import type { Clock } from '../core/clock.ts';
 import { openClock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
@@ -47,6 +48,8 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   const registry = new Registry();
   registerProcessMetrics(registry, role);
   const log = openLog(config, role, instance);
+  // Under a supervisor it has been said already.
+  if (!supervised) for (const remark of unknownVariables(io.env)) log.warn(remark);
   const bugs = new Bugs(log, registry);
   const clock = openClock((error) => bugs.report('timer', error));
   const failure = watchForFailure(bugs);

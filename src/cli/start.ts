@@ -2,7 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, loadConfig } from '../config/config.ts';
+import { type Config, GENERATOR_UPSTREAM, loadConfig, needsDatabase } from '../config/config.ts';
+import { unknownVariables } from '../config/env-file.ts';
 import { systemClock } from '../core/clock.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
 import { acquireInstanceLock } from '../supervisor/instance-lock.ts';
@@ -48,7 +49,9 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
       hangs: ({ role, instance }) => io.stderr.write(`rampart: ${role} ${instance} hangs; ending it\n`),
     },
   });
+  for (const remark of unknownVariables(io.env)) io.stderr.write(`rampart: ${remark}\n`);
   let preparing: Promise<PreparedDatabase> | undefined;
+  let hasBegun = false;
   let isUp = false;
   let code: number = exitCodes.ok;
   const stopped = stopping.first.then((signal) => {
@@ -64,10 +67,12 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
         `rampart: taking over ${supervisor.orphanCount} processes that a killed supervisor left behind\n`,
       );
     }
-    preparing = prepareDatabase(config);
-    const database = await unlessStopped(preparing);
-    database.watch((line) => io.stderr.write(`rampart: ${line}\n`));
-    await unlessStopped(supervisor.start({ databaseUrl: database.url, gatewayPool: database.pools.gateway }));
+    hasBegun = true;
+    preparing = needsDatabase(config) ? prepareDatabase(config) : undefined;
+    const database = preparing === undefined ? undefined : await unlessStopped(preparing);
+    database?.watch((line) => io.stderr.write(`rampart: ${line}\n`));
+    const settings = database && { databaseUrl: database.url, gatewayPool: database.pools.gateway };
+    await unlessStopped(supervisor.start(settings));
     io.stdout.write(await unlessStopped(banner(config, database)));
     isUp = true;
     await stopped;
@@ -85,7 +90,7 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
     // What a killed supervisor has left, and this one had not yet replaced, serves on, and needs its database.
     if (supervisor.isOrphanLeft()) await database?.abandon();
     else await database?.stop();
-    if (preparing !== undefined) rmSync(join(runFolder, 'metrics.json'), { force: true });
+    if (hasBegun) rmSync(join(runFolder, 'metrics.json'), { force: true });
     lock.release();
   }
   return code;
@@ -132,58 +137,84 @@ function stopSignal({ stderr }: CommandIo): { first: Promise<StopSignal>; second
   return { first: first.promise, second: second.promise };
 }
 
-async function banner(config: Config, database: PreparedDatabase): Promise<string> {
+async function banner(config: Config, database: PreparedDatabase | undefined): Promise<string> {
   const { url, adminUrl } = addresses(config);
-  const { GATEWAY_WORKERS, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GENERATOR_KIND } = config.env;
-  const { text, remark } = await firstKey(config, database);
+  const { GATEWAY_WORKERS } = config.env;
   return `
   Rampart is up.
 
     public    ${url}    ${GATEWAY_WORKERS} workers
     admin     ${adminUrl}    /api/status, /metrics
-    backends  ${GENERATOR_INSTANCES} ${GENERATOR_KIND} generators, ${GENERATOR_CONCURRENCY} requests at a time each
-    database  ${database.isEmbedded ? `embedded PostgreSQL in ${config.dataDir}` : 'PostgreSQL of DATABASE_URL'}
-    key       ${text ?? '(not shown again)'}    ${remark}
-
-  Try it:
-
-    curl -s -H 'authorization: Bearer ${text ?? '<your key>'}' -H 'content-type: application/json' \\
-      -d '{"symbology":"qrcode","text":"hello","format":"png"}' -o hello.png ${url}/v1/barcodes
-
+${backendLines(config)}
+${database === undefined ? '    database  none: no route needs one\n' : await databaseLines(config, database, url)}
   Ctrl-C stops everything.
 
 `;
 }
 
-const FIRST_KEY_FILE = 'first-key';
-
-/**
- * A key to begin with, made when there is none. With the embedded database it is kept beside it, for this user alone,
- * so that the next start can show it again; beside a database elsewhere it is shown once.
- */
-async function firstKey(
-  config: Config,
-  { store, isEmbedded }: PreparedDatabase,
-): Promise<{ text: string | undefined; remark: string }> {
-  const path = join(config.dataDir, FIRST_KEY_FILE);
-  const kept = isEmbedded ? await keptKey(path, store) : undefined;
-  if (kept !== undefined) return { text: kept, remark: `(kept in ${path})` };
-  if ((await store.keys.list()).some((key) => key.revokedAtMs === undefined)) {
-    return { text: undefined, remark: 'make one: npm run -s rampart -- keys create' };
-  }
-  const { text } = await store.keys.create('first');
-  if (!isEmbedded) return { text, remark: '(shown this once)' };
-  writeFileSync(path, `${text}\n`, { mode: 0o600 });
-  return { text, remark: `(kept in ${path})` };
+function backendLines({ env, upstreams }: Config): string {
+  const { GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GENERATOR_KIND } = env;
+  const own =
+    GENERATOR_INSTANCES === 0
+      ? []
+      : [`${GENERATOR_INSTANCES} ${GENERATOR_KIND} generators, ${GENERATOR_CONCURRENCY} requests at a time each`];
+  const others = upstreams
+    .filter(({ name }) => name !== GENERATOR_UPSTREAM)
+    .map(({ name, backends, cap }) => `${backends.length} of upstream ${name}, ${cap} requests at a time each`);
+  const lines = [...own, ...others];
+  return (lines.length === 0 ? ['none: rampart.config.ts names no upstream'] : lines)
+    .map((line, index) => `    ${index === 0 ? 'backends' : '        '}  ${line}`)
+    .join('\n');
 }
 
-async function keptKey(path: string, store: Store): Promise<string | undefined> {
+async function databaseLines(config: Config, database: PreparedDatabase, url: string): Promise<string> {
+  const { shown, forShell } = await firstKey(config, database);
+  const where = database.isEmbedded ? `embedded PostgreSQL in ${config.dataDir}` : 'PostgreSQL of DATABASE_URL';
+  const lines = `    database  ${where}
+    key       ${shown}
+`;
+  if (config.env.GENERATOR_INSTANCES === 0) return lines;
+  return `${lines}
+  Try it:
+
+    curl -s -H "authorization: Bearer ${forShell}" -H 'content-type: application/json' \\
+      -d '{"symbology":"qrcode","text":"hello","format":"png"}' -o hello.png ${url}/v1/barcodes
+`;
+}
+
+const FIRST_KEY_FILE = 'first-key';
+
+/** What a start says of the key to begin with. */
+interface FirstKey {
+  readonly shown: string;
+  /** What stands in its place in a command line. */
+  readonly forShell: string;
+}
+
+/**
+ * A key to begin with, made when there is none, and shown this once: what a start says may be collected and kept. With
+ * the embedded database it lies beside that, for this user alone, and later starts name the file.
+ */
+async function firstKey(config: Config, { store, isEmbedded }: PreparedDatabase): Promise<FirstKey> {
+  const path = join(config.dataDir, FIRST_KEY_FILE);
+  if (isEmbedded && (await isKeyKept(path, store))) return { shown: `in ${path}`, forShell: `$(cat '${path}')` };
+  if ((await store.keys.list()).some((key) => key.revokedAtMs === undefined)) {
+    return { shown: 'make one: npm run -s rampart -- keys create', forShell: '<your key>' };
+  }
+  const { text } = await store.keys.create('first');
+  if (!isEmbedded) return { shown: `${text}    (shown this once)`, forShell: text };
+  writeFileSync(path, `${text}\n`, { mode: 0o600 });
+  return { shown: `${text}    (shown this once; kept in ${path})`, forShell: text };
+}
+
+/** Whether the file has a key that is still good. */
+async function isKeyKept(path: string, store: Store): Promise<boolean> {
   let text: string;
   try {
     text = readFileSync(path, 'utf8').trim();
   } catch {
-    return undefined;
+    return false;
   }
   const record = await store.keys.findByHash(hashOfKey(text));
-  return record === undefined || record.revokedAtMs !== undefined ? undefined : text;
+  return record !== undefined && record.revokedAtMs === undefined;
 }

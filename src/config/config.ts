@@ -108,6 +108,10 @@ export async function loadConfig(
   return deepFreeze(buildConfig(values, file, folder, given));
 }
 
+/** Whether anything asks a database: keys of routes that authenticate, and the records of barcodes. */
+export const needsDatabase = ({ env, routes }: Config): boolean =>
+  env.GENERATOR_INSTANCES > 0 || routes.some(({ authenticate }) => authenticate);
+
 /** Names what all processes of a host should agree on: upstreams, routes and limits. */
 export function configHash({ upstreams, routes, trustedProxies, keyLimit, addressLimit }: Config): string {
   const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, addressLimit });
@@ -164,7 +168,7 @@ export function buildConfig(
   return {
     env,
     dataDir: resolve(folder, env.RAMPART_DATA_DIR),
-    upstreams: [generators, ...others],
+    upstreams: env.GENERATOR_INSTANCES === 0 ? others : [generators, ...others],
     routes,
     trustedProxies: file.trustedProxies ?? [],
     keyLimit: file.keyLimit,
@@ -246,7 +250,7 @@ function crossProblems(env: Environment): string[] {
   const lastPort = env.GENERATOR_PORT + env.GENERATOR_INSTANCES - 1;
   const range = `GENERATOR_PORT and GENERATOR_INSTANCES take the ports ${env.GENERATOR_PORT} to ${lastPort}`;
   if (env.PORT === env.ADMIN_PORT) problems.push(`ADMIN_PORT must differ from PORT: got '${env.ADMIN_PORT}' for both`);
-  if (lastPort > 65_535) problems.push(`${range}, which must end at 65535 or below`);
+  if (env.GENERATOR_INSTANCES > 0 && lastPort > 65_535) problems.push(`${range}, which must end at 65535 or below`);
   for (const name of ['PORT', 'ADMIN_PORT'] as const) {
     if (env[name] >= env.GENERATOR_PORT && env[name] <= lastPort) {
       problems.push(`${range}, so ${name} must lie outside: got '${env[name]}'`);

@@ -91,7 +91,11 @@ export const variables = {
     'bearer token of the admin API',
   ),
   GATEWAY_WORKERS: variable(availableParallelism, wholeNumber(1, 256), 'gateway processes'),
-  GENERATOR_INSTANCES: variable(availableParallelism, wholeNumber(1, 256), 'generator processes'),
+  GENERATOR_INSTANCES: variable(
+    availableParallelism,
+    wholeNumber(0, 256),
+    'generator processes; 0 for a gateway alone, without barcode routes',
+  ),
   GENERATOR_PORT: variable(9100, port, 'first generator port; instance i listens on +i'),
   GENERATOR_CONCURRENCY: variable(4, wholeNumber(1, 1024), 'cap per generator'),
   GENERATOR_KIND: variable<'barcode' | 'calibrated'>(

@@ -12,15 +12,9 @@ import type { Upstream } from './upstream.ts';
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
 export function buildRouter(gateway: GatewayContext): Router {
   const metrics = (endpoint: string) => gateway.metrics.endpoint(endpoint);
-  const generator = upstreamOf(gateway, GENERATOR_UPSTREAM);
   const on = (method: string, path: string, route: Route): RoutePattern => ({ path, methods: [method], route });
   const own = [
-    on('POST', '/v1/barcodes', createBarcodeRoute(gateway, generator, metrics('createBarcode'))),
-    on('GET', '/v1/barcodes', listBarcodesRoute(gateway, metrics('listBarcodes'))),
-    on('GET', '/v1/barcodes/{id}', getBarcodeRoute(gateway, metrics('getBarcode'))),
-    on('GET', '/v1/barcodes/{id}/image', getBarcodeImageRoute(gateway, metrics('getBarcodeImage'))),
-    on('GET', '/v1/render/{symbology}', renderBarcodeRoute(gateway, generator, metrics('renderBarcode'))),
-    on('GET', '/openapi.json', openApiRoute(openApiDocument(), metrics('openapi'))),
+    ...(gateway.config.env.GENERATOR_INSTANCES > 0 ? barcodeRoutes(gateway) : []),
     on('GET', '/healthz', healthRoute(metrics('health'))),
     on('GET', '/readyz', readyRoute(gateway, metrics('ready'))),
   ];
@@ -30,6 +24,21 @@ export function buildRouter(gateway: GatewayContext): Router {
     route: proxyRoute(gateway, route, upstreamOf(gateway, route.upstream), metrics(route.endpoint)),
   }));
   return new Router([...own, ...configured]);
+}
+
+/** What needs generators. */
+function barcodeRoutes(gateway: GatewayContext): RoutePattern[] {
+  const metrics = (endpoint: string) => gateway.metrics.endpoint(endpoint);
+  const generator = upstreamOf(gateway, GENERATOR_UPSTREAM);
+  const on = (method: string, path: string, route: Route): RoutePattern => ({ path, methods: [method], route });
+  return [
+    on('POST', '/v1/barcodes', createBarcodeRoute(gateway, generator, metrics('createBarcode'))),
+    on('GET', '/v1/barcodes', listBarcodesRoute(gateway, metrics('listBarcodes'))),
+    on('GET', '/v1/barcodes/{id}', getBarcodeRoute(gateway, metrics('getBarcode'))),
+    on('GET', '/v1/barcodes/{id}/image', getBarcodeImageRoute(gateway, metrics('getBarcodeImage'))),
+    on('GET', '/v1/render/{symbology}', renderBarcodeRoute(gateway, generator, metrics('renderBarcode'))),
+    on('GET', '/openapi.json', openApiRoute(openApiDocument(), metrics('openapi'))),
+  ];
 }
 
 function upstreamOf(gateway: GatewayContext, name: string): Upstream {

@@ -39,7 +39,7 @@ export interface KeyStore {
   create(name: string, terms?: KeyTerms): Promise<CreatedKey>;
   /** Newest first, revoked ones included. */
   list(): Promise<KeyRecord[]>;
-  /** Takes an id, or the beginning of a key of at least `rk_` and four characters. Revoking twice is no fault. */
+  /** Takes an id, a whole key, or the first 7 to 11 characters of one. Revoking twice is no fault. */
   revoke(idOrPrefix: string): Promise<ChangeResult>;
   /** Gives a key another limit, or none; it is named as for `revoke`. */
   setLimit(idOrPrefix: string, limit: RateLimit | undefined): Promise<ChangeResult>;
@@ -90,11 +90,14 @@ export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
   async function matching(idOrPrefix: string): Promise<KeyRow[]> {
     if (isUuid(idOrPrefix)) return prisma.apiKey.findMany({ where: { id: idOrPrefix } });
     if (!idOrPrefix.startsWith('rk_') || idOrPrefix.length < SHORTEST_PREFIX) return [];
+    // More than is stored as it is: only the whole key proves which one is meant.
+    if (idOrPrefix.length > PREFIX_CHARACTERS)
+      return prisma.apiKey.findMany({ where: { hash: hashOfKey(idOrPrefix) } });
     const found = await prisma.apiKey.findMany({
-      where: { prefix: { startsWith: idOrPrefix.slice(0, PREFIX_CHARACTERS) } },
+      where: { prefix: { startsWith: idOrPrefix } },
     });
     // `startsWith` becomes LIKE, in which `_` and `%` stand for anything.
-    return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix.slice(0, PREFIX_CHARACTERS)));
+    return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix));
   }
 
   async function change(idOrPrefix: string, dataFor: (row: KeyRow) => Prisma.ApiKeyUpdateInput): Promise<ChangeResult> {

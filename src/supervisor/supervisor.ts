@@ -24,7 +24,7 @@ export interface SupervisorEvents extends Pick<ProcessEvents, 'died'> {
   hangs(spec: ProcessSpec): void;
 }
 
-/** What the children's environment says beyond the supervisor's own. */
+/** What the children's environment says beyond the supervisor's own, where there is a database. */
 export interface ChildSettings {
   readonly databaseUrl: string;
   /** Connections per gateway worker. */
@@ -98,7 +98,7 @@ export class Supervisor {
    * Starts everything, and replaces what a dead supervisor has left: control at once, as workers do without it for a
    * moment; generators one after the other; workers only when their successors accept connections.
    */
-  async start(settings: ChildSettings): Promise<void> {
+  async start(settings: ChildSettings | undefined): Promise<void> {
     const { env } = this.#dependencies.config;
     await this.#endOrphans('control');
     await this.#launch(this.#spec('control', 0, settings));
@@ -149,14 +149,15 @@ export class Supervisor {
     await supervised.start();
   }
 
-  #spec(role: Role, instance: number, settings: ChildSettings): ProcessSpec {
+  #spec(role: Role, instance: number, settings: ChildSettings | undefined): ProcessSpec {
     const env = {
       ...process.env,
-      DATABASE_URL: settings.databaseUrl,
+      ...(settings === undefined ? {} : { DATABASE_URL: settings.databaseUrl }),
       RAMPART_SUPERVISED: '1',
       RAMPART_WATCHED: '1',
       RAMPART_INSTANCE: String(instance),
-      ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3', DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),
+      ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3' } : {}),
+      ...(role === 'gateway' && settings !== undefined ? { DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),
     };
     const sockets = this.#sockets;
     const listenFd = role === 'gateway' && sockets !== undefined ? () => sockets.fd(instance) : undefined;
@@ -164,7 +165,7 @@ export class Supervisor {
   }
 
   /** The new one listens beside the old one before that ends, so that there is always one that serves. */
-  async #replaceGenerator(index: number, settings: ChildSettings): Promise<void> {
+  async #replaceGenerator(index: number, settings: ChildSettings | undefined): Promise<void> {
     const { GENERATOR_PORT } = this.#dependencies.config.env;
     const canShare = isPortShareable('127.0.0.1', GENERATOR_PORT + index);
     if (!canShare) await this.#endOrphans('generator', index);

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { unknownVariables, withEnvFile } from '../../../src/config/env-file.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rampart-env-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('withEnvFile adds what .env says, and what is set already wins', () => {
+  assert.deepEqual(withEnvFile({ PORT: '1' }, join(folder, 'nowhere')), { PORT: '1' });
+  writeFileSync(join(folder, '.env'), '# ours\nPORT=2\nHOST="::1"\nADMIN_PORT=3 # admin\n');
+  assert.deepEqual(withEnvFile({ PORT: '1', ADMIN_PORT: '' }, folder), { PORT: '1', HOST: '::1', ADMIN_PORT: '3' });
+});
+
+test('withEnvFile leaves a folder of that name alone', () => {
+  mkdirSync(join(folder, 'other', '.env'), { recursive: true });
+  assert.deepEqual(withEnvFile({}, join(folder, 'other')), {});
+});
+
+test('unknownVariables names a mistyped variable with the nearest one, and nothing of others', () => {
+  assert.deepEqual(unknownVariables({ GATEWAY_WORKER: '3', GATEWAY_WORKERS: '3', PATH: '/', RAMPART_INSTANCE: '0' }), [
+    'GATEWAY_WORKER is set, and Rampart has no such variable: did you mean GATEWAY_WORKERS?',
+  ]);
+  assert.deepEqual(unknownVariables({ GENERATOR_INSTANSES: '2', GENERATOR_COLOUR_OF_BARS: 'red' }), [
+    'GENERATOR_INSTANSES is set, and Rampart has no such variable: did you mean GENERATOR_INSTANCES?',
+    'GENERATOR_COLOUR_OF_BARS is set, and Rampart has no such variable',
+  ]);
+});
