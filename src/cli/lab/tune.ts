@@ -130,6 +130,12 @@ function readPresent(options: Options, io: CommandIo): Present {
 const baselineOf = (values: Environment): Configuration =>
   Object.fromEntries(tunables.map((name) => [name, values[name]])) as Record<Tunable, number>;
 
+/** A gateway alone has no generators to tune. */
+const atLeastOne = (text: string): ReturnType<typeof variables.GENERATOR_INSTANCES.parse> =>
+  /^\d+$/.test(text) && Number(text) >= 1
+    ? variables.GENERATOR_INSTANCES.parse(text)
+    : { ok: false, expected: 'must be a whole number from 1 to 256' };
+
 /** The values to try of each variable, the present one always among them. */
 function readGrid(options: Options, baseline: Configuration): Grid {
   const byDefault = options.flag('quick') ? quickValues(baseline) : defaultValues();
@@ -158,7 +164,7 @@ const quickValues = ({ GENERATOR_CONCURRENCY: concurrency }: Configuration): Par
 
 function readValues(name: Tunable, text: string, options: Options): number[] {
   return text.split(',').flatMap((part) => {
-    const parsed = variables[name].parse(part.trim());
+    const parsed = name === 'GENERATOR_INSTANCES' ? atLeastOne(part.trim()) : variables[name].parse(part.trim());
     if (parsed.ok) return parsed.value;
     options.problem(
       `--${optionOf[name]} takes values with commas between them, each of which ${parsed.expected}: got '${part}'`,
