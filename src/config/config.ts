@@ -46,6 +46,10 @@ export interface UpstreamConfig {
 
 /** Who is let in when all permits are in use. */
 export interface AdmissionConfig {
+  /** `fixed`: the caps are the limit. `adaptive`: fewer, where trials show that throughput does not suffer. */
+  readonly limit: 'fixed' | 'adaptive';
+  /** Requests in flight at all backends that an adaptive limit leaves. */
+  readonly minLimit: number;
   /** Longest wait that a request may expect; `auto` follows the rate at which the upstream serves. */
   readonly maxWaitMs: number | 'auto';
 }
@@ -200,7 +204,11 @@ function queueSettings(
     return {
       queueCapacity: file.queueCapacity ?? Math.max(capacity, leastCapacity),
       queueTimeoutMs: setTimeoutMs ?? (maxWaitMs === 'auto' ? timeoutMs : maxWaitMs),
-      admission: { maxWaitMs },
+      admission: {
+        limit: file.admission?.limit ?? 'fixed',
+        minLimit: file.admission?.minLimit ?? 1,
+        maxWaitMs,
+      },
     };
   };
 }

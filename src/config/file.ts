@@ -12,6 +12,10 @@ const httpUrl = z.url({ protocol: /^http$/ }).refine((text) => {
 }, 'must be an origin such as http://127.0.0.1:3000, without path, query or credentials');
 
 const admissionSchema = z.strictObject({
+  /** `fixed`: the caps are the limit. `adaptive`: fewer, where trials show that throughput does not suffer. */
+  limit: z.enum(['fixed', 'adaptive']).optional(),
+  /** Requests in flight at all backends that an adaptive limit leaves. */
+  minLimit: z.int().min(1).max(100_000).optional(),
   /** Who may join the queue: those who can expect to wait no longer. `auto`: about one round of the permits. */
   maxWaitMs: z.union([z.literal('auto'), milliseconds]).optional(),
 });

@@ -235,10 +235,11 @@ export class Control {
   }
 
   #openLeases(): LeaseKeeper {
-    const { config, clock, runFolder, log } = this.#dependencies;
+    const { config, clock, random, runFolder, log } = this.#dependencies;
     return new LeaseKeeper({
       upstreams: config.upstreams,
       clock,
+      random,
       path: join(runFolder, LEASES_NAME),
       send: (id, upstream, order) => {
         const member = this.#members.all().findLast((present) => present.id === id);

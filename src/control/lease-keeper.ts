@@ -5,6 +5,8 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
 import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { Random } from '../core/random.ts';
+import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
 import { LoadNews } from './load-news.ts';
 import { type ById, byId, inOrder } from './lease-wire.ts';
 import { probe } from './probe.ts';
@@ -12,6 +14,7 @@ import { probe } from './probe.ts';
 export interface LeaseKeeperOptions {
   readonly upstreams: readonly UpstreamConfig[];
   readonly clock: Clock;
+  readonly random: Random;
   /** Where the leases are written down. */
   readonly path: string;
   readonly send: (member: string, upstream: string, order: LeaseOrder) => void;
@@ -37,6 +40,8 @@ interface SavedState {
 }
 
 const TICK_MS = 100;
+/** How often adaptive limits are looked at; workers report as often. */
+const LOOK_MS = 250;
 /** How often it is looked at whether a worker that has gone silent still lives. */
 const WATCH_MS = 20;
 /** A process of another container cannot be looked at: silent for so long, it counts as ended. */
@@ -52,14 +57,16 @@ export class LeaseKeeper {
   readonly #holders = new Map<string, Holder>();
   readonly #watches = new Map<string, Timer>();
   readonly #news = new Map<string, LoadNews>();
+  readonly #limits = new Map<string, AdaptiveLimit>();
   readonly #namespace = pidNamespace();
   #tickTimer: Timer | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     const saved = load(options.path);
-    for (const { name, backends, cap } of options.upstreams) {
+    for (const { name, backends, cap, admission } of options.upstreams) {
       const caps = backends.map(() => cap);
       const known = (saved.leases[name] ?? []).filter((lease) =>
         saved.holders.some(({ member }) => member === lease.member),
@@ -68,6 +75,11 @@ export class LeaseKeeper {
       const bounds = known.map(({ member, bound }) => ({ member, bound: inOrder(bound, ids) }));
       const book = new LeaseBook(caps, bounds);
       this.#books.set(name, book);
+      if (admission.limit === 'adaptive') {
+        // A backend without a permit could show nothing of itself.
+        const least = Math.max(admission.minLimit, backends.length);
+        this.#limits.set(name, new AdaptiveLimit({ least, random: options.random }));
+      }
       const send = (member: string, load: HostLoad): void => options.sendLoad(member, name, load);
       this.#news.set(name, new LoadNews(book, options.clock, send));
     }
@@ -160,8 +172,22 @@ export class LeaseKeeper {
       const now = this.#options.clock.now();
       for (const [upstream, book] of this.#books) this.#send(upstream, book.tick(now));
       for (const news of this.#news.values()) news.tellAll();
+      if (now - this.#lookedAt >= LOOK_MS) this.#adapt(now);
       this.#tick();
     }, TICK_MS);
+  }
+
+  /** Moves the limits of upstreams that have adaptive ones. */
+  #adapt(now: number): void {
+    this.#lookedAt = now;
+    for (const [upstream, limit] of this.#limits) {
+      const book = this.#books.get(upstream);
+      if (book === undefined) continue;
+      const { ended, busyMs, queued } = book.takeFlow();
+      const permits = book.caps.reduce((sum, cap) => sum + cap, 0);
+      limit.look({ ended, busyMs, isSaturated: queued > 0, permits }, now);
+      this.#send(upstream, book.setLimit(limit.of(permits), now));
+    }
   }
 
   #send(upstream: string, orders: readonly AddressedOrder[]): void {

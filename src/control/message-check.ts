@@ -24,6 +24,8 @@ const leaseReport = z.looseObject({
   queued: count,
   bulk: count.optional(),
   inFlight: count.optional(),
+  ended: count.optional(),
+  busyMs: count.optional(),
 });
 const hostLoad = z.looseObject({ permits: count, workers: count, queued: count, bulk: count, inFlight: count });
 const leaseOrder = z.looseObject({

@@ -151,7 +151,7 @@ export class LeaseClient {
         const before = this.#holder.permits;
         this.#holder.withoutControl(clock.now() - this.#awaySince);
         if (this.#holder.permits !== before) this.#usePermits();
-      }
+      } else if (this.#options.upstream.isAdaptive) this.#tell();
       this.#patrol();
     }, PATROL_MS);
   }

@@ -64,6 +64,8 @@ export class Upstream {
   readonly isRequired: boolean;
   readonly backends: readonly Backend[];
   readonly budget: RetryBudget;
+  /** Whether control finds a limit below the caps. */
+  readonly isAdaptive: boolean;
   readonly bugs: Bugs;
   /** Told when work waits, so that permits can be asked for. */
   onNeed: (() => void) | undefined;
@@ -97,6 +99,7 @@ export class Upstream {
     this.budget = new RetryBudget(dependencies.workers);
     this.#serviceTime = new ServiceTime(clock.now());
     this.#cap = config.cap;
+    this.isAdaptive = config.admission.limit === 'adaptive';
     this.#room = new WaitingRoom({ config, clock, random, wake: () => this.#pump() });
     this.#pick = { now: 0, random, routeClass: 0, excluded: undefined };
     this.backends = config.backends.map(
@@ -134,7 +137,8 @@ export class Upstream {
   /** What the leases go by. */
   leaseUse(): LeaseUse {
     const inFlight = this.backends.map((backend) => backend.inFlight);
-    return { inFlight, queued: this.#room.depth, bulk: this.#room.depthOf('bulk') };
+    const use = { inFlight, queued: this.#room.depth, bulk: this.#room.depthOf('bulk') };
+    return this.isAdaptive ? { ...use, ...this.#serviceTime.totals } : use;
   }
 
   /** Takes up what control tells of the other workers; undefined when control is gone. */

@@ -174,7 +174,7 @@ export class VirtualHost {
         required: false,
         queueCapacity,
         queueTimeoutMs,
-        admission: admission ?? { maxWaitMs: 'auto' },
+        admission: admission ?? { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
         balancer: 'least-in-flight',
       },
       {

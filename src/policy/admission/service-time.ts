@@ -23,10 +23,16 @@ export class ServiceTime {
   #inFlight = 0;
   #changedAt: number;
   #total = 0;
+  #totalBusyMs = 0;
 
   constructor(now: number) {
     this.#current = { since: now, busyMs: 0, ended: 0 };
     this.#changedAt = now;
+  }
+
+  /** Since the start. */
+  get totals(): { ended: number; busyMs: number } {
+    return { ended: this.#total, busyMs: this.#totalBusyMs };
   }
 
   started(now: number): void {
@@ -58,7 +64,9 @@ export class ServiceTime {
   }
 
   #advance(now: number): void {
-    this.#current.busyMs += this.#inFlight * (now - this.#changedAt);
+    const busyMs = this.#inFlight * (now - this.#changedAt);
+    this.#current.busyMs += busyMs;
+    this.#totalBusyMs += busyMs;
     this.#changedAt = now;
   }
 }

@@ -31,6 +31,8 @@ interface Account {
   seen: number;
   /** What it has last said of its requests. */
   load: { queued: number; bulk: number; inFlight: number };
+  /** Requests that have ended there, and their time in flight, as last reported and since the last look. */
+  flow: { ended: number; busyMs: number; newlyEnded: number; newlyBusyMs: number } | undefined;
 }
 
 /** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
@@ -52,12 +54,16 @@ const TURN_MS = 50;
  * more than control gave, and a cap that was lowered takes hold as permits come back.
  */
 export class LeaseBook {
-  readonly #caps: number[];
+  /** As configured, and what is used of them. */
+  readonly #configured: number[];
+  #caps: number[];
+  #limit = Number.POSITIVE_INFINITY;
   readonly #up: boolean[];
   readonly #accounts = new Map<string, Account>();
   #lastNeedAt = Number.NEGATIVE_INFINITY;
 
   constructor(caps: readonly number[], saved: readonly SavedLeases[] = []) {
+    this.#configured = [...caps];
     this.#caps = [...caps];
     this.#up = caps.map(() => true);
     for (const { member, bound } of saved) {
@@ -66,7 +72,7 @@ export class LeaseBook {
   }
 
   get caps(): readonly number[] {
-    return this.#caps;
+    return this.#configured;
   }
 
   /** The most permits of a backend that may be held at this moment. */
@@ -84,7 +90,7 @@ export class LeaseBook {
   /** What a worker is told of the others. */
   loadBeside(member: string): HostLoad {
     let permits = 0;
-    for (const [backend, cap] of this.#caps.entries()) if (this.#up[backend] === true) permits += cap;
+    for (const [backend, cap] of this.#configured.entries()) if (this.#up[backend] === true) permits += cap;
     const load = { permits, workers: 0, queued: 0, bulk: 0, inFlight: 0 };
     for (const [other, account] of this.#accounts) {
       if (account.state === 'present') load.workers++;
@@ -94,6 +100,20 @@ export class LeaseBook {
       load.inFlight += account.load.inFlight;
     }
     return load;
+  }
+
+  /** What all workers together have done since the last call. */
+  takeFlow(): { ended: number; busyMs: number; queued: number } {
+    const sum = { ended: 0, busyMs: 0, queued: 0 };
+    for (const { load, flow } of this.#accounts.values()) {
+      sum.queued += load.queued;
+      if (flow === undefined) continue;
+      sum.ended += flow.newlyEnded;
+      sum.busyMs += flow.newlyBusyMs;
+      flow.newlyEnded = 0;
+      flow.newlyBusyMs = 0;
+    }
+    return sum;
   }
 
   /** What to keep on disk before the orders of the last call are sent. */
@@ -154,6 +174,7 @@ export class LeaseBook {
     });
     account.queued = report.queued;
     account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
+    noteFlow(account, report);
     if (report.queued > 0) {
       account.queuedAt = now;
       this.#lastNeedAt = now;
@@ -164,7 +185,22 @@ export class LeaseBook {
 
   /** Takes effect at once when it rises, and as permits come back when it falls. */
   setCap(backend: number, cap: number, now: number): AddressedOrder[] {
-    this.#caps[backend] = cap;
+    this.#configured[backend] = cap;
+    return this.#useCaps(now);
+  }
+
+  /** Requests that may be in flight at all backends together, where that is less than their caps. */
+  setLimit(limit: number, now: number): AddressedOrder[] {
+    if (limit === this.#limit) return [];
+    this.#limit = limit;
+    return this.#useCaps(now);
+  }
+
+  #useCaps(now: number): AddressedOrder[] {
+    const all = total(this.#configured);
+    const limit = Math.min(all, this.#limit);
+    this.#caps =
+      limit === all ? [...this.#configured] : weightedShares([limit], this.#configured).map(([cap = 0]) => cap);
     this.#newFallbacks();
     return [...this.#enforceCaps(now), ...this.#deal(now)];
   }
@@ -194,6 +230,7 @@ export class LeaseBook {
       recallNumber: 0,
       seen: 0,
       load: { queued: 0, bulk: 0, inFlight: 0 },
+      flow: undefined,
     };
   }
 
@@ -289,6 +326,18 @@ export class LeaseBook {
     }
     return [...orders, ...this.#deal(now)];
   }
+}
+
+/** A worker counts from its start: what it did before its first report here is not new. */
+function noteFlow(account: Account, { ended, busyMs }: LeaseReport): void {
+  if (ended === undefined || busyMs === undefined) return;
+  const before = account.flow ?? { ended, busyMs, newlyEnded: 0, newlyBusyMs: 0 };
+  account.flow = {
+    ended,
+    busyMs,
+    newlyEnded: before.newlyEnded + Math.max(0, ended - before.ended),
+    newlyBusyMs: before.newlyBusyMs + Math.max(0, busyMs - before.busyMs),
+  };
 }
 
 function total(permits: readonly number[]): number {

@@ -7,6 +7,9 @@ export interface LeaseUse {
   readonly queued: number;
   /** Of those that wait. */
   readonly bulk?: number;
+  /** Requests that have ended, and their time in flight. */
+  readonly ended?: number;
+  readonly busyMs?: number;
 }
 
 /** Without control for this long, what exceeds the fallback is given up; the same again, and what is below it is taken. */
@@ -69,9 +72,10 @@ export class LeaseHolder {
     }
   }
 
-  report({ inFlight, queued, bulk = 0 }: LeaseUse): LeaseReport {
+  report({ inFlight, queued, bulk = 0, ended, busyMs }: LeaseUse): LeaseReport {
     const held = this.#permits.map((permits, backend) => Math.max(permits, inFlight[backend] ?? 0));
-    return { seen: this.#seen, held, queued, bulk, inFlight: inFlight.reduce((sum, count) => sum + count, 0) };
+    const report = { seen: this.#seen, held, queued, bulk, inFlight: inFlight.reduce((sum, count) => sum + count, 0) };
+    return ended === undefined || busyMs === undefined ? report : { ...report, ended, busyMs };
   }
 
   /** Whether a permit that has been recalled is still in use. */

@@ -37,6 +37,9 @@ export interface LeaseReport {
   readonly bulk?: number;
   /** Requests in flight at all backends. */
   readonly inFlight?: number;
+  /** Requests that have ended since the worker started, and their time in flight: what the adaptive limit goes by. */
+  readonly ended?: number;
+  readonly busyMs?: number;
 }
 
 /** What a worker is told of an upstream, so that the queues of all workers count as one. */

@@ -20,7 +20,7 @@ function setUp() {
     required: false,
     queueCapacity: 10,
     queueTimeoutMs: 1000,
-    admission: { maxWaitMs: 'auto' },
+    admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
     balancer: 'least-in-flight',
   } as const;
   const instruments = quietInstruments();

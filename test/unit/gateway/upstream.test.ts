@@ -28,7 +28,7 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
       required: false,
       queueCapacity,
       queueTimeoutMs: 100,
-      admission: { maxWaitMs: 'auto' },
+      admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
       balancer: 'least-in-flight',
     },
     {

@@ -123,7 +123,7 @@ test('the capacity of the queue is one number for the host', async () => {
       cap: 4,
       queueCapacity,
       queueTimeoutMs: 60_000,
-      admission: { maxWaitMs: 60_000 },
+      admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 60_000 },
       serviceMs: () => 600_000,
     });
     await host.runFor(500);
@@ -141,7 +141,11 @@ test('the capacity of the queue is one number for the host', async () => {
 test('a wait up to queueTimeoutMs is let in where it was set, and no later', async () => {
   const timeoutMs = 30_000;
   const options = { workers: 2, backends: 4, cap: 4, queueTimeoutMs: timeoutMs, serviceMs: exponential(3000) };
-  const patient = { ...options, queueCapacity: 64, admission: { maxWaitMs: timeoutMs } };
+  const patient: VirtualHostOptions = {
+    ...options,
+    queueCapacity: 64,
+    admission: { limit: 'fixed', minLimit: 1, maxWaitMs: timeoutMs },
+  };
   const tally = await tallyOf(patient, (host) => closedLoops(host, 60, 0.7), { seconds: 60 });
   assert.deepEqual(tally.refused, {});
   // One round of 3 s for 16 permits; 112 clients would wait for 18 s, more than `auto` lets in.

@@ -94,6 +94,10 @@ export class LeaseHost {
     this.#send(this.book.setCap(backend, cap, this.now));
   }
 
+  setLimit(limit: number): void {
+    this.#send(this.book.setLimit(limit, this.now));
+  }
+
   arrive(index: number, backend: number): void {
     const worker = this.workers[index];
     if (worker === undefined || !worker.alive) return;
