@@ -5,6 +5,7 @@ import { UsageError } from '../core/errors.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
 import type { RateLimit } from '../policy/rate/gcra.ts';
+import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
 import type { CacheRules } from '../policy/cache/storing.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { loadConfigFile, type ParsedConfigFile } from './file.ts';
@@ -42,6 +43,8 @@ export interface UpstreamConfig {
   readonly queueTimeoutMs: number;
   readonly admission: AdmissionConfig;
   readonly balancer: BalancerName;
+  readonly streams: { readonly max: number; readonly idleTimeoutMs: number };
+  readonly replyHeadBytes: number;
 }
 
 /** Who is let in when all permits are in use. */
@@ -76,6 +79,12 @@ export interface RouteConfig {
   /** Whether a second backend is asked when the first takes longer than most do. */
   readonly hedge: boolean;
   readonly cache: RouteCache | undefined;
+  readonly upload: 'buffer' | 'stream';
+  readonly bufferBodyBytes: number;
+  readonly bufferReplyBytes: number;
+  readonly idleTimeoutMs: number | undefined;
+  readonly longLived: boolean;
+  readonly retry: RetryRules | false;
 }
 
 /** Everything that a process needs to know, parsed once and frozen. */
@@ -95,6 +104,12 @@ export interface Config {
 export const GENERATOR_UPSTREAM = 'generator';
 const DEFAULT_CAP = 16;
 const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;
+const DEFAULT_BUFFER_BODY_BYTES = 64 * 1024;
+export const DEFAULT_BUFFER_REPLY_BYTES = 256 * 1024;
+const DEFAULT_STREAMS = { max: 1000, idleTimeoutMs: 3_600_000 };
+const DEFAULT_REPLY_HEAD_BYTES = 16 * 1024;
+/** A long poll may take as long as it likes, unless its route says otherwise. */
+const LONG_LIVED_TIMEOUT_MS = 3_600_000;
 
 /** Reads environment and configuration file; throws one UsageError that lists every problem. */
 export async function loadConfig(
@@ -145,6 +160,8 @@ export function buildConfig(
     health: { ...defaultHealth, path: '/healthz', cancelOnDown: true },
     required: true,
     balancer: env.BALANCER,
+    streams: DEFAULT_STREAMS,
+    replyHeadBytes: DEFAULT_REPLY_HEAD_BYTES,
     ...queueOf({}, env.GENERATOR_INSTANCES * env.GENERATOR_CONCURRENCY),
   };
   const others = Object.entries(file.upstreams ?? {}).map(([name, upstream]): UpstreamConfig => ({
@@ -155,6 +172,11 @@ export function buildConfig(
     required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,
     ...queueOf(upstream, upstream.backends.length * (upstream.cap ?? DEFAULT_CAP)),
+    streams: {
+      max: upstream.streams?.max ?? DEFAULT_STREAMS.max,
+      idleTimeoutMs: upstream.streams?.idleTimeoutMs ?? DEFAULT_STREAMS.idleTimeoutMs,
+    },
+    replyHeadBytes: upstream.replyHeadBytes ?? DEFAULT_REPLY_HEAD_BYTES,
   }));
   const routes = (file.routes ?? []).map((route): RouteConfig => ({
     endpoint: route.endpoint,
@@ -162,12 +184,18 @@ export function buildConfig(
     methods: route.methods,
     upstream: route.upstream,
     authenticate: route.authenticate ?? true,
-    timeoutMs: route.timeoutMs ?? env.UPSTREAM_TIMEOUT_MS,
+    timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     priority: route.priority,
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
     cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
+    upload: route.upload ?? 'buffer',
+    bufferBodyBytes: route.bufferBodyBytes ?? DEFAULT_BUFFER_BODY_BYTES,
+    bufferReplyBytes: route.bufferReplyBytes ?? DEFAULT_BUFFER_REPLY_BYTES,
+    idleTimeoutMs: route.idleTimeoutMs,
+    longLived: route.longLived ?? false,
+    retry: retryRules(route.retry),
   }));
   return {
     env,
@@ -237,6 +265,12 @@ const LARGEST_ENTRY_PART = 16;
 export const maxEntryBytes = (cacheMaxBytes: number): number => Math.floor(cacheMaxBytes / LARGEST_ENTRY_PART);
 
 type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
+
+/** What a route tries again. */
+function retryRules(retry: RouteFile['retry']): RetryRules | false {
+  if (retry === false) return false;
+  return retry === undefined ? defaultRetryRules : { attempts: retry.attempts, on: retry.on };
+}
 
 export function routeCache(cache: RouteFile['cache'], cacheMaxBytes: number): RouteCache | undefined {
   if (cache === undefined || cache === false) return undefined;

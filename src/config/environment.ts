@@ -115,6 +115,7 @@ export const variables = {
     'waiting requests per upstream and host; ten times the permits, if that is more and it is not set',
   ),
   QUEUE_TIMEOUT_MS: variable(1000, timeout, 'longest wait in the queue; where it is set, waits up to it are let in'),
+  SPOOL_MAX_BYTES: variable(1024 ** 3, byteSize, 'disk space for slow uploads and replies, per host'),
   BALANCER: variable<BalancerName>(
     defaultBalancer,
     oneOf(...balancerNames),

@@ -57,6 +57,28 @@ const upstreamSchema = z.strictObject({
   admission: admissionSchema.optional(),
   /** How a backend is chosen. */
   balancer: z.enum(balancerNames).optional(),
+  /** Tunnels, event streams and long polls, which are no part of the cap. */
+  streams: z
+    .strictObject({
+      /** Open at a time, on this host. 1000 by default. */
+      max: z.int().min(0).max(1_000_000).optional(),
+      /** A tunnel in which nothing was said for this long is closed. An hour by default. */
+      idleTimeoutMs: z.int().min(1).max(86_400_000).optional(),
+    })
+    .optional(),
+  /** Largest head of a reply. 16 KiB by default. */
+  replyHeadBytes: z
+    .int()
+    .min(1024)
+    .max(1024 ** 2)
+    .optional(),
+});
+
+const retrySchema = z.strictObject({
+  /** Requests that may be sent in all, the first included. Two where a backend died, three otherwise. */
+  attempts: z.int().min(1).max(10).optional(),
+  /** `connect`: no connection; `reset`: it ended without a reply; or statuses. connect, reset, 502, 503, 504 by default. */
+  on: z.array(z.union([z.enum(['connect', 'reset']), z.int().min(429).max(599)])).optional(),
 });
 
 const seconds = z.int().min(0).max(31_536_000);
@@ -92,7 +114,28 @@ const routeSchema = z.strictObject({
   authenticate: z.boolean().optional(),
   /** Longest wait for the head of the backend's reply. */
   timeoutMs: milliseconds.optional(),
+  /** Largest body of a request. 10 MiB by default. */
   maxBodyBytes: z.int().min(0).optional(),
+  /** `buffer`: the body is received whole before a backend is asked (the default); `stream`: it is forwarded as it comes. */
+  upload: z.enum(['buffer', 'stream']).optional(),
+  /** What of a body stays in memory; the rest goes to the spool. 64 KiB by default. */
+  bufferBodyBytes: z
+    .int()
+    .min(0)
+    .max(1024 ** 3)
+    .optional(),
+  /** What of a reply stays in memory for a client that reads slowly; the rest goes to the spool. 256 KiB by default. */
+  bufferReplyBytes: z
+    .int()
+    .min(0)
+    .max(1024 ** 3)
+    .optional(),
+  /** Longest silence within the body of a reply. UPSTREAM_TIMEOUT_MS by default, none for event streams. */
+  idleTimeoutMs: z.int().min(1).max(86_400_000).optional(),
+  /** Its requests wait for something to happen (long polls): each takes a place among the streams, not a permit. */
+  longLived: z.boolean().optional(),
+  /** What is tried again at another backend; `false`: nothing. */
+  retry: z.union([z.literal(false), retrySchema]).optional(),
   /** Bulk requests wait for interactive ones. */
   priority: z.enum(['interactive', 'bulk']).optional(),
   /** Doing it twice is the same as doing it once, whatever its method: it may be tried again. */

@@ -1,19 +1,29 @@
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { codeOf, messageOf } from '../core/errors.ts';
 import type { Timer } from '../core/clock.ts';
+import {
+  type AttemptCancelled,
+  ClientGone,
+  explain,
+  metBug,
+  NoStreamPlace,
+  UnreadableReply,
+  UpstreamTimeout,
+} from './attempt-error.ts';
 import type { Outcome } from './backend.ts';
 import type { Underway } from './exchange.ts';
-import { BodyAborted, BodyTooLarge, bodyTooLarge, clientClosed } from './request-body.ts';
+import type { Idler, IdleWatch } from './idle-watch.ts';
 import { readLoadReport } from './orca.ts';
 import type { Permit, PermitUser } from './permit.ts';
-import { Refusal } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 
 /** The header fields of a reply, as undici parses them. */
 export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Where a reply goes. */
 export interface Sink {
+  /** A 1xx reply before the final one. */
+  informational?(status: number, headers: ReplyHeaders): void;
   head(status: number, headers: ReplyHeaders): void;
   /** False: the sink is full, and calls `resume` when it can take more. */
   data(chunk: Buffer, resume: () => void): boolean;
@@ -29,11 +39,17 @@ export type AttemptEnd =
       readonly refusal: Refusal;
       readonly beforeConnection: boolean;
       readonly replyStarted: boolean;
+      /** Another backend would end it the same way. */
+      readonly isFinal: boolean;
     };
 
 /** Who made an attempt, and what it is told. */
 export interface AttemptOwner {
   now(): number;
+  /** Whether the client has sent all of its request. */
+  readonly isRequestComplete: boolean;
+  /** Longest silence within the body of a reply; `isEventStream`: as it says of itself. */
+  idleTimeoutMs(isEventStream: boolean): number | undefined;
   /** The head of a reply is there, or there will be none. */
   answered(elapsedMs: number): void;
   /** Whether this reply is to be thrown away, as another attempt will follow. */
@@ -43,15 +59,6 @@ export interface AttemptOwner {
   ended(end: AttemptEnd): void;
 }
 
-/** The gateway gave up waiting. */
-export class UpstreamTimeout extends Error {}
-/** The client has waited for as long as it said that it would. */
-export class ClientDeadline extends Error {}
-/** Another backend has answered the same request. */
-export class Outpaced extends Error {}
-/** The client left. */
-class ClientGone extends Error {}
-
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;
 
@@ -59,12 +66,16 @@ const MAX_INFORMATIONAL = 16;
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
 /** One request to one backend: an undici handler that feeds a sink and holds the permit until the last body byte. */
-export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser {
+export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser, Idler {
   /** Ends the wait for the head of the reply. */
   timer: Timer | undefined;
+  lastByteAt = 0;
+  idleTimeoutMs: number | undefined;
+  isHeld = false;
   readonly #permit: Permit;
   readonly #sink: Sink;
   readonly #owner: AttemptOwner;
+  readonly #idle: IdleWatch;
   #controller: Dispatcher.DispatchController | undefined;
   #cancelled: Error | undefined;
   #requestStarted = false;
@@ -74,51 +85,54 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   /** Bytes of a reply that is thrown away; undefined for one that is passed on. */
   #discarded: number | undefined;
   #settled = false;
+  /** Set while undici is made to drop the connection: the permit then waits for the backend to see it. */
+  #cancelling: { outcome: Outcome | undefined } | undefined;
 
-  constructor(permit: Permit, sink: Sink, owner: AttemptOwner) {
+  constructor(permit: Permit, sink: Sink, owner: AttemptOwner, idle: IdleWatch) {
     this.#permit = permit;
     this.#sink = sink;
     this.#owner = owner;
+    this.#idle = idle;
   }
 
   /** Gives the attempt up: closes its connection, or keeps it from being used if there is none yet. */
-  cancel(reason: Error): void {
+  cancel(reason: AttemptCancelled): void {
     if (this.#settled) return;
     this.#cancelled = reason;
-    if (this.#controller === undefined) this.#fail(reason);
-    else this.#controller.abort(reason);
+    const controller = this.#controller;
+    if (controller === undefined) {
+      this.#fail(reason);
+      return;
+    }
+    const cancelling: { outcome: Outcome | undefined } = { outcome: undefined };
+    this.#cancelling = cancelling;
+    const connection = this.#permit.backend.sockets.cancel(() => controller.abort(reason));
+    this.#cancelling = undefined;
+    if (cancelling.outcome !== undefined) this.#permit.release(cancelling.outcome, connection?.closed);
   }
 
   giveUp(): void {
     this.cancel(new ClientGone());
   }
 
+  timeOutIdle(): void {
+    this.cancel(new UpstreamTimeout());
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.#requestStarted = true;
+    this.#permit.isSent = true;
     if (this.#cancelled !== undefined) controller.abort(this.#cancelled);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
     try {
-      this.#onResponseStart(controller, status, headers);
+      if (status < 200) this.#takeInformational(controller, status, headers);
+      else this.#takeHead(controller, status, headers);
     } catch (error) {
       this.#bug(error, controller);
     }
-  }
-
-  #onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
-    if (status < 200) {
-      if (++this.#informational > MAX_INFORMATIONAL) controller.abort(new Error('the backend sends 1xx replies only'));
-      return;
-    }
-    const overloaded = this.#readHead(status, headers);
-    if (this.#owner.discards(status, overloaded)) {
-      this.#discarded = 0;
-      return;
-    }
-    this.#replyStarted = true;
-    this.#sink.head(status, headers);
   }
 
   onRequestUpgrade(
@@ -128,19 +142,70 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     socket: Duplex,
   ): void {
     try {
-      this.#onRequestUpgrade(controller, status, headers, socket);
+      this.#takeUpgrade(controller, status, headers, socket);
     } catch (error) {
       socket.destroy();
       this.#bug(error, controller);
     }
   }
 
-  #onRequestUpgrade(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: ReplyHeaders,
-    socket: Duplex,
-  ): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    try {
+      this.#takeData(controller, chunk);
+    } catch (error) {
+      this.#bug(error, controller);
+    }
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    try {
+      if (this.#settled) return;
+      if (this.#discarded === undefined) {
+        this.#sink.end();
+        this.#succeed();
+      } else this.#fail(new Error('the backend answered that it failed'));
+    } catch (error) {
+      this.#bug(error, controller);
+    }
+  }
+
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    try {
+      this.#fail(this.#cancelled ?? error);
+    } catch (bug) {
+      this.#bug(bug, controller);
+    }
+  }
+
+  #takeInformational(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
+    if (++this.#informational > MAX_INFORMATIONAL) controller.abort(new Error('the backend sends 1xx replies only'));
+    else this.#sink.informational?.(status, headers);
+  }
+
+  #takeHead(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
+    if (!isReadable(headers)) {
+      this.#outcome = 'failure';
+      controller.abort(new UnreadableReply('the backend encoded its reply in a way that cannot be passed on'));
+      return;
+    }
+    const overloaded = this.#readHead(status, headers);
+    if (this.#owner.discards(status, overloaded)) {
+      this.#discarded = 0;
+      return;
+    }
+    const isEventStream = isEventStreamHead(headers);
+    if (isEventStream && !this.#permit.becomeStream()) {
+      this.cancel(new NoStreamPlace());
+      return;
+    }
+    this.#replyStarted = true;
+    this.lastByteAt = this.#owner.now();
+    this.idleTimeoutMs = this.#owner.idleTimeoutMs(isEventStream || this.#permit.isStream);
+    this.#idle.add(this);
+    this.#sink.head(status, headers);
+  }
+
+  #takeUpgrade(controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders, socket: Duplex): void {
     if (this.#sink.upgrade === undefined || status !== 101) {
       controller.abort(new Error('the backend switched protocols without being asked'));
       return;
@@ -150,39 +215,21 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     this.#sink.upgrade(headers, socket, () => this.#succeed());
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    try {
-      this.#onResponseData(controller, chunk);
-    } catch (error) {
-      this.#bug(error, controller);
-    }
-  }
-
-  #onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  #takeData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#discarded !== undefined) {
       this.#discarded += chunk.length;
       if (this.#discarded > MAX_DISCARDED_BYTES) controller.abort(new Error('the error reply is too long to be read'));
       return;
     }
-    if (!this.#sink.data(chunk, () => controller.resume())) controller.pause();
-  }
-
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
-    try {
-      this.#onResponseEnd();
-    } catch (error) {
-      this.#bug(error, controller);
-    }
-  }
-
-  #onResponseEnd(): void {
-    if (this.#settled) return;
-    if (this.#discarded !== undefined) {
-      this.#fail(new Error('the backend answered that it failed'));
-      return;
-    }
-    this.#sink.end();
-    this.#succeed();
+    this.lastByteAt = this.#owner.now();
+    const resume = (): void => {
+      this.isHeld = false;
+      this.lastByteAt = this.#owner.now();
+      controller.resume();
+    };
+    if (this.#sink.data(chunk, resume)) return;
+    this.isHeld = true;
+    controller.pause();
   }
 
   /** Takes what the backend says of itself; whether it says that it has too much to do. */
@@ -211,16 +258,26 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   #succeed(): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#idle.remove(this);
     this.#giveBack(this.#outcome);
     this.#owner.ended({ ok: true });
   }
 
-  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    try {
-      this.#fail(this.#cancelled ?? error);
-    } catch (bug) {
-      this.#bug(bug, controller);
+  #fail(error: Error): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#idle.remove(this);
+    const beforeConnection = !this.#requestStarted;
+    const isWaiting = this.#permit.headAt === undefined && this.#owner.isRequestComplete;
+    const { refusal, outcome, isFinal } = explain(error, { beforeConnection, isWaiting });
+    if (outcome === 'failure' && beforeConnection) this.#permit.backend.suspend();
+    this.timer?.cancel();
+    if (!this.#replyStarted && this.#permit.headAt === undefined) {
+      this.#owner.answered(this.#owner.now() - this.#permit.startedAt);
     }
+    if (this.#cancelling === undefined) this.#giveBack(outcome);
+    else this.#cancelling.outcome = outcome;
+    this.#owner.ended({ ok: false, refusal, beforeConnection, replyStarted: this.#replyStarted, isFinal });
   }
 
   /** Whatever the release leads to elsewhere is no reason not to end. */
@@ -236,54 +293,24 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
   #bug(error: unknown, controller: Dispatcher.DispatchController): void {
     this.#owner.bug(error);
     this.timer?.cancel();
+    this.#idle.remove(this);
     if (this.#settled) return;
     this.#settled = true;
     this.#giveBack('aborted');
-    this.#owner.ended({ ok: false, refusal: metBug, beforeConnection: false, replyStarted: this.#replyStarted });
+    const replyStarted = this.#replyStarted;
+    this.#owner.ended({ ok: false, refusal: metBug, beforeConnection: false, replyStarted, isFinal: true });
     controller.abort(new Error('the gateway met a bug'));
   }
-
-  #fail(error: Error): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    const beforeConnection = !this.#requestStarted;
-    const { refusal, outcome } = explain(error, beforeConnection);
-    if (outcome === 'failure' && beforeConnection) this.#permit.backend.suspend();
-    this.timer?.cancel();
-    if (!this.#replyStarted && this.#permit.headAt === undefined) {
-      this.#owner.answered(this.#owner.now() - this.#permit.startedAt);
-    }
-    this.#giveBack(outcome);
-    this.#owner.ended({ ok: false, refusal, beforeConnection, replyStarted: this.#replyStarted });
-  }
 }
 
-const metBug = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
-const pastClientDeadline = new Refusal('deadline', 'the time that the client gave with x-deadline-ms is over');
-
-function explain(error: Error, beforeConnection: boolean): { refusal: Refusal; outcome: Outcome } {
-  if (error instanceof ClientGone || error instanceof BodyAborted) return { refusal: clientClosed, outcome: 'aborted' };
-  if (error instanceof ClientDeadline) return { refusal: pastClientDeadline, outcome: 'aborted' };
-  if (error instanceof Outpaced) return { refusal: clientClosed, outcome: 'outpaced' };
-  if (error instanceof BodyTooLarge) return { refusal: bodyTooLarge(error.limitBytes), outcome: 'aborted' };
-  const code = codeOf(error);
-  if (error instanceof UpstreamTimeout || code === 'UND_ERR_BODY_TIMEOUT') {
-    const extras = { proxyError: 'http_response_timeout' };
-    return {
-      refusal: new Refusal('upstream-timeout', 'the backend did not answer in time', extras),
-      outcome: 'timeout',
-    };
-  }
-  const detail = beforeConnection ? 'no connection to a backend could be made' : 'the backend failed while it answered';
-  const proxyError = proxyErrorOf(code, messageOf(error), beforeConnection);
-  return { refusal: new Refusal('upstream-failed', detail, { proxyError }), outcome: 'failure' };
+/** undici undoes `chunked` alone: what else a transfer coding has done to the body, the client would not hear of. */
+function isReadable(headers: ReplyHeaders): boolean {
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || (typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked');
 }
 
-/** The RFC 9209 §2.3 error type; addresses and messages of the backend stay inside. */
-function proxyErrorOf(code: string | undefined, message: string, beforeConnection: boolean): string {
-  if (code === 'ECONNREFUSED') return 'connection_refused';
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connection_timeout';
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'http_response_header_section_size';
-  if (code?.startsWith('HPE_') === true || /content-length|protocol/i.test(message)) return 'http_protocol_error';
-  return beforeConnection ? 'destination_unavailable' : 'connection_terminated';
+/** A reply without an end, which would hold a permit for as long as its client listens. */
+export function isEventStreamHead(headers: ReplyHeaders): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && type.slice(0, 17).toLowerCase() === 'text/event-stream';
 }

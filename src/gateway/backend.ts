@@ -1,17 +1,34 @@
 import { Pool } from 'undici';
 import type { BackendConfig } from '../config/config.ts';
 import type { Counter, Gauge } from '../metrics/instruments.ts';
+import type { Clock } from '../core/clock.ts';
 import { BackendLoad } from '../policy/balance/backend-load.ts';
 import type { Candidate } from '../policy/balance/balancer.ts';
+import { BackendSockets } from './backend-socket.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 
 /** How an attempt ended, for the metrics and for the backend's standing. */
-export type Outcome = 'success' | 'failure' | 'refused' | 'timeout' | 'aborted' | 'outpaced';
+export type Outcome =
+  | 'success'
+  | 'failure'
+  /** The backend said that it has too much to do. */
+  | 'refused'
+  | 'timeout'
+  /** It ended for a reason that says nothing about the backend. */
+  | 'aborted'
+  /** The client left while the backend had the whole request and had not answered. */
+  | 'abandoned'
+  /** Another backend was faster. */
+  | 'outpaced';
 
-export interface BackendTimeouts {
+export interface BackendOptions {
+  readonly cap: number;
+  readonly upstream: string;
   readonly connectMs: number;
-  /** Longest silence within a reply's body. */
-  readonly bodyMs: number;
+  /** Largest head of a reply. */
+  readonly replyHeadBytes: number;
+  readonly metrics: GatewayMetrics;
+  readonly clock: Clock;
 }
 
 /** After a failed connection the backend is left alone for this long, then tried again: the check by control is slower. */
@@ -26,9 +43,12 @@ export class Backend implements Candidate {
   readonly index: number;
   readonly origin: string;
   readonly pool: Pool;
+  readonly sockets: BackendSockets;
   /** What its replies have shown of its latency, and its reports of its load. */
   readonly load: BackendLoad;
   inFlight = 0;
+  /** Open streams, which are no part of the cap. */
+  streams = 0;
   /** Permits that this worker holds. */
   cap: number;
   #healthy = true;
@@ -38,18 +58,15 @@ export class Backend implements Candidate {
   readonly #gauge: Gauge;
   readonly #outcomes: Record<Outcome, Counter>;
 
-  constructor(
-    config: BackendConfig,
-    index: number,
-    options: { cap: number; upstream: string; timeouts: BackendTimeouts; metrics: GatewayMetrics; now: () => number },
-  ) {
+  constructor(config: BackendConfig, index: number, options: BackendOptions) {
+    const { clock } = options;
     this.id = config.id;
     this.index = index;
     this.origin = config.origin;
     this.cap = options.cap;
-    this.#now = options.now;
-    this.load = new BackendLoad(options.now());
-    const { connectMs, bodyMs } = options.timeouts;
+    this.#now = () => clock.now();
+    this.load = new BackendLoad(clock.now());
+    this.sockets = new BackendSockets(options.connectMs, clock);
     // No limit on connections: permits are the limit, and a pool that is full would queue out of sight.
     this.pool = new Pool(config.origin, {
       connections: null,
@@ -58,8 +75,10 @@ export class Backend implements Candidate {
       keepAliveTimeout: IDLE_TIMEOUT_MS,
       keepAliveMaxTimeout: IDLE_TIMEOUT_MS,
       headersTimeout: 0,
-      bodyTimeout: bodyMs,
-      connect: { timeout: connectMs },
+      // What is silent for too long depends on the reply; IdleWatch sees to it.
+      bodyTimeout: 0,
+      maxHeaderSize: options.replyHeadBytes,
+      connect: this.sockets.connect,
     });
     this.#gauge = options.metrics.backendInFlight.of(options.upstream, config.id);
     const count = (outcome: Outcome): Counter =>
@@ -70,6 +89,7 @@ export class Backend implements Candidate {
       refused: count('refused'),
       timeout: count('timeout'),
       aborted: count('aborted'),
+      abandoned: count('abandoned'),
       outpaced: count('outpaced'),
     };
   }
@@ -118,9 +138,12 @@ export class Backend implements Candidate {
   }
 
   /** One request fewer. */
-  gaveBack(outcome: Outcome): void {
+  gaveBack(): void {
     this.inFlight--;
     this.#gauge.value--;
+  }
+
+  count(outcome: Outcome): void {
     this.#outcomes[outcome].value++;
   }
 }

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../core/clock.ts';
 import { ClientLoop } from '../policy/admission/client-loop.ts';
 import { RefusalPause } from '../policy/admission/refusal-pause.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { Exchange } from './exchange.ts';
+import { deliveredBytes } from './delivered-bytes.ts';
 
 /** Pipelined requests of one connection that may wait for their turn. */
 const MAX_WAITING_PER_CONNECTION = 1000;
@@ -11,8 +13,16 @@ const MAX_WAITING = 16_384;
 /** Above this many waiting requests no more is read from the connection. */
 const PAUSE_READING_ABOVE = 32;
 
+/** How long a client may leave a reply unread, without taking a byte. */
+const STALL_LIMIT_MS = 75_000;
+const SWEEP_MS = 5_000;
+/** How long after the end of a client's side it is asked whether the client is there, and how the wait grows. */
+const FIRST_PROBE_MS = 50;
+const LONGEST_PROBE_MS = 10_000;
+
 export interface ClientConnectionsOptions {
   readonly clock: Clock;
+  readonly bugs: Bugs;
   /** Requests of one connection that may be in progress at a time. */
   readonly maxPipelined: number;
   /** Begins a request whose turn has come. */
@@ -25,19 +35,31 @@ export class ClientConnections {
   readonly #bySocket = new WeakMap<Socket, ClientConnection>();
   /** By address, for those that have connections. */
   readonly #loops = new Map<string, ClientLoop<ClientConnection>>();
+  readonly #busy = new Set<ClientConnection>();
   #waiting = 0;
+  #sweepTimer: Timer | undefined;
 
   constructor(options: ClientConnectionsOptions) {
     this.#options = options;
+  }
+
+  close(): void {
+    this.#sweepTimer?.cancel();
   }
 
   /** The connection of a socket; made when it is asked for first. */
   of(socket: Socket): ClientConnection {
     let connection = this.#bySocket.get(socket);
     if (connection === undefined) {
-      connection = new ClientConnection(socket, this.#join(socket), this.#options.clock);
-      this.#bySocket.set(socket, connection);
-      connection.loop.opened(connection, this.#options.clock.now());
+      const made = new ClientConnection(socket, this.#join(socket), this.#options.clock);
+      connection = made;
+      this.#bySocket.set(socket, made);
+      made.loop.opened(made, this.#options.clock.now());
+      socket.on('end', () => this.#halfClosed(made, FIRST_PROBE_MS));
+      socket.on('close', () => {
+        this.#busy.delete(made);
+        this.#forget(made);
+      });
     }
     return connection;
   }
@@ -79,11 +101,12 @@ export class ClientConnections {
     exchange.connection = connection;
     if (connection.waiting.length === 0 && connection.admits(exchange, this.#options.maxPipelined)) {
       connection.begin(exchange);
+      this.#busy.add(connection);
+      this.#sweepTimer ??= this.#options.clock.setTimeout(() => this.#sweep(), SWEEP_MS);
       this.#options.start(exchange);
       return true;
     }
     if (connection.waiting.length >= MAX_WAITING_PER_CONNECTION || this.#waiting >= MAX_WAITING) return false;
-    if (connection.waiting.length === 0) connection.socket.once('close', () => this.#forget(connection));
     connection.waiting.push(exchange);
     this.#waiting++;
     if (connection.waiting.length > PAUSE_READING_ABOVE) connection.socket.pause();
@@ -106,7 +129,36 @@ export class ClientConnections {
       connection.begin(next);
       this.#options.start(next);
     }
+    if (!connection.isBusy) this.#busy.delete(connection);
     if (connection.waiting.length <= PAUSE_READING_ABOVE && connection.socket.isPaused()) connection.socket.resume();
+  }
+
+  /**
+   * A client has ended its side. It may wait for the reply (RFC 9112 §9.6 has no rule against it), or it may be gone:
+   * only sending something tells. A `100 Continue` is nothing to a client that is there, and makes the kernel of one
+   * that is gone reset the connection, which cancels the request.
+   */
+  #halfClosed(connection: ClientConnection, waitMs: number): void {
+    this.#options.clock.setTimeout(() => {
+      if (connection.socket.destroyed || !connection.isBusy) return;
+      connection.probe();
+      this.#halfClosed(connection, Math.min(LONGEST_PROBE_MS, Math.max(1000, waitMs * 2)));
+    }, waitMs);
+  }
+
+  /** Ends the connections of clients that leave what they asked for unread. */
+  #sweep(): void {
+    const { clock, bugs } = this.#options;
+    this.#sweepTimer = this.#busy.size > 0 ? clock.setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
+    const now = clock.now();
+    for (const connection of this.#busy) {
+      try {
+        if (connection.isStalled(now)) connection.socket.destroy();
+      } catch (error) {
+        bugs.report('connection', error);
+        connection.socket.destroy();
+      }
+    }
   }
 
   #forget(connection: ClientConnection): void {
@@ -125,6 +177,8 @@ export class ClientConnection {
   readonly loop: ClientLoop<ClientConnection>;
   readonly #clock: Clock;
   #unsafe = 0;
+  #delivered = 0;
+  #deliveredAt = 0;
 
   constructor(socket: Socket, loop: ClientLoop<ClientConnection>, clock: Clock) {
     this.socket = socket;
@@ -149,6 +203,24 @@ export class ClientConnection {
     this.#inProgress.add(exchange);
     this.loop.busy(this);
     if (!exchange.isSafe) this.#unsafe++;
+  }
+
+  /** Finds out whether a client that has ended its side is still there. */
+  probe(): void {
+    for (const x of this.#inProgress) {
+      if (x.isEndless) this.socket.destroy();
+      else if (x.res.socket !== null && !x.res.headersSent && x.req.httpVersionMinor === 1) x.res.writeContinue();
+    }
+  }
+
+  /** Whether replies wait in this process, and the client has not taken a byte of them for too long. */
+  isStalled(now: number): boolean {
+    const delivered = deliveredBytes(this.socket);
+    if (delivered !== this.#delivered || this.socket.writableLength === 0) {
+      this.#delivered = delivered;
+      this.#deliveredAt = now;
+    }
+    return now - this.#deliveredAt > STALL_LIMIT_MS;
   }
 
   /** Ends the replies that wait for the connection: nobody else tells them that it is gone. */

@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClientConnection } from './client-connections.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from './gateway-metrics.ts';
+import type { ReplyHeaders } from './attempt.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
 import type { RateLimit } from '../policy/rate/gcra.ts';
@@ -31,6 +33,11 @@ export interface Underway {
 /** RFC 9110 §9.2.1: methods that change nothing. */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
+/** Something that a request holds until it ends. */
+export interface Releasable {
+  release(): void;
+}
+
 /** What an exchange asks of the gateway that it belongs to. */
 export interface ExchangeGateway {
   readonly unmatched: EndpointMetrics;
@@ -38,15 +45,19 @@ export interface ExchangeGateway {
   readonly isDraining: () => boolean;
   /** Whether a connection has served for long enough: this reply is its last. */
   readonly isOld: (connection: Socket) => boolean;
+  readonly clock: Clock;
 }
 
 /** One request with its reply, and what the path has learnt of it so far. */
 export class Exchange {
   readonly #gateway: ExchangeGateway;
+  #held: Releasable[] | undefined;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
+  /** When a body that is received before the request goes on was complete; the backend's time counts from there. */
+  readyAt: number;
   /** Its client's connection; undefined for an upgrade, which has the connection for itself. */
   connection: ClientConnection | undefined;
   id = '';
@@ -73,6 +84,8 @@ export class Exchange {
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
   closeAfterReply = false;
+  /** The reply has no end of its own: a client that ends its side has left. */
+  isEndless = false;
   /** There when the client asks for a WebSocket: its connection, and what it has sent behind the request. */
   upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
   /** The connection has become a tunnel: the reply was 101, and has been delivered. */
@@ -90,6 +103,7 @@ export class Exchange {
     this.req = req;
     this.res = res;
     this.startedAt = startedAt;
+    this.readyAt = startedAt;
     this.metrics = gateway.unmatched;
     this.#gateway = gateway;
   }
@@ -97,6 +111,18 @@ export class Exchange {
   /** Whether the method changes nothing. */
   get isSafe(): boolean {
     return safeMethods.has(this.req.method ?? '');
+  }
+
+  /** Gives something back when the request has ended; at once where it has ended already. */
+  releaseAtEnd(resource: Releasable): void {
+    if (this.over) resource.release();
+    else (this.#held ??= []).push(resource);
+  }
+
+  /** The request has ended. */
+  releaseAll(): void {
+    if (this.#held === undefined) return;
+    for (const resource of this.#held.splice(0)) resource.release();
   }
 
   /** Asks for the body, if the client waits to be asked. */
@@ -113,6 +139,7 @@ export class Exchange {
 
   /** Ends a reply that will not be whole, so that nobody takes it for whole. */
   cutReply(): void {
+    if (this.res.writableEnded) return;
     // To an HTTP/1.0 client the end of the connection is the end of the reply: only a reset says that it is not whole.
     if (this.req.httpVersionMinor === 0) this.req.socket.resetAndDestroy();
     else this.res.destroy();
@@ -144,14 +171,44 @@ export class Exchange {
   writeHead(status: number, headers: string[]): void {
     this.addCommonHeaders(headers);
     // A body that was announced and not asked for will never be read: the connection has no next request.
-    if (
-      this.closeAfterReply ||
-      this.expectsContinue ||
-      this.#gateway.isDraining() ||
-      this.#gateway.isOld(this.req.socket)
-    )
-      headers.push('connection', 'close');
+    if (this.#closes || hasLongRest(this)) {
+      this.closeAfterReply = true;
+      if (!headers.includes('connection')) headers.push('connection', 'close');
+    }
     this.res.writeHead(status, headers);
+  }
+
+  get #closes(): boolean {
+    const { isDraining, isOld } = this.#gateway;
+    return this.closeAfterReply || this.expectsContinue || isDraining() || isOld(this.req.socket);
+  }
+
+  /** Passes a 1xx reply on. HTTP/1.0 has none (RFC 9110 §15.2). */
+  writeInformational(status: number, headers: ReplyHeaders): void {
+    if (this.over || this.res.headersSent || this.req.httpVersionMinor === 0) return;
+    if (status === 102) this.res.writeProcessing();
+    else if (status === 103 && headers['link'] !== undefined)
+      this.res.writeEarlyHints({ ...headers, link: headers['link'] });
+  }
+
+  /**
+   * Ends the reply. On a connection that is to be closed while the request still comes, what is left of that is read
+   * away first: closed with bytes unread, the kernel would reset the connection, and the client could lose the reply
+   * (RFC 9112 §9.6).
+   */
+  endReply(data?: string | Uint8Array, encoding: BufferEncoding = 'utf8'): void {
+    const { req, res } = this;
+    const { chunked, contentLength } = this.head;
+    const hasBody = chunked || contentLength !== 0;
+    if (req.complete || !hasBody || !this.closeAfterReply || this.expectsContinue) {
+      if (typeof data === 'string') res.end(data, encoding);
+      else res.end(data);
+      return;
+    }
+    res.flushHeaders();
+    if (typeof data === 'string') res.write(data, encoding);
+    else if (data !== undefined && data.length > 0) res.write(data);
+    new LingeringEnd(this, this.#gateway.clock).start();
   }
 
   /** Replies with a body that is there as a whole. */
@@ -159,7 +216,7 @@ export class Exchange {
     if (this.over) return;
     if (status !== 204 && status !== 304) headers.push('content-length', String(Buffer.byteLength(body)));
     this.writeHead(status, headers);
-    this.res.end(body);
+    this.endReply(body);
   }
 
   #serverTiming(): string {
@@ -173,4 +230,56 @@ export class Exchange {
     else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;
     return this.backendTiming === '' ? timing : `${timing}, ${this.backendTiming}`;
   }
+}
+
+/** A body that nobody wants is read away to save the connection, as long as that is cheaper than a new one. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
+
+function hasLongRest({ req, head }: Exchange): boolean {
+  if (req.complete) return false;
+  return head.chunked || (head.contentLength ?? 0) > MAX_DISCARDED_BYTES;
+}
+
+/** How long a client may be silent, and go on in all, with a request whose reply it has. */
+const LINGER_SILENCE_MS = 2000;
+const LINGER_MS = 30_000;
+
+/** Reads the rest of a request away, and ends its reply when the client is done. */
+class LingeringEnd {
+  readonly #x: Exchange;
+  readonly #clock: Clock;
+  readonly #until: number;
+  #timer: Timer | undefined;
+  #bytes = 0;
+
+  constructor(x: Exchange, clock: Clock) {
+    this.#x = x;
+    this.#clock = clock;
+    this.#until = clock.now() + LINGER_MS;
+  }
+
+  start(): void {
+    const { req } = this.#x;
+    req.on('data', this.#onData).on('end', this.#finish).on('close', this.#finish);
+    req.resume();
+    this.#watch();
+  }
+
+  #watch(): void {
+    const bytes = this.#bytes;
+    this.#timer = this.#clock.setTimeout(() => {
+      if (this.#bytes === bytes || this.#clock.now() > this.#until) this.#finish();
+      else this.#watch();
+    }, LINGER_SILENCE_MS);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+  };
+
+  readonly #finish = (): void => {
+    this.#timer?.cancel();
+    this.#x.req.off('data', this.#onData).off('end', this.#finish).off('close', this.#finish);
+    if (!this.#x.res.writableEnded) this.#x.res.end();
+  };
 }

@@ -11,7 +11,9 @@ import type { KeyCache } from './key-cache.ts';
 import type { LateRefusals } from './late-refusals.ts';
 import type { RequestLog } from './request-log.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import type { SlowReplies } from './reply-queue.ts';
 import type { Tunnels } from './tunnels.ts';
+import type { Uploads } from './upload.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What the steps and routes of one worker work with. */
@@ -34,5 +36,7 @@ export interface GatewayContext {
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
   readonly tunnels: Tunnels;
+  readonly uploads: Uploads;
+  readonly replies: SlowReplies;
   readonly isDraining: () => boolean;
 }

@@ -62,7 +62,7 @@ export class EndpointMetrics {
   }
 }
 
-export type UpstreamGauge = 'permits' | 'limit' | 'ejected' | 'retryBudget' | 'standing';
+export type UpstreamGauge = 'permits' | 'limit' | 'ejected' | 'retryBudget' | 'standing' | 'streams';
 
 /** The metrics of a gateway worker, by the names of the contract. */
 export class GatewayMetrics {
@@ -125,6 +125,7 @@ export class GatewayMetrics {
       limit: gauge('rampart_limit', 'Requests that may be in flight'),
       ejected: gauge('rampart_ejected_backends', 'Backends that are set aside, counted in each worker'),
       retryBudget: gauge('rampart_retry_budget', 'Retries that could be made at once'),
+      streams: gauge('rampart_streams', 'Open tunnels, event streams and long polls'),
       standing: gauge('rampart_queue_standing', 'Workers whose queue does not empty any more'),
     };
   }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -28,7 +29,10 @@ import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
 import { createHttpServer, type ServerHandlers, stopAccepting } from './server.ts';
+import { SlowReplies } from './reply-queue.ts';
+import { Spool } from './spool.ts';
 import { Tunnels } from './tunnels.ts';
+import { Uploads } from './upload.ts';
 import { Upstream } from './upstream.ts';
 
 export interface GatewayDependencies {
@@ -74,16 +78,27 @@ export class Gateway {
     const { config, clock, random, registry, log, bugs, findKey, ledger, store } = dependencies;
     const { env } = config;
     const metrics = new GatewayMetrics(registry);
-    const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, bodyMs: env.UPSTREAM_TIMEOUT_MS };
+    const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, idleMs: env.UPSTREAM_TIMEOUT_MS };
     const initialPermits = (cap: number): number =>
       dependencies.sendLeaseReport === undefined ? staticShare(cap, env.GATEWAY_WORKERS) : 0;
     const workers = env.GATEWAY_WORKERS;
     const upstreams = config.upstreams.map(
-      (upstream) => new Upstream(upstream, { clock, random, metrics, bugs, timeouts, workers, initialPermits }),
+      (upstream) =>
+        new Upstream(upstream, {
+          clock,
+          random,
+          metrics,
+          bugs,
+          timeouts,
+          workers,
+          maxStreams: Math.ceil(upstream.streams.max / workers),
+          initialPermits,
+        }),
     );
     this.#leases = openLeases(upstreams, dependencies);
     const connections = new ClientConnections({
       clock,
+      bugs,
       maxPipelined: MAX_PIPELINED,
       start: (x) => void requestPath(x, this.#context, router),
     });
@@ -105,6 +120,7 @@ export class Gateway {
       ledger,
       store,
       tunnels: new Tunnels(),
+      ...openBuffers(dependencies),
       isDraining: () => this.#draining,
     };
     const context = this.#context;
@@ -114,7 +130,7 @@ export class Gateway {
     const ages = new ConnectionAges(env.CONNECTION_MAX_AGE_SECONDS * 1000, clock, random);
     const { trustedProxies, isDraining } = context;
     const isOld = (connection: Socket): boolean => ages.isOld(connection);
-    const ofExchanges = { unmatched, trustedProxies, isDraining, isOld };
+    const ofExchanges = { unmatched, trustedProxies, isDraining, isOld, clock };
     const handlers: ServerHandlers = {
       isBusy: (socket) => connections.isBusy(socket),
       request: (req, res, expectsContinue) => {
@@ -260,6 +276,8 @@ export class Gateway {
     for (const lease of this.#leases.values()) lease.close();
     this.#context.limiter.tokens.close();
     this.#context.cache.close();
+    this.#context.replies.close();
+    this.#context.connections.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
 
@@ -297,6 +315,27 @@ function openLeases(
       return [upstream.name, new LeaseClient({ upstream, fallback, clock, send })];
     }),
   );
+}
+
+/** Where slow uploads and replies wait; a worker has an equal part of the host's budget. */
+function openBuffers({
+  config: { dataDir, env },
+  clock,
+  registry,
+  log,
+}: GatewayDependencies): Pick<GatewayContext, 'uploads' | 'replies'> {
+  const spool = new Spool(join(dataDir, 'spool'), Math.floor(env.SPOOL_MAX_BYTES / env.GATEWAY_WORKERS));
+  const onError = (error: unknown): void => log.warn({ err: error }, 'the spool failed');
+  const replies = new SlowReplies(spool, clock, onError);
+  const bytes = registry.gauge('rampart_spool_bytes', 'Slow uploads and replies on disk', 'sum').of();
+  const memory = registry
+    .gauge('rampart_reply_buffer_bytes', 'Replies in memory that wait for their clients', 'sum')
+    .of();
+  registry.onSnapshot(() => {
+    bytes.set(spool.usedBytes);
+    memory.set(replies.memoryBytes);
+  });
+  return { uploads: new Uploads(spool, clock, onError), replies };
 }
 
 function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependencies): RateLimiter {

@@ -62,6 +62,11 @@ export class HedgedTry implements Underway {
     return true;
   }
 
+  /** Whether a 1xx reply of this attempt goes on: that of the winner, or of the first while there is none. */
+  mayInform(trying: Try): boolean {
+    return trying === (this.#winner ?? this.#tries[0]);
+  }
+
   #start(inputs: TryInputs, sink: Sink): Promise<TryEnd> {
     const trying = new Try(this.#x, this.#call, inputs);
     this.#tries.push(trying);
@@ -70,7 +75,7 @@ export class HedgedTry implements Underway {
 
   #startSecond(sink: Sink): Promise<TryEnd> | undefined {
     const { upstream, routeClass } = this.#call;
-    const { permit: first, deadline, clock, attempts } = this.#inputs;
+    const { permit: first, deadline, clock, sent, unsent } = this.#inputs;
     if (this.#winner !== undefined || this.#isGivenUp) return undefined;
     const permit = upstream.acquireSpare(routeClass, first.backend);
     if (permit === undefined) return undefined;
@@ -79,7 +84,7 @@ export class HedgedTry implements Underway {
       return undefined;
     }
     this.#delayMs = permit.startedAt - first.startedAt;
-    return this.#start({ clock, permit, deadline, attempts: attempts + 1, isSecond: true }, sink);
+    return this.#start({ clock, permit, deadline, sent: sent + 1, unsent, isSecond: true }, sink);
   }
 }
 
@@ -94,6 +99,10 @@ class Gate implements Sink {
     this.#race = race;
     this.#trying = trying;
     this.#sink = sink;
+  }
+
+  informational(status: number, headers: ReplyHeaders): void {
+    if (this.#race.mayInform(this.#trying)) this.#sink.informational?.(status, headers);
   }
 
   head(status: number, headers: ReplyHeaders): void {

@@ -1,14 +1,20 @@
+import type { AttemptCancelled } from './attempt-error.ts';
 import type { Backend, Outcome } from './backend.ts';
 import type { LoadReport } from '../policy/balance/backend-load.ts';
 
 /** Where a permit goes back to. */
 export interface PermitOwner {
+  /** The place at the backend is free again. */
   returned(permit: Permit, outcome: Outcome): void;
+  /** What the request has shown of the backend. */
+  learn(permit: Permit, outcome: Outcome): void;
+  /** Whether the permit has become a place among the streams; it then no longer counts as a permit. */
+  makeStream(permit: Permit): boolean;
 }
 
 /** An attempt that a permit is used for. */
 export interface PermitUser {
-  cancel(reason: Error): void;
+  cancel(reason: AttemptCancelled): void;
 }
 
 /** The right to have one request in flight at one backend, held until the last body byte. A link in the list of all that are out. */
@@ -16,6 +22,10 @@ export class Permit {
   readonly backend: Backend;
   readonly routeClass: number;
   readonly startedAt: number;
+  /** A connection was there, and the request has gone out on it. */
+  isSent = false;
+  /** It is a place among the upstream's streams, which is no part of the backend's cap. */
+  isStream: boolean;
   /** When the head of the reply was there. */
   headAt: number | undefined;
   /** Milliseconds after which a backend that refused wants to be asked again. */
@@ -28,7 +38,8 @@ export class Permit {
   readonly #owner: PermitOwner;
   #released = false;
 
-  constructor(owner: PermitOwner, backend: Backend, routeClass: number, startedAt: number) {
+  constructor(owner: PermitOwner, backend: Backend, routeClass: number, startedAt: number, isStream = false) {
+    this.isStream = isStream;
     this.#owner = owner;
     this.backend = backend;
     this.routeClass = routeClass;
@@ -40,12 +51,30 @@ export class Permit {
     this.backend.load.reported(report, this.backend.inFlight, now);
   }
 
-  /** Gives it back, once, whatever happens. */
-  release(outcome: Outcome): void {
+  /** Turns it into a place among the streams, if there is one; what it is already, it stays. */
+  becomeStream(): boolean {
+    this.isStream ||= this.#owner.makeStream(this);
+    return this.isStream;
+  }
+
+  /**
+   * Gives it back, once, whatever happens. `seen`: until it resolves the backend may still be at work on a request that
+   * was cancelled, and the permit stays out.
+   */
+  release(outcome: Outcome, seen?: Promise<void>): void {
     if (this.#released) return;
     this.#released = true;
     this.user = undefined;
-    this.#owner.returned(this, outcome);
+    if (seen === undefined) {
+      try {
+        this.#owner.returned(this, outcome);
+      } finally {
+        this.#owner.learn(this, outcome);
+      }
+      return;
+    }
+    void seen.then(() => this.#owner.returned(this, outcome));
+    this.#owner.learn(this, outcome);
   }
 }
 

@@ -25,11 +25,13 @@ export const reasons = {
   'queue-timeout': { status: 503, title: 'Queue timeout' },
   'no-backend': { status: 503, title: 'No backend' },
   'store-unavailable': { status: 503, title: 'Store unavailable' },
+  'spool-full': { status: 503, title: 'Spool full' },
   draining: { status: 503, title: 'Draining' },
   'upstream-timeout': { status: 504, title: 'Upstream timeout' },
   // RFC 9111 §5.2.1.7 asks for this status; no backend was asked.
   'not-cached': { status: 504, title: 'Not cached' },
   deadline: { status: 504, title: 'Deadline exceeded' },
+  loop: { status: 508, title: 'Loop detected' },
   'version-not-supported': { status: 505, title: 'HTTP version not supported' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

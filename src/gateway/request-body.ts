@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
+import type { Clock } from '../core/clock.ts';
 import type { Exchange } from './exchange.ts';
 import { Refusal } from './refusal.ts';
+import { streamedPace, UploadPace } from './upload-pace.ts';
 
 /** The client sent more than the route takes. */
 export class BodyTooLarge extends Error {
@@ -15,40 +17,57 @@ export class BodyTooLarge extends Error {
 /** The client left before its body was complete. */
 export class BodyAborted extends Error {}
 
+/** The client sends its body too slowly. */
+export class BodyTooSlow extends Error {}
+
 /**
- * The body of a request on its way to a backend: bounded, read only as fast as the backend takes it, and not touched
- * before the first read, so that an attempt whose connection fails leaves it whole for the next one.
+ * The body of a request that is forwarded while it comes: bounded, read only as fast as the backend takes it, and not
+ * touched before the first read, so that an attempt whose connection fails leaves it whole for the next one.
  */
 export class RequestBody extends Readable {
+  /** Told when all of it has come. */
+  onComplete: (() => void) | undefined;
   readonly #x: Exchange;
   readonly #limitBytes: number;
+  readonly #clock: Clock;
+  #pace: UploadPace | undefined;
   #received = 0;
-  #attached = false;
 
-  constructor(x: Exchange, limitBytes: number) {
+  constructor(x: Exchange, limitBytes: number, clock: Clock) {
     super();
     this.#x = x;
     this.#limitBytes = limitBytes;
+    this.#clock = clock;
   }
 
   /** Whether any of it may have been handed on. */
   get started(): boolean {
-    return this.#attached;
+    return this.#pace !== undefined;
   }
 
   override _read(): void {
-    if (!this.#attached) this.#attach();
+    // undici may read the body of an attempt that was cancelled before its connection was there.
+    if (this.destroyed) return;
+    if (this.#pace === undefined) this.#attach();
+    this.#pace?.hold(false);
     this.#x.req.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const { req } = this.#x;
-    req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    if (this.#pace !== undefined) {
+      this.#pace.stop();
+      const { req } = this.#x;
+      req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+      // A reply may come before the body is complete: the rest is read away, as the client may send all before it reads.
+      req.resume();
+    }
     callback(error);
   }
 
   #attach(): void {
-    this.#attached = true;
+    this.#pace = new UploadPace(this.#clock, streamedPace, () =>
+      this.destroy(new BodyTooSlow('the client sends its body too slowly')),
+    );
     const { req } = this.#x;
     req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
     this.#x.sendContinue();
@@ -56,12 +75,18 @@ export class RequestBody extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#received += chunk.length;
+    this.#pace?.received(chunk.length);
     if (this.#received > this.#limitBytes) this.destroy(new BodyTooLarge(this.#limitBytes));
-    else if (!this.push(chunk)) this.#x.req.pause();
+    else if (!this.push(chunk)) {
+      this.#pace?.hold(true);
+      this.#x.req.pause();
+    }
   };
 
   readonly #onEnd = (): void => {
+    this.#pace?.stop();
     this.push(null);
+    this.onComplete?.();
   };
 
   readonly #onClose = (): void => {
@@ -70,29 +95,8 @@ export class RequestBody extends Readable {
 }
 
 export const clientClosed = new Refusal('client-closed', 'the client left');
+export const clientTooSlow = new Refusal('request-timeout', 'the body took too long to arrive', { close: true });
 
 export function bodyTooLarge(limitBytes: number): Refusal {
   return new Refusal('body-too-large', `the body must have at most ${limitBytes} bytes`, { close: true });
-}
-
-/** Reads a small body whole. */
-export function readBody(x: Exchange, limitBytes: number): Promise<Buffer | Refusal> {
-  if (x.head.contentLength !== undefined && x.head.contentLength > limitBytes) {
-    return Promise.resolve(bodyTooLarge(limitBytes));
-  }
-  x.sendContinue();
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let received = 0;
-    const { req } = x;
-    req.on('data', (chunk: Buffer) => {
-      received += chunk.length;
-      if (received > limitBytes) {
-        req.removeAllListeners('data');
-        resolve(bodyTooLarge(limitBytes));
-      } else chunks.push(chunk);
-    });
-    req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    req.on('close', () => resolve(clientClosed));
-  });
 }

@@ -105,6 +105,7 @@ function end(x: Exchange, gateway: GatewayContext): void {
     gateway.bugs.report('cancel', error, { requestId: x.id, endpoint: x.metrics.endpoint });
   }
   try {
+    x.releaseAll();
     record(x, gateway, delivered);
   } catch (error) {
     gateway.bugs.report('record', error, { requestId: x.id, endpoint: x.metrics.endpoint });
@@ -140,18 +141,10 @@ function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
 
 function answerRefusal(x: Exchange, refusal: Refusal): void {
   if (x.id === '') x.id = requestId();
-  if (hasLongRest(x)) x.closeAfterReply = true;
   const { status, headers, body } = problemReply(refusal, x.id);
+  if (refusal.extras.close === true) x.closeAfterReply = true;
   x.writeHead(status, headers);
-  x.res.end(body);
-}
-
-/** A body that nobody wants is read away to save the connection, as long as that is cheaper than a new one. */
-const MAX_DISCARDED_BYTES = 64 * 1024;
-
-function hasLongRest(x: Exchange): boolean {
-  if (x.req.complete) return false;
-  return x.head.chunked || (x.head.contentLength ?? 0) > MAX_DISCARDED_BYTES;
+  x.endReply(body);
 }
 
 function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void {

@@ -10,7 +10,6 @@ import { type Reason, Refusal } from './refusal.ts';
 
 /** Slow clients are cut off by these; all in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 300_000;
 const CHECK_INTERVAL_MS = 2_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -32,7 +31,8 @@ export function createHttpServer(handlers: ServerHandlers, keepAliveTimeoutMs: n
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Bodies have limits of their own (UploadPace), by their rate: a large one may take long.
+    requestTimeout: 0,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     keepAliveTimeout: keepAliveTimeoutMs,
     noDelay: true,
@@ -42,6 +42,8 @@ export function createHttpServer(handlers: ServerHandlers, keepAliveTimeoutMs: n
   });
   // Beyond its default Node drops header lines in silence, and with them a Content-Length; the path counts instead.
   server.maxHeadersCount = 0;
+  // A client may end its side and wait for the reply.
+  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
   const guarded = guardedBy(handlers);
   server.on('request', (req, res) => guarded(req.socket, () => handlers.request(req, res, false)));
   server.on('checkContinue', (req, res) => guarded(req.socket, () => handlers.request(req, res, true)));
@@ -92,11 +94,12 @@ function guardedBy(handlers: ServerHandlers): (socket: Duplex, callback: () => v
 
 /**
  * Whether a request becomes an upgrade. Any other is answered as an ordinary request, as if it did not offer one
- * (RFC 9110 §7.8): other protocols (h2c), HTTP/1.0, and a request behind which a reply is owed still, since Node hands
+ * (RFC 9110 §7.8): other protocols (h2c), HTTP/1.0, one with a body, and a request behind which a reply is owed still, since Node hands
  * the connection over at once and that reply could no longer be written.
  */
 function mayUpgrade(req: IncomingMessage, handlers: ServerHandlers): boolean {
   if (req.headers.upgrade?.toLowerCase() !== 'websocket' || req.httpVersionMinor === 0) return false;
+  if (req.method !== 'GET' || 'content-length' in req.headers || 'transfer-encoding' in req.headers) return false;
   return !handlers.isBusy(req.socket) && ((req.socket as WithMessage)._httpMessage ?? null) === null;
 }
 

@@ -1,7 +1,8 @@
-import type { Clock, Timer } from '../core/clock.ts';
-import type { ReplyHeaders, Sink } from './attempt.ts';
+import { isEventStreamHead, type ReplyHeaders, type Sink } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { isHopByHop, nominated } from './hop-by-hop.ts';
+import type { ReplyQueue, SlowReplies } from './reply-queue.ts';
+import type { Tunnels } from './tunnels.ts';
 
 /** Fields of a backend's reply that the gateway consumes or writes itself. */
 const consumed: ReadonlySet<string> = new Set([
@@ -17,67 +18,83 @@ const consumed: ReadonlySet<string> = new Set([
  */
 const MAX_TEXT_BYTES = 4096;
 
-/** Streams a backend's reply to the client, no faster than the client reads. */
+export interface ClientSinkOptions {
+  readonly replies: SlowReplies;
+  readonly tunnels: Tunnels;
+  /** What a slow client may leave in memory of this reply. */
+  readonly bufferReplyBytes: number;
+}
+
+/** Streams a backend's reply to the client; what the client does not read yet is kept for it. */
 export class ClientSink implements Sink {
   readonly #x: Exchange;
-  readonly #clock: Clock;
-  readonly #stallMs: number;
-  #stall: Timer | undefined;
-  #watchesClose = false;
+  readonly #options: ClientSinkOptions;
+  #queue: ReplyQueue | undefined;
   /** What the head has announced of the body; NaN where it has not. */
   #announcedBytes = Number.NaN;
   #isEnded = false;
+  #isEventStream = false;
 
-  /** `stallMs`: how long the client may leave a full buffer unread, since its permit cannot be given back meanwhile. */
-  constructor(x: Exchange, clock: Clock, stallMs: number) {
+  constructor(x: Exchange, options: ClientSinkOptions) {
     this.#x = x;
-    this.#clock = clock;
-    this.#stallMs = stallMs;
+    this.#options = options;
+  }
+
+  informational(status: number, headers: ReplyHeaders): void {
+    this.#x.writeInformational(status, headers);
   }
 
   head(status: number, headers: ReplyHeaders): void {
     const x = this.#x;
     x.backendTiming = backendTiming(headers);
     this.#announcedBytes = Number(headers['content-length']);
-    if (!x.over) x.writeHead(status, replyHeaders(headers));
+    if (x.over) return;
+    this.#isEventStream = isEventStreamHead(headers);
+    if (this.#isEventStream) {
+      x.isEndless = true;
+      this.#options.tunnels.add(this);
+    }
+    x.writeHead(status, replyHeaders(headers, status));
   }
 
   data(chunk: Buffer, resume: () => void): boolean {
     const { res, over } = this.#x;
-    if (over) return true;
+    if (over || this.#isEnded) return true;
+    if (this.#queue !== undefined) return this.#queue.push(chunk, resume);
     if (chunk.length === this.#announcedBytes && chunk.length <= MAX_TEXT_BYTES) {
       this.#isEnded = true;
-      res.end(chunk.toString('latin1'), 'latin1');
+      this.#x.endReply(chunk.toString('latin1'), 'latin1');
       return true;
     }
-    if (res.write(chunk)) return true;
-    this.#stalled(resume);
-    return false;
+    if (!res.write(chunk)) {
+      this.#queue = this.#options.replies.open(res, this.#options.bufferReplyBytes);
+    }
+    return true;
   }
 
   end(): void {
-    if (!this.#x.over && !this.#isEnded) this.#x.res.end();
+    if (this.#isEventStream) this.#options.tunnels.remove(this);
+    if (this.#x.over || this.#isEnded) return;
+    this.#isEnded = true;
+    if (this.#queue === undefined) this.#x.endReply();
+    else this.#queue.end();
   }
 
-  #stalled(resume: () => void): void {
-    const { res } = this.#x;
-    // One listener for all stalls of a reply: a long one has thousands of them.
-    if (!this.#watchesClose) res.once('close', () => this.#stall?.cancel());
-    this.#watchesClose = true;
-    this.#stall = this.#clock.setTimeout(() => res.destroy(), this.#stallMs);
-    res.once('drain', () => {
-      this.#stall?.cancel();
-      resume();
-    });
+  /** An event stream of a worker that ends: its client sees a whole reply, and connects anew. */
+  shutDown(): void {
+    this.end();
+    this.#x.underway?.giveUp();
   }
 }
 
-export function replyHeaders(headers: ReplyHeaders): string[] {
+/** The fields that a client gets. A 1xx or 204 has no Content-Length, whatever the backend says (RFC 9110 §8.6). */
+export function replyHeaders(headers: ReplyHeaders, status: number): string[] {
   const connection = headers['connection'];
   const dropped = nominated(Array.isArray(connection) ? connection.join(',') : connection);
   const out: string[] = [];
   for (const name in headers) {
     if (isHopByHop(name) || consumed.has(name) || dropped?.has(name) === true) continue;
+    if ((status === 204 || status < 200) && name === 'content-length') continue;
     const value = headers[name];
     if (Array.isArray(value)) for (const one of value) out.push(name, one);
     else if (value !== undefined) out.push(name, value);

@@ -1,14 +1,8 @@
+import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
-import { mayRetry, mayRetryReply } from '../policy/retry/retryable.ts';
-import {
-  Attempt,
-  type AttemptEnd,
-  type AttemptOwner,
-  ClientDeadline,
-  Outpaced,
-  type Sink,
-  UpstreamTimeout,
-} from './attempt.ts';
+import { type RetryRules, mayRetry, mayRetryReply } from '../policy/retry/retryable.ts';
+import { Attempt, type AttemptEnd, type AttemptOwner, type Sink } from './attempt.ts';
+import { ClientDeadline, Outpaced, type AttemptCancelled, UpstreamTimeout } from './attempt-error.ts';
 import type { Underway } from './exchange.ts';
 import type { Caller, UpstreamCall } from './forward.ts';
 import type { Permit } from './permit.ts';
@@ -18,8 +12,9 @@ export interface TryInputs {
   readonly clock: Clock;
   readonly permit: Permit;
   readonly deadline: number;
-  /** Which one it is, from 1. */
-  readonly attempts: number;
+  /** Attempts before it that were sent, and that were not. */
+  readonly sent: number;
+  readonly unsent: number;
   /** Whether it is the hedge of another attempt, so that its failure is no answer. */
   readonly isSecond?: boolean;
 }
@@ -31,11 +26,12 @@ export class Try implements AttemptOwner, Underway {
   readonly #x: Caller;
   readonly #call: UpstreamCall;
   readonly #inputs: TryInputs;
-  readonly #body: Buffer | string | RequestBody | null;
+  readonly #body: Buffer | string | Readable | null;
   readonly #settled = Promise.withResolvers<TryEnd>();
   #running: Attempt | undefined;
   #discarding = false;
   #isOutpaced = false;
+  #isRequestComplete = true;
 
   constructor(x: Caller, call: UpstreamCall, inputs: TryInputs) {
     this.#x = x;
@@ -44,15 +40,17 @@ export class Try implements AttemptOwner, Underway {
     this.#body = typeof call.body === 'function' ? call.body() : call.body;
   }
 
+  get isRequestComplete(): boolean {
+    return this.#isRequestComplete;
+  }
+
   run(sink: Sink): Promise<TryEnd> {
-    const { clock, permit, deadline } = this.#inputs;
-    const { method, path, headers, upgrade } = this.#call;
-    const leftMs = Math.max(1, deadline - permit.startedAt);
-    const running = new Attempt(permit, sink, this);
-    running.timer = clock.setTimeLimit(() => running.cancel(this.#lateness()), leftMs);
+    const { permit } = this.#inputs;
+    const { upstream, method, path, headers, upgrade } = this.#call;
+    const running = new Attempt(permit, sink, this, upstream.idle);
     this.#running = running;
     permit.user = running;
-    setDeadline(headers, leftMs);
+    this.#armTimeLimit(running);
     permit.backend.pool.dispatch(
       { method, path, headers, body: this.#body, ...(upgrade === undefined ? {} : { upgrade }) } as Parameters<
         typeof permit.backend.pool.dispatch
@@ -63,17 +61,22 @@ export class Try implements AttemptOwner, Underway {
   }
 
   giveUp(): void {
-    this.#running?.giveUp();
+    this.#cancel((running) => running.giveUp());
   }
 
   /** Another backend was faster. */
   outpace(): void {
     this.#isOutpaced = true;
-    this.#running?.cancel(new Outpaced());
+    this.#cancel((running) => running.cancel(new Outpaced()));
   }
 
   now(): number {
     return this.#inputs.clock.now();
+  }
+
+  idleTimeoutMs(isStream: boolean): number | undefined {
+    const { upstream, idleTimeoutMs } = this.#call;
+    return idleTimeoutMs ?? (isStream ? undefined : upstream.idleTimeoutMs);
   }
 
   answered(elapsedMs: number): void {
@@ -83,11 +86,11 @@ export class Try implements AttemptOwner, Underway {
   }
 
   discards(status: number, overloaded: boolean): boolean {
-    if (status < 500) return false;
-    if (this.#inputs.isSecond === true) return true;
-    const { idempotent, pure } = this.#call;
-    const verdict = mayRetryReply({ status, overloaded, idempotent: idempotent || pure, pure, ...this.#situation() });
-    this.#discarding = verdict && this.#withinBudget('reply');
+    if (this.#inputs.isSecond === true) return status >= 500;
+    const { idempotent, pure, retry } = this.#call;
+    if (retry === false || (status < 500 && !overloaded)) return false;
+    const failed = { status, overloaded, idempotent: idempotent || pure, pure, ...this.#situation(retry) };
+    this.#discarding = mayRetryReply(failed) && this.#withinBudget('reply');
     return this.#discarding;
   }
 
@@ -99,27 +102,57 @@ export class Try implements AttemptOwner, Underway {
     this.#settled.resolve(end.ok ? end : { ...end, retrying: this.#discarding || this.#retries(end) });
   }
 
-  #lateness(): Error {
+  /** From now, or from the end of a body that is forwarded while it comes: before that the client is the slow one. */
+  #armTimeLimit(running: Attempt): void {
+    const { clock, permit, deadline } = this.#inputs;
+    const { headers, timeoutMs } = this.#call;
+    const arm = (leftMs: number): void => {
+      running.timer = clock.setTimeLimit(() => this.#cancel(() => running.cancel(this.#lateness())), leftMs);
+    };
+    if (this.#body instanceof RequestBody) {
+      this.#isRequestComplete = false;
+      this.#body.onComplete = () => {
+        this.#isRequestComplete = true;
+        if (permit.headAt === undefined) arm(timeoutMs);
+      };
+      return;
+    }
+    const leftMs = Math.max(1, deadline - permit.startedAt);
+    setDeadline(headers, leftMs);
+    arm(leftMs);
+  }
+
+  /** undici reads the body of a request whose connection is still being made, cancelled or not: it must be gone. */
+  #cancel(cancel: (running: Attempt) => void): void {
+    if (this.#running === undefined) return;
+    cancel(this.#running);
+    if (this.#body instanceof RequestBody) this.#body.destroy();
+  }
+
+  #lateness(): AttemptCancelled {
     const { timeoutMs, clientWaitsMs = timeoutMs } = this.#call;
     return clientWaitsMs < timeoutMs ? new ClientDeadline() : new UpstreamTimeout();
   }
 
   #retries(end: AttemptEnd & { ok: false }): boolean {
-    if (end.refusal.reason !== 'upstream-failed' || this.#inputs.isSecond === true) return false;
-    const { idempotent, pure } = this.#call;
+    const { idempotent, pure, retry } = this.#call;
+    if (end.isFinal || this.#inputs.isSecond === true || retry === false) return false;
     const { beforeConnection, replyStarted } = end;
+    const situation = this.#situation(retry);
     const verdict = mayRetry({
+      ...situation,
       beforeConnection,
       replyStarted,
       idempotent: idempotent || pure,
-      ...this.#situation(),
+      sent: beforeConnection ? situation.sent - 1 : situation.sent,
+      unsent: this.#inputs.unsent + (beforeConnection ? 1 : 0),
     });
     return verdict && this.#withinBudget(beforeConnection ? 'connection' : 'failure');
   }
 
-  #situation(): { replayable: boolean; attempts: number; backends: number } {
+  #situation(rules: RetryRules): { replayable: boolean; sent: number; backends: number; rules: RetryRules } {
     const replayable = !(this.#body instanceof RequestBody) || !this.#body.started;
-    return { replayable, attempts: this.#inputs.attempts, backends: this.#call.upstream.backends.length };
+    return { replayable, sent: this.#inputs.sent + 1, backends: this.#call.upstream.backends.length, rules };
   }
 
   #withinBudget(kind: 'connection' | 'failure' | 'reply'): boolean {

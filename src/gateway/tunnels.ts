@@ -1,12 +1,19 @@
-import type { Duplex } from 'node:stream';
+/** Something without a last byte to wait for: a worker that ends has to end it. */
+export interface Endless {
+  /** Ends it so that its client can tell that from a failure. */
+  shutDown(): void;
+}
 
-/** The tunnels of a worker, which have no last byte to wait for: a worker that ends has to end them. */
+/** The tunnels and event streams of a worker. */
 export class Tunnels {
-  readonly #open = new Set<Duplex>();
+  readonly #open = new Set<Endless>();
 
-  add(client: Duplex): void {
-    this.#open.add(client);
-    client.once('close', () => this.#open.delete(client));
+  add(endless: Endless): void {
+    this.#open.add(endless);
+  }
+
+  remove(endless: Endless): void {
+    this.#open.delete(endless);
   }
 
   get size(): number {
@@ -14,6 +21,7 @@ export class Tunnels {
   }
 
   closeAll(): void {
-    for (const client of this.#open) client.destroy();
+    for (const endless of this.#open) endless.shutDown();
+    this.#open.clear();
   }
 }

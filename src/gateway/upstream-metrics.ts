@@ -18,7 +18,7 @@ export class UpstreamMetrics {
       'over-budget': retries.of(name, 'over-budget'),
     };
     const ejections = all.ejections.of(name);
-    const { permits, limit, ejected, retryBudget, standing } = all.upstreams;
+    const { permits, limit, ejected, retryBudget, standing, streams } = all.upstreams;
     const depth = { interactive: all.queueDepth.of(name, 'interactive'), bulk: all.queueDepth.of(name, 'bulk') };
     registry.onSnapshot(() => {
       const now = status();
@@ -28,6 +28,7 @@ export class UpstreamMetrics {
       limit.of(name).set(now.limit);
       ejected.of(name).set(now.ejected);
       retryBudget.of(name).set(now.retryBudget);
+      streams.of(name).set(now.streams);
       standing.of(name).set(now.standing ? 1 : 0);
       ejections.value = now.ejections;
     });

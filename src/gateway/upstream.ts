@@ -10,9 +10,11 @@ import type { LeaseUse } from '../policy/permits/lease-holder.ts';
 import type { HostLoad } from '../policy/permits/lease-messages.ts';
 import { RetryBudget } from '../policy/retry/budget.ts';
 import { HedgeDelay } from '../policy/retry/hedge-delay.ts';
-import { Backend, type BackendTimeouts, type Outcome } from './backend.ts';
+import { BackendLost, noStreamPlace } from './attempt-error.ts';
+import { Backend, type Outcome } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { Permit, PermitList } from './permit.ts';
 import { Refusal } from './refusal.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
@@ -23,7 +25,9 @@ export interface UpstreamDependencies {
   readonly random: Random;
   readonly metrics: GatewayMetrics;
   readonly bugs: Bugs;
-  readonly timeouts: BackendTimeouts;
+  readonly timeouts: { readonly connectMs: number; readonly idleMs: number };
+  /** Streams that this worker may have open. */
+  readonly maxStreams: number;
   /** Gateway workers of the host, which share the budget of retries. */
   readonly workers?: number;
   /** Permits per backend before control has said anything. */
@@ -54,8 +58,8 @@ export interface PendingPermit extends Underway {
   readonly result: Promise<Permit | Refusal>;
 }
 
-/** A backend that has been found to be down while it held requests. */
-export class BackendLost extends Error {}
+/** How long a backend may leave a client waiting before its leaving counts, while too little is known of the class. */
+const UNKNOWN_PATIENCE_MS = 250;
 
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
@@ -67,6 +71,9 @@ export class Upstream {
   /** Whether control finds a limit below the caps. */
   readonly isAdaptive: boolean;
   readonly bugs: Bugs;
+  readonly idle: IdleWatch;
+  /** Longest silence within the body of a reply that is no stream. */
+  readonly idleTimeoutMs: number;
   /** Told when work waits, so that permits can be asked for. */
   onNeed: (() => void) | undefined;
   /** Told when a request has ended at a backend, with how many were in flight there before. */
@@ -85,11 +92,16 @@ export class Upstream {
   readonly #cap: number;
   /** What control has told of the other workers; undefined without control. */
   #hostLoad: HostLoad | undefined;
+  readonly #maxStreams: number;
+  #streams = 0;
   #pumping = false;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
-    const { clock, random, metrics, bugs } = dependencies;
+    const { clock, random, metrics, bugs, timeouts } = dependencies;
     this.bugs = bugs;
+    this.idle = new IdleWatch(clock);
+    this.idleTimeoutMs = timeouts.idleMs;
+    this.#maxStreams = dependencies.maxStreams;
     this.name = config.name;
     this.isRequired = config.required;
     this.#clock = clock;
@@ -107,9 +119,10 @@ export class Upstream {
         new Backend(backend, index, {
           cap: dependencies.initialPermits(config.cap),
           upstream: config.name,
-          timeouts: dependencies.timeouts,
+          connectMs: timeouts.connectMs,
+          replyHeadBytes: config.replyHeadBytes,
           metrics,
-          now: () => clock.now(),
+          clock,
         }),
     );
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
@@ -125,6 +138,8 @@ export class Upstream {
       queued: { interactive: this.#room.depthOf('interactive'), bulk: this.#room.depthOf('bulk') },
       standing: this.#room.standing,
       inFlight: this.#out.size,
+      streams: this.#streams,
+      maxStreams: this.#maxStreams,
       permits: this.#permits(),
       limit: this.#permits(),
       serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
@@ -168,6 +183,35 @@ export class Upstream {
       if (backend !== undefined) return this.#take(backend, claim.routeClass);
     }
     return this.#enqueue(claim);
+  }
+
+  /**
+   * A place for a stream: a tunnel, an event stream or a long poll, which waits for its client rather than for the
+   * backend. It is no part of a cap, and does not queue. The backend with the fewest streams gets it.
+   */
+  openStream(routeClass: number, excluded: Backend | undefined): Permit | Refusal {
+    if (this.#streams >= this.#maxStreams) return noStreamPlace;
+    const available = this.backends.filter((backend) => backend.available);
+    const others = available.filter((backend) => backend !== excluded);
+    const candidates = others.length > 0 ? others : available;
+    const fewest = Math.min(...candidates.map(({ streams }) => streams));
+    const least = candidates.filter(({ streams }) => streams === fewest);
+    const backend = least[Math.floor(this.#pick.random() * least.length)];
+    if (backend === undefined) return new Refusal('no-backend', 'no backend is up', { retryAfterSeconds: 1 });
+    this.#streams++;
+    backend.streams++;
+    return new Permit(this, backend, routeClass, this.#clock.now(), true);
+  }
+
+  /** The reply to a request has turned out to be a stream. */
+  makeStream(permit: Permit): boolean {
+    if (this.#streams >= this.#maxStreams) return false;
+    const { backend } = permit;
+    this.#giveBack(permit);
+    this.#streams++;
+    backend.streams++;
+    this.#learn(permit, 'success', this.#clock.now());
+    return true;
   }
 
   /** A permit at a backend other than `excluded`, if there is one that nobody waits for. */
@@ -215,23 +259,43 @@ export class Upstream {
 
   async close(): Promise<void> {
     this.#room.close();
+    this.idle.close();
     await Promise.all(this.backends.map((backend) => backend.pool.destroy()));
   }
 
-  /** A request has ended, and its permit is free again. */
+  /** A request has ended, and its place is free again. */
   returned(permit: Permit, outcome: Outcome): void {
+    permit.backend.count(outcome);
+    if (permit.isStream) {
+      this.#streams--;
+      permit.backend.streams--;
+    } else this.#giveBack(permit);
+  }
+
+  #giveBack(permit: Permit): void {
     const { backend } = permit;
-    // First, so that no error in learning from the request can keep its permit.
     this.#out.remove(permit);
-    backend.gaveBack(outcome);
-    try {
-      const now = this.#clock.now();
-      this.#serviceTime.ended(now);
-      this.#learn(permit, outcome, now);
-      this.onReturn?.(backend, backend.inFlight + 1);
-    } finally {
-      if (this.#room.depth > 0) this.#pumpSoon();
+    backend.gaveBack();
+    this.#serviceTime.ended(this.#clock.now());
+    if (this.#room.depth > 0) this.#pumpSoon();
+    this.onReturn?.(backend, backend.inFlight + 1);
+  }
+
+  /** What the end of a request has shown; after it has given its permit back, so that no error here can keep it. */
+  learn(permit: Permit, outcome: Outcome): void {
+    // Its head was a success, and has been learnt from; how long a stream lasts is up to its client.
+    if (permit.isStream) {
+      if (outcome === 'failure' && permit.headAt === undefined) this.#recordResult(permit, false, this.#clock.now());
+      return;
     }
+    this.#learn(permit, this.#isBackendsFault(permit, outcome) ? 'timeout' : outcome, this.#clock.now());
+  }
+
+  /** A client that gave up counts against the backend when that had not answered within what it usually takes. */
+  #isBackendsFault({ routeClass, startedAt }: Permit, outcome: Outcome): boolean {
+    if (outcome !== 'abandoned') return false;
+    const usualMs = this.#hedgeDelay(routeClass).afterMs ?? UNKNOWN_PATIENCE_MS;
+    return this.#clock.now() - startedAt > usualMs;
   }
 
   #learn(permit: Permit, outcome: Outcome, now: number): void {
@@ -242,9 +306,14 @@ export class Upstream {
     if (outcome === 'success') {
       this.#hedgeDelay(routeClass).sample(latencyMs);
     }
-    if (outcome === 'aborted' || outcome === 'outpaced' || outcome === 'refused') return;
+    if (outcome === 'success' || outcome === 'failure' || outcome === 'timeout') {
+      this.#recordResult(permit, outcome === 'success', now);
+    }
+  }
+
+  #recordResult({ backend, startedAt }: Permit, isSuccess: boolean, now: number): void {
     const before = this.#outliers.ejections;
-    this.#outliers.record(backend.index, outcome === 'success', now, startedAt);
+    this.#outliers.record(backend.index, isSuccess, now, startedAt);
     if (this.#outliers.ejections !== before) this.#applyEjections();
   }
 
@@ -367,6 +436,7 @@ const outcomesForLoad = {
   timeout: 'failure',
   refused: 'dropped',
   aborted: 'ignored',
+  abandoned: 'ignored',
   // It may have hung: that it was given up early must not make it look fast.
   outpaced: 'dropped',
 } as const;

@@ -121,7 +121,8 @@ describe('coalescing', () => {
     const { rampart, seen } = await startCaching((req) => void setTimeout(() => req.socket.destroy(), 50));
     const replies = await many(20, () => get(rampart, '/a'));
     assert.ok(replies.every(({ status }) => status === 502));
-    assert.equal(seen.length, 6);
+    // Twice for each of two: the first backend may have died by chance.
+    assert.equal(seen.length, 4);
   });
 
   test('each who waits has a deadline of its own, and none of them is the others’', async () => {
@@ -177,12 +178,9 @@ describe('coalescing', () => {
     assert.equal(seen.length, 2);
   });
 
-  test('a slow reader holds nobody back: a reply within the bound is read past it, and one beyond is cut for it', async () => {
+  test('a slow reader holds nobody back, and gets the whole reply, whether it is kept or not', async () => {
     const size = 24 * 1024 ** 2;
-    for (const [maxBytes, slowGets] of [
-      ['1GiB', 'all'],
-      ['32MiB', 'less'],
-    ] as const) {
+    for (const maxBytes of ['1GiB', '32MiB']) {
       const { rampart, seen } = await startCaching(
         (_req, res) => {
           const chunk = Buffer.alloc(64 * 1024, 'x');
@@ -214,8 +212,7 @@ describe('coalescing', () => {
       const fast = get(rampart, '/a');
       assert.equal((await fast).body.length, size);
       await eventually('the slow one has ended', () => ended !== '');
-      assert.equal(ended, slowGets);
-      assert.equal(taken === size, slowGets === 'all');
+      assert.deepEqual([ended, taken], ['all', size]);
       assert.equal(seen.length, 1);
     }
   });

@@ -101,10 +101,17 @@ describe('malformed replies of a backend', () => {
 
   test('1xx replies without end are ended after sixteen', async () => {
     answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(17));
-    assert.equal(statusOf(await ask()), 502);
+    const lastStatus = ({ text }: { text: string }): number =>
+      Number(
+        text
+          .match(/HTTP\/1\.1 (\d{3})/g)
+          ?.at(-1)
+          ?.slice(9),
+      );
+    assert.equal(lastStatus(await ask()), 502);
     await eventually('its socket is gone', () => backend.sockets.size === 0);
     answer = (socket) => socket.write(`${'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(16)}${ok}`);
-    assert.equal(statusOf(await ask()), 200);
+    assert.equal(lastStatus(await ask()), 200);
     for (const socket of backend.sockets) socket.destroy();
     await eventually('the connection is closed', () => backend.sockets.size === 0);
   });

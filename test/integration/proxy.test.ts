@@ -17,7 +17,7 @@ describe('proxying', () => {
     assert.equal(digest(new Uint8Array(await reply.arrayBuffer())), digest(sent));
   });
 
-  test('a client that does not read holds the backend back instead of filling memory', async () => {
+  test('a client that does not read fills the spool, then holds the backend back, and never fills memory', async () => {
     let written = 0;
     const { origin } = await startBackend((_req, res) => {
       const chunk = Buffer.alloc(64 * 1024);
@@ -31,7 +31,7 @@ describe('proxying', () => {
       res.on('drain', more);
       more();
     });
-    const rampart = await startGateway([origin]);
+    const rampart = await startGateway([origin], { env: { SPOOL_MAX_BYTES: '20MiB' } });
     const socket = connect(rampart.port, '127.0.0.1');
     closers.push(async () => socket.destroy());
     socket.pause();
@@ -43,7 +43,14 @@ describe('proxying', () => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       return stalled && written === before;
     });
-    assert.ok(written < 60 * 1024 ** 2, `${written} bytes were written`);
+    const gauge = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(rampart.metrics())?.[1]);
+    const spooled = gauge('rampart_spool_bytes');
+    assert.ok(spooled > 19 * 1024 ** 2 && spooled <= 20 * 1024 ** 2, `${spooled} bytes in the spool`);
+    assert.ok(gauge('rampart_reply_buffer_bytes') < 4 * 1024 ** 2);
+    assert.ok(written < 80 * 1024 ** 2, `${written} bytes were written`);
+    socket.destroy();
+    await eventually('its room is free', () => gauge('rampart_spool_bytes') === 0);
+    assert.equal(gauge('rampart_reply_buffer_bytes'), 0);
   });
 
   test('strips what belongs to a connection both ways, and what it nominates; adds what it knows after that', async () => {

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { buildConfig, type Config, loadConfig } from '../../src/config/config.ts';
 import type { ConfigFile } from '../../src/config/file.ts';
@@ -98,8 +101,15 @@ const emptyStore: GatewayDependencies['store'] = {
   },
 };
 
+/** Where the gateways of a test process spool. */
+const dataDir = mkdtempSync(join(tmpdir(), 'rampart-test-'));
+process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }));
+
 async function testConfig(options: TestGatewayOptions): Promise<Config> {
-  const { env } = await loadConfig({ GATEWAY_WORKERS: '1', ...options.env }, import.meta.dirname);
+  const { env } = await loadConfig(
+    { GATEWAY_WORKERS: '1', RAMPART_DATA_DIR: dataDir, ...options.env },
+    import.meta.dirname,
+  );
   const routes = options.routes?.map((route) => ({
     ...route,
     maxBodyBytes: route.maxBodyBytes ?? 1024 * 1024,

@@ -176,13 +176,16 @@ export class VirtualHost {
         queueTimeoutMs,
         admission: admission ?? { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
         balancer: 'least-in-flight',
+        streams: { max: 10, idleTimeoutMs: 1000 },
+        replyHeadBytes: 16_384,
       },
       {
         clock: this.clock,
         random: this.random,
         metrics: new GatewayMetrics(instruments.registry),
         bugs: instruments.bugs,
-        timeouts: { connectMs: 1000, bodyMs: 1000 },
+        timeouts: { connectMs: 1000, idleMs: 1000 },
+        maxStreams: 10,
         initialPermits: () => 0,
       },
     );

@@ -50,7 +50,7 @@ export function makeEntry(
   { key, head, lifetime, body, arrivedAt, arrivedAtWallMs }: Arrival,
   known: HeaderLines,
 ): Entry {
-  const lines = replyHeaders(head.headers);
+  const lines = replyHeaders(head.headers, head.status);
   const own: string[] = [];
   for (let index = 0; index < lines.length; index += 2) {
     const name = lines[index] as string;

@@ -114,6 +114,10 @@ export class Flight implements Sink, Caller, ChunkSource {
     return this.#isBehindRequests ? 'bulk' : this.#client.x.priority;
   }
 
+  get readyAt(): number {
+    return this.startedAt;
+  }
+
   get id(): string {
     return this.#client.x.id;
   }
@@ -182,6 +186,10 @@ export class Flight implements Sink, Caller, ChunkSource {
 
   progressed(): void {
     this.#readers.progressed();
+  }
+
+  informational(status: number, headers: ReplyHeaders): void {
+    for (const seat of this.#readers.seats) seat.client.x.writeInformational(status, headers);
   }
 
   head(status: number, headers: ReplyHeaders): void {

@@ -1,5 +1,6 @@
 import { type BarcodeRequest, canonicalBody, fromQuery } from '../../barcode/request.ts';
 import { anything } from '../../policy/cache/demands.ts';
+import { defaultRetryRules } from '../../policy/retry/retryable.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
 import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
 import type { CacheKey, Entry } from '../cache/entry.ts';
@@ -72,6 +73,9 @@ export class BarcodeImage implements CacheClient {
       idempotent: true,
       pure: true,
       hedge: false,
+      retry: defaultRetryRules,
+      isStream: false,
+      idleTimeoutMs: undefined,
       // A PDF417 takes five times as long as an Aztec.
       routeClass: upstream.classOf(this.#symbology),
       timeoutMs: gateway.config.env.UPSTREAM_TIMEOUT_MS,

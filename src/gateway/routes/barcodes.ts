@@ -7,7 +7,7 @@ import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { isUtf8 } from '../hygiene.ts';
 import { Refusal } from '../refusal.ts';
-import { readBody } from '../request-body.ts';
+import { bodyTooLarge } from '../request-body.ts';
 import type { Upstream } from '../upstream.ts';
 import { BarcodeImage, type Image } from './barcode-image.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
@@ -29,7 +29,7 @@ export function createBarcodeRoute(
     metrics,
     authenticate: true,
     async prepare(x): Promise<Prepared | Refusal> {
-      const request = await readBarcodeRequest(x);
+      const request = await readBarcodeRequest(gateway, x);
       if (request instanceof Refusal) return request;
       return new BarcodeImage(source, x, request, (image) => replyCreated(gateway, x, request, image));
     },
@@ -58,15 +58,17 @@ export function renderBarcodeRoute(
   };
 }
 
-async function readBarcodeRequest(x: Exchange): Promise<BarcodeRequest | Refusal> {
+async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise<BarcodeRequest | Refusal> {
   const type = x.head.contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     return new Refusal('unsupported-media-type', 'the body must be application/json', {
       headers: ['accept-post', 'application/json'],
     });
   }
-  const body = await readBody(x, MAX_BODY_BYTES);
-  if (body instanceof Refusal) return body;
+  if ((x.head.contentLength ?? 0) > MAX_BODY_BYTES) return bodyTooLarge(MAX_BODY_BYTES);
+  const stored = await gateway.uploads.receive(x, { maxBytes: MAX_BODY_BYTES, memoryBytes: MAX_BODY_BYTES });
+  if (stored instanceof Refusal) return stored;
+  const body = stored.open() as Buffer;
   let json: unknown;
   try {
     json = JSON.parse(strictUtf8.decode(body));

@@ -12,7 +12,7 @@ import type { Exchange } from '../exchange.ts';
 import type { UpstreamCall } from '../forward.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { forwardedSelection, requestHeaders } from '../request-headers.ts';
-import { ClientSink, replyHeaders } from '../sinks.ts';
+import { ClientSink, type ClientSinkOptions, replyHeaders } from '../sinks.ts';
 import type { Upstream } from '../upstream.ts';
 
 /** What all requests of one cached route have in common. */
@@ -66,6 +66,9 @@ export class CachedProxyRequest implements CacheClient {
       idempotent: true,
       pure: config.pure,
       hedge: config.hedge,
+      retry: config.retry,
+      isStream: config.longLived,
+      idleTimeoutMs: config.idleTimeoutMs,
       routeClass: this.#route.routeClass,
       timeoutMs: config.timeoutMs,
       // A flight is for several: each seat has a deadline of its own.
@@ -80,8 +83,8 @@ export class CachedProxyRequest implements CacheClient {
   }
 
   openSink(): ReplySink {
-    const { clock, config } = this.#route.gateway;
-    return new ConditionalSink(this, clock, config.env.UPSTREAM_TIMEOUT_MS);
+    const { replies, tunnels } = this.#route.gateway;
+    return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes: this.#route.config.bufferReplyBytes });
   }
 
   finish(): Ending {
@@ -133,8 +136,8 @@ class ConditionalSink extends ClientSink implements ReplySink {
   readonly #client: CachedProxyRequest;
   #isSatisfied = false;
 
-  constructor(client: CachedProxyRequest, ...pace: [GatewayContext['clock'], number]) {
-    super(client.x, ...pace);
+  constructor(client: CachedProxyRequest, options: ClientSinkOptions) {
+    super(client.x, options);
     this.#client = client;
   }
 
@@ -147,7 +150,7 @@ class ConditionalSink extends ClientSink implements ReplySink {
     this.#isSatisfied = status === 200 && x.req.method === 'GET' && this.#client.mayHave() && this.#isKnown(headers);
     if (!this.#isSatisfied) super.head(status, headers);
     else if (!x.over) {
-      x.writeHead(304, notModifiedHeaders(replyHeaders(headers)));
+      x.writeHead(304, notModifiedHeaders(replyHeaders(headers, 304)));
       x.res.end();
     }
   }

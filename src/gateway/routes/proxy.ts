@@ -1,23 +1,22 @@
-import type { RouteConfig } from '../../config/config.ts';
+import type { RouteConfig, UpstreamConfig } from '../../config/config.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import type { ReplyHeaders, Sink } from '../attempt.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import type { Exchange } from '../exchange.ts';
+import type { UpstreamCall } from '../forward.ts';
 import { bodyTooLarge, RequestBody } from '../request-body.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { Refusal } from '../refusal.ts';
-import { ClientSink } from '../sinks.ts';
+import { ClientSink, type ClientSinkOptions } from '../sinks.ts';
 import { TunnelSink } from '../tunnel.ts';
 import type { Upstream } from '../upstream.ts';
-import type { UpstreamRoute } from './route.ts';
+import type { Prepared, UpstreamRoute } from './route.ts';
 import { type CachedRoute, CachedProxyRequest, proxyKey } from './cached-proxy.ts';
 
 /** RFC 9110 §9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-/** RFC 9110 §9.2.1: what changes nothing outdates nothing. */
-const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** A route of the configuration file: what comes in goes to a backend as it is, and its reply back. */
 export function proxyRoute(
@@ -26,63 +25,121 @@ export function proxyRoute(
   upstream: Upstream,
   metrics: EndpointMetrics,
 ): UpstreamRoute {
-  const routeClass = upstream.classOf(config.endpoint);
-  const cached: CachedRoute | undefined =
-    config.cache === undefined || !gateway.cache.isOn
-      ? undefined
-      : { gateway, config, rules: config.cache, upstream, routeClass, judge: new ReplyJudge(config.cache) };
+  const route = new ProxyRoute(gateway, config, upstream);
   return {
     kind: 'upstream',
     metrics,
     authenticate: config.authenticate,
     priority: config.priority,
-    prepare(x) {
-      const { contentLength, chunked } = x.head;
-      if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);
-      const method = x.req.method ?? 'GET';
-      const hasBody = chunked || contentLength !== 0;
-      if (x.upgrade !== undefined && (method !== 'GET' || hasBody)) {
-        return new Refusal('malformed-request', 'an upgrade is a GET without a body', { close: true });
-      }
-      if (x.upgrade !== undefined && gateway.isDraining()) {
-        return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
-      }
-      // A body is part of no key, and a backend may read it though the method gives it no meaning.
-      const isRead = (method === 'GET' || method === 'HEAD') && !hasBody && x.upgrade === undefined;
-      if (cached !== undefined) {
-        if (isRead) return new CachedProxyRequest(cached, x);
-        x.cacheStatus = forwardedStatus({ reason: safe.has(method) ? 'bypass' : 'method' });
-        metrics.countCache('bypass');
-      }
-      const headers = requestHeaders(x, gateway.trustedProxies);
-      if (hasBody && contentLength !== undefined) headers.push('content-length', String(contentLength));
-      return {
-        kind: 'direct',
-        call: {
-          upstream,
-          method,
-          path: x.head.path + x.head.query,
-          headers,
-          body: hasBody ? () => new RequestBody(x, config.maxBodyBytes) : null,
-          idempotent: idempotent.has(method),
-          pure: config.pure,
-          hedge: config.hedge && !hasBody && x.upgrade === undefined && (config.pure || idempotent.has(method)),
-          routeClass,
-          timeoutMs: config.timeoutMs,
-          clientWaitsMs: x.head.deadlineMs,
-          ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
-        },
-        sink: sinkFor(gateway, x, method),
-      };
-    },
+    prepare: (x) => route.prepare(x),
   };
 }
 
-function sinkFor(gateway: GatewayContext, x: Exchange, method: string): Sink {
-  const stallMs = gateway.config.env.UPSTREAM_TIMEOUT_MS;
-  if (x.upgrade !== undefined) return new TunnelSink(x, gateway);
-  if (safe.has(method) || gateway.cachedRoutes.length === 0) return new ClientSink(x, gateway.clock, stallMs);
-  return new OutdatingSink(gateway, x);
+class ProxyRoute {
+  readonly #gateway: GatewayContext;
+  readonly #config: RouteConfig;
+  readonly #upstream: Upstream;
+  readonly #upstreamConfig: UpstreamConfig | undefined;
+  readonly #routeClass: number;
+  readonly #cached: CachedRoute | undefined;
+
+  constructor(gateway: GatewayContext, config: RouteConfig, upstream: Upstream) {
+    this.#gateway = gateway;
+    this.#config = config;
+    this.#upstream = upstream;
+    this.#upstreamConfig = gateway.config.upstreams.find(({ name }) => name === upstream.name);
+    const routeClass = upstream.classOf(config.endpoint);
+    this.#routeClass = routeClass;
+    const { cache } = config;
+    this.#cached =
+      cache === undefined || !gateway.cache.isOn
+        ? undefined
+        : { gateway, config, rules: cache, upstream, routeClass, judge: new ReplyJudge(cache) };
+  }
+
+  prepare(x: Exchange): Prepared | Refusal | Promise<Prepared | Refusal> {
+    const config = this.#config;
+    const { contentLength, chunked } = x.head;
+    if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);
+    const method = x.req.method ?? 'GET';
+    const hasBody = chunked || contentLength !== 0;
+    if ((hasBody || method !== 'GET') && asksForWebSocket(x)) {
+      return new Refusal('malformed-request', 'an upgrade is a GET without a body', { close: true });
+    }
+    if (x.upgrade !== undefined && this.#gateway.isDraining()) {
+      return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
+    }
+    if (this.#cached !== undefined) {
+      // A body is part of no key, and a backend may read it though the method gives it no meaning.
+      const isRead = (method === 'GET' || method === 'HEAD') && !hasBody && x.upgrade === undefined;
+      if (isRead) return new CachedProxyRequest(this.#cached, x);
+      x.cacheStatus = forwardedStatus({ reason: x.isSafe ? 'bypass' : 'method' });
+      x.metrics.countCache('bypass');
+    }
+    if (!hasBody) return this.#direct(x, null, undefined);
+    return config.upload === 'stream' ? this.#streamed(x) : this.#buffered(x);
+  }
+
+  #streamed(x: Exchange): Prepared {
+    const { maxBodyBytes } = this.#config;
+    const body = (): RequestBody => new RequestBody(x, maxBodyBytes, this.#gateway.clock);
+    return this.#direct(x, body, x.head.contentLength);
+  }
+
+  /** A client that sends slowly costs no permit: nothing is asked of a backend before the body is there. */
+  async #buffered(x: Exchange): Promise<Prepared | Refusal> {
+    const { maxBodyBytes, bufferBodyBytes } = this.#config;
+    const stored = await this.#gateway.uploads.receive(x, { maxBytes: maxBodyBytes, memoryBytes: bufferBodyBytes });
+    if (stored instanceof Refusal) return stored;
+    x.readyAt = this.#gateway.clock.now();
+    return this.#direct(x, stored.open, stored.bytes);
+  }
+
+  #direct(x: Exchange, body: UpstreamCall['body'], bytes: number | undefined): Prepared {
+    const { pure, retry, hedge, longLived, timeoutMs, idleTimeoutMs } = this.#config;
+    const method = x.req.method ?? 'GET';
+    const headers = requestHeaders(x, this.#gateway.trustedProxies);
+    if (bytes !== undefined) headers.push('content-length', String(bytes));
+    const isRepeatable = pure || idempotent.has(method);
+    const isWhole = body === null || this.#config.upload === 'buffer';
+    return {
+      kind: 'direct',
+      call: {
+        upstream: this.#upstream,
+        method,
+        path: x.head.path + x.head.query,
+        headers,
+        body,
+        idempotent: idempotent.has(method),
+        pure,
+        retry,
+        hedge: hedge && isWhole && x.upgrade === undefined && isRepeatable,
+        isStream: longLived || x.upgrade !== undefined,
+        routeClass: this.#routeClass,
+        timeoutMs,
+        idleTimeoutMs,
+        clientWaitsMs: x.head.deadlineMs,
+        ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
+      },
+      sink: this.#sinkFor(x),
+    };
+  }
+
+  #sinkFor(x: Exchange): Sink {
+    const { replies, tunnels, cachedRoutes } = this.#gateway;
+    const options = { replies, tunnels, bufferReplyBytes: this.#config.bufferReplyBytes };
+    if (x.upgrade !== undefined) {
+      const idleTimeoutMs = this.#config.idleTimeoutMs ?? this.#upstreamConfig?.streams.idleTimeoutMs ?? 0;
+      return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });
+    }
+    if (x.isSafe || cachedRoutes.length === 0) return new ClientSink(x, options);
+    return new OutdatingSink(this.#gateway, x, options);
+  }
+}
+
+function asksForWebSocket({ head: { names }, req: { rawHeaders, httpVersionMinor } }: Exchange): boolean {
+  const index = names.indexOf('upgrade');
+  return index !== -1 && httpVersionMinor === 1 && rawHeaders[index * 2 + 1]?.toLowerCase() === 'websocket';
 }
 
 /** The reply to an unsafe request: one that succeeded outdates what is kept of its target (RFC 9111 §4.4). */
@@ -90,8 +147,8 @@ class OutdatingSink extends ClientSink {
   readonly #gateway: GatewayContext;
   readonly #x: Exchange;
 
-  constructor(gateway: GatewayContext, x: Exchange) {
-    super(x, gateway.clock, gateway.config.env.UPSTREAM_TIMEOUT_MS);
+  constructor(gateway: GatewayContext, x: Exchange, options: ClientSinkOptions) {
+    super(x, options);
     this.#gateway = gateway;
     this.#x = x;
   }

@@ -94,6 +94,12 @@ describe('loadConfig', () => {
       pure: false,
       hedge: false,
       cache: undefined,
+      upload: 'buffer',
+      bufferBodyBytes: 65_536,
+      bufferReplyBytes: 262_144,
+      idleTimeoutMs: undefined,
+      longLived: false,
+      retry: { attempts: undefined, on: undefined },
     });
     assert.deepEqual(upstreams[1]?.backends, [{ id: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }]);
     assert.deepEqual(await problemsOf({ RAMPART_CONFIG: 'none.ts' }), [

@@ -22,6 +22,8 @@ function setUp() {
     queueTimeoutMs: 1000,
     admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
     balancer: 'least-in-flight',
+    streams: { max: 10, idleTimeoutMs: 1000 },
+    replyHeadBytes: 16_384,
   } as const;
   const instruments = quietInstruments();
   const upstream = new Upstream(config, {
@@ -29,7 +31,8 @@ function setUp() {
     random: () => 0,
     metrics: new GatewayMetrics(instruments.registry),
     bugs: instruments.bugs,
-    timeouts: { connectMs: 1000, bodyMs: 1000 },
+    timeouts: { connectMs: 1000, idleMs: 1000 },
+    maxStreams: 10,
     initialPermits: () => 0,
   });
   const client = new LeaseClient({ upstream, fallback: [2], clock, send: (_upstream, report) => sent.push(report) });

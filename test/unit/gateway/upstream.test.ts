@@ -30,13 +30,16 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
       queueTimeoutMs: 100,
       admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
       balancer: 'least-in-flight',
+      streams: { max: 10, idleTimeoutMs: 1000 },
+      replyHeadBytes: 16_384,
     },
     {
       clock,
       random: () => 0,
       metrics: new GatewayMetrics(instruments.registry),
       bugs: instruments.bugs,
-      timeouts: { connectMs: 1000, bodyMs: 1000 },
+      timeouts: { connectMs: 1000, idleMs: 1000 },
+      maxStreams: 10,
       initialPermits: (permits) => permits,
     },
   );

@@ -6,7 +6,7 @@ import { gcra } from '../../../src/policy/rate/gcra.ts';
 import { backoffMs } from '../../../src/policy/retry/backoff.ts';
 import { seededRandom } from '../../../src/core/random.ts';
 import { HedgeDelay } from '../../../src/policy/retry/hedge-delay.ts';
-import { mayRetry, mayRetryReply } from '../../../src/policy/retry/retryable.ts';
+import { defaultRetryRules, mayRetry, mayRetryReply } from '../../../src/policy/retry/retryable.ts';
 
 describe('afterCheck', () => {
   const run = (start: boolean, checks: readonly boolean[]): boolean[] => {
@@ -33,12 +33,15 @@ describe('mayRetry', () => {
     idempotent: false,
     replayable: true,
     replyStarted: false,
-    attempts: 1,
+    sent: 1,
+    unsent: 0,
     backends: 3,
+    rules: defaultRetryRules,
   };
+  const unsent = { ...attempt, beforeConnection: true, sent: 0, unsent: 1 };
 
   test('retries what the backend cannot have seen, whatever the method', () => {
-    assert.equal(mayRetry({ ...attempt, beforeConnection: true }), true);
+    assert.equal(mayRetry(unsent), true);
   });
 
   test('retries what was sent only where doing it twice is harmless', () => {
@@ -47,17 +50,33 @@ describe('mayRetry', () => {
   });
 
   test('never once the reply has begun or the body is used up', () => {
-    const safe = { ...attempt, beforeConnection: true, idempotent: true };
+    const safe = { ...unsent, idempotent: true };
     assert.equal(mayRetry({ ...safe, replyStarted: true }), false);
     assert.equal(mayRetry({ ...safe, replayable: false }), false);
   });
 
-  test('tries every backend when none lets it in, and sends at most three times', () => {
-    assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 2 }), true);
-    assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 3 }), false);
-    assert.equal(mayRetry({ ...attempt, beforeConnection: true, attempts: 1, backends: 1 }), true);
-    assert.equal(mayRetry({ ...attempt, idempotent: true, attempts: 2 }), true);
-    assert.equal(mayRetry({ ...attempt, idempotent: true, attempts: 3 }), false);
+  test('B13: sends a request under which a backend died to one other at most', () => {
+    assert.equal(mayRetry({ ...attempt, idempotent: true, sent: 1 }), true);
+    assert.equal(mayRetry({ ...attempt, idempotent: true, sent: 2 }), false);
+    // What was never sent does not count.
+    assert.equal(mayRetry({ ...attempt, idempotent: true, sent: 1, unsent: 2 }), true);
+    assert.equal(mayRetry({ ...unsent, sent: 1, unsent: 1 }), true);
+  });
+
+  test('tries every backend when none lets it in', () => {
+    assert.equal(mayRetry({ ...unsent, unsent: 2 }), true);
+    assert.equal(mayRetry({ ...unsent, unsent: 3 }), false);
+    assert.equal(mayRetry({ ...unsent, unsent: 1, backends: 1 }), true);
+    assert.equal(mayRetry({ ...unsent, unsent: 7, backends: 8 }), true);
+  });
+
+  test('goes by the rules of the route', () => {
+    const safe = { ...attempt, idempotent: true };
+    assert.equal(mayRetry({ ...safe, sent: 3, rules: { attempts: 4, on: undefined } }), true);
+    assert.equal(mayRetry({ ...safe, sent: 1, rules: { attempts: 1, on: undefined } }), false);
+    assert.equal(mayRetry({ ...safe, rules: { attempts: undefined, on: ['connect', 503] } }), false);
+    assert.equal(mayRetry({ ...unsent, rules: { attempts: undefined, on: ['connect', 503] } }), true);
+    assert.equal(mayRetry({ ...unsent, rules: { attempts: undefined, on: ['reset'] } }), false);
   });
 });
 
@@ -68,8 +87,9 @@ describe('mayRetryReply', () => {
     pure: false,
     idempotent: true,
     replayable: true,
-    attempts: 1,
+    sent: 1,
     backends: 3,
+    rules: defaultRetryRules,
   };
 
   test('tries another backend for 502, 503 and 504 where doing it twice is harmless', () => {
@@ -82,14 +102,23 @@ describe('mayRetryReply', () => {
   });
 
   test('tries another backend for a 500 to a request that only computes', () => {
-    assert.equal(mayRetryReply({ ...reply, status: 500, pure: true }), true);
+    assert.equal(mayRetryReply({ ...reply, status: 500, pure: true, idempotent: true }), true);
   });
 
   test('never when the backend says that it has too much to do, nor without another one, nor a fourth time', () => {
     assert.equal(mayRetryReply({ ...reply, overloaded: true, pure: true }), false);
     assert.equal(mayRetryReply({ ...reply, backends: 1 }), false);
-    assert.equal(mayRetryReply({ ...reply, attempts: 2 }), true);
-    assert.equal(mayRetryReply({ ...reply, attempts: 3 }), false);
+    assert.equal(mayRetryReply({ ...reply, sent: 2 }), true);
+    assert.equal(mayRetryReply({ ...reply, sent: 3 }), false);
+  });
+
+  test('goes by the statuses that the route names, a refusal among them, whatever the method', () => {
+    const rules = { attempts: 2, on: [429, 500] };
+    assert.equal(mayRetryReply({ ...reply, status: 429, overloaded: true, idempotent: false, rules }), true);
+    assert.equal(mayRetryReply({ ...reply, status: 500, rules }), true);
+    assert.equal(mayRetryReply({ ...reply, status: 500, rules, idempotent: false }), false);
+    assert.equal(mayRetryReply({ ...reply, status: 503, rules }), false);
+    assert.equal(mayRetryReply({ ...reply, status: 500, rules, sent: 2 }), false);
   });
 });
 

@@ -1,0 +1,65 @@
+const PREFIX = Buffer.from('HTTP/1.');
+const END = Buffer.from('\r\n\r\n');
+const MAX_HELD_BYTES = 16 * 1024;
+const ONE = 0x31;
+const nothing: Buffer = Buffer.alloc(0);
+
+/** Leaves `100 Continue` out of the bytes of a connection, wherever the head of a reply may stand. */
+export class InterimFilter {
+  #isExpectingHead = false;
+  #held: Buffer = nothing;
+
+  /** Whether what comes next begins a reply, so that it has to be looked at. */
+  get isExpectingHead(): boolean {
+    return this.#isExpectingHead;
+  }
+
+  /** A request has been sent. */
+  expectHead(): void {
+    this.#isExpectingHead = true;
+  }
+
+  /** What is left of the bytes; empty while it is not known yet whether they are a `100 Continue`. */
+  pass(chunk: Buffer): Buffer {
+    // Position 9 holds the first digit of the status; nearly every reply is told by it.
+    if (this.#held.length === 0 && chunk.length > 9 && chunk[9] !== ONE) {
+      this.#isExpectingHead = false;
+      return chunk;
+    }
+    let rest: Buffer = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = nothing;
+    const passed: Buffer[] = [];
+    while (rest.length > 0) {
+      if (!mayBeInterim(rest)) {
+        this.#isExpectingHead = false;
+        passed.push(rest);
+        break;
+      }
+      const end = rest.indexOf(END);
+      if (end === -1) {
+        if (rest.length > MAX_HELD_BYTES) {
+          this.#isExpectingHead = false;
+          passed.push(rest);
+        } else this.#held = rest;
+        break;
+      }
+      const head = rest.subarray(0, end + END.length);
+      rest = rest.subarray(head.length);
+      const status = head.toString('latin1', 9, 12);
+      if (status !== '100') passed.push(head);
+      if (status === '101') {
+        this.#isExpectingHead = false;
+        passed.push(rest);
+        break;
+      }
+    }
+    return passed.length === 1 ? (passed[0] as Buffer) : Buffer.concat(passed);
+  }
+}
+
+/** Whether the bytes begin, as far as they go, with the status line of a 1xx reply. */
+function mayBeInterim(bytes: Buffer): boolean {
+  const known = Math.min(bytes.length, PREFIX.length);
+  if (bytes.compare(PREFIX, 0, known, 0, known) !== 0) return false;
+  return bytes.length <= 9 || bytes[9] === ONE;
+}
