@@ -1,4 +1,5 @@
 import { needsDatabase } from '../config/config.ts';
+import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
 import { Control } from '../control/control.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -41,6 +42,7 @@ async function serve(context: RoleContext): Promise<void> {
   const stop = stopRequests(context);
   const running = new Control({ config, clock, random, log, registry, bugs, runFolder, version });
   await running.listen();
+  if (context.file !== undefined) writeSnapshot(snapshotPath(runFolder), context.file);
   try {
     const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
       throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);

@@ -13,6 +13,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
+  reload: {
+    summary: 'under pm2: new gateway workers, if they would start',
+    load: async () => (await import('./reload.ts')).reload,
+  },
   simulate: {
     summary: 'compare balancers on a simulated fleet',
     load: async () => (await import('./simulate.ts')).simulate,

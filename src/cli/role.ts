@@ -1,7 +1,12 @@
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { type DestinationStream, type Logger, pino, destination } from 'pino';
-import { type Config, loadConfig } from '../config/config.ts';
+import { resolve } from 'node:path';
+import { type Config, configWithFile, loadConfigAndFile } from '../config/config.ts';
+import { parseEnvironment } from '../config/environment.ts';
+import type { ParsedConfigFile } from '../config/file.ts';
+import { readSnapshot, snapshotPath } from '../config/snapshot.ts';
+import { UsageError } from '../core/errors.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import type { Clock } from '../core/clock.ts';
 import { openClock } from '../core/clock.ts';
@@ -13,7 +18,7 @@ import type { Role } from '../control/protocol.ts';
 import { Bugs } from '../metrics/bugs.ts';
 import { Registry } from '../metrics/instruments.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
-import { prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
+import { liveProcesses, prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
 import { exitCodes, type CommandIo } from './io.ts';
 import { version } from './version.ts';
 
@@ -22,6 +27,8 @@ export interface RoleContext {
   readonly role: Role;
   readonly instance: number;
   readonly config: Config;
+  /** What the configuration file said; undefined where it could not be read, and an earlier one was. */
+  readonly file: ParsedConfigFile | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -33,7 +40,7 @@ export interface RoleContext {
 
 /** Builds the real clock, randomness, log and metrics of a role, and writes its process down. */
 export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext> {
-  const config = await loadConfig(io.env, io.folder, `start ${role}`);
+  const { config, file, remark } = await configFor(role, io);
   // pm2 counts the instances of an app itself.
   const instance = Number(io.env['RAMPART_INSTANCE'] ?? io.env['NODE_APP_INSTANCE'] ?? 0);
   const runFolder = runFolderOf(config.dataDir);
@@ -50,10 +57,52 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   const log = openLog(config, role, instance);
   // Under a supervisor it has been said already.
   if (!supervised) for (const remark of unknownVariables(io.env)) log.warn(remark);
+  if (remark !== undefined) log.error(remark);
   const bugs = new Bugs(log, registry);
   const clock = openClock((error) => bugs.report('timer', error));
   const failure = watchForFailure(bugs);
-  return { role, instance, config, clock, random: Math.random, log, registry, bugs, failure, runFolder };
+  return { role, instance, config, file, clock, random: Math.random, log, registry, bugs, failure, runFolder };
+}
+
+interface RoleConfig {
+  readonly config: Config;
+  readonly file: ParsedConfigFile | undefined;
+  /** What is wrong with it. */
+  readonly remark?: Record<string, unknown> | undefined;
+}
+
+/**
+ * Under a supervisor the configuration that it has read. Elsewhere that of the file; where the file is broken and this
+ * host is running, as when pm2 reloads, the one that was good last: to start with that is better than not to start.
+ */
+async function configFor(role: Role, io: CommandIo): Promise<RoleConfig> {
+  const what = `start ${role}`;
+  const given = io.env['RAMPART_CONFIG_SNAPSHOT'];
+  const read = given === undefined ? undefined : readSnapshot(given);
+  if (read !== undefined) return { config: configWithFile(io.env, read, io.folder, what), file: read };
+  try {
+    return await loadConfigAndFile(io.env, io.folder, what);
+  } catch (error) {
+    const last = error instanceof UsageError ? lastGood(role, io, what) : undefined;
+    if (last === undefined) throw error;
+    const { message, problems } = error as UsageError;
+    const msg =
+      'THE CONFIGURATION FILE IS BROKEN: this process uses the last one that was good. Correct it, and reload';
+    return { config: last, file: undefined, remark: { problems: [message, ...problems], msg } };
+  }
+}
+
+/** Undefined where nothing else of Rampart runs here: then whoever starts it is to see what is wrong. */
+function lastGood(role: Role, io: CommandIo, what: string): Config | undefined {
+  try {
+    const { RAMPART_DATA_DIR } = parseEnvironment(io.env).values;
+    const runFolder = runFolderOf(resolve(io.folder, RAMPART_DATA_DIR));
+    const file = readSnapshot(snapshotPath(runFolder));
+    const isRunning = liveProcesses(runFolder).some((other) => other.pid !== process.pid && other.role !== role);
+    return file !== undefined && isRunning ? configWithFile(io.env, file, io.folder, what) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An exception that nothing has caught: the state of the process is in doubt, so it drains and is replaced. */

@@ -2,7 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, GENERATOR_UPSTREAM, loadConfig, needsDatabase } from '../config/config.ts';
+import { type Config, GENERATOR_UPSTREAM, loadConfigAndFile, needsDatabase } from '../config/config.ts';
+import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import { systemClock } from '../core/clock.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
@@ -27,7 +28,7 @@ Exit codes: 0 after a stop, 130 (143 for SIGTERM) where it was stopped before al
 /** `rampart start`. */
 export async function start(args: string[], io: CommandIo): Promise<number> {
   if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
-  const config = await loadConfig(io.env, io.folder);
+  const { config, file } = await loadConfigAndFile(io.env, io.folder);
   const runFolder = runFolderOf(config.dataDir);
   prepareRunFolder(config.dataDir, runFolder);
   const { url, adminUrl } = addresses(config);
@@ -68,6 +69,7 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
       );
     }
     hasBegun = true;
+    writeSnapshot(snapshotPath(runFolder), file);
     preparing = needsDatabase(config) ? prepareDatabase(config) : undefined;
     const database = preparing === undefined ? undefined : await unlessStopped(preparing);
     database?.watch((line) => io.stderr.write(`rampart: ${line}\n`));
@@ -90,7 +92,9 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
     // What a killed supervisor has left, and this one had not yet replaced, serves on, and needs its database.
     if (supervisor.isOrphanLeft()) await database?.abandon();
     else await database?.stop();
-    if (hasBegun) rmSync(join(runFolder, 'metrics.json'), { force: true });
+    if (hasBegun) {
+      for (const path of [join(runFolder, 'metrics.json'), snapshotPath(runFolder)]) rmSync(path, { force: true });
+    }
     lock.release();
   }
   return code;

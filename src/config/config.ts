@@ -111,20 +111,37 @@ const DEFAULT_REPLY_HEAD_BYTES = 16 * 1024;
 /** A long poll may take as long as it likes, unless its route says otherwise. */
 const LONG_LIVED_TIMEOUT_MS = 3_600_000;
 
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A configuration, and what the file said of it. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly file: ParsedConfigFile;
+}
+
 /** Reads environment and configuration file; throws one UsageError that lists every problem. */
-export async function loadConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  folder: string,
-  what = 'start',
-): Promise<Config> {
-  const { values, given, problems: fromEnvironment } = parseEnvironment(env);
+export async function loadConfig(env: Env, folder: string, what = 'start'): Promise<Config> {
+  return (await loadConfigAndFile(env, folder, what)).config;
+}
+
+export async function loadConfigAndFile(env: Env, folder: string, what = 'start'): Promise<LoadedConfig> {
+  const { values, problems: fromEnvironment } = parseEnvironment(env);
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
-  const problems = [...fromEnvironment, ...fromFile, ...crossProblems(values)];
-  if (problems.length > 0) {
-    const count = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`;
-    throw new UsageError(`Cannot ${what}, as ${count} wrong`, problems);
-  }
-  return deepFreeze(buildConfig(values, file, folder, given));
+  refuseProblems([...fromEnvironment, ...fromFile, ...crossProblems(values)], what);
+  return { config: deepFreeze(buildConfig(values, file, folder)), file };
+}
+
+/** The same with a file that has been read before. */
+export function configWithFile(env: Env, file: ParsedConfigFile, folder: string, what = 'start'): Config {
+  const { values, problems } = parseEnvironment(env);
+  refuseProblems([...problems, ...crossProblems(values)], what);
+  return deepFreeze(buildConfig(values, file, folder));
+}
+
+function refuseProblems(problems: readonly string[], what: string): void {
+  if (problems.length === 0) return;
+  const count = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`;
+  throw new UsageError(`Cannot ${what}, as ${count} wrong`, problems);
 }
 
 /** Whether anything asks a database: keys of routes that authenticate, and the records of barcodes. */

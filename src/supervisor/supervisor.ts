@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { snapshotPath } from '../config/snapshot.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive } from '../core/process-name.ts';
@@ -155,6 +156,7 @@ export class Supervisor {
       ...(settings === undefined ? {} : { DATABASE_URL: settings.databaseUrl }),
       RAMPART_SUPERVISED: '1',
       RAMPART_WATCHED: '1',
+      RAMPART_CONFIG_SNAPSHOT: snapshotPath(this.#dependencies.runFolder),
       RAMPART_INSTANCE: String(instance),
       ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3' } : {}),
       ...(role === 'gateway' && settings !== undefined ? { DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { eventually } from '../support/raw.ts';
 import { endProcess, freePorts, processesOf, runRampart, type Stack, startStack } from '../support/stack.ts';
 
 describe('GENERATOR_INSTANCES=0', () => {
@@ -40,6 +41,28 @@ describe('GENERATOR_INSTANCES=0', () => {
     } finally {
       assert.equal(await stack.stop(), 0);
       assert.deepEqual(processesOf(stack.dataDir), []);
+    }
+  });
+
+  test('a worker and control that die after the file was broken come back with the configuration of the start', async () => {
+    const stack = await start(false);
+    try {
+      writeFileSync(file, "throw new Error('broken');\n");
+      const old = await stack.status();
+      for (const { pid } of [...old.workers, old.control]) process.kill(pid, 'SIGKILL');
+      await eventually(
+        'they are back',
+        async () => {
+          const now = await stack.status().catch(() => undefined);
+          return now?.workers.length === 2 && now.control.pid !== old.control.pid;
+        },
+        20_000,
+      );
+      assert.equal(await (await fetch(`${stack.url}/app/x`)).text(), 'hello');
+      const { config } = (await stack.status()) as unknown as { config: { agreed: boolean } };
+      assert.equal(config.agreed, true);
+    } finally {
+      assert.equal(await stack.stop(), 0);
     }
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -211,6 +211,38 @@ describe('under pm2', () => {
     await workers(2, before);
     const levels = (await apps()).flatMap(({ name, pm2_env }) => (name === 'gateway' ? [pm2_env.LOG_LEVEL] : []));
     assert.deepEqual(levels, ['warn', 'warn']);
+  });
+
+  test('a broken configuration: reload of pm2 keeps the last good one and says so, rampart reload changes nothing', async () => {
+    const file = join(dataDir, 'rampart.config.ts');
+    const path = settings['RAMPART_CONFIG'];
+    settings['RAMPART_CONFIG'] = file;
+    writeFileSync(file, 'export default {};\n');
+    const before = await workers(2);
+    const good = await runRampart(['reload'], settings);
+    assert.equal(good.code, 0, good.stdout + good.stderr);
+    const reloaded = await workers(2, before);
+    for (const [text, problem] of [
+      ["throw new Error('not today');\n", /not today/],
+      ["export default { upstreams: { app: { backends: ['http://a:1'], cap: 0 } } };\n", /upstreams\.app\.cap/],
+      ['export default { routes: [\n', /cannot be loaded/],
+    ] as const) {
+      writeFileSync(file, text);
+      const { code, stderr } = await runRampart(['reload'], settings);
+      assert.match(stderr, problem);
+      assert.equal(code, 2);
+      assert.deepEqual(await workers(2), reloaded);
+    }
+    await pm2('reload', 'gateway');
+    await workers(2, reloaded);
+    assert.equal((await fetch(`http://127.0.0.1:${settings['PORT']}/readyz`)).status, 200);
+    const folder = join(dataDir, 'pm2', 'logs');
+    const logs = readdirSync(folder).filter((name) => name.startsWith('gateway-out'));
+    assert.ok(
+      logs.some((name) => readFileSync(join(folder, name), 'utf8').includes('THE CONFIGURATION FILE IS BROKEN')),
+    );
+    writeFileSync(file, 'export default {};\n');
+    if (path === undefined) delete settings['RAMPART_CONFIG'];
   });
 
   test('every barcode that was answered with 201 is recorded', async () => {

@@ -1,0 +1,96 @@
+import { fork, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Config, loadConfig, needsDatabase } from '../config/config.ts';
+import { UsageError } from '../core/errors.ts';
+import { runFolder as runFolderOf } from '../core/run-folder.ts';
+import { liveProcesses } from '../supervisor/process-records.ts';
+import { databaseUrlOf } from './database.ts';
+import { askedForHelp } from './help.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+
+const help = `usage: rampart reload [--dry-run]
+
+Under pm2: checks the configuration, starts a worker on a free port to see that it serves, and then has pm2 reload the
+gateway with the settings and the files of now. pm2 reload alone ends the old workers even if the new ones do not start.
+  --dry-run   the checks only
+`;
+
+const TRIAL_LIMIT_MS = 60_000;
+const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** `rampart reload`. */
+export async function reload(args: string[], io: CommandIo): Promise<number> {
+  if (askedForHelp(args, io, { help, known: ['--dry-run'] })) return exitCodes.ok;
+  const config = await loadConfig(io.env, io.folder, 'reload');
+  refuseSupervised(config);
+  await tryWorker(config, io);
+  io.stderr.write('rampart: the configuration is sound, and a worker starts with it\n');
+  return args.includes('--dry-run') ? exitCodes.ok : reloadGateway(io);
+}
+
+function refuseSupervised({ dataDir }: Config): void {
+  const supervisor = liveProcesses(runFolderOf(dataDir)).find(({ role }) => role === 'supervisor');
+  if (supervisor === undefined) return;
+  throw new UsageError(
+    `Cannot reload, as rampart start (process ${supervisor.pid}) runs for ${dataDir}, and pm2 does not: stop it and start it again`,
+  );
+}
+
+/** Starts a worker as pm2 would, beside the host and without its control, and asks it whether it lives. */
+async function tryWorker(config: Config, io: CommandIo): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'rampart-trial-'));
+  const port = await freePort();
+  const env = {
+    ...io.env,
+    ...(needsDatabase(config) ? { DATABASE_URL: await databaseUrlOf(config) } : {}),
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    RAMPART_DATA_DIR: dataDir,
+    RAMPART_INSTANCE: '0',
+  };
+  const worker = fork(file('src/cli/main.ts'), ['gateway'], { env, cwd: io.folder, stdio: ['ignore', 2, 2, 'ipc'] });
+  const ended = new Promise<string>((resolve) => {
+    worker.once('exit', (code, signal) => resolve(`it ended (${signal ?? `exit code ${code}`})`));
+  });
+  const ready = new Promise<undefined>((resolve) => void worker.once('message', () => resolve(undefined)));
+  const late = new Promise<string>((resolve) => {
+    setTimeout(() => resolve(`it was not ready after ${TRIAL_LIMIT_MS / 1000} s`), TRIAL_LIMIT_MS).unref();
+  });
+  try {
+    const problem = (await Promise.race([ready, ended, late])) ?? (await answerOf(port));
+    if (problem === undefined) return;
+    throw new UsageError(
+      `Cannot reload, as a worker does not start: ${problem}. The running ones are left as they are`,
+    );
+  } finally {
+    if (worker.exitCode === null && worker.signalCode === null) worker.kill('SIGKILL');
+    await ended;
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function answerOf(port: number): Promise<string | undefined> {
+  const reply = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+  return reply?.status === 200 ? undefined : `it answers /healthz with ${reply?.status ?? 'nothing'}`;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function reloadGateway(io: CommandIo): Promise<number> {
+  const args = [file('node_modules/pm2/bin/pm2'), 'reload', file('ecosystem.config.cjs'), '--only', 'gateway'];
+  const pm2 = spawn(process.execPath, args, { env: io.env, cwd: io.folder, stdio: 'inherit' });
+  return new Promise((resolve) => void pm2.once('exit', (code) => resolve(code ?? exitCodes.failed)));
+}
