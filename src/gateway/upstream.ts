@@ -243,10 +243,7 @@ export class Upstream {
     this.#pump(true);
   }
 
-  /**
-   * Takes up what has changed: permits, health. A request in flight ends with its own connection, its time limit or its
-   * client; what a backend that went down has not answered goes to another only where that is asked for and there is one.
-   */
+  /** Takes up what has changed. What a backend that is down has not answered is cancelled only where that is asked for. */
   refresh(): void {
     this.#applyEjections();
     const mayCancel = this.#cancelOnDown && this.backends.some(({ healthy }) => healthy);
