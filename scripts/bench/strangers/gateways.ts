@@ -19,6 +19,8 @@ export interface Behind {
   readonly backendPorts: readonly number[];
   /** Requests in flight at one backend. */
   readonly cap: number;
+  /** Longest wait in the queue, where it is set: Rampart then lets in whoever waits no longer. A second for HAProxy if not. */
+  readonly queueTimeoutMs?: number;
 }
 
 /** Free ports in a row. */
@@ -56,7 +58,11 @@ export async function startRampart(
       ? {}
       : {
           upstreams: {
-            app: { backends: behind.backendPorts.map((backend) => `http://127.0.0.1:${backend}`), cap: behind.cap },
+            app: {
+              backends: behind.backendPorts.map((backend) => `http://127.0.0.1:${backend}`),
+              cap: behind.cap,
+              queueTimeoutMs: behind.queueTimeoutMs,
+            },
           },
           routes: [{ endpoint: 'app', path: '/app/*', upstream: 'app', authenticate: false }],
         };
@@ -102,8 +108,8 @@ function firstKey(child: ChildProcess): Promise<string> {
 
 export const haproxyBinary = '/usr/sbin/haproxy';
 
-/** HAProxy with the same caps, and its queue open for a second. */
-export async function startHaproxy({ backendPorts, cap }: Behind): Promise<Gateway> {
+/** HAProxy with the same caps. */
+export async function startHaproxy({ backendPorts, cap, queueTimeoutMs = 1000 }: Behind): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'rampart-strangers-'));
   const [port = 0] = await portsFor(1);
   const config = `global
@@ -114,7 +120,7 @@ defaults
   timeout connect 1s
   timeout client 60s
   timeout server 60s
-  timeout queue 1s
+  timeout queue ${queueTimeoutMs}ms
   http-reuse always
 frontend f
   bind 127.0.0.1:${port}
