@@ -17,8 +17,8 @@ export async function requestPath(x: Exchange, gateway: GatewayContext, router: 
   try {
     begin(x, gateway);
     const refusal = await walk(x, gateway, router);
-    if (refusal === undefined) x.connection?.refusalPause.forget();
-    else refuse(x, refusal, gateway);
+    if (refusal !== undefined) refuse(x, refusal, gateway);
+    else if (x.connection?.refusalPause.hasStreak === true) x.connection.refusalPause.served(gateway.clock.now());
   } catch (error) {
     gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
     answerBug(x, gateway);

@@ -34,7 +34,18 @@ export class RefusalPause {
     if (this.isImpatient(startedAt)) this.#refusedAt = now;
   }
 
-  /** A request was served, or the connection has turned out to be a shared one. */
+  /** Whether there is anything to forget. */
+  get hasStreak(): boolean {
+    return this.#streak > 0;
+  }
+
+  /** A request was served: the client is patient again, until it is refused once more and comes back at once. */
+  served(now: number): void {
+    this.#streak = Math.min(this.#streak, IMPATIENT_AFTER);
+    this.#refusedAt = now;
+  }
+
+  /** The connection has turned out to be a shared one. */
   forget(): void {
     this.#streak = 0;
   }

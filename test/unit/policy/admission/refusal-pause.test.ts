@@ -34,8 +34,15 @@ test('RefusalPause: an impatient client stays so after a wait in the queue, and 
   assert.equal(pause.isImpatient(1410), true);
   pause.timedOut(1410, 2410);
   assert.deepEqual([pause.isImpatient(2415), pause.isImpatient(2660)], [true, false]);
+  pause.served(2500);
+  assert.equal(pause.isImpatient(2501), false);
+  // One more refusal shows that it has not changed; a wait, that it has.
+  assert.equal(pause.refused(2501, 2501), 1);
+  assert.equal(pause.isImpatient(2502), true);
+  pause.served(2600);
+  assert.equal(pause.refused(2900, 2900), 0);
   pause.forget();
-  assert.equal(pause.isImpatient(2415), false);
+  assert.equal(pause.hasStreak, false);
 });
 
 /** Connections that have been open for a second; each of `busy` is in use all the time but for moments. */
