@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { isIP } from 'node:net';
 import type { HealthCheck } from '../config/config.ts';
 import { codeOf } from '../core/errors.ts';
 
@@ -44,7 +45,9 @@ export async function probe(origin: string, health: ProbeHealth): Promise<ProbeR
 function headOf(origin: string, { path, host }: ProbeHealth, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = host === undefined ? {} : { host };
-    const req = request(`${origin}${path}`, { agent, signal, headers });
+    // A kept connection would stay with the address that a name had when it was made.
+    const isName = isIP(new URL(origin).hostname.replace(/^\[|\]$/g, '')) === 0;
+    const req = request(`${origin}${path}`, { agent: isName ? false : agent, signal, headers });
     req.on('response', resolve);
     req.on('error', reject);
     req.end();

@@ -1,4 +1,6 @@
+import { lookup } from 'node:dns/promises';
 import { Pool } from 'undici';
+import { type LookUp, NameWatch } from './name-watch.ts';
 import type { BackendConfig } from '../config/config.ts';
 import type { Counter, Gauge } from '../metrics/instruments.ts';
 import type { Clock } from '../core/clock.ts';
@@ -29,7 +31,11 @@ export interface BackendOptions {
   readonly replyHeadBytes: number;
   readonly metrics: GatewayMetrics;
   readonly clock: Clock;
+  /** In place of the system's resolver. */
+  readonly lookUp?: LookUp;
 }
+
+const lookUpBySystem: LookUp = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
 
 /** After a failed connection the backend is left alone for this long, then tried again: the check by control is slower. */
 const SUSPENSION_MS = 250;
@@ -42,7 +48,6 @@ export class Backend implements Candidate {
   /** Its place in the upstream's list. */
   readonly index: number;
   readonly origin: string;
-  readonly pool: Pool;
   readonly sockets: BackendSockets;
   /** What its replies have shown of its latency, and its reports of its load. */
   readonly load: BackendLoad;
@@ -51,6 +56,9 @@ export class Backend implements Candidate {
   streams = 0;
   /** Permits that this worker holds. */
   cap: number;
+  readonly #openPool: () => Pool;
+  #pool: Pool;
+  readonly #names: NameWatch;
   #healthy = true;
   #suspendedUntil = 0;
   #ejectedUntil = 0;
@@ -68,17 +76,25 @@ export class Backend implements Candidate {
     this.load = new BackendLoad(clock.now());
     this.sockets = new BackendSockets(options.connectMs, clock);
     // No limit on connections: permits are the limit, and a pool that is full would queue out of sight.
-    this.pool = new Pool(config.origin, {
-      connections: null,
-      pipelining: 1,
-      allowH2: false,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
-      keepAliveMaxTimeout: IDLE_TIMEOUT_MS,
-      headersTimeout: 0,
-      // What is silent for too long depends on the reply; IdleWatch sees to it.
-      bodyTimeout: 0,
-      maxHeaderSize: options.replyHeadBytes,
-      connect: this.sockets.connect,
+    this.#openPool = () =>
+      new Pool(config.origin, {
+        connections: null,
+        pipelining: 1,
+        allowH2: false,
+        keepAliveTimeout: IDLE_TIMEOUT_MS,
+        keepAliveMaxTimeout: IDLE_TIMEOUT_MS,
+        headersTimeout: 0,
+        // What is silent for too long depends on the reply; IdleWatch sees to it.
+        bodyTimeout: 0,
+        maxHeaderSize: options.replyHeadBytes,
+        connect: this.sockets.connect,
+      });
+    this.#pool = this.#openPool();
+    this.#names = new NameWatch({
+      origin: config.origin,
+      clock,
+      lookUp: options.lookUp ?? lookUpBySystem,
+      onMoved: () => this.#renewPool(),
     });
     this.#gauge = options.metrics.backendInFlight.of(options.upstream, config.id);
     const count = (outcome: Outcome): Counter =>
@@ -92,6 +108,24 @@ export class Backend implements Candidate {
       abandoned: count('abandoned'),
       outpaced: count('outpaced'),
     };
+  }
+
+  /** The connections of now. */
+  get pool(): Pool {
+    return this.#pool;
+  }
+
+  /** New requests get new connections; those in flight end on the ones that they have. */
+  #renewPool(): void {
+    const old = this.#pool;
+    this.#pool = this.#openPool();
+    // It fails only for one that is closed already.
+    old.close().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#names.close();
+    await this.#pool.destroy();
   }
 
   /** What the health checks say; true until they have spoken, as a worker must serve without control. */

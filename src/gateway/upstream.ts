@@ -257,7 +257,7 @@ export class Upstream {
   async close(): Promise<void> {
     this.#room.close();
     this.idle.close();
-    await Promise.all(this.backends.map((backend) => backend.pool.destroy()));
+    await Promise.all(this.backends.map((backend) => backend.close()));
   }
 
   /** A request has ended, and its place is free again. */
