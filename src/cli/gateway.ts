@@ -36,7 +36,8 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
   }
   const context = await enterRole('gateway', io);
   const { config, clock, random, log, registry, bugs } = context;
-  const store = needsDatabase(config) ? await openGatewayStore(context) : undefined;
+  const opened = needsDatabase(config) ? await openGatewayStore(context) : undefined;
+  const store = opened?.store;
   const ledger = store === undefined ? noLedger : openLedger(context, store);
   const worker: Gateway = new Gateway({
     config,
@@ -46,6 +47,8 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     registry,
     bugs,
     store: { barcodes: store?.barcodes ?? noBarcodes },
+    // One connection is for look-ups of keys, one for the ledger.
+    readConcurrency: Math.max(1, (opened?.poolMax ?? 1) - 2),
     ledger,
     findKey: store === undefined ? async () => undefined : keyFinder(store),
     sendLeaseReport: (upstream, report) =>
@@ -132,7 +135,12 @@ async function leaveCluster(): Promise<void> {
 /** Used when PostgreSQL cannot be asked how many connections it has: one for the ledger, one for reads. */
 const SMALLEST_POOL = 2;
 
-async function openGatewayStore({ config, clock, log, registry }: RoleContext): Promise<Store> {
+async function openGatewayStore({
+  config,
+  clock,
+  log,
+  registry,
+}: RoleContext): Promise<{ store: Store; poolMax: number }> {
   const { DATABASE_POOL_MAX, DATABASE_POOL_TIMEOUT_MS } = config.env;
   const url = await databaseUrlOf(config);
   const poolMax =
@@ -161,7 +169,7 @@ async function openGatewayStore({ config, clock, log, registry }: RoleContext): 
     connections.of('gateway', 'waiting').set(waiting);
     connections.of('gateway', 'max').set(poolMax);
   });
-  return store;
+  return { store, poolMax };
 }
 
 function openLedger({ config, clock, log, registry }: RoleContext, store: Store): Ledger {

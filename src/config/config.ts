@@ -79,6 +79,7 @@ export interface RouteConfig {
   /** Whether a second backend is asked when the first takes longer than most do. */
   readonly hedge: boolean;
   readonly cache: RouteCache | undefined;
+  readonly paths: 'strict' | 'literal';
   readonly upload: 'buffer' | 'stream';
   readonly bufferBodyBytes: number;
   readonly bufferReplyBytes: number;
@@ -94,6 +95,13 @@ export interface Config {
   readonly upstreams: readonly UpstreamConfig[];
   readonly routes: readonly RouteConfig[];
   readonly trustedProxies: readonly string[];
+  readonly connections: {
+    /** Undefined: as many as the limit of file descriptors allows. */
+    readonly max: number | undefined;
+    readonly maxPerAddress: number | undefined;
+    readonly maxPipelined: number;
+  };
+  readonly headers: { readonly via: boolean; readonly serverTiming: boolean };
   /** Of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
   /** Of every client address. */
@@ -106,6 +114,7 @@ const DEFAULT_CAP = 16;
 const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;
 const DEFAULT_BUFFER_BODY_BYTES = 64 * 1024;
 export const DEFAULT_BUFFER_REPLY_BYTES = 256 * 1024;
+const DEFAULT_MAX_PIPELINED = 8;
 const DEFAULT_STREAMS = { max: 1000, idleTimeoutMs: 3_600_000 };
 const DEFAULT_REPLY_HEAD_BYTES = 16 * 1024;
 /** A long poll may take as long as it likes, unless its route says otherwise. */
@@ -207,6 +216,7 @@ export function buildConfig(
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
     cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
+    paths: route.paths ?? ((route.authenticate ?? true) ? 'strict' : 'literal'),
     upload: route.upload ?? 'buffer',
     bufferBodyBytes: route.bufferBodyBytes ?? DEFAULT_BUFFER_BODY_BYTES,
     bufferReplyBytes: route.bufferReplyBytes ?? DEFAULT_BUFFER_REPLY_BYTES,
@@ -220,6 +230,12 @@ export function buildConfig(
     upstreams: env.GENERATOR_INSTANCES === 0 ? others : [generators, ...others],
     routes,
     trustedProxies: file.trustedProxies ?? [],
+    connections: {
+      max: file.connections?.max,
+      maxPerAddress: file.connections?.maxPerAddress,
+      maxPipelined: file.connections?.maxPipelined ?? DEFAULT_MAX_PIPELINED,
+    },
+    headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },
     keyLimit: file.keyLimit,
     addressLimit: file.addressLimit,
   };

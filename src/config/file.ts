@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { addressProblem } from '../core/addresses.ts';
 import { messageOf } from '../core/errors.ts';
 import { balancerNames } from '../policy/balance/balancer.ts';
 
@@ -134,6 +135,11 @@ const routeSchema = z.strictObject({
   idleTimeoutMs: z.int().min(1).max(86_400_000).optional(),
   /** Its requests wait for something to happen (long polls): each takes a place among the streams, not a permit. */
   longLived: z.boolean().optional(),
+  /**
+   * `literal`: a path reaches the backend as it stands, with %2F, `;`, `//` and needless encodings (the default of routes
+   * without a key); `strict`: such a path, which others may read as another one, is refused (the default with a key).
+   */
+  paths: z.enum(['strict', 'literal']).optional(),
   /** What is tried again at another backend; `false`: nothing. */
   retry: z.union([z.literal(false), retrySchema]).optional(),
   /** Bulk requests wait for interactive ones. */
@@ -146,6 +152,11 @@ const routeSchema = z.strictObject({
   cache: z.union([z.literal(false), cacheSchema]).optional(),
 });
 
+const addressOrRange = z.string().superRefine((text, context) => {
+  const problem = addressProblem(text);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
+
 const rateLimitSchema = z.strictObject({
   requestsPerSecond: z.number().min(0.001).max(1_000_000),
   burst: z.int().min(1).max(1_000_000),
@@ -154,8 +165,27 @@ const rateLimitSchema = z.strictObject({
 export const fileSchema = z.strictObject({
   upstreams: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/), upstreamSchema).optional(),
   routes: z.array(routeSchema).max(1000).optional(),
-  /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses. None by default. */
-  trustedProxies: z.array(z.union([z.ipv4(), z.ipv6()])).optional(),
+  /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses and ranges (CIDR). None by default. */
+  trustedProxies: z.array(addressOrRange).optional(),
+  /** What client connections may take. */
+  connections: z
+    .strictObject({
+      /** Open at a time, of one worker. By default what the limit of file descriptors leaves beside the backends. */
+      max: z.int().min(1).optional(),
+      /** The same from one address. No limit by default, as many clients may share one. */
+      maxPerAddress: z.int().min(1).optional(),
+      /** Pipelined requests of one connection that are worked on at a time. 8 by default. */
+      maxPipelined: z.int().min(1).max(1000).optional(),
+    })
+    .optional(),
+  headers: z
+    .strictObject({
+      /** Whether requests to backends carry Via, by which loops are seen. True by default. */
+      via: z.boolean().optional(),
+      /** Whether replies carry Server-Timing. True by default. */
+      serverTiming: z.boolean().optional(),
+    })
+    .optional(),
   /** What every key may ask of this host that has no limit of its own. No limit by default. */
   keyLimit: rateLimitSchema.optional(),
   /** What every client address may ask of this host, with whatever keys, or none. No limit by default. */

@@ -23,6 +23,18 @@ export type Outcome =
   /** Another backend was faster. */
   | 'outpaced';
 
+/** What an outcome says to the load that balancers go by. */
+export const outcomesForLoad = {
+  success: 'success',
+  failure: 'failure',
+  timeout: 'failure',
+  refused: 'dropped',
+  aborted: 'ignored',
+  abandoned: 'ignored',
+  // It may have hung: that it was given up early must not make it look fast.
+  outpaced: 'dropped',
+} as const;
+
 export interface BackendOptions {
   readonly cap: number;
   readonly upstream: string;

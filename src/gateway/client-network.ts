@@ -1,3 +1,4 @@
+import type { AddressSet } from '../core/addresses.ts';
 import { isIP } from 'node:net';
 import type { Exchange } from './exchange.ts';
 import { peerAddress } from './request-headers.ts';
@@ -7,7 +8,7 @@ import { peerAddress } from './request-headers.ts';
  * customer. It is the peer, or behind trusted proxies the last address that none of them has. What stands further to
  * the left, anyone can write.
  */
-export function clientNetwork(x: Exchange, trusted: ReadonlySet<string>): string {
+export function clientNetwork(x: Exchange, trusted: AddressSet): string {
   const peer = peerAddress(x.req.socket.remoteAddress ?? 'unknown');
   if (trusted.size === 0 || !trusted.has(peer)) return networkOf(peer);
   let client = peer;

@@ -1,3 +1,4 @@
+import type { AddressSet } from '../core/addresses.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -41,8 +42,12 @@ export interface Releasable {
 /** What an exchange asks of the gateway that it belongs to. */
 export interface ExchangeGateway {
   readonly unmatched: EndpointMetrics;
-  readonly trustedProxies: ReadonlySet<string>;
+  readonly trustedProxies: AddressSet;
   readonly isDraining: () => boolean;
+  /** The name of this gateway in Via; empty: none is written. */
+  readonly viaName: string;
+  /** Whether replies say where the time went. */
+  readonly serverTiming: boolean;
   /** Whether a connection has served for long enough: this reply is its last. */
   readonly isOld: (connection: Socket) => boolean;
   readonly clock: Clock;
@@ -61,7 +66,10 @@ export class Exchange {
   /** Its client's connection; undefined for an upgrade, which has the connection for itself. */
   connection: ClientConnection | undefined;
   id = '';
+  /** Empty: the client has sent none that can be read. */
   traceparent = '';
+  /** This gateway's entry in Via; empty where it is switched off. */
+  via = '';
   /** Empty until the request has been read. */
   head: RequestHead = unreadHead;
   metrics: EndpointMetrics;
@@ -105,7 +113,14 @@ export class Exchange {
     this.startedAt = startedAt;
     this.readyAt = startedAt;
     this.metrics = gateway.unmatched;
+    if (gateway.viaName !== '') this.via = `1.${req.httpVersionMinor} ${gateway.viaName}`;
     this.#gateway = gateway;
+  }
+
+  /** Whether this gateway has passed the request on before. */
+  get isLoop(): boolean {
+    const { viaName } = this.#gateway;
+    return viaName !== '' && this.head.via?.includes(viaName) === true;
   }
 
   /** Whether the method changes nothing. */
@@ -163,7 +178,8 @@ export class Exchange {
 
   /** Adds what every reply carries. `headers`: name, value, name, value. */
   addCommonHeaders(headers: string[]): void {
-    headers.push('x-request-id', this.id, 'server-timing', this.#serverTiming());
+    headers.push('x-request-id', this.id);
+    if (this.#gateway.serverTiming) headers.push('server-timing', this.#serverTiming());
     if (this.cacheStatus !== '') headers.push('cache-status', this.cacheStatus);
   }
 

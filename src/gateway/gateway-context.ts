@@ -1,3 +1,4 @@
+import type { AddressSet } from '../core/addresses.ts';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
@@ -7,8 +8,10 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Cache } from './cache/cache.ts';
 import type { ClientConnections } from './client-connections.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
+import type { GuessLimit } from './guess-limit.ts';
 import type { KeyCache } from './key-cache.ts';
 import type { LateRefusals } from './late-refusals.ts';
+import type { ReadAdmission } from './read-admission.ts';
 import type { RequestLog } from './request-log.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import type { SlowReplies } from './reply-queue.ts';
@@ -27,12 +30,14 @@ export interface GatewayContext {
   readonly requestLog: RequestLog;
   readonly metrics: GatewayMetrics;
   readonly keys: KeyCache;
+  readonly guesses: GuessLimit;
+  readonly reads: ReadAdmission;
   readonly limiter: RateLimiter;
   readonly cache: Cache;
   /** The endpoints of proxied routes whose replies are kept. */
   readonly cachedRoutes: readonly string[];
   readonly upstreams: readonly Upstream[];
-  readonly trustedProxies: ReadonlySet<string>;
+  readonly trustedProxies: AddressSet;
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
   readonly tunnels: Tunnels;

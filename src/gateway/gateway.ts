@@ -1,8 +1,11 @@
 import type { Server } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { AddressSet } from '../core/addresses.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
@@ -20,11 +23,14 @@ import { ConnectionAges } from './connection-ages.ts';
 import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
+import { limitConnections } from './connection-limit.ts';
+import { GuessLimit } from './guess-limit.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
 import { LateRefusals } from './late-refusals.ts';
 import { LeaseClient } from './lease-client.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { Refusal } from './refusal.ts';
+import { ReadAdmission } from './read-admission.ts';
 import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
@@ -45,14 +51,15 @@ export interface GatewayDependencies {
   readonly findKey: FindKey;
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
+  /** Reads of the store that clients may have under way at a time; 4 if not given. */
+  readonly readConcurrency?: number;
   /** Says to control what is held and what waits. Without it this worker has its equal share of the permits. */
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
   /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
   readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
 }
 
-/** Pipelined requests of one connection that are worked on at a time. */
-const MAX_PIPELINED = 8;
+const DEFAULT_READS = 4;
 
 /** What control says of a backend. */
 export interface BackendState {
@@ -77,6 +84,7 @@ export class Gateway {
   constructor(dependencies: GatewayDependencies) {
     const { config, clock, random, registry, log, bugs, findKey, ledger, store } = dependencies;
     const { env } = config;
+    const trusted = new AddressSet(config.trustedProxies);
     const metrics = new GatewayMetrics(registry);
     const timeouts = { connectMs: env.CONNECT_TIMEOUT_MS, idleMs: env.UPSTREAM_TIMEOUT_MS };
     const initialPermits = (cap: number): number =>
@@ -99,7 +107,7 @@ export class Gateway {
     const connections = new ClientConnections({
       clock,
       bugs,
-      maxPipelined: MAX_PIPELINED,
+      maxPipelined: config.connections.maxPipelined,
       start: (x) => void requestPath(x, this.#context, router),
     });
     this.#context = {
@@ -108,15 +116,17 @@ export class Gateway {
       log,
       bugs,
       connections,
-      lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => config.trustedProxies.includes(address) }),
+      lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trusted.has(address) }),
       requestLog: new RequestLog(log, clock),
       metrics,
       keys: new KeyCache(findKey, clock),
+      guesses: new GuessLimit(clock, trusted),
+      reads: new ReadAdmission(dependencies.readConcurrency ?? DEFAULT_READS, clock),
       limiter: openLimiter(dependencies),
       cache: openCache(config, clock, log),
       cachedRoutes: config.routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint),
       upstreams,
-      trustedProxies: new Set(config.trustedProxies),
+      trustedProxies: trusted,
       ledger,
       store,
       tunnels: new Tunnels(),
@@ -130,7 +140,9 @@ export class Gateway {
     const ages = new ConnectionAges(env.CONNECTION_MAX_AGE_SECONDS * 1000, clock, random);
     const { trustedProxies, isDraining } = context;
     const isOld = (connection: Socket): boolean => ages.isOld(connection);
-    const ofExchanges = { unmatched, trustedProxies, isDraining, isOld, clock };
+    const { via, serverTiming } = config.headers;
+    const viaName = via ? viaNameOf(config) : '';
+    const ofExchanges = { unmatched, trustedProxies, isDraining, isOld, viaName, serverTiming, clock };
     const handlers: ServerHandlers = {
       isBusy: (socket) => connections.isBusy(socket),
       request: (req, res, expectsContinue) => {
@@ -155,6 +167,11 @@ export class Gateway {
     };
     this.server = createHttpServer(handlers, env.KEEP_ALIVE_TIMEOUT_MS);
     this.server.on('connection', (socket) => ages.opened(socket));
+    limitConnections(this.server, {
+      ...config.connections,
+      backendConnections: config.upstreams.reduce((sum, { backends, cap }) => sum + backends.length * cap, 0),
+      onRefused: () => unmatched.countRejection('overloaded'),
+    });
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
@@ -317,6 +334,12 @@ function openLeases(
   );
 }
 
+/** One name for all workers of a host, by which they know a request that one of them has passed on. */
+function viaNameOf({ dataDir, env }: Config): string {
+  const digest = createHash('sha256').update(`${hostname()}\n${dataDir}\n${env.PORT}`).digest('hex');
+  return `rampart-${digest.slice(0, 12)}`;
+}
+
 /** Where slow uploads and replies wait; a worker has an equal part of the host's budget. */
 function openBuffers({
   config: { dataDir, env },
@@ -340,7 +363,7 @@ function openBuffers({
 
 function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependencies): RateLimiter {
   const { env, keyLimit, addressLimit } = config;
-  const trustedProxies = new Set(config.trustedProxies);
+  const trustedProxies = new AddressSet(config.trustedProxies);
   const workers = env.GATEWAY_WORKERS;
   return new RateLimiter({ clock, registry, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
 }

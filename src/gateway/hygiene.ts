@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { canonicalHost } from '../core/host.ts';
+import { type PathForm, pathForm } from './path-form.ts';
 import { Refusal } from './refusal.ts';
 
 /** More header lines than any honest client sends; the parser bounds their bytes. */
@@ -7,15 +9,21 @@ const MAX_TARGET_LENGTH = 8192;
 
 /** What the path needs of the header lines, read in one pass: building the parsed header object costs more. */
 export interface RequestHead {
-  /** Path without query, as it came: every other spelling of it has been refused. */
+  /** Path without query, as it came. */
   readonly path: string;
+  /** Whether somebody else could read it as another path. */
+  readonly pathForm: PathForm;
   /** With its question mark, or empty. */
   readonly query: string;
   readonly host: string;
+  /** The host in the one form by which spellings of it are compared. */
+  readonly origin: string;
   readonly authorization: string | undefined;
   readonly apiKey: string | undefined;
   readonly requestId: string | undefined;
   readonly traceparent: string | undefined;
+  readonly via: string | undefined;
+  readonly maxForwards: number | undefined;
   readonly contentType: string | undefined;
   /** RFC 9218. */
   readonly priority: string | undefined;
@@ -33,12 +41,16 @@ export interface RequestHead {
 /** What stands in the place of a head that has not been read, or could not be. */
 export const unreadHead: RequestHead = {
   path: '',
+  pathForm: 'plain',
   query: '',
   host: '',
+  origin: '',
   authorization: undefined,
   apiKey: undefined,
   requestId: undefined,
   traceparent: undefined,
+  via: undefined,
+  maxForwards: undefined,
   contentType: undefined,
   priority: undefined,
   deadlineMs: undefined,
@@ -62,6 +74,7 @@ export function readHead(req: IncomingMessage): RequestHead | Refusal {
   if (fields instanceof Refusal) return fields;
   const framing = checkFraming(req, fields);
   if (framing instanceof Refusal) return framing;
+  if (req.url === '*' && req.method !== 'OPTIONS') return malformed('only OPTIONS may have the target *');
   const target = splitTarget(req.url ?? '');
   if (target instanceof Refusal) return target;
   const host = target.host ?? fields.host ?? '';
@@ -70,12 +83,16 @@ export function readHead(req: IncomingMessage): RequestHead | Refusal {
   }
   return {
     path: target.path,
+    pathForm: target.form,
     query: target.query,
     host,
+    origin: canonicalHost(host),
     authorization: fields.authorization,
     apiKey: fields.apiKey,
     requestId: fields.requestId,
     traceparent: fields.traceparent,
+    via: fields.via,
+    maxForwards: maxForwardsOf(fields.maxForwards),
     contentType: fields.contentType,
     priority: fields.priority,
     deadlineMs: deadlineOf(fields.deadline),
@@ -94,6 +111,8 @@ interface Fields {
   apiKey?: string;
   requestId?: string;
   traceparent?: string;
+  via?: string;
+  maxForwards?: string;
   contentType?: string;
   priority?: string;
   deadline?: string;
@@ -108,6 +127,8 @@ const wanted: Readonly<Record<string, Exclude<keyof Fields, 'names'>>> = Object.
   'x-api-key': 'apiKey',
   'x-request-id': 'requestId',
   traceparent: 'traceparent',
+  via: 'via',
+  'max-forwards': 'maxForwards',
   'content-type': 'contentType',
   priority: 'priority',
   'x-deadline-ms': 'deadline',
@@ -138,10 +159,17 @@ function collectFields(rawHeaders: readonly string[]): Fields | Refusal {
     const value = rawHeaders[index + 1] as string;
     const before = fields[field];
     if (before === undefined) fields[field] = value;
-    else if (field === 'connection') fields.connection = `${before},${value}`;
+    else if (field === 'connection' || field === 'via') fields[field] = `${before}, ${value}`;
+    // Two of them are no context that can be read (W3C Trace Context §3.2).
+    else if (field === 'traceparent') fields.traceparent = '';
     else if (single.has(field)) return malformed(`there are two ${name} headers`);
   }
   return fields;
+}
+
+/** RFC 9110 §7.6.2; what is no number is not there. */
+function maxForwardsOf(field: string | undefined): number | undefined {
+  return field !== undefined && /^\d{1,9}$/.test(field) ? Number(field) : undefined;
 }
 
 /** What is no number of milliseconds is no deadline. */
@@ -163,23 +191,14 @@ function checkFraming(
   return { chunked: true, contentLength: undefined };
 }
 
-const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
+const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?$/;
 const isHost = (text: string): boolean => hostPattern.test(text);
 
-/** Characters after which a path needs a closer look. */
-const suspicious = /[%\\#;]|\/[./]/;
-/**
- * Dot segments; empty segments; parameters of a segment; encoded slashes, backslashes and NUL; and characters that need
- * no encoding yet have one (RFC 3986 §6.2.2.2): a second reader would take each of them for another path, and so for
- * another route. What passes has one spelling only.
- */
-const ambiguous =
-  /[\\#;]|\/\/|\/\.{1,2}(?:\/|$)|%(?![0-9A-Fa-f]{2})|%(?:00|2[fF]|5[cC]|2[dDeE]|3[0-9]|4[1-9A-Fa-f]|5[0-9aAfF]|6[1-9A-Fa-f]|7[0-9aAeE])/;
-
-function splitTarget(target: string): { path: string; query: string; host?: string } | Refusal {
+function splitTarget(target: string): { path: string; query: string; form: PathForm; host?: string } | Refusal {
   if (target.length > MAX_TARGET_LENGTH) {
     return new Refusal('target-too-long', `the target is longer than ${MAX_TARGET_LENGTH} characters`, { close: true });
   }
+  if (target === '*') return { path: '*', query: '', form: 'plain' };
   let rest = target;
   let host: string | undefined;
   if (target.charCodeAt(0) !== 0x2f) {
@@ -191,20 +210,8 @@ function splitTarget(target: string): { path: string; query: string; host?: stri
   const mark = rest.indexOf('?');
   const path = mark === -1 ? rest : rest.slice(0, mark);
   const query = mark === -1 ? '' : rest.slice(mark);
-  if (suspicious.test(path) && (ambiguous.test(path) || !isUtf8(path))) {
-    return malformed('the path has a form that can be read in two ways');
-  }
+  const form = pathForm(path);
+  if (form === 'refused') return malformed('the path has dot segments, or an encoding that is none');
   if (query !== '' && (query.includes('%00') || query.includes('#'))) return malformed('the query holds %00 or #');
-  return host === undefined ? { path, query } : { path, query, host };
-}
-
-/** Whether what is percent-encoded is UTF-8, without overlong forms. */
-export function isUtf8(encoded: string): boolean {
-  if (!encoded.includes('%')) return true;
-  try {
-    decodeURIComponent(encoded);
-    return true;
-  } catch {
-    return false;
-  }
+  return host === undefined ? { path, query, form } : { path, query, form, host };
 }

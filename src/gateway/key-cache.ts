@@ -39,8 +39,12 @@ const busy = new Refusal('overloaded', 'too many unknown keys are being checked'
 export class KeyCache {
   readonly #find: FindKey;
   readonly #clock: Clock;
-  readonly #entries = new LRUCache<string, Entry>({ max: CAPACITY });
+  /** Apart, so that guesses push no key out. */
+  readonly #valid = new LRUCache<string, Entry>({ max: CAPACITY });
+  readonly #unknown = new LRUCache<string, Entry>({ max: CAPACITY });
   readonly #lookups = new Map<string, Promise<KeyIdentity | Refusal>>();
+  /** Look-ups under way of texts that are not known to be keys. */
+  #guesses = 0;
   /** Counts the clearings: what was asked before one must not be kept after it. */
   #generation = 0;
 
@@ -49,16 +53,20 @@ export class KeyCache {
     this.#clock = clock;
   }
 
-  /** The owner of the presented key: at once when the cache knows it, else after a look-up. */
+  /**
+   * The owner of the presented key: at once when the cache knows it, else after a look-up. `mayLookUp`: asked before
+   * the database is asked about a text that may be no key.
+   */
   identify(
     authorization: string | undefined,
     apiKey: string | undefined,
+    mayLookUp?: () => Refusal | undefined,
   ): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
     const text = apiKey ?? bearer(authorization);
     if (text === undefined) return noKey;
     if (!keyPattern.test(text)) return unknownKey;
     const digest = hash('sha256', text, 'base64');
-    const entry = this.#entries.get(digest);
+    const entry = this.#valid.get(digest) ?? this.#unknown.get(digest);
     if (entry !== undefined) {
       const age = this.#clock.now() - entry.checkedAt;
       if (age < (entry.key === undefined ? FRESH_UNKNOWN_MS : FRESH_MS)) return entry.key ?? unknownKey;
@@ -69,21 +77,29 @@ export class KeyCache {
         return stale;
       }
     }
+    if (entry?.key === undefined) {
+      const refusal = mayLookUp?.();
+      if (refusal !== undefined) return refusal;
+    }
     return this.#lookUp(digest, entry);
   }
 
   /** Forgets everything, as keys have changed. */
   clear(): void {
     this.#generation++;
-    this.#entries.clear();
+    this.#valid.clear();
+    this.#unknown.clear();
     this.#lookups.clear();
   }
 
   #lookUp(digest: string, entry: Entry | undefined): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
     const running = this.#lookups.get(digest);
     if (running !== undefined) return running;
-    if (this.#lookups.size >= MAX_LOOKUPS) return this.#stillValid(entry) ?? busy;
+    const isGuess = entry?.key === undefined;
+    if (isGuess && this.#guesses >= MAX_LOOKUPS) return busy;
+    if (isGuess) this.#guesses++;
     const lookup = this.#ask(digest, entry).finally(() => {
+      if (isGuess) this.#guesses--;
       if (this.#lookups.get(digest) === lookup) this.#lookups.delete(digest);
     });
     this.#lookups.set(digest, lookup);
@@ -94,12 +110,18 @@ export class KeyCache {
     const generation = this.#generation;
     try {
       const key = await this.#find(Buffer.from(digest, 'base64'));
-      if (generation === this.#generation) this.#entries.set(digest, { key, checkedAt: this.#clock.now() });
+      if (generation === this.#generation) this.#keep(digest, key);
       return key ?? unknownKey;
     } catch {
       // The store has reported why. A key that was valid a while ago stays so: generation goes on without PostgreSQL.
       return this.#stillValid(entry) ?? unavailable;
     }
+  }
+
+  #keep(digest: string, key: KeyIdentity | undefined): void {
+    this.#valid.delete(digest);
+    this.#unknown.delete(digest);
+    (key === undefined ? this.#unknown : this.#valid).set(digest, { key, checkedAt: this.#clock.now() });
   }
 
   #stillValid(entry: Entry | undefined): KeyIdentity | undefined {

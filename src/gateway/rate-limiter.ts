@@ -1,3 +1,4 @@
+import type { AddressSet } from '../core/addresses.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Counter, Registry } from '../metrics/instruments.ts';
 import type { RateLimit } from '../policy/rate/gcra.ts';
@@ -14,7 +15,7 @@ export interface RateLimiterOptions {
   /** Of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
   readonly addressLimit: RateLimit | undefined;
-  readonly trustedProxies: ReadonlySet<string>;
+  readonly trustedProxies: AddressSet;
   readonly sendTokenAsks?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
 }
 

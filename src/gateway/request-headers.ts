@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { type AddressSet, canonicalAddress } from '../core/addresses.ts';
 import type { Exchange } from './exchange.ts';
 import { isHopByHop, nominated } from './hop-by-hop.ts';
 
@@ -9,6 +11,8 @@ const replaced: ReadonlySet<string> = new Set([
   'forwarded',
   'x-request-id',
   'traceparent',
+  'via',
+  'max-forwards',
   'x-deadline-ms',
 ]);
 
@@ -16,7 +20,7 @@ const replaced: ReadonlySet<string> = new Set([
  * The header lines for a backend: what the client sent, without what belongs to its connection, without its key, and
  * with what the gateway knows. Ours come last and after the stripping, so a `Connection` header cannot remove them.
  */
-export function requestHeaders(x: Exchange, trustedProxies: ReadonlySet<string>): string[] {
+export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[] {
   const { rawHeaders } = x.req;
   const { names, connection } = x.head;
   const dropped = nominated(connection);
@@ -25,13 +29,20 @@ export function requestHeaders(x: Exchange, trustedProxies: ReadonlySet<string>)
   for (const [index, name] of names.entries()) {
     const value = rawHeaders[index * 2 + 1] as string;
     if (replaced.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip') remember(forwarded, name, value);
+    // It belongs to a trace context, and means nothing without one (W3C Trace Context §3.3).
+    else if (name === 'tracestate' && x.traceparent === '') continue;
     else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(name, value)) continue;
     else out.push(name, value);
   }
   addForwarded(out, x, trustedProxies, forwarded);
   // An HTTP/1.0 request may have none; then the backend gets its own name.
   if (x.head.host !== '') out.push('host', x.head.host);
-  out.push('x-request-id', x.id, 'traceparent', x.traceparent);
+  out.push('x-request-id', x.id);
+  if (x.traceparent !== '') out.push('traceparent', x.traceparent);
+  const { via, maxForwards } = x.head;
+  if (x.via !== '') out.push('via', via === undefined ? x.via : `${via}, ${x.via}`);
+  else if (via !== undefined) out.push('via', via);
+  if (maxForwards !== undefined) out.push('max-forwards', String(maxForwards - 1));
   return out;
 }
 
@@ -61,25 +72,55 @@ function remember(into: Forwarded, name: string, value: string): void {
 
 const join = (left: string | undefined, right: string): string => (left === undefined ? right : `${left}, ${right}`);
 
-/** What an untrusted peer says of those before it is dropped: anyone can write it. */
-function addForwarded(out: string[], x: Exchange, trusted: ReadonlySet<string>, said: Forwarded): void {
+/** What an untrusted peer says of those before it is dropped: anyone can write it. Both forms say the same. */
+function addForwarded(out: string[], x: Exchange, trusted: AddressSet, said: Forwarded): void {
   const peer = peerAddress(x.req.socket.remoteAddress ?? 'unknown');
   const { host } = x.head;
-  const before: Forwarded = trusted.size > 0 && trusted.has(peer) ? said : {};
-  out.push('x-forwarded-for', before.for === undefined ? peer : `${before.for}, ${peer}`);
+  const before: Forwarded = trusted.has(peer) ? said : {};
+  const hops = before.for ?? (before.forwarded === undefined ? undefined : hopsOf(before.forwarded));
+  out.push('x-forwarded-for', hops === undefined ? peer : `${hops}, ${peer}`);
   if (before.others !== undefined) out.push(...before.others);
   if (before.host !== undefined || host !== '') out.push('x-forwarded-host', before.host ?? host);
   out.push('x-forwarded-proto', before.proto ?? 'http');
-  const at = host === '' ? '' : `;host=${host.includes(':') ? `"${host}"` : host}`;
-  const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer}${at};proto=http`;
-  out.push('forwarded', before.forwarded === undefined ? own : `${before.forwarded}, ${own}`);
+  const own = `for=${node(peer)}${host === '' ? '' : `;host=${quoted(host)}`};proto=http`;
+  const earlier = before.forwarded ?? (before.for === undefined ? undefined : elementsOf(before.for, before));
+  out.push('forwarded', earlier === undefined ? own : `${earlier}, ${own}`);
 }
+
+/** The addresses of a Forwarded field as X-Forwarded-For has them. */
+function hopsOf(forwarded: string): string {
+  return forwarded
+    .split(',')
+    .map((element) => /(?:^|;)\s*for=("[^"]*"|[^;]*)/i.exec(element)?.[1] ?? 'unknown')
+    .map((hop) =>
+      hop
+        .trim()
+        .replaceAll('"', '')
+        .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1'),
+    )
+    .join(', ');
+}
+
+/** The addresses of X-Forwarded-For as Forwarded has them; host and scheme are those of the first. */
+function elementsOf(hops: string, { host, proto }: Forwarded): string {
+  const elements = hops.split(',').map((hop) => `for=${node(hop.trim())}`);
+  elements[0] += `${host === undefined ? '' : `;host=${quoted(host)}`}${proto === undefined ? '' : `;proto=${quoted(proto)}`}`;
+  return elements.join(', ');
+}
+
+/** An address as RFC 7239 §6 writes it. What is none stays inside the quotes. */
+function node(address: string): string {
+  if (isIP(address) === 6) return `"[${address}]"`;
+  return quoted(address);
+}
+
+const quoted = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `"${text.replaceAll(/["\\]/g, '')}"`);
 
 /**
  * What a backend is told by a trusted peer of the request before it, beyond the client's address: a part of the cache
  * key, as replies may depend on it. Empty where nothing is told; what others say is dropped before a backend sees it.
  */
-export function forwardedSelection(x: Exchange, trusted: ReadonlySet<string>): string {
+export function forwardedSelection(x: Exchange, trusted: AddressSet): string {
   if (trusted.size === 0 || !trusted.has(peerAddress(x.req.socket.remoteAddress ?? 'unknown'))) return '';
   const { names } = x.head;
   let text = '';
@@ -98,7 +139,7 @@ export function forwardedSelection(x: Exchange, trusted: ReadonlySet<string>): s
   return text;
 }
 
-/** The address of a peer, an IPv4 one that came over an IPv6 socket in its own form. */
+/** The address of a peer, in one form. */
 export function peerAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
+  return address.includes(':') ? canonicalAddress(address) : address;
 }

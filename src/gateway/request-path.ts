@@ -7,7 +7,7 @@ import { problemReply } from './problem-reply.ts';
 import { type Reason, Refusal } from './refusal.ts';
 import { clientClosed } from './request-body.ts';
 import type { Router } from './router.ts';
-import { identify } from './trace.ts';
+import { requestIdOf, traceparentOf } from './trace.ts';
 
 /**
  * The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. Never rejects:
@@ -41,12 +41,13 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   const head = readHead(x.req);
   if (head instanceof Refusal) return head;
   x.head = head;
-  const { id, traceparent } = identify(head.requestId, head.traceparent);
-  x.id = id;
-  x.traceparent = traceparent;
+  x.id = requestIdOf(head.requestId);
+  x.traceparent = traceparentOf(head.traceparent);
+  if (x.isLoop) return new Refusal('loop', 'the request has passed through this gateway before', { close: true });
+  if (isForGateway(x)) return answerForGateway(x);
 
   // 2 match: a path that no route has costs nothing further
-  const match = router.match(x.req.method ?? '', head.path);
+  const match = router.find(x.req.method ?? '', head);
   if (match instanceof Refusal) return match;
   const { route } = match;
   x.parameter = match.parameter;
@@ -61,9 +62,12 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
     if (flooding !== undefined) return flooding;
   }
   if (route.authenticate) {
-    const found = gateway.keys.identify(head.authorization, head.apiKey);
+    const found = gateway.keys.identify(head.authorization, head.apiKey, () => gateway.guesses.refusal(x));
     const key = found instanceof Promise ? await found : found;
-    if (key instanceof Refusal) return key;
+    if (key instanceof Refusal) {
+      if (key.reason === 'unauthenticated' && presentsKey(head)) gateway.guesses.failed(x);
+      return key;
+    }
     x.key = key;
   }
 
@@ -84,6 +88,20 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 
   // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again
   return forward(x, prepared.call, prepared.sink, gateway.clock);
+}
+
+const presentsKey = ({ apiKey, authorization }: Exchange['head']): boolean =>
+  apiKey !== undefined || authorization !== undefined;
+
+/** OPTIONS of the server as a whole, and what may not be forwarded any further (RFC 9110 §7.6.2). */
+function isForGateway({ req: { method }, head: { path, maxForwards } }: Exchange): boolean {
+  return path === '*' || (maxForwards === 0 && (method === 'OPTIONS' || method === 'TRACE'));
+}
+
+function answerForGateway(x: Exchange): Refusal | undefined {
+  if (x.req.method === 'TRACE') return new Refusal('method-not-allowed', 'TRACE is not answered here');
+  x.reply(204, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], '');
+  return undefined;
 }
 
 /** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */

@@ -1,3 +1,5 @@
+import type { RequestHead } from './hygiene.ts';
+import { canonicalPath } from './path-form.ts';
 import { Refusal } from './refusal.ts';
 import type { Route } from './routes/route.ts';
 
@@ -14,6 +16,10 @@ export interface Match {
   /** The value of the `{parameter}` segment, decoded. */
   readonly parameter: string;
 }
+
+const readInTwoWays = new Refusal('malformed-request', 'the path has a form that can be read in two ways', {
+  close: true,
+});
 
 interface Methods {
   readonly byMethod: Map<string, Route>;
@@ -37,7 +43,20 @@ export class Router {
     this.#prefixes.sort((left, right) => right.prefix.length - left.prefix.length);
   }
 
-  /** The route, or 404, or 405 with what is allowed. The path has no form that could be read in two ways. */
+  /**
+   * The route of a request. An ambiguous path goes where it is allowed as it stands (`paths: 'literal'`), and only if
+   * everybody would take it for a path of the same route: else `//admin/x` would reach an open route, and a backend
+   * that merges slashes would serve what a closed one protects.
+   */
+  find(method: string, { path, pathForm }: Pick<RequestHead, 'path' | 'pathForm'>): Match | Refusal {
+    const match = this.match(method, path);
+    if (pathForm === 'plain' || match instanceof Refusal) return match;
+    const other = this.match(method, canonicalPath(path));
+    const isSame = !(other instanceof Refusal) && other.route === match.route;
+    return isSame && match.route.takesLiteralPaths === true ? match : readInTwoWays;
+  }
+
+  /** The route, or 404, or 405 with what is allowed. */
   match(method: string, path: string): Match | Refusal {
     const literal = this.#literal.get(path);
     if (literal !== undefined) return choose(literal, method, '');

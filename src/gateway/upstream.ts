@@ -11,7 +11,7 @@ import type { HostLoad } from '../policy/permits/lease-messages.ts';
 import { RetryBudget } from '../policy/retry/budget.ts';
 import { HedgeDelay } from '../policy/retry/hedge-delay.ts';
 import { BackendLost, noStreamPlace } from './attempt-error.ts';
-import { Backend, type Outcome } from './backend.ts';
+import { Backend, type Outcome, outcomesForLoad } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -426,14 +426,3 @@ export class Upstream {
     return false;
   }
 }
-
-const outcomesForLoad = {
-  success: 'success',
-  failure: 'failure',
-  timeout: 'failure',
-  refused: 'dropped',
-  aborted: 'ignored',
-  abandoned: 'ignored',
-  // It may have hung: that it was given up early must not make it look fast.
-  outpaced: 'dropped',
-} as const;

@@ -180,7 +180,7 @@ describe('malformed requests', () => {
     backend = await startRawBackend((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
     rampart = await startTestGateway({
       upstreams: { raw: { backends: [backend.origin] } },
-      routes: [{ endpoint: 'raw', path: '/*', upstream: 'raw' }],
+      routes: [{ endpoint: 'raw', path: '/*', upstream: 'raw', paths: 'strict' }],
     });
   });
   after(async () => {

@@ -73,7 +73,8 @@ describe('proxying', () => {
       `GET /h HTTP/1.1\r\nHost: a.example\r\nConnection: x-drop, x-forwarded-for, close\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\nX-Forwarded-For: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Port: 1\r\nX-Real-IP: 6.6.6.6\r\nAuthorization: Bearer ${testKey}\r\nCookie: c=d\r\nX-Keep: e\r\nX-Deadline-Ms: 99999999\r\nX-Request-Id: my-id.1\r\nTraceparent: 00-${'a'.repeat(32)}-${'b'.repeat(16)}-01\r\n\r\n`,
     );
     assert.equal(statusOf(reply), 200);
-    const { connection: _, 'x-deadline-ms': leftMs, ...headers } = seen?.headers ?? {};
+    const { connection: _, 'x-deadline-ms': leftMs, via, ...headers } = seen?.headers ?? {};
+    assert.match(via ?? '', /^1\.1 rampart-[0-9a-f]{12}$/);
     assert.ok(Number(leftMs) > 20_000 && Number(leftMs) <= 30_000, `${String(leftMs)} ms are left of 30 s`);
     assert.deepEqual(headers, {
       host: 'a.example',

@@ -31,6 +31,7 @@ export interface TestGatewayOptions {
   readonly upstreams?: NonNullable<ConfigFile['upstreams']>;
   readonly routes?: NonNullable<ConfigFile['routes']>;
   readonly trustedProxies?: readonly string[];
+  readonly connections?: ConfigFile['connections'];
   readonly keyLimit?: Config['keyLimit'];
   readonly addressLimit?: Config['addressLimit'];
   readonly sendTokenAsks?: GatewayDependencies['sendTokenAsks'];
@@ -115,7 +116,11 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
     maxBodyBytes: route.maxBodyBytes ?? 1024 * 1024,
     authenticate: route.authenticate ?? false,
   }));
-  const file = { ...(options.upstreams && { upstreams: options.upstreams }), ...(routes && { routes }) };
+  const file = {
+    ...(options.connections && { connections: options.connections }),
+    ...(options.upstreams && { upstreams: options.upstreams }),
+    ...(routes && { routes }),
+  };
   const built = buildConfig(env, file, import.meta.dirname);
   const [generator, ...named] = built.upstreams;
   if (generator === undefined) throw new Error('There is no upstream for the generators');

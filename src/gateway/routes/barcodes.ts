@@ -5,7 +5,7 @@ import { uuidv7 } from '../../core/ids.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../gateway-context.ts';
-import { isUtf8 } from '../hygiene.ts';
+import { isUtf8 } from '../path-form.ts';
 import { Refusal } from '../refusal.ts';
 import { bodyTooLarge } from '../request-body.ts';
 import type { Upstream } from '../upstream.ts';

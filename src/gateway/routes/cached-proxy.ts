@@ -1,3 +1,4 @@
+import type { AddressSet } from '../../core/addresses.ts';
 import type { RouteCache, RouteConfig } from '../../config/config.ts';
 import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { isNotModified, type Validators } from '../../policy/cache/conditional.ts';
@@ -26,8 +27,8 @@ export interface CachedRoute {
 }
 
 /** The key of a path with query: equal only for requests that a backend gets with the same host, path and query. */
-export function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: ReadonlySet<string>): CacheKey {
-  const { host } = x.head;
+export function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: AddressSet): CacheKey {
+  const host = x.head.origin;
   const selection = forwardedSelection(x, trustedProxies);
   return { endpoint, host, target, text: `${endpoint}\n${host}\n${target}${selection}` };
 }

@@ -31,6 +31,7 @@ export function proxyRoute(
     metrics,
     authenticate: config.authenticate,
     priority: config.priority,
+    takesLiteralPaths: config.paths === 'literal',
     prepare: (x) => route.prepare(x),
   };
 }

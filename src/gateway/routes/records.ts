@@ -3,6 +3,7 @@ import type { BarcodeSummary } from '../../store/records.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../gateway-context.ts';
+import { ReadsBusy } from '../read-admission.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
 import { storeRefusal } from './store-refusal.ts';
@@ -14,6 +15,7 @@ const YOUNG_MS = 5_000;
 /** Each wait twice as long as the one before: a second and a half in all, for a machine that has other things to do. */
 const YOUNG_LOOKS = 6;
 
+const busy = new Refusal('overloaded', 'too many reads of the database are under way', { retryAfterSeconds: 1 });
 const notFound = new Refusal('not-found', 'there is no such barcode for this key');
 
 /** GET /v1/barcodes/{id}: the record. */
@@ -24,7 +26,9 @@ export function getBarcodeRoute(gateway: GatewayContext, metrics: EndpointMetric
     const record =
       pending?.keyId === keyId
         ? pending
-        : await whileYoung(gateway, x.parameter, () => gateway.store.barcodes.get(keyId, x.parameter));
+        : await whileYoung(gateway, x.parameter, () =>
+            gateway.reads.run(keyId, () => gateway.store.barcodes.get(keyId, x.parameter)),
+          );
     if (record === undefined) return notFound;
     return () => replyJson(x, publicRecord(record));
   });
@@ -38,7 +42,9 @@ export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointM
     const image =
       pending?.keyId === keyId
         ? pending
-        : await whileYoung(gateway, x.parameter, () => gateway.store.barcodes.getImage(keyId, x.parameter));
+        : await whileYoung(gateway, x.parameter, () =>
+            gateway.reads.run(keyId, () => gateway.store.barcodes.getImage(keyId, x.parameter)),
+          );
     if (image === undefined) return notFound;
     const type = image.format === 'png' ? 'image/png' : 'image/svg+xml';
     return () =>
@@ -64,7 +70,8 @@ export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetr
       return new Refusal('invalid-request', detail, { errors: [{ field: 'page_size', rule: 'range', detail }] });
     }
     const cursor = query.get('cursor') ?? undefined;
-    const page = await gateway.store.barcodes.list({ keyId: x.key?.id ?? '', pageSize, cursor });
+    const keyId = x.key?.id ?? '';
+    const page = await gateway.reads.run(keyId, () => gateway.store.barcodes.list({ keyId, pageSize, cursor }));
     if (page.kind !== 'page') return new Refusal('invalid-cursor', 'cursor must be one that an earlier page gave');
     const barcodes = page.records.map(publicRecord);
     return () => replyJson(x, { barcodes, next_cursor: page.nextCursor ?? null });
@@ -81,7 +88,9 @@ function local(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer
     authenticate: true,
     async answer(x) {
       const startedAt = gateway.clock.now();
-      const result = await answer(x).catch(storeRefusal);
+      const result = await answer(x).catch((error: unknown) =>
+        error instanceof ReadsBusy ? busy : storeRefusal(error),
+      );
       x.execMs = gateway.clock.now() - startedAt;
       x.execPhase = 'database';
       if (result instanceof Refusal) return result;
@@ -101,7 +110,8 @@ async function whileYoung<T>(
   for (let looks = 1; ; looks++) {
     const found = await look();
     const age = gateway.clock.wallNow() - createdAt;
-    if (found !== undefined || age > YOUNG_MS || looks >= YOUNG_LOOKS) return found;
+    // One from the future is not young: nobody has made it.
+    if (found !== undefined || Math.abs(age) > YOUNG_MS || looks >= YOUNG_LOOKS) return found;
     const waitMs = gateway.config.env.LEDGER_FLUSH_MS * 2 ** (looks - 1);
     await new Promise<void>((resolve) => void gateway.clock.setTimeout(resolve, waitMs));
   }

@@ -21,6 +21,8 @@ interface Common {
   readonly authenticate: boolean;
   /** Left out of the limit per address: probes must always be answered. */
   readonly unlimited?: boolean;
+  /** Whether its backends get paths as they stand that others might read as other paths. */
+  readonly takesLiteralPaths?: boolean;
   /** The class of its requests in the queue. */
   readonly priority?: Priority | undefined;
 }

@@ -66,8 +66,9 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
   }
   const headers = {
     'cache-control': plain(directives),
-    date: field('date') ?? formatHttpDate(arrivedAt),
-    ...present('expires', field('expires')),
+    date: validDate(field('date'), arrivedAt) ?? formatHttpDate(arrivedAt),
+    // A date that is none lies in the past (RFC 9111 §5.3).
+    ...present('expires', field('expires') === undefined ? undefined : (validDate(field('expires'), arrivedAt) ?? '0')),
     ...present('pragma', directives.size === 0 ? field('pragma') : undefined),
     ...present('age', field('age')),
   };
@@ -84,6 +85,12 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
     return { store: true, share, lifetime, vary };
   }
   return refuse('it is stale at once, and cannot be validated');
+}
+
+/** The text if it is an HTTP-date; the library believes looser forms too. */
+function validDate(text: string | undefined, wallNow: number): string | undefined {
+  const at = parseHttpDate(text, wallNow);
+  return at === undefined ? undefined : formatHttpDate(at);
 }
 
 interface LifetimeInputs {

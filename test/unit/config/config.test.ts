@@ -94,6 +94,7 @@ describe('loadConfig', () => {
       pure: false,
       hedge: false,
       cache: undefined,
+      paths: 'strict',
       upload: 'buffer',
       bufferBodyBytes: 65_536,
       bufferReplyBytes: 262_144,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { AddressSet } from '../../../src/core/addresses.ts';
 import { clientNetwork, networkOf } from '../../../src/gateway/client-network.ts';
 import { Exchange, type ExchangeGateway } from '../../../src/gateway/exchange.ts';
 
@@ -18,7 +19,7 @@ function fairKey(peer: string, rawHeaders: string[]): string {
   return x.fairKey;
 }
 
-const trusted = new Set(['10.0.0.1', '10.0.0.2', '2001:db8::1']);
+const trusted = new AddressSet(['10.0.0.1', '10.0.0.2', '2001:db8::1']);
 const behind = (...rawHeaders: string[]): string => clientNetwork(request('10.0.0.1', rawHeaders), trusted);
 
 test('Exchange.fairKey tells clients behind a trusted proxy apart, and takes nobody else at their word', () => {
@@ -29,7 +30,7 @@ test('Exchange.fairKey tells clients behind a trusted proxy apart, and takes nob
 
 describe('clientNetwork', () => {
   test('is the peer, whatever it says, unless it is trusted', () => {
-    assert.equal(clientNetwork(request('192.0.2.1'), new Set()), '192.0.2.1');
+    assert.equal(clientNetwork(request('192.0.2.1'), new AddressSet([])), '192.0.2.1');
     assert.equal(clientNetwork(request('::ffff:192.0.2.1'), trusted), '192.0.2.1');
     assert.equal(clientNetwork(request('192.0.2.1', ['x-forwarded-for', '198.51.100.1']), trusted), '192.0.2.1');
     assert.equal(clientNetwork(request(undefined), trusted), 'unknown');

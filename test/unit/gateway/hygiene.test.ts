@@ -10,7 +10,10 @@ function head(url: string, rawHeaders: string[] = ['Host', 'a.example'], version
   return readHead({ url, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } as IncomingMessage);
 }
 
-const outcome = (result: ReturnType<typeof head>): string => (result instanceof Refusal ? result.reason : 'passes');
+const outcome = (result: ReturnType<typeof head>): string => {
+  if (result instanceof Refusal) return result.reason;
+  return result.pathForm === 'plain' ? 'passes' : result.pathForm;
+};
 
 describe('readHead: the target', () => {
   const cases: Record<string, string> = {
@@ -18,10 +21,10 @@ describe('readHead: the target', () => {
     '/v1/render/qrcode?text=a%2Fb': 'passes',
     '/a%20b': 'passes',
     '/a.b/..c/.well-known/x': 'passes',
-    '/a;b': 'malformed-request',
-    '/%61dmin': 'malformed-request',
-    '/a%2Db': 'malformed-request',
-    '/a%7e': 'malformed-request',
+    '/a;b': 'ambiguous',
+    '/%61dmin': 'ambiguous',
+    '/a%2Db': 'ambiguous',
+    '/a%7e': 'ambiguous',
     '/100%25': 'passes',
     '/caf%C3%A9': 'passes',
     '/a%c0%ae%c0%ae': 'malformed-request',
@@ -33,9 +36,9 @@ describe('readHead: the target', () => {
     '/a/%2e%2E/b': 'malformed-request',
     '/a/.%2e': 'malformed-request',
     '/a/..;x/b': 'malformed-request',
-    '//evil.example/': 'malformed-request',
-    '/a//b': 'malformed-request',
-    '/a%2fb': 'malformed-request',
+    '//evil.example/': 'ambiguous',
+    '/a//b': 'ambiguous',
+    '/a%2fb': 'ambiguous',
     '/a%5cb': 'malformed-request',
     '/a\\b': 'malformed-request',
     '/a%00b': 'malformed-request',
@@ -72,6 +75,7 @@ describe('readHead: Host', () => {
     'user@a': 'malformed-request',
     'a/b': 'malformed-request',
     'a b': 'malformed-request',
+    'a:': 'passes',
     'a:b': 'malformed-request',
     'a:123456': 'malformed-request',
     'a?b': 'malformed-request',
@@ -115,13 +119,15 @@ describe('readHead: framing and version', () => {
     assert.equal(outcome(head('/', lines(200))), 'headers-too-large');
   });
 
-  test('never throws, and never passes a path that a second reader could resolve to another one', () => {
+  test('never throws, and never takes a path for plain that a second reader could resolve to another one, nor passes dot segments', () => {
     const piece = fc.constantFrom('/', '.', '..', '%2e', '%2F', '%5c', '\\', 'a', '%', '%00', ';', '?', '#');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const target = `/${pieces.join('')}`;
         const result = head(target);
         if (result instanceof Refusal) return;
+        assert.doesNotMatch(decodeURIComponent(result.path), /\/\.{1,2}(;|\/|$)|\\|\0/);
+        if (result.pathForm === 'ambiguous') return;
         assert.equal(new URL(`http://h${result.path}`).pathname, result.path);
         assert.doesNotMatch(decodeURIComponent(result.path.replaceAll('%25', '')), /\/\.{1,2}(\/|$)|\\|\0|\/\//);
       }),

@@ -1,0 +1,20 @@
+import { domainToASCII } from 'node:url';
+
+/** Hosts that are written as they are compared: nearly all. */
+const plain = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+
+/**
+ * The one form of a host with its port, by which two spellings of one origin are equal (RFC 9110 §4.2.3): lower case, no
+ * default port, no trailing dot, internationalised names in their ASCII form.
+ */
+export function canonicalHost(host: string, scheme: 'http' | 'https' = 'http'): string {
+  if (host.length < 80 && plain.test(host)) return host;
+  const colon = host.lastIndexOf(':');
+  const hasPort = colon > host.lastIndexOf(']');
+  const name = (hasPort ? host.slice(0, colon) : host).toLowerCase();
+  const port = hasPort ? host.slice(colon + 1) : '';
+  const ascii = name.startsWith('[') ? name : domainToASCII(name) || name;
+  const rooted = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
+  const isDefault = port === '' || Number(port) === (scheme === 'http' ? 80 : 443);
+  return isDefault ? rooted : `${rooted}:${Number(port)}`;
+}
