@@ -36,7 +36,7 @@ const objective = z.discriminatedUnion('sli', [
 ]);
 
 const request = z.strictObject({
-  method: z.enum(['GET', 'POST', 'PUT', 'DELETE']).default('GET'),
+  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
   path: z.string().startsWith('/'),
   headers: z.record(z.string().regex(/^[\w-]+$/), z.string()).default({}),
   body: z.string().optional(),

@@ -1,7 +1,7 @@
 import { capacity } from '../../lab/experiments/capacity.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
-import { mixHelp, readMix, readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
 import { readOptions } from './options.ts';
 
 const help = `usage: rampart lab capacity [options]
@@ -14,7 +14,7 @@ longer to confirm it, and 5 % above to refute it. Users do not wait for each oth
   --confirm SECONDS  length of the two that decide (15)
   --probes N         gives up after so many (30)
   --gate N           capacity that is needed to pass (none)
-${mixHelp}${systemHelp}  --json             the whole record on standard output
+${systemHelp}  --json             the whole record on standard output
 `;
 
 const MOST = 100_000;
@@ -24,7 +24,6 @@ export async function labCapacity(args: string[], io: CommandIo): Promise<number
   const kinds = {
     guess: 'number',
     hold: 'number',
-    mix: 'text',
     confirm: 'number',
     probes: 'number',
     gate: 'number',
@@ -42,12 +41,11 @@ export async function labCapacity(args: string[], io: CommandIo): Promise<number
     maxProbes: options.number('probes', 30, 3, 1000),
     gatePerSecond: options.number('gate', 0, 0, MOST),
   };
-  const { targets, mixFor } = readMix(options, measured);
   options.check();
   return runExperiment('capacity', { io, json: options.flag('json') }, async (experiment) => {
     const system = await measured.start(experiment);
-    const mix = await mixFor(system, experiment.context);
-    const { resources } = measured;
+    const mix = await measured.mixFor(system, experiment.context);
+    const { resources, targets } = measured;
     return capacity({ ...search, targets, resources, system, mix }, experiment.context);
   });
 }

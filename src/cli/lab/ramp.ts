@@ -1,7 +1,7 @@
 import { ramp } from '../../lab/experiments/ramp.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
-import { mixHelp, readMix, readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
 import { readOptions } from './options.ts';
 
 const help = `usage: rampart lab ramp [options]
@@ -12,7 +12,7 @@ comes to nothing. Passes when the targets hold at the gate's load: the release g
   --from, --to, --by N   requests/s of the first and last step, and what each adds (50, 500, 50)
   --hold SECONDS         length of a step (5)
   --gate N               requests/s that must be carried (300)
-${mixHelp}${systemHelp}  --json             the whole record on standard output
+${systemHelp}  --json             the whole record on standard output
 `;
 
 const MOST = 100_000;
@@ -25,7 +25,6 @@ export async function labRamp(args: string[], io: CommandIo): Promise<number> {
     by: 'number',
     hold: 'number',
     gate: 'number',
-    mix: 'text',
     json: 'flag',
   } as const;
   const options = readOptions('ramp', args, { ...systemOptions, ...kinds });
@@ -42,12 +41,11 @@ export async function labRamp(args: string[], io: CommandIo): Promise<number> {
     gatePerSecond: options.number('gate', 300, 1, MOST),
   };
   if (load.to < load.from) options.problem(`--to must be at least --from: got ${load.to} and ${load.from}`);
-  const { targets, mixFor } = readMix(options, measured);
   options.check();
   return runExperiment('ramp', { io, json: options.flag('json') }, async (experiment) => {
     const system = await measured.start(experiment);
-    const mix = await mixFor(system, experiment.context);
-    const { resources } = measured;
+    const mix = await measured.mixFor(system, experiment.context);
+    const { resources, targets } = measured;
     return ramp({ ...load, targets, resources, system, mix }, experiment.context);
   });
 }

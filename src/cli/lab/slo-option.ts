@@ -9,31 +9,46 @@ import type { Options } from './options.ts';
 
 const DEFAULT_FILE = 'slo.yaml';
 
-/** The SLO file that --slo names, or slo.yaml of this folder; undefined where there is none. Problems go to the options. */
-export function readSlo(options: Options, io: CommandIo): LoadedSlo | undefined {
+/** What came of the SLO file. */
+export interface SloFile {
+  /** Undefined where there is none, or one that cannot be used. */
+  readonly loaded: LoadedSlo | undefined;
+  readonly isNamed: boolean;
+}
+
+/** The SLO file that --slo names, or slo.yaml of this folder. Problems go to the options. */
+export function readSlo(options: Options, io: CommandIo): SloFile {
   const named = options.text('slo');
   const path = resolve(io.folder, named ?? DEFAULT_FILE);
-  if (named === undefined && !existsSync(path)) return undefined;
+  const none = { loaded: undefined, isNamed: named !== undefined };
+  if (named === undefined && !existsSync(path)) return none;
   const text = readFile(path, '--slo', options);
-  if (text === undefined) return undefined;
+  if (text === undefined) return none;
   const parsed = parseSlo(text, named ?? DEFAULT_FILE);
   if (!parsed.ok) {
     for (const problem of parsed.problems) options.problem(problem);
-    return undefined;
+    return none;
   }
   const { slo } = parsed;
-  return { slo, rows: slo.dataFile === undefined ? [] : readRows(resolve(dirname(path), slo.dataFile), options) };
+  const rows = slo.dataFile === undefined ? [] : readRows(resolve(dirname(path), slo.dataFile), options);
+  return { ...none, loaded: { slo, rows } };
 }
 
-/** Whether the mix of the SLO file is to be sent, rather than createBarcode alone. */
-export function wantsSloMix(options: Options, slo: LoadedSlo | undefined): boolean {
-  const mix = options.text('mix') ?? 'create';
+/** Whether the mix of the SLO file is to be sent, rather than Rampart's own requests. */
+export function wantsSloMix(options: Options, { loaded, isNamed }: SloFile): boolean {
+  const mix = options.text('mix') ?? (isNamed && loaded !== undefined && !loadsBarcodes(loaded) ? 'slo' : 'create');
   if (mix !== 'create' && mix !== 'slo') options.problem(`--mix must be create or slo: got '${mix}'`);
   if (mix !== 'slo') return false;
-  if (slo === undefined) options.problem(`--mix slo needs --slo FILE, or a file ${DEFAULT_FILE} in this folder`);
-  else for (const problem of mixProblems(slo.slo)) options.problem(`--mix slo: ${problem}`);
+  // What is wrong with a file that was named has been told.
+  if (loaded === undefined) {
+    if (!isNamed) options.problem(`--mix slo needs --slo FILE, or a file ${DEFAULT_FILE} in this folder`);
+  } else for (const problem of mixProblems(loaded.slo)) options.problem(`--mix slo: ${problem}`);
   return true;
 }
+
+const loadsBarcodes = ({ slo }: LoadedSlo): boolean =>
+  slo.endpoints.some(({ id, weight }) => id === 'createBarcode' && weight > 0) ||
+  slo.endpoints.every(({ weight }) => weight === 0);
 
 function readRows(path: string, options: Options): LoadedSlo['rows'] {
   const text = readFile(path, 'data', options);

@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { readDataRows } from '../load/data-rows.ts';
 import type { Mix } from '../load/mix.ts';
 
+/** No header where there is no key. */
+export const authorizationOf = (key: string): Readonly<Record<string, string>> =>
+  key === '' ? {} : { authorization: `Bearer ${key}` };
+
 /** createBarcode with a text of its own for each request: what the cache could answer is not what is measured. */
 export function createBarcodeMix(key: string): Mix {
   return barcodeMix(key, 'https://example.com/item/{{n}}', []);
@@ -26,7 +30,7 @@ function barcodeMix(key: string, text: string, rows: Mix['rows']): Mix {
         body: `{"symbology":"qrcode","text":"${text}","format":"svg"}`,
       },
     ],
-    headers: { authorization: `Bearer ${key}` },
+    headers: authorizationOf(key),
     rows,
     seed: 1,
   };

@@ -4,7 +4,7 @@ import type { Mix } from '../load/mix.ts';
 import type { Window } from '../measure/figures.ts';
 import { type ProcessUse, ProcessWatch, type SystemUse, type WatchedProcess } from '../system/process-watch.ts';
 import type { System } from '../system/system.ts';
-import { CLIENT_TIMEOUT_MS, type LabContext, NUMBERS_APART } from './step.ts';
+import { type LabContext, NUMBERS_APART, targetOf } from './step.ts';
 
 export interface PartsOptions {
   readonly system: System;
@@ -29,7 +29,7 @@ export interface Part {
  */
 export async function* loadInParts(options: PartsOptions, { clock, numbers }: LabContext): AsyncGenerator<Part> {
   const { system, mix, plan, endsMs } = options;
-  const target = { origin: system.url, mix, firstNumber: numbers.next, timeoutMs: CLIENT_TIMEOUT_MS };
+  const target = targetOf(system, mix, numbers.next);
   let processes = await system.processes();
   const loop = new ClosedLoop(target, plan, clock);
   const last = loop.run();

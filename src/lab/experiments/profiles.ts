@@ -1,6 +1,7 @@
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
-import { createBarcodeMix } from './barcode-mix.ts';
+import { ask } from '../system/ask.ts';
+import { authorizationOf, createBarcodeMix } from './barcode-mix.ts';
 import type { LabContext } from './step.ts';
 
 export const profileNames = ['command', 'get', 'list', 'mixed'] as const;
@@ -13,15 +14,20 @@ const RECORD_LIMIT_MS = 10_000;
 const POLL_MS = 100;
 
 /** The id of a barcode that can be read: one is made, and waited for, as records are written a little later. */
-export async function recordedBarcode({ url, key }: System, { clock }: LabContext): Promise<string> {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+export async function recordedBarcode(system: System, { clock }: LabContext): Promise<string> {
+  const headers = { ...authorizationOf(system.key), 'content-type': 'application/json' };
   const body = JSON.stringify({ symbology: 'qrcode', text: 'the lab reads this one' });
-  const made = await fetch(`${url}/v1/barcodes`, { method: 'POST', headers, body });
-  const location = made.headers.get('location');
-  if (location === null) throw new Error(`Cannot make a barcode to read: ${url} answered with ${made.status}`);
+  const made = await ask(system, { method: 'POST', path: '/v1/barcodes', headers, body });
+  const { location } = made.headers;
+  if (typeof location !== 'string') {
+    throw new Error(
+      `Cannot make a barcode to read: ${system.url} answered POST /v1/barcodes with ${made.status}. For a service that is not Rampart give its endpoints with --slo FILE --mix slo`,
+    );
+  }
   const giveUpAt = clock.now() + RECORD_LIMIT_MS;
   while (clock.now() < giveUpAt) {
-    if ((await fetch(`${url}${location}`, { headers })).ok) return location.slice(location.lastIndexOf('/') + 1);
+    const { status } = await ask(system, { path: location, headers });
+    if (status === 200) return location.slice(location.lastIndexOf('/') + 1);
     await new Promise<void>((resolve) => void clock.setTimeout(resolve, POLL_MS));
   }
   throw new Error(`Cannot read the barcode ${location} that was made ${RECORD_LIMIT_MS / 1000} s ago`);

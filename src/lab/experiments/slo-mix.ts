@@ -40,6 +40,10 @@ export function mixProblems({ endpoints }: Slo): string[] {
     .map(({ id }) => `${id} needs a request: the lab knows those of ${Object.keys(known).join(', ')} only`);
 }
 
+/** Whether nothing of the mix is an endpoint of Rampart's own, so that no key of Rampart's is needed. */
+export const hasOwnRequests = ({ endpoints }: Slo): boolean =>
+  endpoints.every(({ weight, request }) => weight === 0 || request !== undefined);
+
 /** The endpoints that the file gives a weight, each as often as that says. A barcode to read is made where one is read. */
 export async function sloMix({ slo, rows }: LoadedSlo, system: System, context: LabContext): Promise<Mix> {
   const loaded = slo.endpoints.filter(({ weight }) => weight > 0);
@@ -51,7 +55,11 @@ export async function sloMix({ slo, rows }: LoadedSlo, system: System, context: 
 
 function loadOf({ id, weight, request }: EndpointSlo, known: Readonly<Record<string, KnownRequest>>): EndpointLoad {
   if (request === undefined) return { ...(known[id] as KnownRequest), endpoint: id, weight };
-  const { method, path, headers, body } = request;
+  const { method, path, body } = request;
+  // In lower case, as the headers of all requests are: what the file says goes before those.
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
   return { endpoint: id, weight, method, path, headers, ...(body === undefined ? {} : { body }) };
 }
 

@@ -70,7 +70,7 @@ export interface LoadDescription {
 }
 
 /** Longest wait of a user; beyond it a request counts as a timeout. */
-export const CLIENT_TIMEOUT_MS = 5000;
+const CLIENT_TIMEOUT_MS = 5000;
 /** What other programs may take of the processors before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
 /** Of a step, in which the requests under way are told apart. */
@@ -102,7 +102,7 @@ export function disturbances({ use }: Pick<Step, 'use'>): string[] {
 async function attempt(options: StepOptions, context: LabContext): Promise<Omit<Step, 'discarded'>> {
   const { system, mix, plan, settleMs, targetMs } = options;
   const { clock, numbers } = context;
-  const target: LoadTarget = { origin: system.url, mix, firstNumber: numbers.next, timeoutMs: CLIENT_TIMEOUT_MS };
+  const target = targetOf(system, mix, numbers.next);
   const processes = await system.processes();
   const metrics = await MetricsWatch.start(system, clock);
   const watch = new ProcessWatch(processes, clock);
@@ -113,6 +113,15 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   const window = { fromMs: settleMs, toMs: plan.durationMs };
   return { load: describe(plan, settleMs), ...measuredOf(result, { window, mix, targetMs }), use, server };
 }
+
+/** Where a load on a system goes. */
+export const targetOf = ({ url, insecure = false }: System, mix: Mix, firstNumber: number): LoadTarget => ({
+  origin: url,
+  mix,
+  firstNumber,
+  timeoutMs: CLIENT_TIMEOUT_MS,
+  insecure,
+});
 
 /** What was measured of a window of a run. */
 export function measuredOf(

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { TLSSocket } from 'node:tls';
 import type { Timer } from '../../core/clock.ts';
 import type { ClosedLoop, UnderWay } from './closed-loop.ts';
 import type { Stay } from './engine.ts';
@@ -16,6 +17,7 @@ export interface CannonClient extends EventEmitter {
     execute(chunk: Buffer): unknown;
     finish(): unknown;
     initialize(type: string): void;
+    [hook: number]: (info: ReplyHead) => unknown;
   };
 }
 
@@ -25,6 +27,13 @@ interface ReplyHead {
   readonly headers: readonly string[];
 }
 
+/** Hooks of http-parser-js: HTTPParser.kOnHeadersComplete and kOnMessageComplete. */
+const HEADERS_COMPLETE = 2;
+const MESSAGE_COMPLETE = 4;
+/** What the first hook returns when no body follows. */
+const NO_BODY = 1;
+const SWITCHING_PROTOCOLS = 101;
+
 const FIRST_RECONNECT_MS = 20;
 const MAX_RECONNECT_MS = 1000;
 
@@ -33,7 +42,8 @@ const MAX_RECONNECT_MS = 1000;
  * ends its request, where autocannon sends the next one and says nothing; what is left of a half reply is dropped, where
  * it would be taken for the beginning of the next; a refused connection is tried again after a while, where it would be
  * at once; a reply that says `Connection: close` is believed; there is a delay between requests, for those who are refused
- * as long as they are asked to wait; and a user comes and goes.
+ * as long as they are asked to wait; and a user comes and goes. Interim replies (1xx) end no request, a reply to HEAD has no
+ * body, and nothing is sent over TLS before the certificate is verified, where autocannon never verifies it.
  */
 export class ClosedConnection {
   readonly #run: ClosedLoop;
@@ -46,6 +56,7 @@ export class ClosedConnection {
   #generation = 0;
   #failures = 0;
   #closesAfterReply = false;
+  #isHooked = false;
   /** What the last reply asks for. */
   #retryAfterMs = 0;
   /** When the user's next request is due, in milliseconds from the start of the run: on whatever connection. */
@@ -61,7 +72,10 @@ export class ClosedConnection {
     const destroy = client._destroyConnection.bind(client);
     // At the end of the run also of users who have not come yet.
     client._destroyConnection = () => void (client.conn !== undefined && destroy());
-    client._connect = () => this.#reconnect();
+    client._connect = () => {
+      this.#hookParser();
+      this.#reconnect();
+    };
     client._doRequest = () => this.#next();
     client.getRequestBuffer = () => this.#bytes();
     const execute = client.parser.execute.bind(client.parser);
@@ -74,7 +88,30 @@ export class ClosedConnection {
     client.on('response', (status: number) => this.#answered(status));
   }
 
+  /** Once, at the first connection: autocannon sets its own hooks after it has called us. */
+  #hookParser(): void {
+    if (this.#isHooked) return;
+    this.#isHooked = true;
+    const { parser } = this.#client;
+    const headersComplete = parser[HEADERS_COMPLETE] as (info: ReplyHead) => unknown;
+    const messageComplete = parser[MESSAGE_COMPLETE] as () => unknown;
+    let isInterim = false;
+    parser[HEADERS_COMPLETE] = (info) => {
+      isInterim = info.statusCode < 200 && info.statusCode !== SWITCHING_PROTOCOLS;
+      if (isInterim) return undefined;
+      headersComplete(info);
+      return this.#pending?.underWay.request.method === 'HEAD' ? NO_BODY : undefined;
+    };
+    parser[MESSAGE_COMPLETE] = () => {
+      // A reply that nobody asked for has no request to end: autocannon would throw.
+      if (isInterim || this.#pending === undefined) return;
+      messageComplete();
+    };
+  }
+
   #begin(): void {
+    // One that waits for the certificate has begun.
+    if (this.#pending !== undefined) return;
     const { clock, target } = this.#run;
     const limit = clock.setTimeout(() => this.#timedOut(), target.timeoutMs);
     this.#pending = { underWay: this.#run.begin(), limit };
@@ -99,6 +136,12 @@ export class ClosedConnection {
   }
 
   #answered(status: number): void {
+    if (status === SWITCHING_PROTOCOLS) {
+      // Nobody asked for another protocol: what follows is no HTTP.
+      this.#closesAfterReply = true;
+      this.#end('connection-error', 0);
+      return;
+    }
     this.#failures = 0;
     const { cycleDelayMs, waitsWhenRefused = false } = this.#run.plan;
     const outcome = outcomeOfStatus(status);
@@ -159,6 +202,22 @@ export class ClosedConnection {
     }
     const aheadMs = this.#notBeforeMs - this.#run.elapsedMs();
     if (aheadMs > 0) this.#later(() => this.#next(), aheadMs);
-    else this.#send();
+    else this.#sendVerified();
+  }
+
+  /** Over TLS the request waits, as one that has begun, until the certificate is verified; else it ends here. */
+  #sendVerified(): void {
+    const { conn } = this.#client;
+    if (this.#run.target.insecure === true || !(conn instanceof TLSSocket) || conn.authorized) {
+      this.#send();
+      return;
+    }
+    this.#begin();
+    const generation = this.#generation;
+    conn.once('secureConnect', () => {
+      if (this.#generation !== generation) return;
+      if (conn.authorized) this.#send();
+      else this.#reconnect();
+    });
   }
 }

@@ -11,6 +11,8 @@ export interface LoadTarget {
   readonly firstNumber: number;
   /** Longest wait for a whole reply, from the intended start. */
   readonly timeoutMs: number;
+  /** Whether the certificate of an https origin is left unverified; verified where it is missing. */
+  readonly insecure?: boolean;
 }
 
 /** Requests that come when they come, whether or not those before have been answered. */

@@ -6,7 +6,7 @@ export interface EndpointLoad {
   readonly endpoint: string;
   /** How often it comes, compared with the others. */
   readonly weight: number;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { LoadResult, LoadTarget, OpenPlan } from './engine.ts';
 import { requestOf } from './mix.ts';
 import { type OutcomeName, outcomeOfStatus } from './outcome.ts';
+import { replyConnector } from './reply-connector.ts';
 import { Requests } from './requests.ts';
 import { SenderWatch } from './sender-watch.ts';
 import { parseServerTiming } from './server-timing.ts';
@@ -49,7 +50,7 @@ class OpenLoop {
     this.#requests = new Requests(plan.arrivals.length);
     const { timeoutMs } = target;
     // Replies are timed here: the limits of undici are for the head and for each part of the body, and coarse.
-    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: timeoutMs } };
+    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: replyConnector(timeoutMs, target.insecure) };
     this.#pool = new Pool(target.origin, { connections: null, pipelining: 1, ...limits });
     this.#startedAt = clock.now();
     this.#watch = new SenderWatch(clock, this.#startedAt);

@@ -1,10 +1,13 @@
 import type { WatchedProcess } from './process-watch.ts';
 
-/** What is measured: a Rampart that the lab started, or one that somebody runs. */
+/** What is measured: a Rampart that the lab started, or a service that somebody runs. */
 export interface System {
   readonly name: string;
   readonly url: string;
+  /** Empty where it needs none. */
   readonly key: string;
+  /** Whether its certificate is left unverified. */
+  readonly insecure?: boolean;
   /** What it was started with; empty for one that somebody runs. */
   readonly settings: Readonly<Record<string, string>>;
   /** Its processes; none where they cannot be known. */
@@ -15,12 +18,13 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** A Rampart that somebody runs, of which only its public address is known. */
-export function runningSystem(url: string, key: string): System {
+/** What somebody runs, of which only its public address is known. */
+export function runningSystem(url: string, key: string, insecure = false): System {
   return {
     name: new URL(url).host,
     url: new URL(url).origin,
     key,
+    insecure,
     settings: {},
     processes: async () => [],
     metrics: async () => undefined,

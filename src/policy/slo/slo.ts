@@ -1,6 +1,6 @@
 /** A request of an endpoint, as the lab sends it; `{{n}}` is its number, `{{column}}` a value of the data file's row. */
 export interface SloRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;

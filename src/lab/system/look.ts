@@ -1,0 +1,34 @@
+import { type Answer, ask, isSilence } from './ask.ts';
+
+/** What a first look at a target tells. */
+export interface Look {
+  /** Whether it says that it is a Rampart: only such a one is sent a key that the lab has made. */
+  readonly isRampart: boolean;
+}
+
+/** One look before any load: rejects with the reason where nothing can be reached. */
+export async function lookAt(target: { readonly url: string; readonly insecure?: boolean }): Promise<Look> {
+  try {
+    return { isRampart: isRampart(await ask(target, { path: '/openapi.json' })) };
+  } catch (error) {
+    // Who accepts the connection is there; how it answers is what the load measures.
+    if (isSilence(error)) return { isRampart: false };
+    throw error;
+  }
+}
+
+/** Its OpenAPI document, or the problem in its place where a gateway has no barcodes, names Rampart. */
+function isRampart({ status, text }: Answer): boolean {
+  const body = parsed(text);
+  if (status === 200) return (body?.['info'] as { title?: unknown } | undefined)?.title === 'Rampart';
+  return typeof body?.['type'] === 'string' && body['type'].startsWith('urn:rampart:problem:');
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
