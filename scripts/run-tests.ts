@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { root } from './root.ts';
@@ -10,9 +10,15 @@ export interface TestCount {
   skipped: number;
 }
 
-/** Runs the test files that match, `concurrency` files at a time, and prints each test. */
-export async function runTests(pattern: string, concurrency: number, count: TestCount): Promise<void> {
+/** Runs the test files that match, `concurrency` files at a time, and prints each test. `isWanted`: by the file's name. */
+export async function runTests(
+  pattern: string,
+  concurrency: number,
+  count: TestCount,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<void> {
   const files = globSync(pattern, { cwd: root })
+    .filter((file) => isWanted(basename(file, '.test.ts')))
     .toSorted()
     .map((file) => join(root, file));
   if (files.length === 0) throw new Error(`No test file matches ${pattern}`);

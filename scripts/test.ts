@@ -6,6 +6,20 @@ import { conclude, runTests } from './run-tests.ts';
 ensureTestTools();
 const count = { ...runChecks(), skipped: 0 };
 await runTests('test/unit/**/*.test.ts', 2, count);
-// One file at a time: they start whole stacks, and would take the processors from one another.
-await runTests('test/integration/**/*.test.ts', 1, count);
+/** What they show goes by rates and waits: beside others they would measure those. */
+const quiet: ReadonlySet<string> = new Set([
+  'admission',
+  'backend-faults',
+  'faults',
+  'hang',
+  'late-refusals',
+  'leases',
+  'pm2',
+  'rate-limits',
+  'spread',
+  'takeover',
+]);
+const needsQuiet = (name: string): boolean => quiet.has(name) || name.startsWith('lab-');
+await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name));
+await runTests('test/integration/**/*.test.ts', 1, count, needsQuiet);
 conclude(count);

@@ -2,12 +2,16 @@
 // beside it where it can do the same. With --write the tables go into docs/.
 import { closedLoop } from './strangers/closed-loop.ts';
 import { permits } from './strangers/permits.ts';
+import { slowClients } from './strangers/slow-clients.ts';
+import { unreadReplies } from './strangers/unread.ts';
 import { variedDurations } from './strangers/varied-durations.ts';
 
 const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   closed: closedLoop,
   permits,
   durations: variedDurations,
+  slow: slowClients,
+  unread: unreadReplies,
 };
 
 const [name = ''] = process.argv.slice(2);

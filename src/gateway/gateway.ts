@@ -34,7 +34,7 @@ import { ReadAdmission } from './read-admission.ts';
 import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
-import { createHttpServer, type ServerHandlers, stopAccepting } from './server.ts';
+import { createHttpServer, dropConnection, type ServerHandlers, stopAccepting } from './server.ts';
 import { SlowReplies } from './reply-queue.ts';
 import { Spool } from './spool.ts';
 import { Tunnels } from './tunnels.ts';
@@ -150,7 +150,7 @@ export class Gateway {
         x.expectsContinue = expectsContinue;
         if (connections.enter(x)) return;
         unmatched.countRejection('overloaded');
-        req.socket.destroy();
+        dropConnection(req.socket);
       },
       upgrade: (req, res, upgrade) => {
         const x = new Exchange(req, res, clock.now(), ofExchanges);

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { describe, test } from 'node:test';
+import { startTestGateway, type TestGatewayOptions } from '../support/gateway.ts';
+import { closers, inFlight, startBackend } from '../support/proxying.ts';
+import { eventually } from '../support/raw.ts';
+
+type Route = NonNullable<TestGatewayOptions['routes']>[number];
+
+const start = async (backends: string[], route: Partial<Route> = {}) => {
+  const rampart = await startTestGateway({
+    upstreams: { app: { backends, cap: 4 } },
+    routes: [{ endpoint: 'app', path: '/*', upstream: 'app', ...route }],
+  });
+  closers.push(() => rampart.close());
+  return rampart;
+};
+
+/** A backend that drops every connection as soon as a request is there. */
+async function startDying(count: () => void): Promise<string> {
+  const server: Server = createServer((req) => {
+    count();
+    req.socket.destroy();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  closers.push(async () => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('requests that kill their backend', () => {
+  test('B13: such a request reaches two backends at most, and is then a 502', async () => {
+    let sent = 0;
+    const backends = await Promise.all(Array.from({ length: 5 }, () => startDying(() => sent++)));
+    const rampart = await start(backends);
+    const reply = await fetch(rampart.url);
+    assert.equal(reply.status, 502);
+    assert.equal(((await reply.json()) as { reason: string }).reason, 'upstream-failed');
+    assert.equal(sent, 2);
+  });
+
+  test('a POST reaches one; `retry` raises, lowers and switches off', async () => {
+    const cases: readonly (readonly [method: string, Partial<Route>, number])[] = [
+      ['POST', {}, 1],
+      ['POST', { pure: true }, 2],
+      ['GET', { retry: false }, 1],
+      ['GET', { retry: { attempts: 1 } }, 1],
+      ['GET', { retry: { attempts: 4 } }, 4],
+      ['GET', { retry: { on: ['connect'] } }, 1],
+    ];
+    for (const [method, route, expected] of cases) {
+      let sent = 0;
+      const backends = await Promise.all(Array.from({ length: 5 }, () => startDying(() => sent++)));
+      const rampart = await start(backends, route);
+      assert.equal((await fetch(rampart.url, { method })).status, 502);
+      assert.equal(sent, expected, `${method} ${JSON.stringify(route)}`);
+    }
+  });
+
+  test('S7: a refusal of one backend is tried at another where the route says so', async () => {
+    let refused = 0;
+    const full = await startBackend((_req, res) => {
+      refused++;
+      res.writeHead(429, { 'retry-after': '1' }).end();
+    });
+    const { origin } = await startBackend((_req, res) => res.end('ok'));
+    const rampart = await start([full.origin, origin], { retry: { on: [429] } });
+    for (let round = 0; round < 10; round++) assert.equal((await fetch(rampart.url, { method: 'POST' })).status, 200);
+    assert.ok(refused > 0);
+  });
+
+  test('S7: a POST with a small body is hedged', async () => {
+    let hangs = false;
+    const one = await startBackend(
+      (req, res) => void req.resume().on('end', () => (hangs ? undefined : res.end('ok'))),
+    );
+    const { origin } = await startBackend((req, res) => void req.resume().on('end', () => res.end('ok')));
+    const rampart = await start([one.origin, origin], { hedge: true, pure: true, timeoutMs: 5000 });
+    const post = (): Promise<Response> => fetch(rampart.url, { method: 'POST', body: '{"a":1}' });
+    // By then the gateway knows how long these requests take.
+    for (let round = 0; round < 60; round++) assert.equal((await post()).status, 200);
+    hangs = true;
+    for (let round = 0; round < 10; round++) {
+      const replies = await Promise.all([post(), post(), post(), post()]);
+      assert.deepEqual(new Set(replies.map(({ status }) => status)), new Set([200]));
+    }
+    assert.match(rampart.metrics(), /rampart_retries_total\{upstream="app",kind="hedge"\} [1-9]/);
+  });
+});
+
+describe('backends that hang', () => {
+  test('III.4: twenty impatient clients one after another lose two at most to a hung one of four', async () => {
+    const hung = await startBackend(() => {});
+    const others = await Promise.all(Array.from({ length: 3 }, () => startBackend((_req, res) => res.end('ok'))));
+    const rampart = await start([hung.origin, ...others.map(({ origin }) => origin)]);
+    let lost = 0;
+    for (let index = 0; index < 20; index++) {
+      await fetch(rampart.url, { signal: AbortSignal.timeout(400) }).catch(() => lost++);
+    }
+    assert.ok(lost <= 2, `${lost} lost`);
+  });
+
+  test('clients that leave at once say nothing against a backend', async () => {
+    const { origin } = await startBackend((_req, res) => void setTimeout(() => res.end('ok'), 100));
+    const rampart = await start([origin]);
+    for (let index = 0; index < 20; index++) {
+      await fetch(rampart.url, { signal: AbortSignal.timeout(20) }).catch(() => {});
+    }
+    assert.match(rampart.metrics(), /rampart_ejections_total\{upstream="app"\} 0\n/);
+    await eventually('permits are back', () => inFlight(rampart) === 0);
+    assert.equal((await fetch(rampart.url)).status, 200);
+  });
+
+  test('S7: the permit of a cancelled request comes back when the backend has seen the end of its connection', async () => {
+    let working = 0;
+    let most = 0;
+    // It notices after 300 ms, as one that is busy does.
+    const server = createServer((_req, res) => {
+      most = Math.max(most, ++working);
+      const { socket } = res as unknown as { socket: Socket };
+      socket.pause();
+      setTimeout(() => socket.resume(), 300);
+      res.on('close', () => working--);
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    closers.push(async () => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const rampart = await startTestGateway({
+      upstreams: { app: { backends: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`], cap: 2 } },
+      routes: [{ endpoint: 'app', path: '/*', upstream: 'app' }],
+    });
+    closers.push(() => rampart.close());
+    for (let round = 0; round < 6; round++) {
+      await Promise.all(
+        [1, 2].map(() => fetch(rampart.url, { signal: AbortSignal.timeout(60) }).catch(() => undefined)),
+      );
+    }
+    assert.ok(most <= 2, `${most} at a cap of 2`);
+  });
+});

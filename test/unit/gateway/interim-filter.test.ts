@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { InterimFilter } from '../../../src/gateway/interim-filter.ts';
+
+const interim = 'HTTP/1.1 100 Continue\r\n\r\n';
+const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+const final = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** What is left of the bytes, cut in these places. */
+function pass(text: string, cuts: readonly number[]): string {
+  const filter = new InterimFilter();
+  filter.expectHead();
+  let out = '';
+  let at = 0;
+  for (const cut of [...cuts.toSorted((left, right) => left - right), text.length]) {
+    const chunk = Buffer.from(text.slice(at, cut), 'latin1');
+    at = cut;
+    if (chunk.length > 0) out += (filter.isExpectingHead ? filter.pass(chunk) : chunk).toString('latin1');
+  }
+  return out;
+}
+
+test('InterimFilter leaves out 100 Continue and nothing else, wherever the bytes are cut', () => {
+  const heads = fc.array(fc.constantFrom(interim, hints), { maxLength: 4 });
+  const bodies = fc.constantFrom(final, `${final}${interim}`, 'HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 100 x');
+  fc.assert(
+    fc.property(heads, bodies, fc.array(fc.nat(300), { maxLength: 8 }), (before, body, cuts) => {
+      const text = before.join('') + body;
+      assert.equal(
+        pass(
+          text,
+          cuts.map((cut) => cut % text.length),
+        ),
+        before.filter((head) => head !== interim).join('') + body,
+      );
+    }),
+  );
+});
+
+test('InterimFilter passes on what is no reply at all', () => {
+  for (const text of ['', 'x', 'HTTP/2 100 \r\n\r\n', 'HTTP/1.1 2', 'SSH-2.0-x\r\n'])
+    assert.equal(pass(text, [1]), text);
+});
+
+test('InterimFilter does not hold a head without end', () => {
+  const filter = new InterimFilter();
+  filter.expectHead();
+  const long = Buffer.from(`HTTP/1.1 100 ${'x'.repeat(20_000)}`);
+  assert.equal(filter.pass(long).length, long.length);
+});
