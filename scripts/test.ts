@@ -10,6 +10,7 @@ await runTests('test/unit/**/*.test.ts', 2, count);
 const quiet: ReadonlySet<string> = new Set([
   'admission',
   'backend-faults',
+  'cache-coalescing',
   'faults',
   'hang',
   'late-refusals',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { closers } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
@@ -20,7 +20,7 @@ test(
     const pid = (await stack.status()).workers[0]?.pid as number;
     const limited = spawnSync(prlimit, ['--pid', String(pid), '--nofile=90:90'], { encoding: 'utf8' });
     assert.equal(limited.status, 0, limited.stderr);
-    const kept = await new Promise<import('node:net').Socket>((resolve) => {
+    const kept = await new Promise<Socket>((resolve) => {
       const socket = connect(Number(new URL(stack.url).port), '127.0.0.1', () => resolve(socket));
     });
     const crowd = Array.from({ length: 150 }, () => connect(Number(new URL(stack.url).port), '127.0.0.1'));
