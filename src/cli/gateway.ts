@@ -54,6 +54,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     sendLeaseReport: (upstream, report) =>
       link.tell({ type: 'held', upstream, report: toWireReport(report, backendIds(config, upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
+    sendCacheReport: (report) => link.tell(report),
   });
   const link = linkToControl(context, {
     status: () => worker.status(),
@@ -77,9 +78,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
       } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
       else if (message.type === 'tokens') worker.applyTokens(message.grants);
       else if (message.type === 'keys-changed') worker.forgetKeys();
-      else if (message.type === 'purge') {
-        link.tell({ type: 'purged', id: message.id, entries: worker.purgeCache(message.target) });
-      }
+      else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);
     },
     onLost: () => worker.controlLost(),
   });

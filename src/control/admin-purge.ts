@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { type AdminProblem, readChange } from './admin-change.ts';
 import { parsePurge } from './purge-request.ts';
-import type { PurgeResult } from './purges.ts';
+import type { PurgeResult } from './cache-orders.ts';
 
 /** What the purge of the admin API needs. */
 export interface Purger {

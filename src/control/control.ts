@@ -10,6 +10,7 @@ import type { TokenAsk } from '../policy/rate/token-messages.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import { type Gauge, type Registry, type Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { Departures } from './departures.ts';
 import { HealthChecker } from './health-checker.ts';
 import { inFlightOf } from './worker-status.ts';
@@ -19,7 +20,6 @@ import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { asBookState, type BookState, MetricsBook } from './metrics-book.ts';
 import type { MemberMessage } from './protocol.ts';
-import { type PurgeResult, Purges } from './purges.ts';
 import { StoppedWorkers } from './stopped-workers.ts';
 import { ReportCollection } from './report-collection.ts';
 
@@ -64,7 +64,7 @@ export class Control {
     leased: (upstream: string, backend: string) => Gauge;
   };
   readonly #collection: ReportCollection<Member>;
-  readonly #purges: Purges<Member>;
+  readonly #cacheOrders: CacheOrders<Member>;
   readonly #stopped: StoppedWorkers;
   readonly #departures = new Departures();
   readonly #configHash: string;
@@ -112,13 +112,16 @@ export class Control {
       },
       left: (member) => this.#left(member),
       reported: (member, metrics) => this.#reported(member, metrics),
-      purged: (member, id, entries) => this.#purges.done(member, id, entries),
       keysChanged: () => this.#keysChanged(),
       said: (member, message) => this.#said(member, message),
       bug: (error) => bugs.report('member', error),
     });
     this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
-    this.#purges = new Purges(clock, (member, id, target) => this.#members.tell(member, { type: 'purge', id, target }));
+    this.#cacheOrders = new CacheOrders({
+      clock,
+      epoch: this.#startedAtMs,
+      tell: (member, message) => this.#members.tell(member, message),
+    });
     this.#stopped = new StoppedWorkers(clock, (pid) => this.#endStopped(pid));
     this.#checker = new HealthChecker(
       config.upstreams,
@@ -168,7 +171,7 @@ export class Control {
 
   /** Has every worker forget stored replies. */
   async purgeCache(target: PurgeTarget): Promise<PurgeResult> {
-    const result = await this.#purges.purge(this.#gateways(), target);
+    const result = await this.#cacheOrders.purge(target);
     this.#dependencies.log.info({ target, ...result }, 'cache purged');
     return result;
   }
@@ -268,6 +271,7 @@ export class Control {
       const report = fromWireReport(message.report, backendIds(this.config, message.upstream));
       this.#leases?.reported(member.id, message.upstream, report);
     } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
+    else this.#cacheOrders.said(member, message);
   }
 
   #leasedBackends(): Record<string, readonly string[]> {
@@ -327,7 +331,7 @@ export class Control {
     this.#collection.answered(member);
     // A worker may have connected anew before its old connection was seen to be gone.
     if (!this.#members.all().some(({ id }) => id === member.id)) this.#leases?.left(member.id);
-    this.#purges.left(member);
+    this.#cacheOrders.left(member);
   }
 
   #reported(member: Member, metrics: Snapshot): void {

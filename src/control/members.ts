@@ -23,7 +23,6 @@ export interface MemberEvents {
   joined(member: Member): void;
   left(member: Member): void;
   reported(member: Member, metrics: Snapshot): void;
-  purged(member: Member, id: number, entries: number): void;
   keysChanged(): void;
   /** Anything else that a member says. */
   said(member: Member, message: MemberMessage): void;
@@ -112,8 +111,6 @@ export class Members {
     } else if (message.type === 'report' && member !== undefined) {
       member.status = message.status;
       this.#events.reported(member, message.metrics);
-    } else if (message.type === 'purged' && member !== undefined) {
-      this.#events.purged(member, message.id, message.entries);
     } else if (member !== undefined) this.#events.said(member, message);
     return member;
   }

@@ -53,6 +53,9 @@ const tokenGrant = z.looseObject({
   chain: z.number(),
 });
 const purgeTarget = z.looseObject({ endpoint: text.optional(), host: text.optional(), target: z.string().optional() });
+const invalidation = z.looseObject({ host: z.string(), targets: z.array(z.string()).max(100), selection: z.string() });
+const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
+const cachePosition = z.looseObject({ epoch: count, number: count });
 const nothing = z.looseObject({});
 
 /** What each message of a process must look like; fields that are not named here pass. */
@@ -69,7 +72,9 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   holdings: z.looseObject({ held: z.record(text, permits), pidNamespace: text, configHash: text }),
   held: z.looseObject({ upstream: text, report: leaseReport }),
   tokens: z.looseObject({ asks: z.array(tokenAsk) }),
-  purged: z.looseObject({ id: z.number(), entries: count }),
+  'cache-position': z.looseObject({ position: cachePosition.optional() }),
+  invalidate: z.looseObject({ id: count, order: cacheOrder }),
+  forgotten: z.looseObject({ number: count, entries: count }),
   'keys-changed': nothing,
   ping: nothing,
 };
@@ -84,7 +89,8 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   load: z.looseObject({ upstream: text, load: hostLoad }),
   'keys-changed': nothing,
   tokens: z.looseObject({ grants: z.array(tokenGrant) }),
-  purge: z.looseObject({ id: z.number(), target: purgeTarget }),
+  forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
+  invalidated: z.looseObject({ id: count, position: cachePosition }),
   pulse: nothing,
   report: nothing,
 };

@@ -1,4 +1,4 @@
-import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import type { CacheCommand, CacheReport } from '../gateway/cache/cache-order.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
 import type { HostLoad } from '../policy/permits/lease-messages.ts';
@@ -31,8 +31,7 @@ export type MemberMessage =
   | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
   /** What a worker wants of the rate limits, for all subjects at once. */
   | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
-  /** A purge is done; how many entries went. */
-  | { readonly type: 'purged'; readonly id: number; readonly entries: number }
+  | CacheReport
   /** From the command line: keys have been made or revoked. */
   | { readonly type: 'keys-changed' }
   /** Asks for nothing but whether somebody reads. */
@@ -49,8 +48,7 @@ export type ControlMessage =
   | { readonly type: 'keys-changed' }
   /** What it gets, in the order in which it asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
-  /** Forget stored replies, and say `purged` with this id. */
-  | { readonly type: 'purge'; readonly id: number; readonly target: PurgeTarget }
+  | CacheCommand
   /** Control lives; said twice a second, as a silent one is as good as none. */
   | { readonly type: 'pulse' }
   /** Send a report now. */

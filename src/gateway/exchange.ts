@@ -98,6 +98,8 @@ export class Exchange {
   upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
   /** The connection has become a tunnel: the reply was 101, and has been delivered. */
   tunnelled = false;
+  /** The reply has begun, and what has come of it is held back for a moment. */
+  isReplyHeld = false;
   /** The client is gone, or everything has been said: nothing may be written any more. */
   over = false;
   /** Why the request failed, where it did not end well; recorded with it. */
@@ -147,9 +149,9 @@ export class Exchange {
     this.res.writeContinue();
   }
 
-  /** Whether the reply's head has been written. */
+  /** Whether the reply's head has been written, or will be. */
   get replyBegun(): boolean {
-    return this.res.headersSent;
+    return this.isReplyHeld || this.res.headersSent;
   }
 
   /** Ends a reply that will not be whole, so that nobody takes it for whole. */

@@ -6,6 +6,7 @@ import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Cache } from './cache/cache.ts';
+import type { CachePeers } from './cache/cache-peers.ts';
 import type { ClientConnections } from './client-connections.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { GuessLimit } from './guess-limit.ts';
@@ -34,8 +35,7 @@ export interface GatewayContext {
   readonly reads: ReadAdmission;
   readonly limiter: RateLimiter;
   readonly cache: Cache;
-  /** The endpoints of proxied routes whose replies are kept. */
-  readonly cachedRoutes: readonly string[];
+  readonly cachePeers: CachePeers;
   readonly upstreams: readonly Upstream[];
   readonly trustedProxies: AddressSet;
   readonly ledger: Ledger;

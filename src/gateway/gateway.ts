@@ -16,8 +16,9 @@ import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import { Cache } from './cache/cache.ts';
+import type { CacheCommand, CacheReport } from './cache/cache-order.ts';
+import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
-import type { PurgeTarget } from './cache/reply-store.ts';
 import { ClientConnections } from './client-connections.ts';
 import { ConnectionAges } from './connection-ages.ts';
 import { Exchange } from './exchange.ts';
@@ -57,6 +58,8 @@ export interface GatewayDependencies {
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
   /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
   readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
+  /** Says to control what concerns the caches of all workers. Without it this worker is the only one. */
+  readonly sendCacheReport?: (report: CacheReport) => void;
 }
 
 const DEFAULT_READS = 4;
@@ -90,6 +93,7 @@ export class Gateway {
     const initialPermits = (cap: number): number =>
       dependencies.sendLeaseReport === undefined ? staticShare(cap, env.GATEWAY_WORKERS) : 0;
     const workers = env.GATEWAY_WORKERS;
+    const cache = openCache(config, clock, log);
     const upstreams = config.upstreams.map(
       (upstream) =>
         new Upstream(upstream, {
@@ -123,8 +127,8 @@ export class Gateway {
       guesses: new GuessLimit(clock, trusted),
       reads: new ReadAdmission(dependencies.readConcurrency ?? DEFAULT_READS, clock),
       limiter: openLimiter(dependencies),
-      cache: openCache(config, clock, log),
-      cachedRoutes: config.routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint),
+      cache,
+      cachePeers: new CachePeers(clock, (order) => cache.carryOut(order), dependencies.sendCacheReport),
       upstreams,
       trustedProxies: trusted,
       ledger,
@@ -134,7 +138,7 @@ export class Gateway {
       isDraining: () => this.#draining,
     };
     const context = this.#context;
-    registerCacheMetrics(registry, context.cache.store);
+    registerCacheMetrics(registry, cache.store);
     const router = buildRouter(context);
     const unmatched = metrics.endpoint('unmatched');
     const ages = new ConnectionAges(env.CONNECTION_MAX_AGE_SECONDS * 1000, clock, random);
@@ -202,6 +206,7 @@ export class Gateway {
   /** A new connection to control: what this worker holds, by upstream, to be said before anything else. */
   controlFound(): Record<string, readonly number[]> {
     this.#context.limiter.tokens.connected();
+    this.#context.cachePeers.connected();
     return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
   }
 
@@ -233,6 +238,7 @@ export class Gateway {
   /** Control is gone, and with it its checks: what it took for down may be up by now, and failed attempts will tell. */
   controlLost(): void {
     this.#context.limiter.tokens.lost();
+    this.#context.cachePeers.lost();
     for (const lease of this.#leases.values()) lease.lost();
     for (const upstream of this.#context.upstreams) {
       for (const backend of upstream.backends) backend.healthy = true;
@@ -245,9 +251,9 @@ export class Gateway {
     this.#context.keys.clear();
   }
 
-  /** Forgets stored replies; how many there were. */
-  purgeCache(target: PurgeTarget): number {
-    return this.#context.cache.purge(target);
+  /** What control says of the cache. */
+  applyCache(command: CacheCommand): void {
+    this.#context.cachePeers.said(command);
   }
 
   /** For `/api/status`. */
@@ -371,5 +377,7 @@ function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependen
 function openCache({ env, routes }: Config, clock: Clock, log: Logger): Cache {
   const shares = new Map<string, number>();
   for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
-  return new Cache({ clock, log, maxBytes: env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0, shares });
+  const cachedRoutes = routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);
+  const maxBytes = env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0;
+  return new Cache({ clock, log, maxBytes, shares, routes: cachedRoutes });
 }

@@ -41,12 +41,9 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
   const workers: TestGateway[] = [];
   const links: ControlLink[] = [];
   for (const instance of [0, 1]) {
-    const { rampart } = await startCaching(
-      (req, res, number) =>
-        void (req.method === 'POST'
-          ? res.writeHead(200, { 'content-type': 'image/svg+xml' }).end('<svg/>')
-          : res.end(`${number}`)),
-    );
+    const { rampart } = await startCaching((_req, res, number) => void res.end(`${number}`), {
+      sendCacheReport: (report) => link.tell(report),
+    });
     workers.push(rampart);
     const link: ControlLink = new ControlLink({
       socketPath: controlSocket(runFolder),
@@ -63,9 +60,9 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
       clock: systemClock,
       random: () => 0.5,
       status: () => rampart.gateway.status(),
+      onConnected: () => void rampart.gateway.controlFound(),
       onMessage: (message) => {
-        if (message.type !== 'purge') return;
-        link.tell({ type: 'purged', id: message.id, entries: rampart.gateway.purgeCache(message.target) });
+        if (message.type === 'forget') rampart.gateway.applyCache(message);
       },
     });
     links.push(link);
@@ -77,7 +74,7 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
     await control.close();
     rmSync(runFolder, { recursive: true });
   });
-  await eventually('both have joined', () => (control.status()['workers'] as unknown[]).length === 2);
+  await eventually('both have joined', async () => (await control.purgeCache({})).workers === 2);
   return { workers, links, port: (admin.address() as AddressInfo).port };
 }
 
@@ -205,7 +202,9 @@ describe('POST /api/cache/purge', () => {
     assert.match((await ask()).cacheStatus, /uri-miss/);
     const config = await loadConfig({}, import.meta.dirname);
     const parsed = parsePurge('{"endpoint":"renderBarcode","path":"/v1/render/qrcode?format=svg&text=x"}', config);
-    assert.equal(parsed.ok && rampart.gateway.purgeCache(parsed.target), 1);
+    assert.ok(parsed.ok);
+    const orders = [{ purge: parsed.target }];
+    rampart.gateway.applyCache({ type: 'forget', position: { epoch: 1, number: 1 }, orders });
     assert.match((await ask()).cacheStatus, /uri-miss/);
   });
 });

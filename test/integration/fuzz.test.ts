@@ -177,7 +177,12 @@ describe('random and mutated bytes end no process and keep no permit', () => {
       '{"type":"held","upstream":"app","report":null}\n',
       '{"type":"tokens","asks":[null]}\n',
       '{"type":"tokens","asks":[{"subject":"key:a","limit":{"requestsPerSecond":1,"burst":1},"wanted":1,"spent":0,"returned":0,"chain":0}]}\n',
-      '{"type":"purged","id":"x","entries":-1}\n',
+      '{"type":"cache-position","position":{"epoch":1,"number":-1}}\n',
+      '{"type":"cache-position"}\n',
+      '{"type":"invalidate","id":1,"order":{"invalidate":{"host":"a","targets":["/x"],"selection":""}}}\n',
+      '{"type":"invalidate","id":1,"order":{"invalidate":{"host":"a","targets":"/x"}}}\n',
+      '{"type":"invalidate","id":1,"order":{"purge":{}}}\n',
+      '{"type":"forgotten","number":"x","entries":-1}\n',
       '{"type":"constructor"}\n{"type":"__proto__"}\n[]\nnull\n"x"\n7\n',
     ];
     await playAll(controlSocket(runFolder), messages, hello);
@@ -196,7 +201,9 @@ describe('random and mutated bytes end no process and keep no permit', () => {
       '{"type":"lease","upstream":"app","order":null}\n',
       '{"type":"tokens","grants":[null]}\n',
       '{"type":"report"}\n',
-      '{"type":"purge","id":1,"target":7}\n',
+      '{"type":"forget","position":{"epoch":1,"number":1},"orders":[{"purge":7}]}\n',
+      '{"type":"forget","position":{"epoch":1,"number":1},"orders":[{"purge":{}}]}\n',
+      '{"type":"invalidated","id":1}\n',
     ];
     const { createServer } = await import('node:net');
     let connections = 0;
@@ -225,6 +232,6 @@ describe('random and mutated bytes end no process and keep no permit', () => {
     server.close();
     rmSync(runFolder, { recursive: true, force: true });
     assert.deepEqual(bugsOf(renderPrometheus(instruments.registry.snapshot())), []);
-    assert.ok(received.every((type) => ['backends', 'lease', 'tokens', 'purge'].includes(type)));
+    assert.ok(received.every((type) => ['backends', 'lease', 'tokens', 'forget'].includes(type)));
   });
 });

@@ -38,7 +38,7 @@ export interface Got {
 
 /** fetch adds fields of its own that say something about caches; this sends what it is told. */
 export function get(
-  rampart: TestGateway,
+  rampart: Pick<TestGateway, 'port'>,
   path: string,
   headers: Record<string, string> = {},
   method = 'GET',

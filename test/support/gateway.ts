@@ -35,6 +35,7 @@ export interface TestGatewayOptions {
   readonly keyLimit?: Config['keyLimit'];
   readonly addressLimit?: Config['addressLimit'];
   readonly sendTokenAsks?: GatewayDependencies['sendTokenAsks'];
+  readonly sendCacheReport?: GatewayDependencies['sendCacheReport'];
   /** Origins in place of the generators' own. */
   readonly generators?: readonly string[];
   readonly store?: GatewayDependencies['store'];
@@ -73,6 +74,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     },
     store: options.store ?? emptyStore,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
+    ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),
   });
   await gateway.listen({ host: '127.0.0.1', port: 0 });
   const { port } = gateway.server.address() as AddressInfo;

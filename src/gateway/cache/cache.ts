@@ -9,7 +9,8 @@ import { Refusal } from '../refusal.ts';
 import { pastDeadline } from '../waiting-room.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
-import type { Entry } from './entry.ts';
+import type { CacheOrder } from './cache-order.ts';
+import { type Entry, keyText } from './entry.ts';
 import { Flight, type FlightDependencies, type FlightEvents } from './flight.ts';
 import { Flights } from './flights.ts';
 import { BufferBudget } from './flight-buffer.ts';
@@ -24,6 +25,8 @@ export interface CacheOptions {
   readonly maxBytes: number;
   /** The most bytes that a route may take, by endpoint, where it has a limit of its own. */
   readonly shares: ReadonlyMap<string, number>;
+  /** The endpoints of proxied routes whose replies are kept. */
+  readonly routes: readonly string[];
 }
 
 /** How long a key whose replies cannot be shared is asked for without waiting for one another. */
@@ -37,10 +40,12 @@ export class Cache implements FlightEvents {
   readonly #log: Logger;
   readonly #flight: FlightDependencies;
   readonly #flights = new Flights();
+  readonly #routes: readonly string[];
 
-  constructor({ clock, log, maxBytes, shares }: CacheOptions) {
+  constructor({ clock, log, maxBytes, shares, routes }: CacheOptions) {
     this.isOn = maxBytes > 0;
     this.store = new ReplyStore(maxBytes, shares);
+    this.#routes = routes;
     this.#clock = clock;
     this.#log = log;
     this.#flight = { clock, budget: new BufferBudget(maxBytes), events: this, lines: new HeaderLines() };
@@ -75,16 +80,29 @@ export class Cache implements FlightEvents {
     return seat.ended;
   }
 
-  /** Forgets what was kept, and has nothing kept that is on its way: it may be of before. How many entries went. */
-  purge(target: PurgeTarget): number {
+  /** Whether an unsafe request can change what is kept. */
+  get keepsRoutes(): boolean {
+    return this.isOn && this.#routes.length > 0;
+  }
+
+  /** Forgets what an order names, and has nothing of it kept that is on its way. How many entries a purge took. */
+  carryOut(order: CacheOrder): number {
+    if ('purge' in order) return this.#purge(order.purge);
+    const { host, targets, selection } = order.invalidate;
+    // Any route may keep what a path serves: GET need not go the way of the unsafe method.
+    for (const endpoint of this.#routes)
+      for (const target of targets) this.#invalidate(keyText(endpoint, host, target, selection));
+    return 0;
+  }
+
+  #purge(target: PurgeTarget): number {
     for (const flight of this.#flights) if (matches(flight.key, target)) flight.outdate();
     return this.store.purge(target);
   }
 
-  /** An unsafe request to this key has succeeded (RFC 9111 §4.4). */
-  invalidate(keyText: string): void {
-    for (const flight of this.#flights) if (flight.key.text === keyText) flight.outdate();
-    this.store.forget(keyText);
+  #invalidate(text: string): void {
+    for (const flight of this.#flights) if (flight.key.text === text) flight.outdate();
+    this.store.forget(text);
   }
 
   /** Gives up what is under way for nobody but the cache. */

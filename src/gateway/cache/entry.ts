@@ -14,6 +14,11 @@ export interface CacheKey {
   readonly text: string;
 }
 
+/** The text of a key. `selection`: what a trusted peer says of the request, as a backend may answer by it. */
+export function keyText(endpoint: string, host: string, target: string, selection: string): string {
+  return `${endpoint}\n${host}\n${target}${selection}`;
+}
+
 /** A stored reply, with all that a hit needs made ready. Never changed: a validated one is replaced. */
 export interface Entry extends Aging {
   readonly kind: 'reply';

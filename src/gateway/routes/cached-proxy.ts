@@ -7,7 +7,7 @@ import type { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { joined, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
 import type { ReplyHeaders } from '../attempt.ts';
 import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
-import { type CacheKey, type Entry, notModifiedHeaders } from '../cache/entry.ts';
+import { type CacheKey, type Entry, keyText, notModifiedHeaders } from '../cache/entry.ts';
 import { hasCredentials, readFields } from '../cache/request-fields.ts';
 import type { Exchange } from '../exchange.ts';
 import type { UpstreamCall } from '../forward.ts';
@@ -27,10 +27,10 @@ export interface CachedRoute {
 }
 
 /** The key of a path with query: equal only for requests that a backend gets with the same host, path and query. */
-export function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: AddressSet): CacheKey {
+function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: AddressSet): CacheKey {
   const host = x.head.origin;
   const selection = forwardedSelection(x, trustedProxies);
-  return { endpoint, host, target, text: `${endpoint}\n${host}\n${target}${selection}` };
+  return { endpoint, host, target, text: keyText(endpoint, host, target, selection) };
 }
 
 /** A GET or HEAD of a proxied route, as the cache sees it. */

@@ -1,6 +1,6 @@
 import type { RouteConfig, UpstreamConfig } from '../../config/config.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
-import type { ReplyHeaders, Sink } from '../attempt.ts';
+import type { Sink } from '../attempt.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { GatewayContext } from '../gateway-context.ts';
@@ -9,11 +9,12 @@ import type { UpstreamCall } from '../forward.ts';
 import { bodyTooLarge, RequestBody } from '../request-body.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { Refusal } from '../refusal.ts';
-import { ClientSink, type ClientSinkOptions } from '../sinks.ts';
+import { ClientSink } from '../sinks.ts';
 import { TunnelSink } from '../tunnel.ts';
 import type { Upstream } from '../upstream.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
-import { type CachedRoute, CachedProxyRequest, proxyKey } from './cached-proxy.ts';
+import { type CachedRoute, CachedProxyRequest } from './cached-proxy.ts';
+import { OutdatingSink } from './outdating-sink.ts';
 
 /** RFC 9110 §9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -127,13 +128,13 @@ class ProxyRoute {
   }
 
   #sinkFor(x: Exchange): Sink {
-    const { replies, tunnels, cachedRoutes } = this.#gateway;
+    const { replies, tunnels, cache } = this.#gateway;
     const options = { replies, tunnels, bufferReplyBytes: this.#config.bufferReplyBytes };
     if (x.upgrade !== undefined) {
       const idleTimeoutMs = this.#config.idleTimeoutMs ?? this.#upstreamConfig?.streams.idleTimeoutMs ?? 0;
       return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });
     }
-    if (x.isSafe || cachedRoutes.length === 0) return new ClientSink(x, options);
+    if (x.isSafe || !cache.keepsRoutes) return new ClientSink(x, options);
     return new OutdatingSink(this.#gateway, x, options);
   }
 }
@@ -141,40 +142,4 @@ class ProxyRoute {
 function asksForWebSocket({ head: { names }, req: { rawHeaders, httpVersionMinor } }: Exchange): boolean {
   const index = names.indexOf('upgrade');
   return index !== -1 && httpVersionMinor === 1 && rawHeaders[index * 2 + 1]?.toLowerCase() === 'websocket';
-}
-
-/** The reply to an unsafe request: one that succeeded outdates what is kept of its target (RFC 9111 §4.4). */
-class OutdatingSink extends ClientSink {
-  readonly #gateway: GatewayContext;
-  readonly #x: Exchange;
-
-  constructor(gateway: GatewayContext, x: Exchange, options: ClientSinkOptions) {
-    super(x, options);
-    this.#gateway = gateway;
-    this.#x = x;
-  }
-
-  override head(status: number, headers: ReplyHeaders): void {
-    // Before the client hears of its success: what it then reads is new.
-    if (status < 400) {
-      const { path, query } = this.#x.head;
-      const named = [headers['location'], headers['content-location']].flatMap((value) => this.#target(value));
-      for (const target of new Set([path + query, ...named])) this.#outdate(target);
-    }
-    super.head(status, headers);
-  }
-
-  /** Any route may keep what this path serves: GET need not go the way of the unsafe method. */
-  #outdate(target: string): void {
-    const { cachedRoutes, trustedProxies, cache } = this.#gateway;
-    for (const endpoint of cachedRoutes) cache.invalidate(proxyKey(endpoint, this.#x, target, trustedProxies).text);
-  }
-
-  /** Another host's replies are not this one's to outdate. */
-  #target(value: string | string[] | undefined): string[] {
-    const base = `http://${this.#x.head.host}`;
-    if (typeof value !== 'string' || !URL.canParse(value, base)) return [];
-    const url = new URL(value, base);
-    return url.host === new URL(base).host ? [url.pathname + url.search] : [];
-  }
 }

@@ -1,0 +1,148 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import type { CacheOrder, CachePosition } from '../gateway/cache/cache-order.ts';
+import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import { OrderLog } from './order-log.ts';
+import type { ControlMessage, MemberMessage } from './protocol.ts';
+
+/** How long a worker has to say that it is done: with a purge, and with an invalidation, for which a reply waits. */
+const PURGE_LIMIT_MS = 2000;
+const INVALIDATION_LIMIT_MS = 100;
+
+/** What became of a purge. */
+export interface PurgeResult {
+  /** Workers that were told. */
+  readonly workers: number;
+  /** Those that have said that they are done. */
+  readonly purged: number;
+  /** Entries that went, all workers together. */
+  readonly entries: number;
+}
+
+interface Running<Worker> {
+  readonly awaited: Set<Worker>;
+  readonly workers: number;
+  readonly timer: Timer;
+  readonly finished: (result: PurgeResult, number: number) => void;
+  purged: number;
+  entries: number;
+}
+
+export interface CacheOrdersOptions<Worker> {
+  readonly clock: Clock;
+  /** Tells this control from those before it. */
+  readonly epoch: number;
+  readonly tell: (worker: Worker, message: ControlMessage) => void;
+}
+
+/**
+ * What the workers of a host are to forget: purges, and what unsafe requests have changed. Each order has a number, so
+ * that a worker that was away gets what it has missed.
+ */
+export class CacheOrders<Worker> {
+  readonly #options: CacheOrdersOptions<Worker>;
+  readonly #log = new OrderLog();
+  readonly #present = new Set<Worker>();
+  readonly #running = new Map<number, Running<Worker>>();
+  /** Workers that have not answered in time: replies do not wait for them until they answer. */
+  readonly #late = new Set<Worker>();
+  /** Where the workers stood with the control before this one. */
+  #before: CachePosition | undefined;
+
+  constructor(options: CacheOrdersOptions<Worker>) {
+    this.#options = options;
+  }
+
+  /** Resolves when each worker has said that it is done, has gone, or is late. */
+  purge(target: PurgeTarget): Promise<PurgeResult> {
+    return new Promise((resolve) => {
+      const to = [...this.#present];
+      this.#give({ purge: target }, { to, awaited: new Set(to), limitMs: PURGE_LIMIT_MS, finished: resolve });
+    });
+  }
+
+  /** Takes what a worker says of its cache; other messages mean nothing here. */
+  said(worker: Worker, message: MemberMessage): void {
+    if (message.type === 'cache-position') this.#joined(worker, message.position);
+    else if (message.type === 'invalidate') this.#passOn(worker, message.id, message.order);
+    else if (message.type === 'forgotten') this.#done(worker, message.number, message.entries);
+  }
+
+  /** A worker has gone. What it keeps may come back with it. */
+  left(worker: Worker): void {
+    this.#present.delete(worker);
+    this.#late.delete(worker);
+    for (const [number, running] of this.#running) {
+      if (running.awaited.delete(worker) && running.awaited.size === 0) this.#finish(number);
+    }
+  }
+
+  #joined(worker: Worker, position: CachePosition | undefined): void {
+    this.#present.add(worker);
+    this.#forget(worker, this.#missed(position) ?? [{ purge: {} }]);
+    if (position === undefined || position.epoch === this.#options.epoch) return;
+    this.#before ??= position;
+    const { epoch, number } = this.#before;
+    // One of them has missed something that nobody knows any more.
+    if (position.epoch !== epoch || position.number !== number) void this.purge({});
+  }
+
+  /** Undefined: not known. A worker that comes for the first time has next to nothing to lose. */
+  #missed(position: CachePosition | undefined): CacheOrder[] | undefined {
+    if (position === undefined) return undefined;
+    return this.#log.since(position.epoch === this.#options.epoch ? position.number : 0);
+  }
+
+  #passOn(asker: Worker, id: number, order: CacheOrder): void {
+    const to = [...this.#present].filter((worker) => worker !== asker);
+    const awaited = new Set(to.filter((worker) => !this.#late.has(worker)));
+    const { epoch, tell } = this.#options;
+    const finished = (_result: PurgeResult, number: number): void =>
+      tell(asker, { type: 'invalidated', id, position: { epoch, number } });
+    this.#give(order, { to, awaited, limitMs: INVALIDATION_LIMIT_MS, finished });
+  }
+
+  #give(
+    order: CacheOrder,
+    options: {
+      readonly to: readonly Worker[];
+      readonly awaited: Set<Worker>;
+      readonly limitMs: number;
+      readonly finished: (result: PurgeResult, number: number) => void;
+    },
+  ): void {
+    const { to, awaited, limitMs, finished } = options;
+    const number = this.#log.append(order);
+    const timer = this.#options.clock.setTimeout(() => this.#expire(number), limitMs);
+    this.#running.set(number, { awaited, workers: to.length, timer, finished, purged: 0, entries: 0 });
+    for (const worker of to) this.#forget(worker, [order]);
+    if (awaited.size === 0) this.#finish(number);
+  }
+
+  #forget(worker: Worker, orders: readonly CacheOrder[]): void {
+    const { epoch, tell } = this.#options;
+    tell(worker, { type: 'forget', position: { epoch, number: this.#log.last }, orders });
+  }
+
+  #done(worker: Worker, number: number, entries: number): void {
+    this.#late.delete(worker);
+    const running = this.#running.get(number);
+    if (running === undefined || !running.awaited.delete(worker)) return;
+    running.purged++;
+    running.entries += entries;
+    if (running.awaited.size === 0) this.#finish(number);
+  }
+
+  #expire(number: number): void {
+    for (const worker of this.#running.get(number)?.awaited ?? []) this.#late.add(worker);
+    this.#finish(number);
+  }
+
+  #finish(number: number): void {
+    const running = this.#running.get(number);
+    if (running === undefined) return;
+    this.#running.delete(number);
+    running.timer.cancel();
+    const { workers, purged, entries, finished } = running;
+    finished({ workers, purged, entries }, number);
+  }
+}
