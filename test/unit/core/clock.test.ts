@@ -11,7 +11,8 @@ test('openClock tells of an exception in a timer instead of leaving it uncaught'
   await new Promise<void>((resolve) => {
     clock.setTimeout(throwing('timer'), 1);
     clock.setTimeLimit(throwing('limit'), 1);
-    clock.setTimeout(resolve, 20);
+    // A time limit too, as it is called after those that were due before it, however late all of them are.
+    clock.setTimeLimit(resolve, 20);
   });
   assert.deepEqual(errors.map(String).toSorted(), ['Error: limit', 'Error: timer']);
 });
