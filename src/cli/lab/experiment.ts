@@ -4,7 +4,7 @@ import { loadConfig } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
-import { commit, machine } from '../../lab/report/provenance.ts';
+import { commit, provenanceOf } from '../../lab/report/provenance.ts';
 import { barPlot } from '../../lab/report/bar-plot.ts';
 import { type Outcome, type RunRecord, type Series, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
 import { driftTable, number, stepTable, textTable } from '../../lab/report/tables.ts';
@@ -66,9 +66,7 @@ export async function runExperiment(
     experiment: name,
     startedAt,
     seconds: (systemClock.wallNow() - startedAtMs) / 1000,
-    commit: commit(import.meta.dirname),
-    version,
-    machine: machine(),
+    ...systems.provenance(),
     ...outcome,
     verdict: verdictOf(outcome.gates, outcome.reasons),
   };
@@ -97,7 +95,7 @@ function summary(run: RunRecord, folder: string): string {
     ...gates,
     ...run.reasons.map((reason) => `  invalid: ${reason}`),
     '',
-    `${run.experiment}: ${run.verdict}, in ${number(run.seconds)} s`,
+    `${run.experiment} of ${run.target ?? 'a system'}: ${run.verdict}, in ${number(run.seconds)} s`,
     `report: ${folder}/report.html`,
     '',
   ].join('\n');
@@ -128,6 +126,8 @@ class Systems implements Experiment {
   readonly interrupted: Promise<never>;
   readonly #io: CommandIo;
   readonly #started: Promise<System>[] = [];
+  readonly #measured: System[] = [];
+  readonly #builds = new Set<string>();
 
   constructor(io: CommandIo) {
     this.#io = io;
@@ -151,12 +151,22 @@ class Systems implements Experiment {
   start(name: string, settings: Readonly<Record<string, string>>, build?: string): Promise<System> {
     const { env } = this.#io;
     const program = build === undefined ? entry : entryOf(build);
+    this.#builds.add(build ?? import.meta.dirname);
     return this.own(startOwnSystem({ name, settings, entry: program, env }, this.context));
   }
 
   own(system: Promise<System>): Promise<System> {
     this.#started.push(system);
+    void system.then(
+      (started) => this.#measured.push(started),
+      () => {},
+    );
     return system;
+  }
+
+  provenance(): ReturnType<typeof provenanceOf> {
+    const builds = this.#builds.size === 0 ? [import.meta.dirname] : [...this.#builds];
+    return provenanceOf(this.#measured, { commits: [...new Set(builds.map(commit))], version });
   }
 
   /** Those that are still starting, too. */

@@ -6,8 +6,8 @@ import { storedRuns } from './stored-runs.ts';
 
 const help = `usage: rampart lab list [options]
 
-The runs of the lab, newest first: those in PostgreSQL where this folder's Rampart runs (or DATABASE_URL is set), else those in
-RAMPART_DATA_DIR/runs.
+The runs of the lab, newest first, and what each has measured: those in RAMPART_DATA_DIR/runs, and those in PostgreSQL where
+this folder's Rampart runs (or DATABASE_URL is set).
 
   --limit N   so many at most (20)
   --json      as JSON, with gates and findings
@@ -25,14 +25,25 @@ export async function labList(args: string[], io: CommandIo): Promise<number> {
   const runs = await storedRuns(limit, io);
   if (options.flag('json')) io.stdout.write(`${JSON.stringify(runs)}\n`);
   else if (runs.length === 0) io.stderr.write('No run yet: begin with rampart lab prove\n');
-  else io.stdout.write(`${textTable({ columns: ['run', 'verdict', 's', 'commit', 'report'], rows: runs.map(row) })}\n`);
+  else
+    io.stdout.write(
+      `${textTable({ columns: ['run', 'verdict', 's', 'target', 'measured', 'commit', 'report'], rows: runs.map(row) })}\n`,
+    );
   return exitCodes.ok;
 }
 
-const row = ({ id, verdict, seconds, commit, folder }: StoredRun): string[] => [
+const row = ({ id, verdict, seconds, commit, folder, summary }: StoredRun): string[] => [
   id,
   verdict,
   seconds.toFixed(0),
+  textOf(summary, 'target'),
+  textOf(summary, 'scenario'),
   commit,
   `${folder}/report.html`,
 ];
+
+/** Runs of earlier versions do not have all of it. */
+function textOf(summary: unknown, name: string): string {
+  const value = (summary as Readonly<Record<string, unknown>> | null)?.[name];
+  return typeof value === 'string' ? value : '–';
+}

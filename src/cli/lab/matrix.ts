@@ -1,20 +1,22 @@
+import { endpointLoads, profileLoads } from '../../lab/experiments/loads.ts';
 import { matrix } from '../../lab/experiments/matrix.ts';
 import { type ProfileName, profileNames } from '../../lab/experiments/profiles.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
-import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readP99, readSystem, systemHelp, systemOptions } from './measured-system.ts';
 import { type Options, readOptions } from './options.ts';
 
 const help = `usage: rampart lab matrix [options]
 
 Every profile at every concurrency, by users who wait for their reply; tells for each profile what keeps it back: A contention,
-B work or processors, C capacity control. Passes when errors stay below 1 %, no client times out, and p99 is within its target.
+B work or processors, C capacity control. Passes when errors stay below 1 %, errors and refusals within --failed, no client times out, and p99 (with
+--mix slo what the file asks of each endpoint) is within its target.
 
-  --profiles A,B        of ${profileNames.join(', ')} (all)
+  --profiles A,B        of ${profileNames.join(', ')}; with --mix slo of its endpoints and mixed (all)
   --concurrency 4,8     connections (4,8,12,16,24,32)
   --cycle-delay 0,100   ms between a reply and the user's next request (0)
   --hold SECONDS        length of a step (4)
-  --p99 MS              target (that of createBarcode in the SLO file, or 500)
+  --p99 MS              target (that of createBarcode in the SLO file, or 500; none with --mix slo)
 ${systemHelp}  --json             the whole record on standard output
 `;
 
@@ -34,22 +36,30 @@ export async function labMatrix(args: string[], io: CommandIo): Promise<number> 
   }
   const measured = readSystem(options, io);
   const plan = {
-    profiles: readProfiles(options),
     concurrency: readNumbers('concurrency', '4,8,12,16,24,32', { least: 1, most: 10_000 }, options),
     cycleDelaysMs: readNumbers('cycle-delay', '0', { least: 0, most: 60_000 }, options),
     holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
-    p99Ms: options.number('p99', measured.promised?.p99Ms ?? 500, 0.1, 60_000),
+    p99Ms: readP99(options, measured),
+    targets: measured.targets,
   };
+  const endpoints = measured.slo?.slo.endpoints.filter(({ weight }) => weight > 0).map(({ id }) => id);
+  const profiles = readProfiles(endpoints === undefined ? profileNames : [...endpoints, 'mixed'], options);
   options.check();
-  return runExperiment('matrix', { io, json: options.flag('json') }, async (experiment) =>
-    matrix({ ...plan, resources: measured.resources, system: await measured.start(experiment) }, experiment.context),
-  );
+  return runExperiment('matrix', { io, json: options.flag('json') }, async (experiment) => {
+    const { context } = experiment;
+    const system = await measured.start(experiment);
+    const loads =
+      measured.slo === undefined
+        ? await profileLoads(profiles as ProfileName[], system, context)
+        : endpointLoads(await measured.mixFor(system, context)).filter(({ name }) => profiles.includes(name));
+    return matrix({ ...plan, loads, resources: measured.resources, system }, context);
+  });
 }
 
-function readProfiles(options: Options): ProfileName[] {
-  return (options.text('profiles') ?? profileNames.join(',')).split(',').flatMap((text) => {
-    const found = profileNames.find((name) => name === text.trim());
-    if (found === undefined) options.problem(`--profiles must be of ${profileNames.join(', ')}: got '${text}'`);
+function readProfiles(names: readonly string[], options: Options): string[] {
+  return (options.text('profiles') ?? names.join(',')).split(',').flatMap((text) => {
+    const found = names.find((name) => name === text.trim());
+    if (found === undefined) options.problem(`--profiles must be of ${names.join(', ')}: got '${text}'`);
     return found ?? [];
   });
 }

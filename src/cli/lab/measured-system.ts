@@ -101,6 +101,12 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
   };
 }
 
+/** Of all requests together; none by default where the SLO file says what each endpoint must keep. */
+export function readP99(options: Options, { slo, promised }: MeasuredSystem): number | undefined {
+  if (slo !== undefined && options.text('p99') === undefined) return undefined;
+  return options.number('p99', promised?.p99Ms ?? 500, 0.1, 60_000);
+}
+
 /** A service that runs, once something has answered there; without a key, one is made where its requests need one. */
 async function startRunning(running: Running, slo: LoadedSlo | undefined, io: CommandIo): Promise<System> {
   const { url, key, insecure } = running;

@@ -3,22 +3,22 @@ import type { WarmUp } from '../../lab/experiments/soak-windows.ts';
 import { soak } from '../../lab/experiments/soak.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
-import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
+import { readP99, readSystem, systemHelp, systemOptions } from './measured-system.ts';
 import { type Options, readOptions } from './options.ts';
 
 const help = `usage: rampart lab soak [options]
 
 A steady load for an hour, by users who wait for their reply: whether latency, memory or descriptors grow in the course of
-it. Passes when errors stay below 1 %, no client times out, p95 and p99 are within their targets, no latency drifts upward
-and no process leaks.
+it. Passes when errors stay below 1 %, no client times out, the targets are kept, no latency drifts upward and no process
+leaks. Ends at once, and is invalid, when the target is gone.
 
   --users N            who each have one request under way (20)
   --duration MINUTES   fractions allowed (60)
-  --profile NAME       ${profileNames.join(', ')} (mixed)
+  --profile NAME       ${profileNames.join(', ')} (mixed); not with --mix slo
   --cycle-delay MS     between a reply and the user's next request (100)
   --window SECONDS     stretch that is summed up; 10 are needed after the warm-up (60, or a thirtieth of a shorter run)
   --warm-up MINUTES    that are not judged for drift (a third of the run; for memory and descriptors at least 15)
-  --p99 MS             target (that of createBarcode in the SLO file, or 500)
+  --p99 MS             target (that of createBarcode in the SLO file, or 500; none with --mix slo)
 ${systemHelp}  --json             the whole record on standard output
 `;
 
@@ -50,12 +50,12 @@ export async function labSoak(args: string[], io: CommandIo): Promise<number> {
   const seconds = options.number('duration', 60, 0.1, 100_000) * 60;
   const plan = {
     users: Math.round(options.number('users', 20, 1, 10_000)),
-    profile: readProfile(options),
+    profile: readProfile(options, measured.slo !== undefined),
     cycleDelayMs: options.number('cycle-delay', 100, 0, 60_000),
     durationMs: seconds * 1000,
     windowMs: options.number('window', Math.min(WINDOW_SECONDS, seconds / WINDOWS), 0.2, 3600) * 1000,
     warmUp: readWarmUp(options, seconds),
-    p99Ms: options.number('p99', measured.promised?.p99Ms ?? 500, 0.1, 60_000),
+    p99Ms: readP99(options, measured),
   };
   if (plan.durationMs / plan.windowMs > MOST_WINDOWS) {
     options.problem(`--window is too short for the duration: at most ${MOST_WINDOWS} windows can be judged`);
@@ -63,7 +63,9 @@ export async function labSoak(args: string[], io: CommandIo): Promise<number> {
   options.check();
   return runExperiment('soak', { io, json: options.flag('json') }, async (experiment) => {
     const { targets, resources } = measured;
-    return soak({ ...plan, targets, resources, system: await measured.start(experiment) }, experiment.context);
+    const system = await measured.start(experiment);
+    const mix = measured.slo === undefined ? {} : { mix: await measured.mixFor(system, experiment.context) };
+    return soak({ ...plan, ...mix, targets, resources, system }, experiment.context);
   });
 }
 
@@ -74,7 +76,9 @@ function readWarmUp(options: Options, seconds: number): WarmUp {
   return { latencyMs: latency * 1000, processesMs: processes * 1000 };
 }
 
-function readProfile(options: Options): ProfileName {
+function readProfile(options: Options, isSlo: boolean): ProfileName {
+  if (isSlo && options.text('profile') !== undefined)
+    options.problem("--profile is of Rampart's own requests: not with --mix slo");
   const text = options.text('profile') ?? 'mixed';
   const found = profileNames.find((name) => name === text);
   if (found === undefined) options.problem(`--profile must be one of ${profileNames.join(', ')}: got '${text}'`);

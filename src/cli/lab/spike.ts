@@ -51,9 +51,8 @@ export async function labSpike(args: string[], io: CommandIo): Promise<number> {
   options.check();
   return runExperiment('spike', { io, json: options.flag('json') }, async (experiment) => {
     const { targets, resources, spikeP95Factor: heldFactor } = measured;
-    return spike(
-      { ...plan, targets, resources, heldFactor, system: await measured.start(experiment) },
-      experiment.context,
-    );
+    const system = await measured.start(experiment);
+    const mix = await measured.mixFor(system, experiment.context);
+    return spike({ ...plan, targets, resources, heldFactor, system, mix }, experiment.context);
   });
 }

@@ -18,18 +18,25 @@ export async function storeRun(run: RunRecord, folder: string, io: CommandIo): P
   }
 }
 
-/** Newest first: of the database where that runs, else of the folder of runs. */
+/** Newest first: those in the folder of runs, and those that only the database knows, where that runs. */
 export async function storedRuns(limit: number, io: CommandIo): Promise<StoredRun[]> {
   const listed = await withRunningStore(io, APPLICATION, (store) => store.runs.list(limit)).catch((error: unknown) => {
     io.stderr.write(
-      `rampart: PostgreSQL does not tell the runs, so these are those of this folder: ${messageOf(error)}\n`,
+      `rampart: PostgreSQL does not tell the runs, so these are those of this folder alone: ${messageOf(error)}\n`,
     );
     return undefined;
   });
-  if (listed !== undefined) return listed;
+  const runs = new Map((listed ?? []).map((run) => [run.id, run]));
+  // The folder has what was made while no database ran, and says more of each run than the database may.
+  for (const run of await runsInFolder(limit, io)) runs.set(run.id, run);
+  return [...runs.values()].sort((left, right) => right.startedAtMs - left.startedAtMs).slice(0, limit);
+}
+
+async function runsInFolder(limit: number, io: CommandIo): Promise<StoredRun[]> {
   const folder = join((await loadConfig(io.env, io.folder, 'list the runs')).dataDir, 'runs');
   const names = await readdir(folder).catch((): string[] => []);
   const runs: StoredRun[] = [];
+  // Names begin with the time, so that these are the newest.
   for (const name of names.toSorted().toReversed()) {
     if (runs.length === limit) break;
     const run = await readRecord(join(folder, name));
@@ -49,7 +56,7 @@ async function readRecord(folder: string): Promise<RunRecord | undefined> {
 
 function storedOf(run: RunRecord, folder: string): StoredRun {
   const { id, experiment, verdict, startedAt, seconds, commit, version } = run;
-  const { gates, findings, reasons, machine, configuration } = run;
+  const { target, scenario, gates, findings, reasons, machine, configuration } = run;
   return {
     id,
     experiment,
@@ -59,6 +66,6 @@ function storedOf(run: RunRecord, folder: string): StoredRun {
     commit,
     version,
     folder,
-    summary: { gates, findings, reasons, machine, configuration },
+    summary: { target, scenario, gates, findings, reasons, machine, configuration },
   };
 }

@@ -7,7 +7,7 @@ import { limitOf, type Resources } from './limit.ts';
 import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
-import { describeTargets, type Targets, violations } from './targets.ts';
+import { describeTargets, p95Marks, type Targets, violations } from './targets.ts';
 
 export interface CapacityOptions {
   readonly system: System;
@@ -72,22 +72,30 @@ function capacityOutcome(
     },
     series: [series],
     gates: end.kind === 'found' && gatePerSecond > 0 ? [capacityGate(end.capacity, gatePerSecond)] : [],
-    findings: end.kind === 'found' ? findings(end, confirmed) : [],
+    findings: end.kind === 'found' ? findings(end, confirmed, targets) : [],
     reasons: end.kind === 'found' ? soundness(tried) : [end.reason],
-    marks: { throughput: [], p95: [{ name: `target: ${targets.p95Ms}`, series: system.name, y: targets.p95Ms }] },
+    marks: { throughput: [], p95: p95Marks(system.name, targets) },
   };
 }
 
-function findings(end: Extract<Move, { kind: 'found' }>, confirmed: Step | undefined): string[] {
+function findings(end: Extract<Move, { kind: 'found' }>, confirmed: Step | undefined, targets: Targets): string[] {
   const found = `Capacity: ${end.capacity.toFixed(1)} requests/s; the targets do not hold at ${end.refutedAt.toFixed(1)}.`;
   if (confirmed === undefined) return [found];
-  const { count } = confirmed.figures.latency;
-  const needed = requestsNeeded(confirmed.overTarget, WITHIN, CONFIDENCE);
-  const shown = count >= needed ? 'enough' : 'too few';
+  if (targets.endpoints === undefined) {
+    return [found, evidenceOf('', confirmed.figures.latency.count, confirmed.overTarget)];
+  }
+  // Each endpoint has a target of its own, and what is shown of one is not shown of another.
+  const judged = confirmed.endpoints.filter(({ endpoint }) => targets.endpoints?.[endpoint]?.p95Ms !== undefined);
   return [
     found,
-    `Confirmed by ${count} requests, ${confirmed.overTarget} of them over the target: ${shown} for a p95 with 95 % confidence, which takes ${needed}.`,
+    ...judged.map(({ endpoint, latency, overTarget = 0 }) => evidenceOf(`${endpoint}: `, latency.count, overTarget)),
   ];
+}
+
+function evidenceOf(name: string, count: number, over: number): string {
+  const needed = requestsNeeded(over, WITHIN, CONFIDENCE);
+  const shown = count >= needed ? 'enough' : 'too few';
+  return `${name}Confirmed by ${count} requests, ${over} of them over the target: ${shown} for a p95 with 95 % confidence, which takes ${needed}.`;
 }
 
 function capacityGate(found: number, gate: number): Gate {

@@ -2,7 +2,14 @@ import { varianceInflation } from '../statistics/autocorrelation.ts';
 import { mannKendall } from '../statistics/mann-kendall.ts';
 import type { Step } from './step.ts';
 
-export type BottleneckClass = 'A contention' | 'B work' | 'B processors' | 'C capacity control' | 'mixed' | 'none';
+export type BottleneckClass =
+  | 'A contention'
+  | 'B work'
+  | 'B processors'
+  | 'C capacity control'
+  | 'mixed'
+  | 'none'
+  | 'not known';
 
 export interface Classification {
   readonly name: BottleneckClass;
@@ -32,6 +39,7 @@ const actions: Readonly<Record<BottleneckClass, string>> = {
   'C capacity control': 'bound what is under way: caps, early 429 or 503, time limits for each endpoint',
   mixed: 'change one thing at a time and run the same matrix again',
   none: 'nothing: it carries this load',
+  'not known': 'a class takes replies with Server-Timing (wait and exec) at two loads at least',
 };
 
 /**
@@ -42,11 +50,12 @@ const actions: Readonly<Record<BottleneckClass, string>> = {
  *     B processors  g_exec >= 1.5, not so, and of the growth of exec the processes spent a quarter or more ready to run
  *                   without a processor: exec counts that wait
  *     A             g_wait >= 3 and g_exec <= 1.25
+ *     not known     not C, and the server tells no wait and exec, or there are fewer than two loads
  * wait and exec are those that the server tells. A rule of this project, after its five source documents.
  */
 export function classify(steps: readonly Step[]): Classification {
   const [low, high] = [steps[0], steps.at(-1)];
-  if (low === undefined || high === undefined) return described('none', 'no step');
+  if (low === undefined || high === undefined || low === high) return described('not known', 'fewer than two loads');
   const wait = growth(low.figures.wait.p95Ms, high.figures.wait.p95Ms);
   const exec = growth(low.figures.exec.p95Ms, high.figures.exec.p95Ms);
   // Of a system whose processes are not known here, nothing is known of processors.
@@ -55,18 +64,15 @@ export function classify(steps: readonly Step[]): Classification {
   const readyMs = (perRequest(high, 'runQueueShare') - perRequest(low, 'runQueueShare')) * 1000;
   const lost = unanswered(high);
   const pilesUp = high.load.kind === 'open' && rises(high.underWay);
+  const isTold = Number.isFinite(wait) && Number.isFinite(exec);
   const evidence = [
-    `wait × ${wait.toFixed(1)}`,
-    `exec × ${exec.toFixed(1)}`,
-    ...(isWatched
-      ? [
-          `processor time per request × ${work.toFixed(1)}`,
-          `ready without a processor ${readyMs < 0 ? '−' : '+'}${Math.abs(readyMs).toFixed(1)} ms per request`,
-        ]
-      : ['its processors not known']),
+    ...(isTold ? [`wait × ${wait.toFixed(1)}`, `exec × ${exec.toFixed(1)}`] : ['wait and exec not known']),
+    ...(Number.isFinite(work) ? [`processor time per request × ${work.toFixed(1)}`, describeReady(readyMs)] : []),
+    ...(isWatched ? [] : ['its processors not known']),
     `${(lost * 100).toFixed(1)} % unanswered${pilesUp ? ', more and more under way' : ''}`,
   ].join(', ');
   if (lost > UNANSWERED_SHARE || pilesUp) return described('C capacity control', evidence);
+  if (!isTold) return described('not known', evidence);
   if (exec >= EXEC_GROWS) {
     if (work >= WORK_GROWS) return described('B work', evidence);
     const grownMs = high.figures.exec.meanMs - low.figures.exec.meanMs;
@@ -82,6 +88,10 @@ export function describeClass(steps: readonly Step[]): string {
   const { name, evidence, action } = classify(steps);
   return `From the lowest load to the highest: class ${name} (${evidence}); ${action}.`;
 }
+
+/** A difference of two waits: what has become less is no time. */
+const describeReady = (ms: number): string =>
+  ms > 0 ? `ready without a processor +${ms.toFixed(1)} ms per request` : 'not longer ready without a processor';
 
 const described = (name: BottleneckClass, evidence: string): Classification => ({
   name,

@@ -88,15 +88,19 @@ function outcomeOf([first, second]: readonly Series[], options: CompareOptions, 
       'changes that matter': `throughput ${thresholds.throughput * 100} %, p95 ${thresholds.p95 * 100} %`,
     },
     series: [a, b],
-    gates: results.map(({ name, verdict, change }): Gate => ({
-      name: `B against A, ${name}`,
-      expected: 'not worse',
-      got: `${verdict}, ${percent(change)}`,
-      passed: verdict !== 'worse',
-    })),
-    findings: results.map(
-      ({ name, verdict, change, interval, p }) =>
-        `${name} of B is ${verdict}: ${percent(change)}, 95 % interval ${percent(interval.low)} to ${percent(interval.high)}, p ${p.toFixed(3)}.`,
+    gates: [
+      ...results.map(({ name, verdict, change }): Gate => ({
+        name: `B against A, ${name}`,
+        expected: 'not worse',
+        got: `${verdict}, ${known(change, percent)}`,
+        passed: verdict !== 'worse',
+      })),
+      failedAgainst(a, b),
+    ],
+    findings: results.map(({ name, verdict, change, interval, p }) =>
+      [change, interval.low, interval.high, p].every(Number.isFinite)
+        ? `${name} of B is ${verdict}: ${percent(change)}, 95 % interval ${percent(interval.low)} to ${percent(interval.high)}, p ${p.toFixed(3)}.`
+        : `${name} of B is ${verdict}, as one of the two is not known.`,
     ),
     reasons: [a, b].flatMap(({ name, steps }) =>
       steps.flatMap((step) => [...step.validity.reasons, ...disturbances(step)].map((reason) => `${name}: ${reason}`)),
@@ -105,4 +109,27 @@ function outcomeOf([first, second]: readonly Series[], options: CompareOptions, 
   };
 }
 
+/** Beyond it, B fails or refuses more than A. */
+const MORE_FAILED = 0.01;
+
+/** A quick refusal has a good latency: so what was refused is judged by itself. */
+function failedAgainst(a: Series, b: Series): Gate {
+  const [ofA, ofB] = [a, b].map(({ steps }) => {
+    const requests = steps.reduce((sum, { figures }) => sum + figures.requests, 0);
+    const failed = steps.reduce(
+      (sum, { figures }) => sum + (figures.errorShare + figures.refusedShare) * figures.requests,
+      0,
+    );
+    return failed / Math.max(1, requests);
+  }) as [number, number];
+  return {
+    name: 'B against A, errors and refusals',
+    expected: `at most ${percent(MORE_FAILED)} more than ${(ofA * 100).toFixed(1)} %`,
+    got: `${(ofB * 100).toFixed(1)} %`,
+    passed: ofB <= ofA + MORE_FAILED,
+  };
+}
+
+const known = (share: number, text: (share: number) => string): string =>
+  Number.isFinite(share) ? text(share) : 'not known';
 const percent = (share: number): string => `${share > 0 ? '+' : ''}${(share * 100).toFixed(1)} %`;

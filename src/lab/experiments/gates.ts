@@ -1,5 +1,5 @@
 import type { Gate } from '../report/run-record.ts';
-import { percent } from '../report/tables.ts';
+import { known, percent } from '../report/tables.ts';
 
 const MAX_ERROR_SHARE = 0.01;
 
@@ -9,6 +9,13 @@ export const errorGate = (name: string, share: number): Gate => ({
   expected: 'below 1 %',
   got: percent(share, 2),
   passed: share < MAX_ERROR_SHARE,
+});
+
+export const failedGate = (name: string, share: number, maxShare: number): Gate => ({
+  name,
+  expected: `at most ${Number((maxShare * 100).toPrecision(6))} %`,
+  got: percent(share, 2),
+  passed: share <= maxShare,
 });
 
 export const timeoutGate = (name: string, timeouts: number): Gate => ({
@@ -21,6 +28,6 @@ export const timeoutGate = (name: string, timeouts: number): Gate => ({
 export const latencyGate = (name: string, ms: number, mostMs: number): Gate => ({
   name,
   expected: `at most ${mostMs} ms`,
-  got: `${ms.toFixed(1)} ms`,
+  got: known(ms, 1, ' ms'),
   passed: ms <= mostMs,
 });

@@ -1,22 +1,25 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
-import type { Mix } from '../load/mix.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { System } from '../system/system.ts';
 import { classify } from './classify.ts';
-import { errorGate, latencyGate, timeoutGate } from './gates.ts';
-import { describeKnee, kneeOf } from './knee.ts';
+import { errorGate, failedGate, latencyGate, timeoutGate } from './gates.ts';
+import { describeKnee, kneeOf, type KneeTarget } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
-import { describeProfiles, type ProfileName, profileMix, recordedBarcode } from './profiles.ts';
+import type { NamedMix } from './loads.ts';
+import { describeMix } from './slo-mix.ts';
 import { disturbances, type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
+import { commonP95Ms, describeTargets, p95TargetOf, strictestP95Ms, type Targets, violations } from './targets.ts';
 
 export interface MatrixOptions {
   readonly system: System;
-  readonly profiles: readonly ProfileName[];
+  readonly loads: readonly NamedMix[];
   readonly concurrency: readonly number[];
   readonly cycleDelaysMs: readonly number[];
   readonly holdMs: number;
-  readonly p99Ms: number;
+  /** Undefined where the targets say what each endpoint must keep. */
+  readonly p99Ms: number | undefined;
+  readonly targets: Targets;
   readonly resources: Resources;
 }
 
@@ -24,28 +27,27 @@ const SETTLE_MS = 1000;
 
 /** Every profile at every concurrency, and what keeps each back: the same matrix before and after a change tells what it did. */
 export async function matrix(options: MatrixOptions, context: LabContext): Promise<Outcome> {
-  const id = await recordedBarcode(options.system, context);
   const series: Series[] = [];
-  for (const profile of options.profiles) {
-    const mix = profileMix(profile, options.system.key, id);
+  for (const { name: load, mix } of options.loads) {
     for (const cycleDelayMs of options.cycleDelaysMs) {
-      const name = options.cycleDelaysMs.length === 1 ? profile : `${profile}, ${cycleDelayMs} ms between`;
+      const name = options.cycleDelaysMs.length === 1 ? load : `${load}, ${cycleDelayMs} ms between`;
       series.push(await measured({ name, mix, cycleDelayMs }, options, context));
     }
   }
-  const gates = series.flatMap((each) => gatesOf(each, options.p99Ms));
+  const gates = series.flatMap((each) => gatesOf(each, options));
   const isKept = gates.every(({ passed }) => passed);
   return {
-    scenario: `${options.profiles.join(', ')}; closed loop`,
+    scenario: `${options.loads.map(({ name }) => name).join(', ')}; closed loop`,
     configuration: {
       concurrency: options.concurrency.join(', '),
       'cycle delay': `${options.cycleDelaysMs.join(', ')} ms`,
       steps: `${options.holdMs / 1000} s each, after ${SETTLE_MS / 1000} s that are not counted`,
-      profiles: describeProfiles,
+      profiles: options.loads.map(({ name, mix }) => `${name}: ${describeMix(mix)}`).join('; '),
+      targets: describeTargets(options.targets),
     },
     series,
     gates,
-    findings: series.flatMap((each) => findingsOf(each, options.p99Ms)),
+    findings: series.flatMap((each) => findingsOf(each, options)),
     reasons: series.flatMap(({ name, steps }) =>
       steps.flatMap((step) =>
         // Other programs can make a system slower, but not faster: what passes in spite of them has passed.
@@ -59,15 +61,17 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
 }
 
 async function measured(
-  { name, mix, cycleDelayMs }: { name: string; mix: Mix; cycleDelayMs: number },
+  { name, mix, cycleDelayMs }: NamedMix & { readonly cycleDelayMs: number },
   options: MatrixOptions,
   context: LabContext,
 ): Promise<Series> {
-  const { system, concurrency, holdMs, p99Ms, resources } = options;
+  const { system, concurrency, holdMs, resources, targets } = options;
+  const targetMs = options.p99Ms ?? strictestP95Ms(targets);
   const steps: Step[] = [];
   for (const connections of concurrency) {
     const plan = { kind: 'closed', connections, cycleDelayMs, durationMs: SETTLE_MS + holdMs } as const;
-    const step = await runStep({ system, mix, plan, settleMs: SETTLE_MS, targetMs: p99Ms, attempts: 2 }, context);
+    const more = { settleMs: SETTLE_MS, targetMs, targetMsOf: p95TargetOf(targets), attempts: 2 };
+    const step = await runStep({ system, mix, plan, ...more }, context);
     context.say(`  ${name}, ${connections} connections: ${stepLine(step)}`);
     steps.push(step);
   }
@@ -79,25 +83,41 @@ async function measured(
     steps,
     confirmations: [],
     usl: points.length < MIN_USL_POINTS ? undefined : fitUsl(points),
-    knee: kneeOf(steps, { p99Ms }).load,
+    knee: kneeOf(steps, kneeTarget(options)).load,
     limit: limitOf(steps.at(-1) as Step, resources),
   };
 }
 
-function gatesOf({ name, steps }: Series, p99Ms: number): Gate[] {
+const kneeTarget = ({ p99Ms, targets }: MatrixOptions): KneeTarget =>
+  p99Ms === undefined ? { p95Ms: commonP95Ms(targets) } : { p99Ms };
+
+function gatesOf({ name, steps }: Series, { p99Ms, targets }: MatrixOptions): Gate[] {
   const errors = Math.max(...steps.map(({ figures }) => figures.errorShare));
+  const failed = Math.max(...steps.map(({ figures }) => figures.errorShare + figures.refusedShare));
   const timeouts = steps.reduce((sum, { figures }) => sum + (figures.outcomes.timeout ?? 0), 0);
   const p99 = Math.max(...steps.map(({ figures }) => figures.latency.p99Ms));
+  const wrong = steps.flatMap((step) => violations(step, targets).map((each) => `at ${step.load.amount}: ${each}`));
   return [
     errorGate(`${name}, errors`, errors),
+    failedGate(`${name}, errors and refusals`, failed, targets.maxFailedShare),
     timeoutGate(`${name}, client timeouts`, timeouts),
-    latencyGate(`${name}, p99`, p99, p99Ms),
+    ...(p99Ms === undefined ? [] : [latencyGate(`${name}, p99`, p99, p99Ms)]),
+    ...(targets.endpoints === undefined
+      ? []
+      : [
+          {
+            name: `${name}, targets of its endpoints`,
+            expected: 'kept at every load',
+            got: wrong.length === 0 ? 'kept' : wrong.join('; '),
+            passed: wrong.length === 0,
+          },
+        ]),
   ];
 }
 
-function findingsOf({ name, loadUnit, steps }: Series, p99Ms: number): string[] {
+function findingsOf({ name, loadUnit, steps }: Series, options: MatrixOptions): string[] {
   const { name: kind, evidence, action } = classify(steps);
-  const knee = describeKnee(kneeOf(steps, { p99Ms }), loadUnit);
+  const knee = describeKnee(kneeOf(steps, kneeTarget(options)), loadUnit);
   return [
     `${name}: class ${kind} (${evidence}); ${action}.`,
     ...(knee === undefined ? [] : [`${name}: ${knee.charAt(0).toLowerCase()}${knee.slice(1)}`]),

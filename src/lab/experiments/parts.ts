@@ -1,8 +1,10 @@
+import { messageOf } from '../../core/errors.ts';
 import { ClosedLoop } from '../load/closed-loop.ts';
 import type { ClosedPlan, LoadResult } from '../load/engine.ts';
 import type { Mix } from '../load/mix.ts';
 import type { Window } from '../measure/figures.ts';
 import { type ProcessUse, ProcessWatch, type SystemUse, type WatchedProcess } from '../system/process-watch.ts';
+import { lookAt } from '../system/look.ts';
 import type { System } from '../system/system.ts';
 import { type LabContext, NUMBERS_APART, targetOf } from './step.ts';
 
@@ -12,6 +14,8 @@ export interface PartsOptions {
   readonly plan: ClosedPlan;
   /** When each part ends, in order; the last one with the plan. */
   readonly endsMs: readonly number[];
+  /** Whether the run ends with TargetGone once nobody is there to answer. */
+  readonly endsWithTarget?: boolean;
 }
 
 /** A stretch of a run, and what was seen meanwhile. */
@@ -23,18 +27,32 @@ export interface Part {
   readonly lab: ProcessUse | undefined;
 }
 
+/** Thrown where the target has ended while it was loaded. */
+export class TargetGone extends Error {}
+
+/** Longer than a connection takes to come back behind a process that is replaced. */
+const GONE_MS = 5000;
+const LOOK_MS = 500;
+
 /**
  * One closed load, handed over in parts while it goes on: what the receiver does not keep of a part is forgotten, so that
  * the lab does not grow with the length of the run. The processes are looked up anew for each part.
  */
 export async function* loadInParts(options: PartsOptions, { clock, numbers }: LabContext): AsyncGenerator<Part> {
-  const { system, mix, plan, endsMs } = options;
+  const { system, mix, plan, endsMs, endsWithTarget = false } = options;
   const target = targetOf(system, mix, numbers.next);
   let processes = await system.processes();
   const loop = new ClosedLoop(target, plan, clock);
   const last = loop.run();
-  const until = (atMs: number): Promise<void> =>
-    new Promise((resolve) => void clock.setTimeout(resolve, Math.max(0, atMs - loop.elapsedMs())));
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => void clock.setTimeout(resolve, Math.max(0, ms)));
+  const until = async (atMs: number): Promise<void> => {
+    while (atMs - loop.elapsedMs() > LOOK_MS) {
+      await pause(LOOK_MS);
+      if (endsWithTarget && loop.lostForMs() >= GONE_MS) await checkThere(system, loop.lostForMs());
+    }
+    await pause(atMs - loop.elapsedMs());
+  };
   try {
     let fromMs = 0;
     for (const [index, endMs] of endsMs.entries()) {
@@ -51,6 +69,18 @@ export async function* loadInParts(options: PartsOptions, { clock, numbers }: La
     loop.end();
     await last;
     numbers.next += loop.begun + NUMBERS_APART;
+  }
+}
+
+/** Throws TargetGone where the target cannot be reached. */
+async function checkThere(system: System, lostForMs: number): Promise<void> {
+  try {
+    await lookAt(system);
+  } catch (error) {
+    throw new TargetGone(
+      `the target is gone: for ${(lostForMs / 1000).toFixed(0)} s every connection has failed. ${messageOf(error)}`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import { known } from '../report/tables.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { createBarcodeMix, productBarcodeMix } from './barcode-mix.ts';
@@ -175,7 +176,7 @@ function calibratedGates({ figures: single }: Step, { figures: scaled }: Step): 
     {
       name: 'scaled topology, p95',
       expected: `at most ${promises.p95Ms} ms, 1.5 service times`,
-      got: `${scaled.latency.p95Ms.toFixed(1)} ms`,
+      got: known(scaled.latency.p95Ms, 1, ' ms'),
       passed: scaled.latency.p95Ms <= promises.p95Ms,
     },
     {

@@ -1,13 +1,14 @@
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
+import { known } from '../report/tables.ts';
 import { describeClass } from './classify.ts';
 import { describeKnee, kneeOf } from './knee.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
-import { describeTargets, gatesAt, type Targets, violations } from './targets.ts';
+import { commonP95Ms, describeTargets, gatesAt, p95Marks, type Targets, violations } from './targets.ts';
 
 export interface RampOptions {
   readonly system: System;
@@ -46,12 +47,13 @@ function rates({ from, to, by, gatePerSecond }: RampOptions): number[] {
   return [...new Set([...steps, gatePerSecond])].sort((left, right) => left - right);
 }
 
-function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
+/** What a ramp found, from its steps. */
+export function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
   const { system, from, to, by, holdMs, targets, resources } = options;
-  const carried = steps.filter((step) => violations(step, targets).length === 0);
+  const carried = steps.filter((step) => step.validity.valid && violations(step, targets).length === 0);
   const most = carried.at(-1);
   const { gatePerSecond } = options;
-  const knee = kneeOf(steps, targets);
+  const knee = kneeOf(steps, { p95Ms: commonP95Ms(targets) });
   const gates = gatesAt(`${gatePerSecond} requests/s`, atGate(steps, gatePerSecond), targets);
   const series: Series = {
     name: system.name,
@@ -75,14 +77,25 @@ function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptio
     findings: [
       most === undefined
         ? 'No load was carried within the targets.'
-        : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${most.figures.latency.p95Ms.toFixed(1)} ms.`,
+        : `Carried within the targets: up to ${most.load.amount.toFixed(0)} requests/s, with p95 ${known(most.figures.latency.p95Ms, 1, ' ms')}.`,
+      ...invalidSteps(steps),
       ...(stopped === '' ? [] : [stopped]),
       describeKnee(knee, 'requests/s') ?? 'No knee was seen.',
       describeClass(steps),
     ],
     reasons: rampReasons(steps, gates, gatePerSecond),
-    marks: { throughput: [], p95: [{ name: `target: ${targets.p95Ms}`, series: system.name, y: targets.p95Ms }] },
+    marks: { throughput: [], p95: p95Marks(system.name, targets) },
   };
+}
+
+/** A step in which the sender was at fault says nothing of the system, and is no load that was carried. */
+function invalidSteps(steps: readonly Step[]): string[] {
+  return steps
+    .filter(({ validity }) => !validity.valid)
+    .map(
+      ({ load, validity }) =>
+        `Nothing is known of ${load.amount.toFixed(0)} requests/s, as that step is invalid: ${validity.reasons.join('; ')}.`,
+    );
 }
 
 const atGate = (steps: readonly Step[], gate: number): Step | undefined =>

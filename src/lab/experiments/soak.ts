@@ -1,17 +1,18 @@
 import type { Mix } from '../load/mix.ts';
 import { LEAST_WINDOWS } from '../measure/drift.ts';
-import { countOver, FigureCollection } from '../measure/figures.ts';
+import { FigureCollection } from '../measure/figures.ts';
 import { serverFigures } from '../measure/server-figures.ts';
 import { validityOfAll } from '../measure/validity.ts';
 import type { Outcome } from '../report/run-record.ts';
 import { parseMetrics } from '../system/metrics-text.ts';
 import { useOverTime } from '../system/use-over-time.ts';
-import { loadInParts, type Part } from './parts.ts';
-import { profileMix, recordedBarcode } from './profiles.ts';
-import { type SoakOptions, soakOutcome, tooShort } from './soak-outcome.ts';
+import { loadInParts, type Part, TargetGone } from './parts.ts';
+import { type NamedMix, profileLoads } from './loads.ts';
+import { goneOutcome, type SoakOptions, soakOutcome, tooShort } from './soak-outcome.ts';
 import type { SoakWindow } from './soak-windows.ts';
 import { type LabContext, measuredOf, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
+import { p95TargetOf, strictestP95Ms } from './targets.ts';
 
 /** A steady load for long: whether latencies, memory or descriptors grow in the course of it. */
 export async function soak(options: SoakOptions, context: LabContext): Promise<Outcome> {
@@ -19,18 +20,22 @@ export async function soak(options: SoakOptions, context: LabContext): Promise<O
   const count = Math.floor(durationMs / windowMs + 1e-9);
   const judged = Math.floor((durationMs - warmUp.latencyMs) / windowMs + 1e-9);
   if (judged < LEAST_WINDOWS) return tooShort(options, { count, judged });
-  // Nothing is read of what the profile does not need.
-  const id = profile === 'command' ? '' : await recordedBarcode(system, context);
-  const mix = profileMix(profile, system.key, id);
+  const [own] = options.mix === undefined ? await profileLoads([profile], system, context) : [];
+  const mix = options.mix ?? (own as NamedMix).mix;
   const log = new SoakLog(options, mix);
   const { users: connections, cycleDelayMs } = options;
   const plan = { kind: 'closed', connections, cycleDelayMs, durationMs, waitsWhenRefused: true } as const;
   const endsMs = Array.from({ length: count }, (_, index) =>
     index === count - 1 ? durationMs : (index + 1) * windowMs,
   );
-  for await (const part of loadInParts({ system, mix, plan, endsMs }, context)) {
-    const step = log.add(part, delays((await system.metrics().catch(() => undefined)) ?? ''));
-    context.say(`  ${log.windows.length} of ${count}: ${stepLine(step)}`);
+  try {
+    for await (const part of loadInParts({ system, mix, plan, endsMs, endsWithTarget: true }, context)) {
+      const step = log.add(part, delays((await system.metrics().catch(() => undefined)) ?? ''));
+      context.say(`  ${log.windows.length} of ${count}: ${stepLine(step)}`);
+    }
+  } catch (error) {
+    if (!(error instanceof TargetGone)) throw error;
+    return goneOutcome(log.windows, log.windows.length === 0 ? undefined : log.whole(), error.message, options);
   }
   return soakOutcome(log.windows, log.whole(), options);
 }
@@ -54,10 +59,11 @@ class SoakLog {
   }
 
   add({ window, result, use, lab }: Part, delayByRole: SoakWindow['delayByRole']): Pick<Step, 'figures' | 'use'> {
-    const targetMs = this.#options.targets.p95Ms;
-    const { figures, endpoints, validity } = measuredOf(result, { window, mix: this.#mix, targetMs });
+    const { targets } = this.#options;
+    const judged = { window, mix: this.#mix, targetMs: strictestP95Ms(targets), targetMsOf: p95TargetOf(targets) };
+    const { figures, endpoints, overTarget, validity } = measuredOf(result, judged);
     for (const each of [this.#all, ...this.#endpoints.map((endpoint) => endpoint.figures)]) each.add(result, window);
-    this.#overTarget += countOver(result, window, targetMs);
+    this.#overTarget += overTarget;
     const p95ByEndpoint = Object.fromEntries(endpoints.map(({ endpoint, latency }) => [endpoint, latency.p95Ms]));
     this.windows.push({ ...window, latency: figures.latency, p95ByEndpoint, validity, use, lab, delayByRole });
     return { figures, use };
@@ -65,7 +71,7 @@ class SoakLog {
 
   whole(): Step {
     const { users, cycleDelayMs, durationMs, targets } = this.#options;
-    const validity = validityOfAll(this.windows, targets.p95Ms);
+    const validity = validityOfAll(this.windows, strictestP95Ms(targets));
     return {
       load: { kind: 'closed', amount: users, cycleDelayMs, settleMs: 0, durationMs },
       concurrency: validity.littlesLaw.counted,

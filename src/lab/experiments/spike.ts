@@ -2,11 +2,11 @@ import type { Mix } from '../load/mix.ts';
 import { spikeStays, usersAt } from '../load/user-ramp.ts';
 import { type Figures, FigureCollection, figuresOf } from '../measure/figures.ts';
 import type { Outcome } from '../report/run-record.ts';
-import { createBarcodeMix } from './barcode-mix.ts';
 import { loadInParts, type Part } from './parts.ts';
 import { type SpikeOptions, type SpikePhases, spikeOutcome } from './spike-outcome.ts';
 import { type LabContext, measuredOf, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
+import { p95TargetOf, strictestP95Ms } from './targets.ts';
 
 /** Of the normal load and of the recovery, that is not counted: connections, compilers; a queue that empties. */
 const SETTLE_MS = 2000;
@@ -15,8 +15,7 @@ const SECOND_MS = 1000;
 
 /** A crowd that comes within seconds, stays and leaves: what those see who are let in, and how the system comes out of it. */
 export async function spike(options: SpikeOptions, context: LabContext): Promise<Outcome> {
-  const { system, cycleDelayMs } = options;
-  const mix = createBarcodeMix(system.key);
+  const { system, mix, cycleDelayMs } = options;
   const stays = spikeStays(options);
   const phases = phasesOf(options);
   const durationMs = phases.at(-1)?.toMs ?? 0;
@@ -71,7 +70,12 @@ function stepOf(
   const { cycleDelayMs, targets } = options;
   return {
     load: { kind: 'closed', amount: users, cycleDelayMs, settleMs, durationMs: lengthMs },
-    ...measuredOf(result, { window: counted, mix, targetMs: targets.p95Ms }),
+    ...measuredOf(result, {
+      window: counted,
+      mix,
+      targetMs: strictestP95Ms(targets),
+      targetMsOf: p95TargetOf(targets),
+    }),
     use,
     server: undefined,
     discarded: [],

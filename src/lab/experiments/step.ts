@@ -17,6 +17,7 @@ import { underWayOverTime } from '../measure/under-way.ts';
 import { type Validity, validityOf } from '../measure/validity.ts';
 import { ProcessWatch, type SystemUse } from '../system/process-watch.ts';
 import { MetricsWatch } from '../system/metrics-watch.ts';
+import { lookAt } from '../system/look.ts';
 import type { System } from '../system/system.ts';
 
 /** What an experiment is given. */
@@ -37,6 +38,8 @@ export interface StepOptions {
   readonly settleMs: number;
   /** The latency that is judged; see validityOf. */
   readonly targetMs: number;
+  /** That of each endpoint, where they differ. */
+  readonly targetMsOf?: (endpoint: string) => number;
   /** How often it may be made when the machine is busy with other things or the sender was; whatever came of it. */
   readonly attempts: number;
 }
@@ -86,6 +89,7 @@ export async function runStep(options: StepOptions, context: LabContext): Promis
   const discarded: string[] = [];
   for (;;) {
     const step = await attempt(options, context);
+    if (isLost(step)) await lookAt(options.system);
     const reasons = [...step.validity.reasons, ...disturbances(step)];
     if (reasons.length === 0 || discarded.length === options.attempts - 1) return { ...step, discarded };
     context.say(`    once more, as ${reasons.join('; ')}`);
@@ -93,14 +97,19 @@ export async function runStep(options: StepOptions, context: LabContext): Promis
   }
 }
 
+/** No connection has succeeded: then it is looked whether anybody is there, and else the run ends with the reason. */
+const isLost = ({ figures }: Pick<Step, 'figures'>): boolean =>
+  figures.requests > 0 && figures.outcomes['connection-error'] === figures.requests;
+
 /** What took place on the machine meanwhile: it can make figures worse, but not better. */
 export function disturbances({ use }: Pick<Step, 'use'>): string[] {
-  if (use.foreignCpuShare <= MAX_FOREIGN_SHARE) return [];
+  // What cannot be known is no reason.
+  if (!(use.foreignCpuShare > MAX_FOREIGN_SHARE)) return [];
   return [`other programs used ${Math.round(use.foreignCpuShare * 100)} % of the processors`];
 }
 
 async function attempt(options: StepOptions, context: LabContext): Promise<Omit<Step, 'discarded'>> {
-  const { system, mix, plan, settleMs, targetMs } = options;
+  const { system, mix, plan, settleMs, targetMs, targetMsOf = () => targetMs } = options;
   const { clock, numbers } = context;
   const target = targetOf(system, mix, numbers.next);
   const processes = await system.processes();
@@ -111,7 +120,7 @@ async function attempt(options: StepOptions, context: LabContext): Promise<Omit<
   const server = await metrics?.stop();
   numbers.next += result.requests.count + NUMBERS_APART;
   const window = { fromMs: settleMs, toMs: plan.durationMs };
-  return { load: describe(plan, settleMs), ...measuredOf(result, { window, mix, targetMs }), use, server };
+  return { load: describe(plan, settleMs), ...measuredOf(result, { window, mix, targetMs, targetMsOf }), use, server };
 }
 
 /** Where a load on a system goes. */
@@ -126,16 +135,27 @@ export const targetOf = ({ url, insecure = false }: System, mix: Mix, firstNumbe
 /** What was measured of a window of a run. */
 export function measuredOf(
   result: LoadResult,
-  { window, mix, targetMs }: { window: Window; mix: Mix; targetMs: number },
+  {
+    window,
+    mix,
+    targetMs,
+    targetMsOf = () => targetMs,
+  }: { window: Window; mix: Mix; targetMs: number; targetMsOf?: (endpoint: string) => number },
 ): Omit<Step, 'load' | 'use' | 'server' | 'discarded'> {
   const validity = validityOf(result, window, targetMs);
   const names = mix.endpoints.map(({ endpoint }) => endpoint);
+  const limits = names.map(targetMsOf);
+  const overOf = (isCounted: (index: number) => boolean): number =>
+    countOver(result, window, (index) => (isCounted(index) ? (limits[index] as number) : Number.POSITIVE_INFINITY));
   return {
     concurrency: validity.littlesLaw.counted,
     underWay: underWayOverTime(result.requests, window, PARTS),
     figures: figuresOf(result, window),
-    overTarget: countOver(result, window, targetMs),
-    endpoints: figuresByEndpoint(result, window, names),
+    overTarget: overOf(() => true),
+    endpoints: figuresByEndpoint(result, window, names).map((each, at) => ({
+      ...each,
+      overTarget: overOf((index) => index === at),
+    })),
     validity,
   };
 }

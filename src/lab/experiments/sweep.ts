@@ -1,4 +1,5 @@
 import type { Series } from '../report/run-record.ts';
+import { known } from '../report/tables.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
@@ -62,5 +63,5 @@ export function stepLine({ figures, use }: Pick<Step, 'figures' | 'use'>): strin
   const bad = errorShare + refusedShare;
   const remark =
     bad === 0 ? '' : `, ${(errorShare * 100).toFixed(1)} % errors, ${(refusedShare * 100).toFixed(1)} % refused`;
-  return `${throughputPerSecond.toFixed(1)} requests/s, p95 ${latency.p95Ms.toFixed(1)} ms${remark}, processors ${Math.round(use.machineCpuShare * 100)} %`;
+  return `${throughputPerSecond.toFixed(1)} requests/s, p95 ${known(latency.p95Ms, 1, ' ms')}${remark}, processors ${Math.round(use.machineCpuShare * 100)} %`;
 }

@@ -1,6 +1,7 @@
 import type { EndpointGate, Slo } from '../../policy/slo/slo.ts';
 import type { EndpointFigures, Figures } from '../measure/figures.ts';
-import type { Gate } from '../report/run-record.ts';
+import type { Gate, PlotMarks } from '../report/run-record.ts';
+import { known } from '../report/tables.ts';
 import type { Step } from './step.ts';
 
 /** What a load must keep to count as carried. */
@@ -14,6 +15,32 @@ export interface Targets {
 
 export const endpointTargets = ({ endpoints }: Slo): Readonly<Record<string, EndpointGate>> =>
   Object.fromEntries(endpoints.filter(({ weight }) => weight > 0).map(({ id, gate }) => [id, gate]));
+
+/** What p95 of a request must keep: of its endpoint where there are several, and then infinite where nothing is asked of it. */
+export function p95TargetOf({ p95Ms, endpoints }: Targets): (endpoint: string) => number {
+  return endpoints === undefined ? () => p95Ms : (endpoint) => endpoints[endpoint]?.p95Ms ?? Number.POSITIVE_INFINITY;
+}
+
+/** The strictest of them, by which the sender's own lag is judged. */
+export function strictestP95Ms({ p95Ms, endpoints }: Targets): number {
+  const asked = Object.values(endpoints ?? {}).flatMap((gate) => gate.p95Ms ?? []);
+  return asked.length === 0 ? p95Ms : Math.min(...asked);
+}
+
+/** The target of all requests together, for the knee: none where endpoints have different ones. */
+export function commonP95Ms({ p95Ms, endpoints }: Targets): number {
+  if (endpoints === undefined) return p95Ms;
+  const asked = new Set(Object.values(endpoints).map((gate) => gate.p95Ms));
+  return asked.size === 1 ? ([...asked][0] ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+}
+
+/** Lines to compare p95 with in a plot. */
+export function p95Marks(series: string, { p95Ms, endpoints }: Targets): PlotMarks['p95'] {
+  if (endpoints === undefined) return [{ name: `target: ${p95Ms}`, series, y: p95Ms }];
+  return Object.entries(endpoints).flatMap(([name, gate]) =>
+    gate.p95Ms === undefined ? [] : [{ name: `target of ${name}: ${gate.p95Ms}`, series, y: gate.p95Ms }],
+  );
+}
 
 /** Why a load was not carried; empty when it was. */
 export function violations({ figures, endpoints }: Pick<Step, 'figures' | 'endpoints'>, targets: Targets): string[] {
@@ -39,8 +66,8 @@ function wrongIn({ latency, errorShare, refusedShare, outcomes }: Figures, gate:
   const timeouts = outcomes.timeout ?? 0;
   if (maxTimeouts !== undefined && timeouts > maxTimeouts) found.push(`${timeouts} timeouts`);
   // Without a success there is no latency, and none that is kept.
-  if (p95Ms !== undefined && !(latency.p95Ms <= p95Ms)) found.push(`p95 ${latency.p95Ms.toFixed(1)} ms`);
-  if (p99Ms !== undefined && !(latency.p99Ms <= p99Ms)) found.push(`p99 ${latency.p99Ms.toFixed(1)} ms`);
+  if (p95Ms !== undefined && !(latency.p95Ms <= p95Ms)) found.push(`p95 ${known(latency.p95Ms, 1, ' ms')}`);
+  if (p99Ms !== undefined && !(latency.p99Ms <= p99Ms)) found.push(`p99 ${known(latency.p99Ms, 1, ' ms')}`);
   return found;
 }
 
@@ -49,7 +76,8 @@ export function gatesAt(name: string, step: Step | undefined, targets: Targets):
   const gate = (label: string, expected: string, wrong: readonly string[], figures: Figures | undefined): Gate => ({
     name: label,
     expected,
-    got: wrong.length === 0 && figures !== undefined ? `p95 ${figures.latency.p95Ms.toFixed(1)} ms` : wrong.join('; '),
+    got:
+      wrong.length === 0 && figures !== undefined ? `p95 ${known(figures.latency.p95Ms, 1, ' ms')}` : wrong.join('; '),
     passed: wrong.length === 0,
   });
   const never = ['it was never offered: the ramp was stopped before it'];

@@ -54,6 +54,9 @@ export class ClosedLoop {
   readonly #waits = new Set<Timer>();
   #part: Part;
   #next: number;
+  /** When a request was last answered, refused or timed out, and how many connections have failed since. */
+  #lastAnswerMs = 0;
+  #lost = 0;
   isOver = false;
 
   constructor(target: LoadTarget, plan: ClosedPlan, clock: Clock) {
@@ -68,6 +71,11 @@ export class ClosedLoop {
   /** How many requests were begun. */
   get begun(): number {
     return this.#next - this.target.firstNumber;
+  }
+
+  /** For how long every request has ended with its connection; 0 where the last one did not. */
+  lostForMs(): number {
+    return this.#lost === 0 ? 0 : this.elapsedMs() - this.#lastAnswerMs;
   }
 
   /** Resolves with the last part of the run, which is all of it where nothing was cut off. */
@@ -145,6 +153,8 @@ export class ClosedLoop {
     this.#underWay.delete(underWay);
     this.#part.watch.inFlight--;
     const endMs = this.elapsedMs();
+    if (outcome === 'connection-error') this.#lost++;
+    else [this.#lastAnswerMs, this.#lost] = [endMs, 0];
     for (const { part, index } of underWay.rows) {
       part.requests.settle(index, outcome, status, endMs);
       drainIfDone(part);

@@ -27,6 +27,8 @@ export interface Figures {
 
 export interface EndpointFigures extends Figures {
   readonly endpoint: string;
+  /** Successes beyond its own target. */
+  readonly overTarget?: number;
   /** Compressed HdrHistogram of the latencies, in microseconds. */
   readonly histogram: string;
 }
@@ -41,13 +43,18 @@ export function figuresByEndpoint(result: LoadResult, window: Window, endpoints:
   return endpoints.map((endpoint, index) => new FigureCollection(index).add(result, window).ofEndpoint(endpoint));
 }
 
-/** Successes of the window that took longer than so many milliseconds. */
-export function countOver({ requests }: LoadResult, { fromMs, toMs }: Window, limitMs: number): number {
+/** Successes of the window that took longer than what is asked of their endpoint, whose index is given: milliseconds. */
+export function countOver(
+  { requests }: LoadResult,
+  { fromMs, toMs }: Window,
+  limitMs: number | ((endpoint: number) => number),
+): number {
+  const limitMsOf = typeof limitMs === 'number' ? () => limitMs : limitMs;
   let over = 0;
   for (let row = 0; row < requests.count; row++) {
     const intendedMs = requests.intendedMs(row);
     const isCounted = intendedMs >= fromMs && intendedMs < toMs && good.has(requests.outcome(row));
-    if (isCounted && requests.latencyMs(row) > limitMs) over++;
+    if (isCounted && requests.latencyMs(row) > limitMsOf(requests.endpoint(row))) over++;
   }
   return over;
 }

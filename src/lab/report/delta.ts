@@ -37,7 +37,8 @@ export function deltaOf(a: RunRecord, b: RunRecord): RunDelta {
   };
 }
 
-const headOf = ({ commit, version, machine, scenario, configuration }: RunRecord): Record<string, string> => ({
+const headOf = ({ target, commit, version, machine, scenario, configuration }: RunRecord): Record<string, string> => ({
+  ...(target === undefined ? {} : { target }),
   commit,
   version,
   processors: machine.processors,

@@ -39,7 +39,9 @@ export function linePlot({ title, xLabel, lines: curves, marks, flags = [], stac
   const xs = lines.flatMap(({ points }) => points.map(([x]) => x));
   const ys = [...lines.flatMap(({ points }) => points.map(([, y]) => y)), ...marks.map(({ y }) => y)];
   const xTicks = ticks(Math.max(1, ...xs));
-  const yTicks = ticks(Math.max(1e-9, ...ys.filter(Number.isFinite)) * 1.05);
+  const most = Math.max(0, ...ys.filter(Number.isFinite));
+  // Where there is nothing above zero, an axis of a billionth would look like a measurement.
+  const yTicks = ticks(most > 0 ? most * 1.05 : 1);
   const x = (value: number): number => round(BOX.left + (value / (xTicks.at(-1) as number)) * BOX.width);
   const y = (value: number): number => round(BOX.top + BOX.height * (1 - value / (yTicks.at(-1) as number)));
   return [

@@ -1,6 +1,35 @@
 import { spawnSync } from 'node:child_process';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
-import type { Machine } from './run-record.ts';
+import { isOnThisMachine } from '../system/local-target.ts';
+import type { System } from '../system/system.ts';
+import { type Machine, NOT_KNOWN, type RunRecord } from './run-record.ts';
+
+/**
+ * Which target was measured, and what it is: of the lab's own systems the builds that were started, of one that somebody
+ * runs what can be known from here.
+ */
+export function provenanceOf(
+  systems: readonly System[],
+  own: { readonly commits: readonly string[]; readonly version: string },
+): Pick<RunRecord, 'target' | 'commit' | 'version' | 'machine'> {
+  const running = [...new Set(systems.filter(({ isOwn = true }) => !isOwn).map(({ url }) => url))];
+  if (running.length === 0) {
+    const target = `a Rampart of the lab's own`;
+    return { target, commit: own.commits.join(' and '), version: own.version, machine: machine() };
+  }
+  const here = running.every(isOnThisMachine) ? machine() : undefined;
+  return {
+    target: running.join(' and '),
+    commit: NOT_KNOWN,
+    version: NOT_KNOWN,
+    machine: {
+      processors: here?.processors ?? NOT_KNOWN,
+      memoryGiB: here?.memoryGiB ?? Number.NaN,
+      system: here?.system ?? NOT_KNOWN,
+      node: NOT_KNOWN,
+    },
+  };
+}
 
 export function machine(): Machine {
   const model = cpus()[0]?.model.trim() ?? 'processor';

@@ -40,6 +40,9 @@ interface PlotMark {
   readonly y: number;
 }
 
+/** What a report says of a target that does not say it itself. */
+export const NOT_KNOWN = 'not known';
+
 export interface Machine {
   readonly processors: string;
   readonly memoryGiB: number;
@@ -57,6 +60,9 @@ export interface RunRecord {
   readonly experiment: string;
   readonly startedAt: string;
   readonly seconds: number;
+  /** What was measured. */
+  readonly target?: string;
+  /** Of what was measured, as the machine is; NOT_KNOWN where it does not say so. */
   readonly commit: string;
   readonly version: string;
   readonly machine: Machine;

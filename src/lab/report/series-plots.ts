@@ -8,7 +8,7 @@ const LEAST = 3;
 /** The pictures of one series: what latency each throughput costs, and where the time goes as the load grows. */
 export function seriesPlots(series: Series): string[] {
   const loads = new Set(series.steps.map(({ load }) => load.amount));
-  return loads.size < LEAST ? [] : [throughputLatency(series), waitAndExec(series)];
+  return loads.size < LEAST ? [] : [throughputLatency(series), ...waitAndExec(series)];
 }
 
 function throughputLatency({ steps, loadUnit, knee }: Series): string {
@@ -30,8 +30,8 @@ function throughputLatency({ steps, loadUnit, knee }: Series): string {
   });
 }
 
-/** By phase where the server's metrics tell, else the two sums that Server-Timing tells. */
-function waitAndExec({ steps, loadUnit }: Series): string {
+/** Nothing where the server tells nothing. By phase where the server's metrics tell, else the two sums that Server-Timing tells. */
+function waitAndExec({ steps, loadUnit }: Series): string[] {
   const phases = [...new Set(steps.flatMap(({ server }) => (server?.phases ?? []).map(nameOf)))];
   const lines =
     phases.length > 0 && steps.every(({ server }) => server !== undefined)
@@ -42,7 +42,8 @@ function waitAndExec({ steps, loadUnit }: Series): string {
           { name: 'exec', points: steps.map(({ load, figures }) => [load.amount, figures.exec.meanMs] as const) },
           { name: 'wait', points: steps.map(({ load, figures }) => [load.amount, figures.wait.meanMs] as const) },
         ];
-  return linePlot({ title: 'where the time goes, mean ms', xLabel: loadUnit, lines, marks: [], stacked: true });
+  if (!lines.some(({ points }) => points.some(([, ms]) => ms > 0))) return [];
+  return [linePlot({ title: 'where the time goes, mean ms', xLabel: loadUnit, lines, marks: [], stacked: true })];
 }
 
 const nameOf = ({ kind, phase }: { readonly kind: string; readonly phase: string }): string => `${kind} ${phase}`;

@@ -1,7 +1,7 @@
 import type { Step } from '../experiments/step.ts';
 import type { PlotOptions } from './line-plot.ts';
 import type { UslFit } from '../statistics/usl.ts';
-import type { RunRecord, Series } from './run-record.ts';
+import { NOT_KNOWN, type RunRecord, type Series } from './run-record.ts';
 
 export interface Table {
   readonly columns: readonly string[];
@@ -12,6 +12,10 @@ export function number(value: number, digits = 0): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '–';
 }
 
+/** In a sentence, where a dash would be no word. */
+export const known = (value: number, digits: number, unit = ''): string =>
+  Number.isFinite(value) ? `${value.toFixed(digits)}${unit}` : 'not known';
+
 export const percent = (share: number, digits = 1): string => `${number(share * 100, digits)} %`;
 
 /** The head of a report, as requirements ask: what ran, where, how long, with what. */
@@ -19,14 +23,20 @@ export function headRows(run: RunRecord): (readonly [string, string])[] {
   const { machine } = run;
   return [
     ['run', run.id],
+    ...(run.target === undefined ? [] : [['target', run.target] as const]),
     ['commit', run.commit],
     ['version', run.version],
     ['date', run.startedAt],
-    ['machine', `${machine.processors}, ${number(machine.memoryGiB, 1)} GiB, ${machine.system}, Node ${machine.node}`],
+    ['machine', describeMachine(machine)],
     ['scenario', run.scenario],
     ['duration', `${number(run.seconds)} s`],
     ...Object.entries(run.configuration),
   ];
+}
+
+function describeMachine({ processors, memoryGiB, system, node }: RunRecord['machine']): string {
+  if (processors === NOT_KNOWN) return NOT_KNOWN;
+  return `${processors}, ${number(memoryGiB, 1)} GiB, ${system}, ${node === NOT_KNOWN ? 'what it runs on not known' : `Node ${node}`}`;
 }
 
 /** The steps of a series, then the confirmations. */

@@ -27,7 +27,7 @@ export interface ProcessUse extends WatchedProcess {
 export interface SystemUse {
   /** Of all processors of the machine, whoever used them. */
   readonly machineCpuShare: number;
-  /** Of that, what neither the watched processes nor this one used; 0 where no process can be watched. */
+  /** Of that, what neither the watched processes nor this one used; NaN where no process can be watched. */
   readonly foreignCpuShare: number;
   readonly processes: readonly ProcessUse[];
 }
@@ -69,7 +69,7 @@ export class ProcessWatch {
   }
 
   #foreign(machineCpuShare: number, processes: readonly ProcessUse[], elapsedMs: number): number {
-    if (processes.length === 0) return 0;
+    if (processes.length === 0) return Number.NaN;
     const { user, system } = process.cpuUsage(this.#ownUsage);
     const ours = processes.reduce((sum, { cpuShare }) => sum + cpuShare, (user + system) / 1000 / elapsedMs);
     return Math.max(0, machineCpuShare - ours / availableParallelism());

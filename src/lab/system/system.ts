@@ -1,8 +1,11 @@
+import { isOnThisMachine, processesBehind } from './local-target.ts';
 import type { WatchedProcess } from './process-watch.ts';
 
 /** What is measured: a Rampart that the lab started, or a service that somebody runs. */
 export interface System {
   readonly name: string;
+  /** Whether the lab has started it; so it is where it is missing. */
+  readonly isOwn?: boolean;
   readonly url: string;
   /** Empty where it needs none. */
   readonly key: string;
@@ -18,15 +21,19 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** What somebody runs, of which only its public address is known. */
+/** What somebody runs, of which only its public address is known; its processes too where they are on this machine. */
 export function runningSystem(url: string, key: string, insecure = false): System {
+  const { host, origin, port, protocol } = new URL(url);
+  const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+  const isHere = isOnThisMachine(url);
   return {
-    name: new URL(url).host,
-    url: new URL(url).origin,
+    name: host,
+    url: origin,
     key,
     insecure,
     settings: {},
-    processes: async () => [],
+    isOwn: false,
+    processes: async () => (isHere ? processesBehind(number) : []),
     metrics: async () => undefined,
     stop: async () => {},
   };

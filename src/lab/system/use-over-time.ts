@@ -11,7 +11,7 @@ export function useOverTime(uses: readonly SystemUse[]): SystemUse {
   }
   return {
     machineCpuShare: average(uses.map(({ machineCpuShare }) => machineCpuShare)),
-    foreignCpuShare: average(uses.map(({ foreignCpuShare }) => foreignCpuShare)),
+    foreignCpuShare: averageOfKnown(uses.map(({ foreignCpuShare }) => foreignCpuShare)),
     processes: [...byPid.values()].map((parts) => ({
       ...(parts[0] as ProcessUse),
       cpuShare: average(parts.map(({ cpuShare }) => cpuShare)),
@@ -23,6 +23,12 @@ export function useOverTime(uses: readonly SystemUse[]): SystemUse {
       runQueueShare: average(parts.map(({ runQueueShare }) => runQueueShare)),
     })),
   };
+}
+
+/** NaN where none of them is known. */
+function averageOfKnown(values: readonly number[]): number {
+  const known = values.filter(Number.isFinite);
+  return known.length === 0 ? Number.NaN : average(known);
 }
 
 const average = (values: readonly number[]): number =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createBarcodeMix } from '../../../../src/lab/experiments/barcode-mix.ts';
 import { type SpikeOptions, spikeOutcome, type SpikePhases } from '../../../../src/lab/experiments/spike-outcome.ts';
 import type { Step } from '../../../../src/lab/experiments/step.ts';
 import type { Figures } from '../../../../src/lab/measure/figures.ts';
@@ -35,6 +36,7 @@ const options = {
   riseMs: 1000,
   holdMs: 3000,
   recoveryMs: 3000,
+  mix: createBarcodeMix(''),
   cycleDelayMs: 0,
   heldFactor: 2,
   targets: { p95Ms: 150, maxFailedShare: 0.01 },

@@ -25,7 +25,7 @@ function step({ throughput, p99Ms = 50, rss = 1000, refused = 0, foreign = 0 }: 
   };
   const process = { role: 'gateway', instance: 0, pid: 1, cpuShare: 0.5, maxRssBytes: (rss / 2) * 1024 ** 2 };
   const use = { machineCpuShare: 0.5, foreignCpuShare: foreign, processes: [process, process] };
-  return { figures, use, validity: { reasons: [] } } as unknown as Step;
+  return { figures, endpoints: [], use, validity: { reasons: [] } } as unknown as Step;
 }
 
 const nothing: Grid = {

@@ -205,10 +205,17 @@ test('linePlot leaves out the dots where they would stand too close', () => {
 });
 
 test('limitOf names the slots, the processors, a process, or nothing', () => {
-  assert.match(limitOf(step(4, 70), { slots: 4 }), /slots: 3\.9 of 4/);
+  const of = (endpoint: string, ...args: Parameters<typeof step>): Step => {
+    const made = step(...args);
+    return { ...made, endpoints: [{ endpoint, histogram: '', ...made.figures }] };
+  };
+  assert.match(limitOf(of('createBarcode', 4, 70), { slots: 4 }), /slots: 3\.9 of 4/);
+  assert.match(limitOf(of('renderBarcode', 4, 70), { slots: 24 }), /nothing that was full: 3\.9 of 24 slots and 30 %/);
+  for (const endpoint of ['getBarcode', 'listBarcodes', 'items']) {
+    assert.doesNotMatch(limitOf(of(endpoint, 4, 70), { slots: 4 }), /slots/, `${endpoint} does not go to a generator`);
+  }
   assert.match(limitOf(step(4, 70, 0.95), { slots: 24 }), /processors: 95 % busy, 5 % of all with other programs/);
   assert.match(limitOf(step(4, 70, 0.5, 0.97), { slots: 24 }), /gateway 1, which used 97 %/);
-  assert.match(limitOf(step(4, 70), { slots: 24 }), /nothing that was full: 3\.9 of 24 slots and 30 %/);
 });
 
 test('deltaOf sets the loads that two runs share side by side, and says what was different about them', () => {
