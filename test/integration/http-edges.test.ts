@@ -314,6 +314,27 @@ describe('what strangers may take', () => {
     });
   });
 
+  test('III.9, C9: an id from the future costs one query, as one of the past does', async () => {
+    let queries = 0;
+    const rampart = await startTestGateway({
+      store: {
+        barcodes: {
+          insertMany: async () => 0,
+          get: async () => void queries++,
+          getImage: async () => undefined,
+          list: async () => ({ kind: 'page', records: [], nextCursor: undefined }),
+        },
+      },
+    });
+    closers.push(() => rampart.close());
+    for (const id of ['ffffffff-ffff-7fff-bfff-ffffffffffff', '00000000-0000-7000-8000-000000000000']) {
+      queries = 0;
+      const { status } = await fetch(`${rampart.url}/v1/barcodes/${id}`, { headers: { 'x-api-key': testKey } });
+      assert.equal(status, 404);
+      assert.equal(queries, 1, id);
+    }
+  });
+
   test('C8: guesses push no key out, are refused after a while, and stop nobody who is known', async () => {
     const rampart = await startGateway(['http://127.0.0.1:1'], { authenticate: true });
     const status = async (key: string): Promise<number> =>
