@@ -7,6 +7,7 @@ import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts'
 import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
 import type { Random } from '../core/random.ts';
 import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
+import { LeaseOutbox } from './lease-outbox.ts';
 import { LoadNews } from './load-news.ts';
 import { type ById, byId, inOrder } from './lease-wire.ts';
 import { probe } from './probe.ts';
@@ -59,12 +60,19 @@ export class LeaseKeeper {
   readonly #news = new Map<string, LoadNews>();
   readonly #limits = new Map<string, AdaptiveLimit>();
   readonly #namespace = pidNamespace();
+  readonly #outbox: LeaseOutbox;
+  #isUnwritten = false;
   #tickTimer: Timer | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    this.#outbox = new LeaseOutbox({
+      clock: options.clock,
+      save: () => this.#save(),
+      send: (upstream, { member, order }) => options.send(member, upstream, order),
+    });
     const saved = load(options.path);
     for (const { name, backends, cap, admission } of options.upstreams) {
       const caps = backends.map(() => cap);
@@ -93,6 +101,7 @@ export class LeaseKeeper {
   /** A worker has said what it holds, as the first thing on its connection. */
   joined(member: { id: string; pid: number }, held: Readonly<Record<string, ById>>, namespace: string): void {
     this.#watches.get(member.id)?.cancel();
+    this.#outbox.drop(member.id);
     const seen = namespace === this.#namespace;
     const holder = { member: member.id, processName: seen ? (processName(member.pid) ?? '') : '' };
     this.#holders.set(member.id, holder);
@@ -146,6 +155,7 @@ export class LeaseKeeper {
 
   stop(): void {
     this.#stopped = true;
+    this.#outbox.stop();
     this.#tickTimer?.cancel();
     for (const news of this.#news.values()) news.stop();
     for (const timer of this.#watches.values()) timer.cancel();
@@ -191,8 +201,7 @@ export class LeaseKeeper {
   }
 
   #send(upstream: string, orders: readonly AddressedOrder[]): void {
-    if (orders.some(({ order }) => order.kind === 'grant')) this.#save();
-    for (const { member, order } of orders) this.#options.send(member, upstream, order);
+    this.#outbox.push(upstream, orders);
   }
 
   #watch(holder: Holder, since: number): void {
@@ -247,7 +256,10 @@ export class LeaseKeeper {
     return book.saved().map(({ member, bound }) => ({ member, bound: byId(bound, ids) }));
   }
 
-  /** Written before what it allows is said; a control that starts anew must know at least as much as the workers hold. */
+  /**
+   * Written before what it allows is said; a control that starts anew must know at least as much as the workers hold.
+   * Where it cannot be written it is said all the same (ADR 8): a full disk must not take the permits from every worker.
+   */
   #save(): void {
     const leases = Object.fromEntries([...this.#books].map(([name, book]) => [name, this.#saved(name, book)]));
     const state: SavedState = { holders: [...this.#holders.values()], leases };
@@ -255,8 +267,11 @@ export class LeaseKeeper {
     try {
       writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
       renameSync(`${path}.new`, path);
+      this.#isUnwritten = false;
     } catch (error) {
-      warn('the leases could not be written down', { err: error });
+      if (!this.#isUnwritten)
+        warn('the leases cannot be written down; they are dealt out all the same', { err: error });
+      this.#isUnwritten = true;
     }
   }
 }
