@@ -1,7 +1,8 @@
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { messageOf } from '../core/errors.ts';
-import type { Slo } from '../policy/slo/slo.ts';
+import { parseJsonPath } from '../policy/slo/json-path.ts';
+import type { Login, ReplyCheck, Slo, SloRequest } from '../policy/slo/slo.ts';
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -35,12 +36,57 @@ const objective = z.discriminatedUnion('sli', [
   z.strictObject({ sli: z.literal('availability'), target: objectiveTarget }),
 ]);
 
+const status = z.int().min(100).max(599);
+const jsonPath = z
+  .string()
+  .refine((path) => parseJsonPath(path) !== undefined, 'must be a path such as $.items[0].name');
+const expect = z
+  .strictObject({
+    status: z.union([status, z.array(status).min(1)]).optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+    contains: z.string().min(1).optional(),
+    json: z.record(jsonPath, z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+  })
+  .transform((given): ReplyCheck => ({
+    ...(given.status === undefined ? {} : { statuses: [given.status].flat() }),
+    ...(given.headers === undefined ? {} : { headers: lowerCase(given.headers) }),
+    ...(given.contains === undefined ? {} : { contains: given.contains }),
+    ...(given.json === undefined ? {} : { json: given.json }),
+  }));
+
+const lowerCase = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
 const request = z.strictObject({
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
   path: z.string().startsWith('/'),
   headers: z.record(z.string().regex(/^[\w-]+$/), z.string()).default({}),
   body: z.string().optional(),
+  expect: expect.optional(),
 });
+
+const requestOf = ({ expect: check, ...given }: z.infer<typeof request>): SloRequest => ({
+  ...given,
+  body: given.body,
+  ...(check === undefined ? {} : { expect: check }),
+});
+
+const login = z
+  .strictObject({
+    request,
+    token: jsonPath,
+    header: z
+      .string()
+      .regex(/^[\w-]+$/)
+      .default('authorization'),
+    prefix: z.string().default('Bearer '),
+  })
+  .transform(({ request: sent, token, header, prefix }): Login => ({
+    request: requestOf(sent),
+    tokenPath: token,
+    header: header.toLowerCase(),
+    prefix,
+  }));
 
 const factor = z.number().positive().max(1000);
 const gate = z.strictObject({
@@ -71,7 +117,7 @@ const endpoint = z
   })
   .transform(({ id, load, spike, ...rest }) => ({
     id,
-    request: rest.request === undefined ? undefined : { ...rest.request, body: rest.request.body },
+    request: rest.request === undefined ? undefined : requestOf(rest.request),
     weight: load.weight,
     gate: {
       p95Ms: rest.gate.p95,
@@ -98,6 +144,7 @@ const file = z
     service: z.string().min(1).max(100),
     window: duration.default(30 * 86_400_000),
     data: z.string().min(1).optional(),
+    login: login.optional(),
     endpoints: z.array(endpoint).min(1),
   })
   .refine(({ endpoints }) => new Set(endpoints.map(({ id }) => id)).size === endpoints.length, {
@@ -126,6 +173,7 @@ export function parseSlo(text: string, name: string): ParsedSlo {
     );
     return { ok: false, problems };
   }
-  const { service, window, data, endpoints } = parsed.data;
-  return { ok: true, slo: { service, windowMs: window, dataFile: data, endpoints } };
+  const { service, window, data, endpoints, login: first } = parsed.data;
+  const slo = { service, windowMs: window, dataFile: data, endpoints };
+  return { ok: true, slo: first === undefined ? slo : { ...slo, login: first } };
 }

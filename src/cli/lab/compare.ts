@@ -4,11 +4,16 @@ import { resolve } from 'node:path';
 import { parseEnvironment, variables } from '../../config/environment.ts';
 import { compare } from '../../lab/experiments/compare.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
+import type { System } from '../../lab/system/system.ts';
 import { entryOf, runExperiment } from './experiment.ts';
+import { mixOf, startRunning } from './measured-system.ts';
+import { checkUrl, readKey, type Running } from './running-option.ts';
+import { readSlo, wantsSloMix } from './slo-option.ts';
 import { type Options, readOptions } from './options.ts';
 
 const help = `usage: rampart lab compare --b NAME=VALUE[,NAME=VALUE] [options]
        rampart lab compare --a-build FOLDER [options]
+       rampart lab compare --a-url URL --b-url URL --slo FILE [options]
 
 Whether one configuration or build is better than another: runs of both in turns, each in new processes. Better or worse only where
 the difference is both certain (Mann-Whitney, p below 5 %) and large enough to matter; "inconclusive" where more runs
@@ -16,6 +21,11 @@ would tell. Passes unless B is worse.
 
   --a, --b LIST         settings of each, as in the environment (defaults)
   --a-build, --b-build FOLDER   another Rampart that is set up there, such as a git worktree (this one)
+  --a-url, --b-url URL  two services that run, in place of two that are started anew for each run
+  --key-file FILE       file with the key or token of both; or RAMPART_LAB_TOKEN; or --key, which others can see
+  --insecure            do not verify certificates
+  --slo FILE, --mix NAME   what is sent: create, or slo for the endpoints of the file (create; slo where the file gives no
+                        weight to createBarcode)
   --runs N              of each, at least 4: fewer could not be certain (10)
   --connections N       users that wait for their reply (8)
   --hold SECONDS        length of a run (4)
@@ -44,6 +54,13 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
     b: 'text',
     'a-build': 'text',
     'b-build': 'text',
+    'a-url': 'text',
+    'b-url': 'text',
+    'key-file': 'text',
+    key: 'text',
+    insecure: 'flag',
+    slo: 'text',
+    mix: 'text',
     ...numbers,
     json: 'flag',
   });
@@ -53,7 +70,12 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
   }
   const settings = { A: readSettings('a', options), B: readSettings('b', options) };
   const builds = { A: readBuild('a-build', options, io), B: readBuild('b-build', options, io) };
+  const running = readPair(options, io);
+  const file = readSlo(options, io);
+  const slo = wantsSloMix(options, file) ? file.loaded : undefined;
   const plan = {
+    areRunning: running !== undefined,
+    mixFor: mixOf(slo),
     runs: Math.round(options.number('runs', 10, 4, 20)),
     connections: Math.round(options.number('connections', 8, 1, 10_000)),
     holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
@@ -62,12 +84,40 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
       p95: options.number('p95', 5, 0, 100) / 100,
     },
     targetMs: TARGET_MS,
-    resources: { slots: availableParallelism() * SLOTS },
+    resources: { slots: running === undefined ? availableParallelism() * SLOTS : undefined },
   };
   options.check();
-  return runExperiment('compare', { io, json: options.flag('json') }, (experiment) =>
-    compare({ ...plan, start: (name) => experiment.start(name, settings[name], builds[name]) }, experiment.context),
-  );
+  return runExperiment('compare', { io, json: options.flag('json') }, (experiment) => {
+    const known: Partial<Record<'A' | 'B', Promise<System>>> = {};
+    const start = async (name: 'A' | 'B'): Promise<System> => {
+      if (running === undefined) return experiment.start(name, settings[name], builds[name]);
+      known[name] ??= experiment.own(startRunning(running[name], slo, io));
+      // It goes on between the runs; a key that was made for it is revoked at the end.
+      return { ...(await known[name]), name, stop: async () => {} };
+    };
+    return compare({ ...plan, start }, experiment.context);
+  });
+}
+
+/** Two services that run; undefined where both are started for the comparison. */
+function readPair(options: Options, io: CommandIo): Readonly<Record<'A' | 'B', Running>> | undefined {
+  const [a, b] = [options.text('a-url'), options.text('b-url')];
+  const key = readKey(options, io);
+  const insecure = options.flag('insecure');
+  if (a === undefined && b === undefined) {
+    if (insecure || options.text('key') !== undefined || options.text('key-file') !== undefined)
+      options.problem('--key, --key-file and --insecure are for services that run: they need --a-url and --b-url');
+    return undefined;
+  }
+  if (a === undefined || b === undefined) {
+    options.problem('--a-url and --b-url belong together');
+    return undefined;
+  }
+  if (['a', 'b', 'a-build', 'b-build'].some((name) => options.text(name) !== undefined)) {
+    options.problem('--a-url and --b-url name services that run: their settings and builds are not changed');
+  }
+  if (![checkUrl('a-url', a, options), checkUrl('b-url', b, options)].every(Boolean)) return undefined;
+  return { A: { url: a, key, insecure }, B: { url: b, key, insecure } };
 }
 
 function readBuild(name: 'a-build' | 'b-build', options: Options, io: CommandIo): string | undefined {

@@ -96,10 +96,15 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
     slo,
     start: (experiment) =>
       running === undefined ? experiment.start('own', settings) : experiment.own(startRunning(running, slo, io)),
-    mixFor: async (system, context) =>
-      slo === undefined ? createBarcodeMix(system.key) : sloMix(slo, system, context),
+    mixFor: mixOf(slo),
   };
 }
+
+/** The mix of the SLO file, or createBarcode alone. */
+export const mixOf =
+  (slo: LoadedSlo | undefined) =>
+  async (system: System, context: LabContext): Promise<Mix> =>
+    slo === undefined ? createBarcodeMix(system.key) : sloMix(slo, system, context);
 
 /** Of all requests together; none by default where the SLO file says what each endpoint must keep. */
 export function readP99(options: Options, { slo, promised }: MeasuredSystem): number | undefined {
@@ -108,7 +113,7 @@ export function readP99(options: Options, { slo, promised }: MeasuredSystem): nu
 }
 
 /** A service that runs, once something has answered there; without a key, one is made where its requests need one. */
-async function startRunning(running: Running, slo: LoadedSlo | undefined, io: CommandIo): Promise<System> {
+export async function startRunning(running: Running, slo: LoadedSlo | undefined, io: CommandIo): Promise<System> {
   const { url, key, insecure } = running;
   const look = await lookAt({ url: new URL(url).origin, insecure });
   const isWithoutKey = slo !== undefined && hasOwnRequests(slo.slo);

@@ -4,6 +4,8 @@ import { parseSlo } from '../../config/slo-file.ts';
 import { messageOf } from '../../core/errors.ts';
 import { type LoadedSlo, mixProblems } from '../../lab/experiments/slo-mix.ts';
 import { readDataRows } from '../../lab/load/data-rows.ts';
+import { filled } from '../../lab/load/mix.ts';
+import type { Slo } from '../../policy/slo/slo.ts';
 import type { CommandIo } from '../io.ts';
 import type { Options } from './options.ts';
 
@@ -31,7 +33,34 @@ export function readSlo(options: Options, io: CommandIo): SloFile {
   }
   const { slo } = parsed;
   const rows = slo.dataFile === undefined ? [] : readRows(resolve(dirname(path), slo.dataFile), options);
-  return { ...none, loaded: { slo, rows } };
+  return { ...none, loaded: { slo: withCredentials(slo, options, io), rows } };
+}
+
+/** The login with what the environment has for its `{{NAMES}}`, so that no password stands in the file. */
+function withCredentials(slo: Slo, options: Options, io: CommandIo): Slo {
+  if (slo.login === undefined) return slo;
+  const { request } = slo.login;
+  const values = Object.fromEntries(Object.entries(io.env).map(([name, value]) => [name, value ?? '']));
+  const template = [request.path, request.body, ...Object.values(request.headers)].join('\n');
+  for (const [, name = ''] of template.matchAll(/\{\{(\w+)\}\}/g)) {
+    if ((values[name] ?? '') === '') options.problem(`login: {{${name}}} must be set in the environment`);
+  }
+  const plain = (text: string): string => text;
+  const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+  return {
+    ...slo,
+    login: {
+      ...slo.login,
+      request: {
+        ...request,
+        path: filled(request.path, values, encodeURIComponent),
+        body: request.body === undefined ? undefined : filled(request.body, values, inJson),
+        headers: Object.fromEntries(
+          Object.entries(request.headers).map(([name, value]) => [name, filled(value, values, plain)]),
+        ),
+      },
+    },
+  };
 }
 
 /** Whether the mix of the SLO file is to be sent, rather than Rampart's own requests. */

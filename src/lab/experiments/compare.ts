@@ -2,7 +2,8 @@ import type { Random } from '../../core/random.ts';
 import type { Gate, Outcome, Series } from '../report/run-record.ts';
 import { compareSamples } from '../statistics/comparison.ts';
 import type { System } from '../system/system.ts';
-import { createBarcodeMix } from './barcode-mix.ts';
+import type { Mix } from '../load/mix.ts';
+import { describeMix } from './slo-mix.ts';
 import { limitOf, type Resources } from './limit.ts';
 import { disturbances, type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
@@ -17,6 +18,9 @@ export interface CompareOptions {
   readonly thresholds: { readonly throughput: number; readonly p95: number };
   readonly targetMs: number;
   readonly resources: Resources;
+  readonly mixFor: (system: System, context: LabContext) => Promise<Mix>;
+  /** Whether both run already, and are not started anew. */
+  readonly areRunning: boolean;
 }
 
 const SETTLE_MS = 2000;
@@ -25,12 +29,15 @@ const SETTLE_MS = 2000;
 export async function compare(options: CompareOptions, context: LabContext): Promise<Outcome> {
   const steps: Record<'A' | 'B', Step[]> = { A: [], B: [] };
   const settings: Partial<Record<'A' | 'B', System['settings']>> = {};
+  let scenario = '';
   for (let run = 0; run < options.runs; run++) {
     for (const name of run % 2 === 0 ? (['A', 'B'] as const) : (['B', 'A'] as const)) {
       const system = await options.start(name);
       try {
         settings[name] = system.settings;
-        steps[name].push(await measured(system, options, context));
+        const mix = await options.mixFor(system, context);
+        scenario = describeMix(mix);
+        steps[name].push(await measured(system, mix, options, context));
       } finally {
         await system.stop();
       }
@@ -45,19 +52,18 @@ export async function compare(options: CompareOptions, context: LabContext): Pro
     usl: undefined,
     limit: limitOf(steps[name].at(-1) as Step, options.resources),
   }));
-  return outcomeOf(series, options, context.random);
+  return outcomeOf(series, scenario, options, context.random);
 }
 
-async function measured(system: System, options: CompareOptions, context: LabContext): Promise<Step> {
+async function measured(system: System, mix: Mix, options: CompareOptions, context: LabContext): Promise<Step> {
   const { connections, holdMs, targetMs } = options;
   const plan = { kind: 'closed', connections, cycleDelayMs: 0, durationMs: SETTLE_MS + holdMs } as const;
-  const mix = createBarcodeMix(system.key);
   const step = await runStep({ system, mix, plan, settleMs: SETTLE_MS, targetMs, attempts: 2 }, context);
   context.say(`  ${system.name}: ${stepLine(step)}`);
   return step;
 }
 
-function outcomeOf([first, second]: readonly Series[], options: CompareOptions, random: Random): Outcome {
+function outcomeOf([first, second]: readonly Series[], sent: string, options: CompareOptions, random: Random): Outcome {
   const [a, b] = [first as Series, second as Series];
   const { thresholds } = options;
   const judged = [
@@ -79,8 +85,7 @@ function outcomeOf([first, second]: readonly Series[], options: CompareOptions, 
     ...compareSamples(a.steps.map(valueOf), b.steps.map(valueOf), { threshold, better, random }),
   }));
   return {
-    scenario:
-      'createBarcode (POST /v1/barcodes), each text once; closed loop; A and B in turns, each run in new processes',
+    scenario: `${sent}; closed loop; A and B in turns, ${options.areRunning ? 'both of which run already' : 'each run in new processes'}`,
     configuration: {
       runs: `${options.runs} of each, ${options.holdMs / 1000} s after ${SETTLE_MS / 1000} s that are not counted`,
       concurrency: String(options.connections),

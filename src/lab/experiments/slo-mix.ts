@@ -2,6 +2,7 @@ import type { EndpointSlo, Slo } from '../../policy/slo/slo.ts';
 import type { EndpointLoad, Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { createBarcodeMix } from './barcode-mix.ts';
+import { logIn } from './login.ts';
 import { recordedBarcode } from './profiles.ts';
 import type { LabContext } from './step.ts';
 
@@ -50,17 +51,27 @@ export async function sloMix({ slo, rows }: LoadedSlo, system: System, context: 
   const reads = loaded.some(({ id, request }) => request === undefined && readers.has(id));
   const known = knownRequests(reads ? await recordedBarcode(system, context) : '');
   const { headers, seed } = createBarcodeMix(system.key);
-  return { endpoints: loaded.map((endpoint) => loadOf(endpoint, known)), headers, rows, seed };
+  const token = slo.login === undefined ? {} : await logIn(system, slo.login);
+  const endpoints = loaded.map((endpoint) => loadOf(endpoint, known));
+  return { endpoints, headers: { ...headers, ...token }, rows, seed };
 }
 
 function loadOf({ id, weight, request }: EndpointSlo, known: Readonly<Record<string, KnownRequest>>): EndpointLoad {
   if (request === undefined) return { ...(known[id] as KnownRequest), endpoint: id, weight };
-  const { method, path, body } = request;
+  const { method, path, body, expect } = request;
   // In lower case, as the headers of all requests are: what the file says goes before those.
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
-  return { endpoint: id, weight, method, path, headers, ...(body === undefined ? {} : { body }) };
+  return {
+    endpoint: id,
+    weight,
+    method,
+    path,
+    headers,
+    ...(body === undefined ? {} : { body }),
+    ...(expect === undefined ? {} : { expect }),
+  };
 }
 
 /** For the head of a report. */

@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls';
 import type { Timer } from '../../core/clock.ts';
 import type { ClosedLoop, UnderWay } from './closed-loop.ts';
 import type { Stay } from './engine.ts';
-import { outcomeOfStatus } from './outcome.ts';
+import { CheckedBody, outcomeOfReply, readsBody } from './reply-check.ts';
 
 /** What is used of a client of autocannon 9.0.0: not all of it is public, so the version is pinned and a test holds it. */
 export interface CannonClient extends EventEmitter {
@@ -57,6 +57,9 @@ export class ClosedConnection {
   #failures = 0;
   #closesAfterReply = false;
   #isHooked = false;
+  /** Of the reply that comes, where its request has a check. */
+  #headers: Record<string, string> = {};
+  #body: CheckedBody | undefined;
   /** What the last reply asks for. */
   #retryAfterMs = 0;
   /** When the user's next request is due, in milliseconds from the start of the run: on whatever connection. */
@@ -85,6 +88,7 @@ export class ClosedConnection {
     };
     client.on('request', () => this.#begin());
     client.on('headers', (head: ReplyHead) => this.#head(head));
+    client.on('body', (chunk: Buffer) => this.#body?.add(chunk));
     client.on('response', (status: number) => this.#answered(status));
   }
 
@@ -115,6 +119,9 @@ export class ClosedConnection {
     const { clock, target } = this.#run;
     const limit = clock.setTimeout(() => this.#timedOut(), target.timeoutMs);
     this.#pending = { underWay: this.#run.begin(), limit };
+    const { expect } = this.#pending.underWay.request;
+    this.#headers = {};
+    this.#body = expect !== undefined && readsBody(expect) ? new CheckedBody() : undefined;
   }
 
   #bytes(): Buffer {
@@ -127,8 +134,10 @@ export class ClosedConnection {
 
   #head({ headers }: ReplyHead): void {
     this.#retryAfterMs = 0;
+    const isChecked = this.#pending?.underWay.request.expect !== undefined;
     for (let at = 0; at + 1 < headers.length; at += 2) {
       const [name, value] = [(headers[at] as string).toLowerCase(), headers[at + 1] as string];
+      if (isChecked) this.#headers[name] = name in this.#headers ? `${this.#headers[name]}, ${value}` : value;
       if (name === 'server-timing' && this.#pending !== undefined) this.#run.timing(this.#pending.underWay, value);
       else if (name === 'retry-after') this.#retryAfterMs = Math.max(0, Number(value) * 1000) || 0;
       else if (name === 'connection') this.#closesAfterReply = value.toLowerCase() === 'close';
@@ -144,7 +153,8 @@ export class ClosedConnection {
     }
     this.#failures = 0;
     const { cycleDelayMs, waitsWhenRefused = false } = this.#run.plan;
-    const outcome = outcomeOfStatus(status);
+    const reply = { status, headers: this.#headers, body: this.#body?.text() ?? '' };
+    const outcome = outcomeOfReply(reply, this.#pending?.underWay.request.expect);
     const askedMs = waitsWhenRefused && outcome === 'refused' ? this.#retryAfterMs : 0;
     this.#notBeforeMs = this.#run.elapsedMs() + Math.max(cycleDelayMs, askedMs);
     this.#end(outcome, status);

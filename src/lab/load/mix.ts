@@ -1,3 +1,4 @@
+import type { ReplyCheck } from '../../policy/slo/slo.ts';
 import { seededRandom } from '../../core/random.ts';
 
 /** One kind of request of a mix. In path and body, `{{n}}` is the request's number and `{{column}}` a value of its row. */
@@ -10,6 +11,7 @@ export interface EndpointLoad {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  readonly expect?: ReplyCheck;
 }
 
 /** What is sent: as data, so that other processes can send the same. */
@@ -29,6 +31,7 @@ export interface MixedRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+  readonly expect?: ReplyCheck;
 }
 
 /** The request with this number: always the same one, whichever process asks. */
@@ -43,6 +46,7 @@ export function requestOf(mix: Mix, number: number): MixedRequest {
     path: filled(load.path, values, encodeURIComponent),
     headers: { ...mix.headers, ...load.headers },
     body: load.body === undefined ? null : filled(load.body, values, (text) => JSON.stringify(text).slice(1, -1)),
+    ...(load.expect === undefined ? {} : { expect: load.expect }),
   };
 }
 
@@ -58,7 +62,12 @@ function pick({ endpoints, seed }: Mix, number: number): number {
   return endpoints.length - 1;
 }
 
-function filled(template: string, values: Readonly<Record<string, string>>, escape: (text: string) => string): string {
+/** A template with its `{{names}}` replaced. */
+export function filled(
+  template: string,
+  values: Readonly<Record<string, string>>,
+  escape: (text: string) => string,
+): string {
   if (!template.includes('{{')) return template;
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => escape(values[name] ?? ''));
 }

@@ -2,7 +2,9 @@ import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import type { LoadResult, LoadTarget, OpenPlan } from './engine.ts';
 import { requestOf } from './mix.ts';
-import { type OutcomeName, outcomeOfStatus } from './outcome.ts';
+import type { ReplyCheck } from '../../policy/slo/slo.ts';
+import type { OutcomeName } from './outcome.ts';
+import { CheckedBody, outcomeOfReply, readsBody } from './reply-check.ts';
 import { replyConnector } from './reply-connector.ts';
 import { Requests } from './requests.ts';
 import { SenderWatch } from './sender-watch.ts';
@@ -110,8 +112,8 @@ class OpenLoop {
       this.#finishIfDone();
       return;
     }
-    const { method, path, headers, body } = request;
-    const reply = new Reply(this, index, intendedMs + this.#target.timeoutMs);
+    const { method, path, headers, body, expect } = request;
+    const reply = new Reply(this, index, intendedMs + this.#target.timeoutMs, expect);
     this.#underWay.add(reply);
     this.#watch.inFlight++;
     this.#pool.dispatch({ method, path, headers, body }, reply);
@@ -140,11 +142,16 @@ class Reply {
   readonly index: number;
   readonly limitMs: number;
   readonly #run: OpenLoop;
+  readonly #check: ReplyCheck | undefined;
+  readonly #body: CheckedBody | undefined;
+  #headers: Readonly<Record<string, unknown>> = {};
   status = 0;
   #controller: Abortable | undefined;
 
-  constructor(run: OpenLoop, index: number, limitMs: number) {
+  constructor(run: OpenLoop, index: number, limitMs: number, check: ReplyCheck | undefined) {
     this.#run = run;
+    this.#check = check;
+    if (check !== undefined && readsBody(check)) this.#body = new CheckedBody();
     this.index = index;
     this.limitMs = limitMs;
   }
@@ -161,14 +168,18 @@ class Reply {
   onResponseStart(_controller: unknown, status: number, headers: Readonly<Record<string, unknown>>): void {
     if (status < 200) return;
     this.status = status;
+    if (this.#check !== undefined) this.#headers = headers;
     const timing = headers['server-timing'];
     if (typeof timing === 'string') this.#run.timing(this.index, timing);
   }
 
-  onResponseData(): void {}
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    this.#body?.add(chunk);
+  }
 
   onResponseEnd(): void {
-    this.#run.settle(this, outcomeOfStatus(this.status));
+    const reply = { status: this.status, headers: this.#headers, body: this.#body?.text() ?? '' };
+    this.#run.settle(this, outcomeOfReply(reply, this.#check));
   }
 
   onResponseError(): void {

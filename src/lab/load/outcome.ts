@@ -9,6 +9,10 @@ export const outcomes = [
   'timeout',
   'connection-error',
   'unsent',
+  /** A success by its status that is not what was expected of it. */
+  'wrong-reply',
+  /** A status that was expected, though it is no success by its class. */
+  'as-expected',
 ] as const;
 
 export type OutcomeName = (typeof outcomes)[number];

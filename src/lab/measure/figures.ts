@@ -15,7 +15,7 @@ export interface Figures {
   /** Successes that ended within the window, whenever they began. */
   readonly throughputPerSecond: number;
   readonly outcomes: Readonly<Partial<Record<OutcomeName, number>>>;
-  /** Neither answered with success nor refused: 4xx, 5xx, timeouts, lost connections. */
+  /** Neither answered with success nor refused: 4xx, 5xx, timeouts, lost connections, replies that are not what was expected. */
   readonly errorShare: number;
   readonly refusedShare: number;
   /** Of successes, from the intended start. */
@@ -33,7 +33,7 @@ export interface EndpointFigures extends Figures {
   readonly histogram: string;
 }
 
-const good = new Set<OutcomeName>(['2xx', '3xx']);
+const good = new Set<OutcomeName>(['2xx', '3xx', 'as-expected']);
 
 export function figuresOf(result: LoadResult, window: Window): Figures {
   return new FigureCollection().add(result, window).figures();
@@ -97,7 +97,7 @@ export class FigureCollection {
     const outcomes = { ...this.#outcomes };
     const requests = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
     const refused = outcomes.refused ?? 0;
-    const succeeded = (outcomes['2xx'] ?? 0) + (outcomes['3xx'] ?? 0);
+    const succeeded = (outcomes['2xx'] ?? 0) + (outcomes['3xx'] ?? 0) + (outcomes['as-expected'] ?? 0);
     const share = (count: number): number => (requests === 0 ? 0 : count / requests);
     return {
       requests,

@@ -1,9 +1,32 @@
+/** What a reply must be to count as a success; what is missing is not looked at. */
+export interface ReplyCheck {
+  /** One of these; success (2xx or 3xx) where it is missing. */
+  readonly statuses?: readonly number[];
+  /** By name in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A part of the body. */
+  readonly contains?: string;
+  /** Values by their paths in a JSON body; see json-path.ts. */
+  readonly json?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** A request before all others, whose reply has a token for them. */
+export interface Login {
+  readonly request: SloRequest;
+  /** Where in the JSON of the reply. */
+  readonly tokenPath: string;
+  readonly header: string;
+  /** Before the token. */
+  readonly prefix: string;
+}
+
 /** A request of an endpoint, as the lab sends it; `{{n}}` is its number, `{{column}}` a value of the data file's row. */
 export interface SloRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  readonly expect?: ReplyCheck;
 }
 
 /** A share of the requests of which something must hold; 0.95 is 95 %. */
@@ -53,4 +76,5 @@ export interface Slo {
   /** A CSV file whose rows requests take their values from; relative to the SLO file. */
   readonly dataFile: string | undefined;
   readonly endpoints: readonly EndpointSlo[];
+  readonly login?: Login;
 }

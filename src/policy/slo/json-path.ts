@@ -1,0 +1,22 @@
+/** The steps of a path such as `$.items[0].name`, `items[0].name` or `$`; undefined where it is none. */
+export function parseJsonPath(path: string): readonly (string | number)[] | undefined {
+  const steps: (string | number)[] = [];
+  const step = /\.?([\w-]+)|\[(\d+)\]/y;
+  step.lastIndex = path.startsWith('$') ? 1 : 0;
+  while (step.lastIndex < path.length) {
+    const found = step.exec(path);
+    if (found === null) return undefined;
+    steps.push(found[1] ?? Number(found[2]));
+  }
+  return path === '' ? undefined : steps;
+}
+
+/** What lies at a path; undefined where nothing does. Own members only, so that no prototype answers. */
+export function valueAt(value: unknown, path: string): unknown {
+  let at = value;
+  for (const step of parseJsonPath(path) ?? []) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;
+    at = (at as Readonly<Record<string | number, unknown>>)[step];
+  }
+  return at;
+}
