@@ -40,9 +40,10 @@ async function compare(
 ) {
   const subjects: Subject[] = [];
   try {
-    for (const [index, tree] of trees.entries()) {
+    for (const tree of trees) {
       const entry = join(tree, 'scripts/bench/subjects/rampart.ts');
-      subjects.push(await startNode('', entry, FIRST_PORT + 1 + index, FIRST_PORT, ...steps));
+      // On ports of its own: those of the step before may still be about to end.
+      subjects.push(await startNode('', entry, nextPort++, FIRST_PORT, ...steps));
     }
     for (const subject of subjects) await measure(subject, warmUpRequests, request);
     const samples = subjects.map((): number[] => []);
@@ -57,6 +58,7 @@ async function compare(
   }
 }
 
+let nextPort = FIRST_PORT + 1;
 const [revision] = process.argv.slice(2);
 if (revision === undefined) {
   console.error('usage: npm run bench:against -- REVISION');
