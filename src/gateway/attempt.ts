@@ -106,9 +106,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Underway, PermitUser
     }
     const cancelling: { outcome: Outcome | undefined } = { outcome: undefined };
     this.#cancelling = cancelling;
-    const connection = this.#permit.backend.sockets.cancel(() => controller.abort(reason));
+    const closed = this.#permit.backend.sockets.cancel(() => controller.abort(reason));
     this.#cancelling = undefined;
-    if (cancelling.outcome !== undefined) this.#permit.release(cancelling.outcome, connection?.closed);
+    if (cancelling.outcome !== undefined) this.#permit.release(cancelling.outcome, closed);
   }
 
   giveUp(): void {

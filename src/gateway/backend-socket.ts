@@ -2,30 +2,24 @@ import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/errors.ts';
-import { InterimFilter } from './interim-filter.ts';
+import { leaveOutContinue } from '../core/interim-filter.ts';
 
 /** How long a backend may take to read the end of a cancelled request, or we to read a reply behind a broken write. */
 const LINGER_MS = 2000;
-
-/** A connection to a backend, as undici uses it. */
-export interface BackendSocket {
-  /** Resolves when the connection is closed: when it was cancelled, the backend has seen that, or had two seconds for it. */
-  readonly closed: Promise<void>;
-}
 
 type Connector = ReturnType<typeof buildConnector>;
 
 /**
  * The connections of one backend. It changes what undici's sockets do in three places:
- * - a `100 Continue` that nobody asked for is left out. undici takes it for an error; RFC 9110 §15.2 has clients accept it;
+ * - a `100 Continue` that nobody asked for is left out;
  * - a reset that meets a write is held back until what has arrived is read: it may be the reply (RFC 9112 §9.6);
- * - a cancelled request ends its connection with a FIN, and `closed` tells when the backend has answered that.
+ * - a cancelled request ends its connection with a FIN, and waits for the backend's.
  */
 export class BackendSockets {
   readonly connect: Connector;
   readonly #clock: Pick<Clock, 'setTimeout'>;
   #cancelling = false;
-  #cancelled: BackendSocket | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(connectMs: number, clock: Pick<Clock, 'setTimeout'>) {
     this.#clock = clock;
@@ -42,50 +36,33 @@ export class BackendSockets {
   }
 
   /**
-   * Runs what makes undici drop the connection of a request that is no longer wanted, and gives that connection.
-   * Undefined if it has none.
+   * Runs what makes undici drop the connection of a request that is no longer wanted. Resolves when that is closed: when
+   * the backend has seen it, or had two seconds for it. Undefined if the request has no connection.
    */
-  cancel(abort: () => void): BackendSocket | undefined {
-    this.#cancelled = undefined;
+  cancel(abort: () => void): Promise<void> | undefined {
+    this.#closed = undefined;
     this.#cancelling = true;
     try {
       abort();
     } finally {
       this.#cancelling = false;
     }
-    const cancelled: BackendSocket | undefined = this.#cancelled;
-    return cancelled;
+    return this.#closed;
   }
 
   #adapt(socket: Socket): void {
-    const filter = new InterimFilter();
-    const { read, write, destroy } = socket;
-    socket.write = ((...args: Parameters<Socket['write']>) => {
-      if (isRequestHead(args[0])) filter.expectHead();
-      return write.apply(socket, args);
-    }) as Socket['write'];
-    socket.read = (size?: number): unknown => {
-      const chunk = read.call(socket, size) as Buffer | null;
-      if (chunk === null || !filter.isExpectingHead) return chunk;
-      const passed = filter.pass(chunk);
-      // With nothing to pass on, undici is to wait as if nothing had come.
-      return passed.length > 0 ? passed : socket.read(size);
-    };
+    leaveOutContinue(socket);
+    const { destroy } = socket;
     let lingering: Lingering | undefined;
     socket.destroy = (error?: Error): Socket => {
       if (lingering !== undefined) return lingering.destroy(error);
-      if (this.#cancelling) this.#cancelled = { closed: closeOf(socket) };
+      if (this.#cancelling) this.#closed = closeOf(socket);
       const reason = this.#cancelling ? 'cancelled' : isBrokenWrite(error) ? 'broken-write' : undefined;
       if (reason === undefined || socket.readableEnded || socket.connecting) return destroy.call(socket, error);
       lingering = new Lingering(socket, reason, (final) => destroy.call(socket, final ?? error), this.#clock);
       return socket;
     };
   }
-}
-
-/** undici writes a head as one text; bodies are bytes, and the texts between chunks are short. */
-function isRequestHead(data: unknown): boolean {
-  return typeof data === 'string' && data.length > 20 && data.includes(' HTTP/1.1\r\n');
 }
 
 const closeOf = (socket: Socket): Promise<void> => new Promise((resolve) => void socket.once('close', () => resolve()));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { InterimFilter } from '../../../src/gateway/interim-filter.ts';
+import { InterimFilter } from '../../../src/core/interim-filter.ts';
 
 const interim = 'HTTP/1.1 100 Continue\r\n\r\n';
 const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';

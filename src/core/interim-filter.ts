@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 const PREFIX = Buffer.from('HTTP/1.');
 const END = Buffer.from('\r\n\r\n');
 const MAX_HELD_BYTES = 16 * 1024;
@@ -62,4 +64,29 @@ function mayBeInterim(bytes: Buffer): boolean {
   const known = Math.min(bytes.length, PREFIX.length);
   if (bytes.compare(PREFIX, 0, known, 0, known) !== 0) return false;
   return bytes.length <= 9 || bytes[9] === ONE;
+}
+
+/**
+ * Has undici see no `100 Continue` on a connection that it uses. It takes one that it did not ask for as an error; RFC 9110
+ * §15.2 has clients accept it.
+ */
+export function leaveOutContinue(socket: Socket): void {
+  const filter = new InterimFilter();
+  const { read, write } = socket;
+  socket.write = ((...args: Parameters<Socket['write']>) => {
+    if (isRequestHead(args[0])) filter.expectHead();
+    return write.apply(socket, args);
+  }) as Socket['write'];
+  socket.read = (size?: number): unknown => {
+    const chunk = read.call(socket, size) as Buffer | null;
+    if (chunk === null || !filter.isExpectingHead) return chunk;
+    const passed = filter.pass(chunk);
+    // With nothing to pass on, undici is to wait as if nothing had come.
+    return passed.length > 0 ? passed : socket.read(size);
+  };
+}
+
+/** undici writes a head as one text; bodies are bytes, and the texts between chunks are short. */
+function isRequestHead(data: unknown): boolean {
+  return typeof data === 'string' && data.length > 20 && data.includes(' HTTP/1.1\r\n');
 }
