@@ -69,6 +69,7 @@ export class GatewayCluster {
       if (message === 'ready') isReady = true;
       else this.#hangs.said(child, message);
     });
+    // 'exit' follows, and tells the rest.
     worker.on('error', () => {});
     worker.on('exit', (code, signal) => {
       this.#hangs.said(child, undefined);
