@@ -7,6 +7,7 @@ import { end, type Gateway, haproxyBinary, portsFor, startHaproxy, startRampart 
 import { type ClosedLoopResult, wrk } from './wrk.ts';
 
 const BACKENDS = 2;
+/** Requests in flight at one backend, unless --cap says otherwise. */
 const CAP = 50;
 const FACTORS = [0.5, 1, 1.3, 2, 8];
 const BUSY_LOOPS = 4;
@@ -39,10 +40,11 @@ export async function closedLoop(args: readonly string[]): Promise<void> {
   const seconds = Number(option('seconds') ?? SECONDS);
   const factors = option('factors')?.split(',').map(Number) ?? FACTORS;
   const only = option('service');
+  const cap = Number(option('cap') ?? CAP);
   const rows: Row[] = [];
   for (const service of services) {
     if (only !== undefined && !service.name.startsWith(only)) continue;
-    rows.push(...(await measure(service, { factors, rounds, seconds, machines: option('machines') })));
+    rows.push(...(await measure(service, { cap, factors, rounds, seconds, machines: option('machines') })));
   }
   console.log(`\n${table(rows)}`);
   if (args.includes('--write')) writeTable('overload.md', 'closed loop', table(rows));
@@ -50,16 +52,17 @@ export async function closedLoop(args: readonly string[]): Promise<void> {
 
 async function measure(
   service: (typeof services)[number],
-  options: { factors: readonly number[]; rounds: number; seconds: number; machines: string | undefined },
+  options: { cap: number; factors: readonly number[]; rounds: number; seconds: number; machines: string | undefined },
 ): Promise<Row[]> {
   const backendPorts = await portsFor(BACKENDS);
   const backends = await Promise.all(backendPorts.map((port) => startBackend(port, service)));
   const gateways: Gateway[] = [];
   const rows: Row[] = [];
   try {
-    const behind = { backendPorts, cap: CAP };
+    const { cap } = options;
+    const behind = { backendPorts, cap };
     gateways.push(await startRampart(behind), await startHaproxy(behind));
-    for (const gateway of gateways) await wrk(`${gateway.origin}/app/x`, BACKENDS * CAP, { seconds: 2 });
+    for (const gateway of gateways) await wrk(`${gateway.origin}/app/x`, BACKENDS * cap, { seconds: 2 });
     for (const machine of ['quiet', 'busy']) {
       if (options.machines !== undefined && options.machines !== machine) continue;
       for (const factor of options.factors) {
@@ -82,12 +85,12 @@ async function measure(
 async function alternate(
   gateways: readonly Gateway[],
   row: Omit<Row, 'gateway' | 'runs'>,
-  { rounds, seconds }: { rounds: number; seconds: number },
+  { cap, rounds, seconds }: { cap: number; rounds: number; seconds: number },
 ): Promise<Row[]> {
   const runs = gateways.map((): ClosedLoopResult[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, { origin }] of gateways.entries()) {
-      runs[index]?.push(await wrk(`${origin}/app/x`, Math.round(row.factor * BACKENDS * CAP), { seconds }));
+      runs[index]?.push(await wrk(`${origin}/app/x`, Math.round(row.factor * BACKENDS * cap), { seconds }));
     }
   }
   const rows = gateways.map(({ name }, index) => ({ ...row, gateway: name, runs: runs[index] ?? [] }));
