@@ -5,12 +5,15 @@ import { z } from 'zod';
 import { addressProblem } from '../core/addresses.ts';
 import { messageOf } from '../core/errors.ts';
 import { balancerNames } from '../policy/balance/balancer.ts';
+import { inPlainWords } from './plain-words.ts';
 
 const milliseconds = z.int().min(1).max(3_600_000);
-const httpUrl = z.url({ protocol: /^http$/ }).refine((text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url === undefined || (url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '');
-}, 'must be an origin such as http://127.0.0.1:3000, without path, query or credentials');
+const httpUrl = z
+  .url({ protocol: /^http$/, error: 'must be an http origin such as http://127.0.0.1:3000' })
+  .refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return url === undefined || (url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '');
+  }, 'must be an origin such as http://127.0.0.1:3000, without path, query or credentials');
 
 const admissionSchema = z.strictObject({
   /** `fixed`: the caps are the limit. `adaptive`: fewer, where trials show that throughput does not suffer. */
@@ -107,7 +110,7 @@ const routeSchema = z.strictObject({
   /** A literal path, or a prefix that ends in `/*`. */
   path: z.string().regex(/^\/(?:[^\s*?#%\\;]*\/)?(?:\*|[^\s*?#%\\;]*)$/, 'must start with / and may end in /*'),
   methods: z
-    .array(z.string().regex(/^[A-Z]+$/))
+    .array(z.string().regex(/^[A-Z]+$/, 'must be a method in capital letters, such as GET'))
     .min(1)
     .optional(),
   upstream: z.string(),
@@ -163,7 +166,9 @@ const rateLimitSchema = z.strictObject({
 });
 
 export const fileSchema = z.strictObject({
-  upstreams: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/), upstreamSchema).optional(),
+  upstreams: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be small letters, digits and -'), upstreamSchema)
+    .optional(),
   routes: z.array(routeSchema).max(1000).optional(),
   /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses and ranges (CIDR). None by default. */
   trustedProxies: z.array(addressOrRange).optional(),
@@ -223,7 +228,7 @@ export async function loadConfigFile(
 
 /** Checks the value that a configuration file exports. */
 export function parseConfigFile(value: unknown, path: string): { file: ParsedConfigFile; problems: string[] } {
-  const parsed = fileSchema.safeParse(value);
+  const parsed = fileSchema.safeParse(value, { error: inPlainWords });
   if (parsed.success) return { file: parsed.data, problems: referenceProblems(parsed.data, path) };
   const problems = parsed.error.issues.map(
     (issue) => `${path}: ${issue.path.map(String).join('.') || 'the default export'}: ${issue.message}`,

@@ -13,6 +13,7 @@ import { version } from '../version.ts';
 import { runExperiment } from './experiment.ts';
 import { type Options, readOptions } from './options.ts';
 import { kindOf, readOwnSettings } from './own-settings.ts';
+import { refuse, runningOptions, tuneRunning } from './tune-running.ts';
 import { refusalToWrite, writeWhole } from './tuned-env.ts';
 
 const help = `usage: rampart lab tune [options]
@@ -37,6 +38,16 @@ rest to .env.tuned. It begins with the settings of the environment, which are al
   --force              overwrite the file even if tune has not written it
   --quick              a shorter form, about a minute: the concurrency and twice as much, for a second each
   --json               the whole record on standard output
+
+With --url it tries caps of a Rampart that runs, through its admin API, and sets them back at the end:
+
+  --url URL            the Rampart to load
+  --admin-url URL      its admin API (ADMIN_HOST and ADMIN_PORT); ADMIN_TOKEN of the environment is sent to it
+  --upstream NAME      whose caps to try, each for all of its backends
+  --caps 2,4,8         the caps to try; the present one is always among them
+  --allow-changes      must be given, as others who use that Rampart meet these caps for the time of the run
+  --slo FILE, --mix, --key-file, --key, --insecure   as in rampart lab ramp
+  --users, --p99, --failed, --repeats, --hold SECONDS (5)   as above
 `;
 
 const kinds = {
@@ -55,6 +66,7 @@ const kinds = {
   force: 'flag',
   quick: 'flag',
   json: 'flag',
+  ...runningOptions,
 } as const;
 
 const optionOf: Readonly<Record<Tunable, keyof typeof kinds>> = {
@@ -75,6 +87,8 @@ export async function labTune(args: string[], io: CommandIo): Promise<number> {
     io.stdout.write(help);
     return exitCodes.ok;
   }
+  if (options.text('url') !== undefined) return tuneRunning(options, io);
+  refuse(Object.keys(runningOptions), 'is for a Rampart that runs: it needs --url', options);
   const quick = options.flag('quick');
   const present = readPresent(options, io);
   const { baseline } = present;

@@ -17,16 +17,18 @@ export function provenanceOf(
     const target = `a Rampart of the lab's own`;
     return { target, commit: own.commits.join(' and '), version: own.version, machine: machine() };
   }
+  const said = (of: 'version' | 'node'): string =>
+    [...new Set(systems.flatMap(({ about }) => about?.[of] ?? []))].join(' and ') || NOT_KNOWN;
   const here = running.every(isOnThisMachine) ? machine() : undefined;
   return {
     target: running.join(' and '),
     commit: NOT_KNOWN,
-    version: NOT_KNOWN,
+    version: said('version'),
     machine: {
       processors: here?.processors ?? NOT_KNOWN,
       memoryGiB: here?.memoryGiB ?? Number.NaN,
       system: here?.system ?? NOT_KNOWN,
-      node: NOT_KNOWN,
+      node: said('node'),
     },
   };
 }

@@ -11,6 +11,8 @@ export interface System {
   readonly key: string;
   /** Whether its certificate is left unverified. */
   readonly insecure?: boolean;
+  /** What its admin API says of it; undefined where that was not asked. */
+  readonly about?: { readonly version: string; readonly node: string };
   /** What it was started with; empty for one that somebody runs. */
   readonly settings: Readonly<Record<string, string>>;
   /** Its processes; none where they cannot be known. */

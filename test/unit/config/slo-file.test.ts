@@ -76,11 +76,11 @@ test('parseSlo tells every problem at once, each with its place and what it got'
     ),
     [
       'slo.yaml: endpoints.0.id: must be the name of an endpoint: letters, digits and _',
-      'slo.yaml: endpoints.0.load.weight: Too small: expected number to be >=0',
+      'slo.yaml: endpoints.0.load.weight: must be at least 0: got -1',
       'slo.yaml: endpoints.0.gate.p95: must be a duration such as 150ms, 2s or 30d: got 5',
       'slo.yaml: endpoints.0.gate.failed: must be a share such as 0.01 or 1%: got 2',
       'slo.yaml: endpoints.1.objectives.0.target: must lie between 0 and 1: what is promised always cannot be kept',
-      'slo.yaml: the file: Unrecognized key: "extra"',
+      "slo.yaml: the file: there is no 'extra' here; it takes service, window, data, login, endpoints",
     ],
   );
   assert.deepEqual(problems('service: x\nendpoints: [{ id: a }, { id: a }]'), [
