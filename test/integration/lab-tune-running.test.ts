@@ -45,9 +45,8 @@ describe('lab tune of a Rampart that runs', () => {
   });
 
   test('finds the cap that serves more, says how to keep it, and puts back the one that was there', async () => {
-    const { code, stdout, stderr } = await tune(
-      ...['--caps', '4', '--users', '4', '--hold', '1', '--p99', '5000', '--allow-changes'],
-    );
+    const options = ['--caps', '4', '--users', '4', '--hold', '1', '--p99', '5000', '--allow-changes'];
+    const { code, stdout, stderr } = await tune(...options);
     assert.ok(code !== 2, stderr);
     const run = readRun(stdout);
     const names = run.series.map(({ name, steps }) => [name, steps.length]);
