@@ -5,6 +5,7 @@
  *   npm run reload                         new workers one after another, if one would start; no request is lost
  *   npx pm2 reload gateway                 the same unchecked
  *   npx pm2 scale gateway 4                more workers, or fewer; pm2 reload afterwards keeps the number
+ *   npx pm2 scale generator 4              the same of the generators, which announce themselves to control
  *   npx pm2 restart generator --parallel 1 one generator after another; the gateway goes on with the others
  *   npx pm2 reload ecosystem.config.cjs --only gateway
  *                                          with the settings of now; `reload gateway` keeps those of the start

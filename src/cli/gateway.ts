@@ -6,8 +6,9 @@ import { Gateway } from '../gateway/gateway.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { backendIds, configHash, loadConfig, needsDatabase } from '../config/config.ts';
+import { configHash, loadConfig, needsDatabase } from '../config/config.ts';
 import { byId, fromWireOrder, toWireReport } from '../control/lease-wire.ts';
+import { withLastMembers } from '../control/membership.ts';
 import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -35,7 +36,8 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     return new GatewayCluster(workers, io).run();
   }
   const context = await enterRole('gateway', io);
-  const { config, clock, random, log, registry, bugs } = context;
+  const { clock, random, log, registry, bugs, runFolder } = context;
+  const config = withLastMembers(context.config, runFolder);
   const opened = needsDatabase(config) ? await openGatewayStore(context) : undefined;
   const store = opened?.store;
   const ledger = store === undefined ? noLedger : openLedger(context, store);
@@ -52,7 +54,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     ledger,
     findKey: store === undefined ? async () => undefined : keyFinder(store),
     sendLeaseReport: (upstream, report) =>
-      link.tell({ type: 'held', upstream, report: toWireReport(report, backendIds(config, upstream)) }),
+      link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leasedIds(upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
     sendCacheReport: (report) => link.tell(report),
   });
@@ -60,7 +62,7 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
     status: () => worker.status(),
     onConnected: () => {
       const held = Object.entries(worker.controlFound()).map(
-        ([upstream, counts]) => [upstream, byId(counts, backendIds(config, upstream))] as const,
+        ([upstream, counts]) => [upstream, byId(counts, worker.leasedIds(upstream))] as const,
       );
       link.tell({
         type: 'holdings',
@@ -70,11 +72,11 @@ export async function gateway(args: string[], io: CommandIo): Promise<number> {
       });
     },
     onMessage: (message) => {
-      if (message.type === 'welcome') worker.controlLeases(message.backends);
+      if (message.type === 'members') worker.useMembers(message.upstreams, message.configHash);
       worker.controlHeard();
       if (message.type === 'backends') worker.applyBackends(message.backends);
       else if (message.type === 'lease') {
-        worker.applyLease(message.upstream, fromWireOrder(message.order, backendIds(config, message.upstream)));
+        worker.applyLease(message.upstream, fromWireOrder(message.order, worker.leasedIds(message.upstream)));
       } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
       else if (message.type === 'tokens') worker.applyTokens(message.grants);
       else if (message.type === 'keys-changed') worker.forgetKeys();

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { GENERATOR_UPSTREAM, generatorOrigin } from '../config/config.ts';
 import { parseBarcodeRequest } from '../barcode/request.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { seededRandom } from '../core/random.ts';
@@ -34,16 +35,28 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   const port = Number(env['RAMPART_GENERATOR_PORT'] ?? config.env.GENERATOR_PORT + context.instance);
   const host = env['RAMPART_GENERATOR_HOST'] ?? '127.0.0.1';
   const stop = stopRequests(context);
+  const origin = generatorOrigin(config.env, context.instance);
+  let isStopping = false;
   const running = await startGenerator(
     { host, port, slots: config.env.GENERATOR_CONCURRENCY, reusePort: env['RAMPART_SUPERVISED'] === '1' },
     { clock, work: await workOf(context, env), onError: (error) => log.error({ err: error }, 'a generator met a bug') },
   ).catch((error: unknown) => {
     throw portTaken(`generator ${context.instance}`, 'GENERATOR_PORT', host, port, error);
   });
-  const link = linkToControl(context, { status: () => running.stats() });
+  // One with an address of its own is whoever's who names it there.
+  const isOwn = env['RAMPART_GENERATOR_PORT'] === undefined && env['RAMPART_GENERATOR_HOST'] === undefined;
+  const link = linkToControl(context, {
+    status: () => running.stats(),
+    onConnected: () => {
+      if (isOwn && !isStopping) link.tell({ type: 'announce', upstream: GENERATOR_UPSTREAM, origin });
+    },
+  });
   announceReady();
   log.debug({ port: running.port }, 'generator ready');
   log.debug({ signal: await stop.first }, 'generator stopping');
+  isStopping = true;
+  // First, so that no new request is sent here.
+  link.tell({ type: 'withdraw' });
   await running.drain();
   await link.close();
   return exitCodeOf(context);

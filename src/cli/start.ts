@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Config, GENERATOR_UPSTREAM, loadConfigAndFile, needsDatabase } from '../config/config.ts';
 import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
 import { unknownVariables } from '../config/env-file.ts';
+import { membershipFile } from '../control/membership.ts';
 import { systemClock } from '../core/clock.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
 import { acquireInstanceLock } from '../supervisor/instance-lock.ts';
@@ -93,7 +94,8 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
     if (supervisor.isOrphanLeft()) await database?.abandon();
     else await database?.stop();
     if (hasBegun) {
-      for (const path of [join(runFolder, 'metrics.json'), snapshotPath(runFolder)]) rmSync(path, { force: true });
+      const left = [join(runFolder, 'metrics.json'), snapshotPath(runFolder), membershipFile(runFolder)];
+      for (const path of left) rmSync(path, { force: true });
     }
     lock.release();
   }

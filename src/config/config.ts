@@ -32,7 +32,10 @@ export interface HealthCheck {
 
 export interface UpstreamConfig {
   readonly name: string;
+  /** The backends at the start; others may join and leave (ADR 40). */
   readonly backends: readonly BackendConfig[];
+  /** Whether processes of this host announce themselves to control as its backends. */
+  readonly isAnnounced: boolean;
   /** Requests in flight at one backend, counted over the whole host. */
   readonly cap: number;
   /** Undefined: its backends are not checked. */
@@ -40,6 +43,8 @@ export interface UpstreamConfig {
   /** Whether a worker is ready only while one of its backends is up. */
   readonly required: boolean;
   readonly queueCapacity: number;
+  /** Room in the queue for each permit, where that is more; 0 if the capacity was set. */
+  readonly queuePerPermit: number;
   readonly queueTimeoutMs: number;
   readonly admission: AdmissionConfig;
   readonly balancer: BalancerName;
@@ -158,14 +163,26 @@ export const needsDatabase = ({ env, routes }: Config): boolean =>
   env.GENERATOR_INSTANCES > 0 || routes.some(({ authenticate }) => authenticate);
 
 /** Names what all processes of a host should agree on: upstreams, routes and limits. */
-export function configHash({ upstreams, routes, trustedProxies, keyLimit, addressLimit }: Config): string {
+export function configHash({ upstreams: all, routes, trustedProxies, keyLimit, addressLimit }: Config): string {
+  // Control knows which backends have announced themselves, whatever number this process was started with.
+  const upstreams = all.map((one) => (one.isAnnounced ? { ...one, backends: [], queueCapacity: 0 } : one));
   const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, addressLimit });
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** The ids of the backends of an upstream, in order. */
-export const backendIds = ({ upstreams }: Config, name: string): readonly string[] =>
-  upstreams.find((upstream) => upstream.name === name)?.backends.map(({ id }) => id) ?? [];
+const GENERATOR_HOST = '127.0.0.1';
+
+/** The origin of the generator with this number. */
+export const generatorOrigin = ({ GENERATOR_PORT }: Environment, index: number): string =>
+  `http://${GENERATOR_HOST}:${GENERATOR_PORT + index}`;
+
+/** The id of a backend that has announced itself: its origin decides, so that it is the same after each restart. */
+export function announcedId(env: Environment, upstream: string, origin: string): string {
+  const { hostname, port, host } = new URL(origin);
+  const index = Number(port) - env.GENERATOR_PORT;
+  const isOwn = upstream === GENERATOR_UPSTREAM && hostname === GENERATOR_HOST && index >= 0;
+  return isOwn ? `generator-${index}` : host;
+}
 
 /** What environment and file say together, with the defaults for what they leave open. `given`: the variables that were set. */
 export function buildConfig(
@@ -179,8 +196,9 @@ export function buildConfig(
     name: GENERATOR_UPSTREAM,
     backends: Array.from({ length: env.GENERATOR_INSTANCES }, (_, index) => ({
       id: `generator-${index}`,
-      origin: `http://127.0.0.1:${env.GENERATOR_PORT + index}`,
+      origin: generatorOrigin(env, index),
     })),
+    isAnnounced: true,
     cap: env.GENERATOR_CONCURRENCY,
     // What a generator does is short, and the same at any other.
     health: { ...defaultHealth, path: '/healthz', cancelOnDown: true },
@@ -193,6 +211,7 @@ export function buildConfig(
   const others = Object.entries(file.upstreams ?? {}).map(([name, upstream]): UpstreamConfig => ({
     name,
     backends: upstream.backends.map((url) => ({ id: new URL(url).host, origin: new URL(url).origin })),
+    isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
     health: healthCheck(upstream),
     required: upstream.required ?? false,
@@ -248,7 +267,7 @@ type QueueFile = Pick<
   NonNullable<ParsedConfigFile['upstreams']>[string],
   'queueCapacity' | 'queueTimeoutMs' | 'admission'
 >;
-type QueueConfig = Pick<UpstreamConfig, 'queueCapacity' | 'queueTimeoutMs' | 'admission'>;
+type QueueConfig = Pick<UpstreamConfig, 'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'admission'>;
 
 /** The queue before an upstream with so many permits. */
 function queueSettings(
@@ -261,9 +280,11 @@ function queueSettings(
     // A timeout that was set is a wait that is allowed.
     const maxWaitMs = file.admission?.maxWaitMs ?? setTimeoutMs ?? 'auto';
     // Clients that never back off wait, rather than being refused again and again: eight times the permits find room.
-    const leastCapacity = given.has('QUEUE_CAPACITY') ? 0 : ROUNDS_OF_CAPACITY * permits;
+    const isSet = file.queueCapacity !== undefined || given.has('QUEUE_CAPACITY');
+    const queuePerPermit = isSet ? 0 : ROUNDS_OF_CAPACITY;
     return {
-      queueCapacity: file.queueCapacity ?? Math.max(capacity, leastCapacity),
+      queueCapacity: file.queueCapacity ?? Math.max(capacity, queuePerPermit * permits),
+      queuePerPermit,
       queueTimeoutMs: setTimeoutMs ?? (maxWaitMs === 'auto' ? timeoutMs : maxWaitMs),
       admission: {
         limit: file.admission?.limit ?? 'fixed',

@@ -1,25 +1,25 @@
 import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { backendIds, type Config, configHash } from '../config/config.ts';
+import { type BackendConfig, type Config, configHash, type UpstreamConfig } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { TokenBank } from '../policy/rate/token-bank.ts';
 import type { TokenAsk } from '../policy/rate/token-messages.ts';
 import type { Bugs } from '../metrics/bugs.ts';
-import { type Gauge, type Registry, type Snapshot } from '../metrics/instruments.ts';
+import type { Family, Gauge, Registry, Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { Departures } from './departures.ts';
 import { HealthChecker } from './health-checker.ts';
 import { inFlightOf } from './worker-status.ts';
-import { fromWireReport, toWireOrder } from './lease-wire.ts';
 import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
+import { Membership } from './membership.ts';
 import { asBookState, type BookState, MetricsBook } from './metrics-book.ts';
-import type { MemberMessage } from './protocol.ts';
+import type { BackendHealth, MemberMessage } from './protocol.ts';
 import { StoppedWorkers } from './stopped-workers.ts';
 import { ReportCollection } from './report-collection.ts';
 
@@ -52,6 +52,7 @@ export const controlSocket = (runFolder: string): string => join(runFolder, SOCK
 export class Control {
   readonly #dependencies: ControlDependencies;
   readonly #members: Members;
+  readonly #membership: Membership;
   readonly #checker: HealthChecker;
   #leases: LeaseKeeper | undefined;
   readonly #tokens: TokenBank;
@@ -59,9 +60,9 @@ export class Control {
   readonly #book: MetricsBook;
   readonly #startedAtMs: number;
   readonly #gauges: {
-    up: (upstream: string, backend: string) => Gauge;
-    cap: (upstream: string, backend: string) => Gauge;
-    leased: (upstream: string, backend: string) => Gauge;
+    readonly up: Family<Gauge>;
+    readonly cap: Family<Gauge>;
+    readonly leased: Family<Gauge>;
   };
   readonly #collection: ReportCollection<Member>;
   readonly #cacheOrders: CacheOrders<Member>;
@@ -100,11 +101,14 @@ export class Control {
       'upstream',
       'backend',
     );
-    this.#gauges = {
-      up: (...labels) => up.of(...labels),
-      cap: (...labels) => cap.of(...labels),
-      leased: (...labels) => leased.of(...labels),
-    };
+    this.#gauges = { up, cap, leased };
+    this.#membership = new Membership({
+      config,
+      clock,
+      runFolder,
+      onChange: (upstream, backends) => this.#useBackends(upstream, backends),
+      warn: (message, details) => dependencies.log.warn(details, message),
+    });
     this.#members = new Members({
       joined: (member) => {
         this.#departures.returned(member.id);
@@ -124,7 +128,7 @@ export class Control {
     });
     this.#stopped = new StoppedWorkers(clock, (pid) => this.#endStopped(pid));
     this.#checker = new HealthChecker(
-      config.upstreams,
+      this.#upstreams(),
       { clock, random },
       () => this.#broadcast(),
       (upstream, backend) => this.#loadOf(upstream, backend),
@@ -153,10 +157,10 @@ export class Control {
   async metrics(): Promise<Snapshot> {
     await this.#collection.collect(this.#members.all());
     for (const { upstream, backend, up } of this.#checker.health()) {
-      if (up !== undefined) this.#gauges.up(upstream, backend).set(up ? 1 : 0);
+      if (up !== undefined) this.#gauges.up.of(upstream, backend).set(up ? 1 : 0);
       const { cap = 0, leased = 0 } = this.#leases?.stateOf(upstream, backend) ?? {};
-      this.#gauges.cap(upstream, backend).set(cap);
-      this.#gauges.leased(upstream, backend).set(leased);
+      this.#gauges.cap.of(upstream, backend).set(cap);
+      this.#gauges.leased.of(upstream, backend).set(leased);
     }
     return this.#book.merged(this.#registry.snapshot());
   }
@@ -219,6 +223,7 @@ export class Control {
   }
 
   async close(): Promise<void> {
+    this.#membership.stop();
     this.#checker.stop();
     this.#stopped.stop();
     this.#leases?.stop();
@@ -238,20 +243,15 @@ export class Control {
   }
 
   #openLeases(): LeaseKeeper {
-    const { config, clock, random, runFolder, log } = this.#dependencies;
+    const { clock, random, runFolder, log } = this.#dependencies;
     return new LeaseKeeper({
-      upstreams: config.upstreams,
+      upstreams: this.#upstreams(),
       clock,
       random,
       path: join(runFolder, LEASES_NAME),
       send: (id, upstream, order) => {
         const member = this.#members.all().findLast((present) => present.id === id);
-        if (member !== undefined)
-          this.#members.tell(member, {
-            type: 'lease',
-            upstream,
-            order: toWireOrder(order, backendIds(config, upstream)),
-          });
+        if (member !== undefined) this.#members.tell(member, { type: 'lease', upstream, order });
       },
       sendLoad: (id, upstream, load) => {
         const member = this.#members.all().findLast((present) => present.id === id);
@@ -263,19 +263,47 @@ export class Control {
 
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') {
-      this.#members.tell(member, { type: 'welcome', backends: this.#leasedBackends() });
+      this.#tellBackends(member);
       this.#leases?.joined(member, message.held, message.pidNamespace);
       this.#compare(member, message.configHash);
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
     } else if (message.type === 'held') {
-      const report = fromWireReport(message.report, backendIds(this.config, message.upstream));
-      this.#leases?.reported(member.id, message.upstream, report);
+      this.#leases?.reported(member.id, message.upstream, message.report);
     } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
+    else if (message.type === 'announce') this.#membership.announced(member.id, message.upstream, message.origin);
+    else if (message.type === 'withdraw') this.#membership.withdrawn(member.id);
     else this.#cacheOrders.said(member, message);
   }
 
-  #leasedBackends(): Record<string, readonly string[]> {
-    return Object.fromEntries(this.config.upstreams.map(({ name, backends }) => [name, backends.map(({ id }) => id)]));
+  /** Upstreams with the backends of now. */
+  #upstreams(): UpstreamConfig[] {
+    const backends = this.#membership.all();
+    return this.config.upstreams.map((upstream) => ({ ...upstream, backends: backends[upstream.name] ?? [] }));
+  }
+
+  /** Backends have joined or left. */
+  #useBackends(upstream: string, backends: readonly BackendConfig[]): void {
+    const ids = backends.map(({ id }) => id);
+    const departed = this.#checker.health().filter((one) => one.upstream === upstream && !ids.includes(one.backend));
+    this.#dependencies.log.info({ upstream, backends: ids }, 'the backends of an upstream have changed');
+    // Workers first: an order of permits that comes later is about these.
+    this.#checker.useBackends(upstream, backends);
+    for (const worker of this.#gateways()) this.#tellBackends(worker);
+    this.#leases?.useBackends(upstream, backends);
+    for (const { backend } of departed)
+      for (const gauge of Object.values(this.#gauges)) gauge.remove(upstream, backend);
+  }
+
+  /** The backends, and then what is known of their health: a worker takes a new one for down until it hears otherwise. */
+  #tellBackends(worker: Member): void {
+    this.#members.tell(worker, { type: 'members', upstreams: this.#membership.all(), configHash: this.#configHash });
+    this.#members.tell(worker, { type: 'backends', backends: this.#knownHealth() });
+  }
+
+  #knownHealth(): BackendHealth[] {
+    return this.#checker
+      .health()
+      .flatMap(({ upstream, backend, up }) => (up === undefined ? [] : [{ upstream, backend, up }]));
   }
 
   /** A worker that was started after the file has changed works with another configuration than control. */
@@ -304,9 +332,7 @@ export class Control {
 
   /** Tells every worker what is up. Of what has not been checked yet they may know more, from the control before this one. */
   #broadcast(): void {
-    const backends = this.#checker
-      .health()
-      .flatMap(({ upstream, backend, up }) => (up === undefined ? [] : [{ upstream, backend, up }]));
+    const backends = this.#knownHealth();
     for (const { upstream, backend, up } of backends) this.#leases?.setUp(upstream, backend, up);
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'backends', backends });
   }
@@ -330,7 +356,10 @@ export class Control {
     this.#save();
     this.#collection.answered(member);
     // A worker may have connected anew before its old connection was seen to be gone.
-    if (!this.#members.all().some(({ id }) => id === member.id)) this.#leases?.left(member.id);
+    if (!this.#members.all().some(({ id }) => id === member.id)) {
+      this.#leases?.left(member.id);
+      this.#membership.lost(member.id);
+    }
     this.#cacheOrders.left(member);
   }
 

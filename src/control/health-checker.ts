@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { HealthCheck, UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig, HealthCheck, UpstreamConfig } from '../config/config.ts';
 import { afterResult, type HealthState } from '../policy/health/rise-fall.ts';
 import { probe } from './probe.ts';
 
@@ -23,6 +23,7 @@ interface Watched {
   readonly backend: string;
   readonly origin: string;
   readonly health: HealthCheck | undefined;
+  hasLeft: boolean;
   state: HealthState | undefined;
   problem: string | undefined;
   report: unknown;
@@ -37,7 +38,8 @@ export type LoadOf = (upstream: string, backend: string) => { readonly inFlight:
 
 /** Checks every backend of the host, once, whatever the number of workers. */
 export class HealthChecker {
-  readonly #watched: Watched[];
+  #watched: readonly Watched[] = [];
+  readonly #upstreams: readonly UpstreamConfig[];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #onChange: () => void;
@@ -55,18 +57,27 @@ export class HealthChecker {
     this.#clock = clock;
     this.#random = random;
     this.#onChange = onChange;
-    this.#watched = upstreams.flatMap((upstream) =>
-      upstream.backends.map(({ id, origin }) => ({
-        upstream: upstream.name,
-        backend: id,
-        origin,
-        health: upstream.health,
-        state: undefined,
-        problem: undefined,
-        report: undefined,
-      })),
-    );
-    for (const watched of this.#watched) if (watched.health !== undefined) void this.#check(watched, watched.health);
+    this.#upstreams = upstreams;
+    for (const { name, backends } of upstreams) this.useBackends(name, backends);
+  }
+
+  /** The backends of an upstream are these now: new ones are checked at once, and what is known of the others stays. */
+  useBackends(upstream: string, backends: readonly BackendConfig[]): void {
+    const health = this.#upstreams.find(({ name }) => name === upstream)?.health;
+    const isWanted = (one: Watched): boolean =>
+      backends.some(({ id, origin }) => one.backend === id && one.origin === origin);
+    for (const one of this.#watched) {
+      if (one.upstream !== upstream || isWanted(one)) continue;
+      one.hasLeft = true;
+      this.#timers.get(one)?.cancel();
+      this.#timers.delete(one);
+    }
+    const known = this.#watched.filter(({ hasLeft }) => !hasLeft);
+    const joined = backends
+      .filter(({ id }) => !known.some((one) => one.upstream === upstream && one.backend === id))
+      .map(({ id, origin }): Watched => newlyWatched({ upstream, backend: id, origin, health }));
+    this.#watched = [...known, ...joined];
+    if (health !== undefined) for (const one of joined) void this.#check(one, health);
   }
 
   health(): BackendHealth[] {
@@ -88,7 +99,7 @@ export class HealthChecker {
 
   async #check(watched: Watched, health: HealthCheck): Promise<void> {
     const result = await probe(watched.origin, health);
-    if (this.#stopped) return;
+    if (this.#stopped || watched.hasLeft) return;
     const passed = result.problem === undefined;
     watched.problem = result.problem;
     watched.report = result.report;
@@ -107,3 +118,11 @@ export class HealthChecker {
     this.#timers.set(watched, timer);
   }
 }
+
+const newlyWatched = (backend: Pick<Watched, 'upstream' | 'backend' | 'origin' | 'health'>): Watched => ({
+  ...backend,
+  hasLeft: false,
+  state: undefined,
+  problem: undefined,
+  report: undefined,
+});

@@ -1,15 +1,14 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig, UpstreamConfig } from '../config/config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
-import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts';
-import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
+import type { AddressedOrder } from '../policy/permits/lease-book.ts';
+import type { HostLoad } from '../policy/permits/lease-messages.ts';
 import type { Random } from '../core/random.ts';
-import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
 import { LeaseOutbox } from './lease-outbox.ts';
-import { LoadNews } from './load-news.ts';
-import { type ById, byId, inOrder } from './lease-wire.ts';
+import { type ById, fromWireReport, inOrder, toWireOrder, type WireOrder, type WireReport } from './lease-wire.ts';
+import { type NamedBound, UpstreamLeases } from './upstream-leases.ts';
 import { probe } from './probe.ts';
 
 export interface LeaseKeeperOptions {
@@ -18,7 +17,7 @@ export interface LeaseKeeperOptions {
   readonly random: Random;
   /** Where the leases are written down. */
   readonly path: string;
-  readonly send: (member: string, upstream: string, order: LeaseOrder) => void;
+  readonly send: (member: string, upstream: string, order: WireOrder) => void;
   readonly sendLoad: (member: string, upstream: string, load: HostLoad) => void;
   readonly warn: (message: string, details: Record<string, unknown>) => void;
 }
@@ -28,11 +27,6 @@ interface Holder {
   readonly member: string;
   /** Of its process; empty where it cannot be seen from here. */
   readonly processName: string;
-}
-
-interface NamedBound {
-  readonly member: string;
-  readonly bound: ById;
 }
 
 interface SavedState {
@@ -54,11 +48,9 @@ const CLEARING_PROBE_MS = 1000;
 /** The leases of all upstreams: what the books decide, said to the workers and written down before. */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
-  readonly #books = new Map<string, LeaseBook>();
+  readonly #upstreams = new Map<string, UpstreamLeases>();
   readonly #holders = new Map<string, Holder>();
   readonly #watches = new Map<string, Timer>();
-  readonly #news = new Map<string, LoadNews>();
-  readonly #limits = new Map<string, AdaptiveLimit>();
   readonly #namespace = pidNamespace();
   readonly #outbox: LeaseOutbox;
   #isUnwritten = false;
@@ -71,25 +63,19 @@ export class LeaseKeeper {
     this.#outbox = new LeaseOutbox({
       clock: options.clock,
       save: () => this.#save(),
-      send: (upstream, { member, order }) => options.send(member, upstream, order),
+      send: (upstream, { member, order }) => {
+        const ids = this.#upstreams.get(upstream)?.ids();
+        if (ids !== undefined) options.send(member, upstream, toWireOrder(order, ids));
+      },
     });
     const saved = load(options.path);
-    for (const { name, backends, cap, admission } of options.upstreams) {
-      const caps = backends.map(() => cap);
-      const known = (saved.leases[name] ?? []).filter((lease) =>
+    for (const config of options.upstreams) {
+      const known = (saved.leases[config.name] ?? []).filter((lease) =>
         saved.holders.some(({ member }) => member === lease.member),
       );
-      const ids = backends.map(({ id }) => id);
-      const bounds = known.map(({ member, bound }) => ({ member, bound: inOrder(bound, ids) }));
-      const book = new LeaseBook(caps, bounds);
-      this.#books.set(name, book);
-      if (admission.limit === 'adaptive') {
-        // A backend without a permit could show nothing of itself.
-        const least = Math.max(admission.minLimit, backends.length);
-        this.#limits.set(name, new AdaptiveLimit({ least, random: options.random }));
-      }
-      const send = (member: string, load: HostLoad): void => options.sendLoad(member, name, load);
-      this.#news.set(name, new LoadNews(book, options.clock, send));
+      const { clock, random } = options;
+      const sendLoad = (member: string, load: HostLoad): void => options.sendLoad(member, config.name, load);
+      this.#upstreams.set(config.name, new UpstreamLeases(config, known, { clock, random, sendLoad }));
     }
     for (const holder of saved.holders) {
       this.#holders.set(holder.member, holder);
@@ -106,98 +92,76 @@ export class LeaseKeeper {
     const holder = { member: member.id, processName: seen ? (processName(member.pid) ?? '') : '' };
     this.#holders.set(member.id, holder);
     const now = this.#options.clock.now();
-    for (const [upstream, book] of this.#books) {
-      const counts = inOrder(held[upstream] ?? {}, this.#idsOf(upstream));
-      this.#send(upstream, book.joined(member.id, counts, now));
+    for (const [upstream, leases] of this.#upstreams) {
+      this.#send(upstream, leases.book.joined(member.id, inOrder(held[upstream] ?? {}, leases.ids()), now));
     }
-    for (const news of this.#news.values()) news.joined(member.id);
+    for (const { news } of this.#upstreams.values()) news.joined(member.id);
   }
 
-  reported(member: string, upstream: string, report: LeaseReport): void {
-    const orders = this.#books.get(upstream)?.reported(member, report, this.#options.clock.now());
-    if (orders === undefined) return;
-    this.#send(upstream, orders);
-    this.#news.get(upstream)?.changed();
+  reported(member: string, upstream: string, report: WireReport): void {
+    const leases = this.#upstreams.get(upstream);
+    if (leases === undefined) return;
+    const counts = fromWireReport(report, leases.ids());
+    this.#send(upstream, leases.book.reported(member, counts, this.#options.clock.now()));
+    leases.news.changed();
   }
 
   /** Its connection is gone. What it holds stays out until its process has ended too. */
   left(member: string): void {
     const holder = this.#holders.get(member);
     if (holder === undefined) return;
-    for (const book of this.#books.values()) book.disconnected(member);
+    for (const { book } of this.#upstreams.values()) book.disconnected(member);
     this.#watch(holder, this.#options.clock.now());
+  }
+
+  /** The backends of an upstream are these now. */
+  useBackends(upstream: string, backends: readonly BackendConfig[]): void {
+    const orders = this.#upstreams.get(upstream)?.useBackends(backends, this.#options.clock.now());
+    if (orders !== undefined) this.#send(upstream, orders);
   }
 
   /** Health decides to whom freed permits go, not how many there are. */
   setUp(upstream: string, backend: string, up: boolean): void {
-    const index = this.#indexOf(upstream, backend);
-    if (index !== undefined) this.#books.get(upstream)?.setUp(index, up);
+    this.#upstreams.get(upstream)?.setUp(backend, up);
   }
 
   /** A new cap for a backend, or for all of the upstream; false when there is none of that name. */
   setCap(upstream: string, backend: string | undefined, cap: number): boolean {
-    const book = this.#books.get(upstream);
-    const indexes = backend === undefined ? book?.caps.map((_, index) => index) : [this.#indexOf(upstream, backend)];
-    if (book === undefined || indexes === undefined || indexes.includes(undefined)) return false;
-    for (const index of indexes as number[]) {
-      this.#send(upstream, book.setCap(index, cap, this.#options.clock.now()));
-    }
-    return true;
+    const orders = this.#upstreams.get(upstream)?.setCap(backend, cap, this.#options.clock.now());
+    if (orders !== undefined) this.#send(upstream, orders);
+    return orders !== undefined;
   }
 
   /** For metrics and status: the cap, and the permits that are out. */
   stateOf(upstream: string, backend: string): { cap: number; leased: number } {
-    const index = this.#indexOf(upstream, backend);
-    const book = this.#books.get(upstream);
-    if (index === undefined || book === undefined) return { cap: 0, leased: 0 };
-    return { cap: book.caps[index] ?? 0, leased: book.bound(index) };
+    return this.#upstreams.get(upstream)?.stateOf(backend) ?? { cap: 0, leased: 0 };
   }
 
   stop(): void {
     this.#stopped = true;
     this.#outbox.stop();
     this.#tickTimer?.cancel();
-    for (const news of this.#news.values()) news.stop();
+    for (const { news } of this.#upstreams.values()) news.stop();
     for (const timer of this.#watches.values()) timer.cancel();
     // After a stop of everything nobody holds anything: what is written down would only be looked at in vain.
     const isOver = [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));
     if (isOver) rmSync(this.#options.path, { force: true });
   }
 
-  #indexOf(upstream: string, backend: string): number | undefined {
-    const index = this.#configOf(upstream)?.backends.findIndex(({ id }) => id === backend) ?? -1;
-    return index < 0 ? undefined : index;
-  }
-
-  #idsOf(upstream: string): readonly string[] {
-    return this.#configOf(upstream)?.backends.map(({ id }) => id) ?? [];
-  }
-
-  #configOf(upstream: string): UpstreamConfig | undefined {
-    return this.#options.upstreams.find(({ name }) => name === upstream);
-  }
-
   #tick(): void {
     this.#tickTimer = this.#options.clock.setTimeout(() => {
       const now = this.#options.clock.now();
-      for (const [upstream, book] of this.#books) this.#send(upstream, book.tick(now));
-      for (const news of this.#news.values()) news.tellAll();
-      if (now - this.#lookedAt >= LOOK_MS) this.#adapt(now);
+      for (const [upstream, leases] of this.#upstreams) {
+        this.#send(upstream, leases.book.tick(now));
+        leases.releaseReturned();
+        leases.news.tellAll();
+      }
+      if (now - this.#lookedAt >= LOOK_MS) {
+        this.#lookedAt = now;
+        for (const [upstream, leases] of this.#upstreams) this.#send(upstream, leases.adapt(now));
+      }
       this.#tick();
     }, TICK_MS);
-  }
-
-  /** Moves the limits of upstreams that have adaptive ones. */
-  #adapt(now: number): void {
-    this.#lookedAt = now;
-    for (const [upstream, limit] of this.#limits) {
-      const book = this.#books.get(upstream);
-      if (book === undefined) continue;
-      const { ended, busyMs, queued } = book.takeFlow();
-      const permits = book.caps.reduce((sum, cap) => sum + cap, 0);
-      limit.look({ ended, busyMs, isSaturated: queued > 0, permits }, now);
-      this.#send(upstream, book.setLimit(limit.of(permits), now));
-    }
   }
 
   #send(upstream: string, orders: readonly AddressedOrder[]): void {
@@ -223,10 +187,10 @@ export class LeaseKeeper {
     const { member } = holder;
     this.#watches.delete(member);
     const clearing: Promise<void>[] = [];
-    for (const [upstream, book] of this.#books) {
-      book.died(member);
-      const bound = book.members().find((account) => account.member === member)?.bound ?? [];
-      for (const [index, permits] of bound.entries()) clearing.push(this.#clear(member, upstream, index, permits));
+    for (const leases of this.#upstreams.values()) {
+      leases.book.died(member);
+      const bound = leases.book.members().find((account) => account.member === member)?.bound ?? [];
+      for (const [index, permits] of bound.entries()) clearing.push(this.#clear(member, leases, index, permits));
     }
     await Promise.all(clearing);
     // It is back: the record is its new one. Not before: a control that takes over must know whose permits are still out.
@@ -235,25 +199,16 @@ export class LeaseKeeper {
     if (!this.#stopped) this.#save();
   }
 
-  async #clear(member: string, upstream: string, index: number, permits: number): Promise<void> {
-    const config = this.#configOf(upstream);
-    const origin = config?.backends[index]?.origin;
+  async #clear(member: string, leases: UpstreamLeases, index: number, permits: number): Promise<void> {
+    const { book, config } = leases;
+    const origin = leases.originAt(index);
     if (permits > 0 && origin !== undefined) {
-      const answer = await probe(
-        origin,
-        config?.health ?? { path: '/', host: undefined, timeoutMs: CLEARING_PROBE_MS },
-      );
+      const answer = await probe(origin, config.health ?? { path: '/', host: undefined, timeoutMs: CLEARING_PROBE_MS });
       const heard = answer.problem === undefined || answer.status !== undefined || answer.definite;
       if (!heard) await new Promise<void>((resolve) => void this.#options.clock.setTimeout(resolve, SETTLE_MS));
     }
-    const orders = this.#books.get(upstream)?.cleared(member, index, this.#options.clock.now());
-    if (orders !== undefined && !this.#stopped) this.#send(upstream, orders);
-  }
-
-  /** With ids, as the next control may know the backends in another order. */
-  #saved(upstream: string, book: LeaseBook): NamedBound[] {
-    const ids = this.#idsOf(upstream);
-    return book.saved().map(({ member, bound }) => ({ member, bound: byId(bound, ids) }));
+    const orders = book.cleared(member, index, this.#options.clock.now());
+    if (!this.#stopped) this.#send(config.name, orders);
   }
 
   /**
@@ -261,7 +216,7 @@ export class LeaseKeeper {
    * Where it cannot be written it is said all the same (ADR 8): a full disk must not take the permits from every worker.
    */
   #save(): void {
-    const leases = Object.fromEntries([...this.#books].map(([name, book]) => [name, this.#saved(name, book)]));
+    const leases = Object.fromEntries([...this.#upstreams].map(([name, one]) => [name, one.saved()]));
     const state: SavedState = { holders: [...this.#holders.values()], leases };
     const { path, warn } = this.#options;
     try {

@@ -9,31 +9,33 @@ export type WireOrder =
   | (Omit<LeaseRecall, 'limits'> & { readonly limits: ById });
 export type WireReport = Omit<LeaseReport, 'held'> & { readonly held: ById };
 
-/** `ids`: the backends in the order of the counts. */
-export const byId = (counts: readonly number[], ids: readonly string[]): ById =>
-  Object.fromEntries(ids.map((id, index) => [id, counts[index] ?? 0]));
+/** The backends in the order of the counts; undefined at a position that no backend has. */
+type Ids = readonly (string | undefined)[];
+
+export const byId = (counts: readonly number[], ids: Ids): ById =>
+  Object.fromEntries(ids.flatMap((id, index) => (id === undefined ? [] : [[id, counts[index] ?? 0]])));
 
 /** What is said of backends that are not known here is left out; of those that nothing is said of, none. */
-export const inOrder = (counts: ById, ids: readonly string[]): number[] =>
-  ids.map((id) => (Object.hasOwn(counts, id) ? (counts[id] as number) : 0));
+export const inOrder = (counts: ById, ids: Ids): number[] =>
+  ids.map((id) => (id !== undefined && Object.hasOwn(counts, id) ? (counts[id] as number) : 0));
 
-export const toWireReport = (report: LeaseReport, ids: readonly string[]): WireReport => ({
+export const toWireReport = (report: LeaseReport, ids: Ids): WireReport => ({
   ...report,
   held: byId(report.held, ids),
 });
 
-export const fromWireReport = (report: WireReport, ids: readonly string[]): LeaseReport => ({
+export const fromWireReport = (report: WireReport, ids: Ids): LeaseReport => ({
   ...report,
   held: inOrder(report.held, ids),
 });
 
-export function toWireOrder(order: LeaseOrder, ids: readonly string[]): WireOrder {
+export function toWireOrder(order: LeaseOrder, ids: Ids): WireOrder {
   return order.kind === 'grant'
     ? { ...order, permits: byId(order.permits, ids), fallback: byId(order.fallback, ids) }
     : { ...order, limits: byId(order.limits, ids) };
 }
 
-export function fromWireOrder(order: WireOrder, ids: readonly string[]): LeaseOrder {
+export function fromWireOrder(order: WireOrder, ids: Ids): LeaseOrder {
   return order.kind === 'grant'
     ? { ...order, permits: inOrder(order.permits, ids), fallback: inOrder(order.fallback, ids) }
     : { ...order, limits: inOrder(order.limits, ids) };

@@ -72,6 +72,8 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   holdings: z.looseObject({ held: z.record(text, permits), pidNamespace: text, configHash: text }),
   held: z.looseObject({ upstream: text, report: leaseReport }),
   tokens: z.looseObject({ asks: z.array(tokenAsk) }),
+  announce: z.looseObject({ upstream: text, origin: z.url().max(4096) }),
+  withdraw: nothing,
   'cache-position': z.looseObject({ position: cachePosition.optional() }),
   invalidate: z.looseObject({ id: count, order: cacheOrder }),
   forgotten: z.looseObject({ number: count, entries: count }),
@@ -81,7 +83,10 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
 
 /** The same of what control tells a process. */
 const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
-  welcome: z.looseObject({ backends: z.record(text, z.array(text)) }),
+  members: z.looseObject({
+    upstreams: z.record(text, z.array(z.looseObject({ id: text, origin: z.url().max(4096) }))),
+    configHash: text,
+  }),
   backends: z.looseObject({
     backends: z.array(z.looseObject({ upstream: text, backend: text, up: z.boolean() })),
   }),

@@ -1,6 +1,7 @@
 import type { CacheCommand, CacheReport } from '../gateway/cache/cache-order.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { Socket } from 'node:net';
+import type { BackendsByUpstream } from './membership.ts';
 import type { HostLoad } from '../policy/permits/lease-messages.ts';
 import type { ById, WireOrder, WireReport } from './lease-wire.ts';
 import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
@@ -31,6 +32,10 @@ export type MemberMessage =
   | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
   /** What a worker wants of the rate limits, for all subjects at once. */
   | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
+  /** It serves as a backend of the upstream at this origin: said on each connection. */
+  | { readonly type: 'announce'; readonly upstream: string; readonly origin: string }
+  /** It is about to end, and takes no new requests as a backend. */
+  | { readonly type: 'withdraw' }
   | CacheReport
   /** From the command line: keys have been made or revoked. */
   | { readonly type: 'keys-changed' }
@@ -39,8 +44,11 @@ export type MemberMessage =
 
 /** What control tells a process. */
 export type ControlMessage =
-  /** The first words to a worker: the backends that control leases permits of, by upstream. */
-  | { readonly type: 'welcome'; readonly backends: Readonly<Record<string, readonly string[]>> }
+  /**
+   * The backends of each upstream, of which control leases permits: the first words to a worker, and said again when
+   * they change. `configHash` is that of control's configuration.
+   */
+  | { readonly type: 'members'; readonly upstreams: BackendsByUpstream; readonly configHash: string }
   | { readonly type: 'backends'; readonly backends: readonly BackendHealth[] }
   | { readonly type: 'lease'; readonly upstream: string; readonly order: WireOrder }
   /** What the other workers have at an upstream; needs no answer. */

@@ -59,7 +59,9 @@ export class Backend implements Candidate {
   readonly id: string;
   /** Its place in the upstream's list. */
   readonly index: number;
-  readonly origin: string;
+  #origin: string;
+  /** It takes no new requests, and is closed when those that it has have ended. */
+  isLeaving = false;
   readonly sockets: BackendSockets;
   /** What its replies have shown of its latency, and its reports of its load. */
   readonly load: BackendLoad;
@@ -70,26 +72,28 @@ export class Backend implements Candidate {
   cap: number;
   readonly #openPool: () => Pool;
   #pool: Pool;
-  readonly #names: NameWatch;
+  #names: NameWatch;
+  readonly #watchNames: () => NameWatch;
   #healthy = true;
   #suspendedUntil = 0;
   #ejectedUntil = 0;
   #now: () => number;
   readonly #gauge: Gauge;
+  readonly #removeGauge: () => void;
   readonly #outcomes: Record<Outcome, Counter>;
 
   constructor(config: BackendConfig, index: number, options: BackendOptions) {
     const { clock } = options;
     this.id = config.id;
     this.index = index;
-    this.origin = config.origin;
+    this.#origin = config.origin;
     this.cap = options.cap;
     this.#now = () => clock.now();
     this.load = new BackendLoad(clock.now());
     this.sockets = new BackendSockets(options.connectMs, clock);
     // No limit on connections: permits are the limit, and a pool that is full would queue out of sight.
     this.#openPool = () =>
-      new Pool(config.origin, {
+      new Pool(this.#origin, {
         connections: null,
         pipelining: 1,
         allowH2: false,
@@ -102,12 +106,15 @@ export class Backend implements Candidate {
         connect: this.sockets.connect,
       });
     this.#pool = this.#openPool();
-    this.#names = new NameWatch({
-      origin: config.origin,
-      clock,
-      lookUp: options.lookUp ?? lookUpBySystem,
-      onMoved: () => this.#renewPool(),
-    });
+    this.#watchNames = () =>
+      new NameWatch({
+        origin: this.#origin,
+        clock,
+        lookUp: options.lookUp ?? lookUpBySystem,
+        onMoved: () => this.#renewPool(),
+      });
+    this.#names = this.#watchNames();
+    this.#removeGauge = () => options.metrics.backendInFlight.remove(options.upstream, config.id);
     this.#gauge = options.metrics.backendInFlight.of(options.upstream, config.id);
     const count = (outcome: Outcome): Counter =>
       options.metrics.backendRequests.of(options.upstream, config.id, outcome);
@@ -133,6 +140,27 @@ export class Backend implements Candidate {
     this.#pool = this.#openPool();
     // It fails only for one that is closed already.
     old.close().catch(() => {});
+  }
+
+  get origin(): string {
+    return this.#origin;
+  }
+
+  /** Its requests go to another origin from now on. */
+  moveTo(origin: string): void {
+    if (origin === this.#origin) return;
+    this.#origin = origin;
+    this.#names.close();
+    this.#names = this.#watchNames();
+    this.#renewPool();
+  }
+
+  /** It has left, and nothing is under way there. */
+  retire(): void {
+    this.#names.close();
+    this.#removeGauge();
+    // It fails only for one that is closed already.
+    this.#pool.close().catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Config } from '../config/config.ts';
+import { type BackendConfig, type Config, configHash } from '../config/config.ts';
 import { AddressSet } from '../core/addresses.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
@@ -79,6 +79,7 @@ export class Gateway {
   readonly server: Server;
   readonly #context: GatewayContext;
   readonly #leases: ReadonlyMap<string, LeaseClient>;
+  readonly #configHash: string;
   readonly #hurry = Promise.withResolvers<void>();
   #listenFd: number | undefined;
   #draining = false;
@@ -108,6 +109,7 @@ export class Gateway {
         }),
     );
     this.#leases = openLeases(upstreams, dependencies);
+    this.#configHash = configHash(config);
     const connections = new ClientConnections({
       clock,
       bugs,
@@ -215,9 +217,23 @@ export class Gateway {
     for (const lease of this.#leases.values()) lease.heard();
   }
 
-  /** The backends that control leases permits of, by upstream; its configuration may be another one. */
-  controlLeases(backends: Readonly<Record<string, readonly string[]>>): void {
-    for (const [name, lease] of this.#leases) lease.leasedByControl(backends[name]);
+  /**
+   * The backends of each upstream by what control knows, of which it leases permits. Control decides which ones this worker
+   * uses where they announce themselves, and everywhere while both have the same configuration.
+   */
+  useMembers(members: Readonly<Record<string, readonly BackendConfig[]>>, hash: string): void {
+    for (const { name, isAnnounced } of this.#context.config.upstreams) {
+      const backends = members[name];
+      const upstream = this.#context.upstreams.find((one) => one.name === name);
+      if (backends !== undefined && (isAnnounced || hash === this.#configHash)) upstream?.useBackends(backends);
+      this.#leases.get(name)?.leasedByControl(backends?.map(({ id }) => id));
+    }
+  }
+
+  /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
+  leasedIds(upstream: string): (string | undefined)[] {
+    const found = this.#context.upstreams.find(({ name }) => name === upstream);
+    return found?.slots.map((backend) => backend?.id) ?? [];
   }
 
   /** What control says of the permits of an upstream. */
@@ -334,8 +350,8 @@ function openLeases(
   return new Map(
     upstreams.map((upstream) => {
       const cap = config.upstreams.find(({ name }) => name === upstream.name)?.cap ?? 1;
-      const fallback = upstream.backends.map(() => staticShare(cap, config.env.GATEWAY_WORKERS));
-      return [upstream.name, new LeaseClient({ upstream, fallback, clock, send })];
+      const share = staticShare(cap, config.env.GATEWAY_WORKERS);
+      return [upstream.name, new LeaseClient({ upstream, share, clock, send })];
     }),
   );
 }

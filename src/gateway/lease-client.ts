@@ -12,8 +12,8 @@ const PATROL_MS = 250;
 
 export interface LeaseClientOptions {
   readonly upstream: Upstream;
-  /** Permits per backend that it takes when control stays away. */
-  readonly fallback: readonly number[];
+  /** Permits of each backend that it takes when control stays away. */
+  readonly share: number;
   readonly clock: Clock;
   /** Sends to control; what cannot be sent is said again later. */
   readonly send: (upstream: string, report: LeaseReport) => void;
@@ -36,7 +36,7 @@ export class LeaseClient {
 
   constructor(options: LeaseClientOptions) {
     this.#options = options;
-    this.#holder = new LeaseHolder(options.fallback);
+    this.#holder = new LeaseHolder(options.upstream.slots.map(() => options.share));
     this.#awaySince = options.clock.now();
     options.upstream.onNeed = () => this.#call();
     options.upstream.onReturn = (backend, before) => this.#returned(backend, before);
@@ -61,15 +61,18 @@ export class LeaseClient {
 
   /**
    * What control leases of this upstream; undefined where it does not know the upstream. Then it is as if it were away,
-   * and of a backend that it does not know this worker has its share.
+   * and of a backend that it does not know this worker has its share. Called whenever the backends have changed.
    */
   leasedByControl(ids: readonly string[] | undefined): void {
     this.#isKnown = ids !== undefined;
-    if (ids === undefined) this.#awaySince ??= this.#options.clock.now();
-    else {
-      this.#holder.leaseOnly(this.#options.upstream.backends.map(({ id }) => ids.includes(id)));
-      this.#usePermits();
-    }
+    const { upstream, share, clock } = this.#options;
+    if (ids === undefined) this.#awaySince ??= clock.now();
+    const present = upstream.slots.map((backend) => (backend?.isLeaving === false ? backend : undefined));
+    this.#holder.useBackends(
+      present.map((backend) => (backend === undefined ? 0 : share)),
+      present.map((backend) => backend !== undefined && (ids === undefined || ids.includes(backend.id))),
+    );
+    this.#usePermits();
   }
 
   /** Control has said something. */

@@ -1,16 +1,16 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
-import type { UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig, UpstreamConfig } from '../config/config.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import { ServiceTime } from '../policy/admission/service-time.ts';
 import { type Balancer, createBalancer } from '../policy/balance/balancer.ts';
-import { OutlierDetector } from '../policy/health/outliers.ts';
 import type { LeaseUse } from '../policy/permits/lease-holder.ts';
 import type { HostLoad } from '../policy/permits/lease-messages.ts';
 import { RetryBudget } from '../policy/retry/budget.ts';
 import { HedgeDelay } from '../policy/retry/hedge-delay.ts';
 import { BackendLost, noStreamPlace } from './attempt-error.ts';
+import { BackendSet } from './backend-set.ts';
 import { Backend, type Outcome, outcomesForLoad } from './backend.ts';
 import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
@@ -66,7 +66,6 @@ export class Upstream {
   readonly name: string;
   /** Whether a worker is ready only while a backend is up. */
   readonly isRequired: boolean;
-  readonly backends: readonly Backend[];
   readonly budget: RetryBudget;
   /** Whether control finds a limit below the caps. */
   readonly isAdaptive: boolean;
@@ -80,8 +79,8 @@ export class Upstream {
   onReturn: ((backend: Backend, before: number) => void) | undefined;
   readonly #clock: Clock;
   readonly #cancelOnDown: boolean;
+  readonly #set: BackendSet;
   readonly #balancer: Balancer;
-  readonly #outliers: OutlierDetector;
   readonly #serviceTime: ServiceTime;
   readonly #room: WaitingRoom;
   readonly #out = new PermitList();
@@ -107,25 +106,34 @@ export class Upstream {
     this.#clock = clock;
     this.#cancelOnDown = config.health?.cancelOnDown ?? false;
     this.#balancer = createBalancer(config.balancer);
-    this.#outliers = new OutlierDetector(config.backends.length, clock.now());
     this.budget = new RetryBudget(dependencies.workers);
     this.#serviceTime = new ServiceTime(clock.now());
     this.#cap = config.cap;
     this.isAdaptive = config.admission.limit === 'adaptive';
     this.#room = new WaitingRoom({ config, clock, random, wake: () => this.#pump() });
     this.#pick = { now: 0, random, routeClass: 0, excluded: undefined };
-    this.backends = config.backends.map(
-      (backend, index) =>
-        new Backend(backend, index, {
-          cap: dependencies.initialPermits(config.cap),
-          upstream: config.name,
-          connectMs: timeouts.connectMs,
-          replyHeadBytes: config.replyHeadBytes,
-          metrics,
-          clock,
-        }),
-    );
+    const open = (backend: BackendConfig, index: number): Backend =>
+      new Backend(backend, index, {
+        cap: dependencies.initialPermits(config.cap),
+        upstream: config.name,
+        connectMs: timeouts.connectMs,
+        replyHeadBytes: config.replyHeadBytes,
+        metrics,
+        clock,
+      });
+    const isChecked = config.health !== undefined;
+    this.#set = new BackendSet({ backends: config.backends, open, isChecked, clock });
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
+  }
+
+  /** Those that new requests may go to. */
+  get backends(): readonly Backend[] {
+    return this.#set.present;
+  }
+
+  /** By position: the backends that the leases are about; undefined where there is none. */
+  get slots(): readonly (Backend | undefined)[] {
+    return this.#set.slots;
   }
 
   get queueDepth(): number {
@@ -143,15 +151,22 @@ export class Upstream {
       permits: this.#permits(),
       limit: this.#permits(),
       serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
-      ejections: this.#outliers.ejections,
+      ejections: this.#set.ejections,
       ejected: this.backends.filter(({ ejected }) => ejected).length,
       retryBudget: this.budget.balance(this.#clock.now()),
     };
   }
 
+  /** The backends are these now. */
+  useBackends(wanted: readonly BackendConfig[]): void {
+    this.#set.use(wanted);
+    this.#room.useCaps(wanted.length * this.#cap);
+    this.#pump();
+  }
+
   /** What the leases go by. */
   leaseUse(): LeaseUse {
-    const inFlight = this.backends.map((backend) => backend.inFlight);
+    const inFlight = this.slots.map((backend) => backend?.inFlight ?? 0);
     const use = { inFlight, queued: this.#room.depth, bulk: this.#room.depthOf('bulk') };
     return this.isAdaptive ? { ...use, ...this.#serviceTime.totals } : use;
   }
@@ -239,13 +254,13 @@ export class Upstream {
 
   /** Takes up permits that have come from control. */
   usePermits(permits: readonly number[]): void {
-    for (const [index, backend] of this.backends.entries()) backend.cap = permits[index] ?? 0;
+    for (const backend of this.backends) backend.cap = permits[backend.index] ?? 0;
     this.#pump(true);
   }
 
   /** Takes up what has changed. What a backend that is down has not answered is cancelled only where that is asked for. */
   refresh(): void {
-    this.#applyEjections();
+    this.#set.applyEjections();
     const mayCancel = this.#cancelOnDown && this.backends.some(({ healthy }) => healthy);
     for (const backend of this.backends) {
       if (!mayCancel || backend.healthy || backend.inFlight === 0) continue;
@@ -257,7 +272,7 @@ export class Upstream {
   async close(): Promise<void> {
     this.#room.close();
     this.idle.close();
-    await Promise.all(this.backends.map((backend) => backend.close()));
+    await this.#set.close();
   }
 
   /** A request has ended, and its place is free again. */
@@ -267,6 +282,7 @@ export class Upstream {
       this.#streams--;
       permit.backend.streams--;
     } else this.#giveBack(permit);
+    this.#set.retireIfIdle(permit.backend);
   }
 
   #giveBack(permit: Permit): void {
@@ -282,7 +298,8 @@ export class Upstream {
   learn(permit: Permit, outcome: Outcome): void {
     // Its head was a success, and has been learnt from; how long a stream lasts is up to its client.
     if (permit.isStream) {
-      if (outcome === 'failure' && permit.headAt === undefined) this.#recordResult(permit, false, this.#clock.now());
+      if (outcome === 'failure' && permit.headAt === undefined)
+        this.#set.record(permit.backend, false, permit.startedAt);
       return;
     }
     this.#learn(permit, this.#isBackendsFault(permit, outcome) ? 'timeout' : outcome, this.#clock.now());
@@ -304,22 +321,8 @@ export class Upstream {
       this.#hedgeDelay(routeClass).sample(latencyMs);
     }
     if (outcome === 'success' || outcome === 'failure' || outcome === 'timeout') {
-      this.#recordResult(permit, outcome === 'success', now);
+      this.#set.record(backend, outcome === 'success', startedAt);
     }
-  }
-
-  #recordResult({ backend, startedAt }: Permit, isSuccess: boolean, now: number): void {
-    const before = this.#outliers.ejections;
-    this.#outliers.record(backend.index, isSuccess, now, startedAt);
-    if (this.#outliers.ejections !== before) this.#applyEjections();
-  }
-
-  /** With too few left, ejecting would only overload the rest: then nobody is. */
-  #applyEjections(): void {
-    const now = this.#clock.now();
-    const usable = this.backends.filter(({ healthy, index }) => healthy && !this.#outliers.isEjected(index, now));
-    const panic = this.#outliers.inPanic(usable.length, this.backends.length);
-    for (const backend of this.backends) backend.eject(panic ? 0 : this.#outliers.ejectedUntil(backend.index));
   }
 
   #choose(routeClass: number, excluded: Backend | undefined): Backend | undefined {

@@ -25,7 +25,7 @@ export interface Surroundings extends QueueSituation {
 }
 
 export interface WaitingRoomOptions {
-  readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queueTimeoutMs' | 'admission'>;
+  readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'admission'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Called at a time that was asked for, and at the first deadline. */
@@ -73,7 +73,8 @@ const SHED_INTERVAL_MS = 25;
 export class WaitingRoom {
   readonly #queue: RequestQueue<Waiter>;
   readonly #bound: QueueBound;
-  readonly #capacity: number;
+  readonly #config: WaitingRoomOptions['config'];
+  #capacity: number;
   readonly #timeoutMs: number;
   readonly #isTimeoutSet: boolean;
   readonly #clock: Clock;
@@ -86,6 +87,7 @@ export class WaitingRoom {
   constructor({ config, clock, random, wake }: WaitingRoomOptions) {
     this.#queue = new RequestQueue(config.queueCapacity);
     this.#bound = new QueueBound({ maxWaitMs: config.admission.maxWaitMs, timeoutMs: config.queueTimeoutMs });
+    this.#config = config;
     this.#capacity = config.queueCapacity;
     this.#timeoutMs = config.queueTimeoutMs;
     this.#isTimeoutSet = config.admission.maxWaitMs !== 'auto';
@@ -105,6 +107,12 @@ export class WaitingRoom {
   /** Whether the queue stands, rather than being a burst. */
   get standing(): boolean {
     return this.#bound.isStanding(this.#clock.now());
+  }
+
+  /** So many requests may be in flight at all backends together: that decides how many may wait. */
+  useCaps(permits: number): void {
+    const { queueCapacity, queuePerPermit } = this.#config;
+    this.#capacity = Math.max(queueCapacity, queuePerPermit * permits);
   }
 
   /** A place, or at once the refusal of one before whom too many wait. */

@@ -90,6 +90,11 @@ export class Family<I extends Counter | Gauge | Histogram> {
     return made;
   }
 
+  /** Shows it no more. Only for a gauge: a counter that goes away would seem to fall. */
+  remove(...values: readonly string[]): void {
+    this.#series.delete(values.join('\u0000'));
+  }
+
   snapshot(): FamilySnapshot {
     const series = [...this.#series.values()].map(
       ([values, instrument]) =>

@@ -173,6 +173,9 @@ export class VirtualHost {
         health: undefined,
         required: false,
         queueCapacity,
+
+        queuePerPermit: 0,
+        isAnnounced: false,
         queueTimeoutMs,
         admission: admission ?? { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
         balancer: 'least-in-flight',
@@ -192,7 +195,7 @@ export class VirtualHost {
     const member = String(index);
     const lease = new LeaseClient({
       upstream,
-      fallback: Array.from({ length: backends }, () => 1),
+      share: 1,
       clock: this.clock,
       send: (_upstream, report) => {
         this.#later(() => {

@@ -67,7 +67,7 @@ interface Trial {
  * in use. Trials begin at random times, so that nothing periodic is taken for their effect.
  */
 export class AdaptiveLimit {
-  readonly #least: number;
+  #least: number;
   readonly #random: Random;
   #part = 1;
   #trial: Trial | undefined;
@@ -81,6 +81,11 @@ export class AdaptiveLimit {
   constructor({ least, random }: AdaptiveLimitOptions) {
     this.#least = least;
     this.#random = random;
+  }
+
+  /** Another number of requests in flight that it always allows. */
+  useLeast(least: number): void {
+    this.#least = least;
   }
 
   /** Requests that may be in flight where the caps allow so many. */

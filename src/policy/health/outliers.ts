@@ -19,8 +19,8 @@
  */
 export class OutlierDetector {
   readonly #options: OutlierOptions;
-  readonly #standings: Standing[];
-  readonly #maxEjected: number;
+  /** By the position of the backend; undefined where there is none. */
+  readonly #standings: (Standing | undefined)[];
   #intervalEndsAt: number;
   /** Of all backends, in this interval. */
   #total = { requests: 0, failures: 0 };
@@ -30,8 +30,20 @@ export class OutlierDetector {
     this.#options = { ...defaults, ...options };
     this.#intervalEndsAt = now + this.#options.intervalMs;
     this.#standings = Array.from({ length: backends }, newStanding);
-    const fraction = Math.floor(backends * this.#options.maxEjectedFraction);
-    this.#maxEjected = Math.min(backends - 1, Math.max(1, fraction));
+  }
+
+  /** A backend has joined; nothing is known of it. */
+  joined(index: number): void {
+    while (this.#standings.length < index) this.#standings.push(undefined);
+    this.#standings[index] = newStanding();
+  }
+
+  left(index: number): void {
+    const standing = this.#standings[index];
+    if (standing === undefined) return;
+    this.#total.requests -= standing.requests;
+    this.#total.failures -= standing.failures;
+    this.#standings[index] = undefined;
   }
 
   /** One result of the backend at this index, of a request sent at `startedAt`; whether it is ejected for it. */
@@ -79,14 +91,19 @@ export class OutlierDetector {
     return share < 1 ? Math.max(consecutiveFailures, LOG_CHANCE / Math.log(share)) : Number.POSITIVE_INFINITY;
   }
 
-  #ejectedCount(now: number): number {
-    let count = 0;
-    for (const { ejectedUntil } of this.#standings) if (ejectedUntil > now) count++;
-    return count;
+  #present(): Standing[] {
+    return this.#standings.filter((standing) => standing !== undefined);
+  }
+
+  #mayEject(now: number): boolean {
+    const present = this.#present();
+    const fraction = Math.floor(present.length * this.#options.maxEjectedFraction);
+    const most = Math.min(present.length - 1, Math.max(1, fraction));
+    return present.filter(({ ejectedUntil }) => ejectedUntil > now).length < most;
   }
 
   #eject(standing: Standing, now: number): boolean {
-    if (this.#ejectedCount(now) >= this.#maxEjected) return false;
+    if (!this.#mayEject(now)) return false;
     const { baseEjectionMs, maxEjectionMs } = this.#options;
     this.#total.requests -= standing.requests;
     this.#total.failures -= standing.failures;
@@ -102,10 +119,10 @@ export class OutlierDetector {
 
   #endInterval(now: number): void {
     this.#intervalEndsAt = now + this.#options.intervalMs;
-    const judged = this.#standings.filter(({ requests }) => requests >= this.#options.minimumRequests);
+    const judged = this.#present().filter(({ requests }) => requests >= this.#options.minimumRequests);
     const outliers = judged.length >= this.#options.minimumBackends ? this.#belowOthers(judged) : [];
     for (const standing of outliers) this.#eject(standing, now);
-    for (const standing of this.#standings) {
+    for (const standing of this.#present()) {
       const wasOut = standing.ejectedInInterval || standing.ejectedUntil > now;
       if (!wasOut && standing.timesEjected > 0) standing.timesEjected--;
       standing.ejectedInInterval = false;

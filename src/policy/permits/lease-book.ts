@@ -183,6 +183,14 @@ export class LeaseBook {
     return account.queued > 0 ? [...dealt, ...this.#recallSpare(now, member)] : dealt;
   }
 
+  /** One more backend, behind the others; permits of it are dealt at once. */
+  add(cap: number, now: number): AddressedOrder[] {
+    this.#configured.push(cap);
+    this.#up.push(true);
+    for (const account of this.#accounts.values()) account.bound.push(0);
+    return this.#useCaps(now);
+  }
+
   /** Takes effect at once when it rises, and as permits come back when it falls. */
   setCap(backend: number, cap: number, now: number): AddressedOrder[] {
     this.#configured[backend] = cap;

@@ -26,7 +26,7 @@ export class LeaseHolder {
   #permits: readonly number[];
   #fallback: readonly number[];
   /** What it has of the backends that control does not lease. */
-  readonly #share: readonly number[];
+  #share: readonly number[];
   #isLeased: readonly boolean[];
   #seen = 0;
   #heard = false;
@@ -49,10 +49,19 @@ export class LeaseHolder {
     this.#seen = 0;
   }
 
-  /** Which backends control leases permits of; of the others it takes its share. */
-  leaseOnly(isLeased: readonly boolean[]): void {
+  /**
+   * The backends have changed. `share`: what it takes of each on its own, 0 of one that has left. `isLeased`: whether
+   * control leases permits of it; of the others this worker takes its share.
+   */
+  useBackends(share: readonly number[], isLeased: readonly boolean[]): void {
+    const wasShared = this.#share;
+    // A share that was 0 belonged to no backend, or to one that had left.
+    this.#fallback = share.map((own, backend) =>
+      own > 0 && (wasShared[backend] ?? 0) > 0 ? (this.#fallback[backend] ?? own) : own,
+    );
+    this.#share = share;
     this.#isLeased = isLeased;
-    this.#permits = this.#withOwn(this.#permits);
+    this.#permits = this.#withOwn(share.map((_, backend) => this.#permits[backend] ?? 0));
   }
 
   #withOwn(permits: readonly number[]): readonly number[] {

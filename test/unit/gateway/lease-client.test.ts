@@ -19,6 +19,9 @@ function setUp() {
     health: undefined,
     required: false,
     queueCapacity: 10,
+
+    queuePerPermit: 0,
+    isAnnounced: false,
     queueTimeoutMs: 1000,
     admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
     balancer: 'least-in-flight',
@@ -35,7 +38,7 @@ function setUp() {
     maxStreams: 10,
     initialPermits: () => 0,
   });
-  const client = new LeaseClient({ upstream, fallback: [2], clock, send: (_upstream, report) => sent.push(report) });
+  const client = new LeaseClient({ upstream, share: 2, clock, send: (_upstream, report) => sent.push(report) });
   const ask = (): ReturnType<Upstream['acquire']> =>
     upstream.acquire({
       claimant: { priority: 'interactive', fairKey: 'key' },

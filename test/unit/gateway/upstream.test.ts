@@ -27,6 +27,9 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
       health: undefined,
       required: false,
       queueCapacity,
+
+      queuePerPermit: 0,
+      isAnnounced: false,
       queueTimeoutMs: 100,
       admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
       balancer: 'least-in-flight',

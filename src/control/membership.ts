@@ -1,0 +1,132 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { announcedId, type BackendConfig, type Config } from '../config/config.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { Roster, type RosterState } from '../policy/membership/roster.ts';
+
+/** The backends of each upstream. */
+export type BackendsByUpstream = Readonly<Record<string, readonly BackendConfig[]>>;
+
+export interface MembershipOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly runFolder: string;
+  /** The backends of an upstream have changed. */
+  readonly onChange: (upstream: string, backends: readonly BackendConfig[]) => void;
+  readonly warn: (message: string, details: Record<string, unknown>) => void;
+}
+
+const FILE_NAME = 'members.json';
+const EXPIRY_INTERVAL_MS = 10_000;
+
+/** Where the membership of a host lies. */
+export const membershipFile = (runFolder: string): string => join(runFolder, FILE_NAME);
+
+/** Which backends the upstreams of the host have: control's knowledge, which lies on disk for whoever starts next. */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #rosters = new Map<string, Roster>();
+  #timer: Timer | undefined;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    const { config, clock, runFolder } = options;
+    const saved = load(config, runFolder);
+    for (const { name, backends, isAnnounced } of config.upstreams) {
+      if (isAnnounced) this.#rosters.set(name, new Roster(backends, saved[name] ?? nobody, clock.now()));
+    }
+    this.#expireLater();
+  }
+
+  all(): BackendsByUpstream {
+    const { upstreams } = this.#options.config;
+    return Object.fromEntries(
+      upstreams.map(({ name, backends }) => [name, this.#rosters.get(name)?.members() ?? backends]),
+    );
+  }
+
+  /** A process says that it serves as a backend; an upstream that is not known, or takes no announcement, ignores it. */
+  announced(process: string, upstream: string, origin: string): void {
+    const id = announcedId(this.#options.config.env, upstream, origin);
+    const roster = this.#rosters.get(upstream);
+    const hasChanged = roster?.announce(process, { id, origin }) ?? false;
+    if (roster === undefined) return;
+    if (hasChanged) this.#changed(upstream, roster);
+    else this.#save();
+  }
+
+  /** A process says that it is about to end. */
+  withdrawn(process: string): void {
+    for (const [upstream, roster] of this.#rosters) if (roster.withdraw(process)) this.#changed(upstream, roster);
+  }
+
+  /** The connection of a process is gone. */
+  lost(process: string): void {
+    for (const roster of this.#rosters.values()) roster.lost(process, this.#options.clock.now());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #expireLater(): void {
+    const { clock } = this.#options;
+    this.#timer = clock.setTimeout(() => {
+      for (const [upstream, roster] of this.#rosters) {
+        if (roster.expire(clock.now())) this.#changed(upstream, roster);
+      }
+      this.#expireLater();
+    }, EXPIRY_INTERVAL_MS);
+  }
+
+  #changed(upstream: string, roster: Roster): void {
+    this.#save();
+    this.#options.onChange(upstream, roster.members());
+  }
+
+  #save(): void {
+    const states = [...this.#rosters].map(([name, roster]) => [name, roster.state()]);
+    const path = membershipFile(this.#options.runFolder);
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify(Object.fromEntries(states)), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      this.#options.warn('the backends that have joined and left cannot be written down', { err: error });
+    }
+  }
+}
+
+/** The configuration with the backends that control knew last: for a worker that starts while control is away. */
+export function withLastMembers(config: Config, runFolder: string): Config {
+  const saved = load(config, runFolder);
+  const upstreams = config.upstreams.map((upstream) => {
+    const state = saved[upstream.name];
+    if (!upstream.isAnnounced || state === undefined) return upstream;
+    return { ...upstream, backends: new Roster(upstream.backends, state, 0).members() };
+  });
+  return { ...config, upstreams };
+}
+
+const nobody: RosterState = { announced: [], left: [] };
+const member = z.object({ id: z.string(), origin: z.url() });
+const savedState = z.record(z.string(), z.object({ announced: z.array(member), left: z.array(z.string()) }));
+
+/** What cannot be read, or is of another shape, says nothing: backends announce themselves again. */
+function load({ env }: Config, runFolder: string): Readonly<Record<string, RosterState>> {
+  let states: Record<string, RosterState>;
+  try {
+    states = savedState.safeParse(JSON.parse(readFileSync(membershipFile(runFolder), 'utf8'))).data ?? {};
+  } catch {
+    return {};
+  }
+  // With another GENERATOR_PORT the same number is another generator.
+  const isCurrent = (upstream: string, { id, origin }: BackendConfig): boolean =>
+    announcedId(env, upstream, origin) === id;
+  return Object.fromEntries(
+    Object.entries(states).map(([name, { announced, left }]) => [
+      name,
+      { announced: announced.filter((one) => isCurrent(name, one)), left },
+    ]),
+  );
+}

@@ -1,0 +1,156 @@
+import type { BackendConfig, UpstreamConfig } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
+import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts';
+import type { HostLoad } from '../policy/permits/lease-messages.ts';
+import { Slots } from '../policy/permits/slots.ts';
+import { type ById, byId, inOrder } from './lease-wire.ts';
+import { LoadNews } from './load-news.ts';
+
+/** What a worker may hold of each backend, as it is written down. */
+export interface NamedBound {
+  readonly member: string;
+  readonly bound: ById;
+}
+
+export interface UpstreamLeasesDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly sendLoad: (member: string, load: HostLoad) => void;
+}
+
+interface LeasedBackend extends BackendConfig {
+  /** It is no backend any more, and permits of it are still out. */
+  readonly hasLeft: boolean;
+}
+
+/**
+ * The leases of one upstream, whose backends may change. A backend that leaves has a cap of 0 from then on: workers give
+ * its permits back as their requests end. Its position in the book is vacant when none is out any more.
+ */
+export class UpstreamLeases {
+  readonly config: UpstreamConfig;
+  readonly book: LeaseBook;
+  readonly news: LoadNews;
+  readonly #slots: Slots<LeasedBackend>;
+  readonly #limit: AdaptiveLimit | undefined;
+  /** Caps that were set at run time; a backend that comes back has its own again. */
+  readonly #caps = new Map<string, number>();
+  #cap: number;
+
+  constructor(
+    config: UpstreamConfig,
+    saved: readonly NamedBound[],
+    { clock, random, sendLoad }: UpstreamLeasesDependencies,
+  ) {
+    this.config = config;
+    this.#cap = config.cap;
+    this.#slots = new Slots([
+      ...config.backends.map((backend) => ({ ...backend, hasLeft: false })),
+      ...departedIn(saved, config),
+    ]);
+    const caps = this.#slots.items.map((backend) => (backend?.hasLeft === false ? config.cap : 0));
+    const bounds = saved.map(({ member, bound }) => ({ member, bound: inOrder(bound, this.ids()) }));
+    this.book = new LeaseBook(caps, bounds);
+    this.news = new LoadNews(this.book, clock, sendLoad);
+    if (config.admission.limit === 'adaptive') {
+      this.#limit = new AdaptiveLimit({ least: this.#least(config.backends.length), random });
+    }
+  }
+
+  /** By position, those of departed backends included. */
+  ids(): (string | undefined)[] {
+    return this.#slots.ids();
+  }
+
+  originAt(index: number): string | undefined {
+    // Where the one of a backend that left under another control was, nobody knows.
+    return this.#slots.items[index]?.origin || undefined;
+  }
+
+  useBackends(backends: readonly BackendConfig[], now: number): AddressedOrder[] {
+    const orders: AddressedOrder[] = [];
+    for (const [index, known] of this.#slots.items.entries()) {
+      if (known === undefined || known.hasLeft || backends.some(({ id }) => id === known.id)) continue;
+      this.#slots.put(index, { ...known, hasLeft: true });
+      orders.push(...this.book.setCap(index, 0, now));
+    }
+    for (const backend of backends) orders.push(...this.#use({ ...backend, hasLeft: false }, now));
+    this.#limit?.useLeast(this.#least(backends.length));
+    return orders;
+  }
+
+  setUp(id: string, up: boolean): void {
+    const index = this.#slots.indexOf(id);
+    if (index !== undefined) this.book.setUp(index, up);
+  }
+
+  /** Undefined where there is no such backend. */
+  setCap(id: string | undefined, cap: number, now: number): AddressedOrder[] | undefined {
+    const present = [...this.#slots.items.entries()].flatMap(([index, one]) =>
+      one !== undefined && !one.hasLeft && (id === undefined || one.id === id) ? [{ index, id: one.id }] : [],
+    );
+    if (id === undefined) {
+      this.#cap = cap;
+      this.#caps.clear();
+    } else if (present.length === 0) return undefined;
+    else this.#caps.set(id, cap);
+    return present.flatMap(({ index }) => this.book.setCap(index, cap, now));
+  }
+
+  stateOf(id: string): { cap: number; leased: number } {
+    const index = this.#slots.indexOf(id);
+    return index === undefined
+      ? { cap: 0, leased: 0 }
+      : { cap: this.book.caps[index] ?? 0, leased: this.book.bound(index) };
+  }
+
+  /** Forgets backends that have left and of which no permit is out. */
+  releaseReturned(): void {
+    for (const [index, one] of this.#slots.items.entries()) {
+      if (one?.hasLeft === true && this.book.bound(index) === 0) this.#slots.release(index);
+    }
+  }
+
+  /** Moves the limit where it is adaptive. */
+  adapt(now: number): AddressedOrder[] {
+    if (this.#limit === undefined) return [];
+    const { ended, busyMs, queued } = this.book.takeFlow();
+    const permits = this.book.caps.reduce((sum, cap) => sum + cap, 0);
+    this.#limit.look({ ended, busyMs, isSaturated: queued > 0, permits }, now);
+    return this.book.setLimit(this.#limit.of(permits), now);
+  }
+
+  /** With ids, as the next control may know the backends in another order. */
+  saved(): NamedBound[] {
+    return this.book.saved().map(({ member, bound }) => ({ member, bound: byId(bound, this.ids()) }));
+  }
+
+  /** A backend without a permit could show nothing of itself. */
+  #least(backends: number): number {
+    return Math.max(this.config.admission.minLimit, backends);
+  }
+
+  #use(backend: LeasedBackend, now: number): AddressedOrder[] {
+    const cap = this.#caps.get(backend.id) ?? this.#cap;
+    const known = this.#slots.indexOf(backend.id);
+    const index = known ?? this.#slots.vacant();
+    const isNew = this.#slots.items[index]?.hasLeft !== false;
+    this.#slots.put(index, backend);
+    if (!isNew) return [];
+    const isInBook = index < this.book.caps.length;
+    const orders = isInBook ? this.book.setCap(index, cap, now) : this.book.add(cap, now);
+    // Nobody knows yet whether it serves.
+    this.book.setUp(index, this.config.health === undefined);
+    return orders;
+  }
+}
+
+/** Backends that are none any more, and of which workers may still hold permits. */
+function departedIn(saved: readonly NamedBound[], { backends, isAnnounced }: UpstreamConfig): LeasedBackend[] {
+  if (!isAnnounced) return [];
+  const held = saved.flatMap(({ bound }) => Object.keys(bound).filter((id) => (bound[id] ?? 0) > 0));
+  const departed = [...new Set(held)].filter((id) => !backends.some((backend) => backend.id === id));
+  return departed.map((id) => ({ id, origin: '', hasLeft: true }));
+}

@@ -1,0 +1,111 @@
+/** A backend as an upstream names it. */
+export interface Member {
+  readonly id: string;
+  readonly origin: string;
+}
+
+/** What a roster is made from again after control has ended. */
+export interface RosterState {
+  /** Announced, and not withdrawn. */
+  readonly announced: readonly Member[];
+  /** Ids of configured members that have left. */
+  readonly left: readonly string[];
+}
+
+interface Entry {
+  member: Member;
+  /** The processes that announce it: two while one replaces the other on the same port. */
+  readonly processes: Set<string>;
+  /** Since when no process announces it; undefined where one does, or none ever has. */
+  absentSince: number | undefined;
+}
+
+/** A member whose process ended without a word stays for this long: whoever started it will start it again. */
+const ABSENCE_LIMIT_MS = 10 * 60_000;
+
+/**
+ * The backends of one upstream that processes announce themselves.
+ *
+ * The configured ones are members from the start, so that backends which announce nothing are used too. A member leaves when
+ * the last process that announced it withdraws, or has been absent for ten minutes. One that crashes stays: its health
+ * check fails until it is back, and an alert on that must see it.
+ */
+export class Roster {
+  readonly #configured: ReadonlySet<string>;
+  readonly #entries = new Map<string, Entry>();
+  readonly #left: Set<string>;
+
+  constructor(configured: readonly Member[], saved: RosterState, now: number) {
+    this.#configured = new Set(configured.map(({ id }) => id));
+    this.#left = new Set(saved.left.filter((id) => this.#configured.has(id)));
+    for (const member of configured) {
+      if (!this.#left.has(member.id)) this.#add(member, undefined);
+    }
+    for (const member of saved.announced) this.#add(member, now);
+  }
+
+  /** In a stable order: the configured ones, then the others as they came. */
+  members(): Member[] {
+    return [...this.#entries.values()].map(({ member }) => member);
+  }
+
+  state(): RosterState {
+    const announced = [...this.#entries.values()].filter(
+      ({ processes, absentSince }) => processes.size > 0 || absentSince !== undefined,
+    );
+    return { announced: announced.map(({ member }) => member), left: [...this.#left] };
+  }
+
+  /** A process says that it serves as this backend; whether the members have changed. */
+  announce(process: string, member: Member): boolean {
+    const known = this.#entries.get(member.id);
+    const entry = known ?? this.#add(member, undefined);
+    const isSame = known?.member.origin === member.origin;
+    entry.member = member;
+    entry.processes.add(process);
+    entry.absentSince = undefined;
+    this.#left.delete(member.id);
+    return !isSame;
+  }
+
+  /** A process says that it is about to end; whether the members have changed. */
+  withdraw(process: string): boolean {
+    return this.#without(process, (id) => this.#remove(id));
+  }
+
+  /** The connection of a process is gone: it may be back, or another in its place. */
+  lost(process: string, now: number): void {
+    this.#without(process, (_id, entry) => (entry.absentSince = now));
+  }
+
+  /** Removes members that have been absent for too long; whether the members have changed. */
+  expire(now: number): boolean {
+    const before = this.#entries.size;
+    for (const [id, { absentSince }] of this.#entries) {
+      if (absentSince !== undefined && now - absentSince >= ABSENCE_LIMIT_MS) this.#remove(id);
+    }
+    return this.#entries.size !== before;
+  }
+
+  /** Calls `last` for each member that only this process announced; whether there was one. */
+  #without(process: string, last: (id: string, entry: Entry) => void): boolean {
+    let found = false;
+    for (const [id, entry] of this.#entries) {
+      if (!entry.processes.delete(process) || entry.processes.size > 0) continue;
+      last(id, entry);
+      found = true;
+    }
+    return found;
+  }
+
+  #add(member: Member, absentSince: number | undefined): Entry {
+    const entry = { member, processes: new Set<string>(), absentSince };
+    this.#entries.set(member.id, entry);
+    return entry;
+  }
+
+  #remove(id: string): void {
+    this.#entries.delete(id);
+    if (this.#configured.has(id)) this.#left.add(id);
+  }
+}
