@@ -7,19 +7,19 @@ const RESERVED_DESCRIPTORS = 64;
 const SMALLEST_LIMIT = 16;
 
 export interface ConnectionLimitOptions {
-  /** Undefined: what the limit of file descriptors leaves. */
-  readonly max: number | undefined;
   readonly maxPerAddress: number | undefined;
-  /** Connections to backends that may be open beside those of clients. */
-  readonly backendConnections: number;
   /** Told of a connection that was closed as there are too many. */
   readonly onRefused: () => void;
 }
 
-/** Bounds the connections of clients, so that descriptors are left for the work. Those beyond are closed at once. */
+/** Bounds the connections of clients in all. `max` undefined: what descriptors allow beside those to backends. */
+export function useBackendConnections(server: Server, max: number | undefined, backendConnections: number): void {
+  const allowed = max ?? connectionsFor(descriptorLimit(), backendConnections);
+  if (allowed !== undefined) server.maxConnections = allowed;
+}
+
+/** Bounds the connections of an address, and counts those that are closed at once because there are too many. */
 export function limitConnections(server: Server, options: ConnectionLimitOptions): void {
-  const max = options.max ?? connectionsFor(descriptorLimit(), options.backendConnections);
-  if (max !== undefined) server.maxConnections = max;
   server.on('drop', () => options.onRefused());
   const { maxPerAddress } = options;
   if (maxPerAddress === undefined) return;

@@ -24,7 +24,7 @@ import { ConnectionAges } from './connection-ages.ts';
 import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
-import { limitConnections } from './connection-limit.ts';
+import { limitConnections, useBackendConnections } from './connection-limit.ts';
 import { GuessLimit } from './guess-limit.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
 import { LateRefusals } from './late-refusals.ts';
@@ -175,9 +175,9 @@ export class Gateway {
     this.server.on('connection', (socket) => ages.opened(socket));
     limitConnections(this.server, {
       ...config.connections,
-      backendConnections: config.upstreams.reduce((sum, { backends, cap }) => sum + backends.length * cap, 0),
       onRefused: () => unmatched.countRejection('overloaded'),
     });
+    this.#leaveDescriptors();
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
@@ -228,6 +228,18 @@ export class Gateway {
       if (backends !== undefined && (isAnnounced || hash === this.#configHash)) upstream?.useBackends(backends);
       this.#leases.get(name)?.leasedByControl(backends?.map(({ id }) => id));
     }
+    this.#leaveDescriptors();
+  }
+
+  /** Clients leave room for the connections to the backends. */
+  #leaveDescriptors(): void {
+    const { config, upstreams } = this.#context;
+    const connections = upstreams.map(({ name, backends }) => {
+      const cap = config.upstreams.find((one) => one.name === name)?.cap ?? 0;
+      return backends.length * cap;
+    });
+    const all = connections.reduce((sum, count) => sum + count, 0);
+    useBackendConnections(this.server, config.connections.max, all);
   }
 
   /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */

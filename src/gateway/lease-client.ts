@@ -73,6 +73,8 @@ export class LeaseClient {
       present.map((backend) => backend !== undefined && (ids === undefined || ids.includes(backend.id))),
     );
     this.#usePermits();
+    // Permits of a backend that left were given up: control may not think of them as held when it is back.
+    this.#tell();
   }
 
   /** Control has said something. */

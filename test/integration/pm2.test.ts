@@ -168,6 +168,52 @@ describe('under pm2', () => {
     });
   });
 
+  test('B4: scale generator to any number: no request fails, and every one is up and used', async () => {
+    const url = `http://127.0.0.1:${settings['PORT']}/v1/barcodes`;
+    const served = async (): Promise<Map<string, number>> => {
+      const text = await (await fetch(`${adminUrl()}/metrics`)).text();
+      const found = text.matchAll(/^rampart_backend_requests_total\{.*backend="(\S+)",outcome="success"\} (\d+)$/gm);
+      return new Map([...found].map(([, name = '', count]) => [name, Number(count)]));
+    };
+    const burst = async (): Promise<void> => {
+      const create = async (_: unknown, index: number): Promise<void> => {
+        const body = JSON.stringify({ symbology: 'qrcode', text: `burst ${created} ${index} `.repeat(20) });
+        const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+        const reply = await fetch(url, { method: 'POST', headers, body });
+        assert.equal(reply.status, 201, await reply.text());
+      };
+      await Promise.all(Array.from({ length: 24 }, create));
+      created += 24;
+    };
+    for (const count of [3, 1, 2, 4, 2]) {
+      await underLoad(`${count} generators`, async () => {
+        await pm2('scale', 'generator', String(count));
+        await eventually(
+          `${count} are up, and no other is listed`,
+          async () => {
+            const { processes, backends } = await status();
+            const running = processes.filter(({ role }) => role === 'generator').map(({ instance }) => instance);
+            const listed = backends.filter(({ up }) => up).map(({ backend }) => Number(backend.split('-')[1]));
+            const isSame = running.toSorted().join() === listed.toSorted().join();
+            return isSame && running.length === count && backends.length === count;
+          },
+          20_000,
+        );
+      });
+      const names = (await status()).backends.map(({ backend }) => backend);
+      const before = await served();
+      await eventually(
+        `all are used: ${names.join(', ')}`,
+        async () => {
+          await burst();
+          const now = await served();
+          return names.every((name) => (now.get(name) ?? 0) > (before.get(name) ?? 0));
+        },
+        20_000,
+      );
+    }
+  });
+
   test('a connection that the daemon hands to a worker as it ends is answered by another', async () => {
     const [ending = 0, staying = 0] = await workers(2);
     const daemon = Number(readFileSync(join(dataDir, 'pm2', 'pm2.pid'), 'utf8'));

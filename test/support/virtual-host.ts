@@ -173,7 +173,6 @@ export class VirtualHost {
         health: undefined,
         required: false,
         queueCapacity,
-
         queuePerPermit: 0,
         isAnnounced: false,
         queueTimeoutMs,

@@ -48,3 +48,41 @@ test('a backend is up or down from its first answer on; one without a health pat
   server.close();
   server.closeAllConnections();
 });
+
+test('a backend that joins is checked at once, and one that has left no more', async () => {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    asked++;
+    response.end();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const clock = new ManualClock();
+  const checker = new HealthChecker(
+    [upstream('a', origin, '/healthz'), upstream('b', origin, '/healthz')],
+    { clock, random: () => 0.5 },
+    () => {},
+    () => ({ inFlight: 0, cap: 1 }),
+  );
+  const ups = () => checker.health().map((one) => [one.upstream, one.backend, one.up].join(' '));
+  await eventually('both are up', () => ups().every((text) => text.endsWith('true')));
+  checker.useBackends('a', [
+    { id: 'one', origin },
+    { id: 'two', origin },
+  ]);
+  await eventually('the new one is up', () => ups().includes('a two true'));
+  assert.deepEqual(ups().toSorted(), ['a one true', 'a two true', 'b one true'], 'the others stay as they were');
+  checker.useBackends('a', []);
+  assert.deepEqual(ups(), ['b one true']);
+  const before = asked;
+  clock.advance(600);
+  await eventually('the one that is left is checked', () => asked === before + 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(asked, before + 1);
+  // The same name elsewhere is another backend: nothing is known of it.
+  checker.useBackends('b', [{ id: 'one', origin: 'http://127.0.0.1:1' }]);
+  assert.deepEqual(ups(), ['b one ']);
+  checker.stop();
+  server.close();
+  server.closeAllConnections();
+});

@@ -19,7 +19,6 @@ function setUp() {
     health: undefined,
     required: false,
     queueCapacity: 10,
-
     queuePerPermit: 0,
     isAnnounced: false,
     queueTimeoutMs: 1000,

@@ -27,7 +27,6 @@ function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
       health: undefined,
       required: false,
       queueCapacity,
-
       queuePerPermit: 0,
       isAnnounced: false,
       queueTimeoutMs: 100,

@@ -2,8 +2,14 @@ import { LeaseBook, type AddressedOrder } from '../../../../src/policy/permits/l
 import { LeaseHolder } from '../../../../src/policy/permits/lease-holder.ts';
 import type { LeaseOrder, LeaseReport } from '../../../../src/policy/permits/lease-messages.ts';
 
+/** The backends are these now, by position. */
+interface MembersNews {
+  readonly kind: 'members';
+  readonly present: readonly boolean[];
+}
+
 interface Link {
-  readonly toWorker: LeaseOrder[];
+  readonly toWorker: (LeaseOrder | MembersNews)[];
   readonly toControl: LeaseReport[];
 }
 
@@ -32,11 +38,13 @@ export class LeaseHost {
   /** Requests at each backend that were left behind by workers that died. */
   readonly orphans: Orphan[] = [];
   book: LeaseBook;
+  readonly #present: boolean[];
   #saved: ReturnType<LeaseBook['saved']> = [];
 
   constructor(caps: number[], workers: number) {
     this.caps = caps;
     this.book = new LeaseBook(caps);
+    this.#present = caps.map(() => true);
     for (let index = 0; index < workers; index++) this.addWorker();
   }
 
@@ -50,7 +58,7 @@ export class LeaseHost {
   connect(index: number): void {
     const worker = this.workers[index];
     if (worker === undefined || !worker.alive || worker.link !== undefined) return;
-    worker.link = { toWorker: [], toControl: [] };
+    worker.link = { toWorker: [{ kind: 'members', present: [...this.#present] }], toControl: [] };
     worker.holder.connected();
     this.#send(this.book.joined(worker.id, worker.holder.report(worker).held, this.now));
   }
@@ -94,6 +102,28 @@ export class LeaseHost {
     this.#send(this.book.setCap(backend, cap, this.now));
   }
 
+  /** A backend comes, or comes back. */
+  joinBackend(backend: number, cap: number): void {
+    if (backend > this.caps.length || this.#present[backend] === true) return;
+    const isNew = backend === this.caps.length;
+    this.caps[backend] = cap;
+    this.#present[backend] = true;
+    this.#tellMembers();
+    this.#send(isNew ? this.book.add(cap, this.now) : this.book.setCap(backend, cap, this.now));
+  }
+
+  leaveBackend(backend: number): void {
+    if (this.#present[backend] !== true) return;
+    this.caps[backend] = 0;
+    this.#present[backend] = false;
+    this.#tellMembers();
+    this.#send(this.book.setCap(backend, 0, this.now));
+  }
+
+  #tellMembers(): void {
+    for (const { link } of this.workers) link?.toWorker.push({ kind: 'members', present: [...this.#present] });
+  }
+
   setLimit(limit: number): void {
     this.#send(this.book.setLimit(limit, this.now));
   }
@@ -117,13 +147,29 @@ export class LeaseHost {
     if (owed) this.#report(worker);
   }
 
+  /** Everything in flight ends, and what began in its place. */
+  finishAll(): void {
+    for (const [index, { inFlight }] of this.workers.entries()) {
+      for (const backend of inFlight.keys()) while ((inFlight[backend] ?? 0) > 0) this.finish(index, backend);
+    }
+  }
+
   deliverToWorker(index: number): void {
     const worker = this.workers[index];
     const order = worker?.link?.toWorker.shift();
     if (worker === undefined || order === undefined) return;
-    worker.holder.apply(order, worker);
+    if (order.kind === 'members') this.#useMembers(worker, order);
+    else worker.holder.apply(order, worker);
     this.#pump(worker);
     this.#report(worker);
+  }
+
+  #useMembers(worker: Worker, { present }: MembersNews): void {
+    while (worker.inFlight.length < present.length) worker.inFlight.push(0);
+    worker.holder.useBackends(
+      present.map((is) => (is ? 1 : 0)),
+      present,
+    );
   }
 
   deliverToControl(index: number): void {

@@ -5,52 +5,8 @@ import { LeaseBook } from '../../../../src/policy/permits/lease-book.ts';
 import { LeaseHolder, PATIENCE_MS } from '../../../../src/policy/permits/lease-holder.ts';
 import { equalShares, staticShare, weightedShares } from '../../../../src/policy/permits/shares.ts';
 import { LeaseHost } from './lease-host.ts';
+import { backend, calmStep, type Step, worker } from './lease-steps.ts';
 
-const worker = fc.nat(3);
-const backend = fc.nat(1);
-type Step = (host: LeaseHost) => void;
-const calmStep: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.tuple(worker, backend).map(
-      ([w, b]): Step =>
-        (host) =>
-          host.arrive(w, b),
-    ),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.tuple(worker, backend).map(
-      ([w, b]): Step =>
-        (host) =>
-          host.finish(w, b),
-    ),
-  },
-  {
-    weight: 6,
-    arbitrary: worker.map(
-      (w): Step =>
-        (host) =>
-          host.deliverToWorker(w),
-    ),
-  },
-  {
-    weight: 6,
-    arbitrary: worker.map(
-      (w): Step =>
-        (host) =>
-          host.deliverToControl(w),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.integer({ min: 1, max: 400 }).map(
-      (ms): Step =>
-        (host) =>
-          host.tick(ms),
-    ),
-  },
-);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 24, arbitrary: calmStep },
   {
