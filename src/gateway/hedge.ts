@@ -37,12 +37,14 @@ export class HedgedTry implements Underway {
       }, waitMs);
     };
     if (afterMs !== undefined) arm(Math.max(1, afterMs));
-    const first = await this.#start(this.#inputs, sink);
+    const first = await this.#start({ ...this.#inputs, isHedged: () => this.#tries.length > 1 }, sink);
     this.#timer?.cancel();
     second.resolve(undefined);
     // A first that failed or lost is only half of the answer while there is a second.
     const hedged = this.#winner === this.#tries[0] ? undefined : await second.promise;
-    return hedged !== undefined && (hedged.ok || this.#winner !== undefined) ? hedged : first;
+    if (hedged === undefined) return first;
+    if (hedged.ok || this.#winner !== undefined || first.ok) return hedged;
+    return { ...first, retrying: this.#tries[0]?.retries(first) ?? false };
   }
 
   giveUp(): void {

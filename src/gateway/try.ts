@@ -17,6 +17,8 @@ export interface TryInputs {
   readonly unsent: number;
   /** Whether it is the hedge of another attempt, so that its failure is no answer. */
   readonly isSecond?: boolean;
+  /** Whether a hedge of it is under way: what follows its failure is then decided when the hedge has ended. */
+  readonly isHedged?: () => boolean;
 }
 
 export type TryEnd = { readonly ok: true } | (AttemptEnd & { readonly ok: false; readonly retrying: boolean });
@@ -30,6 +32,8 @@ export class Try implements AttemptOwner, Underway {
   readonly #settled = Promise.withResolvers<TryEnd>();
   #running: Attempt | undefined;
   #discarding = false;
+  /** The budget has been asked for another attempt, and has granted it. */
+  #isGranted = false;
   #isOutpaced = false;
   #isRequestComplete = true;
 
@@ -90,8 +94,15 @@ export class Try implements AttemptOwner, Underway {
     const { idempotent, pure, retry } = this.#call;
     if (retry === false || (status < 500 && !overloaded)) return false;
     const failed = { status, overloaded, idempotent: idempotent || pure, pure, ...this.#situation(retry) };
-    this.#discarding = mayRetryReply(failed) && this.#withinBudget('reply');
+    this.#discarding = mayRetryReply(failed) && this.#mayDiscard();
     return this.#discarding;
+  }
+
+  #mayDiscard(): boolean {
+    const { upstream } = this.#call;
+    if (this.#inputs.isHedged?.() === true) return upstream.budget.balance(this.#inputs.clock.now()) >= 1;
+    this.#isGranted = this.#withinBudget('reply');
+    return this.#isGranted;
   }
 
   bug(error: unknown): void {
@@ -99,7 +110,14 @@ export class Try implements AttemptOwner, Underway {
   }
 
   ended(end: AttemptEnd): void {
-    this.#settled.resolve(end.ok ? end : { ...end, retrying: this.#discarding || this.#retries(end) });
+    if (end.ok) this.#settled.resolve(end);
+    else this.#settled.resolve({ ...end, retrying: this.#inputs.isHedged?.() !== true && this.retries(end) });
+  }
+
+  /** Whether another attempt follows; if so, it is taken from the budget. */
+  retries(end: AttemptEnd & { ok: false }): boolean {
+    if (this.#discarding) return this.#isGranted || this.#withinBudget('reply');
+    return this.#retriesFailure(end);
   }
 
   /** From now, or from the end of a body that is forwarded while it comes: before that the client is the slow one. */
@@ -134,7 +152,7 @@ export class Try implements AttemptOwner, Underway {
     return clientWaitsMs < timeoutMs ? new ClientDeadline() : new UpstreamTimeout();
   }
 
-  #retries(end: AttemptEnd & { ok: false }): boolean {
+  #retriesFailure(end: AttemptEnd & { ok: false }): boolean {
     const { idempotent, pure, retry } = this.#call;
     if (end.isFinal || this.#inputs.isSecond === true || retry === false) return false;
     const { beforeConnection, replyStarted } = end;

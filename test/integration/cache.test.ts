@@ -113,6 +113,25 @@ describe('what is kept', () => {
     assert.match(rampart.metrics(), /rampart_cache_evictions_total [1-9]/);
     assert.ok(Number(/rampart_cache_bytes (\d+)/.exec(rampart.metrics())?.[1]) <= 8000);
   });
+
+  test('C12: of varied replies too the least recently used go first, within a route\u2019s part', async () => {
+    const { rampart } = await startCaching(
+      (_req, res) => res.writeHead(200, { vary: 'accept-language' }).end('x'.repeat(1000)),
+      { cache: { ttlSeconds: 60, maxBytes: 10_000 } },
+    );
+    const ask = async (path: string, language: string): Promise<string> =>
+      (await get(rampart, path, { 'accept-language': language })).cacheStatus;
+    await ask('/a', 'en');
+    for (const language of ['de', 'fr', 'it', 'es', 'pt']) {
+      await ask('/a', language);
+      assert.match(await ask('/a', 'en'), /hit/, `after ${language}`);
+    }
+    assert.match(await ask('/a', 'de'), /vary-miss/);
+    assert.match(rampart.metrics(), /rampart_cache_evictions_total [1-9]/);
+    // Another key of the route pushes out what is used least, and not the mark that leads to the variants.
+    await ask('/b', 'en');
+    assert.match(await ask('/a', 'en'), /hit/);
+  });
 });
 
 describe('hits', () => {
@@ -309,6 +328,32 @@ describe('stale replies', () => {
     await eventually('the new one is there', async () => (await get(rampart, '/a')).body === 'reply 2');
     assert.equal(seen.length, 2);
     assert.match(rampart.metrics(), /result="stale"\} [5-9]\n|result="stale"\} \d\d\n/);
+  });
+
+  test('C3: after a refresh that failed, the next one waits for a second', async () => {
+    for (const failure of ['500', 'broken', 'good']) {
+      const { rampart, seen } = await startCaching(
+        (req, res, number) => {
+          const stale = { 'cache-control': 'max-age=0, stale-while-revalidate=60' };
+          if (number === 1 || failure === 'good') return void res.writeHead(200, stale).end('good');
+          return void (failure === '500' ? res.writeHead(500).end('bad') : req.socket.destroy());
+        },
+        { cache: {} },
+      );
+      const ask = (): Promise<unknown> => get(rampart, '/a');
+      await ask();
+      await ask();
+      await eventually('it has been refreshed', () => seen.length >= 2);
+      await pause(100);
+      // A refresh is retried at once, as any GET is.
+      const before = seen.length;
+      for (let count = 0; count < 20; count++) await ask();
+      if (failure === 'good') assert.ok(seen.length > before + 3, `${seen.length - before} more, ${failure}`);
+      else assert.equal(seen.length, before, failure);
+      await pause(1000);
+      await ask();
+      await eventually('it is tried again', () => seen.length > before);
+    }
   });
 
   test('stale-if-error: served for 5xx, a broken connection and a refusal, and not past its window', async () => {

@@ -88,6 +88,41 @@ describe('requests that kill their backend', () => {
   });
 });
 
+test('C16: an attempt that fails while its hedge is answered costs no retry', async () => {
+  let mode: 'ok' | 'cut' | '503' | 'all fail' = 'ok';
+  let asked = 0;
+  // Whichever is asked first fails after a while, and its hedge is answered later still.
+  const backends = await Promise.all(
+    Array.from({ length: 2 }, () =>
+      startBackend((req, res) => {
+        const isFirst = asked++ === 0;
+        if (mode === 'ok') res.end('ok');
+        else if (mode === '503' && isFirst) setTimeout(() => res.writeHead(503).end(), 100);
+        else if (isFirst || mode === 'all fail') setTimeout(() => req.socket.destroy(), isFirst ? 100 : 200);
+        else setTimeout(() => res.end('ok'), 200);
+      }),
+    ),
+  );
+  const origins = backends.map(({ origin }) => origin);
+  const rampart = await start(origins, { hedge: true, pure: true, timeoutMs: 5000 });
+  // By then the gateway knows how long these requests take.
+  for (let round = 0; round < 60; round++) assert.equal((await fetch(rampart.url)).status, 200);
+  const retries = (kind: string): number =>
+    Number(new RegExp(`rampart_retries_total\\{upstream="app",kind="${kind}"\\} (\\d+)`).exec(rampart.metrics())?.[1]);
+  const others = (): number[] => ['failure', 'reply', 'connection'].map(retries);
+  for (const failing of ['cut', '503'] as const) {
+    const hedges = retries('hedge');
+    mode = failing;
+    asked = 0;
+    assert.equal((await fetch(rampart.url)).status, 200, failing);
+    assert.deepEqual([asked, retries('hedge') - hedges, others()], [2, 1, [0, 0, 0]], failing);
+  }
+  // Where the hedge fails too, the first one decides whether another attempt follows.
+  mode = 'all fail';
+  asked = 0;
+  assert.equal((await fetch(rampart.url)).status, 502);
+});
+
 describe('backends that hang', () => {
   test('III.4: twenty impatient clients one after another lose two at most to a hung one of four', async () => {
     const hung = await startBackend(() => {});

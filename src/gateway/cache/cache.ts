@@ -31,6 +31,8 @@ export interface CacheOptions {
 
 /** How long a key whose replies cannot be shared is asked for without waiting for one another. */
 const PASS_MS = 10_000;
+/** How long a stale entry is served without another refresh behind it after one has failed: the backend is in trouble. */
+const REFRESH_PAUSE_MS = 1000;
 
 /** Step 5 of the request path: stored replies, and one request to a backend for all who miss the same one. */
 export class Cache implements FlightEvents {
@@ -40,6 +42,7 @@ export class Cache implements FlightEvents {
   readonly #log: Logger;
   readonly #flight: FlightDependencies;
   readonly #flights = new Flights();
+  readonly #refreshAfter = new WeakMap<Entry, number>();
   readonly #routes: readonly string[];
 
   constructor({ clock, log, maxBytes, shares, routes }: CacheOptions) {
@@ -161,6 +164,10 @@ export class Cache implements FlightEvents {
     seat.end(seat.client.deliver(entry, ageSeconds(entry, this.#clock.now())));
   }
 
+  refreshFailed(entry: Entry): void {
+    this.#refreshAfter.set(entry, this.#clock.now() + REFRESH_PAUSE_MS);
+  }
+
   bug(error: unknown): void {
     this.#log.error({ err: error }, 'a shared request met a bug');
   }
@@ -192,6 +199,7 @@ export class Cache implements FlightEvents {
   }
 
   #refreshBehind(client: CacheClient, entry: Entry): void {
+    if (this.#clock.now() < (this.#refreshAfter.get(entry) ?? 0)) return;
     const joinKey = this.store.joinKey(client.key, client.x);
     if (this.#flights.find(joinKey) !== undefined) return;
     this.#newFlight(client, joinKey, entry).launchBehind();

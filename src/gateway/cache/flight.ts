@@ -29,6 +29,8 @@ export interface FlightEvents {
   release(seat: Seat, mayShare: boolean): void;
   /** A stored reply answers this one: one that a backend has confirmed, or a stale one in place of an error. */
   serve(seat: Seat, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void;
+  /** An entry could not be validated behind the requests that it served. */
+  refreshFailed(entry: Entry): void;
   bug(error: unknown): void;
 }
 
@@ -84,6 +86,7 @@ export class Flight implements Sink, Caller, ChunkSource {
   #isOutdated = false;
   /** Everybody has been answered otherwise: what comes is read away. */
   #isMuted = false;
+  #isError = false;
   #discardedBytes = 0;
 
   /** `stale`: what is to be validated, if anything. */
@@ -250,6 +253,8 @@ export class Flight implements Sink, Caller, ChunkSource {
     if (!this.ended && this.#goesOn(refusal)) return;
     this.#close();
     if (!this.ended) this.#readers.clear();
+    const hasFailed = refusal !== undefined || this.#isError;
+    if (this.#isBehindRequests && hasFailed && this.#stale !== undefined) this.#events.refreshFailed(this.#stale);
     this.#events.ended(this);
   }
 
@@ -306,6 +311,7 @@ export class Flight implements Sink, Caller, ChunkSource {
       return true;
     }
     if (head.status < 500) return false;
+    this.#isError = true;
     this.#serveOnError(this.#readers.seats, head.status);
     this.#isMuted = this.#readers.seats.size === 0;
     return this.#isMuted;

@@ -85,8 +85,12 @@ export class ReplyStore {
   find(key: CacheKey, x: Exchange): Slot | undefined {
     const slot = this.#slots.get(key.text);
     if (slot === undefined) return undefined;
-    this.#touch(slot);
-    return slot.kind === 'variants' ? (this.#slots.get(variantKey(slot, x)) ?? slot) : slot;
+    const selectedKey = slot.kind === 'variants' ? variantKey(slot, x) : key.text;
+    const found = slot.kind === 'variants' ? this.#slots.get(selectedKey) : slot;
+    if (found !== undefined) this.#touch(found, selectedKey);
+    // The mark last: without it no variant is found.
+    if (slot.kind === 'variants') this.#touch(slot, key.text);
+    return found ?? slot;
   }
 
   /** Equal for requests that select the same reply, as far as is known before it is there. */
@@ -154,10 +158,10 @@ export class ReplyStore {
     if (bytes > 0) share.keys.add(slotKey);
   }
 
-  #touch(slot: Slot): void {
+  #touch(slot: Slot, slotKey: string): void {
     const share = this.#shares.get(slot.key.endpoint);
-    if (share === undefined || !share.keys.delete(slot.key.text)) return;
-    share.keys.add(slot.key.text);
+    if (share === undefined || !share.keys.delete(slotKey)) return;
+    share.keys.add(slotKey);
   }
 }
 
