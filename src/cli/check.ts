@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/config.ts';
 import { unknownVariables } from '../config/env-file.ts';
+import { routeRemarks } from '../config/route-remarks.ts';
 import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 
@@ -12,7 +13,7 @@ Checks the environment and the configuration file, and prints every problem at o
 export async function check(args: string[], io: CommandIo): Promise<number> {
   if (askedForHelp(args, io, { help, known: ['--json'] })) return exitCodes.ok;
   const { env, dataDir, upstreams, routes } = await loadConfig(io.env, io.folder, 'use this configuration');
-  for (const remark of unknownVariables(io.env)) io.stderr.write(`rampart: ${remark}\n`);
+  for (const remark of [...unknownVariables(io.env), ...routeRemarks(routes)]) io.stderr.write(`rampart: ${remark}\n`);
   // Both may hold a password.
   const shown = {
     ...env,

@@ -81,9 +81,9 @@ describe('under pm2', () => {
   }
 
   /** Does something while one client sends on kept connections and another on fresh ones: no request may fail. */
-  async function underLoad(what: string, act: () => Promise<void>): Promise<void> {
+  async function underLoad(what: string, act: () => Promise<void>, perSecond = 100): Promise<void> {
     const url = `http://127.0.0.1:${settings['PORT']}`;
-    const clients = [true, false].map((keepAlive) => startSteadyClient({ url, key, perSecond: 100, keepAlive }));
+    const clients = [true, false].map((keepAlive) => startSteadyClient({ url, key, perSecond, keepAlive }));
     const startedAt = performance.now();
     let results: SteadyResult[];
     try {
@@ -186,20 +186,24 @@ describe('under pm2', () => {
       created += 24;
     };
     for (const count of [3, 1, 2, 4, 2]) {
-      await underLoad(`${count} generators`, async () => {
-        await pm2('scale', 'generator', String(count));
-        await eventually(
-          `${count} are up, and no other is listed`,
-          async () => {
-            const { processes, backends } = await status();
-            const running = processes.filter(({ role }) => role === 'generator').map(({ instance }) => instance);
-            const listed = backends.filter(({ up }) => up).map(({ backend }) => Number(backend.split('-')[1]));
-            const isSame = running.toSorted().join() === listed.toSorted().join();
-            return isSame && running.length === count && backends.length === count;
-          },
-          20_000,
-        );
-      });
+      await underLoad(
+        `${count} generators`,
+        async () => {
+          await pm2('scale', 'generator', String(count));
+          await eventually(
+            `${count} are up, and no other is listed`,
+            async () => {
+              const { processes, backends } = await status();
+              const running = processes.filter(({ role }) => role === 'generator').map(({ instance }) => instance);
+              const listed = backends.filter(({ up }) => up).map(({ backend }) => Number(backend.split('-')[1]));
+              const isSame = running.toSorted().join() === listed.toSorted().join();
+              return isSame && running.length === count && backends.length === count;
+            },
+            20_000,
+          );
+        },
+        30,
+      );
       const names = (await status()).backends.map(({ backend }) => backend);
       const before = await served();
       await eventually(
