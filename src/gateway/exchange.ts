@@ -6,7 +6,7 @@ import type { ClientConnection } from './client-connections.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from './gateway-metrics.ts';
-import type { ReplyHeaders } from './attempt.ts';
+import type { ReplyHeaders } from './upstream/reply-sink.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
 import type { RateLimit } from '../policy/rate/gcra.ts';

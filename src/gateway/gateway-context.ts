@@ -19,6 +19,7 @@ import type { SlowReplies } from './reply-queue.ts';
 import type { Tunnels } from './tunnels.ts';
 import type { Uploads } from './upload.ts';
 import type { Upstream } from './upstream.ts';
+import type { Service } from './upstream/layer.ts';
 
 /** What the steps and routes of one worker work with. */
 export interface GatewayContext {
@@ -34,6 +35,8 @@ export interface GatewayContext {
   readonly guesses: GuessLimit;
   readonly reads: ReadAdmission;
   readonly limiter: RateLimiter;
+  /** What asks a backend: steps 6 to 9. */
+  readonly stack: Service;
   readonly cache: Cache;
   readonly cachePeers: CachePeers;
   readonly upstreams: readonly Upstream[];

@@ -15,7 +15,7 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
-import { Cache } from './cache/cache.ts';
+import { Cache, type CacheOptions } from './cache/cache.ts';
 import type { CacheCommand, CacheReport } from './cache/cache-order.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
@@ -37,6 +37,7 @@ import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
 import { createHttpServer, dropConnection, type ServerHandlers, stopAccepting } from './server.ts';
 import { SlowReplies } from './reply-queue.ts';
+import { openStack } from './stack.ts';
 import { Spool } from './spool.ts';
 import { Tunnels } from './tunnels.ts';
 import { Uploads } from './upload.ts';
@@ -94,7 +95,8 @@ export class Gateway {
     const initialPermits = (cap: number): number =>
       dependencies.sendLeaseReport === undefined ? staticShare(cap, env.GATEWAY_WORKERS) : 0;
     const workers = env.GATEWAY_WORKERS;
-    const cache = openCache(config, clock, log);
+    const stack = openStack(clock);
+    const cache = openCache(config, { clock, stack, log });
     const upstreams = config.upstreams.map(
       (upstream) =>
         new Upstream(upstream, {
@@ -129,6 +131,7 @@ export class Gateway {
       guesses: new GuessLimit(clock, trusted),
       reads: new ReadAdmission(dependencies.readConcurrency ?? DEFAULT_READS, clock),
       limiter: openLimiter(dependencies),
+      stack,
       cache,
       cachePeers: new CachePeers(clock, (order) => cache.carryOut(order), dependencies.sendCacheReport),
       upstreams,
@@ -402,10 +405,10 @@ function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependen
   return new RateLimiter({ clock, registry, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
 }
 
-function openCache({ env, routes }: Config, clock: Clock, log: Logger): Cache {
+function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'log'>): Cache {
   const shares = new Map<string, number>();
   for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
   const cachedRoutes = routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);
   const maxBytes = env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0;
-  return new Cache({ clock, log, maxBytes, shares, routes: cachedRoutes });
+  return new Cache({ ...deps, maxBytes, shares, routes: cachedRoutes });
 }

@@ -1,5 +1,5 @@
-import type { AttemptCancelled } from './attempt-error.ts';
 import type { Backend, Outcome } from './backend.ts';
+import type { Cancellable } from './upstream/upstream-call.ts';
 import type { LoadReport } from '../policy/balance/backend-load.ts';
 
 /** Where a permit goes back to. */
@@ -10,11 +10,6 @@ export interface PermitOwner {
   learn(permit: Permit, outcome: Outcome): void;
   /** Whether the permit has become a place among the streams; it then no longer counts as a permit. */
   makeStream(permit: Permit): boolean;
-}
-
-/** An attempt that a permit is used for. */
-export interface PermitUser {
-  cancel(reason: AttemptCancelled): void;
 }
 
 /** The right to have one request in flight at one backend, held until the last body byte. A link in the list of all that are out. */
@@ -32,7 +27,8 @@ export class Permit {
   retryAfterMs: number | undefined;
   /** It was waited for, and came from control rather than from a request that ended. */
   isNewlyLeased = false;
-  user: PermitUser | undefined;
+  /** The attempt that it is used for. */
+  user: Cancellable | undefined;
   next: Permit | undefined;
   previous: Permit | undefined;
   readonly #owner: PermitOwner;

@@ -1,12 +1,12 @@
 import { requestId } from '../core/ids.ts';
 import type { Exchange } from './exchange.ts';
-import { forward } from './forward.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { readHead } from './hygiene.ts';
 import { problemReply } from './problem-reply.ts';
 import { type Reason, Refusal } from './refusal.ts';
 import { clientClosed } from './request-body.ts';
 import type { Router } from './router.ts';
+import { forward } from './stack.ts';
 import { requestIdOf, traceparentOf } from './trace.ts';
 
 /**
@@ -87,7 +87,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (prepared.kind === 'cacheable') return gateway.cache.answer(prepared);
 
   // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again
-  return forward(x, prepared.call, prepared.sink, gateway.clock);
+  return forward(x, prepared.request, prepared.sink, gateway.stack);
 }
 
 const presentsKey = ({ apiKey, authorization }: Exchange['head']): boolean =>

@@ -1,8 +1,8 @@
-import { isEventStreamHead, type ReplyHeaders, type Sink } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { isHopByHop, nominated } from './hop-by-hop.ts';
 import type { ReplyQueue, SlowReplies } from './reply-queue.ts';
 import type { Tunnels } from './tunnels.ts';
+import { isEventStreamHead, type ReplyHeaders, type ReplySink } from './upstream/reply-sink.ts';
 
 /** Fields of a backend's reply that the gateway consumes or writes itself. */
 const consumed: ReadonlySet<string> = new Set([
@@ -26,7 +26,7 @@ export interface ClientSinkOptions {
 }
 
 /** Streams a backend's reply to the client; what the client does not read yet is kept for it. */
-export class ClientSink implements Sink {
+export class ClientSink implements ReplySink {
   readonly #x: Exchange;
   readonly #options: ClientSinkOptions;
   #queue: ReplyQueue | undefined;
@@ -111,7 +111,7 @@ export function backendTiming(headers: ReplyHeaders): string {
 }
 
 /** Keeps a reply whole, for a handler that makes something of it. */
-export class CollectingSink implements Sink {
+export class CollectingSink implements ReplySink {
   status = 0;
   headers: ReplyHeaders = {};
   readonly #chunks: Buffer[] = [];

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Timer } from '../core/clock.ts';
-import type { ReplyHeaders } from './attempt.ts';
+import type { ReplyHeaders } from './upstream/reply-sink.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { deliveredBytes } from './delivered-bytes.ts';

@@ -12,11 +12,11 @@ import { HedgeDelay } from '../policy/retry/hedge-delay.ts';
 import { BackendLost, noStreamPlace } from './attempt-error.ts';
 import { BackendSet } from './backend-set.ts';
 import { Backend, type Outcome, outcomesForLoad } from './backend.ts';
-import type { Underway } from './exchange.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Permit, PermitList } from './permit.ts';
 import { Refusal } from './refusal.ts';
+import type { Cancellable } from './upstream/upstream-call.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
 import { type Surroundings, WaitingRoom } from './waiting-room.ts';
 
@@ -54,7 +54,7 @@ export interface Claim {
 }
 
 /** A wait that can be given up: it then ends with the refusal of a client that left. */
-export interface PendingPermit extends Underway {
+export interface PendingPermit extends Cancellable {
   readonly result: Promise<Permit | Refusal>;
 }
 
@@ -234,6 +234,13 @@ export class Upstream {
     if (this.#room.depth > 0) return undefined;
     const backend = this.#choose(routeClass, excluded);
     return backend === undefined || backend === excluded ? undefined : this.#take(backend, routeClass);
+  }
+
+  /** Whether acquireSpare would give a permit. */
+  hasSpare(routeClass: number, excluded: Backend): boolean {
+    if (this.#room.depth > 0) return false;
+    const backend = this.#choose(routeClass, excluded);
+    return backend !== undefined && backend !== excluded;
   }
 
   /** After how long a second backend may be asked; undefined while too little is known. */

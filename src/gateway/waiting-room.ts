@@ -5,6 +5,7 @@ import type { Priority } from '../policy/admission/priority.ts';
 import { QueueBound, type QueueSituation } from '../policy/admission/queue-bound.ts';
 import { type Place, RequestQueue } from '../policy/admission/request-queue.ts';
 import { retryAfterSeconds } from '../policy/admission/retry-after.ts';
+import { type AttemptCancelled, ClientGone } from './attempt-error.ts';
 import type { Permit } from './permit.ts';
 import { Refusal } from './refusal.ts';
 import { clientClosed } from './request-body.ts';
@@ -56,7 +57,8 @@ export class Waiter implements PendingPermit {
     this.#settle(refusal);
   }
 
-  giveUp(refusal: Refusal = clientClosed): void {
+  cancel(reason: AttemptCancelled): void {
+    const refusal = reason instanceof ClientGone ? clientClosed : pastDeadline;
     if (this.place !== undefined && this.#room.leave(this.place)) this.#settle(refusal);
   }
 }

@@ -1,16 +1,16 @@
 import type { Demands } from '../../policy/cache/demands.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
-import type { Sink } from '../attempt.ts';
 import type { Exchange } from '../exchange.ts';
-import type { UpstreamCall } from '../forward.ts';
 import type { Refusal } from '../refusal.ts';
+import type { ReplySink } from '../upstream/reply-sink.ts';
+import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheKey, Entry } from './entry.ts';
 
 /** How a request ends: with a refusal, or with the reply that has been made. */
 export type Ending = Refusal | undefined | Promise<Refusal | undefined>;
 
 /** Takes a reply as it comes; several clients may take the same one. */
-export interface ReplySink extends Sink {
+export interface CacheSink extends ReplySink {
   /** The client has all that it wants: a 304 needs no body. */
   readonly isSatisfied: boolean;
 }
@@ -24,13 +24,13 @@ export interface CacheClient {
   /** The largest reply that may be kept. */
   readonly maxEntryBytes: number;
   /** Its request as a backend gets it: one for a whole reply, or for a validation of the stale one. */
-  request(stale: Entry | undefined): UpstreamCall;
+  request(stale: Entry | undefined): UpstreamRequest;
   /** Whether the reply to its request may be kept, and shared with those who wait for it too. */
   judge(head: ReplyHead): Verdict;
   /** Where a reply goes that is still coming; called again where the first one failed. */
-  openSink(): ReplySink;
+  openSink(): CacheSink;
   /** Ends a reply that has come through the sink. */
-  finish(sink: ReplySink): Ending;
+  finish(sink: CacheSink): Ending;
   /** Replies out of the cache. */
   deliver(entry: Entry, ageSeconds: number): Ending;
 }

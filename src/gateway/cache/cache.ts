@@ -4,8 +4,9 @@ import { ageMs, worthOf } from '../../policy/cache/freshness.ts';
 import type { Verdict } from '../../policy/cache/storing.ts';
 import { selection } from '../../policy/cache/vary.ts';
 import type { Exchange } from '../exchange.ts';
-import { forward } from '../forward.ts';
 import { Refusal } from '../refusal.ts';
+import { forward } from '../stack.ts';
+import type { Service } from '../upstream/layer.ts';
 import { pastDeadline } from '../waiting-room.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
@@ -20,6 +21,8 @@ import { Seat } from './seat.ts';
 
 export interface CacheOptions {
   readonly clock: Clock;
+  /** What asks a backend. */
+  readonly stack: Service;
   readonly log: Logger;
   /** 0 switches it off. */
   readonly maxBytes: number;
@@ -40,18 +43,20 @@ export class Cache implements FlightEvents {
   readonly store: ReplyStore;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #stack: Service;
   readonly #flight: FlightDependencies;
   readonly #flights = new Flights();
   readonly #refreshAfter = new WeakMap<Entry, number>();
   readonly #routes: readonly string[];
 
-  constructor({ clock, log, maxBytes, shares, routes }: CacheOptions) {
+  constructor({ clock, stack, log, maxBytes, shares, routes }: CacheOptions) {
     this.isOn = maxBytes > 0;
     this.store = new ReplyStore(maxBytes, shares);
     this.#routes = routes;
     this.#clock = clock;
     this.#log = log;
-    this.#flight = { clock, budget: new BufferBudget(maxBytes), events: this, lines: new HeaderLines() };
+    this.#stack = stack;
+    this.#flight = { clock, stack, budget: new BufferBudget(maxBytes), events: this, lines: new HeaderLines() };
   }
 
   /** Answers a request out of the cache, or has it answered by a backend. */
@@ -178,7 +183,7 @@ export class Cache implements FlightEvents {
     x.cacheStatus = forwardedStatus({ reason });
     x.metrics.countCache(reason === 'uri-miss' || reason === 'vary-miss' || reason === 'stale' ? 'miss' : 'bypass');
     const sink = client.openSink();
-    return (await forward(x, client.request(undefined), sink, this.#clock)) ?? client.finish(sink);
+    return (await forward(x, client.request(undefined), sink, this.#stack)) ?? client.finish(sink);
   }
 
   #hit(client: CacheClient, entry: Entry, now: number): Ending {

@@ -1,11 +1,13 @@
 import type { Clock } from '../../core/clock.ts';
 import { servesOnError } from '../../policy/cache/freshness.ts';
 import { joined, type ReplyHead, type Verdict, validates } from '../../policy/cache/storing.ts';
-import type { ReplyHeaders, Sink } from '../attempt.ts';
 import type { Underway } from '../exchange.ts';
-import { type Caller, forward } from '../forward.ts';
 import type { Priority } from '../../policy/admission/priority.ts';
 import { Refusal } from '../refusal.ts';
+import { forward } from '../stack.ts';
+import type { Service } from '../upstream/layer.ts';
+import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
+import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import { type CacheKey, type Entry, headOf, makeEntry, updatedHead } from './entry.ts';
 import type { BufferBudget } from './flight-buffer.ts';
@@ -36,6 +38,7 @@ export interface FlightEvents {
 
 export interface FlightDependencies {
   readonly clock: Clock;
+  readonly stack: Service;
   readonly budget: BufferBudget;
   readonly events: FlightEvents;
   readonly lines: HeaderLines;
@@ -51,7 +54,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
  * leave, and it goes on while one is left. What is to be kept is read at the pace of the backend, and each client at
  * its own from the buffer; what is not (or no longer, having outgrown its bound) comes no faster than they read.
  */
-export class Flight implements Sink, Caller, ChunkSource {
+export class Flight implements ReplySink, Caller, ChunkSource {
   startedAt: number;
   over = false;
   waitMs = 0;
@@ -68,6 +71,7 @@ export class Flight implements Sink, Caller, ChunkSource {
   /** The whole reply is there. */
   ended = false;
   readonly #clock: Clock;
+  readonly #stack: Service;
   readonly #events: FlightEvents;
   readonly #lines: HeaderLines;
   readonly #readers: Readers;
@@ -91,7 +95,7 @@ export class Flight implements Sink, Caller, ChunkSource {
 
   /** `stale`: what is to be validated, if anything. */
   constructor(
-    { clock, budget, events, lines }: FlightDependencies,
+    { clock, stack, budget, events, lines }: FlightDependencies,
     client: CacheClient,
     joinKey: string | undefined,
     stale: Entry | undefined,
@@ -100,6 +104,7 @@ export class Flight implements Sink, Caller, ChunkSource {
     this.joinKey = joinKey;
     this.startedAt = clock.now();
     this.#clock = clock;
+    this.#stack = stack;
     this.#events = events;
     this.#lines = lines;
     this.#readers = new Readers(clock, budget, client.maxEntryBytes);
@@ -245,7 +250,7 @@ export class Flight implements Sink, Caller, ChunkSource {
     this.#leaders++;
     let refusal: Refusal | undefined;
     try {
-      refusal = await forward(this, this.#client.request(this.#stale), this, this.#clock);
+      refusal = await forward(this, this.#client.request(this.#stale), this, this.#stack);
     } catch (error) {
       this.#events.bug(error);
       refusal = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');

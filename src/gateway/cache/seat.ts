@@ -4,7 +4,7 @@ import type { Underway } from '../exchange.ts';
 import type { CacheResult } from '../gateway-metrics.ts';
 import type { Refusal } from '../refusal.ts';
 import { clientClosed } from '../request-body.ts';
-import type { CacheClient, Ending, ReplySink } from './cache-client.ts';
+import type { CacheClient, Ending, CacheSink } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';
 
 /** What a seat reads: the chunks that a flight still has, by their number since the reply began. */
@@ -28,7 +28,7 @@ export class Seat implements Underway {
   position = 0;
   readonly #resolve: (ending: Ending) => void;
   #source: ChunkSource | undefined;
-  #sink: ReplySink | undefined;
+  #sink: CacheSink | undefined;
   #full = false;
   #over = false;
   /** Ends the wait of a client that said how long it waits. */
@@ -119,7 +119,7 @@ export class Seat implements Underway {
   }
 
   /** Where the reply goes; made when the first of it comes, and anew after each restart. */
-  #opened(): ReplySink {
+  #opened(): CacheSink {
     return (this.#sink ??= this.client.openSink());
   }
 

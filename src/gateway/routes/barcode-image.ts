@@ -2,10 +2,10 @@ import { type BarcodeRequest, canonicalBody, fromQuery } from '../../barcode/req
 import { anything } from '../../policy/cache/demands.ts';
 import { defaultRetryRules } from '../../policy/retry/retryable.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
-import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
+import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
 import type { CacheKey, Entry } from '../cache/entry.ts';
 import type { Exchange } from '../exchange.ts';
-import type { UpstreamCall } from '../forward.ts';
+import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { Refusal } from '../refusal.ts';
 import { backendTiming, CollectingSink } from '../sinks.ts';
@@ -61,7 +61,7 @@ export class BarcodeImage implements CacheClient {
   }
 
   /** Rendering is pure: the same request gives the same bytes, so it may be done twice. */
-  request(): UpstreamCall {
+  request(): UpstreamRequest {
     const { gateway, upstream } = this.#source;
     const { id, traceparent } = this.x;
     return {
@@ -105,7 +105,7 @@ export class BarcodeImage implements CacheClient {
     return new ImageSink();
   }
 
-  finish(sink: ReplySink): Ending {
+  finish(sink: CacheSink): Ending {
     const image = imageOf(this.x, sink as ImageSink);
     return image instanceof Refusal ? image : this.#use(image, 0);
   }
@@ -118,7 +118,7 @@ export class BarcodeImage implements CacheClient {
 }
 
 /** Its record needs the image whole. */
-class ImageSink extends CollectingSink implements ReplySink {
+class ImageSink extends CollectingSink implements CacheSink {
   readonly isSatisfied = false;
 }
 

@@ -5,12 +5,12 @@ import { isNotModified, type Validators } from '../../policy/cache/conditional.t
 import { type Demands, demandsOf, type RequestFields } from '../../policy/cache/demands.ts';
 import type { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { joined, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
-import type { ReplyHeaders } from '../attempt.ts';
-import type { CacheClient, Ending, ReplySink } from '../cache/cache-client.ts';
+import type { ReplyHeaders } from '../upstream/reply-sink.ts';
+import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
 import { type CacheKey, type Entry, keyText, notModifiedHeaders } from '../cache/entry.ts';
 import { hasCredentials, readFields } from '../cache/request-fields.ts';
 import type { Exchange } from '../exchange.ts';
-import type { UpstreamCall } from '../forward.ts';
+import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { forwardedSelection, requestHeaders } from '../request-headers.ts';
 import { ClientSink, type ClientSinkOptions, replyHeaders } from '../sinks.ts';
@@ -54,7 +54,7 @@ export class CachedProxyRequest implements CacheClient {
     return this.#route.rules.maxEntryBytes;
   }
 
-  request(stale: Entry | undefined): UpstreamCall {
+  request(stale: Entry | undefined): UpstreamRequest {
     const { gateway, config, upstream } = this.#route;
     const headers = requestHeaders(this.x, gateway.trustedProxies);
     if (this.demands.past === undefined && this.x.req.method === 'GET') validateOurs(headers, stale);
@@ -83,7 +83,7 @@ export class CachedProxyRequest implements CacheClient {
     return judge.judge(head, credentials, gateway.clock.wallNow());
   }
 
-  openSink(): ReplySink {
+  openSink(): CacheSink {
     const { replies, tunnels } = this.#route.gateway;
     return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes: this.#route.config.bufferReplyBytes });
   }
@@ -133,7 +133,7 @@ function validateOurs(headers: string[], stale: Entry | undefined): void {
 }
 
 /** Streams a reply, or says 304 where the client has it already. */
-class ConditionalSink extends ClientSink implements ReplySink {
+class ConditionalSink extends ClientSink implements CacheSink {
   readonly #client: CachedProxyRequest;
   #isSatisfied = false;
 

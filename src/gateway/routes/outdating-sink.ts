@@ -1,4 +1,4 @@
-import type { ReplyHeaders } from '../attempt.ts';
+import type { ReplyHeaders } from '../upstream/reply-sink.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { forwardedSelection } from '../request-headers.ts';

@@ -1,17 +1,17 @@
 import type { RouteConfig, UpstreamConfig } from '../../config/config.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
-import type { Sink } from '../attempt.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import type { Exchange } from '../exchange.ts';
-import type { UpstreamCall } from '../forward.ts';
 import { bodyTooLarge, RequestBody } from '../request-body.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../sinks.ts';
 import { TunnelSink } from '../tunnel.ts';
 import type { Upstream } from '../upstream.ts';
+import type { ReplySink } from '../upstream/reply-sink.ts';
+import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
 import { type CachedRoute, CachedProxyRequest } from './cached-proxy.ts';
 import { OutdatingSink } from './outdating-sink.ts';
@@ -97,7 +97,7 @@ class ProxyRoute {
     return this.#direct(x, stored.open, stored.bytes);
   }
 
-  #direct(x: Exchange, body: UpstreamCall['body'], bytes: number | undefined): Prepared {
+  #direct(x: Exchange, body: UpstreamRequest['body'], bytes: number | undefined): Prepared {
     const { pure, retry, hedge, longLived, timeoutMs, idleTimeoutMs } = this.#config;
     const method = x.req.method ?? 'GET';
     const headers = requestHeaders(x, this.#gateway.trustedProxies);
@@ -106,7 +106,7 @@ class ProxyRoute {
     const isWhole = body === null || this.#config.upload === 'buffer';
     return {
       kind: 'direct',
-      call: {
+      request: {
         upstream: this.#upstream,
         method,
         path: x.head.path + x.head.query,
@@ -127,7 +127,7 @@ class ProxyRoute {
     };
   }
 
-  #sinkFor(x: Exchange): Sink {
+  #sinkFor(x: Exchange): ReplySink {
     const { replies, tunnels, cache } = this.#gateway;
     const options = { replies, tunnels, bufferReplyBytes: this.#config.bufferReplyBytes };
     if (x.upgrade !== undefined) {

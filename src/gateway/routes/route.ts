@@ -1,16 +1,16 @@
 import type { Priority } from '../../policy/admission/priority.ts';
 import type { EndpointMetrics } from '../gateway-metrics.ts';
 import type { Exchange } from '../exchange.ts';
-import type { Sink } from '../attempt.ts';
-import type { UpstreamCall } from '../forward.ts';
+import type { ReplySink } from '../upstream/reply-sink.ts';
+import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheClient } from '../cache/cache-client.ts';
 import type { Refusal } from '../refusal.ts';
 
 /** What a route makes of a request before a backend is asked: the call, and where its reply goes. */
 export interface Direct {
   readonly kind: 'direct';
-  readonly call: UpstreamCall;
-  readonly sink: Sink;
+  readonly request: UpstreamRequest;
+  readonly sink: ReplySink;
 }
 
 /** A request for a backend, or one that the cache may answer in its place. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { CacheClient, ReplySink } from '../../../src/gateway/cache/cache-client.ts';
+import type { CacheClient, CacheSink } from '../../../src/gateway/cache/cache-client.ts';
 import { BufferBudget } from '../../../src/gateway/cache/flight-buffer.ts';
 import { Readers } from '../../../src/gateway/cache/readers.ts';
 import { type ChunkSource, Seat } from '../../../src/gateway/cache/seat.ts';
@@ -15,7 +15,7 @@ class Reader {
   #resume: (() => void) | undefined;
 
   constructor(readers: Readers) {
-    const sink: ReplySink = {
+    const sink: CacheSink = {
       isSatisfied: false,
       head: () => {},
       data: (chunk, resume) => {

@@ -1,3 +1,4 @@
+import { ClientGone } from '../../../src/gateway/attempt-error.ts';
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
@@ -168,7 +169,7 @@ describe('Upstream', () => {
     take(upstream);
     const waiting = ask(upstream);
     assert.ok('result' in waiting);
-    waiting.giveUp();
+    waiting.cancel(new ClientGone());
     assert.equal(await outcomeOf(waiting), 'client-closed');
     assert.equal(await outcomeOf(ask(upstream)), 'waits');
   });

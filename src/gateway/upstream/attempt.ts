@@ -1,0 +1,315 @@
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../core/clock.ts';
+import {
+  type AttemptCancelled,
+  explain,
+  metBug,
+  NoStreamPlace,
+  UnreadableReply,
+  UpstreamTimeout,
+} from '../attempt-error.ts';
+import type { Outcome } from '../backend.ts';
+import type { Idler } from '../idle-watch.ts';
+import { readLoadReport } from '../orca.ts';
+import type { Permit } from '../permit.ts';
+import { RequestBody } from '../request-body.ts';
+import type { Answer, Failure, Reply } from './layer.ts';
+import { isEventStreamHead, type ReplyHeaders, type ReplySink } from './reply-sink.ts';
+import type { Cancellable, UpstreamCall } from './upstream-call.ts';
+
+/** A backend that keeps sending 1xx replies never gets to its answer. */
+const MAX_INFORMATIONAL = 16;
+
+/** What is read of a reply that is thrown away, to keep the connection. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
+
+type Controller = Dispatcher.DispatchController;
+/** How an attempt ended: with nothing where the reply came to its end. */
+type End = { readonly failure: Failure | undefined };
+
+/**
+ * One request to one backend: an undici handler that gives a value for the head of the reply, and holds the permit until
+ * the last byte. What arrives before the reply is passed on waits here: at most what one read of the socket brought, since
+ * the layers above decide before the next one.
+ */
+export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, Idler {
+  readonly kind = 'replied';
+  status = 0;
+  isOverloaded = false;
+  execMs = 0;
+  /** Whether the client has sent all of its request. */
+  isRequestComplete = true;
+  lastByteAt = 0;
+  idleTimeoutMs: number | undefined;
+  isHeld = false;
+  readonly #call: UpstreamCall;
+  readonly #permit: Permit;
+  readonly #clock: Clock;
+  readonly #answered = Promise.withResolvers<Answer>();
+  readonly #early: Buffer[] = [];
+  #headers: ReplyHeaders = {};
+  #socket: Duplex | undefined;
+  #controller: Controller | undefined;
+  #sink: ReplySink | undefined;
+  #cancelled: Error | undefined;
+  #requestStarted = false;
+  #hasHead = false;
+  #informational = 0;
+  #outcome: Outcome = 'success';
+  /** Bytes of a reply that is thrown away; undefined for one that is passed on. */
+  #discarded: number | undefined;
+  #end: End | undefined;
+  #whenEnded: ((failure: Failure | undefined) => void) | undefined;
+  /** Set while undici is made to drop the connection: the permit then waits for the backend to see it. */
+  #cancelling: { outcome: Outcome | undefined } | undefined;
+
+  constructor(call: UpstreamCall, permit: Permit, clock: Clock) {
+    this.#call = call;
+    this.#permit = permit;
+    this.#clock = clock;
+  }
+
+  /** Resolves when the head of a reply is there, or there will be none. */
+  get answer(): Promise<Answer> {
+    return this.#answered.promise;
+  }
+
+  passTo(sink: ReplySink): Promise<Failure | undefined> | Failure | undefined {
+    try {
+      this.#pass(sink);
+    } catch (error) {
+      this.#bug(error);
+    }
+    return this.#ending();
+  }
+
+  async discard(): Promise<void> {
+    this.#discarded = 0;
+    if (this.#end === undefined) {
+      this.#watchSilence(false);
+      for (const chunk of this.#early) this.#throwAway(chunk);
+    }
+    await this.#ending();
+  }
+
+  /** Closes the connection, or keeps it from being used if there is none yet. */
+  cancel(reason: AttemptCancelled): void {
+    if (this.#end !== undefined) return;
+    this.#cancelled = reason;
+    const controller = this.#controller;
+    if (controller === undefined) this.#fail(reason);
+    else this.#drop(controller, reason);
+    // undici reads the body of a request whose connection is still being made, cancelled or not: it must be gone.
+    const { body } = this.#call;
+    if (body instanceof RequestBody) body.destroy();
+  }
+
+  timeOutIdle(): void {
+    this.cancel(new UpstreamTimeout());
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    this.#requestStarted = true;
+    this.#permit.isSent = true;
+    if (this.#cancelled !== undefined) controller.abort(this.#cancelled);
+  }
+
+  onResponseStart(controller: Controller, status: number, headers: ReplyHeaders): void {
+    this.#guard(() => {
+      if (status < 200) this.#takeInformational(controller, status, headers);
+      else this.#takeHead(controller, status, headers);
+    });
+  }
+
+  onRequestUpgrade(controller: Controller, status: number, headers: ReplyHeaders, socket: Duplex): void {
+    this.#guard(() => {
+      if (this.#call.request.upgrade === undefined || status !== 101) {
+        controller.abort(new Error('the backend switched protocols without being asked'));
+        return;
+      }
+      this.#socket = socket;
+      this.#answer(status, headers);
+    });
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    try {
+      if (this.#discarded !== undefined) this.#throwAway(chunk);
+      else if (this.#sink === undefined) this.#early.push(chunk);
+      else this.#deliver(this.#sink, chunk, controller);
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#guard(() => {
+      if (this.#end !== undefined) return;
+      this.#sink?.end();
+      this.#finish({ failure: undefined }, this.#outcome);
+    });
+  }
+
+  onResponseError(_controller: Controller, error: Error): void {
+    this.#guard(() => this.#fail(this.#cancelled ?? error));
+  }
+
+  #takeInformational(controller: Controller, status: number, headers: ReplyHeaders): void {
+    if (++this.#informational > MAX_INFORMATIONAL) controller.abort(new Error('the backend sends 1xx replies only'));
+    else this.#call.inform(status, headers);
+  }
+
+  #takeHead(controller: Controller, status: number, headers: ReplyHeaders): void {
+    if (isReadable(headers)) {
+      this.#answer(status, headers);
+      return;
+    }
+    this.#outcome = 'failure';
+    controller.abort(new UnreadableReply('the backend encoded its reply in a way that cannot be passed on'));
+  }
+
+  #answer(status: number, headers: ReplyHeaders): void {
+    const now = this.#clock.now();
+    this.#hasHead = true;
+    this.status = status;
+    this.#headers = headers;
+    this.#permit.headAt = now;
+    this.execMs = now - this.#permit.startedAt;
+    this.#readSelfReport(status, headers, now);
+    this.#answered.resolve(this);
+  }
+
+  /** What the backend says of its load, and whether it says that it has too much to do. */
+  #readSelfReport(status: number, headers: ReplyHeaders, now: number): void {
+    const report = headers['endpoint-load-metrics'];
+    const load = typeof report === 'string' ? readLoadReport(report) : undefined;
+    if (load !== undefined) this.#permit.reported(load, now);
+    if (status < 500 && status !== 429) return;
+    const asksForLess = headers['retry-after'] !== undefined || headers['x-rampart-overloaded'] !== undefined;
+    this.isOverloaded = status === 429 || (status === 503 && asksForLess);
+    const retryAfterSeconds = Number(headers['retry-after']);
+    if (retryAfterSeconds > 0) this.#permit.retryAfterMs = retryAfterSeconds * 1000;
+    this.#outcome = this.isOverloaded ? 'refused' : 'failure';
+  }
+
+  #pass(sink: ReplySink): void {
+    if (this.#end?.failure !== undefined) return;
+    if (this.#socket !== undefined) {
+      sink.upgrade?.(this.#headers, this.#socket, () => this.#finish({ failure: undefined }, this.#outcome));
+      return;
+    }
+    const isEventStream = isEventStreamHead(this.#headers);
+    if (isEventStream && this.#end === undefined && !this.#permit.becomeStream()) {
+      this.cancel(new NoStreamPlace());
+      return;
+    }
+    this.#sink = sink;
+    sink.head(this.status, this.#headers);
+    for (const chunk of this.#early) this.#deliver(sink, chunk, this.#controller as Controller);
+    if (this.#end === undefined) this.#watchSilence(isEventStream || this.#permit.isStream);
+    else sink.end();
+  }
+
+  #deliver(sink: ReplySink, chunk: Buffer, controller: Controller): void {
+    this.lastByteAt = this.#clock.now();
+    const resume = (): void => {
+      this.isHeld = false;
+      this.lastByteAt = this.#clock.now();
+      controller.resume();
+    };
+    if (sink.data(chunk, resume)) return;
+    this.isHeld = true;
+    controller.pause();
+  }
+
+  #throwAway(chunk: Buffer): void {
+    this.#discarded = (this.#discarded ?? 0) + chunk.length;
+    if (this.#discarded > MAX_DISCARDED_BYTES) this.#controller?.abort(new Error('the error reply is too long'));
+  }
+
+  #watchSilence(isStream: boolean): void {
+    const { upstream, idleTimeoutMs } = this.#call.request;
+    this.lastByteAt = this.#clock.now();
+    this.idleTimeoutMs = idleTimeoutMs ?? (isStream ? undefined : upstream.idleTimeoutMs);
+    upstream.idle.add(this);
+  }
+
+  #drop(controller: Controller, reason: Error): void {
+    const cancelling: { outcome: Outcome | undefined } = { outcome: undefined };
+    this.#cancelling = cancelling;
+    const closed = this.#permit.backend.sockets.cancel(() => controller.abort(reason));
+    this.#cancelling = undefined;
+    if (cancelling.outcome !== undefined) this.#permit.release(cancelling.outcome, closed);
+  }
+
+  #fail(error: Error): void {
+    if (this.#end !== undefined) return;
+    const beforeConnection = !this.#requestStarted;
+    const isWaiting = !this.#hasHead && this.isRequestComplete;
+    const { refusal, outcome, isFinal } = explain(error, { beforeConnection, isWaiting });
+    if (outcome === 'failure' && beforeConnection) this.#permit.backend.suspend();
+    this.#finish({ failure: this.#failureOf(refusal, beforeConnection, isFinal) }, outcome);
+  }
+
+  #failureOf(refusal: Failure['refusal'], beforeConnection: boolean, isFinal: boolean): Failure {
+    if (!this.#hasHead) this.execMs = this.#clock.now() - this.#permit.startedAt;
+    const { execMs } = this;
+    return { kind: 'failed', refusal, execMs, beforeConnection, replyStarted: this.#hasHead, isFinal };
+  }
+
+  /** Ends the attempt: the permit goes back first, and whatever that leads to elsewhere is no reason not to end. */
+  #finish(end: End, outcome: Outcome): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#call.request.upstream.idle.remove(this);
+    if (this.#cancelling === undefined) this.#giveBack(outcome);
+    else this.#cancelling.outcome = outcome;
+    if (end.failure !== undefined && !this.#hasHead) this.#answered.resolve(end.failure);
+    this.#whenEnded?.(end.failure);
+  }
+
+  #giveBack(outcome: Outcome): void {
+    try {
+      this.#permit.release(outcome);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #ending(): Promise<Failure | undefined> | Failure | undefined {
+    if (this.#end !== undefined) return this.#end.failure;
+    return new Promise((resolve) => {
+      this.#whenEnded = resolve;
+    });
+  }
+
+  /** undici swallows what its handlers throw, and would leave the attempt without an end. */
+  #guard(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#bug(error);
+    }
+  }
+
+  #bug(error: unknown): void {
+    this.#report(error);
+    this.#socket?.destroy();
+    if (this.#end !== undefined) return;
+    this.#finish({ failure: this.#failureOf(metBug, false, true) }, 'aborted');
+    this.#controller?.abort(new Error('the gateway met a bug'));
+  }
+
+  #report(error: unknown): void {
+    const { request, caller } = this.#call;
+    request.upstream.bugs.report('attempt', error, { requestId: caller.id });
+  }
+}
+
+/** undici undoes `chunked` alone: what else a transfer coding has done to the body, the client would not hear of. */
+function isReadable(headers: ReplyHeaders): boolean {
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || (typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked');
+}

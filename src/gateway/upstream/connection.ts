@@ -1,0 +1,50 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Permit } from '../permit.ts';
+import { RequestBody } from '../request-body.ts';
+import { Attempt } from './attempt.ts';
+import type { Service } from './layer.ts';
+import type { UpstreamCall } from './upstream-call.ts';
+
+/** Sends a call that has a permit to its backend, on one of its kept connections or on a new one. */
+export const connection =
+  (clock: Clock): Service =>
+  (call) => {
+    const { request, permit } = call;
+    if (permit === undefined) throw new Error('a call needs a permit before it can be sent');
+    const { method, path, headers, upgrade, body } = request;
+    call.body = typeof body === 'function' ? body() : body;
+    const attempt = new Attempt(call, permit, clock);
+    call.current = attempt;
+    permit.user = attempt;
+    passDeadlineOn(call, permit, attempt);
+    permit.backend.pool.dispatch(
+      { method, path, headers, body: call.body, ...(upgrade === undefined ? {} : { upgrade }) } as Parameters<
+        typeof permit.backend.pool.dispatch
+      >[0],
+      attempt,
+    );
+    return attempt.answer;
+  };
+
+/** Tells the backend what is left of the time; while the client is still sending, nothing is running out. */
+function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): void {
+  const { body, deadline, request } = call;
+  if (deadline === undefined) return;
+  if (!(body instanceof RequestBody)) {
+    setDeadline(request.headers, Math.max(1, deadline.at - permit.startedAt));
+    return;
+  }
+  deadline.stop();
+  attempt.isRequestComplete = false;
+  body.onComplete = () => {
+    attempt.isRequestComplete = true;
+    if (permit.headAt === undefined) deadline.restart(request.timeoutMs);
+  };
+}
+
+/** The last header, which another attempt overwrites. */
+function setDeadline(headers: string[], leftMs: number): void {
+  const value = String(Math.ceil(leftMs));
+  if (headers.at(-2) === 'x-deadline-ms') headers[headers.length - 1] = value;
+  else headers.push('x-deadline-ms', value);
+}

@@ -1,0 +1,49 @@
+import type { Refusal } from '../refusal.ts';
+import type { ReplySink } from './reply-sink.ts';
+import type { UpstreamCall } from './upstream-call.ts';
+
+/** The head of a backend's reply is there. Whoever gets it passes the reply on or discards it. */
+export interface Reply {
+  readonly kind: 'replied';
+  readonly status: number;
+  /** The backend says that it has too much to do: 429, or 503 with Retry-After or with the mark of a generator. */
+  readonly isOverloaded: boolean;
+  /** Milliseconds until the head was there. A hedge adds the time before it was sent. */
+  execMs: number;
+  /** Passes all of the reply on. Resolves with why it is not whole, or with nothing. */
+  passTo(sink: ReplySink): Promise<Failure | undefined> | Failure | undefined;
+  /** Reads the rest away to keep the connection, or closes the connection if that would take too long. */
+  discard(): Promise<void>;
+}
+
+/** A backend was asked, and did not reply. */
+export interface Failure {
+  readonly kind: 'failed';
+  readonly refusal: Refusal;
+  readonly execMs: number;
+  /** No connection was made, so the backend cannot have seen the request. */
+  readonly beforeConnection: boolean;
+  /** The head of a reply had arrived. */
+  readonly replyStarted: boolean;
+  /** Another backend would end the request the same way. */
+  readonly isFinal: boolean;
+}
+
+/** No backend was asked. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+}
+
+/** What a call comes to. */
+export type Answer = Reply | Failure | Refused;
+
+/** Something that answers calls: a layer with all that is below it. Never rejects but by a bug. */
+export type Service = (call: UpstreamCall) => Promise<Answer>;
+
+/** One concern between the request path and a backend: makes a service of the one below it. */
+export type Layer = (next: Service) => Service;
+
+/** Puts layers, the outermost first, on top of the service that asks the backend. */
+export const compose = (layers: readonly Layer[], innermost: Service): Service =>
+  layers.reduceRight((next, layer) => layer(next), innermost);

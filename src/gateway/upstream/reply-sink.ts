@@ -1,0 +1,22 @@
+import type { Duplex } from 'node:stream';
+
+/** The header fields of a reply, as undici parses them. */
+export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Where a reply goes. */
+export interface ReplySink {
+  /** A 1xx reply before the final one. */
+  informational?(status: number, headers: ReplyHeaders): void;
+  head(status: number, headers: ReplyHeaders): void;
+  /** False: the sink is full, and calls `resume` when it can take more. */
+  data(chunk: Buffer, resume: () => void): boolean;
+  end(): void;
+  /** The backend has switched protocols: the sink owns the connection now, and calls `done` when it has closed. */
+  upgrade?(headers: ReplyHeaders, socket: Duplex, done: () => void): void;
+}
+
+/** Whether a reply has no end of its own, so that it would hold a permit for as long as its client listens. */
+export function isEventStreamHead(headers: ReplyHeaders): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && type.slice(0, 17).toLowerCase() === 'text/event-stream';
+}

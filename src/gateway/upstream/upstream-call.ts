@@ -1,0 +1,143 @@
+import type { Readable } from 'node:stream';
+import type { RetryRules } from '../../policy/retry/retryable.ts';
+import { type AttemptCancelled, ClientGone } from '../attempt-error.ts';
+import type { Backend } from '../backend.ts';
+import type { Underway } from '../exchange.ts';
+import type { Permit } from '../permit.ts';
+import { RequestBody } from '../request-body.ts';
+import type { Claimant, Upstream } from '../upstream.ts';
+import type { Deadline } from './deadline.ts';
+import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
+
+/** A request as a backend gets it. */
+export interface UpstreamRequest {
+  readonly upstream: Upstream;
+  readonly method: string;
+  readonly path: string;
+  /** Name, value, name, value; the deadline is added to it. */
+  readonly headers: string[];
+  /** Bytes for what is there as a whole; else makes the stream anew for each attempt. */
+  readonly body: Buffer | string | (() => Buffer | Readable) | null;
+  /** Whether doing it twice is the same as doing it once. */
+  readonly idempotent: boolean;
+  /** Whether it only computes. */
+  readonly pure: boolean;
+  /** What is tried again; `false`: nothing. */
+  readonly retry: RetryRules | false;
+  /** Whether a second backend is asked when the first takes longer than most do; needs a body that is there as a whole. */
+  readonly hedge: boolean;
+  /** Whether it takes a place among the upstream's streams instead of a permit: a tunnel, or a long poll. */
+  readonly isStream: boolean;
+  /** Requests of one class take equally long; numbered from 0 within the upstream. */
+  readonly routeClass: number;
+  /** Longest wait for the head of the reply from when the request is complete, queue included. */
+  readonly timeoutMs: number;
+  /** Longest silence within the reply's body; undefined: the upstream's, and none for event streams. */
+  readonly idleTimeoutMs: number | undefined;
+  /** Milliseconds for which the client waits, where it said so: when they are over, that is no fault of a backend. */
+  readonly clientWaitsMs: number | undefined;
+  /** The protocol to switch to, where the client asks for one. */
+  readonly upgrade?: 'websocket';
+}
+
+/** For whom a backend is asked: a request, or a coalesced fetch that several requests share. */
+export interface Caller extends Claimant {
+  /** The request's id, for the log. */
+  readonly id: string;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  /** When the request was complete: the backend's time counts from there. */
+  readonly readyAt: number;
+  /** Nobody wants the reply any more. */
+  readonly over: boolean;
+  /** Whether a part of the reply has been sent, so that it cannot become an error reply. */
+  readonly replyBegun: boolean;
+  /** Milliseconds in the queue. */
+  waitMs: number;
+  /** Milliseconds until a permit came from control. */
+  permitMs: number;
+  execMs: number;
+  execPhase: 'upstream' | 'database' | undefined;
+  failure: string | undefined;
+  underway: Underway | undefined;
+  /** Ends a reply that has begun and will not be whole. */
+  cutReply(): void;
+}
+
+/** Something that a layer waits for, and that can be cancelled. */
+export interface Cancellable {
+  cancel(reason: AttemptCancelled): void;
+}
+
+/** One request on its way through the layers, with what each of them leaves for those below. */
+export class UpstreamCall implements Underway, Cancellable {
+  readonly caller: Caller;
+  readonly request: UpstreamRequest;
+  /** Of the deadline layer; undefined without one. */
+  deadline: Deadline | undefined;
+  /** Of the retry layer: attempts before this one that were sent, and that never were. */
+  sent = 0;
+  unsent = 0;
+  /** The backend of an attempt that failed: another one comes first. */
+  excluded: Backend | undefined;
+  /** Of the hedging layer: only a permit that nobody waits for will do. */
+  isSpare = false;
+  /** Of the admission layer. */
+  permit: Permit | undefined;
+  /** Of the connection: the body as the present attempt sends it. */
+  body: Buffer | string | Readable | null = null;
+  /** What is being waited for. */
+  current: Cancellable | undefined;
+  /** Why nobody wants an answer any more. */
+  cancelled: AttemptCancelled | undefined;
+  readonly #sink: ReplySink;
+
+  constructor(caller: Caller, request: UpstreamRequest, sink: ReplySink) {
+    this.caller = caller;
+    this.request = request;
+    this.#sink = sink;
+  }
+
+  get isCancelled(): boolean {
+    return this.cancelled !== undefined || this.caller.over;
+  }
+
+  /** Whether the request can be sent again as it was. */
+  get isReplayable(): boolean {
+    return !(this.body instanceof RequestBody) || !this.body.started;
+  }
+
+  giveUp(): void {
+    this.cancel(new ClientGone());
+  }
+
+  cancel(reason: AttemptCancelled): void {
+    if (this.cancelled !== undefined) return;
+    this.cancelled = reason;
+    this.current?.cancel(reason);
+  }
+
+  /** A 1xx reply, which goes on at once. */
+  inform(status: number, headers: ReplyHeaders): void {
+    this.#sink.informational?.(status, headers);
+  }
+
+  /** A second call for the same request, which can be cancelled by itself. */
+  branch(inform: (branch: UpstreamCall) => boolean): UpstreamCall {
+    const branch: UpstreamCall = new UpstreamCall(this.caller, this.request, {
+      informational: (status, headers) => {
+        if (inform(branch)) this.inform(status, headers);
+      },
+      head: nothing,
+      data: () => true,
+      end: nothing,
+    });
+    branch.deadline = this.deadline;
+    branch.sent = this.sent;
+    branch.unsent = this.unsent;
+    branch.excluded = this.excluded;
+    return branch;
+  }
+}
+
+const nothing = (): void => {};
