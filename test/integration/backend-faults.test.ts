@@ -93,7 +93,7 @@ describe('one of four backends', () => {
       const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp(cancelOnDown);
       breakOne(after(1000));
       const replies = Array.from({ length: 12 }, () => fetch(rampart.url));
-      await eventually('some are there', () => requestsAtFaulty() > 0);
+      await eventually('all have their backend', () => requestsAtFaulty() > 0 && inFlight(rampart) === 12);
       const states = down.map((index) => ({
         upstream: 'app',
         backend: new URL(origins[index] as string).host,

@@ -80,6 +80,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
       this.#pass(sink);
     } catch (error) {
       this.#bug(error);
+      return this.#failureOf(metBug, false, true);
     }
     return this.#ending();
   }
