@@ -103,7 +103,8 @@ class HedgedCall implements Cancellable {
     const second = this.#branch();
     second.isSpare = true;
     second.excluded = asked.backend;
-    second.sent++;
+    // Both are sent to backends: the retry layer above counts them.
+    this.#call.sent++;
     this.#second = second;
     this.#delayMs = this.#clock.now() - asked.startedAt;
     void this.#ask(second).then(this.#secondAnswered.resolve, this.#secondAnswered.reject);
