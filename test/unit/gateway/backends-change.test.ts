@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import type { UpstreamConfig } from '../../../src/config/config.ts';
+import { ClientGone } from '../../../src/gateway/attempt-error.ts';
 import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
 import { LeaseClient } from '../../../src/gateway/lease-client.ts';
 import { Permit } from '../../../src/gateway/permit.ts';
@@ -91,7 +92,7 @@ function takeAll(host: ReturnType<typeof setUp>): Permit[] {
   for (let count = 0; count < 20; count++) {
     const got = host.ask();
     if (!(got instanceof Permit)) {
-      if (!(got instanceof Refusal)) got.giveUp();
+      if (!(got instanceof Refusal)) got.cancel(new ClientGone());
       return taken;
     }
     taken.push(got);

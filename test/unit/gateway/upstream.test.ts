@@ -1,53 +1,20 @@
-import { ClientGone } from '../../../src/gateway/attempt-error.ts';
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { GatewayMetrics } from '../../../src/gateway/gateway-metrics.ts';
+import { ClientGone } from '../../../src/gateway/attempt-error.ts';
 import { Permit } from '../../../src/gateway/permit.ts';
 import { Refusal } from '../../../src/gateway/refusal.ts';
-import { type Claim, Upstream } from '../../../src/gateway/upstream.ts';
-import { quietInstruments } from '../../support/instruments.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import type { Claim, Upstream } from '../../../src/gateway/upstream.ts';
+import { bareUpstream } from '../../support/bare-upstream.ts';
 
 const open: Upstream[] = [];
 afterEach(async () => {
   for (const upstream of open.splice(0)) await upstream.close();
 });
 
-/** An upstream whose backends are never spoken to: taking a permit opens no connection. */
-function setUp({ backends = 1, cap = 1, queueCapacity = 2 } = {}) {
-  const clock = new ManualClock();
-  const instruments = quietInstruments();
-  const upstream = new Upstream(
-    {
-      name: 'u',
-      backends: Array.from({ length: backends }, (_, index) => ({
-        id: `b${index}`,
-        origin: `http://127.0.0.1:${index + 1}`,
-      })),
-      cap,
-      health: undefined,
-      required: false,
-      queueCapacity,
-      queuePerPermit: 0,
-      isAnnounced: false,
-      queueTimeoutMs: 100,
-      admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
-      balancer: 'least-in-flight',
-      streams: { max: 10, idleTimeoutMs: 1000 },
-      replyHeadBytes: 16_384,
-    },
-    {
-      clock,
-      random: () => 0,
-      metrics: new GatewayMetrics(instruments.registry),
-      bugs: instruments.bugs,
-      timeouts: { connectMs: 1000, idleMs: 1000 },
-      maxStreams: 10,
-      initialPermits: (permits) => permits,
-    },
-  );
-  open.push(upstream);
-  return { clock, upstream };
+function setUp(options: Parameters<typeof bareUpstream>[0] = {}): ReturnType<typeof bareUpstream> {
+  const host = bareUpstream(options);
+  open.push(host.upstream);
+  return host;
 }
 
 /** Asks for a permit, as an interactive request of one key. */

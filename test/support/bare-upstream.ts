@@ -1,0 +1,43 @@
+import { GatewayMetrics } from '../../src/gateway/gateway-metrics.ts';
+import { Upstream } from '../../src/gateway/upstream.ts';
+import { quietInstruments } from './instruments.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** An upstream whose backends are never spoken to: taking a permit opens no connection. The caller closes it. */
+export function bareUpstream({ backends = 1, cap = 1, queueCapacity = 2 } = {}): {
+  clock: ManualClock;
+  upstream: Upstream;
+} {
+  const clock = new ManualClock();
+  const instruments = quietInstruments();
+  const upstream = new Upstream(
+    {
+      name: 'u',
+      backends: Array.from({ length: backends }, (_, index) => ({
+        id: `b${index}`,
+        origin: `http://127.0.0.1:${index + 1}`,
+      })),
+      cap,
+      health: undefined,
+      required: false,
+      queueCapacity,
+      queuePerPermit: 0,
+      isAnnounced: false,
+      queueTimeoutMs: 100,
+      admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
+      balancer: 'least-in-flight',
+      streams: { max: 10, idleTimeoutMs: 1000 },
+      replyHeadBytes: 16_384,
+    },
+    {
+      clock,
+      random: () => 0,
+      metrics: new GatewayMetrics(instruments.registry),
+      bugs: instruments.bugs,
+      timeouts: { connectMs: 1000, idleMs: 1000 },
+      maxStreams: 10,
+      initialPermits: (permits) => permits,
+    },
+  );
+  return { clock, upstream };
+}
