@@ -2,7 +2,8 @@ import type { Exchange } from './exchange.ts';
 import { isHopByHop, nominated } from './hop-by-hop.ts';
 import type { ReplyQueue, SlowReplies } from './reply-queue.ts';
 import type { Tunnels } from './tunnels.ts';
-import { isEventStreamHead, type ReplyHeaders, type ReplySink } from './upstream/reply-sink.ts';
+import { isEventStream } from './upstream/reply-head.ts';
+import type { ReplyHeaders, ReplySink } from './upstream/reply-sink.ts';
 
 /** Fields of a backend's reply that the gateway consumes or writes itself. */
 const consumed: ReadonlySet<string> = new Set([
@@ -49,7 +50,7 @@ export class ClientSink implements ReplySink {
     x.backendTiming = backendTiming(headers);
     this.#announcedBytes = Number(headers['content-length']);
     if (x.over) return;
-    this.#isEventStream = isEventStreamHead(headers);
+    this.#isEventStream = isEventStream(headers);
     if (this.#isEventStream) {
       x.isEndless = true;
       this.#options.tunnels.add(this);

@@ -58,8 +58,7 @@ export class Waiter implements PendingPermit {
   }
 
   cancel(reason: AttemptCancelled): void {
-    const refusal = reason instanceof ClientGone ? clientClosed : pastDeadline;
-    if (this.place !== undefined && this.#room.leave(this.place)) this.#settle(refusal);
+    if (this.place !== undefined && this.#room.leave(this.place)) this.#settle(refusalFor(reason));
   }
 }
 
@@ -258,5 +257,9 @@ function excessOf(here: number, elsewhere: number, total: number): number {
   const all = here + elsewhere;
   return elsewhere === 0 || all <= total * TOLERATED_EXCESS + 1 ? 0 : ((all - total) * here) / all;
 }
+
+/** How a request ends that was cancelled before it reached a backend; without a reason, its client has left. */
+export const refusalFor = (reason: AttemptCancelled | undefined): Refusal =>
+  reason === undefined || reason instanceof ClientGone ? clientClosed : pastDeadline;
 
 export const pastDeadline = new Refusal('deadline', 'the deadline of the request passed while it waited for a backend');

@@ -123,6 +123,36 @@ test('C16: an attempt that fails while its hedge is answered costs no retry', as
   assert.equal((await fetch(rampart.url)).status, 502);
 });
 
+describe('error replies that do not end', () => {
+  const trickling = (status: number, count: () => void) =>
+    startBackend((_req, res) => {
+      count();
+      res.writeHead(status, { 'content-type': 'text/plain' });
+      const timer = setInterval(() => res.write('x'), 50);
+      res.on('close', () => clearInterval(timer));
+    });
+
+  test('the next backend is asked at once, and the permit comes back', async () => {
+    let asked = 0;
+    const bad = await trickling(503, () => asked++);
+    const good = await startBackend((_req, res) => void res.end('good'));
+    const rampart = await start([bad.origin, good.origin], { timeoutMs: 20_000 });
+    for (let count = 0; count < 8; count++) assert.equal(await (await fetch(rampart.url)).text(), 'good');
+    assert.ok(asked > 0);
+    await eventually('the permits are back', () => inFlight(rampart) === 0);
+  });
+
+  test('where every backend does it, the client gets the last one of them and may leave it', async () => {
+    const backends = await Promise.all([trickling(502, () => {}), trickling(504, () => {})]);
+    const rampart = await start(backends.map(({ origin }) => origin));
+    const leaving = new AbortController();
+    const reply = await fetch(rampart.url, { signal: leaving.signal });
+    assert.ok(reply.status === 502 || reply.status === 504);
+    leaving.abort();
+    await eventually('the permits are back', () => inFlight(rampart) === 0);
+  });
+});
+
 describe('backends that hang', () => {
   test('III.4: twenty impatient clients one after another lose two at most to a hung one of four', async () => {
     const hung = await startBackend(() => {});

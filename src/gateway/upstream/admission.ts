@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import { Permit } from '../permit.ts';
 import { Refusal } from '../refusal.ts';
-import { clientClosed } from '../request-body.ts';
 import type { PendingPermit } from '../upstream.ts';
+import { refusalFor } from '../waiting-room.ts';
 import type { Answer, Layer, Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
@@ -36,7 +36,7 @@ function acquire(call: UpstreamCall): Permit | PendingPermit | Refusal {
 function proceed(call: UpstreamCall, permit: Permit, next: Service): Promise<Answer> {
   if (call.isCancelled) {
     permit.release('aborted');
-    return Promise.resolve({ kind: 'refused', refusal: clientClosed });
+    return Promise.resolve({ kind: 'refused', refusal: refusalFor(call.cancelled) });
   }
   call.permit = permit;
   return next(call);

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import {
   type AttemptCancelled,
   explain,
@@ -15,14 +15,16 @@ import { readLoadReport } from '../orca.ts';
 import type { Permit } from '../permit.ts';
 import { RequestBody } from '../request-body.ts';
 import type { Answer, Failure, Reply } from './layer.ts';
-import { isEventStreamHead, type ReplyHeaders, type ReplySink } from './reply-sink.ts';
+import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply-head.ts';
+import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
 import type { Cancellable, UpstreamCall } from './upstream-call.ts';
 
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;
 
-/** What is read of a reply that is thrown away, to keep the connection. */
+/** What is read of a reply that is thrown away, to keep the connection, and for how long. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
+const DISCARD_MS = 1000;
 
 type Controller = Dispatcher.DispatchController;
 /** How an attempt ended: with nothing where the reply came to its end. */
@@ -59,6 +61,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   #outcome: Outcome = 'success';
   /** Bytes of a reply that is thrown away; undefined for one that is passed on. */
   #discarded: number | undefined;
+  #discardLimit: Timer | undefined;
   #end: End | undefined;
   #whenEnded: ((failure: Failure | undefined) => void) | undefined;
   /** Set while undici is made to drop the connection: the permit then waits for the backend to see it. */
@@ -85,13 +88,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     return this.#ending();
   }
 
-  async discard(): Promise<void> {
+  discard(): void {
     this.#discarded = 0;
-    if (this.#end === undefined) {
-      this.#watchSilence(false);
-      for (const chunk of this.#early) this.#throwAway(chunk);
-    }
-    await this.#ending();
+    for (const chunk of this.#early) this.#throwAway(chunk);
+    if (this.#end !== undefined) return;
+    this.#discardLimit = this.#clock.setTimeLimit(() => this.cancel(new UpstreamTimeout()), DISCARD_MS);
   }
 
   /** Closes the connection, or keeps it from being used if there is none yet. */
@@ -182,16 +183,14 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     this.#answered.resolve(this);
   }
 
-  /** What the backend says of its load, and whether it says that it has too much to do. */
+  /** What the backend says of its load, and how this reply counts. */
   #readSelfReport(status: number, headers: ReplyHeaders, now: number): void {
     const report = headers['endpoint-load-metrics'];
     const load = typeof report === 'string' ? readLoadReport(report) : undefined;
     if (load !== undefined) this.#permit.reported(load, now);
     if (status < 500 && status !== 429) return;
-    const asksForLess = headers['retry-after'] !== undefined || headers['x-rampart-overloaded'] !== undefined;
-    this.isOverloaded = status === 429 || (status === 503 && asksForLess);
-    const retryAfterSeconds = Number(headers['retry-after']);
-    if (retryAfterSeconds > 0) this.#permit.retryAfterMs = retryAfterSeconds * 1000;
+    this.isOverloaded = saysOverloaded(status, headers);
+    this.#permit.retryAfterMs = retryAfterMs(headers);
     this.#outcome = this.isOverloaded ? 'refused' : 'failure';
   }
 
@@ -201,15 +200,15 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
       sink.upgrade?.(this.#headers, this.#socket, () => this.#finish({ failure: undefined }, this.#outcome));
       return;
     }
-    const isEventStream = isEventStreamHead(this.#headers);
-    if (isEventStream && this.#end === undefined && !this.#permit.becomeStream()) {
+    const hasNoEnd = isEventStream(this.#headers);
+    if (hasNoEnd && this.#end === undefined && !this.#permit.becomeStream()) {
       this.cancel(new NoStreamPlace());
       return;
     }
     this.#sink = sink;
     sink.head(this.status, this.#headers);
     for (const chunk of this.#early) this.#deliver(sink, chunk, this.#controller as Controller);
-    if (this.#end === undefined) this.#watchSilence(isEventStream || this.#permit.isStream);
+    if (this.#end === undefined) this.#watchSilence(hasNoEnd || this.#permit.isStream);
     else sink.end();
   }
 
@@ -264,6 +263,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   #finish(end: End, outcome: Outcome): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.#discardLimit?.cancel();
     this.#call.request.upstream.idle.remove(this);
     if (this.#cancelling === undefined) this.#giveBack(outcome);
     else this.#cancelling.outcome = outcome;
@@ -307,10 +307,4 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     const { request, caller } = this.#call;
     request.upstream.bugs.report('attempt', error, { requestId: caller.id });
   }
-}
-
-/** undici undoes `chunked` alone: what else a transfer coding has done to the body, the client would not hear of. */
-function isReadable(headers: ReplyHeaders): boolean {
-  const coding = headers['transfer-encoding'];
-  return coding === undefined || (typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked');
 }

@@ -71,7 +71,7 @@ class HedgedCall implements Cancellable {
   #choose({ call, answer }: Branch, dropped?: Branch): Answer {
     this.#winner = call;
     const loser = call === this.#first ? this.#second : this.#first;
-    if (dropped?.answer.kind === 'replied') void dropped.answer.discard();
+    if (dropped?.answer.kind === 'replied') dropped.answer.discard();
     else if (dropped === undefined) loser?.cancel(new Outpaced());
     // What the layers above ask of the call, they ask of the one that won.
     this.#call.permit = call.permit;

@@ -12,8 +12,8 @@ export interface Reply {
   execMs: number;
   /** Passes all of the reply on. Resolves with why it is not whole, or with nothing. */
   passTo(sink: ReplySink): Promise<Failure | undefined> | Failure | undefined;
-  /** Reads the rest away to keep the connection, or closes the connection if that would take too long. */
-  discard(): Promise<void>;
+  /** Reads the rest away to keep the connection, or closes the connection if that takes too long. Nobody waits for it. */
+  discard(): void;
 }
 
 /** A backend was asked, and did not reply. */

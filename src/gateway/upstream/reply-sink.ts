@@ -14,9 +14,3 @@ export interface ReplySink {
   /** The backend has switched protocols: the sink owns the connection now, and calls `done` when it has closed. */
   upgrade?(headers: ReplyHeaders, socket: Duplex, done: () => void): void;
 }
-
-/** Whether a reply has no end of its own, so that it would hold a permit for as long as its client listens. */
-export function isEventStreamHead(headers: ReplyHeaders): boolean {
-  const type = headers['content-type'];
-  return typeof type === 'string' && type.slice(0, 17).toLowerCase() === 'text/event-stream';
-}

@@ -14,7 +14,7 @@ export const retries = (): Layer => (next) => async (call) => {
     caller.execPhase = 'upstream';
     const kind = furtherAttempt(call, answer);
     if (kind === undefined || call.isCancelled || !request.upstream.mayTryAgain(kind)) return answer;
-    if (answer.kind === 'replied') await answer.discard();
+    if (answer.kind === 'replied') answer.discard();
     if (kind === 'connection') call.unsent++;
     else call.sent++;
     call.excluded = call.permit?.backend;

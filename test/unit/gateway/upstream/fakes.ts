@@ -40,7 +40,7 @@ export function replied(status = 200, more: Partial<Reply> = {}): FakeReply {
     execMs: 1,
     isDiscarded: false,
     passTo: () => undefined,
-    async discard() {
+    discard() {
       this.isDiscarded = true;
     },
     ...more,
