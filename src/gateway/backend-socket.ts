@@ -94,6 +94,12 @@ class Lingering {
       limit.cancel();
       destroy(error);
     };
+    if (reason === 'cancelled') {
+      // undici must parse no more of it. At the end of a reply without a length it would assert that the request is
+      // still wanted, in a listener of the socket: nothing catches that.
+      socket.removeAllListeners('readable');
+      socket.removeAllListeners('end');
+    }
     socket.once('end', () => this.#finish());
     socket.resume();
     if (reason === 'cancelled') socket.end();
