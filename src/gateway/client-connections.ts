@@ -25,6 +25,8 @@ const SWEEP_MS = 5_000;
 /** How long after the end of a client's side it is asked whether the client is there, and how the wait grows. */
 const FIRST_PROBE_MS = 50;
 const LONGEST_PROBE_MS = 10_000;
+/** A reply that says nothing for so long to a client that has ended its side is for nobody. */
+const SILENT_PROBE_MS = 4000;
 
 export interface ClientConnectionsOptions {
   readonly clock: Clock;
@@ -102,6 +104,22 @@ export class ClientConnections {
     return true;
   }
 
+  /** Watches the client of an upgrade, which has the connection for itself, until the tunnel is there. */
+  watchUpgrade(exchange: Exchange): void {
+    const { socket } = exchange.req;
+    const client: Probed = {
+      socket,
+      get isBusy() {
+        return !exchange.over && !exchange.tunnelled;
+      },
+      get isWithinReply() {
+        return exchange.res.headersSent;
+      },
+      probe: () => probe(exchange),
+    };
+    socket.on('end', () => this.#halfClosed(client, FIRST_PROBE_MS));
+  }
+
   /** Begins the request, or has it wait for those before it; false: too many wait already. */
   enter(exchange: Exchange): boolean {
     const connection = this.of(exchange.req.socket);
@@ -148,13 +166,18 @@ export class ClientConnections {
   /**
    * A client has ended its side. It may wait for the reply (RFC 9112 §9.6 has no rule against it), or it may be gone:
    * only sending something tells. A `100 Continue` is nothing to a client that is there, and makes the kernel of one
-   * that is gone reset the connection, which cancels the request.
+   * that is gone reset the connection, which cancels the request. Within a reply nothing can be sent but the reply: a
+   * client whose reply has been silent for some seconds counts as gone.
    */
-  #halfClosed(connection: ClientConnection, waitMs: number): void {
+  #halfClosed(client: Probed, waitMs: number): void {
+    const before = deliveredBytes(client.socket);
     this.#options.clock.setTimeout(() => {
-      if (connection.socket.destroyed || !connection.isBusy) return;
-      connection.probe();
-      this.#halfClosed(connection, Math.min(LONGEST_PROBE_MS, Math.max(1000, waitMs * 2)));
+      const { socket } = client;
+      if (socket.destroyed || !client.isBusy) return;
+      const isSilent = deliveredBytes(socket) === before && socket.writableLength === 0;
+      if (isSilent && waitMs >= SILENT_PROBE_MS && client.isWithinReply) socket.destroy();
+      else client.probe();
+      this.#halfClosed(client, Math.min(LONGEST_PROBE_MS, Math.max(1000, waitMs * 2)));
     }, waitMs);
   }
 
@@ -177,6 +200,22 @@ export class ClientConnections {
     this.#waiting -= connection.waiting.length;
     connection.waiting.length = 0;
   }
+}
+
+/** A client that may have ended its side. */
+interface Probed {
+  readonly socket: Socket;
+  /** Whether it is owed a reply. */
+  readonly isBusy: boolean;
+  /** Whether a reply has begun, and is not over. */
+  readonly isWithinReply: boolean;
+  probe(): void;
+}
+
+/** Finds out whether the client of a request, which has ended its side, is still there. */
+function probe({ isEndless, req, res }: Exchange): void {
+  if (isEndless) req.socket.destroy();
+  else if (res.socket !== null && !res.headersSent && req.httpVersionMinor === 1) res.writeContinue();
 }
 
 /** One connection of a client. */
@@ -202,6 +241,11 @@ export class ClientConnection {
     return this.#inProgress.size > 0 || this.waiting.length > 0;
   }
 
+  get isWithinReply(): boolean {
+    for (const { res } of this.#inProgress) if (res.socket !== null && res.headersSent) return true;
+    return false;
+  }
+
   /**
    * Whether a request may begin beside those in progress. After an unsafe one nothing further is begun before its reply
    * (RFC 9112 §9.3.2), and an unsafe one waits for all before it, so that they have the effect of their order.
@@ -217,12 +261,8 @@ export class ClientConnection {
     if (!exchange.isSafe) this.#unsafe++;
   }
 
-  /** Finds out whether a client that has ended its side is still there. */
   probe(): void {
-    for (const x of this.#inProgress) {
-      if (x.isEndless) this.socket.destroy();
-      else if (x.res.socket !== null && !x.res.headersSent && x.req.httpVersionMinor === 1) x.res.writeContinue();
-    }
+    for (const x of this.#inProgress) probe(x);
   }
 
   /** Whether replies wait in this process, and the client has not taken a byte of them for too long. */

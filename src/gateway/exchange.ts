@@ -6,7 +6,6 @@ import type { ClientConnection } from './client-connections.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from './gateway-metrics.ts';
-import type { ReplyHeaders } from './upstream/reply-sink.ts';
 import { type RequestHead, unreadHead } from './hygiene.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
 import type { RateLimit } from '../policy/rate/gcra.ts';
@@ -92,7 +91,7 @@ export class Exchange {
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
   closeAfterReply = false;
-  /** The reply has no end of its own: a client that ends its side has left. */
+  /** The reply may be silent for as long as it likes: a client that ends its side has left, as nothing else would tell. */
   isEndless = false;
   /** There when the client asks for a WebSocket: its connection, and what it has sent behind the request. */
   upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
@@ -201,12 +200,11 @@ export class Exchange {
     return this.closeAfterReply || this.expectsContinue || isDraining() || isOld(this.req.socket);
   }
 
-  /** Passes a 1xx reply on. HTTP/1.0 has none (RFC 9110 §15.2). */
-  writeInformational(status: number, headers: ReplyHeaders): void {
+  /** Passes a 1xx reply on. HTTP/1.0 has none (RFC 9110 §15.2). `headers`: name, value, name, value. */
+  writeInformational(status: number, headers: readonly string[]): void {
     if (this.over || this.res.headersSent || this.req.httpVersionMinor === 0) return;
-    if (status === 102) this.res.writeProcessing();
-    else if (status === 103 && headers['link'] !== undefined)
-      this.res.writeEarlyHints({ ...headers, link: headers['link'] });
+    // Not `writeEarlyHints`: that throws for many a Link that RFC 8288 allows, such as two links in one field.
+    this.res.writeInformation(status, headers);
   }
 
   /**

@@ -165,6 +165,7 @@ export class Gateway {
         const x = new Exchange(req, res, clock.now(), ofExchanges);
         x.upgrade = upgrade;
         x.closeAfterReply = true;
+        connections.watchUpgrade(x);
         void requestPath(x, context, router);
       },
       malformed: (reason) => {

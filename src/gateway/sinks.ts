@@ -24,6 +24,8 @@ export interface ClientSinkOptions {
   readonly tunnels: Tunnels;
   /** What a slow client may leave in memory of this reply. */
   readonly bufferReplyBytes: number;
+  /** Whether nothing bounds the silence within the reply. */
+  readonly isEndless: boolean;
 }
 
 /** Streams a backend's reply to the client; what the client does not read yet is kept for it. */
@@ -33,6 +35,7 @@ export class ClientSink implements ReplySink {
   #queue: ReplyQueue | undefined;
   /** What the head has announced of the body; NaN where it has not. */
   #announcedBytes = Number.NaN;
+  #hasBody = false;
   #isEnded = false;
   #isEventStream = false;
 
@@ -42,7 +45,7 @@ export class ClientSink implements ReplySink {
   }
 
   informational(status: number, headers: ReplyHeaders): void {
-    this.#x.writeInformational(status, headers);
+    this.#x.writeInformational(status, replyHeaders(headers, status));
   }
 
   head(status: number, headers: ReplyHeaders): void {
@@ -51,16 +54,22 @@ export class ClientSink implements ReplySink {
     this.#announcedBytes = Number(headers['content-length']);
     if (x.over) return;
     this.#isEventStream = isEventStream(headers);
-    if (this.#isEventStream) {
-      x.isEndless = true;
-      this.#options.tunnels.add(this);
-    }
+    x.isEndless = this.#isEventStream || this.#options.isEndless;
+    if (this.#isEventStream) this.#options.tunnels.add(this);
     x.writeHead(status, replyHeaders(headers, status));
+    // Bytes of the body that came with the head are passed on before this runs, and go out with it as one.
+    queueMicrotask(this.#flushHead);
   }
+
+  /** Sends a head whose body takes its time: its client may act on it, as that of an event stream does. */
+  readonly #flushHead = (): void => {
+    if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.res.flushHeaders();
+  };
 
   data(chunk: Buffer, resume: () => void): boolean {
     const { res, over } = this.#x;
     if (over || this.#isEnded) return true;
+    this.#hasBody = true;
     if (this.#queue !== undefined) return this.#queue.push(chunk, resume);
     if (chunk.length === this.#announcedBytes && chunk.length <= MAX_TEXT_BYTES) {
       this.#isEnded = true;

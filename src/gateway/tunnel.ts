@@ -26,6 +26,12 @@ export class TunnelSink extends ClientSink {
     this.#idleTimeoutMs = options.idleTimeoutMs;
   }
 
+  override head(status: number, headers: ReplyHeaders): void {
+    super.head(status, headers);
+    // Unread, what the client has sent for the tunnel that it does not get would hide that it leaves.
+    this.#x.upgrade?.socket.resume();
+  }
+
   upgrade(headers: ReplyHeaders, backend: Duplex, done: () => void): void {
     const x = this.#x;
     const { upgrade } = x;
@@ -102,6 +108,10 @@ class Tunnel implements Endless {
     if (head.length > 0) this.#pass(this.#client, this.#backend, this.#toBackend, head);
     this.#join(this.#client, this.#backend, this.#toBackend);
     this.#join(this.#backend, this.#client, this.#toClient);
+    // A side that ended before it was joined does not say so again.
+    if (this.#client.readableEnded) this.#halfEnd(this.#backend);
+    if (this.#backend.readableEnded) this.#halfEnd(this.#client);
+    if (this.#client.destroyed || this.#backend.destroyed) this.#end();
   }
 
   /** A close frame to both, between frames of theirs; then each may finish what it has begun. */

@@ -66,6 +66,53 @@ describe('interim replies', () => {
   });
 });
 
+describe('interim replies of any content', () => {
+  test('an Early Hints passes whatever its Link looks like, without the fields of its connection', async () => {
+    const cases = [
+      'Link: </a.css>; rel=preload, </b.js>; rel=preload',
+      'Link: </a.css>; rel="preload stylesheet"; title="a, b"',
+      'Link: </a.css>; rel=preload\r\nLink: </b.js>; rel=preload',
+      'Link: no link at all',
+      'X-Progress: caf\xe9',
+    ];
+    for (const fields of cases) {
+      const { rampart } = await startRaw(() => [
+        `HTTP/1.1 103 Early Hints\r\n${fields}\r\nKeep-Alive: timeout=5\r\n\r\n`,
+        ok,
+      ]);
+      const { text } = await sendRaw(rampart.port, get('/x'), { until: (got) => got.endsWith('ok') });
+      const [first = '', second = ''] = text.split('\r\n\r\n');
+      assert.equal(first.toLowerCase(), `HTTP/1.1 103 Early Hints\r\n${fields}`.toLowerCase());
+      assert.match(second, /^HTTP\/1\.1 200 OK/, fields);
+      assert.doesNotMatch(rampart.metrics(), /rampart_bugs_total\{[^}]*\} [1-9]/);
+    }
+  });
+
+  test('a 1xx that this gateway does not know passes too; a status below 100 is a 502', async () => {
+    const { rampart } = await startRaw(() => ['HTTP/1.1 104 Upload Resumption\r\nX-At: 7\r\n\r\n', ok]);
+    const { text } = await sendRaw(rampart.port, get('/x'), { until: (got) => got.endsWith('ok') });
+    assert.match(text, /^HTTP\/1\.1 104 .*\r\nX-At: 7\r\n\r\nHTTP\/1\.1 200 OK/i);
+    const { rampart: other } = await startRaw(() => `HTTP/1.1 099 X\r\n\r\n${ok}`);
+    assert.equal(statusOf(await sendRaw(other.port, get('/x'), { quietMs: 500 })), 502);
+    assert.doesNotMatch(other.metrics(), /rampart_bugs_total\{[^}]*\} [1-9]/);
+  });
+});
+
+describe('the head of a reply', () => {
+  test('reaches the client before the body, however that is framed', async () => {
+    for (const framing of [
+      'Content-Length: 2',
+      'Transfer-Encoding: chunked',
+      'X-C: d',
+      'Content-Type: text/event-stream',
+    ]) {
+      const { rampart } = await startRaw(() => `HTTP/1.1 200 OK\r\nX-A: b\r\n${framing}\r\n\r\n`);
+      const { text } = await sendRaw(rampart.port, get('/x'), { until: (got) => got.endsWith('\r\n\r\n') });
+      assert.match(text, /^HTTP\/1\.1 200 OK\r\nx-a: b\r\n/i, framing);
+    }
+  });
+});
+
 describe('connections and framing', () => {
   test('A4: a client that ends its side gets the whole reply, small or large', async () => {
     const { origin } = await startBackend((req, res) =>
@@ -101,6 +148,49 @@ describe('connections and framing', () => {
     socket.destroy();
     await eventually('the backend knows', () => cancelled === 1);
     await eventually('the permit is back', () => inFlight(rampart) === 0);
+  });
+
+  test('a client that is gone within a reply that has fallen silent cancels its request', async () => {
+    for (const framing of ['Content-Length: 9', 'Transfer-Encoding: chunked', 'X-A: b']) {
+      const { rampart } = await startRaw(
+        () => `HTTP/1.1 200 OK\r\n${framing}\r\n\r\n${framing.includes('chunked') ? '3\r\nabc\r\n' : 'abc'}`,
+      );
+      const socket = connect(rampart.port, '127.0.0.1');
+      socket.write(get('/x'));
+      await new Promise((resolve) => void socket.once('data', resolve));
+      socket.destroy();
+      await eventually(`the permit is back: ${framing}`, () => inFlight(rampart) === 0, 15_000);
+    }
+  });
+
+  test('a reply without a length whose client leaves ends no process, however its backend ends', async () => {
+    const uncaught: unknown[] = [];
+    const onUncaught = (error: unknown): void => void uncaught.push(error);
+    process.on('uncaughtException', onUncaught);
+    closers.push(async () => void process.off('uncaughtException', onUncaught));
+    const heads = [
+      'HTTP/1.0 200 OK\r\n\r\n',
+      'HTTP/1.1 200 OK\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n',
+    ];
+    for (const head of heads) {
+      for (const how of ['end', 'resetAndDestroy'] as const) {
+        const backend = await startRawBackend((socket) => {
+          socket.write(`${head}abc`);
+          socket.on('end', () => socket[how]());
+        });
+        closers.push(() => backend.close());
+        const rampart = await startGateway([backend.origin]);
+        const socket = connect(rampart.port, '127.0.0.1');
+        socket.write(get('/x'));
+        await new Promise((resolve) => void socket.once('data', resolve));
+        socket.resetAndDestroy();
+        await eventually('the permit is back', () => inFlight(rampart) === 0);
+        await eventually('the connection to the backend is closed', () => backend.sockets.size === 0);
+        assert.deepEqual(uncaught, [], `${head}, ${how}`);
+      }
+    }
   });
 
   test('II.7: a 204 leaves without Content-Length, and a 304 may keep it', async () => {

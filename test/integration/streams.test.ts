@@ -111,6 +111,33 @@ describe('tunnels', () => {
     await eventually('all of it is there', () => got >= 3_000_000);
   });
 
+  test('a client that leaves during the handshake keeps no place, whatever the backend answers', async () => {
+    const answers = [switching, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nab'];
+    for (const answer of answers) {
+      let leave = (): void => {};
+      let heard = 0;
+      const backend = await startRawBackend((socket) => {
+        heard++;
+        leave();
+        setTimeout(() => socket.write(answer, 'latin1'), 200);
+      });
+      closers.push(() => backend.close());
+      const rampart = await start(backend.origin);
+      for (const how of ['end', 'destroy', 'resetAndDestroy'] as const) {
+        for (const rest of ['', 'bytes for the tunnel']) {
+          const before = heard;
+          const { socket } = await open(rampart, handshake + rest);
+          leave = () => void socket[how]();
+          await eventually('the backend has it', () => heard > before);
+          await eventually(`the place is free: ${how}, ${answer}`, () => streams(rampart) === 0);
+          await eventually('the request is over', () =>
+            /rampart_in_flight\{endpoint="app"\} 0\n/.test(rampart.metrics()),
+          );
+        }
+      }
+    }
+  });
+
   test('a worker that ends sends a close frame 1001 between frames, to both sides', async () => {
     const received: Buffer[] = [];
     let toClient: Socket | undefined;
@@ -226,6 +253,20 @@ describe('event streams and long polls', () => {
     const replies = await Promise.all(polls);
     assert.deepEqual(new Set(replies.map(({ status }) => status)), new Set([200]));
     await eventually('the places are free', () => streams(rampart) === 0);
+  });
+
+  test('the client of a long poll leaves within the reply: its place is free', async () => {
+    for (const framing of ['Content-Length: 5', 'Transfer-Encoding: chunked', 'X-A: b']) {
+      const backend = await startRawBackend((socket) => socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`));
+      closers.push(() => backend.close());
+      const rampart = await start(backend.origin, {}, { longLived: true });
+      for (const how of ['end', 'destroy'] as const) {
+        const { socket, text } = await open(rampart, 'GET /poll HTTP/1.1\r\nHost: a\r\n\r\n');
+        await eventually('the head is there', () => text().includes('\r\n\r\n'));
+        socket[how]();
+        await eventually(`the place is free: ${how}, ${framing}`, () => streams(rampart) === 0);
+      }
+    }
   });
 
   test('an event stream without a place is refused', async () => {

@@ -4,6 +4,7 @@ import { joined, type ReplyHead, type Verdict, validates } from '../../policy/ca
 import type { Underway } from '../exchange.ts';
 import type { Priority } from '../../policy/admission/priority.ts';
 import { Refusal } from '../refusal.ts';
+import { replyHeaders } from '../sinks.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
 import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
@@ -197,7 +198,8 @@ export class Flight implements ReplySink, Caller, ChunkSource {
   }
 
   informational(status: number, headers: ReplyHeaders): void {
-    for (const seat of this.#readers.seats) seat.client.x.writeInformational(status, headers);
+    const fields = replyHeaders(headers, status);
+    for (const seat of this.#readers.seats) seat.client.x.writeInformational(status, fields);
   }
 
   head(status: number, headers: ReplyHeaders): void {

@@ -85,7 +85,9 @@ export class CachedProxyRequest implements CacheClient {
 
   openSink(): CacheSink {
     const { replies, tunnels } = this.#route.gateway;
-    return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes: this.#route.config.bufferReplyBytes });
+    const { longLived, idleTimeoutMs, bufferReplyBytes } = this.#route.config;
+    const isEndless = longLived && idleTimeoutMs === undefined;
+    return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes, isEndless });
   }
 
   finish(): Ending {

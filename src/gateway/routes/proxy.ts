@@ -129,7 +129,9 @@ class ProxyRoute {
 
   #sinkFor(x: Exchange): ReplySink {
     const { replies, tunnels, cache } = this.#gateway;
-    const options = { replies, tunnels, bufferReplyBytes: this.#config.bufferReplyBytes };
+    const { longLived, bufferReplyBytes, idleTimeoutMs: maxSilenceMs } = this.#config;
+    const isEndless = maxSilenceMs === undefined && (longLived || x.upgrade !== undefined);
+    const options = { replies, tunnels, bufferReplyBytes, isEndless };
     if (x.upgrade !== undefined) {
       const idleTimeoutMs = this.#config.idleTimeoutMs ?? this.#upstreamConfig?.streams.idleTimeoutMs ?? 0;
       return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });
