@@ -102,6 +102,8 @@ export class ReplyQueue {
   #writing: Buffer[] = [];
   #writingBytes = 0;
   #isBusy = false;
+  /** The disk has failed; said once a reply. */
+  #hasFailed = false;
   #isEnded = false;
   #isOver = false;
   #resume: (() => void) | undefined;
@@ -227,10 +229,9 @@ export class ReplyQueue {
   async #writeFile(): Promise<boolean> {
     let moved = false;
     while (this.#writing.length > 0 && !this.#isOver) {
-      this.#file ??= await this.#openFile();
       const chunk = this.#writing[0] as Buffer;
-      let stored = await this.#file.append(chunk);
-      while (!stored && !this.#isOver && this.#replies.cutSlowest(this)) stored = await this.#file.append(chunk);
+      let stored = await this.#append(chunk);
+      while (!stored && !this.#isOver && this.#replies.cutSlowest(this)) stored = await this.#append(chunk);
       if (this.#isOver) return moved;
       if (!stored) {
         this.#overflow.push(...this.#writing.splice(0));
@@ -242,6 +243,18 @@ export class ReplyQueue {
       moved = true;
     }
     return moved;
+  }
+
+  /** False where there is no room: in the budget, or on a disk that is full or fails. */
+  async #append(chunk: Buffer): Promise<boolean> {
+    try {
+      this.#file ??= await this.#openFile();
+      return await this.#file.append(chunk);
+    } catch (error) {
+      if (!this.#hasFailed) this.#replies.failed(error);
+      this.#hasFailed = true;
+      return false;
+    }
   }
 
   async #openFile(): Promise<SpoolFile> {
@@ -261,7 +274,7 @@ export class ReplyQueue {
       this.#res.write(chunk);
       moved = true;
     }
-    if (file.bytes > 0 && this.#filePosition === file.bytes) {
+    if (this.#filePosition === file.bytes) {
       // Read to its end: the room goes back, and what comes next begins anew in memory.
       file.release();
       this.#file = undefined;

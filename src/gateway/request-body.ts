@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { Exchange } from './exchange.ts';
 import { Refusal } from './refusal.ts';
 import { streamedPace, UploadPace } from './upload-pace.ts';
@@ -27,16 +27,21 @@ export class BodyTooSlow extends Error {}
 export class RequestBody extends Readable {
   /** Told when all of it has come. */
   onComplete: (() => void) | undefined;
+  /** Told when the backend has taken nothing for `stallMs`, though more has come. */
+  onStalled: (() => void) | undefined;
   readonly #x: Exchange;
   readonly #limitBytes: number;
+  readonly #stallMs: number;
   readonly #clock: Clock;
+  #stall: Timer | undefined;
   #pace: UploadPace | undefined;
   #received = 0;
 
-  constructor(x: Exchange, limitBytes: number, clock: Clock) {
+  constructor(x: Exchange, { limitBytes, stallMs }: { limitBytes: number; stallMs: number }, clock: Clock) {
     super();
     this.#x = x;
     this.#limitBytes = limitBytes;
+    this.#stallMs = stallMs;
     this.#clock = clock;
   }
 
@@ -49,11 +54,12 @@ export class RequestBody extends Readable {
     // undici may read the body of an attempt that was cancelled before its connection was there.
     if (this.destroyed) return;
     if (this.#pace === undefined) this.#attach();
-    this.#pace?.hold(false);
+    this.#hold(false);
     this.#x.req.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stall?.cancel();
     if (this.#pace !== undefined) {
       this.#pace.stop();
       const { req } = this.#x;
@@ -78,10 +84,17 @@ export class RequestBody extends Readable {
     this.#pace?.received(chunk.length);
     if (this.#received > this.#limitBytes) this.destroy(new BodyTooLarge(this.#limitBytes));
     else if (!this.push(chunk)) {
-      this.#pace?.hold(true);
+      this.#hold(true);
       this.#x.req.pause();
     }
   };
+
+  /** The backend takes no more, or takes more again. While it takes nothing the client is not the slow one. */
+  #hold(isHeld: boolean): void {
+    this.#pace?.hold(isHeld);
+    this.#stall?.cancel();
+    this.#stall = isHeld ? this.#clock.setTimeLimit(() => this.onStalled?.(), this.#stallMs) : undefined;
+  }
 
   readonly #onEnd = (): void => {
     this.#pace?.stop();

@@ -65,14 +65,23 @@ export class SpoolFile {
     if (this.#isReleased || !this.#spool.reserve(chunk.length)) return false;
     const at = this.#bytes;
     this.#bytes += chunk.length;
-    await this.#using(async () => {
-      let written = 0;
-      while (written < chunk.length) {
-        const { bytesWritten } = await this.#handle.write(chunk, written, chunk.length - written, at + written);
-        written += bytesWritten;
-      }
-    });
+    try {
+      await this.#using(() => this.#write(chunk, at));
+    } catch (error) {
+      // What has been written of it lies beyond the end; the next chunk goes over it.
+      this.#bytes = at;
+      if (!this.#isReleased) this.#spool.release(chunk.length);
+      throw error;
+    }
     return true;
+  }
+
+  async #write(chunk: Buffer, at: number): Promise<void> {
+    let written = 0;
+    while (written < chunk.length) {
+      const { bytesWritten } = await this.#handle.write(chunk, written, chunk.length - written, at + written);
+      written += bytesWritten;
+    }
   }
 
   /** Up to 64 KiB from a position. */

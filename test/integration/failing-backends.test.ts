@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { startTestGateway, type TestGatewayOptions } from '../support/gateway.ts';
 import { closers, inFlight, startBackend } from '../support/proxying.ts';
@@ -154,6 +154,51 @@ describe('error replies that do not end', () => {
 });
 
 describe('backends that hang', () => {
+  const startIdle = async (onConnection: (socket: Socket) => void): Promise<string> => {
+    const server = createNetServer(onConnection);
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    closers.push(async () => void server.close());
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  test('a streamed upload of which the backend takes nothing ends with the time limit, client or no client', async () => {
+    const sockets: Socket[] = [];
+    closers.push(async () => sockets.forEach((socket) => void socket.destroy()));
+    const origin = await startIdle((socket) => void sockets.push(socket.on('error', () => {}).pause()));
+    const rampart = await start([origin], { upload: 'stream', timeoutMs: 500, maxBodyBytes: 50_000_000 });
+    const body = Buffer.alloc(30_000_000);
+    for (const framing of ['Content-Length: 30000000\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n1c9c380\r\n']) {
+      for (const stays of [true, false]) {
+        const client = connect(rampart.port, '127.0.0.1').on('error', () => {});
+        let text = '';
+        client.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+        client.write(`PUT /x HTTP/1.1\r\nHost: a\r\n${framing}`);
+        client.write(body);
+        await eventually('it is under way', () => inFlight(rampart) === 1);
+        if (stays) await eventually('it is told', () => text.startsWith('HTTP/1.1 504'));
+        client.destroy();
+        await eventually(`the permit is back: ${framing}, ${stays}`, () => inFlight(rampart) === 0);
+      }
+    }
+  });
+
+  test('a streamed upload that the backend takes slowly, but without a pause as long as the limit, goes on', async () => {
+    const origin = await startIdle((socket) => {
+      let got = 0;
+      const read = setInterval(() => {
+        const chunk = socket.read() as Buffer | null;
+        got += chunk?.length ?? 0;
+        if (got < 3_000_000) return;
+        clearInterval(read);
+        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      }, 5);
+      socket.on('error', () => {}).on('close', () => clearInterval(read));
+    });
+    const rampart = await start([origin], { upload: 'stream', timeoutMs: 1000, maxBodyBytes: 50_000_000 });
+    const reply = await fetch(rampart.url, { method: 'PUT', body: Buffer.alloc(3_000_000) });
+    assert.equal(reply.status, 200);
+  });
+
   test('III.4: twenty impatient clients one after another lose two at most to a hung one of four', async () => {
     const hung = await startBackend(() => {});
     const others = await Promise.all(Array.from({ length: 3 }, () => startBackend((_req, res) => res.end('ok'))));

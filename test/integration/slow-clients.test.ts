@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type TestGateway, startTestGateway } from '../support/gateway.ts';
 import { closers, inFlight, startBackend, startGateway } from '../support/proxying.ts';
@@ -197,6 +200,25 @@ describe('slow readers', () => {
     for (const reader of readers) reader.destroy();
     await eventually('the spool is empty', () => gauge(rampart, 'rampart_spool_bytes') === 0);
     assert.equal(gauge(rampart, 'rampart_reply_buffer_bytes'), 0);
+  });
+
+  test('where nothing can be spooled, the backend waits for its client, and the reply is whole', async () => {
+    const { origin } = await sendsLarge();
+    const dataDir = mkdtempSync(join(tmpdir(), 'rampart-no-spool-'));
+    closers.push(async () => rmSync(dataDir, { recursive: true }));
+    writeFileSync(join(dataDir, 'spool'), 'a file, where there should be a folder');
+    for (const env of [{ RAMPART_DATA_DIR: dataDir }, { SPOOL_MAX_BYTES: '1' }, { SPOOL_MAX_BYTES: '300KiB' }]) {
+      const rampart = await startGateway([origin], { cap: 4, env });
+      const reader = await open(rampart, 'GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      reader.pause();
+      await eventually('it is held back', () => gauge(rampart, 'rampart_reply_buffer_bytes') > 0);
+      let got = 0;
+      reader.on('data', (chunk: Buffer) => (got += chunk.length)).resume();
+      await new Promise<void>((resolve) => void reader.once('close', () => resolve()));
+      assert.ok(got > large, `${JSON.stringify(env)}: ${got} bytes`);
+      await eventually('nothing is held', () => gauge(rampart, 'rampart_reply_buffer_bytes') === 0);
+      assert.equal(gauge(rampart, 'rampart_spool_bytes'), 0);
+    }
   });
 
   test(

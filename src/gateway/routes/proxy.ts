@@ -83,8 +83,8 @@ class ProxyRoute {
   }
 
   #streamed(x: Exchange): Prepared {
-    const { maxBodyBytes } = this.#config;
-    const body = (): RequestBody => new RequestBody(x, maxBodyBytes, this.#gateway.clock);
+    const limits = { limitBytes: this.#config.maxBodyBytes, stallMs: this.#config.timeoutMs };
+    const body = (): RequestBody => new RequestBody(x, limits, this.#gateway.clock);
     return this.#direct(x, body, x.head.contentLength);
   }
 

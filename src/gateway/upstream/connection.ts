@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { UpstreamTimeout } from '../attempt-error.ts';
 import type { Permit } from '../permit.ts';
 import { RequestBody } from '../request-body.ts';
 import { Attempt } from './attempt.ts';
@@ -36,6 +37,9 @@ function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): v
   }
   deadline.stop();
   attempt.isRequestComplete = false;
+  body.onStalled = () => {
+    if (permit.headAt === undefined) call.cancel(new UpstreamTimeout());
+  };
   body.onComplete = () => {
     attempt.isRequestComplete = true;
     if (permit.headAt === undefined) deadline.restart(request.timeoutMs);
