@@ -23,7 +23,7 @@ const PAUSE_READING_ABOVE = 32;
 const STALL_LIMIT_MS = 75_000;
 const SWEEP_MS = 5_000;
 /** How long after the end of a client's side it is asked whether the client is there, and how the wait grows. */
-const FIRST_PROBE_MS = 50;
+const FIRST_PROBE_MS = 10;
 const LONGEST_PROBE_MS = 10_000;
 /** A reply that says nothing for so long to a client that has ended its side is for nobody. */
 const SILENT_PROBE_MS = 4000;
@@ -166,8 +166,9 @@ export class ClientConnections {
   /**
    * A client has ended its side. It may wait for the reply (RFC 9112 §9.6 has no rule against it), or it may be gone:
    * only sending something tells. A `100 Continue` is nothing to a client that is there, and makes the kernel of one
-   * that is gone reset the connection, which cancels the request. Within a reply nothing can be sent but the reply: a
-   * client whose reply has been silent for some seconds counts as gone.
+   * that is gone reset the connection. The next write meets the reset, as nothing is read any more, and cancels the
+   * request: hence the short waits at first. Within a reply nothing can be sent but the reply: a client whose reply has
+   * been silent for some seconds counts as gone.
    */
   #halfClosed(client: Probed, waitMs: number): void {
     const before = deliveredBytes(client.socket);
@@ -177,7 +178,7 @@ export class ClientConnections {
       const isSilent = deliveredBytes(socket) === before && socket.writableLength === 0;
       if (isSilent && waitMs >= SILENT_PROBE_MS && client.isWithinReply) socket.destroy();
       else client.probe();
-      this.#halfClosed(client, Math.min(LONGEST_PROBE_MS, Math.max(1000, waitMs * 2)));
+      this.#halfClosed(client, Math.min(LONGEST_PROBE_MS, waitMs * 2));
     }, waitMs);
   }
 
