@@ -112,8 +112,8 @@ export class ClientConnections {
       get isBusy() {
         return !exchange.over && !exchange.tunnelled;
       },
-      get isWithinReply() {
-        return exchange.res.headersSent;
+      get canBeAsked() {
+        return canBeAsked(exchange);
       },
       probe: () => probe(exchange),
     };
@@ -167,8 +167,8 @@ export class ClientConnections {
    * A client has ended its side. It may wait for the reply (RFC 9112 §9.6 has no rule against it), or it may be gone:
    * only sending something tells. A `100 Continue` is nothing to a client that is there, and makes the kernel of one
    * that is gone reset the connection. The next write meets the reset, as nothing is read any more, and cancels the
-   * request: hence the short waits at first. Within a reply nothing can be sent but the reply: a client whose reply has
-   * been silent for some seconds counts as gone.
+   * request: hence the short waits at first. Within a reply, and in HTTP/1.0, nothing can be sent but the reply: a client
+   * to which that has said nothing for some seconds counts as gone.
    */
   #halfClosed(client: Probed, waitMs: number): void {
     const before = deliveredBytes(client.socket);
@@ -176,7 +176,7 @@ export class ClientConnections {
       const { socket } = client;
       if (socket.destroyed || !client.isBusy) return;
       const isSilent = deliveredBytes(socket) === before && socket.writableLength === 0;
-      if (isSilent && waitMs >= SILENT_PROBE_MS && client.isWithinReply) socket.destroy();
+      if (isSilent && waitMs >= SILENT_PROBE_MS && !client.canBeAsked) socket.destroy();
       else client.probe();
       this.#halfClosed(client, Math.min(LONGEST_PROBE_MS, waitMs * 2));
     }, waitMs);
@@ -208,15 +208,20 @@ interface Probed {
   readonly socket: Socket;
   /** Whether it is owed a reply. */
   readonly isBusy: boolean;
-  /** Whether a reply has begun, and is not over. */
-  readonly isWithinReply: boolean;
+  /** Whether it may be sent a `100 Continue`: not within a reply, and not in HTTP/1.0. */
+  readonly canBeAsked: boolean;
   probe(): void;
 }
 
+/** Whether the reply is the next on its connection, and may still have a 1xx before it. */
+function canBeAsked({ req, res }: Exchange): boolean {
+  return res.socket !== null && !res.headersSent && req.httpVersionMinor === 1;
+}
+
 /** Finds out whether the client of a request, which has ended its side, is still there. */
-function probe({ isEndless, req, res }: Exchange): void {
-  if (isEndless) req.socket.destroy();
-  else if (res.socket !== null && !res.headersSent && req.httpVersionMinor === 1) res.writeContinue();
+function probe(x: Exchange): void {
+  if (x.isEndless) x.req.socket.destroy();
+  else if (canBeAsked(x)) x.res.writeContinue();
 }
 
 /** One connection of a client. */
@@ -242,8 +247,8 @@ export class ClientConnection {
     return this.#inProgress.size > 0 || this.waiting.length > 0;
   }
 
-  get isWithinReply(): boolean {
-    for (const { res } of this.#inProgress) if (res.socket !== null && res.headersSent) return true;
+  get canBeAsked(): boolean {
+    for (const x of this.#inProgress) if (canBeAsked(x)) return true;
     return false;
   }
 

@@ -32,6 +32,18 @@ describe('clients that leave', () => {
     assert.ok(performance.now() - begun < 10_000);
   });
 
+  test('a client of HTTP/1.0 that is gone cancels its request, though it cannot be asked', async () => {
+    const { origin } = await startBackend(() => {});
+    const rampart = await startGateway([origin]);
+    for (const method of ['GET', 'HEAD']) {
+      const socket = connect(rampart.port, '127.0.0.1');
+      socket.write(`${method} /x HTTP/1.0\r\n\r\n`);
+      await eventually('it is under way', () => inFlight(rampart) === 1);
+      socket.destroy();
+      await eventually('the permit is back', () => inFlight(rampart) === 0, 15_000);
+    }
+  });
+
   test('a client that is gone within a reply that has fallen silent cancels its request', async () => {
     for (const framing of ['Content-Length: 9', 'Transfer-Encoding: chunked', 'X-A: b']) {
       const backend = await startRawBackend(

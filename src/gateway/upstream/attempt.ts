@@ -161,7 +161,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   #takeInformational(controller: Controller, status: number, headers: ReplyHeaders): void {
     // A 101 that switches to nothing comes here, too.
     if (status < 100 || status === 101) controller.abort(new UnreadableReply(`the backend sent a status ${status}`));
-    else if (++this.#informational > MAX_INFORMATIONAL) controller.abort(new Error('the backend sends 1xx replies only'));
+    else if (++this.#informational > MAX_INFORMATIONAL)
+      controller.abort(new Error('the backend sends 1xx replies only'));
     else this.#call.inform(status, headers);
   }
 
