@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Priority } from '../policy/admission/priority.ts';
-import type { RateLimit } from '../policy/rate/gcra.ts';
+import type { RateLimit } from '../protocol/tokens.ts';
 
 export const HELP = `Usage: rampart keys <command> [--json]
 

@@ -4,17 +4,12 @@ import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
-import type { RateLimit } from '../policy/rate/gcra.ts';
+import type { BackendConfig } from '../protocol/backends.ts';
+import type { RateLimit } from '../protocol/tokens.ts';
 import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
 import type { CacheRules } from '../policy/cache/storing.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { loadConfigFile, type ParsedConfigFile } from './file.ts';
-
-/** One backend: an origin, and a name that metrics and logs use. */
-export interface BackendConfig {
-  readonly id: string;
-  readonly origin: string;
-}
 
 /** How a backend is checked. */
 export interface HealthCheck {

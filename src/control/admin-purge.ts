@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
-import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { type AdminProblem, readChange } from './admin-change.ts';
 import { parsePurge } from './purge-request.ts';
 import type { PurgeResult } from './cache-orders.ts';

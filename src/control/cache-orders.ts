@@ -1,8 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import type { CacheOrder, CachePosition } from '../gateway/cache/cache-order.ts';
-import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import type { CacheOrder, CachePosition, PurgeTarget } from '../protocol/cache-order.ts';
 import { OrderLog } from './order-log.ts';
-import type { ControlMessage, MemberMessage } from './protocol.ts';
+import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 
 /** How long a worker has to say that it is done: with a purge, and with an invalidation, for which a reply waits. */
 const PURGE_LIMIT_MS = 2000;

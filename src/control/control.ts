@@ -1,15 +1,16 @@
 import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type BackendConfig, type Config, configHash, type UpstreamConfig } from '../config/config.ts';
+import { type Config, configHash, type UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { TokenBank } from '../policy/rate/token-bank.ts';
-import type { TokenAsk } from '../policy/rate/token-messages.ts';
+import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Family, Gauge, Registry, Snapshot } from '../metrics/instruments.ts';
-import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
+import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { Departures } from './departures.ts';
 import { HealthChecker } from './health-checker.ts';
@@ -19,7 +20,7 @@ import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { Membership } from './membership.ts';
 import { asBookState, type BookState, MetricsBook } from './metrics-book.ts';
-import type { BackendHealth, MemberMessage } from './protocol.ts';
+import type { MemberMessage } from '../protocol/messages.ts';
 import { StoppedWorkers } from './stopped-workers.ts';
 import { ReportCollection } from './report-collection.ts';
 
@@ -300,7 +301,7 @@ export class Control {
     this.#members.tell(worker, { type: 'backends', backends: this.#knownHealth() });
   }
 
-  #knownHealth(): BackendHealth[] {
+  #knownHealth(): BackendState[] {
     return this.#checker
       .health()
       .flatMap(({ upstream, backend, up }) => (up === undefined ? [] : [{ upstream, backend, up }]));

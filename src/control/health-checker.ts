@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { BackendConfig, HealthCheck, UpstreamConfig } from '../config/config.ts';
+import type { HealthCheck, UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig } from '../protocol/backends.ts';
 import { afterResult, type HealthState } from '../policy/health/rise-fall.ts';
 import { probe } from './probe.ts';
 

@@ -1,13 +1,21 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { BackendConfig, UpstreamConfig } from '../config/config.ts';
+import type { UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
 import type { AddressedOrder } from '../policy/permits/lease-book.ts';
-import type { HostLoad } from '../policy/permits/lease-messages.ts';
+import type { HostLoad } from '../protocol/lease.ts';
 import type { Random } from '../core/random.ts';
 import { LeaseOutbox } from './lease-outbox.ts';
-import { type ById, fromWireReport, inOrder, toWireOrder, type WireOrder, type WireReport } from './lease-wire.ts';
+import {
+  type ById,
+  fromWireReport,
+  inOrder,
+  toWireOrder,
+  type WireOrder,
+  type WireReport,
+} from '../protocol/lease-wire.ts';
 import { type NamedBound, UpstreamLeases } from './upstream-leases.ts';
 import { probe } from './probe.ts';
 

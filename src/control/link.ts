@@ -4,8 +4,9 @@ import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
-import { asControlMessage } from './message-check.ts';
-import { type ControlMessage, type MemberMessage, receive, send } from './protocol.ts';
+import { asControlMessage } from '../protocol/message-check.ts';
+import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import { receive, send } from '../protocol/lines.ts';
 
 export interface LinkOptions {
   readonly socketPath: string;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { LeaseBook } from '../policy/permits/lease-book.ts';
-import type { HostLoad } from '../policy/permits/lease-messages.ts';
+import type { HostLoad } from '../protocol/lease.ts';
 
 /** A worker hears of the others at most this often. */
 const SPACING_MS = 5;

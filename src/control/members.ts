@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { processName } from '../core/process-name.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
-import { asMemberMessage } from './message-check.ts';
-import { type ControlMessage, type MemberMessage, receive, type Role, send } from './protocol.ts';
+import { asMemberMessage } from '../protocol/message-check.ts';
+import type { ControlMessage, MemberMessage, Role } from '../protocol/messages.ts';
+import { receive, send } from '../protocol/lines.ts';
 
 /** A process that has said hello. */
 export interface Member {

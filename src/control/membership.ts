@@ -1,12 +1,10 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { announcedId, type BackendConfig, type Config } from '../config/config.ts';
+import { announcedId, type Config } from '../config/config.ts';
+import type { BackendConfig, BackendsByUpstream } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { Roster, type RosterState } from '../policy/membership/roster.ts';
-
-/** The backends of each upstream. */
-export type BackendsByUpstream = Readonly<Record<string, readonly BackendConfig[]>>;
 
 export interface MembershipOptions {
   readonly config: Config;

@@ -1,5 +1,5 @@
 import type { Snapshot } from '../metrics/instruments.ts';
-import { asSnapshot } from './message-check.ts';
+import { asSnapshot } from '../protocol/message-check.ts';
 import { cumulativeOnly, mergeSnapshots } from '../metrics/merge.ts';
 
 /** What the book is made from again after control has died. */

@@ -1,4 +1,4 @@
-import type { CacheOrder } from '../gateway/cache/cache-order.ts';
+import type { CacheOrder } from '../protocol/cache-order.ts';
 
 const MAX_ORDERS = 10_000;
 /** All of it must fit into one message, quotes escaped. */

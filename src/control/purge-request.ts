@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ownEndpoints } from '../config/file.ts';
 import type { Config } from '../config/config.ts';
-import type { PurgeTarget } from '../gateway/cache/reply-store.ts';
-import { IMAGE_ENDPOINT, imageTargetOf } from '../gateway/routes/barcode-image.ts';
+import type { PurgeTarget } from '../protocol/cache-order.ts';
+import { imageTargetOf, IMAGE_ENDPOINT } from '../barcode/image-target.ts';
 
 const purgeSchema = z.strictObject({
   endpoint: z.string().optional(),

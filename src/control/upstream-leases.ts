@@ -1,11 +1,12 @@
-import type { BackendConfig, UpstreamConfig } from '../config/config.ts';
+import type { UpstreamConfig } from '../config/config.ts';
+import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
 import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts';
-import type { HostLoad } from '../policy/permits/lease-messages.ts';
+import type { HostLoad } from '../protocol/lease.ts';
 import { Slots } from '../policy/permits/slots.ts';
-import { type ById, byId, inOrder } from './lease-wire.ts';
+import { type ById, byId, inOrder } from '../protocol/lease-wire.ts';
 import { LoadNews } from './load-news.ts';
 
 /** What a worker may hold of each backend, as it is written down. */

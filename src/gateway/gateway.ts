@@ -4,44 +4,45 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type BackendConfig, type Config, configHash } from '../config/config.ts';
+import { type Config, configHash } from '../config/config.ts';
+import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import { AddressSet } from '../core/addresses.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { HostLoad, LeaseOrder, LeaseReport } from '../policy/permits/lease-messages.ts';
-import type { TokenAsk, TokenGrant } from '../policy/rate/token-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseReport } from '../protocol/lease.ts';
+import type { TokenAsk, TokenGrant } from '../protocol/tokens.ts';
 import { staticShare } from '../policy/permits/shares.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import { Cache, type CacheOptions } from './cache/cache.ts';
-import type { CacheCommand, CacheReport } from './cache/cache-order.ts';
+import type { CacheCommand, CacheReport } from '../protocol/cache-order.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
-import { ClientConnections } from './client-connections.ts';
-import { ConnectionAges } from './connection-ages.ts';
-import { Exchange } from './exchange.ts';
-import type { GatewayContext } from './gateway-context.ts';
-import { GatewayMetrics } from './gateway-metrics.ts';
-import { limitConnections, useBackendConnections } from './connection-limit.ts';
-import { GuessLimit } from './guess-limit.ts';
-import { type FindKey, KeyCache } from './key-cache.ts';
-import { LateRefusals } from './late-refusals.ts';
-import { LeaseClient } from './lease-client.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { ClientConnections } from './http/client-connections.ts';
+import { ConnectionAges } from './http/connection-ages.ts';
+import { Exchange } from './http/exchange.ts';
+import type { GatewayContext } from './context.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { limitConnections, useBackendConnections } from './limits/connection-limit.ts';
+import { GuessLimit } from './limits/guess-limit.ts';
+import { type FindKey, KeyCache } from './limits/key-cache.ts';
+import { LateRefusals } from './limits/late-refusals.ts';
+import { LeaseClient } from './upstream/lease-client.ts';
+import { RateLimiter } from './limits/rate-limiter.ts';
 import { Refusal } from './refusal.ts';
-import { ReadAdmission } from './read-admission.ts';
+import { ReadAdmission } from './limits/read-admission.ts';
 import { RequestLog } from './request-log.ts';
 import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
-import { createHttpServer, dropConnection, type ServerHandlers, stopAccepting } from './server.ts';
-import { SlowReplies } from './reply-queue.ts';
+import { createHttpServer, dropConnection, type ServerHandlers, stopAccepting } from './http/server.ts';
+import { SlowReplies } from './http/reply-queue.ts';
 import { openStack } from './stack.ts';
-import { Spool } from './spool.ts';
-import { Tunnels } from './tunnels.ts';
-import { Uploads } from './upload.ts';
-import { Upstream } from './upstream.ts';
+import { Spool } from './http/spool.ts';
+import { Tunnels } from './websocket/tunnels.ts';
+import { Uploads } from './http/upload.ts';
+import { Upstream } from './upstream/upstream.ts';
 
 export interface GatewayDependencies {
   readonly config: Config;
@@ -64,13 +65,6 @@ export interface GatewayDependencies {
 }
 
 const DEFAULT_READS = 4;
-
-/** What control says of a backend. */
-export interface BackendState {
-  readonly upstream: string;
-  readonly backend: string;
-  readonly up: boolean;
-}
 
 /** How often a drain looks whether requests are left. */
 const DRAIN_POLL_MS = 20;

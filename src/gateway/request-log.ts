@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
-import type { Exchange } from './exchange.ts';
-import { hundredths } from './hundredths.ts';
+import type { Exchange } from './http/exchange.ts';
+import { hundredths } from './http/hundredths.ts';
 
 /** Requests that took longer than this are logged, with where the time went. */
 const SLOW_MS = 500;

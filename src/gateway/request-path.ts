@@ -1,13 +1,13 @@
 import { requestId } from '../core/ids.ts';
-import type { Exchange } from './exchange.ts';
-import type { GatewayContext } from './gateway-context.ts';
-import { readHead } from './hygiene.ts';
-import { problemReply } from './problem-reply.ts';
+import type { Exchange } from './http/exchange.ts';
+import type { GatewayContext } from './context.ts';
+import { readHead } from './http/request-head.ts';
+import { problemReply } from './http/problem-reply.ts';
 import { type Reason, Refusal } from './refusal.ts';
-import { clientClosed } from './request-body.ts';
+import { clientClosed } from './http/request-body.ts';
 import type { Router } from './router.ts';
 import { forward } from './stack.ts';
-import { requestIdOf, traceparentOf } from './trace.ts';
+import { requestIdOf, traceparentOf } from './http/trace-context.ts';
 
 /**
  * The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. Never rejects:

@@ -1,13 +1,13 @@
 import { GENERATOR_UPSTREAM } from '../config/config.ts';
-import type { GatewayContext } from './gateway-context.ts';
-import { openApiDocument } from './openapi.ts';
+import type { GatewayContext } from './context.ts';
+import { openApiDocument } from './routes/openapi.ts';
 import { Router, type RoutePattern } from './router.ts';
 import { createBarcodeRoute, renderBarcodeRoute } from './routes/barcodes.ts';
 import { proxyRoute } from './routes/proxy.ts';
 import { getBarcodeImageRoute, getBarcodeRoute, listBarcodesRoute } from './routes/records.ts';
 import type { Route } from './routes/route.ts';
 import { healthRoute, openApiRoute, readyRoute } from './routes/service.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from './upstream/upstream.ts';
 
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
 export function buildRouter(gateway: GatewayContext): Router {

@@ -1,5 +1,5 @@
-import type { RequestHead } from './hygiene.ts';
-import { canonicalPath } from './path-form.ts';
+import type { RequestHead } from './http/request-head.ts';
+import { canonicalPath } from './http/path-form.ts';
 import { Refusal } from './refusal.ts';
 import type { Route } from './routes/route.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { newApiKey, uuidv7 } from '../core/ids.ts';
 import type { Priority } from '../policy/admission/priority.ts';
-import type { RateLimit } from '../policy/rate/gcra.ts';
+import type { RateLimit } from '../protocol/tokens.ts';
 import { isUuid } from './cursor.ts';
 import type { Prisma, PrismaClient } from './generated/client.ts';
 

@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
-import type { Role } from '../control/protocol.ts';
+import type { Role } from '../protocol/messages.ts';
 
 /** What a process of Rampart writes down about itself, so that a supervisor that was not there can find it. */
 export interface ProcessRecord {

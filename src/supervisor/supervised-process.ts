@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import type { Role } from '../control/protocol.ts';
+import type { Role } from '../protocol/messages.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
 
 /** How to start one process of a role. */

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive } from '../core/process-name.ts';
 import type { Random } from '../core/random.ts';
-import type { Role } from '../control/protocol.ts';
+import type { Role } from '../protocol/messages.ts';
 import { liveProcesses, type ProcessRecord } from './process-records.ts';
 import { assertPortFree, bindPublicSockets, isPortShareable, type PublicSockets } from './public-socket.ts';
 import { HangWatch } from './hang-watch.ts';

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { loadConfig } from '../../src/config/config.ts';
 import { Control, controlSocket } from '../../src/control/control.ts';
 import { ControlLink } from '../../src/control/link.ts';
-import type { ControlMessage } from '../../src/control/protocol.ts';
+import type { ControlMessage } from '../../src/protocol/messages.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { get, type Got } from '../support/caching.ts';
 import type { TestGateway } from '../support/gateway.ts';

@@ -1,5 +1,5 @@
-import { GatewayMetrics } from '../../src/gateway/gateway-metrics.ts';
-import { Upstream } from '../../src/gateway/upstream.ts';
+import { GatewayMetrics } from '../../src/gateway/metrics.ts';
+import { Upstream } from '../../src/gateway/upstream/upstream.ts';
 import { quietInstruments } from './instruments.ts';
 import { ManualClock } from './manual-clock.ts';
 

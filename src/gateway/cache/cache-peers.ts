@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import type { CacheCommand, CacheOrder, CachePosition, CacheReport } from './cache-order.ts';
+import type { CacheCommand, CacheOrder, CachePosition, CacheReport } from '../../protocol/cache-order.ts';
 
 /** Longest wait of a reply for the other workers. */
 const WAIT_LIMIT_MS = 100;

@@ -3,20 +3,20 @@ import type { Clock } from '../../core/clock.ts';
 import { ageMs, worthOf } from '../../policy/cache/freshness.ts';
 import type { Verdict } from '../../policy/cache/storing.ts';
 import { selection } from '../../policy/cache/vary.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { Refusal } from '../refusal.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
-import { pastDeadline } from '../waiting-room.ts';
+import { pastDeadline } from '../upstream/admission-queue.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
-import type { CacheOrder } from './cache-order.ts';
+import type { CacheOrder, PurgeTarget } from '../../protocol/cache-order.ts';
 import { type Entry, keyText } from './entry.ts';
 import { Flight, type FlightDependencies, type FlightEvents } from './flight.ts';
 import { Flights } from './flights.ts';
 import { BufferBudget } from './flight-buffer.ts';
 import { HeaderLines } from './header-lines.ts';
-import { matches, type PurgeTarget, ReplyStore, type Slot } from './reply-store.ts';
+import { matches, ReplyStore, type Slot } from './reply-store.ts';
 import { Seat } from './seat.ts';
 
 export interface CacheOptions {

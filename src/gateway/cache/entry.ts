@@ -2,7 +2,7 @@ import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import type { Validators } from '../../policy/cache/conditional.ts';
 import { type Aging, freshUntil, type Lifetime } from '../../policy/cache/freshness.ts';
 import { type ReplyHead, joined } from '../../policy/cache/storing.ts';
-import { replyHeaders } from '../sinks.ts';
+import { replyHeaders } from '../http/reply-sinks.ts';
 import type { HeaderLines } from './header-lines.ts';
 
 /** What a stored reply answers to: a purge names these, and `text`, which holds all of them, is what is looked up. */

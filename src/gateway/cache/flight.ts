@@ -1,10 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
 import { servesOnError } from '../../policy/cache/freshness.ts';
 import { joined, type ReplyHead, type Verdict, validates } from '../../policy/cache/storing.ts';
-import type { Underway } from '../exchange.ts';
+import type { Underway } from '../http/exchange.ts';
 import type { Priority } from '../../policy/admission/priority.ts';
 import { Refusal } from '../refusal.ts';
-import { replyHeaders } from '../sinks.ts';
+import { replyHeaders } from '../http/reply-sinks.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
 import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';

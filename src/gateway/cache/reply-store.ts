@@ -1,6 +1,7 @@
+import type { PurgeTarget } from '../../protocol/cache-order.ts';
 import { LRUCache } from 'lru-cache';
 import { selection } from '../../policy/cache/vary.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { type CacheKey, ENTRY_OVERHEAD_BYTES, type Entry } from './entry.ts';
 
 /** Stands where replies vary: they lie under keys of their own, of this generation. */
@@ -22,14 +23,6 @@ interface PassMark {
 }
 
 export type Slot = Entry | Variants | PassMark;
-
-/** What is to be forgotten; every field narrows it. */
-export interface PurgeTarget {
-  readonly endpoint?: string;
-  readonly host?: string;
-  /** As in CacheKey. */
-  readonly target?: string;
-}
 
 export function matches(key: CacheKey, { endpoint, host, target }: PurgeTarget): boolean {
   if (endpoint !== undefined && key.endpoint !== endpoint) return false;

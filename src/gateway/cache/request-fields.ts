@@ -1,6 +1,6 @@
 import type { RequestFields } from '../../policy/cache/demands.ts';
-import type { Exchange } from '../exchange.ts';
-import { isHopByHop, nominated } from '../hop-by-hop.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { isHopByHop, nominated } from '../http/hop-by-hop.ts';
 
 type Field = keyof RequestFields;
 

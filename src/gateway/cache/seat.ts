@@ -1,9 +1,9 @@
 import type { Timer } from '../../core/clock.ts';
 import type { ReplyHead } from '../../policy/cache/storing.ts';
-import type { Underway } from '../exchange.ts';
-import type { CacheResult } from '../gateway-metrics.ts';
+import type { Underway } from '../http/exchange.ts';
+import type { CacheResult } from '../metrics.ts';
 import type { Refusal } from '../refusal.ts';
-import { clientClosed } from '../request-body.ts';
+import { clientClosed } from '../http/request-body.ts';
 import type { CacheClient, Ending, CacheSink } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';
 

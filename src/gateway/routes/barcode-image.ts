@@ -1,15 +1,16 @@
-import { type BarcodeRequest, canonicalBody, fromQuery } from '../../barcode/request.ts';
+import { IMAGE_ENDPOINT } from '../../barcode/image-target.ts';
+import { type BarcodeRequest, canonicalBody } from '../../barcode/request.ts';
 import { anything } from '../../policy/cache/demands.ts';
 import { defaultRetryRules } from '../../policy/retry/retryable.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
 import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
 import type { CacheKey, Entry } from '../cache/entry.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
-import type { GatewayContext } from '../gateway-context.ts';
+import type { GatewayContext } from '../context.ts';
 import { Refusal } from '../refusal.ts';
-import { backendTiming, CollectingSink } from '../sinks.ts';
-import type { Upstream } from '../upstream.ts';
+import { backendTiming, CollectingSink } from '../http/reply-sinks.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 
 export interface Image {
   readonly contentType: string;
@@ -18,17 +19,6 @@ export interface Image {
 
 /** What is done with an image; `ageSeconds` is above 0 only for one out of the cache. */
 export type UseImage = (image: Image, ageSeconds: number) => Ending;
-
-/** Where images lie in the cache: creating renders through the same entries. */
-export const IMAGE_ENDPOINT = 'renderBarcode';
-
-/** Under what the image lies that a path of renderBarcode asks for; undefined where it asks for none. */
-export function imageTargetOf(path: string): string | undefined {
-  const found = /^\/v1\/render\/([a-z0-9]+)\?(.*)$/.exec(path);
-  if (found === null) return undefined;
-  const parsed = fromQuery(found[1] as string, new URLSearchParams(found[2]));
-  return parsed.ok ? canonicalBody(parsed.request) : undefined;
-}
 
 /** The generators of a worker, and the largest image that is kept. */
 export interface ImageSource {

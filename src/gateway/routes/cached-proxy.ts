@@ -9,12 +9,12 @@ import type { ReplyHeaders } from '../upstream/reply-sink.ts';
 import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
 import { type CacheKey, type Entry, keyText, notModifiedHeaders } from '../cache/entry.ts';
 import { hasCredentials, readFields } from '../cache/request-fields.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
-import type { GatewayContext } from '../gateway-context.ts';
-import { forwardedSelection, requestHeaders } from '../request-headers.ts';
-import { ClientSink, type ClientSinkOptions, replyHeaders } from '../sinks.ts';
-import type { Upstream } from '../upstream.ts';
+import type { GatewayContext } from '../context.ts';
+import { forwardedSelection, requestHeaders } from '../http/request-headers.ts';
+import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-sinks.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 
 /** What all requests of one cached route have in common. */
 export interface CachedRoute {

@@ -1,20 +1,20 @@
 import type { RouteConfig, UpstreamConfig } from '../../config/config.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
-import type { EndpointMetrics } from '../gateway-metrics.ts';
-import type { GatewayContext } from '../gateway-context.ts';
-import type { Exchange } from '../exchange.ts';
-import { bodyTooLarge, RequestBody } from '../request-body.ts';
-import { requestHeaders } from '../request-headers.ts';
+import type { EndpointMetrics } from '../metrics.ts';
+import type { GatewayContext } from '../context.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { bodyTooLarge, RequestBody } from '../http/request-body.ts';
+import { requestHeaders } from '../http/request-headers.ts';
 import { Refusal } from '../refusal.ts';
-import { ClientSink } from '../sinks.ts';
-import { TunnelSink } from '../tunnel.ts';
-import type { Upstream } from '../upstream.ts';
+import { ClientSink } from '../http/reply-sinks.ts';
+import { TunnelSink } from '../websocket/tunnel.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
 import { type CachedRoute, CachedProxyRequest } from './cached-proxy.ts';
-import { OutdatingSink } from './outdating-sink.ts';
+import { OutdatingSink } from './invalidating-sink.ts';
 
 /** RFC 9110 §9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);

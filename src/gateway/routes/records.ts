@@ -1,9 +1,9 @@
 import { uuidv7Time } from '../../core/ids.ts';
 import type { BarcodeSummary } from '../../store/records.ts';
-import type { EndpointMetrics } from '../gateway-metrics.ts';
-import type { Exchange } from '../exchange.ts';
-import type { GatewayContext } from '../gateway-context.ts';
-import { ReadsBusy } from '../read-admission.ts';
+import type { EndpointMetrics } from '../metrics.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { GatewayContext } from '../context.ts';
+import { ReadsBusy } from '../limits/read-admission.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
 import { storeRefusal } from './store-refusal.ts';

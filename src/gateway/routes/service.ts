@@ -1,5 +1,5 @@
-import type { EndpointMetrics } from '../gateway-metrics.ts';
-import type { GatewayContext } from '../gateway-context.ts';
+import type { EndpointMetrics } from '../metrics.ts';
+import type { GatewayContext } from '../context.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
 

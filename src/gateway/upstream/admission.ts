@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
-import { Permit } from '../permit.ts';
+import { Permit } from './permit.ts';
 import { Refusal } from '../refusal.ts';
-import type { PendingPermit } from '../upstream.ts';
-import { refusalFor } from '../waiting-room.ts';
+import type { PendingPermit } from './claim.ts';
+import { refusalFor } from './admission-queue.ts';
 import type { Answer, Layer, Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 

@@ -8,16 +8,17 @@ import {
   NoStreamPlace,
   UnreadableReply,
   UpstreamTimeout,
-} from '../attempt-error.ts';
-import type { Outcome } from '../backend.ts';
-import type { Idler } from '../idle-watch.ts';
-import { readLoadReport } from '../orca.ts';
-import type { Permit } from '../permit.ts';
-import { RequestBody } from '../request-body.ts';
+} from './attempt-error.ts';
+import type { Outcome } from './backend.ts';
+import type { Idler } from './idle-watch.ts';
+import { readLoadReport } from './load-report.ts';
+import type { Permit } from './permit.ts';
+import { RequestBody } from '../http/request-body.ts';
 import type { Answer, Failure, Reply } from './layer.ts';
 import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply-head.ts';
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
-import type { Cancellable, UpstreamCall } from './upstream-call.ts';
+import type { UpstreamCall } from './upstream-call.ts';
+import type { Cancellable } from './cancellable.ts';
 
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;

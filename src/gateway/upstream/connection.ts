@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
-import { UpstreamTimeout } from '../attempt-error.ts';
-import type { Permit } from '../permit.ts';
-import { RequestBody } from '../request-body.ts';
+import { UpstreamTimeout } from './attempt-error.ts';
+import type { Permit } from './permit.ts';
+import { RequestBody } from '../http/request-body.ts';
 import { Attempt } from './attempt.ts';
 import type { Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';

@@ -1,7 +1,6 @@
-import type { Clock, Timer } from '../../core/clock.ts';
-import { type AttemptCancelled, ClientDeadline, UpstreamTimeout } from '../attempt-error.ts';
+import type { Clock } from '../../core/clock.ts';
+import { Deadline } from './deadline-timer.ts';
 import type { Layer } from './layer.ts';
-import type { UpstreamCall } from './upstream-call.ts';
 
 /**
  * Cancels a call whose time is over before the head of a reply is there: the wait for a permit and all attempts together.
@@ -11,7 +10,7 @@ export const deadlines =
   (clock: Clock): Layer =>
   (next) =>
   async (call) => {
-    const deadline = new Deadline(call, clock);
+    const deadline = new Deadline(call, call.caller, call.request, clock);
     call.deadline = deadline;
     deadline.restart(Math.max(1, deadline.at - clock.now()));
     try {
@@ -20,35 +19,3 @@ export const deadlines =
       deadline.stop();
     }
   };
-
-/** When a call is over, with the timer that ends it. */
-export class Deadline {
-  /** Monotonic milliseconds. */
-  readonly at: number;
-  readonly #call: UpstreamCall;
-  readonly #clock: Clock;
-  #timer: Timer | undefined;
-
-  constructor(call: UpstreamCall, clock: Clock) {
-    const { startedAt, readyAt } = call.caller;
-    const { timeoutMs, clientWaitsMs = Number.POSITIVE_INFINITY } = call.request;
-    this.at = Math.min(readyAt + timeoutMs, startedAt + clientWaitsMs);
-    this.#call = call;
-    this.#clock = clock;
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  restart(afterMs: number): void {
-    this.stop();
-    this.#timer = this.#clock.setTimeLimit(() => this.#call.cancel(this.#lateness()), afterMs);
-  }
-
-  #lateness(): AttemptCancelled {
-    const { timeoutMs, clientWaitsMs = timeoutMs } = this.#call.request;
-    return clientWaitsMs < timeoutMs ? new ClientDeadline() : new UpstreamTimeout();
-  }
-}

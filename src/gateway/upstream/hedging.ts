@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type AttemptCancelled, Outpaced } from '../attempt-error.ts';
+import { type AttemptCancelled, Outpaced } from './attempt-error.ts';
 import type { Answer, Layer, Service } from './layer.ts';
-import type { Cancellable, UpstreamCall } from './upstream-call.ts';
+import type { UpstreamCall } from './upstream-call.ts';
+import type { Cancellable } from './cancellable.ts';
 
 /**
  * Asks a second backend when the first takes longer than 95 of 100 do. The first good reply wins, and the other call is

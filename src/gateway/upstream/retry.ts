@@ -1,5 +1,5 @@
 import { mayRetry, mayRetryReply } from '../../policy/retry/retryable.ts';
-import type { RetryKind } from '../upstream-metrics.ts';
+import type { RetryKind } from './upstream-metrics.ts';
 import type { Answer, Layer } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 

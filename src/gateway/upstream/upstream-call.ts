@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { RetryRules } from '../../policy/retry/retryable.ts';
-import { type AttemptCancelled, ClientGone } from '../attempt-error.ts';
-import type { Backend } from '../backend.ts';
-import type { Underway } from '../exchange.ts';
-import type { Permit } from '../permit.ts';
-import { RequestBody } from '../request-body.ts';
-import type { Claimant, Upstream } from '../upstream.ts';
-import type { Deadline } from './deadline.ts';
+import { type AttemptCancelled, ClientGone } from './attempt-error.ts';
+import type { Backend } from './backend.ts';
+import type { Underway } from '../http/exchange.ts';
+import type { Permit } from './permit.ts';
+import { RequestBody } from '../http/request-body.ts';
+import type { Cancellable } from './cancellable.ts';
+import type { Claimant } from './claim.ts';
+import type { Upstream } from './upstream.ts';
+import type { Deadline } from './deadline-timer.ts';
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
 
 /** A request as a backend gets it. */
@@ -62,11 +64,6 @@ export interface Caller extends Claimant {
   underway: Underway | undefined;
   /** Ends a reply that has begun and will not be whole. */
   cutReply(): void;
-}
-
-/** Something that a layer waits for, and that can be cancelled. */
-export interface Cancellable {
-  cancel(reason: AttemptCancelled): void;
 }
 
 /** One request on its way through the layers, with what each of them leaves for those below. */

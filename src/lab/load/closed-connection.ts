@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { TLSSocket } from 'node:tls';
 import type { Timer } from '../../core/clock.ts';
-import type { ClosedLoop, UnderWay } from './closed-loop.ts';
+import type { ClosedRun, UnderWay } from './closed-run.ts';
 import type { Stay } from './engine.ts';
 import { CheckedBody, outcomeOfReply, readsBody } from './reply-check.ts';
 
@@ -46,7 +46,7 @@ const MAX_RECONNECT_MS = 1000;
  * body, and nothing is sent over TLS before the certificate is verified, where autocannon never verifies it.
  */
 export class ClosedConnection {
-  readonly #run: ClosedLoop;
+  readonly #run: ClosedRun;
   readonly #stay: Stay;
   readonly #client: CannonClient;
   readonly #connect: () => void;
@@ -65,7 +65,7 @@ export class ClosedConnection {
   /** When the user's next request is due, in milliseconds from the start of the run: on whatever connection. */
   #notBeforeMs: number;
 
-  constructor(run: ClosedLoop, client: CannonClient, stay: Stay) {
+  constructor(run: ClosedRun, client: CannonClient, stay: Stay) {
     this.#run = run;
     this.#stay = stay;
     this.#notBeforeMs = stay.fromMs;
@@ -165,7 +165,7 @@ export class ClosedConnection {
     this.#reconnect();
   }
 
-  #end(outcome: Parameters<ClosedLoop['settle']>[1], status: number): void {
+  #end(outcome: Parameters<ClosedRun['settle']>[1], status: number): void {
     const pending = this.#pending;
     if (pending === undefined) return;
     this.#pending = undefined;

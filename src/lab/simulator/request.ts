@@ -1,6 +1,4 @@
 import type { Place } from '../../policy/admission/request-queue.ts';
-import type { BackendModel } from './backend-model.ts';
-import type { WorkerModel } from './worker-model.ts';
 
 export const outcomes = ['success', 'failed', 'refused', 'timeout'] as const;
 /** `refused`: by a full queue, or after too long in it; `timeout`: past the deadline. */
@@ -13,10 +11,12 @@ export interface SimulatedRequest {
   readonly routeClass: number;
   /** Service time at speed 1; drawn on arrival, so that every balancer is given the same requests. */
   readonly workMs: number;
-  readonly worker: WorkerModel;
+  /** The number of its worker. */
+  readonly worker: number;
   /** Its place in the queue of the worker. */
   seat: Place<SimulatedRequest> | undefined;
-  backend: BackendModel | undefined;
+  /** The number of its backend. */
+  backend: number | undefined;
   startedAt: number;
   outcome: Outcome | undefined;
   /** Where a backend has it. */

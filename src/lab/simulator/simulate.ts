@@ -85,29 +85,33 @@ class Simulation implements World {
     else if (at === this.#nextArrivalAt) this.#arrive();
     else {
       const due = (at === deadlineAt ? this.#deadlines : this.#queued).shift() as SimulatedRequest;
-      if (at === deadlineAt) due.worker.giveUp(due);
-      else due.worker.expire();
+      const worker = this.#workerOf(due);
+      if (at === deadlineAt) worker.giveUp(due);
+      else worker.expire();
     }
     return true;
   }
 
   #reply({ request, reply }: ReplyEvent): void {
-    const backend = request.backend as BackendModel;
+    const backend = this.backends[request.backend as number] as BackendModel;
     const inFlight = reply === 'done' ? backend.inFlight : backend.inFlight + 1;
     if (reply === 'done') backend.finish(request, this.now);
-    if (request.outcome === undefined) request.worker.replied(request, reply, inFlight);
+    if (request.outcome === undefined) this.#workerOf(request).replied(request, reply, inFlight);
   }
 
   #arrive(): void {
-    const worker = this.#workers[Math.floor(this.#arrivalChance() * this.#workers.length)] as WorkerModel;
-    const request = this.#draw(worker);
+    const request = this.#draw(Math.floor(this.#arrivalChance() * this.#workers.length));
     this.#drawArrival();
     this.#deadlines.push(request);
-    worker.arrive(request);
+    this.#workerOf(request).arrive(request);
     if (request.seat !== undefined) this.#queued.push(request);
   }
 
-  #draw(worker: WorkerModel): SimulatedRequest {
+  #workerOf({ worker }: SimulatedRequest): WorkerModel {
+    return this.#workers[worker] as WorkerModel;
+  }
+
+  #draw(worker: number): SimulatedRequest {
     const { serviceMs, law, classes } = this.#run.scenario;
     let routeClass = 0;
     for (let rest = this.#workChance(); routeClass < classes.length - 1; routeClass++) {

@@ -85,7 +85,7 @@ export class WorkerModel {
   replied(request: SimulatedRequest, reply: Reply, inFlight: number): void {
     const view = this.#viewOf(request);
     // Before the request is taken off: the backend's figure and this worker's own must count the same requests.
-    view.load.reported({ inFlight, slots: request.backend?.slots }, view.inFlight, this.#world.now);
+    view.load.reported({ inFlight, slots: this.#world.backends[view.index]?.slots }, view.inFlight, this.#world.now);
     this.#end(request, reply === 'done' ? 'success' : reply === 'error' ? 'failed' : 'refused');
   }
 
@@ -96,14 +96,14 @@ export class WorkerModel {
       this.#world.settle(request, 'timeout');
       return;
     }
-    request.backend.abandon(request);
+    this.#world.backends[request.backend]?.abandon(request);
     this.#end(request, 'timeout');
   }
 
   #end(request: SimulatedRequest, outcome: Outcome): void {
     const { now } = this.#world;
     const view = this.#viewOf(request);
-    const index = (request.backend as BackendModel).index;
+    const index = request.backend as number;
     view.inFlight--;
     view.load.ended({
       routeClass: request.routeClass,
@@ -139,7 +139,7 @@ export class WorkerModel {
   #send(request: SimulatedRequest, view: View): void {
     const { now, backends } = this.#world;
     const backend = backends[view.index] as BackendModel;
-    request.backend = backend;
+    request.backend = view.index;
     request.startedAt = now;
     view.inFlight++;
     view.load.started(now);
@@ -147,6 +147,6 @@ export class WorkerModel {
   }
 
   #viewOf(request: SimulatedRequest): View {
-    return this.#views[(request.backend as BackendModel).index] as View;
+    return this.#views[request.backend as number] as View;
   }
 }

@@ -1,4 +1,4 @@
-import type { HostLoad, LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from './lease-messages.ts';
+import type { HostLoad, LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from '../../protocol/lease.ts';
 import { equalShares, weightedShares } from './shares.ts';
 
 /** An order, and the member that it goes to. */

@@ -1,4 +1,4 @@
-import type { LeaseOrder, LeaseRecall, LeaseReport } from './lease-messages.ts';
+import type { LeaseOrder, LeaseRecall, LeaseReport } from '../../protocol/lease.ts';
 
 /** What the worker does with its permits at the moment. */
 export interface LeaseUse {

@@ -1,8 +1,4 @@
-export interface RateLimit {
-  readonly requestsPerSecond: number;
-  /** Requests that may come at once after a rest. */
-  readonly burst: number;
-}
+import type { RateLimit } from '../../protocol/tokens.ts';
 
 export interface RateVerdict {
   readonly allowed: boolean;

@@ -1,5 +1,4 @@
-import type { RateLimit } from './gcra.ts';
-import type { TokenAsk, TokenGrant } from './token-messages.ts';
+import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
 
 interface Bucket {
   limit: RateLimit;

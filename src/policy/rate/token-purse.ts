@@ -1,5 +1,5 @@
-import { gcra, type RateLimit, type RateVerdict } from './gcra.ts';
-import { TOKEN_LIFETIME_MS, type TokenAsk, type TokenGrant } from './token-messages.ts';
+import { gcra, type RateVerdict } from './gcra.ts';
+import { type RateLimit, TOKEN_LIFETIME_MS, type TokenAsk, type TokenGrant } from '../../protocol/tokens.ts';
 
 interface Batch {
   tokens: number;

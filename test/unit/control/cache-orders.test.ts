@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CacheOrders } from '../../../src/control/cache-orders.ts';
 import { OrderLog } from '../../../src/control/order-log.ts';
-import type { CacheOrder, CachePosition } from '../../../src/gateway/cache/cache-order.ts';
+import type { CacheOrder, CachePosition } from '../../../src/protocol/cache-order.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const changed = (...targets: string[]): CacheOrder => ({ invalidate: { host: 'a.example', targets, selection: '' } });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildConfig, loadConfig, type UpstreamConfig } from '../../../src/config/config.ts';
 import { LeaseKeeper } from '../../../src/control/lease-keeper.ts';
-import type { WireOrder } from '../../../src/control/lease-wire.ts';
+import type { WireOrder } from '../../../src/protocol/lease-wire.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 async function open(path: string, more: Partial<UpstreamConfig> = {}) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { Exchange } from '../../../src/gateway/exchange.ts';
+import type { Exchange } from '../../../src/gateway/http/exchange.ts';
 import { RequestLog } from '../../../src/gateway/request-log.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 

@@ -10,6 +10,7 @@ const src = fileURLToPath(new URL('../../../src', import.meta.url));
 const order = [
   'core',
   'metrics',
+  'protocol',
   'barcode',
   'policy',
   'config',
@@ -44,6 +45,36 @@ const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.startsWit
 const imports = files.flatMap(importsOf);
 const folderOf = (path: string): string => path.split('/')[0] as string;
 
+/** Imports of files of src, with the file that is meant. */
+const localImports = imports
+  .filter(({ specifier }) => specifier.startsWith('.'))
+  .map(({ file, specifier }) => ({ file, target: relative(src, resolve(src, dirname(file), specifier)) }))
+  .filter(({ target }) => !target.startsWith('..'));
+
+/** The groups of files that import each other: the strongly connected components of more than one file (Tarjan 1972). */
+function circles(edges: readonly { readonly file: string; readonly target: string }[]): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { file, target } of edges) targets.set(file, [...(targets.get(file) ?? []), target]);
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): void => {
+    index.set(file, index.size);
+    low.set(file, index.get(file) as number);
+    stack.push(file);
+    for (const target of targets.get(file) ?? []) {
+      if (!index.has(target)) visit(target);
+      if (stack.includes(target)) low.set(file, Math.min(low.get(file) as number, low.get(target) as number));
+    }
+    if (low.get(file) !== index.get(file)) return;
+    const group = stack.splice(stack.indexOf(file));
+    if (group.length > 1) found.push(group.toSorted());
+  };
+  for (const file of targets.keys()) if (!index.has(file)) visit(file);
+  return found;
+}
+
 test('every folder of src has its place in the order of imports', () => {
   assert.deepEqual(new Set(files.map(folderOf)), new Set(order));
 });
@@ -56,6 +87,32 @@ test('imports go one way: from a folder to itself and to those before it', () =>
     return order.indexOf(folderOf(target)) > order.indexOf(folderOf(file));
   });
   assert.deepEqual(wrong, []);
+});
+
+/** Processes of their own: what they exchange is in src/protocol. */
+const processes: ReadonlySet<string> = new Set(['gateway', 'generator', 'control', 'supervisor']);
+
+test('no process imports from another one', () => {
+  const wrong = localImports.filter(
+    ({ file, target }) =>
+      processes.has(folderOf(file)) && processes.has(folderOf(target)) && folderOf(file) !== folderOf(target),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('there is no circle of files, type imports included', () => {
+  assert.deepEqual(circles(localImports), []);
+});
+
+test('circles finds groups of files that import each other', () => {
+  const of = (...pairs: string[]): { file: string; target: string }[] =>
+    pairs.map((pair) => ({ file: pair.charAt(0), target: pair.charAt(1) }));
+  assert.deepEqual(circles(of('ab', 'bc', 'ac')), []);
+  assert.deepEqual(circles(of('ab', 'bc', 'ca', 'cd')), [['a', 'b', 'c']]);
+  assert.deepEqual(circles(of('ab', 'ba', 'cd', 'de', 'ec')), [
+    ['a', 'b'],
+    ['c', 'd', 'e'],
+  ]);
 });
 
 /** A calculation whose clock storing.ts stops: it is asked for the state at one moment only. */

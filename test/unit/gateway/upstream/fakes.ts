@@ -2,7 +2,7 @@ import { defaultRetryRules } from '../../../../src/policy/retry/retryable.ts';
 import type { Answer, Failure, Reply, Service } from '../../../../src/gateway/upstream/layer.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
 import { type Caller, UpstreamCall, type UpstreamRequest } from '../../../../src/gateway/upstream/upstream-call.ts';
-import type { Upstream } from '../../../../src/gateway/upstream.ts';
+import type { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
 
 export function fakeCaller(more: Partial<Caller> = {}): Caller {
   const times = { startedAt: 0, readyAt: 0, waitMs: 0, permitMs: 0, execMs: 0 };

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { Outpaced, UpstreamTimeout } from '../../../../src/gateway/attempt-error.ts';
+import { Outpaced, UpstreamTimeout } from '../../../../src/gateway/upstream/attempt-error.ts';
 import { admission } from '../../../../src/gateway/upstream/admission.ts';
 import { deadlines } from '../../../../src/gateway/upstream/deadline.ts';
 import { hedging } from '../../../../src/gateway/upstream/hedging.ts';
 import { type Answer, compose, type Layer } from '../../../../src/gateway/upstream/layer.ts';
 import { retries } from '../../../../src/gateway/upstream/retry.ts';
 import type { UpstreamCall } from '../../../../src/gateway/upstream/upstream-call.ts';
-import type { Upstream } from '../../../../src/gateway/upstream.ts';
+import type { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
 import { bareUpstream } from '../../../support/bare-upstream.ts';
 import { callOf, failed, fakeCaller, fakeService, replied } from './fakes.ts';
 

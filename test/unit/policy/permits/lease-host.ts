@@ -1,6 +1,6 @@
 import { LeaseBook, type AddressedOrder } from '../../../../src/policy/permits/lease-book.ts';
 import { LeaseHolder } from '../../../../src/policy/permits/lease-holder.ts';
-import type { LeaseOrder, LeaseReport } from '../../../../src/policy/permits/lease-messages.ts';
+import type { LeaseOrder, LeaseReport } from '../../../../src/protocol/lease.ts';
 
 /** The backends are these now, by position. */
 interface MembersNews {

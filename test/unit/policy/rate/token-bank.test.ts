@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TokenBank } from '../../../../src/policy/rate/token-bank.ts';
-import type { TokenAsk } from '../../../../src/policy/rate/token-messages.ts';
+import type { TokenAsk } from '../../../../src/protocol/tokens.ts';
 
 const limit = { requestsPerSecond: 10, burst: 5 };
 const ask = (wanted: number, more: Partial<TokenAsk> = {}): TokenAsk => ({

@@ -1,6 +1,5 @@
-import type { RateLimit } from '../../../../src/policy/rate/gcra.ts';
+import type { RateLimit, TokenAsk, TokenGrant } from '../../../../src/protocol/tokens.ts';
 import { TokenBank } from '../../../../src/policy/rate/token-bank.ts';
-import type { TokenAsk, TokenGrant } from '../../../../src/policy/rate/token-messages.ts';
 import { TokenPurse } from '../../../../src/policy/rate/token-purse.ts';
 
 interface Event {

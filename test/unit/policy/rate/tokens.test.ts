@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../../../../src/core/random.ts';
-import { gcra, type RateLimit } from '../../../../src/policy/rate/gcra.ts';
-import { TOKEN_LIFETIME_MS } from '../../../../src/policy/rate/token-messages.ts';
+import { gcra } from '../../../../src/policy/rate/gcra.ts';
+import { type RateLimit, TOKEN_LIFETIME_MS } from '../../../../src/protocol/tokens.ts';
 import { TokenHost } from './token-host.ts';
 
 /** How a flood of `perSecond` requests is spread over workers. */

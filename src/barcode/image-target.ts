@@ -1,0 +1,12 @@
+import { canonicalBody, fromQuery } from './request.ts';
+
+/** The endpoint under which images lie in the cache: creating renders through the same entries. */
+export const IMAGE_ENDPOINT = 'renderBarcode';
+
+/** The canonical request under which the image of a path of renderBarcode lies; undefined where the path asks for none. */
+export function imageTargetOf(path: string): string | undefined {
+  const found = /^\/v1\/render\/([a-z0-9]+)\?(.*)$/.exec(path);
+  if (found === null) return undefined;
+  const parsed = fromQuery(found[1] as string, new URLSearchParams(found[2]));
+  return parsed.ok ? canonicalBody(parsed.request) : undefined;
+}

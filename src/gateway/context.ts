@@ -1,0 +1,50 @@
+import type { AddressSet } from '../core/addresses.ts';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { BarcodeStore } from '../store/barcodes.ts';
+import type { Ledger } from '../store/ledger.ts';
+import type { Bugs } from '../metrics/bugs.ts';
+import type { Cache } from './cache/cache.ts';
+import type { CachePeers } from './cache/cache-peers.ts';
+import type { ClientConnections } from './http/client-connections.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { GuessLimit } from './limits/guess-limit.ts';
+import type { KeyCache } from './limits/key-cache.ts';
+import type { LateRefusals } from './limits/late-refusals.ts';
+import type { ReadAdmission } from './limits/read-admission.ts';
+import type { RequestLog } from './request-log.ts';
+import type { RateLimiter } from './limits/rate-limiter.ts';
+import type { SlowReplies } from './http/reply-queue.ts';
+import type { Tunnels } from './websocket/tunnels.ts';
+import type { Uploads } from './http/upload.ts';
+import type { Upstream } from './upstream/upstream.ts';
+import type { Service } from './upstream/layer.ts';
+
+/** What the steps and routes of one worker work with. */
+export interface GatewayContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bugs: Bugs;
+  readonly connections: ClientConnections;
+  readonly lateRefusals: LateRefusals;
+  readonly requestLog: RequestLog;
+  readonly metrics: GatewayMetrics;
+  readonly keys: KeyCache;
+  readonly guesses: GuessLimit;
+  readonly reads: ReadAdmission;
+  readonly limiter: RateLimiter;
+  /** What asks a backend: steps 6 to 9. */
+  readonly stack: Service;
+  readonly cache: Cache;
+  readonly cachePeers: CachePeers;
+  readonly upstreams: readonly Upstream[];
+  readonly trustedProxies: AddressSet;
+  readonly ledger: Ledger;
+  readonly store: { readonly barcodes: BarcodeStore };
+  readonly tunnels: Tunnels;
+  readonly uploads: Uploads;
+  readonly replies: SlowReplies;
+  readonly isDraining: () => boolean;
+}

@@ -1,0 +1,59 @@
+import type { AddressSet } from '../../core/addresses.ts';
+import { isIP } from 'node:net';
+import type { RequestHead } from './request-head.ts';
+import { peerAddress } from './peer-address.ts';
+
+type HeaderLines = Pick<RequestHead, 'names' | 'rawHeaders'>;
+
+/**
+ * Whose address a request counts against: an IPv4 address, or the /64 of an IPv6 one, as that much is given to a single
+ * customer. It is the peer, or behind trusted proxies the last address that none of them has. What stands further to
+ * the left, anyone can write.
+ */
+export function clientNetwork(address: string | undefined, head: HeaderLines, trusted: AddressSet): string {
+  const peer = peerAddress(address);
+  if (trusted.size === 0 || !trusted.has(peer)) return networkOf(peer);
+  let client = peer;
+  const hops = forwardedHops(head);
+  for (let index = hops.length - 1; index >= 0 && trusted.has(client); index--) {
+    const address = addressOf(hops[index] as string);
+    // What is no address was written by a proxy that hides it, or by the client: the proxy that passed it on counts.
+    if (address === undefined) break;
+    client = address;
+  }
+  return networkOf(client);
+}
+
+/** The hops of X-Forwarded-For, or of Forwarded (RFC 7239) where there is none of it: the nearest last. */
+function forwardedHops({ names, rawHeaders }: HeaderLines): string[] {
+  const linesOf = (wanted: string): string =>
+    names
+      .flatMap((name, index) => (name === wanted ? [rawHeaders[index * 2 + 1] as string] : []))
+      .join(',')
+      .trim();
+  const simple = linesOf('x-forwarded-for');
+  if (simple !== '') return simple.split(',');
+  const elements = linesOf('forwarded').split(',');
+  return elements.map((element) => /(?:^|;)\s*for=("[^"]*"|[^;]*)/i.exec(element)?.[1] ?? '');
+}
+
+/** The address of a hop, without quotes, brackets and port. */
+function addressOf(hop: string): string | undefined {
+  const text = hop.trim().replaceAll('"', '').toLowerCase();
+  const address = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  return isIP(address) === 0 ? undefined : peerAddress(address);
+}
+
+/** The first four groups of an IPv6 address; any other text as it is. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const text = address.split('%', 1)[0] as string;
+  const [before = '', after] = text.split('::', 2);
+  const left = before === '' ? [] : before.split(':');
+  const right = after === undefined || after === '' ? [] : after.split(':');
+  // An IPv4 address at the end stands for two groups.
+  const length = left.length + right.length + (text.includes('.') ? 1 : 0);
+  const groups = [...left, ...Array.from({ length: Math.max(0, 8 - length) }, () => '0'), ...right];
+  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
+}

@@ -1,0 +1,318 @@
+import type { ServerResponse } from 'node:http';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { deliveredBytes } from './delivered-bytes.ts';
+import type { Spool, SpoolFile } from './spool.ts';
+
+/** Bytes of all replies of a worker that wait in memory for their clients. */
+const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+/** A backend that is faster than the disk has to wait for it. */
+const MAX_WRITING_BYTES = 1024 * 1024;
+const SWEEP_MS = 1000;
+/** What a client has to read a second where others need what it holds: a backend's permit, or room in the spool. */
+const MIN_BYTES_PER_SECOND = 4096;
+/** For how long its rate is measured before it counts. */
+const MEASURED_MS = 5000;
+
+/** The replies of a worker whose clients read more slowly than the backend sends. */
+export class SlowReplies {
+  readonly spool: Spool;
+  readonly #clock: Clock;
+  readonly #onSpoolError: (error: unknown) => void;
+  readonly #queues = new Set<ReplyQueue>();
+  #memoryBytes = 0;
+  #timer: Timer | undefined;
+
+  constructor(spool: Spool, clock: Clock, onSpoolError: (error: unknown) => void) {
+    this.spool = spool;
+    this.#clock = clock;
+    this.#onSpoolError = onSpoolError;
+  }
+
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
+  /** For a reply whose client has left a buffer unread. `maxMemoryBytes`: of this reply. */
+  open(res: ServerResponse, maxMemoryBytes: number): ReplyQueue {
+    const queue = new ReplyQueue(this, res, { maxMemoryBytes, now: this.#clock.now() });
+    this.#queues.add(queue);
+    this.#timer ??= this.#clock.setTimeout(() => this.#sweep(), SWEEP_MS);
+    return queue;
+  }
+
+  reserve(bytes: number): boolean {
+    if (this.#memoryBytes + bytes > MAX_MEMORY_BYTES) return false;
+    this.#memoryBytes += bytes;
+    return true;
+  }
+
+  /** Counts bytes that are held whether there is room for them or not; negative: bytes that are gone. */
+  add(bytes: number): void {
+    this.#memoryBytes += bytes;
+  }
+
+  forget(queue: ReplyQueue): void {
+    this.#queues.delete(queue);
+  }
+
+  failed(error: unknown): void {
+    this.#onSpoolError(error);
+  }
+
+  /** Makes room in the spool by cutting the reply of the client that holds most and reads too slowly; false if none does. */
+  cutSlowest(except: ReplyQueue): boolean {
+    const now = this.#clock.now();
+    let slowest: ReplyQueue | undefined;
+    for (const queue of this.#queues) {
+      if (queue === except || !queue.isTooSlow(now)) continue;
+      if (slowest === undefined || queue.spooledBytes > slowest.spooledBytes) slowest = queue;
+    }
+    if (slowest === undefined || slowest.spooledBytes === 0) return false;
+    slowest.cut();
+    return true;
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  /** A client that holds a backend back has to read at a least rate. */
+  #sweep(): void {
+    this.#timer = this.#queues.size > 0 ? this.#clock.setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
+    const now = this.#clock.now();
+    for (const queue of this.#queues) if (queue.holdsBackend && queue.isTooSlow(now)) queue.cut();
+  }
+}
+
+/**
+ * What a backend has sent and a client has not read: first in memory, then in a spool file, so that the backend is done
+ * with the request when it has sent its last byte. Beyond the budgets it says so, and the backend waits for the client.
+ */
+export class ReplyQueue {
+  readonly #replies: SlowReplies;
+  readonly #res: ServerResponse;
+  readonly #maxMemoryBytes: number;
+  /** In order: what lies in memory, then what lies in the file, then what had no room in either. */
+  #memory: Buffer[] = [];
+  #memoryBytes = 0;
+  #file: SpoolFile | undefined;
+  #filePosition = 0;
+  #overflow: Buffer[] = [];
+  /** What is on its way to the file. */
+  #writing: Buffer[] = [];
+  #writingBytes = 0;
+  #isBusy = false;
+  /** The disk has failed; said once a reply. */
+  #hasFailed = false;
+  #isEnded = false;
+  #isOver = false;
+  #resume: (() => void) | undefined;
+  #measured: { at: number; delivered: number };
+  #previous: { at: number; delivered: number };
+
+  constructor(replies: SlowReplies, res: ServerResponse, options: { maxMemoryBytes: number; now: number }) {
+    this.#replies = replies;
+    this.#res = res;
+    this.#maxMemoryBytes = options.maxMemoryBytes;
+    this.#measured = { at: options.now, delivered: deliveredBytes(res.socket) };
+    this.#previous = this.#measured;
+    res.on('drain', this.#pump).on('close', this.#close);
+  }
+
+  get spooledBytes(): number {
+    return this.#file?.bytes ?? 0;
+  }
+
+  /** Its backend has been asked to wait. */
+  get holdsBackend(): boolean {
+    return this.#resume !== undefined;
+  }
+
+  /** Takes what comes from the backend; false: enough, until `resume` is called. */
+  push(chunk: Buffer, resume: () => void): boolean {
+    if (this.#isOver) return true;
+    if (this.#overflow.length > 0) this.#overflow.push(chunk);
+    else if (this.#file === undefined && this.#writing.length === 0 && this.#fitsMemory(chunk)) {
+      this.#memory.push(chunk);
+      this.#memoryBytes += chunk.length;
+      return true;
+    } else this.#writing.push(chunk);
+    this.#replies.add(chunk.length);
+    this.#memoryBytes += chunk.length;
+    this.#writingBytes += chunk.length;
+    void this.#move();
+    if (this.#overflow.length === 0 && this.#writingBytes <= MAX_WRITING_BYTES) return true;
+    this.#resume = resume;
+    return false;
+  }
+
+  /** Nothing more will come. */
+  end(): void {
+    this.#isEnded = true;
+    void this.#move();
+  }
+
+  /** Whether the client has read less than the least rate since it was looked at last. */
+  isTooSlow(now: number): boolean {
+    const delivered = deliveredBytes(this.#res.socket);
+    if (now - this.#measured.at >= MEASURED_MS) {
+      this.#previous = this.#measured;
+      this.#measured = { at: now, delivered };
+    }
+    const elapsedMs = now - this.#previous.at;
+    if (elapsedMs < MEASURED_MS) return false;
+    return (delivered - this.#previous.delivered) * 1000 < MIN_BYTES_PER_SECOND * elapsedMs;
+  }
+
+  /** Ends the reply: its client is too slow for what it holds. */
+  cut(): void {
+    this.#close();
+    this.#res.destroy();
+  }
+
+  #fitsMemory(chunk: Buffer): boolean {
+    return this.#memoryBytes + chunk.length <= this.#maxMemoryBytes && this.#replies.reserve(chunk.length);
+  }
+
+  readonly #pump = (): void => void this.#move();
+
+  /** Moves on what can be moved: from memory to the client, from the backend to the file, from the file to the client. */
+  async #move(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    try {
+      let moved = true;
+      while (moved && !this.#isOver) {
+        moved = this.#sendMemory();
+        moved = (await this.#writeFile()) || moved;
+        moved = (await this.#sendFile()) || moved;
+        moved = this.#sendOverflow() || moved;
+      }
+    } catch (error) {
+      this.#replies.failed(error);
+      if (!this.#isOver) this.cut();
+    } finally {
+      this.#isBusy = false;
+    }
+    if (this.#isOver) return;
+    if (this.#resume !== undefined && this.#overflow.length === 0 && this.#writingBytes <= MAX_WRITING_BYTES / 2) {
+      const resume = this.#resume;
+      this.#resume = undefined;
+      resume();
+    }
+    if (this.#isEnded && this.#isEmpty) {
+      this.#close();
+      this.#res.end();
+    }
+  }
+
+  get #isEmpty(): boolean {
+    const inFile = (this.#file?.bytes ?? 0) - this.#filePosition;
+    return this.#memory.length === 0 && this.#writing.length === 0 && this.#overflow.length === 0 && inFile === 0;
+  }
+
+  get #canSend(): boolean {
+    return !this.#isOver && !this.#res.writableNeedDrain;
+  }
+
+  #sendMemory(): boolean {
+    let moved = false;
+    while (this.#memory.length > 0 && this.#canSend) {
+      const chunk = this.#memory.shift() as Buffer;
+      this.#forgetMemory(chunk);
+      this.#res.write(chunk);
+      moved = true;
+    }
+    return moved;
+  }
+
+  async #writeFile(): Promise<boolean> {
+    let moved = false;
+    while (this.#writing.length > 0 && !this.#isOver) {
+      const chunk = this.#writing[0] as Buffer;
+      let stored = await this.#append(chunk);
+      while (!stored && !this.#isOver && this.#replies.cutSlowest(this)) stored = await this.#append(chunk);
+      if (this.#isOver) return moved;
+      if (!stored) {
+        this.#overflow.push(...this.#writing.splice(0));
+        return moved;
+      }
+      this.#writing.shift();
+      this.#writingBytes -= chunk.length;
+      this.#forgetMemory(chunk);
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** False where there is no room: in the budget, or on a disk that is full or fails. */
+  async #append(chunk: Buffer): Promise<boolean> {
+    try {
+      this.#file ??= await this.#openFile();
+      return await this.#file.append(chunk);
+    } catch (error) {
+      if (!this.#hasFailed) this.#replies.failed(error);
+      this.#hasFailed = true;
+      return false;
+    }
+  }
+
+  async #openFile(): Promise<SpoolFile> {
+    const file = await this.#replies.spool.open();
+    if (this.#isOver) file.release();
+    return file;
+  }
+
+  async #sendFile(): Promise<boolean> {
+    const file = this.#file;
+    if (file === undefined || this.#memory.length > 0) return false;
+    let moved = false;
+    while (this.#filePosition < file.bytes && this.#canSend) {
+      const chunk = await file.read(this.#filePosition);
+      if (this.#isOver) return moved;
+      this.#filePosition += chunk.length;
+      this.#res.write(chunk);
+      moved = true;
+    }
+    if (this.#filePosition === file.bytes) {
+      // Read to its end: the room goes back, and what comes next begins anew in memory.
+      file.release();
+      this.#file = undefined;
+      this.#filePosition = 0;
+    }
+    return moved;
+  }
+
+  #sendOverflow(): boolean {
+    if (this.#overflow.length === 0 || this.#memory.length > 0 || this.#file !== undefined) return false;
+    let moved = false;
+    while (this.#overflow.length > 0 && this.#canSend) {
+      const chunk = this.#overflow.shift() as Buffer;
+      this.#writingBytes -= chunk.length;
+      this.#forgetMemory(chunk);
+      this.#res.write(chunk);
+      moved = true;
+    }
+    return moved;
+  }
+
+  #forgetMemory(chunk: Buffer): void {
+    this.#memoryBytes -= chunk.length;
+    this.#replies.add(-chunk.length);
+  }
+
+  readonly #close = (): void => {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#res.off('drain', this.#pump).off('close', this.#close);
+    this.#replies.add(-this.#memoryBytes);
+    this.#memory = [];
+    this.#writing = [];
+    this.#overflow = [];
+    this.#file?.release();
+    this.#replies.forget(this);
+    // Whoever waits is let go on; what then comes is thrown away.
+    this.#resume?.();
+    this.#resume = undefined;
+  };
+}

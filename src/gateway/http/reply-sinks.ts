@@ -1,0 +1,144 @@
+import type { Exchange } from './exchange.ts';
+import { isHopByHop, nominated } from './hop-by-hop.ts';
+import type { ReplyQueue, SlowReplies } from './reply-queue.ts';
+import type { Tunnels } from '../websocket/tunnels.ts';
+import { isEventStream } from '../upstream/reply-head.ts';
+import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
+
+/** Fields of a backend's reply that the gateway consumes or writes itself. */
+const consumed: ReadonlySet<string> = new Set([
+  'endpoint-load-metrics',
+  'server-timing',
+  'x-request-id',
+  'x-rampart-overloaded',
+]);
+
+/**
+ * A body up to this size that comes as one goes out with the head as one text: the system is then called with one buffer,
+ * and Node neither corks nor gathers. Copying so little costs less.
+ */
+const MAX_TEXT_BYTES = 4096;
+
+export interface ClientSinkOptions {
+  readonly replies: SlowReplies;
+  readonly tunnels: Tunnels;
+  /** What a slow client may leave in memory of this reply. */
+  readonly bufferReplyBytes: number;
+  /** Whether nothing bounds the silence within the reply. */
+  readonly isEndless: boolean;
+}
+
+/** Streams a backend's reply to the client; what the client does not read yet is kept for it. */
+export class ClientSink implements ReplySink {
+  readonly #x: Exchange;
+  readonly #options: ClientSinkOptions;
+  #queue: ReplyQueue | undefined;
+  /** What the head has announced of the body; NaN where it has not. */
+  #announcedBytes = Number.NaN;
+  #hasBody = false;
+  #isEnded = false;
+  #isEventStream = false;
+
+  constructor(x: Exchange, options: ClientSinkOptions) {
+    this.#x = x;
+    this.#options = options;
+  }
+
+  informational(status: number, headers: ReplyHeaders): void {
+    this.#x.writeInformational(status, replyHeaders(headers, status));
+  }
+
+  head(status: number, headers: ReplyHeaders): void {
+    const x = this.#x;
+    x.backendTiming = backendTiming(headers);
+    this.#announcedBytes = Number(headers['content-length']);
+    if (x.over) return;
+    this.#isEventStream = isEventStream(headers);
+    x.isEndless = this.#isEventStream || this.#options.isEndless;
+    if (this.#isEventStream) this.#options.tunnels.add(this);
+    x.writeHead(status, replyHeaders(headers, status));
+    // Bytes of the body that came with the head are passed on before this runs, and go out with it as one.
+    queueMicrotask(this.#flushHead);
+  }
+
+  /** Sends a head whose body takes its time: its client may act on it, as that of an event stream does. */
+  readonly #flushHead = (): void => {
+    if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.res.flushHeaders();
+  };
+
+  data(chunk: Buffer, resume: () => void): boolean {
+    const { res, over } = this.#x;
+    if (over || this.#isEnded) return true;
+    this.#hasBody = true;
+    if (this.#queue !== undefined) return this.#queue.push(chunk, resume);
+    if (chunk.length === this.#announcedBytes && chunk.length <= MAX_TEXT_BYTES) {
+      this.#isEnded = true;
+      this.#x.endReply(chunk.toString('latin1'), 'latin1');
+      return true;
+    }
+    if (!res.write(chunk)) {
+      this.#queue = this.#options.replies.open(res, this.#options.bufferReplyBytes);
+    }
+    return true;
+  }
+
+  end(): void {
+    if (this.#isEventStream) this.#options.tunnels.remove(this);
+    if (this.#x.over || this.#isEnded) return;
+    this.#isEnded = true;
+    if (this.#queue === undefined) this.#x.endReply();
+    else this.#queue.end();
+  }
+
+  /** An event stream of a worker that ends: its client sees a whole reply, and connects anew. */
+  shutDown(): void {
+    this.end();
+    this.#x.underway?.giveUp();
+  }
+}
+
+/** The fields that a client gets. A 1xx or 204 has no Content-Length, whatever the backend says (RFC 9110 §8.6). */
+export function replyHeaders(headers: ReplyHeaders, status: number): string[] {
+  const connection = headers['connection'];
+  const dropped = nominated(Array.isArray(connection) ? connection.join(',') : connection);
+  const out: string[] = [];
+  for (const name in headers) {
+    if (isHopByHop(name) || consumed.has(name) || dropped?.has(name) === true) continue;
+    if ((status === 204 || status < 200) && name === 'content-length') continue;
+    const value = headers[name];
+    if (Array.isArray(value)) for (const one of value) out.push(name, one);
+    else if (value !== undefined) out.push(name, value);
+  }
+  return out;
+}
+
+/** A backend's own Server-Timing under `backend-…`, as long as it is well-formed and short. */
+export function backendTiming(headers: ReplyHeaders): string {
+  const said = headers['server-timing'];
+  if (typeof said !== 'string' || said.length > 512) return '';
+  const entries = [...said.matchAll(/(?:^|,)\s*([A-Za-z][\w-]{0,31});dur=(\d{1,9}(?:\.\d{1,6})?)(?=\s*(?:,|$))/g)];
+  return entries.map(([, name, duration]) => `backend-${name};dur=${duration}`).join(', ');
+}
+
+/** Keeps a reply whole, for a handler that makes something of it. */
+export class CollectingSink implements ReplySink {
+  status = 0;
+  headers: ReplyHeaders = {};
+  readonly #chunks: Buffer[] = [];
+
+  head(status: number, headers: ReplyHeaders): void {
+    this.status = status;
+    this.headers = headers;
+  }
+
+  data(chunk: Buffer): boolean {
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  end(): void {}
+
+  body(): Buffer {
+    return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+  }
+}

@@ -1,0 +1,221 @@
+import type { IncomingMessage } from 'node:http';
+import { canonicalHost } from '../../core/host.ts';
+import { type PathForm, pathForm } from './path-form.ts';
+import { Refusal } from '../refusal.ts';
+
+/** More header lines than any honest client sends; the parser bounds their bytes. */
+const MAX_HEADER_LINES = 200;
+const MAX_TARGET_LENGTH = 8192;
+
+/** What the path needs of the header lines, read in one pass: building the parsed header object costs more. */
+export interface RequestHead {
+  /** Path without query, as it came. */
+  readonly path: string;
+  /** Whether somebody else could read it as another path. */
+  readonly pathForm: PathForm;
+  /** With its question mark, or empty. */
+  readonly query: string;
+  readonly host: string;
+  /** The host in the one form by which spellings of it are compared. */
+  readonly origin: string;
+  readonly authorization: string | undefined;
+  readonly apiKey: string | undefined;
+  readonly requestId: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly via: string | undefined;
+  readonly maxForwards: number | undefined;
+  readonly contentType: string | undefined;
+  /** RFC 9218. */
+  readonly priority: string | undefined;
+  /** Milliseconds for which the client will wait, as it said. */
+  readonly deadlineMs: number | undefined;
+  /** Bytes that the body was announced to have; undefined for a chunked body. */
+  readonly contentLength: number | undefined;
+  readonly chunked: boolean;
+  /** The names of the header lines in lower case, in the order of `rawHeaders`. */
+  readonly names: readonly string[];
+  /** The header lines as they came: name, value, name, value. */
+  readonly rawHeaders: readonly string[];
+  /** Every Connection header, joined. */
+  readonly connection: string | undefined;
+}
+
+/** What stands in the place of a head that has not been read, or could not be. */
+export const unreadHead: RequestHead = {
+  path: '',
+  pathForm: 'plain',
+  query: '',
+  host: '',
+  origin: '',
+  authorization: undefined,
+  apiKey: undefined,
+  requestId: undefined,
+  traceparent: undefined,
+  via: undefined,
+  maxForwards: undefined,
+  contentType: undefined,
+  priority: undefined,
+  deadlineMs: undefined,
+  contentLength: 0,
+  chunked: false,
+  names: [],
+  rawHeaders: [],
+  connection: undefined,
+};
+
+const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
+
+/**
+ * Checks what Node's parser lets through although intermediaries could read it in two ways (RFC 9112 §11.2), and
+ * collects the header fields that the path needs. A refusal here closes the connection: its framing is in doubt.
+ */
+export function readHead(req: IncomingMessage): RequestHead | Refusal {
+  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
+    return new Refusal('version-not-supported', 'Rampart speaks HTTP/1.1 and HTTP/1.0', { close: true });
+  }
+  const fields = collectFields(req.rawHeaders);
+  if (fields instanceof Refusal) return fields;
+  const framing = checkFraming(req, fields);
+  if (framing instanceof Refusal) return framing;
+  if (req.url === '*' && req.method !== 'OPTIONS') return malformed('only OPTIONS may have the target *');
+  const target = splitTarget(req.url ?? '');
+  if (target instanceof Refusal) return target;
+  const host = target.host ?? fields.host ?? '';
+  if (fields.host === undefined ? req.httpVersionMinor === 1 : !isHost(fields.host)) {
+    return malformed('the Host header must be one host name or address, with a port at most');
+  }
+  return {
+    path: target.path,
+    pathForm: target.form,
+    query: target.query,
+    host,
+    origin: canonicalHost(host),
+    authorization: fields.authorization,
+    apiKey: fields.apiKey,
+    requestId: fields.requestId,
+    traceparent: fields.traceparent,
+    via: fields.via,
+    maxForwards: maxForwardsOf(fields.maxForwards),
+    contentType: fields.contentType,
+    priority: fields.priority,
+    deadlineMs: deadlineOf(fields.deadline),
+    contentLength: framing.contentLength,
+    chunked: framing.chunked,
+    names: fields.names,
+    rawHeaders: req.rawHeaders,
+    connection: fields.connection,
+  };
+}
+
+interface Fields {
+  readonly names: string[];
+  connection?: string;
+  host?: string;
+  authorization?: string;
+  apiKey?: string;
+  requestId?: string;
+  traceparent?: string;
+  via?: string;
+  maxForwards?: string;
+  contentType?: string;
+  priority?: string;
+  deadline?: string;
+  contentLength?: string;
+  transferEncoding?: string;
+}
+
+const wanted: Readonly<Record<string, Exclude<keyof Fields, 'names'>>> = Object.assign(Object.create(null), {
+  connection: 'connection',
+  host: 'host',
+  authorization: 'authorization',
+  'x-api-key': 'apiKey',
+  'x-request-id': 'requestId',
+  traceparent: 'traceparent',
+  via: 'via',
+  'max-forwards': 'maxForwards',
+  'content-type': 'contentType',
+  priority: 'priority',
+  'x-deadline-ms': 'deadline',
+  'content-length': 'contentLength',
+  'transfer-encoding': 'transferEncoding',
+});
+
+/** Two lines of any of these would let two readers choose differently. */
+const single = new Set<keyof Fields>([
+  'host',
+  'contentLength',
+  'transferEncoding',
+  'authorization',
+  'apiKey',
+  'contentType',
+]);
+
+function collectFields(rawHeaders: readonly string[]): Fields | Refusal {
+  if (rawHeaders.length > MAX_HEADER_LINES * 2) {
+    return new Refusal('headers-too-large', `there are more than ${MAX_HEADER_LINES} header lines`, { close: true });
+  }
+  const fields: Fields = { names: [] };
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] as string).toLowerCase();
+    fields.names.push(name);
+    const field = wanted[name];
+    if (field === undefined) continue;
+    const value = rawHeaders[index + 1] as string;
+    const before = fields[field];
+    if (before === undefined) fields[field] = value;
+    else if (field === 'connection' || field === 'via') fields[field] = `${before}, ${value}`;
+    // Two of them are no context that can be read (W3C Trace Context §3.2).
+    else if (field === 'traceparent') fields.traceparent = '';
+    else if (single.has(field)) return malformed(`there are two ${name} headers`);
+  }
+  return fields;
+}
+
+/** RFC 9110 §7.6.2; what is no number is not there. */
+function maxForwardsOf(field: string | undefined): number | undefined {
+  return field !== undefined && /^\d{1,9}$/.test(field) ? Number(field) : undefined;
+}
+
+/** What is no number of milliseconds is no deadline. */
+function deadlineOf(field: string | undefined): number | undefined {
+  return field !== undefined && /^[1-9]\d{0,8}$/.test(field) ? Number(field) : undefined;
+}
+
+function checkFraming(
+  req: IncomingMessage,
+  { transferEncoding, contentLength }: Fields,
+): { chunked: boolean; contentLength: number | undefined } | Refusal {
+  if (transferEncoding === undefined) {
+    return { chunked: false, contentLength: contentLength === undefined ? 0 : Number(contentLength) };
+  }
+  if (contentLength !== undefined) return malformed('Content-Length and Transfer-Encoding are both there');
+  if (req.httpVersionMinor === 0) return malformed('HTTP/1.0 has no Transfer-Encoding');
+  if (transferEncoding.toLowerCase() !== 'chunked')
+    return malformed('Transfer-Encoding must be chunked, and nothing else');
+  return { chunked: true, contentLength: undefined };
+}
+
+const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?$/;
+const isHost = (text: string): boolean => hostPattern.test(text);
+
+function splitTarget(target: string): { path: string; query: string; form: PathForm; host?: string } | Refusal {
+  if (target.length > MAX_TARGET_LENGTH) {
+    return new Refusal('target-too-long', `the target is longer than ${MAX_TARGET_LENGTH} characters`, { close: true });
+  }
+  if (target === '*') return { path: '*', query: '', form: 'plain' };
+  let rest = target;
+  let host: string | undefined;
+  if (target.charCodeAt(0) !== 0x2f) {
+    const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
+    if (absolute === null || !isHost(absolute[1] as string)) return malformed('the target must be a path');
+    host = absolute[1] as string;
+    rest = (absolute[2] as string).startsWith('/') ? (absolute[2] as string) : `/${absolute[2]}`;
+  }
+  const mark = rest.indexOf('?');
+  const path = mark === -1 ? rest : rest.slice(0, mark);
+  const query = mark === -1 ? '' : rest.slice(mark);
+  const form = pathForm(path);
+  if (form === 'refused') return malformed('the path has dot segments, or an encoding that is none');
+  if (query !== '' && (query.includes('%00') || query.includes('#'))) return malformed('the query holds %00 or #');
+  return host === undefined ? { path, query, form } : { path, query, form, host };
+}

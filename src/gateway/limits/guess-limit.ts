@@ -1,0 +1,44 @@
+import { LRUCache } from 'lru-cache';
+import type { AddressSet } from '../../core/addresses.ts';
+import type { Clock } from '../../core/clock.ts';
+import { gcra } from '../../policy/rate/gcra.ts';
+import type { RateLimit } from '../../protocol/tokens.ts';
+import { clientNetwork } from '../http/client-network.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { Refusal } from '../refusal.ts';
+
+/** Keys that turn out to be none, of one client address and worker. */
+const LIMIT: RateLimit = { requestsPerSecond: 5, burst: 50 };
+const MAX_ADDRESSES = 10_000;
+
+/**
+ * Bounds how many keys an address may try that are none: each costs a look-up in the database. Keys that are known
+ * already are not asked about, so that a guesser behind the same address stops nobody who has been here.
+ */
+export class GuessLimit {
+  readonly #clock: Clock;
+  readonly #trusted: AddressSet;
+  readonly #arrivals = new LRUCache<string, number>({ max: MAX_ADDRESSES });
+
+  constructor(clock: Clock, trusted: AddressSet) {
+    this.#clock = clock;
+    this.#trusted = trusted;
+  }
+
+  /** Why this client may have no unknown key looked up at the moment; undefined: it may. */
+  refusal(x: Exchange): Refusal | undefined {
+    const previous = this.#arrivals.get(clientNetwork(x.req.socket.remoteAddress, x.head, this.#trusted));
+    if (previous === undefined) return undefined;
+    const { allowed, retryAfterMs } = gcra(previous, this.#clock.now(), LIMIT);
+    if (allowed) return undefined;
+    return new Refusal('rate-limited', 'too many keys that are none have come from this address', {
+      retryAfterSeconds: Math.ceil(retryAfterMs / 1000),
+    });
+  }
+
+  /** A key of this client has turned out to be none. */
+  failed(x: Exchange): void {
+    const network = clientNetwork(x.req.socket.remoteAddress, x.head, this.#trusted);
+    this.#arrivals.set(network, gcra(this.#arrivals.get(network), this.#clock.now(), LIMIT).next);
+  }
+}

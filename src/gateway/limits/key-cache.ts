@@ -1,0 +1,135 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../core/clock.ts';
+import type { KeyIdentity } from '../http/exchange.ts';
+import { Refusal } from '../refusal.ts';
+
+/** Where a key is looked up when the cache does not know it: by the SHA-256 of its text. */
+export type FindKey = (hash: Uint8Array) => Promise<KeyIdentity | undefined>;
+
+interface Entry {
+  readonly key: KeyIdentity | undefined;
+  readonly checkedAt: number;
+}
+
+/** A key is asked for again after this long, while it goes on opening; control tells of a revocation at once. */
+const FRESH_MS = 30_000;
+/** A text that was no key. Short, since the key may be made a moment later. */
+const FRESH_UNKNOWN_MS = 2_000;
+/** With PostgreSQL away, a key that was valid is believed for this long. */
+const STALE_MS = 60 * 60_000;
+/** Look-ups under way at once: a flood of guesses must not take the database away from everyone else. */
+const MAX_LOOKUPS = 16;
+const CAPACITY = 10_000;
+const keyPattern = /^rk_[A-Za-z0-9_-]{16,86}$/;
+
+const unauthenticated = (detail: string): Refusal =>
+  new Refusal('unauthenticated', detail, { headers: ['www-authenticate', 'Bearer realm="rampart"'] });
+const unknownKey = unauthenticated('the key is not known, or has been revoked');
+const noKey = unauthenticated('a key is needed: Authorization: Bearer rk_… or x-api-key: rk_…');
+const unavailable = new Refusal('store-unavailable', 'the key cannot be checked, as the database does not answer', {
+  retryAfterSeconds: 1,
+});
+const busy = new Refusal('overloaded', 'too many unknown keys are being checked', { retryAfterSeconds: 1 });
+
+/**
+ * Finds who a key belongs to. The cache is keyed by the hash, so that comparing takes no longer for a guess that is
+ * nearly right, and so that no key text is kept.
+ */
+export class KeyCache {
+  readonly #find: FindKey;
+  readonly #clock: Clock;
+  /** Apart, so that guesses push no key out. */
+  readonly #valid = new LRUCache<string, Entry>({ max: CAPACITY });
+  readonly #unknown = new LRUCache<string, Entry>({ max: CAPACITY });
+  readonly #lookups = new Map<string, Promise<KeyIdentity | Refusal>>();
+  /** Look-ups under way of texts that are not known to be keys. */
+  #guesses = 0;
+  /** Counts the clearings: what was asked before one must not be kept after it. */
+  #generation = 0;
+
+  constructor(find: FindKey, clock: Clock) {
+    this.#find = find;
+    this.#clock = clock;
+  }
+
+  /**
+   * The owner of the presented key: at once when the cache knows it, else after a look-up. `mayLookUp`: asked before
+   * the database is asked about a text that may be no key.
+   */
+  identify(
+    authorization: string | undefined,
+    apiKey: string | undefined,
+    mayLookUp?: () => Refusal | undefined,
+  ): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
+    const text = apiKey ?? bearer(authorization);
+    if (text === undefined) return noKey;
+    if (!keyPattern.test(text)) return unknownKey;
+    const digest = hash('sha256', text, 'base64');
+    const entry = this.#valid.get(digest) ?? this.#unknown.get(digest);
+    if (entry !== undefined) {
+      const age = this.#clock.now() - entry.checkedAt;
+      if (age < (entry.key === undefined ? FRESH_UNKNOWN_MS : FRESH_MS)) return entry.key ?? unknownKey;
+      const stale = this.#stillValid(entry);
+      if (stale !== undefined) {
+        // Nobody waits for the database to say again what it said half a minute ago: not even when it hangs.
+        void this.#lookUp(digest, entry);
+        return stale;
+      }
+    }
+    if (entry?.key === undefined) {
+      const refusal = mayLookUp?.();
+      if (refusal !== undefined) return refusal;
+    }
+    return this.#lookUp(digest, entry);
+  }
+
+  /** Forgets everything, as keys have changed. */
+  clear(): void {
+    this.#generation++;
+    this.#valid.clear();
+    this.#unknown.clear();
+    this.#lookups.clear();
+  }
+
+  #lookUp(digest: string, entry: Entry | undefined): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
+    const running = this.#lookups.get(digest);
+    if (running !== undefined) return running;
+    const isGuess = entry?.key === undefined;
+    if (isGuess && this.#guesses >= MAX_LOOKUPS) return busy;
+    if (isGuess) this.#guesses++;
+    const lookup = this.#ask(digest, entry).finally(() => {
+      if (isGuess) this.#guesses--;
+      if (this.#lookups.get(digest) === lookup) this.#lookups.delete(digest);
+    });
+    this.#lookups.set(digest, lookup);
+    return lookup;
+  }
+
+  async #ask(digest: string, entry: Entry | undefined): Promise<KeyIdentity | Refusal> {
+    const generation = this.#generation;
+    try {
+      const key = await this.#find(Buffer.from(digest, 'base64'));
+      if (generation === this.#generation) this.#keep(digest, key);
+      return key ?? unknownKey;
+    } catch {
+      // The store has reported why. A key that was valid a while ago stays so: generation goes on without PostgreSQL.
+      return this.#stillValid(entry) ?? unavailable;
+    }
+  }
+
+  #keep(digest: string, key: KeyIdentity | undefined): void {
+    this.#valid.delete(digest);
+    this.#unknown.delete(digest);
+    (key === undefined ? this.#unknown : this.#valid).set(digest, { key, checkedAt: this.#clock.now() });
+  }
+
+  #stillValid(entry: Entry | undefined): KeyIdentity | undefined {
+    return entry !== undefined && this.#clock.now() - entry.checkedAt < STALE_MS ? entry.key : undefined;
+  }
+}
+
+function bearer(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.length > 200) return undefined;
+  return /^bearer +(\S+)$/i.exec(authorization)?.[1];
+}

@@ -1,0 +1,100 @@
+import type { AddressSet } from '../../core/addresses.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Counter, Registry } from '../../metrics/instruments.ts';
+import type { RateLimit, TokenAsk } from '../../protocol/tokens.ts';
+import { clientNetwork } from '../http/client-network.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { Refusal } from '../refusal.ts';
+import { TokenClient, type TokenVerdict } from './token-client.ts';
+
+export interface RateLimiterOptions {
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly workers: number;
+  /** Of every key that has none of its own. */
+  readonly keyLimit: RateLimit | undefined;
+  readonly addressLimit: RateLimit | undefined;
+  readonly trustedProxies: AddressSet;
+  readonly sendTokenAsks?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
+}
+
+/** What is limited; also the name of its policy in the RateLimit fields. */
+type Policy = 'key' | 'address';
+
+const details: Readonly<Record<Policy, string>> = {
+  key: 'the key has used up its rate',
+  address: 'requests come too fast from this address',
+};
+
+/** Holds keys and addresses to their rates: one limit for the host, whichever workers the requests come to. */
+export class RateLimiter {
+  readonly tokens: TokenClient;
+  readonly #options: RateLimiterOptions;
+  readonly #counters: Readonly<Record<Policy, { readonly allowed: Counter; readonly refused: Counter }>>;
+
+  constructor(options: RateLimiterOptions) {
+    this.#options = options;
+    const { clock, workers, registry, sendTokenAsks: send } = options;
+    this.tokens = new TokenClient({ clock, workers, send });
+    const help = 'Requests that met a rate limit, by whose it is';
+    const results = registry.counter('rampart_rate_limit_total', help, 'policy', 'result');
+    const of = (policy: Policy) => ({
+      allowed: results.of(policy, 'allowed'),
+      refused: results.of(policy, 'refused'),
+    });
+    this.#counters = { key: of('key'), address: of('address') };
+    const byShare = registry
+      .counter('rampart_rate_limit_by_share_total', "Requests decided by a worker's share, without control")
+      .of();
+    registry.onSnapshot(() => (byShare.value = this.tokens.byShare));
+  }
+
+  /** The limit of the client's address. */
+  checkAddress(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
+    const { addressLimit, trustedProxies } = this.#options;
+    if (addressLimit === undefined) return undefined;
+    return this.#check('address', clientNetwork(x.req.socket.remoteAddress, x.head, trustedProxies), addressLimit, x);
+  }
+
+  /** The limit of the key. */
+  checkKey(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
+    const limit = x.key?.limit ?? this.#options.keyLimit;
+    if (x.key === undefined || limit === undefined) return undefined;
+    return this.#check('key', x.key.id, limit, x);
+  }
+
+  #check(
+    policy: Policy,
+    id: string,
+    limit: RateLimit,
+    x: Exchange,
+  ): Refusal | undefined | Promise<Refusal | undefined> {
+    const verdict = this.tokens.take(`${policy}:${id}`, limit);
+    if (!(verdict instanceof Promise)) return this.#conclude(policy, limit, verdict);
+    const since = this.#options.clock.now();
+    return verdict.then((found) => {
+      x.metrics.observeWait('limit', (this.#options.clock.now() - since) / 1000);
+      return this.#conclude(policy, limit, found);
+    });
+  }
+
+  #conclude(policy: Policy, limit: RateLimit, verdict: TokenVerdict): Refusal | undefined {
+    if (verdict === undefined) {
+      this.#counters[policy].allowed.value++;
+      return undefined;
+    }
+    this.#counters[policy].refused.value++;
+    return refusalOf(policy, limit, verdict);
+  }
+}
+
+/** Fields as in draft-ietf-httpapi-ratelimit-headers: the bucket as a quota, and the time in which it fills. */
+function refusalOf(policy: Policy, { requestsPerSecond, burst }: RateLimit, retryAfterMs: number): Refusal {
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  const window = Math.max(1, Math.round(burst / requestsPerSecond));
+  const state = `"${policy}";r=0;t=${seconds}`;
+  return new Refusal('rate-limited', details[policy], {
+    retryAfterSeconds: seconds,
+    headers: ['ratelimit', state, 'ratelimit-policy', `"${policy}";q=${burst};w=${window}`],
+  });
+}

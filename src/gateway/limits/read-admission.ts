@@ -1,0 +1,72 @@
+import type { Clock } from '../../core/clock.ts';
+import { RequestQueue } from '../../policy/admission/request-queue.ts';
+
+/** Reads that wait for their turn, of all keys together. */
+const QUEUE_CAPACITY = 64;
+const MAX_WAIT_MS = 2000;
+
+/** A read whose turn would have come too late. */
+export class ReadsBusy extends Error {}
+
+interface Waiter {
+  readonly start: (mayRun: boolean) => void;
+}
+
+/**
+ * Bounds the reads of a worker's clients, so that connections are left for look-ups of keys and for the ledger, and keys
+ * take turns, so that none starves the others.
+ */
+export class ReadAdmission {
+  readonly #max: number;
+  readonly #clock: Clock;
+  readonly #queue = new RequestQueue<Waiter>(QUEUE_CAPACITY);
+  #running = 0;
+
+  /** `max`: reads under way at a time. */
+  constructor(max: number, clock: Clock) {
+    this.#max = Math.max(1, max);
+    this.#clock = clock;
+  }
+
+  /** Does the work when its turn has come; rejects with ReadsBusy where that is too late. */
+  async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+    if (this.#running >= this.#max || this.#queue.depth > 0) {
+      if (!(await this.#wait(key))) throw new ReadsBusy('Too many reads of the database are under way');
+    } else this.#running++;
+    try {
+      return await work();
+    } finally {
+      this.#end();
+    }
+  }
+
+  #wait(key: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        start: (mayRun) => {
+          limit.cancel();
+          resolve(mayRun);
+        },
+      };
+      const now = this.#clock.now();
+      const limit = this.#clock.setTimeout(() => this.#expire(), MAX_WAIT_MS);
+      const joined = this.#queue.join({ item: waiter, key, priority: 'interactive' }, now, QUEUE_CAPACITY);
+      if (joined.admitted) joined.evicted?.start(false);
+      else waiter.start(false);
+    });
+  }
+
+  #expire(): void {
+    for (const waiter of this.#queue.expire(this.#clock.now() - MAX_WAIT_MS + 1)) waiter.start(false);
+  }
+
+  #end(): void {
+    this.#running--;
+    while (this.#running < this.#max) {
+      const next = this.#queue.take();
+      if (next === undefined) return;
+      this.#running++;
+      next.item.start(true);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import type { ReplyHeaders } from '../upstream/reply-sink.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { GatewayContext } from '../context.ts';
+import { forwardedSelection } from '../http/request-headers.ts';
+import { ClientSink, type ClientSinkOptions } from '../http/reply-sinks.ts';
+
+/** A reply that waits until the other workers have forgotten what it outdates. */
+interface HeldReply {
+  readonly status: number;
+  readonly headers: ReplyHeaders;
+  readonly chunks: Buffer[];
+  bytes: number;
+  resume: (() => void) | undefined;
+  isEnded: boolean;
+}
+
+/**
+ * The reply to an unsafe request. One that succeeded outdates what the workers of the host keep of its target (RFC 9111
+ * §4.4) before the client hears of its success: what it then reads is new, whichever worker it asks.
+ */
+export class OutdatingSink extends ClientSink {
+  readonly #gateway: GatewayContext;
+  readonly #x: Exchange;
+  readonly #maxHeldBytes: number;
+  #held: HeldReply | undefined;
+
+  constructor(gateway: GatewayContext, x: Exchange, options: ClientSinkOptions) {
+    super(x, options);
+    this.#gateway = gateway;
+    this.#x = x;
+    this.#maxHeldBytes = options.bufferReplyBytes;
+  }
+
+  override head(status: number, headers: ReplyHeaders): void {
+    const others = status < 400 ? this.#outdate(headers) : undefined;
+    if (others === undefined) {
+      super.head(status, headers);
+      return;
+    }
+    this.#held = { status, headers, chunks: [], bytes: 0, resume: undefined, isEnded: false };
+    this.#x.isReplyHeld = true;
+    void others.then(
+      this.#gateway.bugs.guard(
+        'held-reply',
+        () => this.#release(),
+        () => this.#x.cutReply(),
+      ),
+    );
+  }
+
+  override data(chunk: Buffer, resume: () => void): boolean {
+    if (this.#held === undefined) return super.data(chunk, resume);
+    this.#held.chunks.push(chunk);
+    this.#held.bytes += chunk.length;
+    if (this.#held.bytes <= this.#maxHeldBytes) return true;
+    this.#held.resume = resume;
+    return false;
+  }
+
+  override end(): void {
+    if (this.#held === undefined) super.end();
+    else this.#held.isEnded = true;
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    this.#x.isReplyHeld = false;
+    // The attempt has failed, or its client has left: it has been ended.
+    if (held === undefined || this.#x.over || this.#x.res.destroyed) return;
+    super.head(held.status, held.headers);
+    let isFull = false;
+    const resume = (): void => held.resume?.();
+    for (const chunk of held.chunks) isFull = !super.data(chunk, resume) || isFull;
+    if (held.isEnded) super.end();
+    else if (!isFull) resume();
+  }
+
+  /** Undefined: nobody else has to forget anything, or nobody can be asked. */
+  #outdate(headers: ReplyHeaders): Promise<void> | undefined {
+    const { cache, cachePeers, trustedProxies } = this.#gateway;
+    const { path, query, origin } = this.#x.head;
+    const named = [headers['location'], headers['content-location']].flatMap((value) => this.#target(value));
+    const targets = [...new Set([path + query, ...named])];
+    const order = { invalidate: { host: origin, targets, selection: forwardedSelection(this.#x, trustedProxies) } };
+    cache.carryOut(order);
+    return cachePeers.announce(order);
+  }
+
+  /** Another host's replies are not this one's to outdate. */
+  #target(value: string | string[] | undefined): string[] {
+    const base = `http://${this.#x.head.host}`;
+    if (typeof value !== 'string' || !URL.canParse(value, base)) return [];
+    const url = new URL(value, base);
+    return url.host === new URL(base).host ? [url.pathname + url.search] : [];
+  }
+}

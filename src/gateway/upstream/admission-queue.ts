@@ -1,0 +1,265 @@
+import type { Clock, Timer } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
+import type { UpstreamConfig } from '../../config/config.ts';
+import type { Priority } from '../../policy/admission/priority.ts';
+import { QueueBound, type QueueSituation } from '../../policy/admission/queue-bound.ts';
+import { type Place, RequestQueue } from '../../policy/admission/request-queue.ts';
+import { retryAfterSeconds } from '../../policy/admission/retry-after.ts';
+import { type AttemptCancelled, ClientGone } from './attempt-error.ts';
+import type { Permit } from './permit.ts';
+import { Refusal } from '../refusal.ts';
+import { clientClosed } from '../http/request-body.ts';
+import type { PendingPermit, Claim } from './claim.ts';
+
+/** The state of the upstream over all workers when a request wants to wait. */
+export interface Surroundings extends QueueSituation {
+  /** No backend can be used at all. */
+  readonly isAway: boolean;
+  /** Requests in flight, those of all workers. */
+  readonly inFlight: number;
+  /** Requests that wait at the other workers, and how many of them are bulk. */
+  readonly queuedElsewhere: number;
+  readonly bulkElsewhere: number;
+  readonly workers: number;
+  /** Permits of this worker. */
+  readonly held: number;
+}
+
+export interface WaitingRoomOptions {
+  readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'admission'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called at a time that was asked for, and at the first deadline. */
+  readonly wake: () => void;
+}
+
+/** A request that waits for a permit. */
+export class Waiter implements PendingPermit {
+  readonly claim: Claim;
+  readonly result: Promise<Permit | Refusal>;
+  readonly #room: WaitingRoom;
+  readonly #settle: (result: Permit | Refusal) => void;
+  place: Place<Waiter> | undefined;
+
+  constructor(claim: Claim, room: WaitingRoom) {
+    const { promise, resolve } = Promise.withResolvers<Permit | Refusal>();
+    this.claim = claim;
+    this.#room = room;
+    this.result = promise;
+    this.#settle = resolve;
+  }
+
+  grant(permit: Permit): void {
+    this.#settle(permit);
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#settle(refusal);
+  }
+
+  cancel(reason: AttemptCancelled): void {
+    if (this.place !== undefined && this.#room.leave(this.place)) this.#settle(refusalFor(reason));
+  }
+}
+
+/** How far the queue may exceed its bound before its newest are refused: figures of the other workers are a few milliseconds old. */
+const TOLERATED_EXCESS = 1.1;
+/** How much longer than the timeout a request waits while nothing but a stall keeps it from its permit. */
+const STALL_MS = 5000;
+const EXPIRY_INTERVAL_MS = 10;
+/** After a worker has shed requests, the others may still count them for this long. */
+const SHED_INTERVAL_MS = 25;
+
+/** The queue before an upstream with its clockwork: who may wait, for how long, and what the others are told. */
+export class WaitingRoom {
+  readonly #queue: RequestQueue<Waiter>;
+  readonly #bound: QueueBound;
+  readonly #config: WaitingRoomOptions['config'];
+  #capacity: number;
+  readonly #timeoutMs: number;
+  readonly #isTimeoutSet: boolean;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #wake: () => void;
+  #timer: { readonly timer: Timer; readonly at: number } | undefined;
+  #drainPerMs = 0;
+  #shedAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ config, clock, random, wake }: WaitingRoomOptions) {
+    this.#queue = new RequestQueue(config.queueCapacity);
+    this.#bound = new QueueBound({ maxWaitMs: config.admission.maxWaitMs, timeoutMs: config.queueTimeoutMs });
+    this.#config = config;
+    this.#capacity = config.queueCapacity;
+    this.#timeoutMs = config.queueTimeoutMs;
+    this.#isTimeoutSet = config.admission.maxWaitMs !== 'auto';
+    this.#clock = clock;
+    this.#random = random;
+    this.#wake = wake;
+  }
+
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  depthOf(priority: Priority): number {
+    return this.#queue.depthOf(priority);
+  }
+
+  /** Whether the queue stands, rather than being a burst. */
+  get standing(): boolean {
+    return this.#bound.isStanding(this.#clock.now());
+  }
+
+  /** So many requests may be in flight at all backends together: that decides how many may wait. */
+  useCaps(permits: number): void {
+    const { queueCapacity, queuePerPermit } = this.#config;
+    this.#capacity = Math.max(queueCapacity, queuePerPermit * permits);
+  }
+
+  /** A place, or at once the refusal of one before whom too many wait. */
+  join(claim: Claim, surroundings: Surroundings): Waiter | Refusal {
+    const now = this.#clock.now();
+    const { priority, fairKey, isImpatient = false } = claim.claimant;
+    const wasEmpty = this.#queue.depth === 0;
+    const isFull = priority === 'interactive' && this.#queue.aheadOf(priority) >= this.#allowedHere(surroundings, now);
+    const waiter = new Waiter(claim, this);
+    const room = isFull ? this.#queue.aheadOf(priority) : Number.POSITIVE_INFINITY;
+    this.#queue.capacity = localPart(this.#capacity, surroundings.queuedElsewhere, surroundings.workers);
+    const joined = this.#queue.join({ item: waiter, key: fairKey, priority, isImpatient }, now, room);
+    if (isFull) this.#bound.exceeded(now);
+    if (!joined.admitted) return this.#full(surroundings.isAway);
+    waiter.place = joined.place;
+    joined.evicted?.refuse(this.#full(surroundings.isAway));
+    if (wasEmpty) this.#bound.changed(false, now);
+    this.wakeAt((this.#queue.oldestJoinedAt() ?? now) + this.#timeoutMs);
+    return waiter;
+  }
+
+  /** Control has told how many wait elsewhere: when all workers together exceed what may wait, each refuses its part. */
+  shed(surroundings: Surroundings): void {
+    const now = this.#clock.now();
+    const { queuedElsewhere, bulkElsewhere, isAway } = surroundings;
+    const interactive = this.#queue.depthOf('interactive');
+    const excess = Math.max(
+      excessOf(this.#queue.depth, queuedElsewhere, this.#capacity),
+      excessOf(interactive, queuedElsewhere - bulkElsewhere, this.#allowed(surroundings, now)),
+    );
+    if (excess < 1 || now - this.#shedAt < SHED_INTERVAL_MS) return;
+    this.#shedAt = now;
+    this.#bound.exceeded(now);
+    for (const waiter of this.#queue.shed(Math.floor(excess))) waiter.refuse(this.#full(isAway));
+    this.#noteIfEmpty();
+  }
+
+  leave(place: Place<Waiter>): boolean {
+    const left = this.#queue.leave(place);
+    if (left) this.#noteIfEmpty();
+    return left;
+  }
+
+  /** The next whose turn it is. A permit is free for it, so only its own deadline can make it too late. */
+  next(): Waiter | undefined {
+    const now = this.#clock.now();
+    for (let place = this.#queue.take(); place !== undefined; place = this.#queue.take()) {
+      const { item } = place;
+      this.#noteIfEmpty();
+      if (item.claim.deadline > now) return item;
+      item.refuse(pastDeadline);
+    }
+    return undefined;
+  }
+
+  /** Refuses everyone who has waited for as long as one may. */
+  expire(surroundings: Surroundings): void {
+    const timeoutMs = this.#timeoutMs + (this.#isCovered(surroundings) ? STALL_MS : 0);
+    const expired = this.#queue.expire(this.#clock.now() - timeoutMs);
+    for (const waiter of expired) waiter.refuse(this.#timedOut(surroundings.isAway));
+    if (expired.length > 0) this.#noteIfEmpty();
+    const oldest = this.#queue.oldestJoinedAt();
+    if (oldest !== undefined) this.wakeAt(Math.max(oldest + this.#timeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
+  }
+
+  /** One timer for the whole queue, at the earliest time that was asked for. */
+  wakeAt(at: number): void {
+    if (this.#timer !== undefined) {
+      if (this.#timer.at <= at) return;
+      this.#timer.timer.cancel();
+    }
+    const timer = this.#clock.setTimeLimit(
+      () => {
+        this.#timer = undefined;
+        this.#wake();
+      },
+      Math.max(1, at - this.#clock.now()),
+    );
+    this.#timer = { timer, at };
+  }
+
+  close(): void {
+    this.#timer?.timer.cancel();
+  }
+
+  /**
+   * Whether a wait beyond the timeout is a stall and no overload: there is a permit for each that is in flight or waits,
+   * or all of them fit into two rounds that usually take less than the timeout. A timeout that was set is kept.
+   */
+  #isCovered({ isAway, permits, inFlight, queuedElsewhere, serviceMs }: Surroundings): boolean {
+    const outstanding = inFlight + queuedElsewhere + this.#queue.depth;
+    if (isAway || outstanding > 2 * permits) return false;
+    return outstanding <= permits || (!this.#isTimeoutSet && serviceMs > 0 && serviceMs < this.#timeoutMs);
+  }
+
+  /** Interactive requests that may wait, over all workers. */
+  #allowed(surroundings: Surroundings, now: number): number {
+    const { permits, serviceMs } = surroundings;
+    this.#drainPerMs = serviceMs === 0 ? 0 : permits / serviceMs;
+    return this.#bound.allowed(surroundings, now);
+  }
+
+  #allowedHere(surroundings: Surroundings, now: number): number {
+    const { inFlight, permits, held, queuedElsewhere, bulkElsewhere, workers } = surroundings;
+    if (inFlight + queuedElsewhere + this.#queue.depth < permits) return Number.POSITIVE_INFINITY;
+    const allowed = this.#allowed(surroundings, now);
+    // Every worker is busy then, and the permits are where the work is. Filling up what the others leave by figures
+    // that are a few milliseconds old would overshoot with each wave of requests that end together.
+    if (this.#bound.isStanding(now) && held > 0 && held < permits) return Math.ceil((allowed * held) / permits);
+    return localPart(allowed, queuedElsewhere - bulkElsewhere, workers);
+  }
+
+  #noteIfEmpty(): void {
+    if (this.#queue.depth === 0) this.#bound.changed(true, this.#clock.now());
+  }
+
+  #retryAfter(): { retryAfterSeconds: number } {
+    return { retryAfterSeconds: retryAfterSeconds(this.#queue.depth, this.#drainPerMs, this.#random) };
+  }
+
+  #full(isAway: boolean): Refusal {
+    return isAway
+      ? new Refusal('no-backend', 'no backend is up, and the queue is full', this.#retryAfter())
+      : new Refusal('overloaded', 'every backend is at its cap, and too many wait already', this.#retryAfter());
+  }
+
+  #timedOut(isAway: boolean): Refusal {
+    return isAway
+      ? new Refusal('no-backend', 'no backend came up while the request waited', this.#retryAfter())
+      : new Refusal('queue-timeout', 'no backend became free while the request waited', this.#retryAfter());
+  }
+}
+
+/** What the others leave, and an equal share at least: a worker that came late must not starve. */
+function localPart(total: number, elsewhere: number, workers: number): number {
+  return total === Number.POSITIVE_INFINITY ? total : Math.max(total - elsewhere, Math.ceil(total / workers));
+}
+
+/** What this worker is to shed of what exceeds the total, in proportion to what waits here. */
+function excessOf(here: number, elsewhere: number, total: number): number {
+  const all = here + elsewhere;
+  return elsewhere === 0 || all <= total * TOLERATED_EXCESS + 1 ? 0 : ((all - total) * here) / all;
+}
+
+/** How a request ends that was cancelled before it reached a backend; without a reason, its client has left. */
+export const refusalFor = (reason: AttemptCancelled | undefined): Refusal =>
+  reason === undefined || reason instanceof ClientGone ? clientClosed : pastDeadline;
+
+export const pastDeadline = new Refusal('deadline', 'the deadline of the request passed while it waited for a backend');

@@ -1,0 +1,92 @@
+import { codeOf, messageOf } from '../../core/errors.ts';
+import type { Outcome } from './backend.ts';
+import { Refusal } from '../refusal.ts';
+import {
+  BodyAborted,
+  BodyTooLarge,
+  bodyTooLarge,
+  BodyTooSlow,
+  clientClosed,
+  clientTooSlow,
+} from '../http/request-body.ts';
+
+/** Why the gateway itself ended an attempt. */
+export abstract class AttemptCancelled extends Error {}
+/** The gateway gave up waiting. */
+export class UpstreamTimeout extends AttemptCancelled {}
+/** The client has waited for as long as it said that it would. */
+export class ClientDeadline extends AttemptCancelled {}
+/** Another backend has answered the same request. */
+export class Outpaced extends AttemptCancelled {}
+/** The client left. */
+export class ClientGone extends AttemptCancelled {}
+/** A backend that has been found to be down while it held requests. */
+export class BackendLost extends AttemptCancelled {}
+/** The reply turned out to be a stream, and the upstream has as many as it may. */
+export class NoStreamPlace extends AttemptCancelled {}
+/** A reply whose framing cannot be passed on. */
+export class UnreadableReply extends Error {}
+
+/** How far an attempt had come when it failed. */
+export interface AttemptProgress {
+  /** No connection was made, so that the backend cannot have seen the request. */
+  readonly beforeConnection: boolean;
+  /** The backend has the whole request and has not answered. */
+  readonly isWaiting: boolean;
+}
+
+/** What a failed attempt means to the client and for the backend. */
+export interface Explanation {
+  readonly refusal: Refusal;
+  readonly outcome: Outcome;
+  /** Another backend would end it the same way. */
+  readonly isFinal: boolean;
+}
+
+export const metBug = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
+export const noStreamPlace = new Refusal('overloaded', 'the upstream has as many open streams as it may have', {
+  retryAfterSeconds: 5,
+});
+const pastClientDeadline = new Refusal('deadline', 'the time that the client gave with x-deadline-ms is over');
+const timedOut = new Refusal('upstream-timeout', 'the backend did not answer in time', {
+  proxyError: 'http_response_timeout',
+});
+const noDescriptors = new Refusal('overloaded', 'this worker has no file descriptor left for a connection', {
+  retryAfterSeconds: 1,
+});
+
+/** System errors of our own connect that say nothing about the backend. */
+const ownLimits: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'EADDRNOTAVAIL']);
+
+export function explain(error: Error, { beforeConnection, isWaiting }: AttemptProgress): Explanation {
+  const ended = (refusal: Refusal, outcome: Outcome, isFinal = true): Explanation => ({ refusal, outcome, isFinal });
+  // A client that gives up on a backend that has all it needs says something about the backend.
+  const left = isWaiting && !beforeConnection ? 'abandoned' : 'aborted';
+  if (error instanceof ClientGone) return ended(clientClosed, left);
+  if (error instanceof ClientDeadline) return ended(pastClientDeadline, left);
+  if (error instanceof BodyAborted) return ended(clientClosed, 'aborted');
+  if (error instanceof BodyTooSlow) return ended(clientTooSlow, 'aborted');
+  if (error instanceof BodyTooLarge) return ended(bodyTooLarge(error.limitBytes), 'aborted');
+  if (error instanceof Outpaced) return ended(clientClosed, 'outpaced');
+  if (error instanceof NoStreamPlace) return ended(noStreamPlace, 'aborted');
+  if (error instanceof UpstreamTimeout) return ended(timedOut, 'timeout');
+  const code = codeOf(error);
+  if (beforeConnection && code !== undefined && ownLimits.has(code)) return ended(noDescriptors, 'aborted');
+  const detail = beforeConnection ? 'no connection to a backend could be made' : 'the backend failed while it answered';
+  const proxyError = proxyErrorOf(error, code, beforeConnection);
+  const refusal = new Refusal('upstream-failed', detail, { proxyError });
+  // It has answered, with more than is taken: that is this request's, and no failure of the backend.
+  if (proxyError === 'http_response_header_section_size') return ended(refusal, 'aborted');
+  return ended(refusal, 'failure', false);
+}
+
+/** The RFC 9209 §2.3 error type; addresses and messages of the backend stay inside. */
+function proxyErrorOf(error: Error, code: string | undefined, beforeConnection: boolean): string {
+  if (error instanceof UnreadableReply) return 'http_protocol_error';
+  if (code === 'ECONNREFUSED') return 'connection_refused';
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connection_timeout';
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'http_response_header_section_size';
+  if (code?.startsWith('HPE_') === true || /content-length|protocol/i.test(messageOf(error)))
+    return 'http_protocol_error';
+  return beforeConnection ? 'destination_unavailable' : 'connection_terminated';
+}

@@ -1,0 +1,114 @@
+import type { BackendConfig } from '../../protocol/backends.ts';
+import type { Clock } from '../../core/clock.ts';
+import { OutlierDetector } from '../../policy/health/outliers.ts';
+import { Slots } from '../../policy/permits/slots.ts';
+import type { Backend } from './backend.ts';
+
+export interface BackendSetOptions {
+  readonly backends: readonly BackendConfig[];
+  /** Makes the backend at a position. */
+  readonly open: (config: BackendConfig, index: number) => Backend;
+  /** Whether control checks the backends. */
+  readonly isChecked: boolean;
+  readonly clock: Clock;
+}
+
+/** The backends of one upstream: who is there, who is leaving, and who is set aside for its results. */
+export class BackendSet {
+  readonly #open: BackendSetOptions['open'];
+  readonly #isChecked: boolean;
+  readonly #clock: Clock;
+  readonly #outliers: OutlierDetector;
+  readonly #slots: Slots<Backend>;
+  #present: readonly Backend[];
+
+  constructor({ backends, open, isChecked, clock }: BackendSetOptions) {
+    this.#open = open;
+    this.#isChecked = isChecked;
+    this.#clock = clock;
+    this.#outliers = new OutlierDetector(backends.length, clock.now());
+    this.#present = backends.map(open);
+    this.#slots = new Slots(this.#present);
+  }
+
+  /** Those that new requests may go to. */
+  get present(): readonly Backend[] {
+    return this.#present;
+  }
+
+  /** By position, as in the leases: those that are leaving too; undefined where there is none. */
+  get slots(): readonly (Backend | undefined)[] {
+    return this.#slots.items;
+  }
+
+  /** Ejections since the start. */
+  get ejections(): number {
+    return this.#outliers.ejections;
+  }
+
+  /** The backends are these now. What one that is not among them has in flight goes on to its end. */
+  use(wanted: readonly BackendConfig[]): void {
+    for (const backend of this.#present) {
+      if (!wanted.some(({ id }) => id === backend.id)) this.#leave(backend);
+    }
+    this.#present = wanted.map((config) => this.#known(config) ?? this.#join(config));
+    this.applyEjections();
+  }
+
+  /** Closes a backend that has left, once nothing is under way there. */
+  retireIfIdle(backend: Backend): void {
+    if (!backend.isLeaving || backend.inFlight > 0 || backend.streams > 0) return;
+    this.#slots.release(backend.index);
+    backend.retire();
+  }
+
+  /** The result of a request that was sent at `startedAt`. */
+  record(backend: Backend, isSuccess: boolean, startedAt: number): void {
+    // The position of one that has left may be another's by now.
+    if (backend.isLeaving) return;
+    const before = this.#outliers.ejections;
+    this.#outliers.record(backend.index, isSuccess, this.#clock.now(), startedAt);
+    if (this.#outliers.ejections !== before) this.applyEjections();
+  }
+
+  /** With too few left, ejecting would only overload the rest: then nobody is. */
+  applyEjections(): void {
+    const now = this.#clock.now();
+    const usable = this.#present.filter(({ healthy, index }) => healthy && !this.#outliers.isEjected(index, now));
+    const panic = this.#outliers.inPanic(usable.length, this.#present.length);
+    for (const backend of this.#present) backend.eject(panic ? 0 : this.#outliers.ejectedUntil(backend.index));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#slots.items.map((backend) => backend?.close()));
+  }
+
+  #known({ id, origin }: BackendConfig): Backend | undefined {
+    const known = this.#slots.items.find((backend) => backend?.id === id);
+    if (known === undefined) return undefined;
+    known.moveTo(origin);
+    if (known.isLeaving) this.#joined(known);
+    return known;
+  }
+
+  #join(config: BackendConfig): Backend {
+    const backend = this.#open(config, this.#slots.vacant());
+    this.#slots.put(backend.index, backend);
+    this.#joined(backend);
+    return backend;
+  }
+
+  /** It takes requests from its first good check on. */
+  #joined(backend: Backend): void {
+    backend.isLeaving = false;
+    backend.healthy = !this.#isChecked;
+    this.#outliers.joined(backend.index);
+  }
+
+  #leave(backend: Backend): void {
+    backend.isLeaving = true;
+    backend.cap = 0;
+    this.#outliers.left(backend.index);
+    this.retireIfIdle(backend);
+  }
+}

@@ -1,0 +1,115 @@
+import type { Socket } from 'node:net';
+import { buildConnector } from 'undici';
+import type { Clock } from '../../core/clock.ts';
+import { codeOf } from '../../core/errors.ts';
+import { leaveOutContinue } from '../../core/interim-filter.ts';
+
+/** How long a backend may take to read the end of a cancelled request, or we to read a reply behind a broken write. */
+const LINGER_MS = 2000;
+
+type Connector = ReturnType<typeof buildConnector>;
+
+/**
+ * The connections of one backend. It changes what undici's sockets do in three places:
+ * - a `100 Continue` that nobody asked for is left out;
+ * - a reset that meets a write is held back until what has arrived is read: it may be the reply (RFC 9112 §9.6);
+ * - a cancelled request ends its connection with a FIN, and waits for the backend's.
+ */
+export class BackendSockets {
+  readonly connect: Connector;
+  readonly #clock: Pick<Clock, 'setTimeout'>;
+  #cancelling = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(connectMs: number, clock: Pick<Clock, 'setTimeout'>) {
+    this.#clock = clock;
+    const connect = buildConnector({ timeout: connectMs });
+    this.connect = (target, callback) =>
+      connect(target, (error, socket) => {
+        if (error !== null) {
+          callback(error, null);
+          return;
+        }
+        this.#adapt(socket);
+        callback(null, socket);
+      });
+  }
+
+  /**
+   * Runs what makes undici drop the connection of a request that is no longer wanted. Resolves when that is closed: when
+   * the backend has seen it, or had two seconds for it. Undefined if the request has no connection.
+   */
+  cancel(abort: () => void): Promise<void> | undefined {
+    this.#closed = undefined;
+    this.#cancelling = true;
+    try {
+      abort();
+    } finally {
+      this.#cancelling = false;
+    }
+    return this.#closed;
+  }
+
+  #adapt(socket: Socket): void {
+    leaveOutContinue(socket);
+    const { destroy } = socket;
+    let lingering: Lingering | undefined;
+    socket.destroy = (error?: Error): Socket => {
+      if (lingering !== undefined) return lingering.destroy(error);
+      if (this.#cancelling) this.#closed = closeOf(socket);
+      const reason = this.#cancelling ? 'cancelled' : isBrokenWrite(error) ? 'broken-write' : undefined;
+      if (reason === undefined || socket.readableEnded || socket.connecting) return destroy.call(socket, error);
+      lingering = new Lingering(socket, reason, (final) => destroy.call(socket, final ?? error), this.#clock);
+      return socket;
+    };
+  }
+}
+
+const closeOf = (socket: Socket): Promise<void> => new Promise((resolve) => void socket.once('close', () => resolve()));
+
+/** The other side has reset the connection while we wrote to it. */
+function isBrokenWrite(error: Error | undefined): boolean {
+  const code = codeOf(error);
+  return (
+    (error as { syscall?: string } | undefined)?.syscall === 'write' && (code === 'EPIPE' || code === 'ECONNRESET')
+  );
+}
+
+/** A connection that is over, but for what the other side has to say yet. */
+class Lingering {
+  readonly #socket: Socket;
+  readonly #reason: 'cancelled' | 'broken-write';
+  readonly #finish: (error?: Error) => void;
+
+  constructor(
+    socket: Socket,
+    reason: 'cancelled' | 'broken-write',
+    destroy: (error?: Error) => void,
+    clock: Pick<Clock, 'setTimeout'>,
+  ) {
+    this.#socket = socket;
+    this.#reason = reason;
+    const limit = clock.setTimeout(() => destroy(), LINGER_MS);
+    this.#finish = (error) => {
+      limit.cancel();
+      destroy(error);
+    };
+    if (reason === 'cancelled') {
+      // undici must parse no more of it. At the end of a reply without a length it would assert that the request is
+      // still wanted, in a listener of the socket: nothing catches that.
+      socket.removeAllListeners('readable');
+      socket.removeAllListeners('end');
+    }
+    socket.once('end', () => this.#finish());
+    socket.resume();
+    if (reason === 'cancelled') socket.end();
+  }
+
+  /** Somebody wants it destroyed again: the other side is done, or undici is with a reply that it has read to its end. */
+  destroy(error: Error | undefined): Socket {
+    const syscall = (error as { syscall?: string } | undefined)?.syscall;
+    const isRead = error === undefined || syscall === 'read';
+    if (isRead || (this.#reason === 'broken-write' && syscall !== 'write')) this.#finish(isRead ? undefined : error);
+    return this.#socket;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Priority } from '../../policy/admission/priority.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Backend } from './backend.ts';
+import type { Cancellable } from './cancellable.ts';
+import type { Permit } from './permit.ts';
+
+/** Who asks for a permit, as far as the queue needs to know; asked only when there is none at once. */
+export interface Claimant {
+  readonly priority: Priority;
+  /** Keys share the queue fairly. */
+  readonly fairKey: string;
+  /** The client comes back at once from every refusal. */
+  readonly isImpatient?: boolean;
+}
+
+/** What is asked for. */
+export interface Claim {
+  readonly claimant: Claimant;
+  readonly routeClass: number;
+  /** When the request is no longer worth doing. */
+  readonly deadline: number;
+  /** The backend of an attempt that failed: another one comes first. */
+  readonly excluded?: Backend | undefined;
+}
+
+/** A wait that can be given up: it then ends with the refusal of a client that left. */
+export interface PendingPermit extends Cancellable {
+  readonly result: Promise<Permit | Refusal>;
+}

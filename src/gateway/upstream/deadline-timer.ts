@@ -1,0 +1,46 @@
+import type { Clock, Timer } from '../../core/clock.ts';
+import { type AttemptCancelled, ClientDeadline, UpstreamTimeout } from './attempt-error.ts';
+import type { Cancellable } from './cancellable.ts';
+
+/** How long a reply may take: for the route, and for the client where it said so. */
+export interface TimeLimits {
+  readonly timeoutMs: number;
+  readonly clientWaitsMs: number | undefined;
+}
+
+/** When a call is over, with the timer that cancels it. */
+export class Deadline {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  readonly #call: Cancellable;
+  readonly #limits: TimeLimits;
+  readonly #clock: Clock;
+  #timer: Timer | undefined;
+
+  constructor(
+    call: Cancellable,
+    { startedAt, readyAt }: { readonly startedAt: number; readonly readyAt: number },
+    limits: TimeLimits,
+    clock: Clock,
+  ) {
+    this.at = Math.min(readyAt + limits.timeoutMs, startedAt + (limits.clientWaitsMs ?? Number.POSITIVE_INFINITY));
+    this.#call = call;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  restart(afterMs: number): void {
+    this.stop();
+    this.#timer = this.#clock.setTimeLimit(() => this.#call.cancel(this.#lateness()), afterMs);
+  }
+
+  #lateness(): AttemptCancelled {
+    const { timeoutMs, clientWaitsMs = timeoutMs } = this.#limits;
+    return clientWaitsMs < timeoutMs ? new ClientDeadline() : new UpstreamTimeout();
+  }
+}

@@ -1,0 +1,26 @@
+import type { LoadReport } from '../../policy/balance/backend-load.ts';
+
+const IN_FLIGHT = 'named_metrics.in_flight=';
+const SLOTS = 'named_metrics.slots=';
+/** No backend has more slots or requests: what says so is no report. */
+const MOST = 1e6;
+const UTILIZATION = 'application_utilization=';
+
+/**
+ * The load that a backend reports in `endpoint-load-metrics` (ORCA, text form); undefined where it does not say how
+ * many requests it has in flight. Those that queue in the backend count too: utilization beyond 1 shows them.
+ */
+export function readLoadReport(header: string): LoadReport | undefined {
+  const inFlight = numberAfter(header, IN_FLIGHT);
+  if (inFlight === undefined) return undefined;
+  const slots = numberAfter(header, SLOTS);
+  const utilization = numberAfter(header, UTILIZATION) ?? 0;
+  return { inFlight: Math.min(MOST, Math.max(inFlight, Math.round(utilization * (slots ?? 0)))), slots };
+}
+
+function numberAfter(header: string, name: string): number | undefined {
+  const at = header.indexOf(name);
+  if (at === -1) return undefined;
+  const value = Number.parseFloat(header.slice(at + name.length));
+  return value >= 0 && value <= MOST ? value : undefined;
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Timer } from '../../core/clock.ts';
+import type { ReplyHeaders } from '../upstream/reply-sink.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { GatewayContext } from '../context.ts';
+import { deliveredBytes } from '../http/delivered-bytes.ts';
+import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-sinks.ts';
+import type { Endless } from './tunnels.ts';
+import { FrameTracker, goingAwayFrame } from './frames.ts';
+
+/** How long one side may do nothing when the other has ended: what is buffered is delivered, if it is read at all. */
+const HALF_OPEN_LIMIT_MS = 5_000;
+
+/** Takes the reply to an upgrade: a tunnel where the backend switches protocols, its reply as it is where it does not. */
+export class TunnelSink extends ClientSink {
+  readonly #x: Exchange;
+  readonly #gateway: GatewayContext;
+  readonly #idleTimeoutMs: number;
+
+  constructor(x: Exchange, gateway: GatewayContext, options: ClientSinkOptions & { idleTimeoutMs: number }) {
+    super(x, options);
+    this.#x = x;
+    this.#gateway = gateway;
+    this.#idleTimeoutMs = options.idleTimeoutMs;
+  }
+
+  override head(status: number, headers: ReplyHeaders): void {
+    super.head(status, headers);
+    // Unread, what the client has sent for the tunnel that it does not get would hide that it leaves.
+    this.#x.upgrade?.socket.resume();
+  }
+
+  upgrade(headers: ReplyHeaders, backend: Duplex, done: () => void): void {
+    const x = this.#x;
+    const { upgrade } = x;
+    const { tunnels, clock, bugs } = this.#gateway;
+    if (upgrade === undefined || x.over) {
+      backend.destroy();
+      x.res.destroy();
+      done();
+      return;
+    }
+    const { socket: client, head } = upgrade;
+    x.tunnelled = true;
+    x.res.detachSocket(client as Parameters<typeof x.res.detachSocket>[0]);
+    // As the fields of any reply: undici has read their bytes as latin1.
+    client.write(switchingProtocols(x, headers), 'latin1');
+    const tunnel = new Tunnel(client, backend, {
+      idleTimeoutMs: this.#idleTimeoutMs,
+      setTimer: (callback, delayMs) => clock.setTimeout(callback, delayMs),
+      onBug: (error) => bugs.report('tunnel', error, { requestId: x.id }),
+      onEnd: () => {
+        tunnels.remove(tunnel);
+        done();
+        x.res.emit('close');
+      },
+    });
+    tunnels.add(tunnel);
+    tunnel.start(head);
+  }
+}
+
+function switchingProtocols(x: Exchange, headers: ReplyHeaders): string {
+  const lines = ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket'];
+  const fields = replyHeaders(headers, 101);
+  x.addCommonHeaders(fields);
+  for (let index = 0; index < fields.length; index += 2) lines.push(`${fields[index]}: ${fields[index + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+interface TunnelOptions {
+  readonly idleTimeoutMs: number;
+  readonly setTimer: (callback: () => void, delayMs: number) => Timer;
+  readonly onBug: (error: unknown) => void;
+  readonly onEnd: () => void;
+}
+
+/**
+ * Bytes both ways. When one side ends, what it has sent is delivered, and the other may answer for a while; when one
+ * side breaks, or both are silent for too long, the tunnel ends.
+ */
+class Tunnel implements Endless {
+  readonly #client: Duplex;
+  readonly #backend: Duplex;
+  readonly #options: TunnelOptions;
+  readonly #toClient = new FrameTracker();
+  readonly #toBackend = new FrameTracker();
+  #limit: Timer | undefined;
+  #isShuttingDown = false;
+  #hasToldBackend = false;
+  #isOver = false;
+
+  constructor(client: Duplex, backend: Duplex, options: TunnelOptions) {
+    this.#client = client;
+    this.#backend = backend;
+    this.#options = options;
+  }
+
+  start(head: Buffer): void {
+    const { idleTimeoutMs } = this.#options;
+    for (const side of [this.#client, this.#backend]) {
+      if ('setTimeout' in side && typeof side.setTimeout === 'function') {
+        side.setTimeout(idleTimeoutMs, () => this.#guard(() => this.#end()));
+      }
+    }
+    if (head.length > 0) this.#pass(this.#client, this.#backend, this.#toBackend, head);
+    this.#join(this.#client, this.#backend, this.#toBackend);
+    this.#join(this.#backend, this.#client, this.#toClient);
+    // A side that ended before it was joined does not say so again.
+    if (this.#client.readableEnded) this.#halfEnd(this.#backend);
+    if (this.#backend.readableEnded) this.#halfEnd(this.#client);
+    if (this.#client.destroyed || this.#backend.destroyed) this.#end();
+  }
+
+  /** A close frame to both, between frames of theirs; then each may finish what it has begun. */
+  shutDown(): void {
+    this.#isShuttingDown = true;
+    this.#sayGoingAway();
+    if (this.#limit === undefined) this.#armLimit();
+  }
+
+  #join(from: Duplex, to: Duplex, frames: FrameTracker): void {
+    from.on('data', (chunk: Buffer) => this.#guard(() => this.#pass(from, to, frames, chunk)));
+    to.on('drain', () => this.#guard(() => void from.resume()));
+    from.on('end', () => this.#guard(() => this.#halfEnd(to)));
+    // An error, or the end of a side that has been heard to its end.
+    from.on('error', () => this.#guard(() => this.#end()));
+    from.on('close', () => this.#guard(() => this.#closed(from, to)));
+  }
+
+  #pass(from: Duplex, to: Duplex, frames: FrameTracker, chunk: Buffer): void {
+    if (to.writableEnded || (to === this.#backend && this.#hasToldBackend)) return;
+    frames.pass(chunk);
+    if (!to.write(chunk)) from.pause();
+    if (this.#isShuttingDown) this.#sayGoingAway();
+  }
+
+  #sayGoingAway(): void {
+    if (this.#mayInterject(this.#client, this.#toClient)) {
+      // A server ends the connection, a client waits for that (RFC 6455 §7.1.1).
+      this.#client.end(this.#toClient.isClosed ? undefined : goingAwayFrame());
+    }
+    if (!this.#hasToldBackend && this.#mayInterject(this.#backend, this.#toBackend)) {
+      this.#hasToldBackend = true;
+      if (!this.#toBackend.isClosed) this.#backend.write(goingAwayFrame(randomBytes(4)));
+    }
+  }
+
+  #mayInterject(side: Duplex, frames: FrameTracker): boolean {
+    return !side.writableEnded && frames.isBetweenFrames;
+  }
+
+  /** One side has sent its last byte. */
+  #halfEnd(other: Duplex): void {
+    if (!other.writableEnded) other.end();
+    if (this.#limit === undefined) this.#armLimit();
+  }
+
+  #closed(side: Duplex, other: Duplex): void {
+    if (!side.readableEnded || other.destroyed) {
+      this.#end();
+      return;
+    }
+    // It has said all it had to say, and cannot hear any more. The other is closed when it has what is left and has
+    // ended itself: closed while it still sends, the kernel would reset the connection and throw away what is left.
+    this.#halfEnd(other);
+  }
+
+  /** Ends what has been half open for long, unless bytes still move. */
+  #armLimit(): void {
+    const moved = this.#moved();
+    this.#limit = this.#options.setTimer(() => {
+      if (this.#moved() === moved) this.#end();
+      else this.#armLimit();
+    }, HALF_OPEN_LIMIT_MS);
+  }
+
+  #moved(): number {
+    return deliveredBytes(this.#client as Socket) + deliveredBytes(this.#backend as Socket);
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#limit?.cancel();
+    this.#client.destroy();
+    this.#backend.destroy();
+    this.#options.onEnd();
+  }
+
+  #guard(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#options.onBug(error);
+      this.#end();
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** One backend: an origin, and a name that metrics and logs use. */
+export interface BackendConfig {
+  readonly id: string;
+  readonly origin: string;
+}
+
+/** The backends of each upstream. */
+export type BackendsByUpstream = Readonly<Record<string, readonly BackendConfig[]>>;
+
+/** What a worker is told of a backend. */
+export interface BackendState {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly up: boolean;
+}

@@ -1,0 +1,41 @@
+/** What is to be forgotten; every field narrows it. */
+export interface PurgeTarget {
+  readonly endpoint?: string;
+  readonly host?: string;
+  /** Path and query, or the canonical request of an image: as in the keys of the cache. */
+  readonly target?: string;
+}
+
+/** Targets that an unsafe request has changed: what any route keeps of them is outdated (RFC 9111 §4.4). */
+export interface Invalidation {
+  readonly host: string;
+  /** Paths with query, as in CacheKey. */
+  readonly targets: readonly string[];
+  /** What a trusted peer said of the request, as in the text of a CacheKey. */
+  readonly selection: string;
+}
+
+/** What the workers of a host are to forget; forgetting it twice, or in another order, comes to the same. */
+export type CacheOrder = { readonly purge: PurgeTarget } | { readonly invalidate: Invalidation };
+
+/** The last order that a worker has carried out; orders are numbered anew by each control. */
+export interface CachePosition {
+  readonly epoch: number;
+  readonly number: number;
+}
+
+/** What a worker says to control of its cache. */
+export type CacheReport =
+  /** The first words on a connection; without a position it is the worker's first one. */
+  | { readonly type: 'cache-position'; readonly position?: CachePosition | undefined }
+  /** Pass this on to the other workers, and say `invalidated` with this id. */
+  | { readonly type: 'invalidate'; readonly id: number; readonly order: CacheOrder }
+  /** The orders up to this one are carried out; how many entries went. */
+  | { readonly type: 'forgotten'; readonly number: number; readonly entries: number };
+
+/** What control says to a worker of its cache. */
+export type CacheCommand =
+  /** Carry these out, and say `forgotten`. */
+  | { readonly type: 'forget'; readonly position: CachePosition; readonly orders: readonly CacheOrder[] }
+  /** The other workers have carried it out, or are late. */
+  | { readonly type: 'invalidated'; readonly id: number; readonly position: CachePosition };

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import type { Snapshot } from '../metrics/instruments.ts';
+import type { ControlMessage, MemberMessage } from './messages.ts';
+
+const count = z.number().min(0);
+const text = z.string().max(4096);
+const permits = z.record(text, count);
+
+const histogram = z.looseObject({ counts: z.array(z.number()).max(1000), sum: z.number() });
+const family = z.looseObject({
+  name: text,
+  help: text,
+  kind: z.enum(['counter', 'gauge', 'histogram']),
+  merge: z.enum(['sum', 'max']),
+  labels: z.array(text).max(20),
+  bounds: z.array(z.number()).max(1000).optional(),
+  series: z.array(z.tuple([z.array(text).max(20), z.union([z.number(), histogram])])),
+});
+const snapshot = z.array(family);
+
+const leaseReport = z.looseObject({
+  seen: count,
+  held: permits,
+  queued: count,
+  bulk: count.optional(),
+  inFlight: count.optional(),
+  ended: count.optional(),
+  busyMs: count.optional(),
+});
+const hostLoad = z.looseObject({ permits: count, workers: count, queued: count, bulk: count, inFlight: count });
+const leaseOrder = z.looseObject({
+  kind: z.enum(['grant', 'recall']),
+  number: count,
+  permits: permits.optional(),
+  fallback: permits.optional(),
+  mode: z.enum(['spare', 'share', 'level', 'limit']).optional(),
+  limits: permits.optional(),
+});
+const rate = z.looseObject({ requestsPerSecond: z.number().positive(), burst: z.number().positive() });
+const tokenAsk = z.looseObject({
+  subject: text,
+  limit: rate,
+  wanted: count,
+  spent: count,
+  returned: count,
+  chain: z.number(),
+});
+const tokenGrant = z.looseObject({
+  subject: text,
+  tokens: count,
+  remaining: z.number(),
+  retryAfterMs: count,
+  chain: z.number(),
+});
+const purgeTarget = z.looseObject({ endpoint: text.optional(), host: text.optional(), target: z.string().optional() });
+const invalidation = z.looseObject({ host: z.string(), targets: z.array(z.string()).max(100), selection: z.string() });
+const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
+const cachePosition = z.looseObject({ epoch: count, number: count });
+const nothing = z.looseObject({});
+
+/** What each message of a process must look like; fields that are not named here pass. */
+const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
+  hello: z.looseObject({
+    member: text,
+    role: z.enum(['gateway', 'generator', 'control', 'batch', 'supervisor']),
+    instance: count,
+    pid: z.int().min(0),
+    version: text,
+    startedAtMs: z.number(),
+  }),
+  report: z.looseObject({ metrics: snapshot, status: z.unknown() }),
+  holdings: z.looseObject({ held: z.record(text, permits), pidNamespace: text, configHash: text }),
+  held: z.looseObject({ upstream: text, report: leaseReport }),
+  tokens: z.looseObject({ asks: z.array(tokenAsk) }),
+  announce: z.looseObject({ upstream: text, origin: z.url().max(4096) }),
+  withdraw: nothing,
+  'cache-position': z.looseObject({ position: cachePosition.optional() }),
+  invalidate: z.looseObject({ id: count, order: cacheOrder }),
+  forgotten: z.looseObject({ number: count, entries: count }),
+  'keys-changed': nothing,
+  ping: nothing,
+};
+
+/** The same of what control tells a process. */
+const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
+  members: z.looseObject({
+    upstreams: z.record(text, z.array(z.looseObject({ id: text, origin: z.url().max(4096) }))),
+    configHash: text,
+  }),
+  backends: z.looseObject({
+    backends: z.array(z.looseObject({ upstream: text, backend: text, up: z.boolean() })),
+  }),
+  lease: z.looseObject({ upstream: text, order: leaseOrder }),
+  load: z.looseObject({ upstream: text, load: hostLoad }),
+  'keys-changed': nothing,
+  tokens: z.looseObject({ grants: z.array(tokenGrant) }),
+  forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
+  invalidated: z.looseObject({ id: count, position: cachePosition }),
+  pulse: nothing,
+  report: nothing,
+};
+
+/** The message if it is one that a process may send; undefined for anything else. */
+export const asMemberMessage = (value: unknown): MemberMessage | undefined => check(memberMessages, value);
+
+/** The message if it is one that control may send; undefined for anything else. */
+export const asControlMessage = (value: unknown): ControlMessage | undefined => check(controlMessages, value);
+
+/** The metrics of a process if the value has their shape; undefined for anything else, such as those of an older version. */
+export function asSnapshot(value: unknown): Snapshot | undefined {
+  return snapshot.safeParse(value).success ? (value as Snapshot) : undefined;
+}
+
+function check<Message extends { readonly type: string }>(
+  schemas: Record<string, z.ZodType>,
+  value: unknown,
+): Message | undefined {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
+  const { type } = value;
+  const schema = typeof type === 'string' && Object.hasOwn(schemas, type) ? schemas[type] : undefined;
+  return schema?.safeParse(value).success === true ? (value as Message) : undefined;
+}

@@ -1,0 +1,62 @@
+import type { CacheCommand, CacheReport } from './cache-order.ts';
+import type { Snapshot } from '../metrics/instruments.ts';
+import type { BackendsByUpstream, BackendState } from './backends.ts';
+import type { HostLoad } from './lease.ts';
+import type { ById, WireOrder, WireReport } from './lease-wire.ts';
+import type { TokenAsk, TokenGrant } from './tokens.ts';
+
+export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
+
+/** What a process tells control. */
+export type MemberMessage =
+  | {
+      readonly type: 'hello';
+      readonly member: string;
+      readonly role: Role;
+      readonly instance: number;
+      readonly pid: number;
+      readonly version: string;
+      readonly startedAtMs: number;
+    }
+  | { readonly type: 'report'; readonly metrics: Snapshot; readonly status: unknown }
+  /** What a worker holds, by upstream: its first words on a connection. */
+  | {
+      readonly type: 'holdings';
+      readonly held: Readonly<Record<string, ById>>;
+      readonly pidNamespace: string;
+      /** Of its configuration: all processes of a host should have the same. */
+      readonly configHash: string;
+    }
+  /** What a worker holds of one upstream, and how much waits there. */
+  | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
+  /** What a worker wants of the rate limits, for all subjects at once. */
+  | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
+  /** It serves as a backend of the upstream at this origin: said on each connection. */
+  | { readonly type: 'announce'; readonly upstream: string; readonly origin: string }
+  /** It is about to end, and takes no new requests as a backend. */
+  | { readonly type: 'withdraw' }
+  | CacheReport
+  /** From the command line: keys have been made or revoked. */
+  | { readonly type: 'keys-changed' }
+  /** Asks for nothing but whether somebody reads. */
+  | { readonly type: 'ping' };
+
+/** What control tells a process. */
+export type ControlMessage =
+  /**
+   * The backends of each upstream, of which control leases permits: the first words to a worker, and said again when
+   * they change. `configHash` is that of control's configuration.
+   */
+  | { readonly type: 'members'; readonly upstreams: BackendsByUpstream; readonly configHash: string }
+  | { readonly type: 'backends'; readonly backends: readonly BackendState[] }
+  | { readonly type: 'lease'; readonly upstream: string; readonly order: WireOrder }
+  /** What the other workers have at an upstream; needs no answer. */
+  | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
+  | { readonly type: 'keys-changed' }
+  /** What it gets, in the order in which it asked. */
+  | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
+  | CacheCommand
+  /** Control lives; said twice a second, as a silent one is as good as none. */
+  | { readonly type: 'pulse' }
+  /** Send a report now. */
+  | { readonly type: 'report' };

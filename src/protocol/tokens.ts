@@ -1,0 +1,38 @@
+/** A rate with a burst. */
+export interface RateLimit {
+  readonly requestsPerSecond: number;
+  /** Requests that may come at once after a rest. */
+  readonly burst: number;
+}
+
+/** A worker asks control for tokens of one subject, and settles what it has done since it asked last. */
+export interface TokenAsk {
+  /** What is limited: `key:` or `address:`, and which one. */
+  readonly subject: string;
+  readonly limit: RateLimit;
+  /** 0: it only settles, and needs no answer. */
+  readonly wanted: number;
+  /** Requests that it let through by its share, as control took too long to answer. */
+  readonly spent: number;
+  /** Tokens that it was given in `chain` and did not use in time. */
+  readonly returned: number;
+  readonly chain: number;
+}
+
+/** Control's answer. A worker that gets fewer tokens than it wanted has emptied the bucket. */
+export interface TokenGrant {
+  readonly subject: string;
+  readonly tokens: number;
+  /** Tokens that are left in the bucket. */
+  readonly remaining: number;
+  /** Milliseconds until the bucket has a token; 0 when it has one. */
+  readonly retryAfterMs: number;
+  /** To be said when tokens are returned. */
+  readonly chain: number;
+}
+
+/**
+ * A worker that has not used a token for this long returns it. In a window of any length the host admits no more than
+ * burst + rate × (window + twice this), and since its start no more than burst + rate × time.
+ */
+export const TOKEN_LIFETIME_MS = 100;

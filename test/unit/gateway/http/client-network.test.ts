@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { AddressSet } from '../../../../src/core/addresses.ts';
+import { clientNetwork, networkOf } from '../../../../src/gateway/http/client-network.ts';
+import { Exchange, type ExchangeGateway } from '../../../../src/gateway/http/exchange.ts';
+
+/** What the module reads of a request. */
+function request(peer: string | undefined, rawHeaders: string[] = []): Exchange {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  return { req: { socket: { remoteAddress: peer }, rawHeaders }, head: { names, rawHeaders } } as unknown as Exchange;
+}
+
+const networkFor = ({ req, head }: Exchange, among: AddressSet): string =>
+  clientNetwork(req.socket.remoteAddress, head, among);
+
+/** The queue's name for whoever asks, without a key. */
+function fairKey(peer: string, rawHeaders: string[]): string {
+  const { req, head } = request(peer, rawHeaders);
+  const gateway = { unmatched: undefined, trustedProxies: trusted, isDraining: () => false };
+  const x = new Exchange(req, {} as never, 0, gateway as unknown as ExchangeGateway);
+  x.head = head;
+  return x.fairKey;
+}
+
+const trusted = new AddressSet(['10.0.0.1', '10.0.0.2', '2001:db8::1']);
+const behind = (...rawHeaders: string[]): string => networkFor(request('10.0.0.1', rawHeaders), trusted);
+
+test('Exchange.fairKey tells clients behind a trusted proxy apart, and takes nobody else at their word', () => {
+  assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.1']), '198.51.100.1');
+  assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.2']), '198.51.100.2');
+  assert.equal(fairKey('192.0.2.1', ['x-forwarded-for', '198.51.100.2']), '192.0.2.1');
+});
+
+describe('clientNetwork', () => {
+  test('is the peer, whatever it says, unless it is trusted', () => {
+    assert.equal(networkFor(request('192.0.2.1'), new AddressSet([])), '192.0.2.1');
+    assert.equal(networkFor(request('::ffff:192.0.2.1'), trusted), '192.0.2.1');
+    assert.equal(networkFor(request('192.0.2.1', ['x-forwarded-for', '198.51.100.1']), trusted), '192.0.2.1');
+    assert.equal(networkFor(request(undefined), trusted), 'unknown');
+    assert.equal(behind(), '10.0.0.1');
+  });
+
+  test('is the last address that is not trusted', () => {
+    assert.equal(behind('x-forwarded-for', '203.0.113.1, 198.51.100.1'), '198.51.100.1');
+    assert.equal(behind('x-forwarded-for', '203.0.113.1, 198.51.100.1,10.0.0.2'), '198.51.100.1');
+    assert.equal(behind('x-forwarded-for', '203.0.113.1', 'x-forwarded-for', '198.51.100.1'), '198.51.100.1');
+    assert.equal(behind('x-forwarded-for', '10.0.0.2'), '10.0.0.2');
+    assert.equal(behind('x-forwarded-for', '198.51.100.1:5000'), '198.51.100.1');
+    assert.equal(behind('x-forwarded-for', '[2001:db8:5::7]:5000, 2001:db8::1'), '2001:db8:5:0::/64');
+  });
+
+  test('takes Forwarded where there is no X-Forwarded-For', () => {
+    assert.equal(behind('forwarded', 'for=203.0.113.1;proto=http, For="198.51.100.1:80"'), '198.51.100.1');
+    assert.equal(behind('forwarded', 'proto=http;for="[2001:DB8:5::7]:80"'), '2001:db8:5:0::/64');
+    assert.equal(behind('forwarded', 'for=203.0.113.1', 'x-forwarded-for', '198.51.100.1'), '198.51.100.1');
+  });
+
+  test('goes no further than to what is no address', () => {
+    assert.equal(behind('x-forwarded-for', '203.0.113.1, unknown'), '10.0.0.1');
+    assert.equal(behind('x-forwarded-for', '203.0.113.1, , 10.0.0.2'), '10.0.0.2');
+    assert.equal(behind('forwarded', 'for=203.0.113.1, for=_hidden'), '10.0.0.1');
+    assert.equal(behind('forwarded', 'proto=http'), '10.0.0.1');
+  });
+});
+
+describe('networkOf', () => {
+  test('is the /64 of an IPv6 address, in one spelling', () => {
+    const cases: [address: string, network: string][] = [
+      ['192.0.2.1', '192.0.2.1'],
+      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+      ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
+      ['2001:db8::1', '2001:db8:0:0::/64'],
+      ['::1', '0:0:0:0::/64'],
+      ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+      ['1:2:3::7:8', '1:2:3:0::/64'],
+      ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+      ['1:2:3:4:5:6:192.0.2.1', '1:2:3:4::/64'],
+    ];
+    for (const [address, network] of cases) assert.equal(networkOf(address), network, address);
+  });
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, test } from 'node:test';
+import { ClientGone } from '../../../../src/gateway/upstream/attempt-error.ts';
+import { Permit } from '../../../../src/gateway/upstream/permit.ts';
+import { Refusal } from '../../../../src/gateway/refusal.ts';
+import type { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
+import type { Claim } from '../../../../src/gateway/upstream/claim.ts';
+import { bareUpstream } from '../../../support/bare-upstream.ts';
+
+const open: Upstream[] = [];
+afterEach(async () => {
+  for (const upstream of open.splice(0)) await upstream.close();
+});
+
+function setUp(options: Parameters<typeof bareUpstream>[0] = {}): ReturnType<typeof bareUpstream> {
+  const host = bareUpstream(options);
+  open.push(host.upstream);
+  return host;
+}
+
+/** Asks for a permit, as an interactive request of one key. */
+function ask(upstream: Upstream, more: Partial<Claim> = {}): ReturnType<Upstream['acquire']> {
+  const claimant = { priority: 'interactive', fairKey: 'key' } as const;
+  return upstream.acquire({ claimant, routeClass: 0, deadline: Number.POSITIVE_INFINITY, ...more });
+}
+
+/** The permit that must be there at once. */
+function take(upstream: Upstream): Permit {
+  const permit = ask(upstream);
+  assert.ok(permit instanceof Permit);
+  return permit;
+}
+
+/** The outcome of a wait, as far as it is known after every pending microtask. */
+async function outcomeOf(acquired: ReturnType<Upstream['acquire']>): Promise<string> {
+  if (acquired instanceof Permit) return acquired.backend.id;
+  if (acquired instanceof Refusal) return acquired.reason;
+  const result = await Promise.race([
+    acquired.result,
+    new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
+  ]);
+  if (result === undefined) return 'waits';
+  return result instanceof Permit ? result.backend.id : result.reason;
+}
+
+describe('Upstream', () => {
+  test('hands a permit that comes back to who waits longest; nobody slips in before', async () => {
+    const { upstream } = setUp({ queueCapacity: 10 });
+    const first = take(upstream);
+    const waiting = ask(upstream);
+    first.release('success');
+    const late = ask(upstream);
+    assert.deepEqual([await outcomeOf(waiting), await outcomeOf(late)], ['b0', 'waits']);
+  });
+
+  test('a permit that is released twice comes back once', async () => {
+    const { upstream } = setUp();
+    const permit = take(upstream);
+    permit.release('success');
+    permit.release('failure');
+    assert.equal(upstream.backends[0]?.inFlight, 0);
+    take(upstream);
+    assert.equal(await outcomeOf(ask(upstream)), 'waits');
+  });
+
+  test('refuses at once when the queue is full, and at the timeout who waits', async () => {
+    const { upstream, clock } = setUp();
+    take(upstream);
+    const waiting = [ask(upstream), ask(upstream)];
+    assert.equal(await outcomeOf(ask(upstream)), 'overloaded');
+    clock.advance(99);
+    assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['waits', 'waits']);
+    clock.advance(1);
+    assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['queue-timeout', 'queue-timeout']);
+  });
+
+  test('with every backend down one waits for it to come back, and is told no-backend when it does not', async () => {
+    const { upstream, clock } = setUp();
+    const [backend] = upstream.backends;
+    assert.ok(backend);
+    backend.healthy = false;
+    const patient = ask(upstream);
+    backend.healthy = true;
+    upstream.refresh();
+    assert.equal(await outcomeOf(patient), 'b0');
+    backend.healthy = false;
+    const unlucky = ask(upstream);
+    clock.advance(100);
+    assert.equal(await outcomeOf(unlucky), 'no-backend');
+  });
+
+  test('a backend that was set aside is tried again after a quarter of a second, without another request to remind of it', async () => {
+    const { upstream, clock } = setUp();
+    const [backend] = upstream.backends;
+    assert.ok(backend);
+    backend.suspend();
+    clock.advance(200);
+    const waiting = ask(upstream);
+    assert.equal(await outcomeOf(waiting), 'waits');
+    clock.advance(50);
+    assert.equal(await outcomeOf(waiting), 'b0');
+  });
+
+  test('takes another backend for a second attempt, and the same one when there is no other', () => {
+    const two = setUp({ backends: 2 }).upstream;
+    const other = ask(two, { excluded: two.backends[0] });
+    assert.ok(other instanceof Permit);
+    assert.equal(other.backend.id, 'b1');
+    const one = setUp().upstream;
+    assert.ok(ask(one, { excluded: one.backends[0] }) instanceof Permit);
+  });
+
+  test('more permits let more of those who wait through', async () => {
+    const { upstream } = setUp();
+    take(upstream);
+    const waiting = ask(upstream);
+    const [backend] = upstream.backends;
+    assert.ok(backend);
+    backend.cap = 2;
+    upstream.refresh();
+    assert.equal(await outcomeOf(waiting), 'b0');
+  });
+
+  test('an interactive request waits for one bulk request to end, however many wait', async () => {
+    const { upstream } = setUp({ queueCapacity: 10 });
+    const bulk = { claimant: { priority: 'bulk', fairKey: 'key' } } as const;
+    const running = ask(upstream, bulk);
+    assert.ok(running instanceof Permit);
+    const waiting = [ask(upstream, bulk), ask(upstream, bulk)];
+    const interactive = ask(upstream);
+    running.release('success');
+    assert.deepEqual(await Promise.all([...waiting, interactive].map(outcomeOf)), ['waits', 'waits', 'b0']);
+  });
+
+  test('who gives up is told that it left, and its place is free', async () => {
+    const { upstream } = setUp({ queueCapacity: 1 });
+    take(upstream);
+    const waiting = ask(upstream);
+    assert.ok('result' in waiting);
+    waiting.cancel(new ClientGone());
+    assert.equal(await outcomeOf(waiting), 'client-closed');
+    assert.equal(await outcomeOf(ask(upstream)), 'waits');
+  });
+});
