@@ -6,7 +6,7 @@ import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { TokenBank } from '../policy/rate/token-bank.ts';
+import { RateLimitAuthority } from '../policy/rate/rate-limit-authority.ts';
 import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Family, Gauge, Registry, Snapshot } from '../metrics/instruments.ts';
@@ -56,7 +56,7 @@ export class Control {
   readonly #membership: Membership;
   readonly #checker: HealthChecker;
   #leases: LeaseKeeper | undefined;
-  readonly #tokens: TokenBank;
+  readonly #tokens: RateLimitAuthority;
   readonly #registry: Registry;
   readonly #book: MetricsBook;
   readonly #startedAtMs: number;
@@ -80,7 +80,10 @@ export class Control {
     this.#startedAtMs = clock.wallNow();
     this.#configHash = configHash(config);
     this.#book = new MetricsBook(loadBook(join(runFolder, BOOK_NAME)));
-    this.#tokens = new TokenBank(RATE_SUBJECTS, hadPredecessor(dependencies) ? clock.now() : Number.NEGATIVE_INFINITY);
+    this.#tokens = new RateLimitAuthority(
+      RATE_SUBJECTS,
+      hadPredecessor(dependencies) ? clock.now() : Number.NEGATIVE_INFINITY,
+    );
     const up = this.#registry.gauge(
       'rampart_backend_up',
       'Whether the health checks pass',
@@ -374,7 +377,7 @@ export class Control {
   }
 
   #pulse(): void {
-    for (const member of this.#members.all()) this.#members.tell(member, { type: 'pulse' });
+    for (const member of this.#members.all()) this.#members.tell(member, { type: 'heartbeat' });
     this.#pulseTimer = this.#dependencies.clock.setTimeout(() => this.#pulse(), PULSE_INTERVAL_MS);
   }
 

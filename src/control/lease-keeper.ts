@@ -4,7 +4,7 @@ import type { UpstreamConfig } from '../config/config.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
-import type { AddressedOrder } from '../policy/permits/lease-book.ts';
+import type { AddressedOrder } from '../policy/permits/lease-allocator.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 import type { Random } from '../core/random.ts';
 import { LeaseOutbox } from './lease-outbox.ts';
@@ -184,14 +184,14 @@ export class LeaseKeeper {
     const look = (): void => {
       const unseen = holder.processName === '';
       const ended = unseen ? clock.now() - since >= UNSEEN_LIMIT_MS : !isProcessAlive(holder.processName);
-      if (ended) void this.#bury(holder);
+      if (ended) void this.#expire(holder);
       else this.#watches.set(holder.member, clock.setTimeout(look, WATCH_MS));
     };
     this.#watches.set(holder.member, clock.setTimeout(look, 0));
   }
 
   /** Its process has ended, and the system has closed its connections: once a backend has had a turn, it knows too. */
-  async #bury(holder: Holder): Promise<void> {
+  async #expire(holder: Holder): Promise<void> {
     const { member } = holder;
     this.#watches.delete(member);
     const clearing: Promise<void>[] = [];

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import type { LeaseBook } from '../policy/permits/lease-book.ts';
+import type { LeaseAllocator } from '../policy/permits/lease-allocator.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 
 /** A worker hears of the others at most this often. */
@@ -9,14 +9,14 @@ const NOTABLE_PART = 1 / 16;
 
 /** Tells each worker of one upstream what the other workers have waiting and in flight, when that has changed. */
 export class LoadNews {
-  readonly #book: LeaseBook;
+  readonly #book: LeaseAllocator;
   readonly #clock: Clock;
   readonly #send: (member: string, load: HostLoad) => void;
   readonly #told = new Map<string, HostLoad>();
   #timer: Timer | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(book: LeaseBook, clock: Clock, send: (member: string, load: HostLoad) => void) {
+  constructor(book: LeaseAllocator, clock: Clock, send: (member: string, load: HostLoad) => void) {
     this.#book = book;
     this.#clock = clock;
     this.#send = send;

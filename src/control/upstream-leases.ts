@@ -3,7 +3,7 @@ import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
-import { type AddressedOrder, LeaseBook } from '../policy/permits/lease-book.ts';
+import { type AddressedOrder, LeaseAllocator } from '../policy/permits/lease-allocator.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 import { Slots } from '../policy/permits/slots.ts';
 import { type ById, byId, inOrder } from '../protocol/lease-wire.ts';
@@ -32,7 +32,7 @@ interface LeasedBackend extends BackendConfig {
  */
 export class UpstreamLeases {
   readonly config: UpstreamConfig;
-  readonly book: LeaseBook;
+  readonly book: LeaseAllocator;
   readonly news: LoadNews;
   readonly #slots: Slots<LeasedBackend>;
   readonly #limit: AdaptiveLimit | undefined;
@@ -53,7 +53,7 @@ export class UpstreamLeases {
     ]);
     const caps = this.#slots.items.map((backend) => (backend?.hasLeft === false ? config.cap : 0));
     const bounds = saved.map(({ member, bound }) => ({ member, bound: inOrder(bound, this.ids()) }));
-    this.book = new LeaseBook(caps, bounds);
+    this.book = new LeaseAllocator(caps, bounds);
     this.news = new LoadNews(this.book, clock, sendLoad);
     if (config.admission.limit === 'adaptive') {
       this.#limit = new AdaptiveLimit({ least: this.#least(config.backends.length), random });

@@ -175,7 +175,7 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   if (x.execPhase === 'upstream' || x.waitMs > 0) metrics.waitQueue.observe(x.waitMs / 1000);
   if (x.execPhase === 'upstream') metrics.execUpstream.observe(x.execMs / 1000);
   if (x.permitMs > 0) metrics.observeWait('permit', x.permitMs / 1000);
-  if (x.flightMs > 0) metrics.observeWait('flight', x.flightMs / 1000);
+  if (x.coalescedMs > 0) metrics.observeWait('coalesced', x.coalescedMs / 1000);
   if (x.execPhase === 'database') metrics.observeExec(x.execPhase, x.execMs / 1000);
   if (x.failure !== undefined) metrics.countError(x.failure);
   x.onClose?.(delivered);

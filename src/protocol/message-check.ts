@@ -96,7 +96,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   tokens: z.looseObject({ grants: z.array(tokenGrant) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),
-  pulse: nothing,
+  heartbeat: nothing,
   report: nothing,
 };
 

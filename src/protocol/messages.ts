@@ -57,6 +57,6 @@ export type ControlMessage =
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   | CacheCommand
   /** Control lives; said twice a second, as a silent one is as good as none. */
-  | { readonly type: 'pulse' }
+  | { readonly type: 'heartbeat' }
   /** Send a report now. */
   | { readonly type: 'report' };

@@ -180,7 +180,7 @@ class BatchedLedger implements Ledger {
       const batch = [...this.#waiting.values().take(Math.min(this.#due, this.#options.batchSize))];
       if (batch.length > 0 && !(await this.#settle(batch))) return true;
       // Fresh batches and replayed ones take turns, so that neither starves.
-      const replayed = !this.#isClosed && !this.#isAway() && (await this.#replayBatch());
+      const replayed = !this.#isClosed && !this.#isUnavailable() && (await this.#replayBatch());
       if (!replayed && this.#due === 0) return false;
     }
   }
@@ -206,7 +206,7 @@ class BatchedLedger implements Ledger {
 
   /** Brings a batch to PostgreSQL, or to the disk; false where neither takes it, and it stays in memory. */
   async #settle(batch: readonly BarcodeRecord[]): Promise<boolean> {
-    if (this.#isAway()) return this.#spill(batch);
+    if (this.#isUnavailable()) return this.#spill(batch);
     const outcome = await this.#insert(batch);
     this.#count('written', outcome.stored.length);
     this.#release([...outcome.stored, ...outcome.rejected.map(({ record }) => record)]);
@@ -318,7 +318,7 @@ class BatchedLedger implements Ledger {
     }
   }
 
-  #isAway(): boolean {
+  #isUnavailable(): boolean {
     return this.#options.clock.now() < this.#retryAtMs;
   }
 

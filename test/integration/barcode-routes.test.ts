@@ -84,15 +84,15 @@ describe('barcode routes', () => {
 
   test('with LEDGER_DURABILITY=sync the reply waits for the record, and is 503 when it cannot be kept', async () => {
     const flushes: string[] = [];
-    let isAway = false;
+    let isUnavailable = false;
     const flush = async (): Promise<void> => {
       flushes.push('flush');
-      if (isAway) throw new StoreError('unavailable', 'away', undefined, undefined);
+      if (isUnavailable) throw new StoreError('unavailable', 'away', undefined, undefined);
     };
     const rampart = await start(image, { env: { LEDGER_DURABILITY: 'sync', GENERATOR_INSTANCES: '1' }, flush });
     assert.equal((await create(rampart)).status, 201);
     assert.deepEqual(flushes, ['flush']);
-    isAway = true;
+    isUnavailable = true;
     const refused = await create(rampart);
     assert.deepEqual([refused.status, await reasonOf(refused)], [503, 'store-unavailable']);
   });

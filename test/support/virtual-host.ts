@@ -8,7 +8,7 @@ import type { Permit } from '../../src/gateway/upstream/permit.ts';
 import { Refusal } from '../../src/gateway/refusal.ts';
 import { Upstream } from '../../src/gateway/upstream/upstream.ts';
 import { EventQueue } from '../../src/lab/simulator/event-queue.ts';
-import { type AddressedOrder, LeaseBook } from '../../src/policy/permits/lease-book.ts';
+import { type AddressedOrder, LeaseAllocator } from '../../src/policy/permits/lease-allocator.ts';
 import { quietInstruments } from './instruments.ts';
 
 /** A clock of events: it goes from one timer to the next as fast as they can be called. */
@@ -74,7 +74,7 @@ export interface Tally {
 /** The workers of a host with control's book, in virtual time: production's queues, permits and messages, no sockets. */
 export class VirtualHost {
   readonly clock = new VirtualClock();
-  readonly book: LeaseBook;
+  readonly book: LeaseAllocator;
   readonly workers: { readonly upstream: Upstream; readonly lease: LeaseClient }[] = [];
   readonly random: Random;
   tally: Tally = newTally();
@@ -85,7 +85,7 @@ export class VirtualHost {
   constructor(options: VirtualHostOptions) {
     this.#options = options;
     this.random = seededRandom(options.seed ?? 1);
-    this.book = new LeaseBook(Array.from({ length: options.backends }, () => options.cap));
+    this.book = new LeaseAllocator(Array.from({ length: options.backends }, () => options.cap));
     this.#news = new LoadNews(this.book, this.clock, (member, load) =>
       this.#later(() => this.workers[Number(member)]?.lease.applyLoad(load)),
     );

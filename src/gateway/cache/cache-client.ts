@@ -1,4 +1,4 @@
-import type { Demands } from '../../policy/cache/demands.ts';
+import type { RequestCacheControl } from '../../policy/cache/request-cache-control.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Refusal } from '../refusal.ts';
@@ -20,7 +20,7 @@ export interface CacheClient {
   readonly kind: 'cacheable';
   readonly x: Exchange;
   readonly key: CacheKey;
-  readonly demands: Demands;
+  readonly requestCacheControl: RequestCacheControl;
   /** The largest reply that may be kept. */
   readonly maxEntryBytes: number;
   /** Its request as a backend gets it: one for a whole reply, or for a validation of the stale one. */

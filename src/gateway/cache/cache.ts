@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/clock.ts';
-import { ageMs, worthOf } from '../../policy/cache/freshness.ts';
+import { ageMs, freshnessOf } from '../../policy/cache/freshness.ts';
 import type { Verdict } from '../../policy/cache/storing.ts';
 import { selection } from '../../policy/cache/vary.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -12,12 +12,12 @@ import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
 import type { CacheOrder, PurgeTarget } from '../../protocol/cache-order.ts';
 import { type Entry, keyText } from './entry.ts';
-import { Flight, type FlightDependencies, type FlightEvents } from './flight.ts';
-import { Flights } from './flights.ts';
-import { BufferBudget } from './flight-buffer.ts';
+import { CoalescedFetch, type FetchDependencies, type FetchEvents } from './coalesced-fetch.ts';
+import { CoalescedFetches } from './coalesced-fetches.ts';
+import { BufferBudget } from './fetch-buffer.ts';
 import { HeaderLines } from './header-lines.ts';
 import { matches, ReplyStore, type Slot } from './reply-store.ts';
-import { Seat } from './seat.ts';
+import { Subscriber } from './subscriber.ts';
 
 export interface CacheOptions {
   readonly clock: Clock;
@@ -38,14 +38,14 @@ const PASS_MS = 10_000;
 const REFRESH_PAUSE_MS = 1000;
 
 /** Step 5 of the request path: stored replies, and one request to a backend for all who miss the same one. */
-export class Cache implements FlightEvents {
+export class Cache implements FetchEvents {
   readonly isOn: boolean;
   readonly store: ReplyStore;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stack: Service;
-  readonly #flight: FlightDependencies;
-  readonly #flights = new Flights();
+  readonly #fetchDependencies: FetchDependencies;
+  readonly #fetches = new CoalescedFetches();
   readonly #refreshAfter = new WeakMap<Entry, number>();
   readonly #routes: readonly string[];
 
@@ -56,36 +56,43 @@ export class Cache implements FlightEvents {
     this.#clock = clock;
     this.#log = log;
     this.#stack = stack;
-    this.#flight = { clock, stack, budget: new BufferBudget(maxBytes), events: this, lines: new HeaderLines() };
+    this.#fetchDependencies = {
+      clock,
+      stack,
+      budget: new BufferBudget(maxBytes),
+      events: this,
+      lines: new HeaderLines(),
+    };
   }
 
   /** Answers a request out of the cache, or has it answered by a backend. */
   answer(client: CacheClient): Ending {
-    const { x, key, demands } = client;
+    const { x, key, requestCacheControl } = client;
     if (!this.isOn) return this.#goPast(client, 'bypass');
-    if (demands.past !== undefined) return this.#goPast(client, demands.past);
+    if (requestCacheControl.past !== undefined) return this.#goPast(client, requestCacheControl.past);
     const slot = this.store.find(key, x);
     const now = this.#clock.now();
     const entry = slot?.kind === 'reply' ? slot : undefined;
-    const worth = entry === undefined ? 'stale' : worthOf(entry, demands, now);
-    if (entry !== undefined && (worth === 'fresh' || worth === 'stale-at-once')) {
-      if (worth === 'stale-at-once') this.#refreshBehind(client, entry);
+    const freshness = entry === undefined ? 'stale' : freshnessOf(entry, requestCacheControl, now);
+    if (entry !== undefined && (freshness === 'fresh' || freshness === 'stale-at-once')) {
+      if (freshness === 'stale-at-once') this.#revalidateInBackground(client, entry);
       x.metrics.countCache(now < entry.freshUntil ? 'hit' : 'stale');
       return this.#hit(client, entry, now);
     }
-    if (demands.onlyIfCached)
+    if (requestCacheControl.onlyIfCached)
       return new Refusal('not-cached', 'it is not in the cache, and only-if-cached asks for no more');
-    const reason = reasonOf(slot, worth);
+    const reason = reasonOf(slot, freshness);
     // The reply to HEAD has no body to keep.
     if (x.req.method === 'HEAD') return this.#goPast(client, reason);
-    const seat = new Seat(client, reason, now);
+    const subscriber = new Subscriber(client, reason, now);
     if (x.head.deadlineMs !== undefined) {
       const leftMs = x.startedAt + x.head.deadlineMs - now;
-      seat.timer = this.#clock.setTimeout(() => seat.giveUp(pastDeadline), Math.max(1, leftMs));
+      subscriber.timer = this.#clock.setTimeout(() => subscriber.giveUp(pastDeadline), Math.max(1, leftMs));
     }
-    if (worth === 'demanded' || demands.validate || !mayWait(slot, now)) this.#setOff(seat, undefined, entry);
-    else this.#joinOrSetOff(seat, entry);
-    return seat.ended;
+    if (freshness === 'demanded' || requestCacheControl.validate || !mayWait(slot, now))
+      this.#startFetch(subscriber, undefined, entry);
+    else this.#joinOrStart(subscriber, entry);
+    return subscriber.ended;
   }
 
   /** Whether an unsafe request can change what is kept. */
@@ -104,18 +111,18 @@ export class Cache implements FlightEvents {
   }
 
   #purge(target: PurgeTarget): number {
-    for (const flight of this.#flights) if (matches(flight.key, target)) flight.outdate();
+    for (const fetch of this.#fetches) if (matches(fetch.key, target)) fetch.invalidate();
     return this.store.purge(target);
   }
 
   #invalidate(text: string): void {
-    for (const flight of this.#flights) if (flight.key.text === text) flight.outdate();
+    for (const fetch of this.#fetches) if (fetch.key.text === text) fetch.invalidate();
     this.store.forget(text);
   }
 
   /** Gives up what is under way for nobody but the cache. */
   close(): void {
-    for (const flight of this.#flights) flight.cancelIfBehind();
+    for (const fetch of this.#fetches) fetch.cancelIfInBackground();
   }
 
   learn({ key, x }: CacheClient, verdict: Verdict, status: number): string | undefined {
@@ -137,36 +144,36 @@ export class Cache implements FlightEvents {
     this.store.forget(entry.key.text);
   }
 
-  closed(flight: Flight): void {
-    this.#flights.close(flight);
+  closed(fetch: CoalescedFetch): void {
+    this.#fetches.close(fetch);
   }
 
-  ended(flight: Flight): void {
-    this.#flights.remove(flight);
+  ended(fetch: CoalescedFetch): void {
+    this.#fetches.remove(fetch);
   }
 
-  release(seat: Seat, mayShare: boolean): void {
-    const { client } = seat;
-    seat.joinedAt = this.#clock.now();
-    if (!mayShare) this.#setOff(seat, undefined, undefined);
+  release(subscriber: Subscriber, mayShare: boolean): void {
+    const { client } = subscriber;
+    subscriber.joinedAt = this.#clock.now();
+    if (!mayShare) this.#startFetch(subscriber, undefined, undefined);
     else {
       const slot = this.store.find(client.key, client.x);
       const entry = slot?.kind === 'reply' ? slot : undefined;
-      if (entry !== undefined && worthOf(entry, client.demands, seat.joinedAt) === 'fresh') {
+      if (entry !== undefined && freshnessOf(entry, client.requestCacheControl, subscriber.joinedAt) === 'fresh') {
         client.x.metrics.countCache('hit');
-        seat.end(this.#hit(client, entry, seat.joinedAt));
-      } else this.#joinOrSetOff(seat, entry);
+        subscriber.end(this.#hit(client, entry, subscriber.joinedAt));
+      } else this.#joinOrStart(subscriber, entry);
     }
   }
 
-  serve(seat: Seat, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void {
-    const { x } = seat.client;
+  serve(subscriber: Subscriber, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void {
+    const { x } = subscriber.client;
     x.metrics.countCache(result);
-    const fwd = { reason: seat.reason, ...(status === undefined ? {} : { status }) };
+    const fwd = { reason: subscriber.reason, ...(status === undefined ? {} : { status }) };
     x.cacheStatus = forwardedStatus(
       result === 'stale' ? { ...fwd, detail: 'stale-if-error' } : { ...fwd, stored: true },
     );
-    seat.end(seat.client.deliver(entry, ageSeconds(entry, this.#clock.now())));
+    subscriber.end(subscriber.client.deliver(entry, ageSeconds(entry, this.#clock.now())));
   }
 
   refreshFailed(entry: Entry): void {
@@ -191,29 +198,29 @@ export class Cache implements FlightEvents {
     return client.deliver(entry, ageSeconds(entry, now));
   }
 
-  #joinOrSetOff(seat: Seat, entry: Entry | undefined): void {
-    const joinKey = this.store.joinKey(seat.client.key, seat.client.x);
-    const flight = this.#flights.find(joinKey);
-    if (flight === undefined || !flight.join(seat)) this.#setOff(seat, joinKey, entry);
+  #joinOrStart(subscriber: Subscriber, entry: Entry | undefined): void {
+    const joinKey = this.store.joinKey(subscriber.client.key, subscriber.client.x);
+    const fetch = this.#fetches.find(joinKey);
+    if (fetch === undefined || !fetch.join(subscriber)) this.#startFetch(subscriber, joinKey, entry);
   }
 
-  #setOff(seat: Seat, joinKey: string | undefined, entry: Entry | undefined): void {
-    const flight = this.#newFlight(seat.client, joinKey, entry);
-    seat.moveTo(flight);
-    flight.launch(seat);
+  #startFetch(subscriber: Subscriber, joinKey: string | undefined, entry: Entry | undefined): void {
+    const fetch = this.#newFetch(subscriber.client, joinKey, entry);
+    subscriber.moveTo(fetch);
+    fetch.start(subscriber);
   }
 
-  #refreshBehind(client: CacheClient, entry: Entry): void {
+  #revalidateInBackground(client: CacheClient, entry: Entry): void {
     if (this.#clock.now() < (this.#refreshAfter.get(entry) ?? 0)) return;
     const joinKey = this.store.joinKey(client.key, client.x);
-    if (this.#flights.find(joinKey) !== undefined) return;
-    this.#newFlight(client, joinKey, entry).launchBehind();
+    if (this.#fetches.find(joinKey) !== undefined) return;
+    this.#newFetch(client, joinKey, entry).startInBackground();
   }
 
-  #newFlight(client: CacheClient, joinKey: string | undefined, entry: Entry | undefined): Flight {
-    const flight = new Flight(this.#flight, client, joinKey, entry);
-    this.#flights.add(flight);
-    return flight;
+  #newFetch(client: CacheClient, joinKey: string | undefined, entry: Entry | undefined): CoalescedFetch {
+    const fetch = new CoalescedFetch(this.#fetchDependencies, client, joinKey, entry);
+    this.#fetches.add(fetch);
+    return fetch;
   }
 }
 
@@ -223,8 +230,8 @@ function mayWait(slot: Slot | undefined, now: number): boolean {
   return slot?.kind !== 'reply' || slot.lifetime.freshMs > slot.lifetime.ageMs;
 }
 
-function reasonOf(slot: Slot | undefined, worth: string): ForwardReason {
-  if (worth === 'demanded') return 'request';
+function reasonOf(slot: Slot | undefined, freshness: string): ForwardReason {
+  if (freshness === 'demanded') return 'request';
   if (slot?.kind === 'reply') return 'stale';
   return slot?.kind === 'variants' ? 'vary-miss' : 'uri-miss';
 }

@@ -1,4 +1,4 @@
-import type { RequestFields } from '../../policy/cache/demands.ts';
+import type { RequestFields } from '../../policy/cache/request-cache-control.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { isHopByHop, nominated } from '../http/hop-by-hop.ts';
 

@@ -87,7 +87,7 @@ export class Exchange {
   /** Milliseconds until control gave a permit for which others had no use. */
   permitMs = 0;
   /** Milliseconds for which another request's reply was waited for, until its head was there. */
-  flightMs = 0;
+  coalescedMs = 0;
   /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
@@ -244,10 +244,10 @@ export class Exchange {
   #serverTiming(): string {
     const wait = hundredths(this.waitMs);
     const exec = hundredths(this.execMs);
-    const waits = this.waitMs + this.permitMs + this.flightMs;
+    const waits = this.waitMs + this.permitMs + this.coalescedMs;
     let timing = `wait;dur=${waits === this.waitMs ? wait : hundredths(waits)}, exec;dur=${exec}`;
     if (this.permitMs > 0) timing += `, wait-permit;dur=${hundredths(this.permitMs)}`;
-    if (this.flightMs > 0) timing += `, wait-flight;dur=${hundredths(this.flightMs)}`;
+    if (this.coalescedMs > 0) timing += `, wait-coalesced;dur=${hundredths(this.coalescedMs)}`;
     if (this.execPhase === 'upstream') timing += `, wait-queue;dur=${wait}, exec-upstream;dur=${exec}`;
     else if (this.execPhase === 'database') timing += `, exec-database;dur=${exec}`;
     return this.backendTiming === '' ? timing : `${timing}, ${this.backendTiming}`;

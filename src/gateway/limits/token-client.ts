@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
-import { TokenPurse } from '../../policy/rate/token-purse.ts';
+import { LocalTokenBucket } from '../../policy/rate/local-token-bucket.ts';
 
 /** Subjects that are kept; one that falls out comes back with an unused share, and nothing else. */
 const CAPACITY = 100_000;
@@ -31,11 +31,11 @@ interface Queue {
 /** Keeps the tokens of all subjects of a worker in step with control: one message a turn of the event loop for all. */
 export class TokenClient {
   readonly #options: TokenClientOptions;
-  readonly #purses = new LRUCache<string, TokenPurse>({ max: CAPACITY });
-  readonly #queues = new Map<TokenPurse, Queue>();
+  readonly #buckets = new LRUCache<string, LocalTokenBucket>({ max: CAPACITY });
+  readonly #queues = new Map<LocalTokenBucket, Queue>();
   /** Those that hold tokens, or have something to say. */
-  readonly #held = new Set<TokenPurse>();
-  readonly #toAsk = new Set<TokenPurse>();
+  readonly #held = new Set<LocalTokenBucket>();
+  readonly #toAsk = new Set<LocalTokenBucket>();
   #present = false;
   /** Control has not answered in time, and not since. */
   #late = false;
@@ -50,7 +50,7 @@ export class TokenClient {
 
   /** Subjects that are kept. */
   get size(): number {
-    return this.#purses.size;
+    return this.#buckets.size;
   }
 
   /** Requests that were decided without control. */
@@ -61,31 +61,31 @@ export class TokenClient {
   /** Whether a request for this subject may go on; waits for control where that is the only one to know. */
   take(subject: string, limit: RateLimit): TokenVerdict | Promise<TokenVerdict> {
     const now = this.#options.clock.now();
-    const purse = this.#purse(subject, limit);
-    purse.arrived(now);
-    if (!this.#present) return this.#takeByShare(purse, now);
-    if (purse.take(now)) {
-      if (purse.isLow(now)) this.#askSoon(purse);
+    const bucket = this.#bucket(subject, limit);
+    bucket.arrived(now);
+    if (!this.#present) return this.#takeByShare(bucket, now);
+    if (bucket.take(now)) {
+      if (bucket.isLow(now)) this.#askSoon(bucket);
       return undefined;
     }
-    const refusedMs = purse.refusedMs(now);
+    const refusedMs = bucket.refusedMs(now);
     if (refusedMs > 0) return refusedMs;
-    if (!this.#late) return this.#wait(purse, now);
-    if (purse.askedAt === undefined) this.#askSoon(purse);
-    return this.#takeByShare(purse, now);
+    if (!this.#late) return this.#wait(bucket, now);
+    if (bucket.askedAt === undefined) this.#askSoon(bucket);
+    return this.#takeByShare(bucket, now);
   }
 
   /** Control is there: it decides from now on. What went by share until then was within the shares, and is no debt. */
   connected(): void {
     this.#present = true;
     this.#late = false;
-    for (const purse of this.#purses.values()) purse.forget();
+    for (const bucket of this.#buckets.values()) bucket.forget();
   }
 
   /** Control is gone: what it gave and what it refused count no more, and nobody waits for it. */
   lost(): void {
     this.#present = false;
-    for (const purse of this.#purses.values()) purse.forget();
+    for (const bucket of this.#buckets.values()) bucket.forget();
     this.#held.clear();
     this.#toAsk.clear();
     this.#decideAll();
@@ -96,11 +96,11 @@ export class TokenClient {
     const now = this.#options.clock.now();
     this.#late = false;
     for (const grant of grants) {
-      const purse = this.#purses.get(grant.subject);
-      if (purse === undefined) continue;
-      purse.answered(grant, now);
-      this.#serve(purse, now);
-      if (grant.tokens > 0) this.#hold(purse);
+      const bucket = this.#buckets.get(grant.subject);
+      if (bucket === undefined) continue;
+      bucket.answered(grant, now);
+      this.#serve(bucket, now);
+      if (grant.tokens > 0) this.#hold(bucket);
     }
   }
 
@@ -110,77 +110,77 @@ export class TokenClient {
     this.lost();
   }
 
-  #purse(subject: string, limit: RateLimit): TokenPurse {
-    const known = this.#purses.get(subject);
+  #bucket(subject: string, limit: RateLimit): LocalTokenBucket {
+    const known = this.#buckets.get(subject);
     if (known !== undefined) {
       known.adopt(limit);
       return known;
     }
-    const purse = new TokenPurse(subject, limit, this.#options.workers);
-    this.#purses.set(subject, purse);
-    return purse;
+    const bucket = new LocalTokenBucket(subject, limit, this.#options.workers);
+    this.#buckets.set(subject, bucket);
+    return bucket;
   }
 
-  #takeByShare(purse: TokenPurse, now: number): TokenVerdict {
+  #takeByShare(bucket: LocalTokenBucket, now: number): TokenVerdict {
     this.#byShare++;
-    const { allowed, retryAfterMs } = purse.takeByShare(now);
-    if (allowed && this.#present) this.#hold(purse);
+    const { allowed, retryAfterMs } = bucket.takeByShare(now);
+    if (allowed && this.#present) this.#hold(bucket);
     return allowed ? undefined : retryAfterMs;
   }
 
-  #wait(purse: TokenPurse, now: number): Promise<TokenVerdict> {
+  #wait(bucket: LocalTokenBucket, now: number): Promise<TokenVerdict> {
     return new Promise((resolve) => {
-      const queue = this.#queues.get(purse);
-      if (queue === undefined) this.#queues.set(purse, { since: now, resolvers: [resolve] });
+      const queue = this.#queues.get(bucket);
+      if (queue === undefined) this.#queues.set(bucket, { since: now, resolvers: [resolve] });
       else queue.resolvers.push(resolve);
-      this.#askSoon(purse);
+      this.#askSoon(bucket);
       this.#patience ??= this.#options.clock.setTimeout(() => this.#losePatience(), PATIENCE_MS);
     });
   }
 
   /** Those who wait, in their order; what control could not give is refused, what it was not asked for is asked for. */
-  #serve(purse: TokenPurse, now: number): void {
-    const queue = this.#queues.get(purse);
+  #serve(bucket: LocalTokenBucket, now: number): void {
+    const queue = this.#queues.get(bucket);
     if (queue === undefined) return;
     const { resolvers } = queue;
     let served = 0;
-    while (served < resolvers.length && purse.take(now)) resolvers[served++]?.(undefined);
-    const refusedMs = purse.refusedMs(now);
+    while (served < resolvers.length && bucket.take(now)) resolvers[served++]?.(undefined);
+    const refusedMs = bucket.refusedMs(now);
     if (served < resolvers.length && refusedMs === 0) {
       resolvers.splice(0, served);
-      this.#askSoon(purse);
+      this.#askSoon(bucket);
       return;
     }
-    this.#queues.delete(purse);
+    this.#queues.delete(bucket);
     for (; served < resolvers.length; served++) resolvers[served]?.(refusedMs);
   }
 
   #losePatience(): void {
     this.#patience = undefined;
     const now = this.#options.clock.now();
-    for (const [purse, { since }] of this.#queues) {
+    for (const [bucket, { since }] of this.#queues) {
       if (now - since < PATIENCE_MS) {
         this.#patience ??= this.#options.clock.setTimeout(() => this.#losePatience(), since + PATIENCE_MS - now);
         continue;
       }
       this.#late = true;
-      this.#decide(purse, now);
+      this.#decide(bucket, now);
     }
   }
 
-  #decide(purse: TokenPurse, now: number): void {
-    const queue = this.#queues.get(purse);
-    this.#queues.delete(purse);
-    for (const resolve of queue?.resolvers ?? []) resolve(this.#takeByShare(purse, now));
+  #decide(bucket: LocalTokenBucket, now: number): void {
+    const queue = this.#queues.get(bucket);
+    this.#queues.delete(bucket);
+    for (const resolve of queue?.resolvers ?? []) resolve(this.#takeByShare(bucket, now));
   }
 
   #decideAll(): void {
     const now = this.#options.clock.now();
-    for (const purse of this.#queues.keys()) this.#decide(purse, now);
+    for (const bucket of this.#queues.keys()) this.#decide(bucket, now);
   }
 
-  #askSoon(purse: TokenPurse): void {
-    this.#toAsk.add(purse);
+  #askSoon(bucket: LocalTokenBucket): void {
+    this.#toAsk.add(bucket);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => this.#flush());
@@ -190,8 +190,8 @@ export class TokenClient {
     this.#flushing = false;
     const now = this.#options.clock.now();
     let asks: TokenAsk[] = [];
-    for (const purse of this.#toAsk) {
-      const ask = purse.ask(this.#queues.get(purse)?.resolvers.length ?? 0, now);
+    for (const bucket of this.#toAsk) {
+      const ask = bucket.ask(this.#queues.get(bucket)?.resolvers.length ?? 0, now);
       if (ask !== undefined) asks.push(ask);
       if (asks.length < MAX_ASKS) continue;
       this.#send(asks);
@@ -205,25 +205,25 @@ export class TokenClient {
     if (this.#options.send?.(asks) === true) return;
     const now = this.#options.clock.now();
     for (const ask of asks) {
-      const purse = this.#purses.peek(ask.subject);
-      if (purse === undefined) continue;
-      purse.unsent(ask);
-      this.#decide(purse, now);
-      this.#hold(purse);
+      const bucket = this.#buckets.peek(ask.subject);
+      if (bucket === undefined) continue;
+      bucket.unsent(ask);
+      this.#decide(bucket, now);
+      this.#hold(bucket);
     }
   }
 
-  #hold(purse: TokenPurse): void {
-    this.#held.add(purse);
+  #hold(bucket: LocalTokenBucket): void {
+    this.#held.add(bucket);
     this.#sweep ??= this.#options.clock.setTimeout(() => this.#sweepUp(), SWEEP_MS);
   }
 
   #sweepUp(): void {
     this.#sweep = undefined;
     const now = this.#options.clock.now();
-    for (const purse of this.#held) {
-      if (!purse.expire(now)) this.#held.delete(purse);
-      else if (purse.tokens === 0) this.#askSoon(purse);
+    for (const bucket of this.#held) {
+      if (!bucket.expire(now)) this.#held.delete(bucket);
+      else if (bucket.tokens === 0) this.#askSoon(bucket);
     }
     if (this.#held.size > 0) this.#sweep = this.#options.clock.setTimeout(() => this.#sweepUp(), SWEEP_MS);
   }

@@ -1,6 +1,6 @@
 import { IMAGE_ENDPOINT } from '../../barcode/image-target.ts';
 import { type BarcodeRequest, canonicalBody } from '../../barcode/request.ts';
-import { anything } from '../../policy/cache/demands.ts';
+import { anything } from '../../policy/cache/request-cache-control.ts';
 import { defaultRetryRules } from '../../policy/retry/retryable.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
 import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
@@ -32,7 +32,7 @@ export class BarcodeImage implements CacheClient {
   readonly kind = 'cacheable';
   readonly x: Exchange;
   readonly key: CacheKey;
-  readonly demands = anything;
+  readonly requestCacheControl = anything;
   readonly #source: ImageSource;
   readonly #use: UseImage;
   readonly #symbology: string;
@@ -75,7 +75,7 @@ export class BarcodeImage implements CacheClient {
       // A PDF417 takes five times as long as an Aztec.
       routeClass: upstream.classOf(this.#symbology),
       timeoutMs: gateway.config.env.UPSTREAM_TIMEOUT_MS,
-      // A flight is for several: each seat has a deadline of its own.
+      // A fetch is for several: each subscriber has a deadline of its own.
       clientWaitsMs: undefined,
     };
   }

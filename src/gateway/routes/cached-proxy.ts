@@ -2,7 +2,11 @@ import type { AddressSet } from '../../core/addresses.ts';
 import type { RouteCache, RouteConfig } from '../../config/config.ts';
 import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { isNotModified, type Validators } from '../../policy/cache/conditional.ts';
-import { type Demands, demandsOf, type RequestFields } from '../../policy/cache/demands.ts';
+import {
+  type RequestCacheControl,
+  requestCacheControlOf,
+  type RequestFields,
+} from '../../policy/cache/request-cache-control.ts';
 import type { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { joined, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
 import type { ReplyHeaders } from '../upstream/reply-sink.ts';
@@ -38,7 +42,7 @@ export class CachedProxyRequest implements CacheClient {
   readonly kind = 'cacheable';
   readonly x: Exchange;
   readonly key: CacheKey;
-  readonly demands: Demands;
+  readonly requestCacheControl: RequestCacheControl;
   readonly #route: CachedRoute;
   readonly #fields: RequestFields;
 
@@ -46,7 +50,7 @@ export class CachedProxyRequest implements CacheClient {
     this.x = x;
     this.#route = route;
     this.#fields = readFields(x);
-    this.demands = demandsOf(this.#fields);
+    this.requestCacheControl = requestCacheControlOf(this.#fields);
     this.key = proxyKey(route.config.endpoint, x, x.head.path + x.head.query, route.gateway.trustedProxies);
   }
 
@@ -57,7 +61,7 @@ export class CachedProxyRequest implements CacheClient {
   request(stale: Entry | undefined): UpstreamRequest {
     const { gateway, config, upstream } = this.#route;
     const headers = requestHeaders(this.x, gateway.trustedProxies);
-    if (this.demands.past === undefined && this.x.req.method === 'GET') validateOurs(headers, stale);
+    if (this.requestCacheControl.past === undefined && this.x.req.method === 'GET') validateOurs(headers, stale);
     return {
       upstream,
       method: this.x.req.method ?? 'GET',
@@ -72,7 +76,7 @@ export class CachedProxyRequest implements CacheClient {
       idleTimeoutMs: config.idleTimeoutMs,
       routeClass: this.#route.routeClass,
       timeoutMs: config.timeoutMs,
-      // A flight is for several: each seat has a deadline of its own.
+      // A fetch is for several: each subscriber has a deadline of its own.
       clientWaitsMs: undefined,
     };
   }
@@ -110,7 +114,7 @@ export class CachedProxyRequest implements CacheClient {
   /** Whether the client says that it has a reply. */
   mayHave(): boolean {
     const { ifNoneMatch, ifModifiedSince } = this.#fields;
-    return this.demands.past === undefined && (ifNoneMatch !== undefined || ifModifiedSince !== undefined);
+    return this.requestCacheControl.past === undefined && (ifNoneMatch !== undefined || ifModifiedSince !== undefined);
   }
 
   /** Whether it is this one. */

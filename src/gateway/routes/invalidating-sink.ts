@@ -18,7 +18,7 @@ interface HeldReply {
  * The reply to an unsafe request. One that succeeded outdates what the workers of the host keep of its target (RFC 9111
  * §4.4) before the client hears of its success: what it then reads is new, whichever worker it asks.
  */
-export class OutdatingSink extends ClientSink {
+export class InvalidatingSink extends ClientSink {
   readonly #gateway: GatewayContext;
   readonly #x: Exchange;
   readonly #maxHeldBytes: number;

@@ -14,7 +14,7 @@ import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
 import { type CachedRoute, CachedProxyRequest } from './cached-proxy.ts';
-import { OutdatingSink } from './invalidating-sink.ts';
+import { InvalidatingSink } from './invalidating-sink.ts';
 
 /** RFC 9110 §9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -137,7 +137,7 @@ class ProxyRoute {
       return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });
     }
     if (x.isSafe || !cache.keepsRoutes) return new ClientSink(x, options);
-    return new OutdatingSink(this.#gateway, x, options);
+    return new InvalidatingSink(this.#gateway, x, options);
   }
 }
 

@@ -12,9 +12,9 @@ import { clientClosed } from '../http/request-body.ts';
 import type { PendingPermit, Claim } from './claim.ts';
 
 /** The state of the upstream over all workers when a request wants to wait. */
-export interface Surroundings extends QueueSituation {
+export interface QueueSnapshot extends QueueSituation {
   /** No backend can be used at all. */
-  readonly isAway: boolean;
+  readonly isUnavailable: boolean;
   /** Requests in flight, those of all workers. */
   readonly inFlight: number;
   /** Requests that wait at the other workers, and how many of them are bulk. */
@@ -25,7 +25,7 @@ export interface Surroundings extends QueueSituation {
   readonly held: number;
 }
 
-export interface WaitingRoomOptions {
+export interface AdmissionQueueOptions {
   readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'admission'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,14 +37,14 @@ export interface WaitingRoomOptions {
 export class Waiter implements PendingPermit {
   readonly claim: Claim;
   readonly result: Promise<Permit | Refusal>;
-  readonly #room: WaitingRoom;
+  readonly #owner: AdmissionQueue;
   readonly #settle: (result: Permit | Refusal) => void;
   place: Place<Waiter> | undefined;
 
-  constructor(claim: Claim, room: WaitingRoom) {
+  constructor(claim: Claim, owner: AdmissionQueue) {
     const { promise, resolve } = Promise.withResolvers<Permit | Refusal>();
     this.claim = claim;
-    this.#room = room;
+    this.#owner = owner;
     this.result = promise;
     this.#settle = resolve;
   }
@@ -58,7 +58,7 @@ export class Waiter implements PendingPermit {
   }
 
   cancel(reason: AttemptCancelled): void {
-    if (this.place !== undefined && this.#room.leave(this.place)) this.#settle(refusalFor(reason));
+    if (this.place !== undefined && this.#owner.leave(this.place)) this.#settle(refusalFor(reason));
   }
 }
 
@@ -71,10 +71,10 @@ const EXPIRY_INTERVAL_MS = 10;
 const SHED_INTERVAL_MS = 25;
 
 /** The queue before an upstream with its clockwork: who may wait, for how long, and what the others are told. */
-export class WaitingRoom {
+export class AdmissionQueue {
   readonly #queue: RequestQueue<Waiter>;
   readonly #bound: QueueBound;
-  readonly #config: WaitingRoomOptions['config'];
+  readonly #config: AdmissionQueueOptions['config'];
   #capacity: number;
   readonly #timeoutMs: number;
   readonly #isTimeoutSet: boolean;
@@ -85,7 +85,7 @@ export class WaitingRoom {
   #drainPerMs = 0;
   #shedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ config, clock, random, wake }: WaitingRoomOptions) {
+  constructor({ config, clock, random, wake }: AdmissionQueueOptions) {
     this.#queue = new RequestQueue(config.queueCapacity);
     this.#bound = new QueueBound({ maxWaitMs: config.admission.maxWaitMs, timeoutMs: config.queueTimeoutMs });
     this.#config = config;
@@ -117,37 +117,37 @@ export class WaitingRoom {
   }
 
   /** A place, or at once the refusal of one before whom too many wait. */
-  join(claim: Claim, surroundings: Surroundings): Waiter | Refusal {
+  join(claim: Claim, snapshot: QueueSnapshot): Waiter | Refusal {
     const now = this.#clock.now();
     const { priority, fairKey, isImpatient = false } = claim.claimant;
     const wasEmpty = this.#queue.depth === 0;
-    const isFull = priority === 'interactive' && this.#queue.aheadOf(priority) >= this.#allowedHere(surroundings, now);
+    const isFull = priority === 'interactive' && this.#queue.aheadOf(priority) >= this.#allowedHere(snapshot, now);
     const waiter = new Waiter(claim, this);
     const room = isFull ? this.#queue.aheadOf(priority) : Number.POSITIVE_INFINITY;
-    this.#queue.capacity = localPart(this.#capacity, surroundings.queuedElsewhere, surroundings.workers);
+    this.#queue.capacity = localPart(this.#capacity, snapshot.queuedElsewhere, snapshot.workers);
     const joined = this.#queue.join({ item: waiter, key: fairKey, priority, isImpatient }, now, room);
     if (isFull) this.#bound.exceeded(now);
-    if (!joined.admitted) return this.#full(surroundings.isAway);
+    if (!joined.admitted) return this.#full(snapshot.isUnavailable);
     waiter.place = joined.place;
-    joined.evicted?.refuse(this.#full(surroundings.isAway));
+    joined.evicted?.refuse(this.#full(snapshot.isUnavailable));
     if (wasEmpty) this.#bound.changed(false, now);
     this.wakeAt((this.#queue.oldestJoinedAt() ?? now) + this.#timeoutMs);
     return waiter;
   }
 
   /** Control has told how many wait elsewhere: when all workers together exceed what may wait, each refuses its part. */
-  shed(surroundings: Surroundings): void {
+  shed(snapshot: QueueSnapshot): void {
     const now = this.#clock.now();
-    const { queuedElsewhere, bulkElsewhere, isAway } = surroundings;
+    const { queuedElsewhere, bulkElsewhere, isUnavailable } = snapshot;
     const interactive = this.#queue.depthOf('interactive');
     const excess = Math.max(
       excessOf(this.#queue.depth, queuedElsewhere, this.#capacity),
-      excessOf(interactive, queuedElsewhere - bulkElsewhere, this.#allowed(surroundings, now)),
+      excessOf(interactive, queuedElsewhere - bulkElsewhere, this.#allowed(snapshot, now)),
     );
     if (excess < 1 || now - this.#shedAt < SHED_INTERVAL_MS) return;
     this.#shedAt = now;
     this.#bound.exceeded(now);
-    for (const waiter of this.#queue.shed(Math.floor(excess))) waiter.refuse(this.#full(isAway));
+    for (const waiter of this.#queue.shed(Math.floor(excess))) waiter.refuse(this.#full(isUnavailable));
     this.#noteIfEmpty();
   }
 
@@ -170,10 +170,10 @@ export class WaitingRoom {
   }
 
   /** Refuses everyone who has waited for as long as one may. */
-  expire(surroundings: Surroundings): void {
-    const timeoutMs = this.#timeoutMs + (this.#isCovered(surroundings) ? STALL_MS : 0);
+  expire(snapshot: QueueSnapshot): void {
+    const timeoutMs = this.#timeoutMs + (this.#isCovered(snapshot) ? STALL_MS : 0);
     const expired = this.#queue.expire(this.#clock.now() - timeoutMs);
-    for (const waiter of expired) waiter.refuse(this.#timedOut(surroundings.isAway));
+    for (const waiter of expired) waiter.refuse(this.#timedOut(snapshot.isUnavailable));
     if (expired.length > 0) this.#noteIfEmpty();
     const oldest = this.#queue.oldestJoinedAt();
     if (oldest !== undefined) this.wakeAt(Math.max(oldest + this.#timeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
@@ -203,23 +203,23 @@ export class WaitingRoom {
    * Whether a wait beyond the timeout is a stall and no overload: there is a permit for each that is in flight or waits,
    * or all of them fit into two rounds that usually take less than the timeout. A timeout that was set is kept.
    */
-  #isCovered({ isAway, permits, inFlight, queuedElsewhere, serviceMs }: Surroundings): boolean {
+  #isCovered({ isUnavailable, permits, inFlight, queuedElsewhere, serviceMs }: QueueSnapshot): boolean {
     const outstanding = inFlight + queuedElsewhere + this.#queue.depth;
-    if (isAway || outstanding > 2 * permits) return false;
+    if (isUnavailable || outstanding > 2 * permits) return false;
     return outstanding <= permits || (!this.#isTimeoutSet && serviceMs > 0 && serviceMs < this.#timeoutMs);
   }
 
   /** Interactive requests that may wait, over all workers. */
-  #allowed(surroundings: Surroundings, now: number): number {
-    const { permits, serviceMs } = surroundings;
+  #allowed(snapshot: QueueSnapshot, now: number): number {
+    const { permits, serviceMs } = snapshot;
     this.#drainPerMs = serviceMs === 0 ? 0 : permits / serviceMs;
-    return this.#bound.allowed(surroundings, now);
+    return this.#bound.allowed(snapshot, now);
   }
 
-  #allowedHere(surroundings: Surroundings, now: number): number {
-    const { inFlight, permits, held, queuedElsewhere, bulkElsewhere, workers } = surroundings;
+  #allowedHere(snapshot: QueueSnapshot, now: number): number {
+    const { inFlight, permits, held, queuedElsewhere, bulkElsewhere, workers } = snapshot;
     if (inFlight + queuedElsewhere + this.#queue.depth < permits) return Number.POSITIVE_INFINITY;
-    const allowed = this.#allowed(surroundings, now);
+    const allowed = this.#allowed(snapshot, now);
     // Every worker is busy then, and the permits are where the work is. Filling up what the others leave by figures
     // that are a few milliseconds old would overshoot with each wave of requests that end together.
     if (this.#bound.isStanding(now) && held > 0 && held < permits) return Math.ceil((allowed * held) / permits);
@@ -234,14 +234,14 @@ export class WaitingRoom {
     return { retryAfterSeconds: retryAfterSeconds(this.#queue.depth, this.#drainPerMs, this.#random) };
   }
 
-  #full(isAway: boolean): Refusal {
-    return isAway
+  #full(isUnavailable: boolean): Refusal {
+    return isUnavailable
       ? new Refusal('no-backend', 'no backend is up, and the queue is full', this.#retryAfter())
       : new Refusal('overloaded', 'every backend is at its cap, and too many wait already', this.#retryAfter());
   }
 
-  #timedOut(isAway: boolean): Refusal {
-    return isAway
+  #timedOut(isUnavailable: boolean): Refusal {
+    return isUnavailable
       ? new Refusal('no-backend', 'no backend came up while the request waited', this.#retryAfter())
       : new Refusal('queue-timeout', 'no backend became free while the request waited', this.#retryAfter());
   }

@@ -17,7 +17,7 @@ export class UpstreamTimeout extends AttemptCancelled {}
 /** The client has waited for as long as it said that it would. */
 export class ClientDeadline extends AttemptCancelled {}
 /** Another backend has answered the same request. */
-export class Outpaced extends AttemptCancelled {}
+export class Superseded extends AttemptCancelled {}
 /** The client left. */
 export class ClientGone extends AttemptCancelled {}
 /** A backend that has been found to be down while it held requests. */
@@ -67,7 +67,7 @@ export function explain(error: Error, { beforeConnection, isWaiting }: AttemptPr
   if (error instanceof BodyAborted) return ended(clientClosed, 'aborted');
   if (error instanceof BodyTooSlow) return ended(clientTooSlow, 'aborted');
   if (error instanceof BodyTooLarge) return ended(bodyTooLarge(error.limitBytes), 'aborted');
-  if (error instanceof Outpaced) return ended(clientClosed, 'outpaced');
+  if (error instanceof Superseded) return ended(clientClosed, 'superseded');
   if (error instanceof NoStreamPlace) return ended(noStreamPlace, 'aborted');
   if (error instanceof UpstreamTimeout) return ended(timedOut, 'timeout');
   const code = codeOf(error);

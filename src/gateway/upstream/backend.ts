@@ -21,7 +21,7 @@ export type Outcome =
   /** The client left while the backend had the whole request and had not answered. */
   | 'abandoned'
   /** Another backend was faster. */
-  | 'outpaced';
+  | 'superseded';
 
 /** What an outcome says to the load that balancers go by. */
 export const outcomesForLoad = {
@@ -32,7 +32,7 @@ export const outcomesForLoad = {
   aborted: 'ignored',
   abandoned: 'ignored',
   // It may have hung: that it was given up early must not make it look fast.
-  outpaced: 'dropped',
+  superseded: 'dropped',
 } as const;
 
 export interface BackendOptions {
@@ -125,7 +125,7 @@ export class Backend implements Candidate {
       timeout: count('timeout'),
       aborted: count('aborted'),
       abandoned: count('abandoned'),
-      outpaced: count('outpaced'),
+      superseded: count('superseded'),
     };
   }
 

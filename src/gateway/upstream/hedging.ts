@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type AttemptCancelled, Outpaced } from './attempt-error.ts';
+import { type AttemptCancelled, Superseded } from './attempt-error.ts';
 import type { Answer, Layer, Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 import type { Cancellable } from './cancellable.ts';
@@ -73,7 +73,7 @@ class HedgedCall implements Cancellable {
     this.#winner = call;
     const loser = call === this.#first ? this.#second : this.#first;
     if (dropped?.answer.kind === 'replied') dropped.answer.discard();
-    else if (dropped === undefined) loser?.cancel(new Outpaced());
+    else if (dropped === undefined) loser?.cancel(new Superseded());
     // What the layers above ask of the call, they ask of the one that won.
     this.#call.permit = call.permit;
     this.#call.body = call.body;

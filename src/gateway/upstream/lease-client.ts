@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { LeaseHolder } from '../../policy/permits/lease-holder.ts';
+import { LeaseState } from '../../policy/permits/lease-state.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../../protocol/lease.ts';
 import type { Backend } from './backend.ts';
 import type { Upstream } from './upstream.ts';
@@ -22,25 +22,25 @@ export interface LeaseClientOptions {
 /** Keeps the permits of one upstream in step with control: asks when work waits, gives back what is asked for. */
 export class LeaseClient {
   readonly #options: LeaseClientOptions;
-  readonly #holder: LeaseHolder;
+  readonly #holder: LeaseState;
   /** Since when nothing has been heard of control; a connection alone proves nothing, as a hung one has them too. */
   #awaySince: number | undefined;
   #isConnected = false;
   #isKnown = true;
   #lastCallAt = Number.NEGATIVE_INFINITY;
   #callTimer: Timer | undefined;
-  #patrolTimer: Timer | undefined;
+  #checkTimer: Timer | undefined;
   #reportSoon = false;
   /** Whether the last report said that work waits here: the other workers count it with theirs. */
   #saidQueued = false;
 
   constructor(options: LeaseClientOptions) {
     this.#options = options;
-    this.#holder = new LeaseHolder(options.upstream.slots.map(() => options.share));
+    this.#holder = new LeaseState(options.upstream.slots.map(() => options.share));
     this.#awaySince = options.clock.now();
     options.upstream.onNeed = () => this.#call();
     options.upstream.onReturn = (backend, before) => this.#returned(backend, before);
-    this.#patrol();
+    this.#check();
   }
 
   get upstream(): string {
@@ -99,7 +99,7 @@ export class LeaseClient {
 
   close(): void {
     this.#callTimer?.cancel();
-    this.#patrolTimer?.cancel();
+    this.#checkTimer?.cancel();
   }
 
   #usePermits(): void {
@@ -141,7 +141,7 @@ export class LeaseClient {
 
   /** A permit that has been recalled goes back as soon as its request has ended. */
   #returned(backend: Backend, before: number): void {
-    if (this.#reportSoon || !this.#holder.owes(backend.index, before)) return;
+    if (this.#reportSoon || !this.#holder.isOverdrawn(backend.index, before)) return;
     this.#reportSoon = true;
     queueMicrotask(() => {
       this.#reportSoon = false;
@@ -149,15 +149,15 @@ export class LeaseClient {
     });
   }
 
-  #patrol(): void {
+  #check(): void {
     const { clock } = this.#options;
-    this.#patrolTimer = clock.setTimeout(() => {
+    this.#checkTimer = clock.setTimeout(() => {
       if (this.#awaySince !== undefined) {
         const before = this.#holder.permits;
         this.#holder.withoutControl(clock.now() - this.#awaySince);
         if (this.#holder.permits !== before) this.#usePermits();
       } else if (this.#options.upstream.isAdaptive) this.#tell();
-      this.#patrol();
+      this.#check();
     }, PATROL_MS);
   }
 }

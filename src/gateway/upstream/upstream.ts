@@ -5,7 +5,7 @@ import type { UpstreamConfig } from '../../config/config.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
 import { ServiceTime } from '../../policy/admission/service-time.ts';
 import { type Balancer, createBalancer } from '../../policy/balance/balancer.ts';
-import type { LeaseUse } from '../../policy/permits/lease-holder.ts';
+import type { LeaseUse } from '../../policy/permits/lease-state.ts';
 import type { HostLoad } from '../../protocol/lease.ts';
 import { RetryBudget } from '../../policy/retry/budget.ts';
 import { HedgeDelay } from '../../policy/retry/hedge-delay.ts';
@@ -18,7 +18,7 @@ import { Permit, PermitList } from './permit.ts';
 import { Refusal } from '../refusal.ts';
 import type { Claim, PendingPermit } from './claim.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
-import { type Surroundings, WaitingRoom } from './admission-queue.ts';
+import { type QueueSnapshot, AdmissionQueue } from './admission-queue.ts';
 
 export interface UpstreamDependencies {
   readonly clock: Clock;
@@ -58,7 +58,7 @@ export class Upstream {
   readonly #set: BackendSet;
   readonly #balancer: Balancer;
   readonly #serviceTime: ServiceTime;
-  readonly #room: WaitingRoom;
+  readonly #queue: AdmissionQueue;
   readonly #out = new PermitList();
   readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
   readonly #metrics: UpstreamMetrics;
@@ -86,7 +86,7 @@ export class Upstream {
     this.#serviceTime = new ServiceTime(clock.now());
     this.#cap = config.cap;
     this.isAdaptive = config.admission.limit === 'adaptive';
-    this.#room = new WaitingRoom({ config, clock, random, wake: () => this.#pump() });
+    this.#queue = new AdmissionQueue({ config, clock, random, wake: () => this.#pump() });
     this.#pick = { now: 0, random, routeClass: 0, excluded: undefined };
     const open = (backend: BackendConfig, index: number): Backend =>
       new Backend(backend, index, {
@@ -113,14 +113,14 @@ export class Upstream {
   }
 
   get queueDepth(): number {
-    return this.#room.depth;
+    return this.#queue.depth;
   }
 
   /** For metrics and `/api/status`. */
   status() {
     return {
-      queued: { interactive: this.#room.depthOf('interactive'), bulk: this.#room.depthOf('bulk') },
-      standing: this.#room.standing,
+      queued: { interactive: this.#queue.depthOf('interactive'), bulk: this.#queue.depthOf('bulk') },
+      standing: this.#queue.standing,
       inFlight: this.#out.size,
       streams: this.#streams,
       maxStreams: this.#maxStreams,
@@ -136,25 +136,25 @@ export class Upstream {
   /** The backends are these now. */
   useBackends(wanted: readonly BackendConfig[]): void {
     this.#set.use(wanted);
-    this.#room.useCaps(wanted.length * this.#cap);
+    this.#queue.useCaps(wanted.length * this.#cap);
     this.#pump();
   }
 
   /** What the leases go by. */
   leaseUse(): LeaseUse {
     const inFlight = this.slots.map((backend) => backend?.inFlight ?? 0);
-    const use = { inFlight, queued: this.#room.depth, bulk: this.#room.depthOf('bulk') };
+    const use = { inFlight, queued: this.#queue.depth, bulk: this.#queue.depthOf('bulk') };
     return this.isAdaptive ? { ...use, ...this.#serviceTime.totals } : use;
   }
 
   /** Takes up what control tells of the other workers; undefined when control is gone. */
   useHostLoad(load: HostLoad | undefined): void {
     this.#hostLoad = load;
-    if (load === undefined || this.#room.depth === 0) return;
-    const before = this.#room.depth;
-    this.#room.shed(this.#surroundings());
+    if (load === undefined || this.#queue.depth === 0) return;
+    const before = this.#queue.depth;
+    this.#queue.shed(this.#snapshot());
     // The others count what waits here with theirs.
-    if (this.#room.depth < before) this.onNeed?.();
+    if (this.#queue.depth < before) this.onNeed?.();
   }
 
   /** The number of a class of requests that take equally long. */
@@ -169,7 +169,7 @@ export class Upstream {
 
   /** A permit at once, a place in the queue, or a refusal. */
   acquire(claim: Claim): Permit | PendingPermit | Refusal {
-    if (this.#room.depth === 0) {
+    if (this.#queue.depth === 0) {
       const backend = this.#choose(claim.routeClass, claim.excluded);
       if (backend !== undefined) return this.#take(backend, claim.routeClass);
     }
@@ -207,14 +207,14 @@ export class Upstream {
 
   /** A permit at a backend other than `excluded`, if there is one that nobody waits for. */
   acquireSpare(routeClass: number, excluded: Backend): Permit | undefined {
-    if (this.#room.depth > 0) return undefined;
+    if (this.#queue.depth > 0) return undefined;
     const backend = this.#choose(routeClass, excluded);
     return backend === undefined || backend === excluded ? undefined : this.#take(backend, routeClass);
   }
 
   /** Whether acquireSpare would give a permit. */
   hasSpare(routeClass: number, excluded: Backend): boolean {
-    if (this.#room.depth > 0) return false;
+    if (this.#queue.depth > 0) return false;
     const backend = this.#choose(routeClass, excluded);
     return backend !== undefined && backend !== excluded;
   }
@@ -253,7 +253,7 @@ export class Upstream {
   }
 
   async close(): Promise<void> {
-    this.#room.close();
+    this.#queue.close();
     this.idle.close();
     await this.#set.close();
   }
@@ -273,7 +273,7 @@ export class Upstream {
     this.#out.remove(permit);
     backend.gaveBack();
     this.#serviceTime.ended(this.#clock.now());
-    if (this.#room.depth > 0) this.#pumpSoon();
+    if (this.#queue.depth > 0) this.#pumpSoon();
     this.onReturn?.(backend, backend.inFlight + 1);
   }
 
@@ -340,12 +340,12 @@ export class Upstream {
     return own > 0 ? own : this.backends.filter(({ available }) => available).length * this.#cap;
   }
 
-  #surroundings(): Surroundings {
+  #snapshot(): QueueSnapshot {
     const { workers = 1, queued = 0, bulk = 0, inFlight = 0 } = this.#hostLoad ?? {};
     return {
       permits: this.#hostPermits(),
       serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
-      isAway: this.#isAway(),
+      isUnavailable: this.#isUnavailable(),
       inFlight: this.#out.size + inFlight,
       queuedElsewhere: queued,
       bulkElsewhere: bulk,
@@ -372,7 +372,7 @@ export class Upstream {
   }
 
   #enqueue(claim: Claim): PendingPermit | Refusal {
-    const joined = this.#room.join(claim, this.#surroundings());
+    const joined = this.#queue.join(claim, this.#snapshot());
     this.#wakeAtReturn();
     if (!(joined instanceof Refusal)) this.onNeed?.();
     return joined;
@@ -381,17 +381,17 @@ export class Upstream {
   /** A backend that is set aside for a while must be tried when that is over, though nothing else reminds of it. */
   #wakeAtReturn(): void {
     const now = this.#clock.now();
-    for (const backend of this.backends) if (backend.availableAt > now) this.#room.wakeAt(backend.availableAt);
+    for (const backend of this.backends) if (backend.availableAt > now) this.#queue.wakeAt(backend.availableAt);
   }
 
-  #isAway(): boolean {
+  #isUnavailable(): boolean {
     return this.backends.every((backend) => !backend.available);
   }
 
   #pump(isNewlyLeased = false): void {
     // Before the timeouts: nobody is refused at the moment when a permit is free.
-    while (this.#room.depth > 0 && this.#anyFree()) {
-      const waiter = this.#room.next();
+    while (this.#queue.depth > 0 && this.#anyFree()) {
+      const waiter = this.#queue.next();
       if (waiter === undefined) break;
       const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
       if (backend === undefined) {
@@ -402,8 +402,8 @@ export class Upstream {
       permit.isNewlyLeased = isNewlyLeased;
       waiter.grant(permit);
     }
-    if (this.#room.depth === 0) return;
-    this.#room.expire(this.#surroundings());
+    if (this.#queue.depth === 0) return;
+    this.#queue.expire(this.#snapshot());
     this.#wakeAtReturn();
   }
 

@@ -14,7 +14,7 @@ export interface SimulatedRequest {
   /** The number of its worker. */
   readonly worker: number;
   /** Its place in the queue of the worker. */
-  seat: Place<SimulatedRequest> | undefined;
+  queuePlace: Place<SimulatedRequest> | undefined;
   /** The number of its backend. */
   backend: number | undefined;
   startedAt: number;

@@ -104,7 +104,7 @@ class Simulation implements World {
     this.#drawArrival();
     this.#deadlines.push(request);
     this.#workerOf(request).arrive(request);
-    if (request.seat !== undefined) this.#queued.push(request);
+    if (request.queuePlace !== undefined) this.#queued.push(request);
   }
 
   #workerOf({ worker }: SimulatedRequest): WorkerModel {
@@ -124,7 +124,7 @@ class Simulation implements World {
       routeClass,
       workMs: serviceMs * (classes[routeClass]?.cost ?? 1) * laws[law](this.#workChance),
       worker,
-      seat: undefined,
+      queuePlace: undefined,
       backend: undefined,
       startedAt: this.now,
       outcome: undefined,

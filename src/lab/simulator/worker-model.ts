@@ -71,7 +71,7 @@ export class WorkerModel {
     }
     const arrival = { item: request, key: '', priority: 'interactive' } as const;
     const joined = this.#queue.join(arrival, this.#world.now, Number.POSITIVE_INFINITY);
-    if (joined.admitted) request.seat = joined.place;
+    if (joined.admitted) request.queuePlace = joined.place;
     else this.#world.settle(request, 'refused');
   }
 
@@ -92,7 +92,7 @@ export class WorkerModel {
   /** The deadline of a request has passed. */
   giveUp(request: SimulatedRequest): void {
     if (request.backend === undefined) {
-      if (request.seat !== undefined) this.#queue.leave(request.seat);
+      if (request.queuePlace !== undefined) this.#queue.leave(request.queuePlace);
       this.#world.settle(request, 'timeout');
       return;
     }

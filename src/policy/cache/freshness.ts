@@ -1,4 +1,4 @@
-import { anything, type Demands } from './demands.ts';
+import { anything, type RequestCacheControl } from './request-cache-control.ts';
 
 /** For how long a reply serves, in milliseconds from when it arrived. */
 export interface Lifetime {
@@ -33,25 +33,25 @@ export function freshUntil({ lifetime, arrivedAt }: Aging): number {
  * What a stored reply is worth to a request: `fresh`: serve it · `stale-at-once`: serve it, and validate it behind
  * the request · `stale`: validate it first · `demanded`: it is fresh, yet the request wants it validated.
  */
-export type Worth = 'fresh' | 'stale-at-once' | 'stale' | 'demanded';
+export type Freshness = 'fresh' | 'stale-at-once' | 'stale' | 'demanded';
 
 /** RFC 9111 §4 and §5.2.1. */
-export function worthOf(reply: Aging, demands: Demands, now: number): Worth {
+export function freshnessOf(reply: Aging, requestCacheControl: RequestCacheControl, now: number): Freshness {
   const left = freshUntil(reply) - now;
-  if (demands === anything && left > 0) return 'fresh';
+  if (requestCacheControl === anything && left > 0) return 'fresh';
   const age = ageMs(reply, now);
   const { mustRevalidate, staleWhileRevalidateMs } = reply.lifetime;
   // max-age beyond the reply's own lifetime widens nothing, so fresh and young enough are both needed.
-  if (demands.validate || age > demands.maxAgeMs) return left > 0 ? 'demanded' : 'stale';
-  if (left > 0) return left >= demands.minFreshMs ? 'fresh' : 'demanded';
-  if (mustRevalidate || demands.minFreshMs > 0) return 'stale';
-  if (-left < demands.maxStaleMs) return 'fresh';
+  if (requestCacheControl.validate || age > requestCacheControl.maxAgeMs) return left > 0 ? 'demanded' : 'stale';
+  if (left > 0) return left >= requestCacheControl.minFreshMs ? 'fresh' : 'demanded';
+  if (mustRevalidate || requestCacheControl.minFreshMs > 0) return 'stale';
+  if (-left < requestCacheControl.maxStaleMs) return 'fresh';
   return -left < staleWhileRevalidateMs ? 'stale-at-once' : 'stale';
 }
 
 /** Whether a stale reply may stand in for an error. */
-export function servesOnError(reply: Aging, demands: Demands, now: number): boolean {
+export function servesOnError(reply: Aging, requestCacheControl: RequestCacheControl, now: number): boolean {
   const { mustRevalidate, staleIfErrorMs } = reply.lifetime;
-  if (mustRevalidate || demands.validate || ageMs(reply, now) > demands.maxAgeMs) return false;
+  if (mustRevalidate || requestCacheControl.validate || ageMs(reply, now) > requestCacheControl.maxAgeMs) return false;
   return now - freshUntil(reply) < staleIfErrorMs;
 }

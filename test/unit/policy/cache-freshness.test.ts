@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isNotModified } from '../../../src/policy/cache/conditional.ts';
-import { anything, demandsOf } from '../../../src/policy/cache/demands.ts';
-import { ageMs, freshUntil, servesOnError, worthOf } from '../../../src/policy/cache/freshness.ts';
+import { anything, requestCacheControlOf } from '../../../src/policy/cache/request-cache-control.ts';
+import { ageMs, freshUntil, servesOnError, freshnessOf } from '../../../src/policy/cache/freshness.ts';
 
 /** Arrived at 1000, one second old, fresh for ten; 3 s of stale-while-revalidate, 5 s of stale-if-error. */
 const lifetime = {
@@ -14,20 +14,20 @@ const lifetime = {
 };
 const reply = { lifetime, arrivedAt: 1000 };
 const strict = { lifetime: { ...lifetime, mustRevalidate: true }, arrivedAt: 1000 };
-const asking = (cacheControl: string) => demandsOf({ cacheControl });
+const asking = (cacheControl: string) => requestCacheControlOf({ cacheControl });
 
-describe('worthOf', () => {
+describe('freshnessOf', () => {
   test('by age: fresh, stale at once, stale', () => {
     assert.deepEqual([ageMs(reply, 3000), freshUntil(reply)], [3000, 10_000]);
     assert.deepEqual(
-      [9999, 10_000, 12_999, 13_000].map((now) => worthOf(reply, anything, now)),
+      [9999, 10_000, 12_999, 13_000].map((now) => freshnessOf(reply, anything, now)),
       ['fresh', 'stale-at-once', 'stale-at-once', 'stale'],
     );
-    assert.equal(worthOf(strict, anything, 10_000), 'stale');
+    assert.equal(freshnessOf(strict, anything, 10_000), 'stale');
   });
 
-  test('by what the request demands', () => {
-    const worth = (cacheControl: string, now: number) => worthOf(reply, asking(cacheControl), now);
+  test('by what the request requestCacheControl', () => {
+    const worth = (cacheControl: string, now: number) => freshnessOf(reply, asking(cacheControl), now);
     assert.equal(worth('no-cache', 1000), 'demanded');
     assert.equal(worth('no-cache', 20_000), 'stale');
     assert.equal(worth('max-age=2', 1999), 'fresh');
@@ -38,7 +38,7 @@ describe('worthOf', () => {
     assert.equal(worth('max-stale=4', 14_000), 'stale');
     assert.equal(worth('max-stale', 1e9), 'fresh');
     assert.equal(worth('max-age=12, max-stale', 20_000), 'stale');
-    assert.equal(worthOf(strict, asking('max-stale'), 10_000), 'stale');
+    assert.equal(freshnessOf(strict, asking('max-stale'), 10_000), 'stale');
   });
 });
 
@@ -51,22 +51,22 @@ test('servesOnError within its window, and not against the request', () => {
   assert.equal(servesOnError(strict, anything, 10_000), false);
 });
 
-describe('demandsOf', () => {
+describe('requestCacheControlOf', () => {
   test('a request that says nothing is the same as any other', () => {
-    assert.equal(demandsOf({}), anything);
-    assert.equal(demandsOf({ ifNoneMatch: '"a"' }), anything);
+    assert.equal(requestCacheControlOf({}), anything);
+    assert.equal(requestCacheControlOf({ ifNoneMatch: '"a"' }), anything);
   });
 
   test('what goes past the cache, and why', () => {
     assert.equal(asking('No-Store').past, 'request');
-    assert.equal(demandsOf({ range: 'bytes=0-' }).past, 'bypass');
-    assert.equal(demandsOf({ precondition: '"a"' }).past, 'bypass');
-    assert.equal(demandsOf({ override: '/x' }).past, 'bypass');
+    assert.equal(requestCacheControlOf({ range: 'bytes=0-' }).past, 'bypass');
+    assert.equal(requestCacheControlOf({ precondition: '"a"' }).past, 'bypass');
+    assert.equal(requestCacheControlOf({ override: '/x' }).past, 'bypass');
   });
 
   test('Pragma counts only without Cache-Control', () => {
-    assert.equal(demandsOf({ pragma: 'no-cache' }).validate, true);
-    assert.equal(demandsOf({ pragma: 'no-cache', cacheControl: 'max-age=1' }).validate, false);
+    assert.equal(requestCacheControlOf({ pragma: 'no-cache' }).validate, true);
+    assert.equal(requestCacheControlOf({ pragma: 'no-cache', cacheControl: 'max-age=1' }).validate, false);
   });
 });
 

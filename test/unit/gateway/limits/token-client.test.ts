@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TokenClient, type TokenVerdict } from '../../../../src/gateway/limits/token-client.ts';
-import { TokenBank } from '../../../../src/policy/rate/token-bank.ts';
+import { RateLimitAuthority } from '../../../../src/policy/rate/rate-limit-authority.ts';
 import type { TokenAsk } from '../../../../src/protocol/tokens.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
@@ -18,11 +18,11 @@ function setUp() {
     return state.takes;
   };
   const client = new TokenClient({ clock, workers: 4, send });
-  const bank = new TokenBank(10, Number.NEGATIVE_INFINITY);
+  const authority = new RateLimitAuthority(10, Number.NEGATIVE_INFINITY);
   const answer = (): void => {
-    for (const asks of sent.splice(0)) client.answered(asks.map((ask) => bank.answer(ask, clock.now())));
+    for (const asks of sent.splice(0)) client.answered(asks.map((ask) => authority.answer(ask, clock.now())));
   };
-  return { clock, sent, state, client, bank, answer };
+  return { clock, sent, state, client, authority, answer };
 }
 
 const isWaiting = (verdict: TokenVerdict | Promise<TokenVerdict>): boolean => verdict instanceof Promise;
@@ -75,9 +75,9 @@ describe('TokenClient', () => {
   });
 
   test('a refusal holds until there can be a token, without a message', async () => {
-    const { client, clock, sent, answer, bank } = setUp();
+    const { client, clock, sent, answer, authority } = setUp();
     client.connected();
-    bank.answer({ subject: 'key:1', limit, wanted: 8, spent: 0, returned: 0, chain: 0 }, 0);
+    authority.answer({ subject: 'key:1', limit, wanted: 8, spent: 0, returned: 0, chain: 0 }, 0);
     const first = client.take('key:1', limit);
     await turn();
     answer();
@@ -117,9 +117,9 @@ describe('TokenClient', () => {
   });
 
   test('a new limit is asked for at once, whatever was refused before', async () => {
-    const { client, sent, answer, bank } = setUp();
+    const { client, sent, answer, authority } = setUp();
     client.connected();
-    bank.answer({ subject: 'key:1', limit, wanted: 8, spent: 0, returned: 0, chain: 0 }, 0);
+    authority.answer({ subject: 'key:1', limit, wanted: 8, spent: 0, returned: 0, chain: 0 }, 0);
     const first = client.take('key:1', limit);
     await turn();
     answer();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { Outpaced, UpstreamTimeout } from '../../../../src/gateway/upstream/attempt-error.ts';
+import { Superseded, UpstreamTimeout } from '../../../../src/gateway/upstream/attempt-error.ts';
 import { admission } from '../../../../src/gateway/upstream/admission.ts';
 import { deadlines } from '../../../../src/gateway/upstream/deadline.ts';
 import { hedging } from '../../../../src/gateway/upstream/hedging.ts';
@@ -205,7 +205,7 @@ describe('hedging', () => {
     assert.equal(calls.length, 2);
     assert.notEqual(calls[0]?.permit?.backend, calls[1]?.permit?.backend);
     assert.ok(answer.kind === 'replied' && answer.execMs > 3, 'the time before the hedge counts');
-    assert.ok(reasons[0] instanceof Outpaced);
+    assert.ok(reasons[0] instanceof Superseded);
     first.give(failed());
   });
 

@@ -1,5 +1,5 @@
-import { LeaseBook, type AddressedOrder } from '../../../../src/policy/permits/lease-book.ts';
-import { LeaseHolder } from '../../../../src/policy/permits/lease-holder.ts';
+import { LeaseAllocator, type AddressedOrder } from '../../../../src/policy/permits/lease-allocator.ts';
+import { LeaseState } from '../../../../src/policy/permits/lease-state.ts';
 import type { LeaseOrder, LeaseReport } from '../../../../src/protocol/lease.ts';
 
 /** The backends are these now, by position. */
@@ -15,7 +15,7 @@ interface Link {
 
 interface Worker {
   readonly id: string;
-  readonly holder: LeaseHolder;
+  readonly holder: LeaseState;
   readonly inFlight: number[];
   queued: number;
   link: Link | undefined;
@@ -37,20 +37,20 @@ export class LeaseHost {
   readonly workers: Worker[] = [];
   /** Requests at each backend that were left behind by workers that died. */
   readonly orphans: Orphan[] = [];
-  book: LeaseBook;
+  book: LeaseAllocator;
   readonly #present: boolean[];
-  #saved: ReturnType<LeaseBook['saved']> = [];
+  #saved: ReturnType<LeaseAllocator['saved']> = [];
 
   constructor(caps: number[], workers: number) {
     this.caps = caps;
-    this.book = new LeaseBook(caps);
+    this.book = new LeaseAllocator(caps);
     this.#present = caps.map(() => true);
     for (let index = 0; index < workers; index++) this.addWorker();
   }
 
   addWorker(): void {
     const id = `w${this.workers.length}`;
-    const holder = new LeaseHolder(this.caps.map(() => 0));
+    const holder = new LeaseState(this.caps.map(() => 0));
     this.workers.push({ id, holder, inFlight: this.caps.map(() => 0), queued: 0, link: undefined, alive: true });
     this.connect(this.workers.length - 1);
   }
@@ -92,7 +92,7 @@ export class LeaseHost {
   replaceControl(): void {
     for (const worker of this.workers) worker.link = undefined;
     const dead = this.workers.filter(({ alive }) => !alive).map(({ id }) => id);
-    this.book = new LeaseBook(this.caps, this.#saved);
+    this.book = new LeaseAllocator(this.caps, this.#saved);
     for (const id of dead) this.book.died(id);
   }
 
@@ -141,7 +141,7 @@ export class LeaseHost {
   finish(index: number, backend: number): void {
     const worker = this.workers[index];
     if (worker === undefined || (worker.inFlight[backend] ?? 0) === 0) return;
-    const owed = worker.holder.owes(backend, worker.inFlight[backend] as number);
+    const owed = worker.holder.isOverdrawn(backend, worker.inFlight[backend] as number);
     (worker.inFlight[backend] as number)--;
     this.#pump(worker);
     if (owed) this.#report(worker);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LeaseHost } from './lease-host.ts';
 
-test('LeaseBook.setLimit lowers what all backends together may have in flight, and gives it back', () => {
+test('LeaseAllocator.setLimit lowers what all backends together may have in flight, and gives it back', () => {
   const host = new LeaseHost([4, 4, 2], 2);
   host.settle();
   const held = (): number => [0, 1, 2].reduce((sum, backend) => sum + host.held(backend), 0);

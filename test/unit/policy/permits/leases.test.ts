@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { LeaseBook } from '../../../../src/policy/permits/lease-book.ts';
-import { LeaseHolder, PATIENCE_MS } from '../../../../src/policy/permits/lease-holder.ts';
+import { LeaseAllocator } from '../../../../src/policy/permits/lease-allocator.ts';
+import { LeaseState, PATIENCE_MS } from '../../../../src/policy/permits/lease-state.ts';
 import { equalShares, staticShare, weightedShares } from '../../../../src/policy/permits/shares.ts';
 import { LeaseHost } from './lease-host.ts';
 import { backend, calmStep, type Step, worker } from './lease-steps.ts';
@@ -124,7 +124,7 @@ test('leases come to rest: whoever waits gets what nobody uses', () => {
   );
 });
 
-test('LeaseBook moves an idle worker’s permits to one whose work waits within one exchange of messages', () => {
+test('LeaseAllocator moves an idle worker’s permits to one whose work waits within one exchange of messages', () => {
   const host = new LeaseHost([4, 4], 2);
   host.settle();
   assert.deepEqual(
@@ -147,7 +147,7 @@ test('LeaseBook moves an idle worker’s permits to one whose work waits within 
   );
 });
 
-test('LeaseBook shares equally between two workers whose work waits, and sends nothing more once it does', () => {
+test('LeaseAllocator shares equally between two workers whose work waits, and sends nothing more once it does', () => {
   const host = new LeaseHost([8], 2);
   host.settle();
   for (let request = 0; request < 12; request++) host.arrive(0, 0);
@@ -172,7 +172,7 @@ test('LeaseBook shares equally between two workers whose work waits, and sends n
   );
 });
 
-test('LeaseBook gives turns to workers that are more than the permits', () => {
+test('LeaseAllocator gives turns to workers that are more than the permits', () => {
   const host = new LeaseHost([1], 3);
   host.settle();
   const served = [0, 0, 0];
@@ -193,7 +193,7 @@ test('LeaseBook gives turns to workers that are more than the permits', () => {
   assert.ok(Math.min(...served) >= 10, `served ${served.join(', ')}`);
 });
 
-test('LeaseBook keeps a dead worker’s permits until the backend has dropped its connections', () => {
+test('LeaseAllocator keeps a dead worker’s permits until the backend has dropped its connections', () => {
   const host = new LeaseHost([4], 2);
   host.settle();
   host.arrive(1, 0);
@@ -206,12 +206,12 @@ test('LeaseBook keeps a dead worker’s permits until the backend has dropped it
   assert.equal(host.workers[0]?.inFlight[0], 4);
 });
 
-test('LeaseBook that starts anew with what was saved gives nothing that an absent worker may hold', () => {
+test('LeaseAllocator that starts anew with what was saved gives nothing that an absent worker may hold', () => {
   const saved = [
     { member: 'a', bound: [3] },
     { member: 'b', bound: [1] },
   ];
-  const book = new LeaseBook([4], saved);
+  const book = new LeaseAllocator([4], saved);
   assert.deepEqual(book.joined('b', [1], 0), []);
   book.died('a');
   const orders = book.cleared('a', 0, 0);
@@ -221,7 +221,7 @@ test('LeaseBook that starts anew with what was saved gives nothing that an absen
   );
 });
 
-test('LeaseBook levels the leases once nobody calls for more', () => {
+test('LeaseAllocator levels the leases once nobody calls for more', () => {
   const host = new LeaseHost([8], 2);
   host.settle();
   for (let request = 0; request < 8; request++) host.arrive(0, 0);
@@ -240,9 +240,9 @@ test('LeaseBook levels the leases once nobody calls for more', () => {
   );
 });
 
-test('LeaseHolder without control uses what it has, then goes to its share: down first, up later', () => {
-  const grant = (permits: number[]): LeaseHolder => {
-    const holder = new LeaseHolder([1]);
+test('LeaseState without control uses what it has, then goes to its share: down first, up later', () => {
+  const grant = (permits: number[]): LeaseState => {
+    const holder = new LeaseState([1]);
     holder.apply({ kind: 'grant', number: 1, permits, fallback: [2] }, { inFlight: [0], queued: 0 });
     return holder;
   };
@@ -256,16 +256,16 @@ test('LeaseHolder without control uses what it has, then goes to its share: down
   assert.deepEqual(after(2 * PATIENCE_MS), [[2], [2]]);
 });
 
-test('LeaseHolder that never heard of control serves with its static share after a second', () => {
-  const holder = new LeaseHolder([staticShare(5, 2)]);
+test('LeaseState that never heard of control serves with its static share after a second', () => {
+  const holder = new LeaseState([staticShare(5, 2)]);
   holder.withoutControl(999);
   assert.deepEqual(holder.permits, [0]);
   holder.withoutControl(1000);
   assert.deepEqual(holder.permits, [2]);
 });
 
-test('LeaseBook gives no permit of a backend that is down to whoever calls for one', () => {
-  const book = new LeaseBook([2, 2]);
+test('LeaseAllocator gives no permit of a backend that is down to whoever calls for one', () => {
+  const book = new LeaseAllocator([2, 2]);
   book.joined('a', [0, 0], 0);
   book.reported('a', { seen: 1, held: [0, 0], queued: 0 }, 0);
   book.setUp(0, false);
@@ -276,8 +276,8 @@ test('LeaseBook gives no permit of a backend that is down to whoever calls for o
   );
 });
 
-test('LeaseHolder that is asked to level keeps its limit or what it uses and a little more', () => {
-  const holder = new LeaseHolder([1, 1, 1]);
+test('LeaseState that is asked to level keeps its limit or what it uses and a little more', () => {
+  const holder = new LeaseState([1, 1, 1]);
   const use = { inFlight: [0, 4, 8], queued: 0 };
   holder.apply({ kind: 'grant', number: 1, permits: [8, 8, 8], fallback: [1, 1, 1] }, use);
   holder.apply({ kind: 'recall', number: 2, mode: 'level', limits: [3, 3, 3] }, use);
@@ -311,7 +311,7 @@ test('weightedShares adds up to every cap, and gives each member its part to les
   );
 });
 
-test('LeaseBook gives more to the worker where more waits, so that all wait about equally long', () => {
+test('LeaseAllocator gives more to the worker where more waits, so that all wait about equally long', () => {
   const host = new LeaseHost([4, 4], 2);
   host.settle();
   for (let request = 0; request < 12; request++) host.arrive(0, request % 2);

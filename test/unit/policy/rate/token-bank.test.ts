@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { TokenBank } from '../../../../src/policy/rate/token-bank.ts';
+import { RateLimitAuthority } from '../../../../src/policy/rate/rate-limit-authority.ts';
 import type { TokenAsk } from '../../../../src/protocol/tokens.ts';
 
 const limit = { requestsPerSecond: 10, burst: 5 };
@@ -13,59 +13,59 @@ const ask = (wanted: number, more: Partial<TokenAsk> = {}): TokenAsk => ({
   chain: 0,
   ...more,
 });
-const newBank = (capacity = 10, blankSince = Number.NEGATIVE_INFINITY) => new TokenBank(capacity, blankSince);
+const newBank = (capacity = 10, blankSince = Number.NEGATIVE_INFINITY) => new RateLimitAuthority(capacity, blankSince);
 
-describe('TokenBank', () => {
+describe('RateLimitAuthority', () => {
   test('gives what there is, and says when there will be more', () => {
-    const bank = newBank();
-    assert.deepEqual(bank.answer(ask(3), 1000), {
+    const authority = newBank();
+    assert.deepEqual(authority.answer(ask(3), 1000), {
       subject: 'key:1',
       tokens: 3,
       remaining: 2,
       retryAfterMs: 0,
       chain: 1,
     });
-    assert.equal(bank.answer(ask(4), 1000).tokens, 2);
-    const { tokens, retryAfterMs } = bank.answer(ask(1), 1030);
+    assert.equal(authority.answer(ask(4), 1000).tokens, 2);
+    const { tokens, retryAfterMs } = authority.answer(ask(1), 1030);
     assert.deepEqual([tokens, retryAfterMs], [0, 70]);
-    assert.equal(bank.answer(ask(1), 1100).tokens, 1);
+    assert.equal(authority.answer(ask(1), 1100).tokens, 1);
   });
 
   test('takes tokens back', () => {
-    const bank = newBank();
-    const { chain } = bank.answer(ask(5), 0);
-    assert.equal(bank.answer(ask(5, { returned: 3, chain }), 0).tokens, 3);
+    const authority = newBank();
+    const { chain } = authority.answer(ask(5), 0);
+    assert.equal(authority.answer(ask(5, { returned: 3, chain }), 0).tokens, 3);
   });
 
   test('does not take tokens back that it has replaced since', () => {
-    const bank = newBank();
-    const { chain } = bank.answer(ask(5), 0);
-    assert.equal(bank.answer(ask(5), 1000).tokens, 5);
-    assert.equal(bank.answer(ask(5, { returned: 5, chain }), 1000).tokens, 0);
+    const authority = newBank();
+    const { chain } = authority.answer(ask(5), 0);
+    assert.equal(authority.answer(ask(5), 1000).tokens, 5);
+    assert.equal(authority.answer(ask(5, { returned: 5, chain }), 1000).tokens, 0);
   });
 
   test('charges what was spent without asking, up to a debt of a second', () => {
-    const bank = newBank();
-    bank.answer(ask(1), 0);
-    assert.equal(bank.answer(ask(5, { spent: 2 }), 0).tokens, 2);
-    assert.equal(bank.answer(ask(0, { spent: 50 }), 0).retryAfterMs, 1100);
+    const authority = newBank();
+    authority.answer(ask(1), 0);
+    assert.equal(authority.answer(ask(5, { spent: 2 }), 0).tokens, 2);
+    assert.equal(authority.answer(ask(0, { spent: 50 }), 0).retryAfterMs, 1100);
   });
 
   test('a bucket whose past is unknown starts with one token', () => {
-    const bank = newBank(10, 5000);
-    assert.equal(bank.answer(ask(5), 5000).tokens, 1);
-    assert.equal(bank.answer(ask(5, { subject: 'key:2' }), 5200).tokens, 3);
-    assert.equal(bank.answer(ask(9, { subject: 'key:3' }), 9000).tokens, 5);
+    const authority = newBank(10, 5000);
+    assert.equal(authority.answer(ask(5), 5000).tokens, 1);
+    assert.equal(authority.answer(ask(5, { subject: 'key:2' }), 5200).tokens, 3);
+    assert.equal(authority.answer(ask(9, { subject: 'key:3' }), 9000).tokens, 5);
   });
 
   test('keeps no more buckets than it may; to push out one that is not full brings no fresh burst', () => {
-    const bank = newBank(2);
-    bank.answer(ask(5), 0);
-    bank.answer(ask(5, { subject: 'key:2' }), 0);
-    bank.answer(ask(0), 0);
-    bank.answer(ask(5, { subject: 'key:3' }), 0);
-    assert.equal(bank.size, 2);
-    assert.equal(bank.answer(ask(5, { subject: 'key:2' }), 0).tokens, 1);
+    const authority = newBank(2);
+    authority.answer(ask(5), 0);
+    authority.answer(ask(5, { subject: 'key:2' }), 0);
+    authority.answer(ask(0), 0);
+    authority.answer(ask(5, { subject: 'key:3' }), 0);
+    assert.equal(authority.size, 2);
+    assert.equal(authority.answer(ask(5, { subject: 'key:2' }), 0).tokens, 1);
     const rested = newBank(1);
     rested.answer(ask(5), 0);
     rested.answer(ask(5, { subject: 'key:2' }), 600);
@@ -73,12 +73,12 @@ describe('TokenBank', () => {
   });
 
   test('a new limit keeps what is in the bucket, as far as it fits', () => {
-    const bank = newBank();
-    bank.answer(ask(2), 0);
+    const authority = newBank();
+    authority.answer(ask(2), 0);
     const more = { requestsPerSecond: 100, burst: 50 };
-    assert.equal(bank.answer(ask(50, { limit: more }), 0).tokens, 3);
-    assert.equal(bank.answer(ask(50, { limit: more }), 100).tokens, 10);
-    bank.answer(ask(0, { limit: more }), 1000);
-    assert.equal(bank.answer(ask(50), 1000).tokens, 5);
+    assert.equal(authority.answer(ask(50, { limit: more }), 0).tokens, 3);
+    assert.equal(authority.answer(ask(50, { limit: more }), 100).tokens, 10);
+    authority.answer(ask(0, { limit: more }), 1000);
+    assert.equal(authority.answer(ask(50), 1000).tokens, 5);
   });
 });

@@ -1,6 +1,6 @@
 import type { RateLimit, TokenAsk, TokenGrant } from '../../../../src/protocol/tokens.ts';
-import { TokenBank } from '../../../../src/policy/rate/token-bank.ts';
-import { TokenPurse } from '../../../../src/policy/rate/token-purse.ts';
+import { RateLimitAuthority } from '../../../../src/policy/rate/rate-limit-authority.ts';
+import { LocalTokenBucket } from '../../../../src/policy/rate/local-token-bucket.ts';
 
 interface Event {
   readonly at: number;
@@ -9,7 +9,7 @@ interface Event {
 }
 
 interface Worker {
-  readonly purse: TokenPurse;
+  readonly bucket: LocalTokenBucket;
   /** When each of those who wait came. */
   waiting: number[];
   present: boolean;
@@ -23,8 +23,8 @@ const PATIENCE_MS = 20;
 const SWEEP_MS = 50;
 
 /**
- * A host in miniature: one bank, some purses of one subject, and messages between them that take their time. It does
- * what the worker's client does with its purses, without sockets and timers.
+ * A host in miniature: one authority, some buckets of one subject, and messages between them that take their time. It does
+ * what the worker's client does with its buckets, without sockets and timers.
  */
 export class TokenHost {
   now = 0;
@@ -36,7 +36,7 @@ export class TokenHost {
   waited = 0;
   longestWaitMs = 0;
   readonly workers: Worker[];
-  bank: TokenBank;
+  authority: RateLimitAuthority;
   limit: RateLimit;
   readonly #delayMs: () => number;
   readonly #events: Event[] = [];
@@ -45,9 +45,9 @@ export class TokenHost {
   constructor(limit: RateLimit, workers: number, delayMs: () => number) {
     this.limit = limit;
     this.#delayMs = delayMs;
-    this.bank = new TokenBank(10, Number.NEGATIVE_INFINITY);
+    this.authority = new RateLimitAuthority(10, Number.NEGATIVE_INFINITY);
     this.workers = Array.from({ length: workers }, () => ({
-      purse: new TokenPurse('key:1', limit, workers),
+      bucket: new LocalTokenBucket('key:1', limit, workers),
       waiting: [],
       present: true,
       lastToControl: 0,
@@ -95,28 +95,28 @@ export class TokenHost {
     for (const worker of this.workers) {
       worker.present = false;
       worker.link++;
-      worker.purse.forget();
+      worker.bucket.forget();
       for (const since of worker.waiting.splice(0)) this.#share(worker, since);
     }
   }
 
   newControl(): void {
-    this.bank = new TokenBank(10, this.now);
+    this.authority = new RateLimitAuthority(10, this.now);
     for (const worker of this.workers) {
       worker.present = true;
-      worker.purse.forget();
+      worker.bucket.forget();
     }
   }
 
   #arrive(worker: Worker): void {
-    const { purse } = worker;
-    purse.adopt(this.limit);
-    purse.arrived(this.now);
+    const { bucket } = worker;
+    bucket.adopt(this.limit);
+    bucket.arrived(this.now);
     if (!worker.present) this.#share(worker, this.now);
-    else if (purse.take(this.now)) {
+    else if (bucket.take(this.now)) {
       this.#admit(this.now);
-      if (purse.isLow(this.now)) this.#ask(worker);
-    } else if (purse.refusedMs(this.now) > 0) this.refused++;
+      if (bucket.isLow(this.now)) this.#ask(worker);
+    } else if (bucket.refusedMs(this.now) > 0) this.refused++;
     else {
       const since = this.now;
       this.waited++;
@@ -132,7 +132,7 @@ export class TokenHost {
   }
 
   #share(worker: Worker, since: number): void {
-    if (worker.purse.takeByShare(this.now).allowed) {
+    if (worker.bucket.takeByShare(this.now).allowed) {
       this.byShare++;
       this.#admit(since);
     } else this.refused++;
@@ -144,7 +144,7 @@ export class TokenHost {
   }
 
   #ask(worker: Worker): void {
-    const ask = worker.purse.ask(worker.waiting.length, this.now);
+    const ask = worker.bucket.ask(worker.waiting.length, this.now);
     if (ask === undefined) return;
     this.messages++;
     const { link } = worker;
@@ -155,7 +155,7 @@ export class TokenHost {
   }
 
   #answer(worker: Worker, ask: TokenAsk): void {
-    const grant = this.bank.answer(ask, this.now);
+    const grant = this.authority.answer(ask, this.now);
     if (ask.wanted === 0) return;
     const { link } = worker;
     worker.lastToWorker = Math.max(worker.lastToWorker, this.now + this.#delayMs());
@@ -165,18 +165,18 @@ export class TokenHost {
   }
 
   #serve(worker: Worker, grant: TokenGrant): void {
-    const { purse, waiting } = worker;
-    purse.answered(grant, this.now);
-    while (waiting.length > 0 && purse.take(this.now)) this.#admit(waiting.shift() as number);
+    const { bucket, waiting } = worker;
+    bucket.answered(grant, this.now);
+    while (waiting.length > 0 && bucket.take(this.now)) this.#admit(waiting.shift() as number);
     if (waiting.length === 0) return;
-    if (purse.refusedMs(this.now) === 0) this.#ask(worker);
+    if (bucket.refusedMs(this.now) === 0) this.#ask(worker);
     else this.refused += waiting.splice(0).length;
   }
 
   #sweep(index: number): void {
     this.at(this.now + SWEEP_MS, () => {
       const worker = this.workers[index] as Worker;
-      if (worker.present && worker.purse.expire(this.now) && worker.purse.tokens === 0) this.#ask(worker);
+      if (worker.present && worker.bucket.expire(this.now) && worker.bucket.tokens === 0) this.#ask(worker);
       this.#sweep(index);
     });
   }

@@ -7,22 +7,22 @@ import { clientClosed } from '../http/request-body.ts';
 import type { CacheClient, Ending, CacheSink } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';
 
-/** What a seat reads: the chunks that a flight still has, by their number since the reply began. */
+/** What a subscriber reads: the chunks that a fetch still has, by their number since the reply began. */
 export interface ChunkSource {
   chunkAt(index: number): Buffer | undefined;
   readonly ended: boolean;
-  /** A seat has taken chunks, and others may be wanted. */
+  /** A subscriber has taken chunks, and others may be wanted. */
   progressed(): void;
-  leave(seat: Seat): void;
+  leave(subscriber: Subscriber): void;
 }
 
-/** One client's place in a flight: how far it has come in the reply, and how it ends. */
-export class Seat implements Underway {
+/** One client's place in a fetch: how far it has come in the reply, and how it ends. */
+export class Subscriber implements Underway {
   readonly client: CacheClient;
   readonly ended: Promise<Refusal | undefined>;
-  /** Why its request went on; it may be another for one that came by another way to the same flight. */
+  /** Why its request went on; it may be another for one that came by another way to the same fetch. */
   readonly reason: ForwardReason;
-  /** Since when it has waited for its present flight. */
+  /** Since when it has waited for its present fetch. */
   joinedAt: number;
   /** The number of the next chunk. */
   position = 0;
@@ -51,7 +51,7 @@ export class Seat implements Underway {
     this.end(refusal);
   }
 
-  /** Goes over to another flight, before anything of a reply has been sent. */
+  /** Goes over to another fetch, before anything of a reply has been sent. */
   moveTo(source: ChunkSource): void {
     this.#source = source;
     this.restart();

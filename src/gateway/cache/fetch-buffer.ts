@@ -1,6 +1,6 @@
 import { MAX_TEXT_BYTES } from './entry.ts';
 
-/** Bytes that all flights of a worker together may hold back. */
+/** Bytes that all fetches of a worker together may hold back. */
 export class BufferBudget {
   readonly #maxBytes: number;
   #bytes = 0;
@@ -24,7 +24,7 @@ export class BufferBudget {
 }
 
 /** The chunks of a reply on its way, numbered; those before the slowest reader can be dropped. */
-export class FlightBuffer {
+export class FetchBuffer {
   readonly #budget: BufferBudget;
   #chunks: Buffer[] = [];
   #first = 0;
@@ -39,7 +39,7 @@ export class FlightBuffer {
     return this.#bytes;
   }
 
-  /** False: all flights together hold too much. */
+  /** False: all fetches together hold too much. */
   push(chunk: Buffer): boolean {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;

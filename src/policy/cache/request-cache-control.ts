@@ -14,7 +14,7 @@ export interface RequestFields {
 }
 
 /** What a request allows (RFC 9111 §5.2.1). */
-export interface Demands {
+export interface RequestCacheControl {
   /** It goes past the cache: `request` where it asks for that, `bypass` where the cache does not handle its kind. */
   readonly past: 'request' | 'bypass' | undefined;
   /** A stored reply must be validated first. */
@@ -26,7 +26,7 @@ export interface Demands {
 }
 
 /** Of a request that says nothing of caches: the same object each time, so that the fast path is a comparison. */
-export const anything: Demands = {
+export const anything: RequestCacheControl = {
   past: undefined,
   validate: false,
   onlyIfCached: false,
@@ -35,7 +35,7 @@ export const anything: Demands = {
   maxStaleMs: 0,
 };
 
-export function demandsOf(fields: RequestFields): Demands {
+export function requestCacheControlOf(fields: RequestFields): RequestCacheControl {
   if (fields.range !== undefined || fields.precondition !== undefined || fields.override !== undefined) {
     return { ...anything, past: 'bypass' };
   }

@@ -53,7 +53,7 @@ const TURN_MS = 50;
  * backend has dropped its connections. Only a worker that fell back to its share while control was away can bring in
  * more than control gave, and a cap that was lowered takes hold as permits come back.
  */
-export class LeaseBook {
+export class LeaseAllocator {
   /** As configured, and what is used of them. */
   readonly #configured: number[];
   #caps: number[];

@@ -19,7 +19,7 @@ const isSame = (left: RateLimit, right: RateLimit): boolean =>
  * the tokens given since the start never exceed burst + rate × time (the GCRA of ITU-T I.371, batch by batch). Tokens
  * that come back move the arrival back only within their chain: once the bucket has been full, it misses nothing.
  */
-export class TokenBank {
+export class RateLimitAuthority {
   readonly #capacity: number;
   /** In order of use, the one that was not used for longest first. */
   readonly #buckets = new Map<string, Bucket>();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { CacheClient, CacheSink } from '../../../../src/gateway/cache/cache-client.ts';
-import { BufferBudget } from '../../../../src/gateway/cache/flight-buffer.ts';
-import { Readers } from '../../../../src/gateway/cache/readers.ts';
-import { type ChunkSource, Seat } from '../../../../src/gateway/cache/seat.ts';
+import { BufferBudget } from '../../../../src/gateway/cache/fetch-buffer.ts';
+import { Subscribers } from '../../../../src/gateway/cache/subscribers.ts';
+import { type ChunkSource, Subscriber } from '../../../../src/gateway/cache/subscriber.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 /** A client that takes what it is told to, and remembers what it got. */
@@ -11,10 +11,10 @@ class Reader {
   got = '';
   cut = false;
   takes = true;
-  seat: Seat;
+  subscriber: Subscriber;
   #resume: (() => void) | undefined;
 
-  constructor(readers: Readers) {
+  constructor(subscribers: Subscribers) {
     const sink: CacheSink = {
       isSatisfied: false,
       head: () => {},
@@ -28,13 +28,13 @@ class Reader {
     const x = { underway: undefined, failure: undefined, cutReply: () => (this.cut = true) };
     const source: ChunkSource = {
       ended: false,
-      chunkAt: (index) => readers.chunkAt(index),
-      progressed: () => readers.progressed(),
-      leave: (seat) => void readers.seats.delete(seat),
+      chunkAt: (index) => subscribers.chunkAt(index),
+      progressed: () => subscribers.progressed(),
+      leave: (subscriber) => void subscribers.all.delete(subscriber),
     };
-    this.seat = new Seat({ x, openSink: () => sink } as unknown as CacheClient, 'uri-miss', 0);
-    this.seat.moveTo(source);
-    readers.seats.add(this.seat);
+    this.subscriber = new Subscriber({ x, openSink: () => sink } as unknown as CacheClient, 'uri-miss', 0);
+    this.subscriber.moveTo(source);
+    subscribers.all.add(this.subscriber);
   }
 
   goOn(): void {
@@ -46,20 +46,20 @@ class Reader {
 function setUp(windowBytes = 4) {
   const clock = new ManualClock();
   const budget = new BufferBudget(100);
-  const readers = new Readers(clock, budget, windowBytes);
+  const subscribers = new Subscribers(clock, budget, windowBytes);
   let resumed = 0;
   /** A chunk of a reply that is not kept; whether the backend may go on. */
   const send = (text: string): boolean => {
-    readers.add(Buffer.from(text));
-    return readers.takeMore(() => void resumed++);
+    subscribers.add(Buffer.from(text));
+    return subscribers.takeMore(() => void resumed++);
   };
-  return { clock, budget, readers, send, resumed: () => resumed };
+  return { clock, budget, subscribers, send, resumed: () => resumed };
 }
 
-describe('Readers', () => {
+describe('Subscribers', () => {
   test('a single reader holds the backend back as soon as it is full', () => {
-    const { readers, send, resumed, budget } = setUp();
-    const reader = new Reader(readers);
+    const { subscribers, send, resumed, budget } = setUp();
+    const reader = new Reader(subscribers);
     assert.equal(send('a'), true);
     reader.takes = false;
     assert.equal(send('b'), false);
@@ -68,8 +68,8 @@ describe('Readers', () => {
   });
 
   test('one of two may fall a window behind, and is cut after a second beyond it', () => {
-    const { clock, readers, send, resumed } = setUp();
-    const [fast, slow] = [new Reader(readers), new Reader(readers)];
+    const { clock, subscribers, send, resumed } = setUp();
+    const [fast, slow] = [new Reader(subscribers), new Reader(subscribers)];
     slow.takes = false;
     assert.deepEqual([send('1'), send('2345')], [true, true]);
     assert.equal(send('6'), false);
@@ -81,8 +81,8 @@ describe('Readers', () => {
   });
 
   test('one that catches up in time is not cut, and has missed nothing', () => {
-    const { clock, readers, send, resumed, budget } = setUp();
-    const [fast, slow] = [new Reader(readers), new Reader(readers)];
+    const { clock, subscribers, send, resumed, budget } = setUp();
+    const [fast, slow] = [new Reader(subscribers), new Reader(subscribers)];
     slow.takes = false;
     send('1');
     assert.equal(send('23456'), false);
@@ -92,12 +92,12 @@ describe('Readers', () => {
     assert.deepEqual([slow.cut, resumed(), slow.got, fast.got, budget.bytes], [false, 1, '123456', '123456', 0]);
   });
 
-  test('all flights together are bounded', () => {
-    const { readers } = setUp();
-    new Reader(readers).takes = false;
-    assert.equal(readers.add(Buffer.alloc(100)), true);
-    assert.equal(readers.add(Buffer.alloc(1)), false);
-    readers.clear();
-    assert.equal(readers.add(Buffer.alloc(100)), true);
+  test('all fetches together are bounded', () => {
+    const { subscribers } = setUp();
+    new Reader(subscribers).takes = false;
+    assert.equal(subscribers.add(Buffer.alloc(100)), true);
+    assert.equal(subscribers.add(Buffer.alloc(1)), false);
+    subscribers.clear();
+    assert.equal(subscribers.add(Buffer.alloc(100)), true);
   });
 });

@@ -11,13 +11,13 @@ import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import { type CacheKey, type Entry, headOf, makeEntry, updatedHead } from './entry.ts';
-import type { BufferBudget } from './flight-buffer.ts';
+import type { BufferBudget } from './fetch-buffer.ts';
 import type { HeaderLines } from './header-lines.ts';
-import { Readers } from './readers.ts';
-import type { ChunkSource, Seat } from './seat.ts';
+import { Subscribers } from './subscribers.ts';
+import type { ChunkSource, Subscriber } from './subscriber.ts';
 
-/** What a flight does to the cache around it. */
-export interface FlightEvents {
+/** What a coalesced fetch asks of the cache. */
+export interface FetchEvents {
   /** What the head says of this key. Gives the place of the reply to this client, if it may have one. */
   learn(client: CacheClient, verdict: Verdict, status: number): string | undefined;
   /** Whether two requests select the same of replies that vary by these fields. */
@@ -25,27 +25,30 @@ export interface FlightEvents {
   keep(slotKey: string, entry: Entry): void;
   forget(entry: Entry): void;
   /** Nobody may join any more. */
-  closed(flight: Flight): void;
+  closed(fetch: CoalescedFetch): void;
   /** The backend has nothing more to say to it. */
-  ended(flight: Flight): void;
+  ended(fetch: CoalescedFetch): void;
   /** The reply is not for this one, which may share another (`mayShare`) or goes alone. */
-  release(seat: Seat, mayShare: boolean): void;
+  release(subscriber: Subscriber, mayShare: boolean): void;
   /** A stored reply answers this one: one that a backend has confirmed, or a stale one in place of an error. */
-  serve(seat: Seat, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void;
+  serve(subscriber: Subscriber, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void;
   /** An entry could not be validated behind the requests that it served. */
   refreshFailed(entry: Entry): void;
   bug(error: unknown): void;
 }
 
-export interface FlightDependencies {
+export interface FetchDependencies {
   readonly clock: Clock;
   readonly stack: Service;
   readonly budget: BufferBudget;
-  readonly events: FlightEvents;
+  readonly events: FetchEvents;
   readonly lines: HeaderLines;
 }
 
-/** One request in trouble is made again for those who wait behind it; two of them speak for all. */
+/**
+ * If the leader's request fails before a response, it is sent once more on behalf of the remaining subscribers; a second
+ * failure is returned to all of them.
+ */
 const MAX_LEADERS = 2;
 /** A body that nobody gets is read away up to here, to save the connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
@@ -55,7 +58,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
  * leave, and it goes on while one is left. What is to be kept is read at the pace of the backend, and each client at
  * its own from the buffer; what is not (or no longer, having outgrown its bound) comes no faster than they read.
  */
-export class Flight implements ReplySink, Caller, ChunkSource {
+export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
   startedAt: number;
   over = false;
   waitMs = 0;
@@ -67,28 +70,28 @@ export class Flight implements ReplySink, Caller, ChunkSource {
   readonly key: CacheKey;
   /** Under what others find it; undefined for one that nobody may join. */
   readonly joinKey: string | undefined;
-  /** Its place among the flights. */
+  /** Its place among the fetches. */
   slot = -1;
   /** The whole reply is there. */
   ended = false;
   readonly #clock: Clock;
   readonly #stack: Service;
-  readonly #events: FlightEvents;
+  readonly #events: FetchEvents;
   readonly #lines: HeaderLines;
-  readonly #readers: Readers;
+  readonly #subscribers: Subscribers;
   #stale: Entry | undefined;
-  /** Whose request goes out, and, as long as it is there, its seat. */
+  /** Whose request goes out, and, as long as it is there, its subscriber. */
   #client: CacheClient;
-  #leader: Seat | undefined;
+  #leader: Subscriber | undefined;
   #leaders = 0;
-  #isBehindRequests = false;
+  #isInBackground = false;
   #head: ReplyHead | undefined;
   #verdict: Verdict | undefined;
   #slotKey: string | undefined;
   #arrivedAt = 0;
   #isStoring = false;
   #isClosed = false;
-  #isOutdated = false;
+  #isInvalidated = false;
   /** Everybody has been answered otherwise: what comes is read away. */
   #isMuted = false;
   #isError = false;
@@ -96,7 +99,7 @@ export class Flight implements ReplySink, Caller, ChunkSource {
 
   /** `stale`: what is to be validated, if anything. */
   constructor(
-    { clock, stack, budget, events, lines }: FlightDependencies,
+    { clock, stack, budget, events, lines }: FetchDependencies,
     client: CacheClient,
     joinKey: string | undefined,
     stale: Entry | undefined,
@@ -108,19 +111,19 @@ export class Flight implements ReplySink, Caller, ChunkSource {
     this.#stack = stack;
     this.#events = events;
     this.#lines = lines;
-    this.#readers = new Readers(clock, budget, client.maxEntryBytes);
+    this.#subscribers = new Subscribers(clock, budget, client.maxEntryBytes);
     this.#client = client;
     this.#stale = stale;
   }
 
   get replyBegun(): boolean {
-    for (const seat of this.#readers.seats) if (seat.client.x.replyBegun) return true;
+    for (const subscriber of this.#subscribers.all) if (subscriber.client.x.replyBegun) return true;
     return false;
   }
 
   /** Nobody waits for what is fetched behind the requests. */
   get priority(): Priority {
-    return this.#isBehindRequests ? 'bulk' : this.#client.x.priority;
+    return this.#isInBackground ? 'bulk' : this.#client.x.priority;
   }
 
   get readyAt(): number {
@@ -136,45 +139,45 @@ export class Flight implements ReplySink, Caller, ChunkSource {
   }
 
   /** Sets off for a client, and for those who join it. */
-  launch(leader: Seat): void {
+  start(leader: Subscriber): void {
     this.#leader = leader;
     this.#client = leader.client;
     this.startedAt = leader.client.x.startedAt;
-    this.#readers.seats.add(leader);
+    this.#subscribers.all.add(leader);
     void this.#run();
   }
 
   /** Sets off behind the requests, for the cache alone. */
-  launchBehind(): void {
-    this.#isBehindRequests = true;
+  startInBackground(): void {
+    this.#isInBackground = true;
     void this.#run();
   }
 
   /** Takes another client along; false where what has come is not for it. */
-  join(seat: Seat): boolean {
-    if (this.#isClosed || (this.#head !== undefined && !this.#isFor(seat))) return false;
-    this.#readers.seats.add(seat);
-    seat.moveTo(this);
+  join(subscriber: Subscriber): boolean {
+    if (this.#isClosed || (this.#head !== undefined && !this.#isFor(subscriber))) return false;
+    this.#subscribers.all.add(subscriber);
+    subscriber.moveTo(this);
     if (this.#head !== undefined) {
-      this.#begin(seat, this.#head);
-      seat.pump();
+      this.#begin(subscriber, this.#head);
+      subscriber.pump();
     }
     return true;
   }
 
   /** What it brings is not to be kept, nor for others: it has been outdated on its way. */
-  outdate(): void {
-    this.#isOutdated = true;
+  invalidate(): void {
+    this.#isInvalidated = true;
     this.#close();
   }
 
-  leave(seat: Seat): void {
-    const { seats } = this.#readers;
-    seats.delete(seat);
-    if (this.#leader === seat) this.#leader = undefined;
-    const goesOn = this.#isBehindRequests || (seat.isSatisfied && this.#isStoring);
+  leave(subscriber: Subscriber): void {
+    const { all } = this.#subscribers;
+    all.delete(subscriber);
+    if (this.#leader === subscriber) this.#leader = undefined;
+    const goesOn = this.#isInBackground || (subscriber.isSatisfied && this.#isStoring);
     if (this.ended) this.#tidy();
-    else if (seats.size === 0 && !goesOn) this.cancel();
+    else if (all.size === 0 && !goesOn) this.cancel();
     else this.progressed();
   }
 
@@ -185,21 +188,21 @@ export class Flight implements ReplySink, Caller, ChunkSource {
   }
 
   /** Gives it up if it serves nobody but the cache. */
-  cancelIfBehind(): void {
-    if (this.#isBehindRequests && this.#readers.seats.size === 0) this.cancel();
+  cancelIfInBackground(): void {
+    if (this.#isInBackground && this.#subscribers.all.size === 0) this.cancel();
   }
 
   chunkAt(index: number): Buffer | undefined {
-    return this.#readers.chunkAt(index);
+    return this.#subscribers.chunkAt(index);
   }
 
   progressed(): void {
-    this.#readers.progressed();
+    this.#subscribers.progressed();
   }
 
   informational(status: number, headers: ReplyHeaders): void {
     const fields = replyHeaders(headers, status);
-    for (const seat of this.#readers.seats) seat.client.x.writeInformational(status, fields);
+    for (const subscriber of this.#subscribers.all) subscriber.client.x.writeInformational(status, fields);
   }
 
   head(status: number, headers: ReplyHeaders): void {
@@ -211,40 +214,41 @@ export class Flight implements ReplySink, Caller, ChunkSource {
     this.#verdict = verdict;
     this.#slotKey = this.#events.learn(this.#client, verdict, status);
     const announcedBytes = Number(joined(headers['content-length']) ?? 0);
-    this.#isStoring = this.#slotKey !== undefined && !this.#isOutdated && announcedBytes <= this.#client.maxEntryBytes;
+    this.#isStoring =
+      this.#slotKey !== undefined && !this.#isInvalidated && announcedBytes <= this.#client.maxEntryBytes;
     if (!verdict.share || !this.#isStoring) this.#close();
-    for (const seat of this.#readers.seats) {
-      if (seat === this.#leader || this.#isFor(seat)) this.#begin(seat, head);
-      else this.#release(seat, verdict.share);
+    for (const subscriber of this.#subscribers.all) {
+      if (subscriber === this.#leader || this.#isFor(subscriber)) this.#begin(subscriber, head);
+      else this.#release(subscriber, verdict.share);
     }
-    if (this.#readers.seats.size === 0 && !this.#isStoring) this.cancel();
+    if (this.#subscribers.all.size === 0 && !this.#isStoring) this.cancel();
   }
 
   data(chunk: Buffer, resume: () => void): boolean {
     if (this.#isMuted) return this.#discard(chunk);
-    const fits = this.#readers.add(chunk);
-    if (this.#isStoring && fits && this.#readers.heldBytes <= this.#client.maxEntryBytes) return true;
+    const fits = this.#subscribers.add(chunk);
+    if (this.#isStoring && fits && this.#subscribers.heldBytes <= this.#client.maxEntryBytes) return true;
     if (this.#isStoring) {
       this.#isStoring = false;
       this.#close();
-      if (this.#readers.seats.size === 0) this.cancel();
+      if (this.#subscribers.all.size === 0) this.cancel();
     }
-    return this.#readers.takeMore(resume);
+    return this.#subscribers.takeMore(resume);
   }
 
   end(): void {
     if (this.#isMuted) return;
     this.ended = true;
-    if (this.#isStoring && !this.#isOutdated) this.#keep();
+    if (this.#isStoring && !this.#isInvalidated) this.#keep();
     this.#close();
-    this.#readers.pump();
+    this.#subscribers.pump();
     this.#tidy();
   }
 
   cutReply(): void {
-    for (const seat of this.#readers.seats) {
-      this.#readers.seats.delete(seat);
-      seat.cut(this.failure);
+    for (const subscriber of this.#subscribers.all) {
+      this.#subscribers.all.delete(subscriber);
+      subscriber.cut(this.failure);
     }
   }
 
@@ -259,34 +263,34 @@ export class Flight implements ReplySink, Caller, ChunkSource {
     }
     if (!this.ended && this.#goesOn(refusal)) return;
     this.#close();
-    if (!this.ended) this.#readers.clear();
+    if (!this.ended) this.#subscribers.clear();
     const hasFailed = refusal !== undefined || this.#isError;
-    if (this.#isBehindRequests && hasFailed && this.#stale !== undefined) this.#events.refreshFailed(this.#stale);
+    if (this.#isInBackground && hasFailed && this.#stale !== undefined) this.#events.refreshFailed(this.#stale);
     this.#events.ended(this);
   }
 
   /** What the end of the request means to those who still wait; true where another has set off for them. */
   #goesOn(refusal: Refusal | undefined): boolean {
-    const { seats } = this.#readers;
+    const { all } = this.#subscribers;
     const leader = this.#leader;
     if (refusal !== undefined) {
-      this.#serveOnError(seats, undefined);
-      if (leader !== undefined && seats.has(leader)) this.#fail(leader, refusal);
+      this.#serveOnError(all, undefined);
+      if (leader !== undefined && all.has(leader)) this.#fail(leader, refusal);
     }
     // Who is still there has got no reply: of the others, the one that came last has the most time left.
-    const next = leader !== undefined && seats.has(leader) ? leader : [...seats].at(-1);
+    const next = leader !== undefined && all.has(leader) ? leader : [...all].at(-1);
     if (next === undefined) return false;
     if (this.#leaders < MAX_LEADERS && !this.over) {
       this.#startOver(next);
       return true;
     }
     const ending = refusal ?? new Refusal('upstream-failed', 'the backend gave no reply that can be passed on');
-    for (const seat of seats) this.#fail(seat, ending);
+    for (const subscriber of all) this.#fail(subscriber, ending);
     return false;
   }
 
-  #startOver(next: Seat): void {
-    this.#readers.clear();
+  #startOver(next: Subscriber): void {
+    this.#subscribers.clear();
     this.#head = undefined;
     this.#isStoring = false;
     this.#isMuted = false;
@@ -294,15 +298,15 @@ export class Flight implements ReplySink, Caller, ChunkSource {
     this.waitMs = 0;
     this.permitMs = 0;
     this.execMs = 0;
-    for (const seat of this.#readers.seats) seat.restart();
-    this.launch(next);
+    for (const subscriber of this.#subscribers.all) subscriber.restart();
+    this.start(next);
   }
 
-  #fail(seat: Seat, refusal: Refusal): void {
-    this.#readers.seats.delete(seat);
-    this.#tellTimes(seat, this.#clock.now());
-    seat.client.x.failure = this.failure;
-    seat.end(refusal);
+  #fail(subscriber: Subscriber, refusal: Refusal): void {
+    this.#subscribers.all.delete(subscriber);
+    this.#tellTimes(subscriber, this.#clock.now());
+    subscriber.client.x.failure = this.failure;
+    subscriber.end(refusal);
   }
 
   /** A 304, or an error in whose place a stale reply serves: whether it has answered everybody. */
@@ -319,8 +323,8 @@ export class Flight implements ReplySink, Caller, ChunkSource {
     }
     if (head.status < 500) return false;
     this.#isError = true;
-    this.#serveOnError(this.#readers.seats, head.status);
-    this.#isMuted = this.#readers.seats.size === 0;
+    this.#serveOnError(this.#subscribers.all, head.status);
+    this.#isMuted = this.#subscribers.all.size === 0;
     return this.#isMuted;
   }
 
@@ -332,63 +336,65 @@ export class Flight implements ReplySink, Caller, ChunkSource {
     const entry = this.#entryOf(head, lifetime, stale.body);
     const slotKey = verdict.store ? this.#events.learn(this.#client, verdict, head.status) : undefined;
     if (slotKey === undefined) this.#events.forget(stale);
-    else if (!this.#isOutdated) this.#events.keep(slotKey, entry);
+    else if (!this.#isInvalidated) this.#events.keep(slotKey, entry);
     this.#close();
-    for (const seat of this.#readers.seats) {
-      if (seat !== this.#leader && !(verdict.share && this.#selects(seat, verdict))) this.#release(seat, verdict.share);
-      else this.#serve(seat, entry, 'revalidated', 304);
+    for (const subscriber of this.#subscribers.all) {
+      if (subscriber !== this.#leader && !(verdict.share && this.#selects(subscriber, verdict)))
+        this.#release(subscriber, verdict.share);
+      else this.#serve(subscriber, entry, 'revalidated', 304);
     }
   }
 
-  #serveOnError(seats: Iterable<Seat>, status: number | undefined): void {
+  #serveOnError(all: Iterable<Subscriber>, status: number | undefined): void {
     const stale = this.#stale;
     if (stale === undefined) return;
-    for (const seat of seats) {
-      if (servesOnError(stale, seat.client.demands, this.#clock.now())) this.#serve(seat, stale, 'stale', status);
+    for (const subscriber of all) {
+      if (servesOnError(stale, subscriber.client.requestCacheControl, this.#clock.now()))
+        this.#serve(subscriber, stale, 'stale', status);
     }
   }
 
-  #serve(seat: Seat, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void {
-    this.#readers.seats.delete(seat);
-    this.#tellTimes(seat, this.#clock.now());
-    this.#events.serve(seat, entry, result, status);
+  #serve(subscriber: Subscriber, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void {
+    this.#subscribers.all.delete(subscriber);
+    this.#tellTimes(subscriber, this.#clock.now());
+    this.#events.serve(subscriber, entry, result, status);
   }
 
-  #begin(seat: Seat, head: ReplyHead): void {
-    this.#tellTimes(seat, this.#arrivedAt);
-    seat.begin(head, { isStored: this.#isStoring, isCollapsed: seat !== this.#leader });
-    if (!seat.isSatisfied) return;
-    this.leave(seat);
-    seat.end(undefined);
+  #begin(subscriber: Subscriber, head: ReplyHead): void {
+    this.#tellTimes(subscriber, this.#arrivedAt);
+    subscriber.begin(head, { isStored: this.#isStoring, isCollapsed: subscriber !== this.#leader });
+    if (!subscriber.isSatisfied) return;
+    this.leave(subscriber);
+    subscriber.end(undefined);
   }
 
-  #isFor(seat: Seat): boolean {
+  #isFor(subscriber: Subscriber): boolean {
     const verdict = this.#verdict;
-    return verdict?.share === true && this.#selects(seat, verdict);
+    return verdict?.share === true && this.#selects(subscriber, verdict);
   }
 
-  #selects(seat: Seat, verdict: Verdict): boolean {
+  #selects(subscriber: Subscriber, verdict: Verdict): boolean {
     if (!verdict.store || verdict.vary.length === 0) return true;
-    return this.#events.selectSame(verdict.vary, this.#client, seat.client);
+    return this.#events.selectSame(verdict.vary, this.#client, subscriber.client);
   }
 
-  #release(seat: Seat, mayShare: boolean): void {
-    this.#readers.seats.delete(seat);
-    this.#tellTimes(seat, this.#arrivedAt);
-    this.#events.release(seat, mayShare);
+  #release(subscriber: Subscriber, mayShare: boolean): void {
+    this.#subscribers.all.delete(subscriber);
+    this.#tellTimes(subscriber, this.#arrivedAt);
+    this.#events.release(subscriber, mayShare);
   }
 
   /** What the leader waits for is its own request; what the others wait for is the leader's. */
-  #tellTimes(seat: Seat, until: number): void {
-    const { x } = seat.client;
-    if (seat === this.#leader) {
+  #tellTimes(subscriber: Subscriber, until: number): void {
+    const { x } = subscriber.client;
+    if (subscriber === this.#leader) {
       x.waitMs = this.waitMs;
       x.permitMs = this.permitMs;
       x.execMs = this.execMs;
       x.execPhase = this.execPhase;
-    } else x.flightMs += Math.max(0, until - seat.joinedAt);
+    } else x.coalescedMs += Math.max(0, until - subscriber.joinedAt);
     // Told again after another attempt, this time does not count twice.
-    seat.joinedAt = Math.max(seat.joinedAt, until);
+    subscriber.joinedAt = Math.max(subscriber.joinedAt, until);
   }
 
   #entryOf(head: ReplyHead, lifetime: Entry['lifetime'], body: Buffer | string): Entry {
@@ -399,7 +405,7 @@ export class Flight implements ReplySink, Caller, ChunkSource {
 
   #keep(): void {
     if (this.#slotKey === undefined || this.#verdict?.store !== true || this.#head === undefined) return;
-    this.#events.keep(this.#slotKey, this.#entryOf(this.#head, this.#verdict.lifetime, this.#readers.whole()));
+    this.#events.keep(this.#slotKey, this.#entryOf(this.#head, this.#verdict.lifetime, this.#subscribers.whole()));
   }
 
   #discard(chunk: Buffer): boolean {
@@ -415,6 +421,6 @@ export class Flight implements ReplySink, Caller, ChunkSource {
   }
 
   #tidy(): void {
-    if (this.#readers.seats.size === 0) this.#readers.clear();
+    if (this.#subscribers.all.size === 0) this.#subscribers.clear();
   }
 }

@@ -22,7 +22,7 @@ const FIRST_PATIENCE_MS = 1000;
  * It may start a request at a backend while fewer than `permits` are in flight there, and holds the larger of the two:
  * a permit that is in use when it is recalled goes back when its request has ended.
  */
-export class LeaseHolder {
+export class LeaseState {
   #permits: readonly number[];
   #fallback: readonly number[];
   /** What it has of the backends that control does not lease. */
@@ -88,7 +88,7 @@ export class LeaseHolder {
   }
 
   /** Whether a permit that has been recalled is still in use. */
-  owes(backend: number, inFlight: number): boolean {
+  isOverdrawn(backend: number, inFlight: number): boolean {
     return inFlight > (this.#permits[backend] ?? 0);
   }
 

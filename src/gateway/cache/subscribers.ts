@@ -1,15 +1,15 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type BufferBudget, FlightBuffer } from './flight-buffer.ts';
-import type { Seat } from './seat.ts';
+import { type BufferBudget, FetchBuffer } from './fetch-buffer.ts';
+import type { Subscriber } from './subscriber.ts';
 
 /** A reader that is a whole window behind holds the others back no longer than this: then it is cut off. */
 const HOLD_LIMIT_MS = 1000;
 
 /** Those who read one reply, each at its own pace, and the part of it that some of them have not taken yet. */
-export class Readers {
-  readonly seats = new Set<Seat>();
+export class Subscribers {
+  readonly all = new Set<Subscriber>();
   readonly #clock: Clock;
-  readonly #buffer: FlightBuffer;
+  readonly #buffer: FetchBuffer;
   readonly #windowBytes: number;
   #resume: (() => void) | undefined;
   #holdTimer: Timer | undefined;
@@ -17,7 +17,7 @@ export class Readers {
   /** `windowBytes`: how far the slowest of several may fall behind where nothing is kept. */
   constructor(clock: Clock, budget: BufferBudget, windowBytes: number) {
     this.#clock = clock;
-    this.#buffer = new FlightBuffer(budget);
+    this.#buffer = new FetchBuffer(budget);
     this.#windowBytes = windowBytes;
   }
 
@@ -29,7 +29,7 @@ export class Readers {
     return this.#buffer.at(index);
   }
 
-  /** False: all flights together hold too much. */
+  /** False: all fetches together hold too much. */
   add(chunk: Buffer): boolean {
     const fits = this.#buffer.push(chunk);
     this.pump();
@@ -37,8 +37,8 @@ export class Readers {
   }
 
   pump(): void {
-    // A seat that ends leaves the set, which iteration allows.
-    for (const seat of this.seats) seat.pump();
+    // A subscriber that ends leaves the set, which iteration allows.
+    for (const subscriber of this.all) subscriber.pump();
   }
 
   /** Drops what everybody has, and holds the backend back if need be; `resume` is called when it may go on. */
@@ -50,7 +50,7 @@ export class Readers {
     return false;
   }
 
-  /** A seat has taken chunks or has left. */
+  /** A subscriber has taken chunks or has left. */
   progressed(): void {
     if (this.#resume === undefined) return;
     this.#trim();
@@ -76,7 +76,7 @@ export class Readers {
 
   /** A single reader needs none: what it has not read waits in the backend. */
   get #window(): number {
-    return this.seats.size > 1 ? this.#windowBytes : 0;
+    return this.all.size > 1 ? this.#windowBytes : 0;
   }
 
   #isBehind(): boolean {
@@ -84,13 +84,13 @@ export class Readers {
   }
 
   #someoneReads(): boolean {
-    for (const seat of this.seats) if (!seat.isFull) return true;
-    return this.seats.size === 0;
+    for (const subscriber of this.all) if (!subscriber.isFull) return true;
+    return this.all.size === 0;
   }
 
   #trim(): void {
     let least = Number.POSITIVE_INFINITY;
-    for (const { position } of this.seats) least = Math.min(least, position);
+    for (const { position } of this.all) least = Math.min(least, position);
     this.#buffer.dropBefore(least);
   }
 
@@ -103,13 +103,13 @@ export class Readers {
   }
 
   #cutSlowest(): void {
-    if (this.seats.size < 2) return;
+    if (this.all.size < 2) return;
     let least = Number.POSITIVE_INFINITY;
-    for (const { position } of this.seats) least = Math.min(least, position);
-    for (const seat of this.seats) {
-      if (seat.position !== least || this.seats.size < 2) continue;
-      this.seats.delete(seat);
-      seat.cut('slow-reader');
+    for (const { position } of this.all) least = Math.min(least, position);
+    for (const subscriber of this.all) {
+      if (subscriber.position !== least || this.all.size < 2) continue;
+      this.all.delete(subscriber);
+      subscriber.cut('slow-reader');
     }
     this.progressed();
   }

@@ -19,7 +19,7 @@ const MAX_SPACING_MS = 5;
  * for when control does not answer. The share is charged with what is let through by tokens too, so that falling back
  * brings no second burst.
  */
-export class TokenPurse {
+export class LocalTokenBucket {
   readonly subject: string;
   readonly #workers: number;
   #limit: RateLimit;
