@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import {
   type AttemptCancelled,
   explain,
@@ -14,6 +14,7 @@ import type { Idler } from './idle-watch.ts';
 import { readLoadReport } from './load-report.ts';
 import type { Permit } from './permit.ts';
 import { RequestBody } from '../http/request-body.ts';
+import { DiscardedReply } from './discarded-reply.ts';
 import type { Answer, Failure, Reply } from './layer.ts';
 import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply-head.ts';
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
@@ -22,10 +23,6 @@ import type { Cancellable } from './cancellable.ts';
 
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;
-
-/** What is read of a reply that is thrown away, to keep the connection, and for how long. */
-const MAX_DISCARDED_BYTES = 64 * 1024;
-const DISCARD_MS = 1000;
 
 type Controller = Dispatcher.DispatchController;
 /** How an attempt ended: with nothing where the reply came to its end. */
@@ -50,6 +47,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   readonly #permit: Permit;
   readonly #clock: Clock;
   readonly #answered = Promise.withResolvers<Answer>();
+  /** Resolves when the head of a reply is there, or there will be none. */
+  readonly answer = this.#answered.promise;
   readonly #early: Buffer[] = [];
   #headers: ReplyHeaders = {};
   #socket: Duplex | undefined;
@@ -60,9 +59,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   #hasHead = false;
   #informational = 0;
   #outcome: Outcome = 'success';
-  /** Bytes of a reply that is thrown away; undefined for one that is passed on. */
-  #discarded: number | undefined;
-  #discardLimit: Timer | undefined;
+  #discarded: DiscardedReply | undefined;
   #end: End | undefined;
   #whenEnded: ((failure: Failure | undefined) => void) | undefined;
   /** Set while undici is made to drop the connection: the permit then waits for the backend to see it. */
@@ -72,11 +69,6 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     this.#call = call;
     this.#permit = permit;
     this.#clock = clock;
-  }
-
-  /** Resolves when the head of a reply is there, or there will be none. */
-  get answer(): Promise<Answer> {
-    return this.#answered.promise;
   }
 
   passTo(sink: ReplySink): Promise<Failure | undefined> | Failure | undefined {
@@ -90,10 +82,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   }
 
   discard(): void {
-    this.#discarded = 0;
-    for (const chunk of this.#early) this.#throwAway(chunk);
     if (this.#end !== undefined) return;
-    this.#discardLimit = this.#clock.setTimeLimit(() => this.cancel(new UpstreamTimeout()), DISCARD_MS);
+    this.#discarded = new DiscardedReply(this.#clock, () => this.cancel(new UpstreamTimeout()));
+    for (const chunk of this.#early) this.#discarded.take(chunk);
   }
 
   /** Closes the connection, or keeps it from being used if there is none yet. */
@@ -139,7 +130,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     try {
-      if (this.#discarded !== undefined) this.#throwAway(chunk);
+      if (this.#discarded !== undefined) this.#discarded.take(chunk);
       else if (this.#sink === undefined) this.#early.push(chunk);
       else this.#deliver(this.#sink, chunk, controller);
     } catch (error) {
@@ -228,11 +219,6 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     controller.pause();
   }
 
-  #throwAway(chunk: Buffer): void {
-    this.#discarded = (this.#discarded ?? 0) + chunk.length;
-    if (this.#discarded > MAX_DISCARDED_BYTES) this.#controller?.abort(new Error('the error reply is too long'));
-  }
-
   #watchSilence(isStream: boolean): void {
     const { upstream, idleTimeoutMs } = this.#call.request;
     this.lastByteAt = this.#clock.now();
@@ -267,7 +253,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   #finish(end: End, outcome: Outcome): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#discardLimit?.cancel();
+    this.#discarded?.end();
     this.#call.request.upstream.idle.remove(this);
     if (this.#cancelling === undefined) this.#giveBack(outcome);
     else this.#cancelling.outcome = outcome;

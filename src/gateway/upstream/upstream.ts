@@ -1,41 +1,25 @@
 import type { Clock } from '../../core/clock.ts';
-import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { UpstreamConfig } from '../../config/config.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
 import { ServiceTime } from '../../policy/admission/service-time.ts';
-import { type Balancer, createBalancer } from '../../policy/balance/balancer.ts';
 import type { LeaseUse } from '../../policy/permits/lease-state.ts';
 import type { HostLoad } from '../../protocol/lease.ts';
 import { RetryBudget } from '../../policy/retry/budget.ts';
-import { HedgeDelay } from '../../policy/retry/hedge-delay.ts';
-import { BackendLost, noStreamPlace } from './attempt-error.ts';
+import { BackendLost } from './attempt-error.ts';
 import { BackendSet } from './backend-set.ts';
-import { Backend, type Outcome, outcomesForLoad } from './backend.ts';
-import type { GatewayMetrics } from '../metrics.ts';
+import { AttemptResults } from './attempt-results.ts';
+import { Backend, type Outcome } from './backend.ts';
+import { HostView } from './host-view.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { Permit, PermitList } from './permit.ts';
+import { Permit } from './permit.ts';
+import { Permits } from './permits.ts';
 import { Refusal } from '../refusal.ts';
 import type { Claim, PendingPermit } from './claim.ts';
+import { StreamPlaces } from './stream-places.ts';
+import type { UpstreamDependencies } from './upstream-dependencies.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
 import { type QueueSnapshot, AdmissionQueue } from './admission-queue.ts';
-
-export interface UpstreamDependencies {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly metrics: GatewayMetrics;
-  readonly bugs: Bugs;
-  readonly timeouts: { readonly connectMs: number; readonly idleMs: number };
-  /** Streams that this worker may have open. */
-  readonly maxStreams: number;
-  /** Gateway workers of the host, which share the budget of retries. */
-  readonly workers?: number;
-  /** Permits per backend before control has said anything. */
-  readonly initialPermits: (cap: number) => number;
-}
-
-/** How long a backend may leave a client waiting before its leaving counts, while too little is known of the class. */
-const UNKNOWN_PATIENCE_MS = 250;
 
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
@@ -56,19 +40,14 @@ export class Upstream {
   readonly #clock: Clock;
   readonly #cancelOnDown: boolean;
   readonly #set: BackendSet;
-  readonly #balancer: Balancer;
   readonly #serviceTime: ServiceTime;
   readonly #queue: AdmissionQueue;
-  readonly #out = new PermitList();
-  readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
+  readonly #permits: Permits;
   readonly #metrics: UpstreamMetrics;
-  readonly #classes = new Map<string, number>();
-  readonly #hedgeDelays: HedgeDelay[] = [];
+  readonly #results: AttemptResults;
   readonly #cap: number;
-  /** What control has told of the other workers; undefined without control. */
-  #hostLoad: HostLoad | undefined;
-  readonly #maxStreams: number;
-  #streams = 0;
+  readonly #host = new HostView();
+  readonly #streams: StreamPlaces;
   #pumping = false;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
@@ -76,18 +55,16 @@ export class Upstream {
     this.bugs = bugs;
     this.idle = new IdleWatch(clock);
     this.idleTimeoutMs = timeouts.idleMs;
-    this.#maxStreams = dependencies.maxStreams;
+    this.#streams = new StreamPlaces(dependencies.maxStreams, random);
     this.name = config.name;
     this.isRequired = config.required;
     this.#clock = clock;
     this.#cancelOnDown = config.health?.cancelOnDown ?? false;
-    this.#balancer = createBalancer(config.balancer);
     this.budget = new RetryBudget(dependencies.workers);
     this.#serviceTime = new ServiceTime(clock.now());
     this.#cap = config.cap;
     this.isAdaptive = config.admission.limit === 'adaptive';
     this.#queue = new AdmissionQueue({ config, clock, random, wake: () => this.#pump() });
-    this.#pick = { now: 0, random, routeClass: 0, excluded: undefined };
     const open = (backend: BackendConfig, index: number): Backend =>
       new Backend(backend, index, {
         cap: dependencies.initialPermits(config.cap),
@@ -99,6 +76,10 @@ export class Upstream {
       });
     const isChecked = config.health !== undefined;
     this.#set = new BackendSet({ backends: config.backends, open, isChecked, clock });
+    const { balancer } = config;
+    const serviceTime = this.#serviceTime;
+    this.#permits = new Permits({ owner: this, backends: this.#set, balancer, serviceTime, clock, random });
+    this.#results = new AttemptResults(this.#set, clock);
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
   }
 
@@ -107,7 +88,7 @@ export class Upstream {
     return this.#set.present;
   }
 
-  /** By position: the backends that the leases are about; undefined where there is none. */
+  /** By position: the backends of the leases; undefined where there is none. */
   get slots(): readonly (Backend | undefined)[] {
     return this.#set.slots;
   }
@@ -121,11 +102,11 @@ export class Upstream {
     return {
       queued: { interactive: this.#queue.depthOf('interactive'), bulk: this.#queue.depthOf('bulk') },
       standing: this.#queue.standing,
-      inFlight: this.#out.size,
-      streams: this.#streams,
-      maxStreams: this.#maxStreams,
-      permits: this.#permits(),
-      limit: this.#permits(),
+      inFlight: this.#permits.inFlight,
+      streams: this.#streams.taken,
+      maxStreams: this.#streams.max,
+      permits: this.#permits.total,
+      limit: this.#permits.total,
       serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
       ejections: this.#set.ejections,
       ejected: this.backends.filter(({ ejected }) => ejected).length,
@@ -149,83 +130,62 @@ export class Upstream {
 
   /** Takes up what control tells of the other workers; undefined when control is gone. */
   useHostLoad(load: HostLoad | undefined): void {
-    this.#hostLoad = load;
+    this.#host.load = load;
     if (load === undefined || this.#queue.depth === 0) return;
     const before = this.#queue.depth;
     this.#queue.shed(this.#snapshot());
-    // The others count what waits here with theirs.
-    if (this.#queue.depth < before) this.onNeed?.();
+    if (this.#queue.depth < before) this.onNeed?.(); // the others count what waits here with theirs
   }
 
   /** The number of a class of requests that take equally long. */
   classOf(name: string): number {
-    let known = this.#classes.get(name);
-    if (known === undefined) {
-      known = this.#classes.size;
-      this.#classes.set(name, known);
-    }
-    return known;
+    return this.#results.classOf(name);
   }
 
   /** A permit at once, a place in the queue, or a refusal. */
   acquire(claim: Claim): Permit | PendingPermit | Refusal {
     if (this.#queue.depth === 0) {
-      const backend = this.#choose(claim.routeClass, claim.excluded);
-      if (backend !== undefined) return this.#take(backend, claim.routeClass);
+      const backend = this.#permits.choose(claim.routeClass, claim.excluded);
+      if (backend !== undefined) return this.#permits.take(backend, claim.routeClass);
     }
     return this.#enqueue(claim);
   }
 
-  /**
-   * A place for a stream: a tunnel, an event stream or a long poll, which waits for its client rather than for the
-   * backend. It is no part of a cap, and does not queue. The backend with the fewest streams gets it.
-   */
+  /** A place for a stream, which is no part of a cap. */
   openStream(routeClass: number, excluded: Backend | undefined): Permit | Refusal {
-    if (this.#streams >= this.#maxStreams) return noStreamPlace;
-    const available = this.backends.filter((backend) => backend.available);
-    const others = available.filter((backend) => backend !== excluded);
-    const candidates = others.length > 0 ? others : available;
-    const fewest = Math.min(...candidates.map(({ streams }) => streams));
-    const least = candidates.filter(({ streams }) => streams === fewest);
-    const backend = least[Math.floor(this.#pick.random() * least.length)];
-    if (backend === undefined) return new Refusal('no-backend', 'no backend is up', { retryAfterSeconds: 1 });
-    this.#streams++;
-    backend.streams++;
-    return new Permit(this, backend, routeClass, this.#clock.now(), true);
+    const backend = this.#streams.open(this.backends, excluded);
+    return backend instanceof Refusal ? backend : new Permit(this, backend, routeClass, this.#clock.now(), true);
   }
 
   /** The reply to a request has turned out to be a stream. */
   makeStream(permit: Permit): boolean {
-    if (this.#streams >= this.#maxStreams) return false;
-    const { backend } = permit;
+    if (this.#streams.isFull) return false;
     this.#giveBack(permit);
-    this.#streams++;
-    backend.streams++;
-    this.#learn(permit, 'success', this.#clock.now());
+    this.#streams.take(permit.backend);
+    this.#results.learn(permit, 'success');
     return true;
   }
 
   /** A permit at a backend other than `excluded`, if there is one that nobody waits for. */
   acquireSpare(routeClass: number, excluded: Backend): Permit | undefined {
-    if (this.#queue.depth > 0) return undefined;
-    const backend = this.#choose(routeClass, excluded);
-    return backend === undefined || backend === excluded ? undefined : this.#take(backend, routeClass);
+    const backend = this.#spareBackend(routeClass, excluded);
+    return backend === undefined ? undefined : this.#permits.take(backend, routeClass);
   }
 
   /** Whether acquireSpare would give a permit. */
   hasSpare(routeClass: number, excluded: Backend): boolean {
-    if (this.#queue.depth > 0) return false;
-    const backend = this.#choose(routeClass, excluded);
-    return backend !== undefined && backend !== excluded;
+    return this.#spareBackend(routeClass, excluded) !== undefined;
   }
 
-  /** After how long a second backend may be asked; undefined while too little is known. */
+  #spareBackend(routeClass: number, excluded: Backend): Backend | undefined {
+    if (this.#queue.depth > 0) return undefined;
+    const backend = this.#permits.choose(routeClass, excluded);
+    return backend === excluded ? undefined : backend;
+  }
+
+  /** The delay after which a second backend may be asked; undefined while too little is known. */
   hedgeAfterMs(routeClass: number): number | undefined {
-    return this.#hedgeDelay(routeClass).afterMs;
-  }
-
-  #hedgeDelay(routeClass: number): HedgeDelay {
-    return (this.#hedgeDelays[routeClass] ??= new HedgeDelay());
+    return this.#results.hedgeAfterMs(routeClass);
   }
 
   /** Whether one more attempt is within the retry budget; if so, it is taken from it. */
@@ -247,7 +207,7 @@ export class Upstream {
     const mayCancel = this.#cancelOnDown && this.backends.some(({ healthy }) => healthy);
     for (const backend of this.backends) {
       if (!mayCancel || backend.healthy || backend.inFlight === 0) continue;
-      for (const permit of this.#out.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
+      for (const permit of this.#permits.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
     }
     this.#pump();
   }
@@ -261,96 +221,31 @@ export class Upstream {
   /** A request has ended, and its place is free again. */
   returned(permit: Permit, outcome: Outcome): void {
     permit.backend.count(outcome);
-    if (permit.isStream) {
-      this.#streams--;
-      permit.backend.streams--;
-    } else this.#giveBack(permit);
+    if (permit.isStream) this.#streams.giveBack(permit.backend);
+    else this.#giveBack(permit);
     this.#set.retireIfIdle(permit.backend);
   }
 
   #giveBack(permit: Permit): void {
     const { backend } = permit;
-    this.#out.remove(permit);
-    backend.gaveBack();
-    this.#serviceTime.ended(this.#clock.now());
+    this.#permits.giveBack(permit);
     if (this.#queue.depth > 0) this.#pumpSoon();
     this.onReturn?.(backend, backend.inFlight + 1);
   }
 
   /** What the end of a request has shown; after it has given its permit back, so that no error here can keep it. */
   learn(permit: Permit, outcome: Outcome): void {
-    // Its head was a success, and has been learnt from; how long a stream lasts is up to its client.
-    if (permit.isStream) {
-      if (outcome === 'failure' && permit.headAt === undefined)
-        this.#set.record(permit.backend, false, permit.startedAt);
-      return;
-    }
-    this.#learn(permit, this.#isBackendsFault(permit, outcome) ? 'timeout' : outcome, this.#clock.now());
-  }
-
-  /** A client that gave up counts against the backend when that had not answered within what it usually takes. */
-  #isBackendsFault({ routeClass, startedAt }: Permit, outcome: Outcome): boolean {
-    if (outcome !== 'abandoned') return false;
-    const usualMs = this.#hedgeDelay(routeClass).afterMs ?? UNKNOWN_PATIENCE_MS;
-    return this.#clock.now() - startedAt > usualMs;
-  }
-
-  #learn(permit: Permit, outcome: Outcome, now: number): void {
-    const { backend, routeClass, startedAt, retryAfterMs } = permit;
-    const latencyMs = (permit.headAt ?? now) - startedAt;
-    const standing = outcomesForLoad[outcome];
-    backend.load.ended({ routeClass, latencyMs, startedAt, outcome: standing, now, retryAfterMs });
-    if (outcome === 'success') {
-      this.#hedgeDelay(routeClass).sample(latencyMs);
-    }
-    if (outcome === 'success' || outcome === 'failure' || outcome === 'timeout') {
-      this.#set.record(backend, outcome === 'success', startedAt);
-    }
-  }
-
-  #choose(routeClass: number, excluded: Backend | undefined): Backend | undefined {
-    const pick = this.#pick;
-    pick.now = this.#clock.now();
-    pick.routeClass = routeClass;
-    pick.excluded = excluded;
-    return this.#balancer.pick(this.backends, pick);
-  }
-
-  #take(backend: Backend, routeClass: number): Permit {
-    const now = this.#pick.now;
-    const permit = new Permit(this, backend, routeClass, now);
-    this.#out.add(permit);
-    this.#serviceTime.started(now);
-    backend.took(now);
-    return permit;
-  }
-
-  /** Permits of the backends that can be used. */
-  #permits(): number {
-    let sum = 0;
-    for (const backend of this.backends) if (backend.available) sum += backend.cap;
-    return sum;
-  }
-
-  /** Permits of all workers; without control, those of this one. */
-  #hostPermits(): number {
-    if (this.#hostLoad !== undefined) return this.#hostLoad.permits;
-    const own = this.#permits();
-    // A worker that has just started holds none yet.
-    return own > 0 ? own : this.backends.filter(({ available }) => available).length * this.#cap;
+    this.#results.ended(permit, outcome);
   }
 
   #snapshot(): QueueSnapshot {
-    const { workers = 1, queued = 0, bulk = 0, inFlight = 0 } = this.#hostLoad ?? {};
+    const held = this.#permits.total;
+    const available = this.backends.filter((backend) => backend.available).length;
     return {
-      permits: this.#hostPermits(),
+      ...this.#host.with({ permits: held, inFlight: this.#permits.inFlight, caps: available * this.#cap }),
       serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
-      isUnavailable: this.#isUnavailable(),
-      inFlight: this.#out.size + inFlight,
-      queuedElsewhere: queued,
-      bulkElsewhere: bulk,
-      workers,
-      held: this.#permits(),
+      isUnavailable: available === 0,
+      held,
     };
   }
 
@@ -384,31 +279,22 @@ export class Upstream {
     for (const backend of this.backends) if (backend.availableAt > now) this.#queue.wakeAt(backend.availableAt);
   }
 
-  #isUnavailable(): boolean {
-    return this.backends.every((backend) => !backend.available);
-  }
-
   #pump(isNewlyLeased = false): void {
     // Before the timeouts: nobody is refused at the moment when a permit is free.
-    while (this.#queue.depth > 0 && this.#anyFree()) {
+    while (this.#queue.depth > 0 && this.#permits.isAnyFree) {
       const waiter = this.#queue.next();
       if (waiter === undefined) break;
-      const backend = this.#choose(waiter.claim.routeClass, waiter.claim.excluded);
+      const backend = this.#permits.choose(waiter.claim.routeClass, waiter.claim.excluded);
       if (backend === undefined) {
         waiter.refuse(new Refusal('no-backend', 'no backend could be chosen', { retryAfterSeconds: 1 }));
         continue;
       }
-      const permit = this.#take(backend, waiter.claim.routeClass);
+      const permit = this.#permits.take(backend, waiter.claim.routeClass);
       permit.isNewlyLeased = isNewlyLeased;
       waiter.grant(permit);
     }
     if (this.#queue.depth === 0) return;
     this.#queue.expire(this.#snapshot());
     this.#wakeAtReturn();
-  }
-
-  #anyFree(): boolean {
-    for (const backend of this.backends) if (backend.inFlight < backend.cap && backend.available) return true;
-    return false;
   }
 }

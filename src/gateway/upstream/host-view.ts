@@ -1,0 +1,30 @@
+import type { HostLoad } from '../../protocol/lease.ts';
+
+/** What one worker has at an upstream. */
+export interface OwnLoad {
+  /** Permits of backends that can be used. */
+  readonly permits: number;
+  readonly inFlight: number;
+  /** Permits that all workers together would have of the backends that can be used, by the caps. */
+  readonly caps: number;
+}
+
+/** What this worker knows of the upstream over all workers of the host. */
+export class HostView {
+  /** What control has told of the other workers; undefined without control. */
+  load: HostLoad | undefined;
+
+  /** The figures of all workers, with those of this one. Without control this worker is all there is. */
+  with(own: OwnLoad): {
+    permits: number;
+    inFlight: number;
+    queuedElsewhere: number;
+    bulkElsewhere: number;
+    workers: number;
+  } {
+    const { workers = 1, queued = 0, bulk = 0, inFlight = 0 } = this.load ?? {};
+    // A worker that has just started holds no permits yet.
+    const permits = this.load?.permits ?? (own.permits > 0 ? own.permits : own.caps);
+    return { permits, inFlight: own.inFlight + inFlight, queuedElsewhere: queued, bulkElsewhere: bulk, workers };
+  }
+}

@@ -1,0 +1,81 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
+import type { ServiceTime } from '../../policy/admission/service-time.ts';
+import { type Balancer, type BalancerName, createBalancer } from '../../policy/balance/balancer.ts';
+import type { BackendSet } from './backend-set.ts';
+import type { Backend } from './backend.ts';
+import { Permit, PermitList, type PermitOwner } from './permit.ts';
+
+export interface PermitsOptions {
+  readonly owner: PermitOwner;
+  readonly backends: BackendSet;
+  readonly balancer: BalancerName;
+  readonly serviceTime: ServiceTime;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The permits of an upstream in this worker: those that are out, and the balancer that chooses the backend of the next. */
+export class Permits {
+  readonly #options: PermitsOptions;
+  readonly #balancer: Balancer;
+  readonly #out = new PermitList();
+  readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
+
+  constructor(options: PermitsOptions) {
+    this.#options = options;
+    this.#balancer = createBalancer(options.balancer);
+    this.#pick = { now: 0, random: options.random, routeClass: 0, excluded: undefined };
+  }
+
+  /** How many are out. */
+  get inFlight(): number {
+    return this.#out.size;
+  }
+
+  /** How many there are at backends that can be used. */
+  get total(): number {
+    let sum = 0;
+    for (const backend of this.#options.backends.present) if (backend.available) sum += backend.cap;
+    return sum;
+  }
+
+  /** Whether a backend that can be used has a free one. */
+  get isAnyFree(): boolean {
+    for (const backend of this.#options.backends.present)
+      if (backend.inFlight < backend.cap && backend.available) return true;
+    return false;
+  }
+
+  /** The backend of the next permit, another than `excluded` if there is one. */
+  choose(routeClass: number, excluded: Backend | undefined): Backend | undefined {
+    const pick = this.#pick;
+    pick.now = this.#options.clock.now();
+    pick.routeClass = routeClass;
+    pick.excluded = excluded;
+    return this.#balancer.pick(this.#options.backends.present, pick);
+  }
+
+  /** A permit of a backend that was just chosen. */
+  take(backend: Backend, routeClass: number): Permit {
+    const { owner, serviceTime } = this.#options;
+    const { now } = this.#pick;
+    const permit = new Permit(owner, backend, routeClass, now);
+    this.#out.add(permit);
+    serviceTime.started(now);
+    backend.took(now);
+    return permit;
+  }
+
+  giveBack(permit: Permit): void {
+    const { serviceTime, clock } = this.#options;
+    this.#out.remove(permit);
+    permit.backend.gaveBack();
+    serviceTime.ended(clock.now());
+  }
+
+  /** Those at one backend whose reply has not begun. */
+  unansweredAt(backend: Backend): Permit[] {
+    return this.#out.unansweredAt(backend);
+  }
+}
