@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
 import { systemClock } from '../core/clock.ts';
 import {
   type EmbeddedPostgres,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { GENERATOR_UPSTREAM, generatorOrigin } from '../config/config.ts';
+import { generatorOrigin, GENERATOR_UPSTREAM } from '../config/upstreams.ts';
 import { parseBarcodeRequest } from '../barcode/request.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { seededRandom } from '../core/random.ts';

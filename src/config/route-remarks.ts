@@ -1,4 +1,4 @@
-import type { RouteConfig } from './config.ts';
+import type { RouteConfig } from './model.ts';
 
 type Route = Pick<RouteConfig, 'endpoint' | 'path' | 'authenticate' | 'methods'>;
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isLoopbackHost } from '../config/config.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 
 const MAX_BODY_BYTES = 16 * 1024;
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { type AdminProblem, readChange } from './admin-change.ts';
 import { parsePurge } from './purge-request.ts';

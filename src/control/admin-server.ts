@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isLoopbackHost } from '../config/config.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
 import { changeCap } from './admin-cap.ts';
 import type { AdminProblem } from './admin-change.ts';

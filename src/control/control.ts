@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Config, configHash, type UpstreamConfig } from '../config/config.ts';
+import { configHash } from '../config/config.ts';
+import type { Config, UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, UsageError } from '../core/errors.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { HealthCheck, UpstreamConfig } from '../config/config.ts';
+import type { UpstreamConfig, HealthCheck } from '../config/model.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import { afterResult, type HealthState } from '../policy/health/rise-fall.ts';
 import { probe } from './probe.ts';

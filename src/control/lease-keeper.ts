@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';

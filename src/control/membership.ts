@@ -1,7 +1,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { announcedId, type Config } from '../config/config.ts';
+import { announcedId } from '../config/upstreams.ts';
+import type { Config } from '../config/model.ts';
 import type { BackendConfig, BackendsByUpstream } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { Roster, type RosterState } from '../policy/membership/roster.ts';

@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { isIP } from 'node:net';
-import type { HealthCheck } from '../config/config.ts';
+import type { HealthCheck } from '../config/model.ts';
 import { codeOf } from '../core/errors.ts';
 
 /** Nobody listens: the process is gone, and two more checks would tell the same. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ownEndpoints } from '../config/file.ts';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { imageTargetOf, IMAGE_ENDPOINT } from '../barcode/image-target.ts';
 

@@ -1,4 +1,4 @@
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';

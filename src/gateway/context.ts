@@ -1,6 +1,6 @@
 import type { AddressSet } from '../core/addresses.ts';
 import type { Logger } from 'pino';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';

@@ -1,4 +1,4 @@
-import { GENERATOR_UPSTREAM } from '../config/config.ts';
+import { GENERATOR_UPSTREAM } from '../config/upstreams.ts';
 import type { GatewayContext } from './context.ts';
 import { openApiDocument } from './routes/openapi.ts';
 import { Router, type RoutePattern } from './router.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
 import { snapshotPath } from '../config/snapshot.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';

@@ -1,4 +1,4 @@
-import type { AdmissionConfig } from '../../src/config/config.ts';
+import type { AdmissionConfig } from '../../src/config/model.ts';
 import { LoadNews } from '../../src/control/load-news.ts';
 import type { Clock, Timer } from '../../src/core/clock.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../../config/config.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import type { Look } from '../../lab/system/look.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';

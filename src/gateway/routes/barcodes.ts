@@ -1,6 +1,6 @@
 import { type BarcodeRequest, fromQuery, parseBarcodeRequest } from '../../barcode/request.ts';
 import type { FieldProblem } from '../../barcode/validate.ts';
-import { maxEntryBytes } from '../../config/config.ts';
+import { maxEntryBytes } from '../../config/routes.ts';
 import { uuidv7 } from '../../core/ids.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange } from '../http/exchange.ts';

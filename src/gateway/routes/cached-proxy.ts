@@ -1,5 +1,5 @@
 import type { AddressSet } from '../../core/addresses.ts';
-import type { RouteCache, RouteConfig } from '../../config/config.ts';
+import type { RouteConfig, RouteCache } from '../../config/model.ts';
 import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { isNotModified, type Validators } from '../../policy/cache/conditional.ts';
 import {

@@ -1,4 +1,4 @@
-import type { RouteConfig, UpstreamConfig } from '../../config/config.ts';
+import type { RouteConfig, UpstreamConfig } from '../../config/model.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../metrics.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
-import type { UpstreamConfig } from '../../config/config.ts';
+import type { UpstreamConfig } from '../../config/model.ts';
 import type { Priority } from '../../policy/admission/priority.ts';
 import { QueueBound, type QueueSituation } from '../../policy/admission/queue-bound.ts';
 import { type Place, RequestQueue } from '../../policy/admission/request-queue.ts';

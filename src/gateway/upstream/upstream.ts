@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
-import type { UpstreamConfig } from '../../config/config.ts';
+import type { UpstreamConfig } from '../../config/model.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
 import { ServiceTime } from '../../policy/admission/service-time.ts';
 import type { LeaseUse } from '../../policy/permits/lease-state.ts';

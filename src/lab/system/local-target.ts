@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { basename } from 'node:path';
-import { isLoopbackHost } from '../../config/config.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
 import { processTree, type WatchedProcess } from './process-watch.ts';
 
 /** Whether a URL's host is this machine, as far as its name or address tells. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { UpstreamConfig } from '../../../src/config/config.ts';
+import type { UpstreamConfig } from '../../../src/config/model.ts';
 import { HealthChecker } from '../../../src/control/health-checker.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { eventually } from '../../support/raw.ts';

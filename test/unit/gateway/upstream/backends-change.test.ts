@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import type { UpstreamConfig } from '../../../../src/config/config.ts';
+import type { UpstreamConfig } from '../../../../src/config/model.ts';
 import { ClientGone } from '../../../../src/gateway/upstream/attempt-error.ts';
 import { GatewayMetrics } from '../../../../src/gateway/metrics.ts';
 import { LeaseClient } from '../../../../src/gateway/upstream/lease-client.ts';

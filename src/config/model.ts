@@ -1,0 +1,104 @@
+import type { Priority } from '../policy/admission/priority.ts';
+import type { BalancerName } from '../policy/balance/balancer.ts';
+import type { CacheRules } from '../policy/cache/storing.ts';
+import type { RetryRules } from '../policy/retry/retryable.ts';
+import type { BackendConfig } from '../protocol/backends.ts';
+import type { RateLimit } from '../protocol/tokens.ts';
+import type { Environment } from './environment.ts';
+
+/** How a backend is checked. */
+export interface HealthCheck {
+  readonly path: string;
+  /** What is said as Host; the backend's own address where it is undefined. */
+  readonly host: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Passed checks in a row that bring a backend up, failed ones that take it down. */
+  readonly rise: number;
+  readonly fall: number;
+  /** Whether what a backend that went down has not answered is cancelled, and sent to another where that is safe. */
+  readonly cancelOnDown: boolean;
+}
+
+export interface UpstreamConfig {
+  readonly name: string;
+  /** The backends at the start; others may join and leave (ADR 40). */
+  readonly backends: readonly BackendConfig[];
+  /** Whether processes of this host announce themselves to control as its backends. */
+  readonly isAnnounced: boolean;
+  /** Requests in flight at one backend, counted over the whole host. */
+  readonly cap: number;
+  /** Undefined: its backends are not checked. */
+  readonly health: HealthCheck | undefined;
+  /** Whether a worker is ready only while one of its backends is up. */
+  readonly required: boolean;
+  readonly queueCapacity: number;
+  /** Room in the queue for each permit, where that is more; 0 if the capacity was set. */
+  readonly queuePerPermit: number;
+  readonly queueTimeoutMs: number;
+  readonly admission: AdmissionConfig;
+  readonly balancer: BalancerName;
+  readonly streams: { readonly max: number; readonly idleTimeoutMs: number };
+  readonly replyHeadBytes: number;
+}
+
+/** Who is let in when all permits are in use. */
+export interface AdmissionConfig {
+  /** `fixed`: the caps are the limit. `adaptive`: fewer, where trials show that throughput does not suffer. */
+  readonly limit: 'fixed' | 'adaptive';
+  /** Requests in flight at all backends that an adaptive limit leaves. */
+  readonly minLimit: number;
+  /** Longest wait that a request may expect; `auto` follows the rate at which the upstream serves. */
+  readonly maxWaitMs: number | 'auto';
+}
+
+/** How the replies of a route are kept. */
+export interface RouteCache extends CacheRules {
+  readonly maxEntryBytes: number;
+  /** What the route may take of the cache; undefined: all of it. */
+  readonly maxBytes: number | undefined;
+}
+
+export interface RouteConfig {
+  readonly endpoint: string;
+  readonly path: string;
+  /** Undefined: every method. */
+  readonly methods: readonly string[] | undefined;
+  readonly upstream: string;
+  readonly authenticate: boolean;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly priority: Priority | undefined;
+  /** Whether doing it twice is the same as doing it once, whatever its method. */
+  readonly pure: boolean;
+  /** Whether a second backend is asked when the first takes longer than most do. */
+  readonly hedge: boolean;
+  readonly cache: RouteCache | undefined;
+  readonly paths: 'strict' | 'literal';
+  readonly upload: 'buffer' | 'stream';
+  readonly bufferBodyBytes: number;
+  readonly bufferReplyBytes: number;
+  readonly idleTimeoutMs: number | undefined;
+  readonly longLived: boolean;
+  readonly retry: RetryRules | false;
+}
+
+/** Everything that a process needs to know, parsed once and frozen. */
+export interface Config {
+  readonly env: Environment;
+  readonly dataDir: string;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly routes: readonly RouteConfig[];
+  readonly trustedProxies: readonly string[];
+  readonly connections: {
+    /** Undefined: as many as the limit of file descriptors allows. */
+    readonly max: number | undefined;
+    readonly maxPerAddress: number | undefined;
+    readonly maxPipelined: number;
+  };
+  readonly headers: { readonly via: boolean; readonly serverTiming: boolean };
+  /** Of every key that has none of its own. */
+  readonly keyLimit: RateLimit | undefined;
+  /** Of every client address. */
+  readonly addressLimit: RateLimit | undefined;
+}

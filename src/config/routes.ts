@@ -1,0 +1,61 @@
+import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
+import type { Environment } from './environment.ts';
+import type { ParsedConfigFile } from './file.ts';
+import type { RouteCache, RouteConfig } from './model.ts';
+
+const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;
+const DEFAULT_BUFFER_BODY_BYTES = 64 * 1024;
+export const DEFAULT_BUFFER_REPLY_BYTES = 256 * 1024;
+/** A long poll may take as long as it likes, unless its route says otherwise. */
+const LONG_LIVED_TIMEOUT_MS = 3_600_000;
+
+/** No reply may push out more than this part of the others. */
+const LARGEST_ENTRY_PART = 16;
+
+export const maxEntryBytes = (cacheMaxBytes: number): number => Math.floor(cacheMaxBytes / LARGEST_ENTRY_PART);
+
+type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
+
+/** A route of the file with its defaults. */
+export function routeOf(route: RouteFile, env: Environment): RouteConfig {
+  return {
+    endpoint: route.endpoint,
+    path: route.path,
+    methods: route.methods,
+    upstream: route.upstream,
+    authenticate: route.authenticate ?? true,
+    timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
+    maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    priority: route.priority,
+    pure: route.pure ?? false,
+    hedge: route.hedge ?? false,
+    cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
+    paths: route.paths ?? ((route.authenticate ?? true) ? 'strict' : 'literal'),
+    upload: route.upload ?? 'buffer',
+    bufferBodyBytes: route.bufferBodyBytes ?? DEFAULT_BUFFER_BODY_BYTES,
+    bufferReplyBytes: route.bufferReplyBytes ?? DEFAULT_BUFFER_REPLY_BYTES,
+    idleTimeoutMs: route.idleTimeoutMs,
+    longLived: route.longLived ?? false,
+    retry: retryRules(route.retry),
+  };
+}
+
+/** What a route tries again. */
+function retryRules(retry: RouteFile['retry']): RetryRules | false {
+  if (retry === false) return false;
+  return retry === undefined ? defaultRetryRules : { attempts: retry.attempts, on: retry.on };
+}
+
+export function routeCache(cache: RouteFile['cache'], cacheMaxBytes: number): RouteCache | undefined {
+  if (cache === undefined || cache === false) return undefined;
+  const most = maxEntryBytes(cacheMaxBytes);
+  return {
+    ttlSeconds: cache.ttlSeconds,
+    negativeTtlSeconds: cache.negativeTtlSeconds,
+    staleWhileRevalidateSeconds: cache.staleWhileRevalidateSeconds ?? 0,
+    staleIfErrorSeconds: cache.staleIfErrorSeconds ?? 0,
+    public: cache.public ?? false,
+    maxEntryBytes: Math.min(cache.maxEntryBytes ?? most, cache.maxBytes ?? most, most),
+    maxBytes: cache.maxBytes,
+  };
+}

@@ -1,0 +1,72 @@
+import { defaultHealth, healthCheck, type UpstreamFile } from './health.ts';
+import type { Environment } from './environment.ts';
+import type { UpstreamConfig } from './model.ts';
+import { type QueueSettings, queueSettings } from './queue.ts';
+
+/** The upstream of Rampart's own generators. */
+export const GENERATOR_UPSTREAM = 'generator';
+const DEFAULT_CAP = 16;
+const DEFAULT_STREAMS = { max: 1000, idleTimeoutMs: 3_600_000 };
+const DEFAULT_REPLY_HEAD_BYTES = 16 * 1024;
+
+const GENERATOR_HOST = '127.0.0.1';
+
+/** The origin of the generator with this number. */
+export const generatorOrigin = ({ GENERATOR_PORT }: Environment, index: number): string =>
+  `http://${GENERATOR_HOST}:${GENERATOR_PORT + index}`;
+
+/** The id of a backend that has announced itself: its origin decides, so that it is the same after each restart. */
+export function announcedId(env: Environment, upstream: string, origin: string): string {
+  const { hostname, port, host } = new URL(origin);
+  const index = Number(port) - env.GENERATOR_PORT;
+  const isOwn = upstream === GENERATOR_UPSTREAM && hostname === GENERATOR_HOST && index >= 0;
+  return isOwn ? `generator-${index}` : host;
+}
+
+/** The upstreams of a host: its own generators, where it has some, and those of the file. `given`: the variables that were set. */
+export function upstreamsOf(
+  env: Environment,
+  file: Readonly<Record<string, UpstreamFile>>,
+  given: ReadonlySet<string>,
+): UpstreamConfig[] {
+  const queueOf = queueSettings(env, given);
+  const others = Object.entries(file).map(([name, upstream]) => upstreamOf(name, upstream, env, queueOf));
+  return env.GENERATOR_INSTANCES === 0 ? others : [generators(env, queueOf), ...others];
+}
+
+function generators(env: Environment, queueOf: QueueSettings): UpstreamConfig {
+  return {
+    name: GENERATOR_UPSTREAM,
+    backends: Array.from({ length: env.GENERATOR_INSTANCES }, (_, index) => ({
+      id: `generator-${index}`,
+      origin: generatorOrigin(env, index),
+    })),
+    isAnnounced: true,
+    cap: env.GENERATOR_CONCURRENCY,
+    // What a generator does is short, and the same at any other.
+    health: { ...defaultHealth, path: '/healthz', cancelOnDown: true },
+    required: true,
+    balancer: env.BALANCER,
+    streams: DEFAULT_STREAMS,
+    replyHeadBytes: DEFAULT_REPLY_HEAD_BYTES,
+    ...queueOf({}, env.GENERATOR_INSTANCES * env.GENERATOR_CONCURRENCY),
+  };
+}
+
+function upstreamOf(name: string, upstream: UpstreamFile, env: Environment, queueOf: QueueSettings): UpstreamConfig {
+  return {
+    name,
+    backends: upstream.backends.map((url) => ({ id: new URL(url).host, origin: new URL(url).origin })),
+    isAnnounced: false,
+    cap: upstream.cap ?? DEFAULT_CAP,
+    health: healthCheck(upstream),
+    required: upstream.required ?? false,
+    balancer: upstream.balancer ?? env.BALANCER,
+    ...queueOf(upstream, upstream.backends.length * (upstream.cap ?? DEFAULT_CAP)),
+    streams: {
+      max: upstream.streams?.max ?? DEFAULT_STREAMS.max,
+      idleTimeoutMs: upstream.streams?.idleTimeoutMs ?? DEFAULT_STREAMS.idleTimeoutMs,
+    },
+    replyHeadBytes: upstream.replyHeadBytes ?? DEFAULT_REPLY_HEAD_BYTES,
+  };
+}
