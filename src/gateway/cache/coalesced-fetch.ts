@@ -1,16 +1,14 @@
 import type { Clock } from '../../core/clock.ts';
 import { servesOnError } from '../../policy/cache/freshness.ts';
 import { joined, type ReplyHead, type Verdict, validates } from '../../policy/cache/storing.ts';
-import type { Underway } from '../http/exchange.ts';
-import type { Priority } from '../../policy/admission/priority.ts';
 import { Refusal } from '../refusal.ts';
 import { replyHeaders } from '../http/reply-sinks.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
 import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
-import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import { type CacheKey, type Entry, headOf, makeEntry, updatedHead } from './entry.ts';
+import { FetchCaller } from './fetch-caller.ts';
 import type { BufferBudget } from './fetch-buffer.ts';
 import type { HeaderLines } from './header-lines.ts';
 import { Subscribers } from './subscribers.ts';
@@ -58,15 +56,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
  * leave, and it goes on while one is left. What is to be kept is read at the pace of the backend, and each client at
  * its own from the buffer; what is not (or no longer, having outgrown its bound) comes no faster than they read.
  */
-export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
-  startedAt: number;
-  over = false;
-  waitMs = 0;
-  permitMs = 0;
-  execMs = 0;
-  execPhase: 'upstream' | 'database' | undefined;
-  failure: string | undefined;
-  underway: Underway | undefined;
+export class CoalescedFetch implements ReplySink, ChunkSource {
   readonly key: CacheKey;
   /** Under what others find it; undefined for one that nobody may join. */
   readonly joinKey: string | undefined;
@@ -80,11 +70,8 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
   readonly #lines: HeaderLines;
   readonly #subscribers: Subscribers;
   #stale: Entry | undefined;
-  /** Whose request goes out, and, as long as it is there, its subscriber. */
-  #client: CacheClient;
-  #leader: Subscriber | undefined;
+  readonly #caller: FetchCaller;
   #leaders = 0;
-  #isInBackground = false;
   #head: ReplyHead | undefined;
   #verdict: Verdict | undefined;
   #slotKey: string | undefined;
@@ -106,50 +93,25 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
   ) {
     this.key = client.key;
     this.joinKey = joinKey;
-    this.startedAt = clock.now();
     this.#clock = clock;
     this.#stack = stack;
     this.#events = events;
     this.#lines = lines;
     this.#subscribers = new Subscribers(clock, budget, client.maxEntryBytes);
-    this.#client = client;
+    this.#caller = new FetchCaller(client, this.#subscribers, clock.now());
     this.#stale = stale;
   }
 
-  get replyBegun(): boolean {
-    for (const subscriber of this.#subscribers.all) if (subscriber.client.x.replyBegun) return true;
-    return false;
-  }
-
-  /** Nobody waits for what is fetched behind the requests. */
-  get priority(): Priority {
-    return this.#isInBackground ? 'bulk' : this.#client.x.priority;
-  }
-
-  get readyAt(): number {
-    return this.startedAt;
-  }
-
-  get id(): string {
-    return this.#client.x.id;
-  }
-
-  get fairKey(): string {
-    return this.#client.x.fairKey;
-  }
-
-  /** Sets off for a client, and for those who join it. */
+  /** Starts for a client, and for those who join it. */
   start(leader: Subscriber): void {
-    this.#leader = leader;
-    this.#client = leader.client;
-    this.startedAt = leader.client.x.startedAt;
+    this.#caller.lead(leader);
     this.#subscribers.all.add(leader);
     void this.#run();
   }
 
-  /** Sets off behind the requests, for the cache alone. */
+  /** Starts for the cache alone; no client waits for it. */
   startInBackground(): void {
-    this.#isInBackground = true;
+    this.#caller.isInBackground = true;
     void this.#run();
   }
 
@@ -174,22 +136,22 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
   leave(subscriber: Subscriber): void {
     const { all } = this.#subscribers;
     all.delete(subscriber);
-    if (this.#leader === subscriber) this.#leader = undefined;
-    const goesOn = this.#isInBackground || (subscriber.isSatisfied && this.#isStoring);
+    if (this.#caller.leader === subscriber) this.#caller.leader = undefined;
+    const goesOn = this.#caller.isInBackground || (subscriber.isSatisfied && this.#isStoring);
     if (this.ended) this.#tidy();
     else if (all.size === 0 && !goesOn) this.cancel();
     else this.progressed();
   }
 
   cancel(): void {
-    this.over = true;
+    this.#caller.over = true;
     this.#close();
-    this.underway?.giveUp();
+    this.#caller.underway?.giveUp();
   }
 
   /** Gives it up if it serves nobody but the cache. */
   cancelIfInBackground(): void {
-    if (this.#isInBackground && this.#subscribers.all.size === 0) this.cancel();
+    if (this.#caller.isInBackground && this.#subscribers.all.size === 0) this.cancel();
   }
 
   chunkAt(index: number): Buffer | undefined {
@@ -209,16 +171,16 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
     const head = { status, headers };
     this.#arrivedAt = this.#clock.now();
     if (this.#stale !== undefined && this.#isAnsweredByStale(head, this.#stale)) return;
-    const verdict = this.#client.judge(head);
+    const verdict = this.#caller.client.judge(head);
     this.#head = head;
     this.#verdict = verdict;
-    this.#slotKey = this.#events.learn(this.#client, verdict, status);
+    this.#slotKey = this.#events.learn(this.#caller.client, verdict, status);
     const announcedBytes = Number(joined(headers['content-length']) ?? 0);
     this.#isStoring =
-      this.#slotKey !== undefined && !this.#isInvalidated && announcedBytes <= this.#client.maxEntryBytes;
+      this.#slotKey !== undefined && !this.#isInvalidated && announcedBytes <= this.#caller.client.maxEntryBytes;
     if (!verdict.share || !this.#isStoring) this.#close();
     for (const subscriber of this.#subscribers.all) {
-      if (subscriber === this.#leader || this.#isFor(subscriber)) this.#begin(subscriber, head);
+      if (subscriber === this.#caller.leader || this.#isFor(subscriber)) this.#begin(subscriber, head);
       else this.#release(subscriber, verdict.share);
     }
     if (this.#subscribers.all.size === 0 && !this.#isStoring) this.cancel();
@@ -227,7 +189,7 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
   data(chunk: Buffer, resume: () => void): boolean {
     if (this.#isMuted) return this.#discard(chunk);
     const fits = this.#subscribers.add(chunk);
-    if (this.#isStoring && fits && this.#subscribers.heldBytes <= this.#client.maxEntryBytes) return true;
+    if (this.#isStoring && fits && this.#subscribers.heldBytes <= this.#caller.client.maxEntryBytes) return true;
     if (this.#isStoring) {
       this.#isStoring = false;
       this.#close();
@@ -245,18 +207,11 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
     this.#tidy();
   }
 
-  cutReply(): void {
-    for (const subscriber of this.#subscribers.all) {
-      this.#subscribers.all.delete(subscriber);
-      subscriber.cut(this.failure);
-    }
-  }
-
   async #run(): Promise<void> {
     this.#leaders++;
     let refusal: Refusal | undefined;
     try {
-      refusal = await forward(this, this.#client.request(this.#stale), this, this.#stack);
+      refusal = await forward(this.#caller, this.#caller.client.request(this.#stale), this, this.#stack);
     } catch (error) {
       this.#events.bug(error);
       refusal = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
@@ -265,14 +220,14 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
     this.#close();
     if (!this.ended) this.#subscribers.clear();
     const hasFailed = refusal !== undefined || this.#isError;
-    if (this.#isInBackground && hasFailed && this.#stale !== undefined) this.#events.refreshFailed(this.#stale);
+    if (this.#caller.isInBackground && hasFailed && this.#stale !== undefined) this.#events.refreshFailed(this.#stale);
     this.#events.ended(this);
   }
 
   /** What the end of the request means to those who still wait; true where another has set off for them. */
   #goesOn(refusal: Refusal | undefined): boolean {
     const { all } = this.#subscribers;
-    const leader = this.#leader;
+    const leader = this.#caller.leader;
     if (refusal !== undefined) {
       this.#serveOnError(all, undefined);
       if (leader !== undefined && all.has(leader)) this.#fail(leader, refusal);
@@ -280,7 +235,7 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
     // Who is still there has got no reply: of the others, the one that came last has the most time left.
     const next = leader !== undefined && all.has(leader) ? leader : [...all].at(-1);
     if (next === undefined) return false;
-    if (this.#leaders < MAX_LEADERS && !this.over) {
+    if (this.#leaders < MAX_LEADERS && !this.#caller.over) {
       this.#startOver(next);
       return true;
     }
@@ -294,18 +249,15 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
     this.#head = undefined;
     this.#isStoring = false;
     this.#isMuted = false;
-    this.failure = undefined;
-    this.waitMs = 0;
-    this.permitMs = 0;
-    this.execMs = 0;
+    this.#caller.reset();
     for (const subscriber of this.#subscribers.all) subscriber.restart();
     this.start(next);
   }
 
   #fail(subscriber: Subscriber, refusal: Refusal): void {
     this.#subscribers.all.delete(subscriber);
-    this.#tellTimes(subscriber, this.#clock.now());
-    subscriber.client.x.failure = this.failure;
+    this.#caller.tellTimes(subscriber, this.#clock.now());
+    subscriber.client.x.failure = this.#caller.failure;
     subscriber.end(refusal);
   }
 
@@ -331,15 +283,15 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
   /** The stored reply, with what the 304 says anew, answers everybody and is fresh again. */
   #confirm(stale: Entry, notModified: ReplyHead): void {
     const head = updatedHead(stale, notModified);
-    const verdict = this.#client.judge(head);
+    const verdict = this.#caller.client.judge(head);
     const lifetime = verdict.store ? verdict.lifetime : stale.lifetime;
     const entry = this.#entryOf(head, lifetime, stale.body);
-    const slotKey = verdict.store ? this.#events.learn(this.#client, verdict, head.status) : undefined;
+    const slotKey = verdict.store ? this.#events.learn(this.#caller.client, verdict, head.status) : undefined;
     if (slotKey === undefined) this.#events.forget(stale);
     else if (!this.#isInvalidated) this.#events.keep(slotKey, entry);
     this.#close();
     for (const subscriber of this.#subscribers.all) {
-      if (subscriber !== this.#leader && !(verdict.share && this.#selects(subscriber, verdict)))
+      if (subscriber !== this.#caller.leader && !(verdict.share && this.#selects(subscriber, verdict)))
         this.#release(subscriber, verdict.share);
       else this.#serve(subscriber, entry, 'revalidated', 304);
     }
@@ -356,13 +308,13 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
 
   #serve(subscriber: Subscriber, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void {
     this.#subscribers.all.delete(subscriber);
-    this.#tellTimes(subscriber, this.#clock.now());
+    this.#caller.tellTimes(subscriber, this.#clock.now());
     this.#events.serve(subscriber, entry, result, status);
   }
 
   #begin(subscriber: Subscriber, head: ReplyHead): void {
-    this.#tellTimes(subscriber, this.#arrivedAt);
-    subscriber.begin(head, { isStored: this.#isStoring, isCollapsed: subscriber !== this.#leader });
+    this.#caller.tellTimes(subscriber, this.#arrivedAt);
+    subscriber.begin(head, { isStored: this.#isStoring, isCollapsed: subscriber !== this.#caller.leader });
     if (!subscriber.isSatisfied) return;
     this.leave(subscriber);
     subscriber.end(undefined);
@@ -375,26 +327,13 @@ export class CoalescedFetch implements ReplySink, Caller, ChunkSource {
 
   #selects(subscriber: Subscriber, verdict: Verdict): boolean {
     if (!verdict.store || verdict.vary.length === 0) return true;
-    return this.#events.selectSame(verdict.vary, this.#client, subscriber.client);
+    return this.#events.selectSame(verdict.vary, this.#caller.client, subscriber.client);
   }
 
   #release(subscriber: Subscriber, mayShare: boolean): void {
     this.#subscribers.all.delete(subscriber);
-    this.#tellTimes(subscriber, this.#arrivedAt);
+    this.#caller.tellTimes(subscriber, this.#arrivedAt);
     this.#events.release(subscriber, mayShare);
-  }
-
-  /** What the leader waits for is its own request; what the others wait for is the leader's. */
-  #tellTimes(subscriber: Subscriber, until: number): void {
-    const { x } = subscriber.client;
-    if (subscriber === this.#leader) {
-      x.waitMs = this.waitMs;
-      x.permitMs = this.permitMs;
-      x.execMs = this.execMs;
-      x.execPhase = this.execPhase;
-    } else x.coalescedMs += Math.max(0, until - subscriber.joinedAt);
-    // Told again after another attempt, this time does not count twice.
-    subscriber.joinedAt = Math.max(subscriber.joinedAt, until);
   }
 
   #entryOf(head: ReplyHead, lifetime: Entry['lifetime'], body: Buffer | string): Entry {
