@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { systemClock } from '../core/clock.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
 import { HangWatch } from '../supervisor/hang-watch.ts';
+import { giveBackHandovers } from '../supervisor/give-back-handovers.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 
 const restartLimits = { firstMs: 50, maxMs: 5000 };
@@ -12,6 +13,7 @@ interface Child {
   readonly instance: number;
   readonly worker: Worker;
   readonly pid: number | undefined;
+  isReady: boolean;
 }
 
 /**
@@ -62,19 +64,20 @@ export class GatewayCluster {
       RAMPART_WATCHED: '1',
       GATEWAY_WORKERS: String(this.#count),
     });
-    const child: Child = { instance, worker, pid: worker.process.pid };
+    const child: Child = { instance, worker, pid: worker.process.pid, isReady: false };
     this.#children.set(instance, child);
-    let isReady = false;
     worker.on('message', (message: unknown) => {
-      if (message === 'ready') isReady = true;
+      if (message === 'ready') child.isReady = true;
       else this.#hangs.said(child, message);
     });
+    const isServing = (one: Child): boolean => one !== child && one.isReady && one.worker.isConnected();
+    giveBackHandovers(worker.process, () => [...this.#children.values()].some(isServing));
     // 'exit' follows, and tells the rest.
     worker.on('error', () => {});
     worker.on('exit', (code, signal) => {
       this.#hangs.said(child, undefined);
       this.#children.delete(instance);
-      this.#wasReady ||= isReady;
+      this.#wasReady ||= child.isReady;
       if (this.#stopping) this.#endIfOver();
       else if (!this.#wasReady) this.#giveUp(code);
       else this.#restart(instance, signal ?? `exit code ${code}`, systemClock.now() - startedAt);

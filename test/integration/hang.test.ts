@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { type ChildProcess } from 'node:child_process';
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectionsOf, openConnections } from '../support/connections.ts';
 import { eventually } from '../support/raw.ts';
 import {
   endProcess,
@@ -88,15 +90,32 @@ describe('a worker that hangs, under rampart gateway --workers', () => {
     rmSync(env['RAMPART_DATA_DIR'] as string, { recursive: true, force: true });
   });
 
+  /** Both workers, each of which has been seen to take connections. */
+  async function takingWorkers(): Promise<{ pid: number }[]> {
+    const { workers } = await status();
+    const [port, pids] = [Number(env['PORT']), workers.map(({ pid }) => pid)];
+    assert.equal(pids.length, 2);
+    await eventually('both take connections', async () => {
+      const sockets = await openConnections(port, 4, false);
+      await sleep(50);
+      const counts = connectionsOf(port, pids);
+      for (const socket of sockets) socket.destroy();
+      return counts.every((count) => count > 0);
+    });
+    return workers;
+  }
+
   for (const [how, signal] of [
     ['stands still', 'SIGSTOP'],
     ['computes without end', 'SIGCONT'],
     ['dies', 'SIGKILL'],
   ] as const) {
-    test(`it ${how}: it is replaced, and the others serve`, async () => {
-      const [victim] = (await status()).workers;
+    test(`it ${how}: it is replaced, and no new connection is lost`, async () => {
+      const [victim] = await takingWorkers();
       assert.ok(victim);
       process.kill(victim.pid, signal);
+      // In turn: one of these is on its way to the victim, which has not taken it.
+      const replies = Promise.all(Array.from({ length: 6 }, () => once(`http://127.0.0.1:${env['PORT']}/healthz`)));
       await eventually(
         'it is replaced',
         async () => {
@@ -107,9 +126,23 @@ describe('a worker that hangs, under rampart gateway --workers', () => {
       );
       const said = signal === 'SIGCONT' ? /gateway \d hangs; ending it/ : /gateway \d ended \(SIGKILL\)/;
       assert.match(output, said);
+      assert.deepEqual(new Set(await replies), new Set(['200']));
       assert.equal(await once(`http://127.0.0.1:${env['PORT']}/healthz`), '200');
     });
   }
+
+  test('all of them die: a connection on its way to one is closed rather than silent', async () => {
+    const victims = await takingWorkers();
+    for (const { pid } of victims) process.kill(pid, 'SIGSTOP');
+    const replies = Promise.all(Array.from({ length: 4 }, () => once(`http://127.0.0.1:${env['PORT']}/healthz`)));
+    await sleep(200);
+    for (const { pid } of victims) process.kill(pid, 'SIGKILL');
+    assert.ok(
+      (await replies).every((reply) => reply === 'ECONNRESET'),
+      (await replies).join(' '),
+    );
+    await eventually('they are replaced', async () => (await status()).workers.length === 2, 20_000);
+  });
 });
 
 describe('a worker that hangs, started alone', () => {
