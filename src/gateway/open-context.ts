@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from '../config/model.ts';
+import { AddressSet } from '../core/addresses.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { LeaseReport } from '../protocol/lease.ts';
+import type { TokenAsk } from '../protocol/tokens.ts';
+import { staticShare } from '../policy/permits/shares.ts';
+import type { Bugs } from '../metrics/bugs.ts';
+import type { Registry } from '../metrics/instruments.ts';
+import type { BarcodeStore } from '../store/barcodes.ts';
+import type { Ledger } from '../store/ledger.ts';
+import type { CacheReport } from '../protocol/cache-order.ts';
+import { Cache, type CacheOptions } from './cache/cache.ts';
+import { CachePeers } from './cache/cache-peers.ts';
+import { registerCacheMetrics } from './cache/cache-metrics.ts';
+import { ClientConnections } from './http/client-connections.ts';
+import type { Exchange } from './http/exchange.ts';
+import type { GatewayContext } from './context.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { GuessLimit } from './limits/guess-limit.ts';
+import { type FindKey, KeyCache } from './limits/key-cache.ts';
+import { LateRefusals } from './limits/late-refusals.ts';
+import { RateLimiter } from './limits/rate-limiter.ts';
+import { ReadAdmission } from './limits/read-admission.ts';
+import { RequestLog } from './request-log.ts';
+import { SlowReplies } from './http/reply-queue.ts';
+import { openStack } from './stack.ts';
+import { Spool } from './http/spool.ts';
+import { Tunnels } from './websocket/tunnels.ts';
+import { Uploads } from './http/upload.ts';
+import { Upstream } from './upstream/upstream.ts';
+
+export interface GatewayDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly bugs: Bugs;
+  readonly findKey: FindKey;
+  readonly ledger: Ledger;
+  readonly store: { readonly barcodes: BarcodeStore };
+  /** Reads of the store that clients may have under way at a time; 4 if not given. */
+  readonly readConcurrency?: number;
+  /** Says to control what is held and what waits. Without it this worker has its equal share of the permits. */
+  readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
+  /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
+  readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
+  /** Says to control what concerns the caches of all workers. Without it this worker is the only one. */
+  readonly sendCacheReport?: (report: CacheReport) => void;
+}
+
+const DEFAULT_READS = 4;
+
+/** What the context needs of the gateway around it. */
+export interface AroundContext {
+  readonly isDraining: () => boolean;
+  /** Starts a request whose turn it is on its connection. */
+  readonly start: (x: Exchange) => void;
+}
+
+/** Makes the parts of a worker. */
+export function openContext(dependencies: GatewayDependencies, { isDraining, start }: AroundContext): GatewayContext {
+  const { config, clock, registry, log, bugs, findKey, ledger, store } = dependencies;
+  const trusted = new AddressSet(config.trustedProxies);
+  const metrics = new GatewayMetrics(registry);
+  const stack = openStack(clock);
+  const cache = openCache(config, { clock, stack, log });
+  registerCacheMetrics(registry, cache.store);
+  return {
+    config,
+    clock,
+    log,
+    bugs,
+    connections: new ClientConnections({ clock, bugs, maxPipelined: config.connections.maxPipelined, start }),
+    lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trusted.has(address) }),
+    requestLog: new RequestLog(log, clock),
+    metrics,
+    keys: new KeyCache(findKey, clock),
+    guesses: new GuessLimit(clock, trusted),
+    reads: new ReadAdmission(dependencies.readConcurrency ?? DEFAULT_READS, clock),
+    limiter: openLimiter(dependencies),
+    stack,
+    cache,
+    cachePeers: new CachePeers(clock, (order) => cache.carryOut(order), dependencies.sendCacheReport),
+    upstreams: openUpstreams(dependencies, metrics),
+    trustedProxies: trusted,
+    ledger,
+    store,
+    tunnels: new Tunnels(),
+    ...openBuffers(dependencies),
+    isDraining,
+  };
+}
+
+function openUpstreams(dependencies: GatewayDependencies, metrics: GatewayMetrics): Upstream[] {
+  const { config, clock, random, bugs } = dependencies;
+  const { GATEWAY_WORKERS: workers, CONNECT_TIMEOUT_MS: connectMs, UPSTREAM_TIMEOUT_MS: idleMs } = config.env;
+  const timeouts = { connectMs, idleMs };
+  const initialPermits = (cap: number): number =>
+    dependencies.sendLeaseReport === undefined ? staticShare(cap, workers) : 0;
+  return config.upstreams.map((upstream) => {
+    const maxStreams = Math.ceil(upstream.streams.max / workers);
+    return new Upstream(upstream, { clock, random, metrics, bugs, timeouts, workers, maxStreams, initialPermits });
+  });
+}
+
+/** Where slow uploads and replies wait; a worker has an equal part of the host's budget. */
+function openBuffers({
+  config: { dataDir, env },
+  clock,
+  registry,
+  log,
+}: GatewayDependencies): Pick<GatewayContext, 'uploads' | 'replies'> {
+  const spool = new Spool(join(dataDir, 'spool'), Math.floor(env.SPOOL_MAX_BYTES / env.GATEWAY_WORKERS));
+  const onError = (error: unknown): void => log.warn({ err: error }, 'the spool failed');
+  const replies = new SlowReplies(spool, clock, onError);
+  const bytes = registry.gauge('rampart_spool_bytes', 'Slow uploads and replies on disk', 'sum').of();
+  const memory = registry
+    .gauge('rampart_reply_buffer_bytes', 'Replies in memory that wait for their clients', 'sum')
+    .of();
+  registry.onSnapshot(() => {
+    bytes.set(spool.usedBytes);
+    memory.set(replies.memoryBytes);
+  });
+  return { uploads: new Uploads(spool, clock, onError), replies };
+}
+
+function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependencies): RateLimiter {
+  const { env, keyLimit, addressLimit } = config;
+  const trustedProxies = new AddressSet(config.trustedProxies);
+  const workers = env.GATEWAY_WORKERS;
+  return new RateLimiter({ clock, registry, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
+}
+
+function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'log'>): Cache {
+  const shares = new Map<string, number>();
+  for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
+  const cachedRoutes = routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);
+  const maxBytes = env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0;
+  return new Cache({ ...deps, maxBytes, shares, routes: cachedRoutes });
+}
