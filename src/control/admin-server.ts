@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connectionsFor, descriptorLimit } from '../core/descriptors.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
 import { changeCap } from './admin-cap.ts';
@@ -10,6 +11,11 @@ import type { Control } from './control.ts';
 const PURGE_PATH = '/api/cache/purge';
 const CAP_PATH = '/api/cap';
 
+/** More than people, dashboards and scrapers of one host need. */
+const MAX_ADMIN_CONNECTIONS = 256;
+/** A connection without a request is closed after the time for the head, so that others find room. */
+const limits = { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1000 };
+
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
@@ -18,7 +24,7 @@ export interface AdminOptions {
 
 /** The admin API, on its own listener; all of it reads, but for the purge of the cache and the caps. */
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (req, res) => {
+  const server = createServer(limits, (req, res) => {
     answer(control, options, req, res).catch((error: unknown) => {
       const clientLeft = !req.complete && req.destroyed;
       if (!clientLeft) control.bugs.report('admin', error);
@@ -26,6 +32,9 @@ export function startAdminServer(control: Control, options: AdminOptions): Promi
       else problem(res, 500, 'internal-error', 'control failed to answer; its log has the reason');
     });
   });
+  // Control needs descriptors for its workers and health checks, whoever connects here.
+  const allowed = connectionsFor(descriptorLimit(), MAX_ADMIN_CONNECTIONS);
+  server.maxConnections = Math.min(allowed ?? MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONNECTIONS);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: options.host, port: options.port }, () => resolve(server));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './raw.ts';
 
-const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+export const rampartEntry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const START_LIMIT_MS = 60_000;
 
 /** What a command of Rampart said and how it ended. */
@@ -88,7 +88,7 @@ function cleanEnvironment(settings: Record<string, string>): Record<string, stri
 
 export function spawnRampart(args: readonly string[], settings: Record<string, string>): ChildProcess {
   const stdio = ['ignore', 'pipe', 'pipe'] as const;
-  return spawn(process.execPath, [entry, ...args], {
+  return spawn(process.execPath, [rampartEntry, ...args], {
     env: cleanEnvironment(settings),
     stdio: [...stdio],
     cwd: tmpdir(),

@@ -1,10 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { canonicalAddress } from '../../core/addresses.ts';
-
-/** Descriptors for files, the database, control and the process itself. */
-const RESERVED_DESCRIPTORS = 64;
-const SMALLEST_LIMIT = 16;
+import { connectionsFor, descriptorLimit } from '../../core/descriptors.ts';
 
 export interface ConnectionLimitOptions {
   readonly maxPerAddress: number | undefined;
@@ -37,21 +33,4 @@ export function limitConnections(server: Server, options: ConnectionLimitOptions
     options.onRefused();
     socket.destroy();
   });
-}
-
-/** Client connections that so many descriptors allow: each may need one more, to a backend or to the spool. */
-export function connectionsFor(descriptors: number | undefined, backendConnections: number): number | undefined {
-  if (descriptors === undefined) return undefined;
-  const left = descriptors - RESERVED_DESCRIPTORS;
-  return Math.max(SMALLEST_LIMIT, left - Math.min(backendConnections, Math.floor(left / 2)));
-}
-
-/** The soft limit of this process; undefined where the system does not tell. */
-function descriptorLimit(): number | undefined {
-  try {
-    const found = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return found === undefined ? undefined : Number(found);
-  } catch {
-    return undefined;
-  }
 }

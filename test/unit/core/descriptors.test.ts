@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectionsFor } from '../../../../src/gateway/limits/connection-limit.ts';
+import { connectionsFor } from '../../../src/core/descriptors.ts';
 
 test('connectionsFor leaves descriptors for backends and for the process itself', () => {
   assert.equal(connectionsFor(1_048_576, 32), 1_048_480);
