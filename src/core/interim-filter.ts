@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { isHopByHop, nominated } from './hop-by-hop.ts';
 
 const PREFIX = Buffer.from('HTTP/1.');
 const END = Buffer.from('\r\n\r\n');
@@ -6,7 +7,10 @@ const MAX_HELD_BYTES = 16 * 1024;
 const ONE = 0x31;
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Leaves `100 Continue` out of the bytes of a connection, wherever the head of a reply may stand. */
+/**
+ * Leaves `100 Continue` out of the bytes of a connection, wherever the head of a reply may stand, and of every other 1xx
+ * the fields of the connection: they say nothing of the reply that follows, but a parser that believes them ends there.
+ */
 export class InterimFilter {
   #isExpectingHead = false;
   #held: Buffer = nothing;
@@ -48,15 +52,31 @@ export class InterimFilter {
       const head = rest.subarray(0, end + END.length);
       rest = rest.subarray(head.length);
       const status = head.toString('latin1', 9, 12);
-      if (status !== '100') passed.push(head);
       if (status === '101') {
         this.#isExpectingHead = false;
-        passed.push(rest);
+        passed.push(head, rest);
         break;
       }
+      if (status !== '100') passed.push(withoutConnection(head));
     }
     return passed.length === 1 ? (passed[0] as Buffer) : Buffer.concat(passed);
   }
+}
+
+/** The head of a 1xx reply without fields that belong to a connection or to the framing of a body, which it has not. */
+function withoutConnection(head: Buffer): Buffer {
+  const [statusLine = '', ...lines] = head.toString('latin1', 0, head.length - END.length).split('\r\n');
+  const fields = lines.map((line) => {
+    const colon = line.indexOf(':');
+    return { line, name: line.slice(0, colon).trim().toLowerCase(), value: line.slice(colon + 1).trim() };
+  });
+  const options = fields.filter(({ name }) => name === 'connection').map(({ value }) => value);
+  const dropped = options.length === 0 ? undefined : nominated(options.join(','));
+  const kept = fields.filter(
+    ({ name }) => name !== 'content-length' && !isHopByHop(name) && dropped?.has(name) !== true,
+  );
+  if (kept.length === fields.length) return head;
+  return Buffer.from([statusLine, ...kept.map(({ line }) => line), '', ''].join('\r\n'), 'latin1');
 }
 
 /** Whether the bytes begin, as far as they go, with the status line of a 1xx reply. */

@@ -1,6 +1,6 @@
 import type { RequestFields } from '../../policy/cache/request-cache-control.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { isHopByHop, nominated } from '../http/hop-by-hop.ts';
+import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 
 type Field = keyof RequestFields;
 

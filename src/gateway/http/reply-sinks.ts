@@ -1,5 +1,5 @@
 import type { Exchange } from './exchange.ts';
-import { isHopByHop, nominated } from './hop-by-hop.ts';
+import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 import type { ReplyQueue, SlowReplies } from './reply-queue.ts';
 import type { Tunnels } from '../websocket/tunnels.ts';
 import { isEventStream } from '../upstream/reply-head.ts';

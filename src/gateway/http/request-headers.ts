@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { AddressSet } from '../../core/addresses.ts';
 import type { Exchange } from './exchange.ts';
 import { peerAddress } from './peer-address.ts';
-import { isHopByHop, nominated } from './hop-by-hop.ts';
+import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 
 /** Fields that the gateway itself writes, or that are not for a backend. */
 const replaced: ReadonlySet<string> = new Set([

@@ -38,6 +38,24 @@ test('InterimFilter leaves out 100 Continue and nothing else, wherever the bytes
   );
 });
 
+test('InterimFilter leaves the fields of the connection out of a 1xx, and nothing out of any other reply', () => {
+  const hintsWith = (fields: string): string => `HTTP/1.1 103 Early Hints\r\n${fields}\r\n`;
+  for (const [fields, left] of [
+    ['Connection: close\r\nLink: </a>\r\n', 'Link: </a>\r\n'],
+    ['Link: </a>\r\nconnection:Keep-Alive, X-Hop\r\nX-Hop: 1\r\n', 'Link: </a>\r\n'],
+    ['Transfer-Encoding: chunked\r\nContent-Length: 5\r\n', ''],
+    ['Proxy-Connection: close\r\nX-Note: Connection: close\r\n', 'X-Note: Connection: close\r\n'],
+    ['no field\r\nX: caf\xe9\r\n', 'no field\r\nX: caf\xe9\r\n'],
+  ] as const) {
+    for (const cut of [10, 40, 60])
+      assert.equal(pass(hintsWith(fields) + final, [cut]), hintsWith(left) + final, fields);
+  }
+  const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  assert.equal(pass(upgrade, []), upgrade);
+  const closing = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n';
+  assert.equal(pass(closing, []), closing);
+});
+
 test('InterimFilter passes on what is no reply at all', () => {
   for (const text of ['', 'x', 'HTTP/2 100 \r\n\r\n', 'HTTP/1.1 2', 'SSH-2.0-x\r\n'])
     assert.equal(pass(text, [1]), text);
