@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { rawHeader } from '../../core/raw-headers.ts';
 import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import { type RequestHead, unreadHead } from './request-head.ts';
@@ -196,7 +197,7 @@ export class Exchange {
     // A body that was announced and not asked for will never be read: the connection has no next request.
     if (this.#closes || hasLongRest(this)) {
       this.closeAfterReply = true;
-      if (!headers.includes('connection')) headers.push('connection', 'close');
+      if (rawHeader(headers, 'connection') === undefined) headers.push('connection', 'close');
     }
     this.res.writeHead(status, headers);
   }

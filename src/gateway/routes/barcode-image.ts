@@ -1,3 +1,4 @@
+import { rawHeader } from '../../core/raw-headers.ts';
 import { IMAGE_ENDPOINT } from '../../barcode/image-target.ts';
 import { type BarcodeRequest, canonicalBody } from '../../barcode/request.ts';
 import { anything } from '../../policy/cache/request-cache-control.ts';
@@ -101,7 +102,7 @@ export class BarcodeImage implements CacheClient {
   }
 
   deliver({ headers, body }: Entry, ageSeconds: number): Ending {
-    const contentType = headers[headers.indexOf('content-type') + 1] as string;
+    const contentType = rawHeader(headers, 'content-type') ?? '';
     const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
     return this.#use({ contentType, bytes }, ageSeconds);
   }
