@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { realpathSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { codeOf, UsageError } from '../core/errors.ts';
 
 /** What a running instance tells whoever wants to start another one. */
@@ -71,9 +72,12 @@ function askRunning(path: string): Promise<InstanceInfo | undefined> {
   });
 }
 
+const instanceInfo = z.object({ pid: z.int(), url: z.string(), adminUrl: z.string() });
+
+/** Undefined for what another program says that holds the name. */
 function parseInfo(text: string): InstanceInfo | undefined {
   try {
-    return JSON.parse(text) as InstanceInfo;
+    return instanceInfo.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

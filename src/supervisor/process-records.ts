@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
 import type { Role } from '../protocol/messages.ts';
@@ -76,18 +77,29 @@ export function recordThisProcess(
 export function liveProcesses(runFolder: string): ProcessRecord[] {
   const folder = folderOf(runFolder);
   const live: ProcessRecord[] = [];
-  for (const file of readdirSync(folder)) {
-    const record = readRecord(join(folder, file));
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    // Rampart makes files only; anything else is not its to remove.
+    if (!entry.isFile()) continue;
+    const record = readRecord(join(folder, entry.name));
     if (record !== undefined && isProcessAlive(record.name)) live.push(record);
-    else rmSync(join(folder, file), { force: true });
+    else rmSync(join(folder, entry.name), { force: true });
   }
   return live;
 }
 
-/** Undefined for a file that was cut short, as by a full disk: its process cannot be known. */
+const processRecord: z.ZodType<ProcessRecord> = z.object({
+  role: z.enum(['gateway', 'generator', 'control', 'batch', 'supervisor']),
+  instance: z.int().min(0),
+  // A signal to 0 or to a negative number would reach other processes.
+  pid: z.int().min(1),
+  name: z.string(),
+  supervised: z.boolean(),
+});
+
+/** Undefined for a file that was cut short, as by a full disk, or has another shape: its process cannot be known. */
 function readRecord(path: string): ProcessRecord | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ProcessRecord;
+    return processRecord.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data;
   } catch (error) {
     if (error instanceof SyntaxError || codeOf(error) === 'ENOENT') return undefined;
     throw error;

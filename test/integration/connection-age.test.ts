@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { startTestGateway } from '../support/gateway.ts';
-import { eventually } from '../support/raw.ts';
+import { closers, startBackend } from '../support/proxying.ts';
+import { eventually, sendRaw } from '../support/raw.ts';
 
 const request = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -39,5 +40,23 @@ test('KEEP_ALIVE_TIMEOUT_MS: what clients are told of an idle connection', async
     assert.match(text, new RegExp(`keep-alive: timeout=${seconds}\r\n`, 'i'));
     socket.destroy();
     await gateway.close();
+  }
+});
+
+test('a reply that is the last on its connection says so, whatever the values of its fields are', async () => {
+  const backend = await startBackend((req, res) => {
+    // Before the request is complete: the rest of it will not be read.
+    res.writeHead(200, { [String(req.headers['x-name'])]: 'connection' }).end('ok');
+  });
+  const rampart = await startTestGateway({
+    upstreams: { app: { backends: [backend.origin] } },
+    routes: [{ endpoint: 'app', path: '/*', upstream: 'app', upload: 'stream' }],
+  });
+  closers.push(() => rampart.close());
+  for (const name of ['x-note', 'vary', 'link']) {
+    const head = `POST /x HTTP/1.1\r\nHost: a\r\nX-Name: ${name}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const { text } = await sendRaw(rampart.port, `${head}2\r\nhi\r\n`, { until: (got) => got.endsWith('ok') });
+    assert.match(text, new RegExp(`^HTTP/1\\.1 200 OK\r\n[^]*${name}: connection\r\n`, 'i'));
+    assert.match(text, /\r\nconnection: close\r\n/i, name);
   }
 });

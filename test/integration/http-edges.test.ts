@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { startTestGateway, testKey, type TestGateway } from '../support/gateway.ts';
 import { closers, inFlight, startBackend, startGateway } from '../support/proxying.ts';
-import { eventually, type RawBackend, sendRaw, startRawBackend, statusOf } from '../support/raw.ts';
+import { eventually, sendRaw, startRawBackend, statusOf } from '../support/raw.ts';
 
 const get = (path: string, ...lines: string[]): string =>
   [`GET ${path} HTTP/1.1`, 'Host: a', ...lines, '\r\n'].join('\r\n');
@@ -12,7 +12,7 @@ const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 async function startRaw(
   answer: (head: string) => string | readonly string[],
-): Promise<{ rampart: TestGateway; heads: string[]; backend: RawBackend }> {
+): Promise<{ rampart: TestGateway; heads: string[] }> {
   const heads: string[] = [];
   const backend = await startRawBackend((socket, head) => {
     heads.push(head);
@@ -26,7 +26,7 @@ async function startRaw(
     next();
   });
   closers.push(() => backend.close());
-  return { rampart: await startGateway([backend.origin]), heads, backend };
+  return { rampart: await startGateway([backend.origin]), heads };
 }
 
 describe('interim replies', () => {
@@ -85,20 +85,6 @@ describe('interim replies of any content', () => {
       assert.equal(first.toLowerCase(), `HTTP/1.1 103 Early Hints\r\n${fields}`.toLowerCase());
       assert.match(second, /^HTTP\/1\.1 200 OK/, fields);
       assert.doesNotMatch(rampart.metrics(), /rampart_bugs_total\{[^}]*\} [1-9]/);
-    }
-  });
-
-  test('what a 103 says of its connection ends neither the reply nor the connection', async () => {
-    for (const field of ['Connection: close', 'Transfer-Encoding: chunked', 'Content-Length: 5']) {
-      const { rampart, backend } = await startRaw(() => [
-        `HTTP/1.1 103 Early Hints\r\n${field}\r\nLink: </a>\r\n\r\n`,
-        ok,
-      ]);
-      for (let round = 0; round < 2; round++) {
-        const { text } = await sendRaw(rampart.port, get('/x'), { until: (got) => got.endsWith('ok') });
-        assert.match(text, /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK/i, field);
-      }
-      assert.equal(backend.received.length, 1, `one connection serves both: ${field}`);
     }
   });
 
@@ -407,22 +393,4 @@ describe('what strangers may take', () => {
     assert.equal(statuses.at(-1), 429);
     assert.equal(await status(testKey), 200);
   });
-});
-
-test('a reply that is the last on its connection says so, whatever the values of its fields are', async () => {
-  const backend = await startBackend((req, res) => {
-    // Before the request is complete: the rest of it will not be read.
-    res.writeHead(200, { [String(req.headers['x-name'])]: 'connection' }).end('ok');
-  });
-  const rampart = await startTestGateway({
-    upstreams: { app: { backends: [backend.origin] } },
-    routes: [{ endpoint: 'app', path: '/*', upstream: 'app', upload: 'stream' }],
-  });
-  closers.push(() => rampart.close());
-  for (const name of ['x-note', 'vary', 'link']) {
-    const head = `POST /x HTTP/1.1\r\nHost: a\r\nX-Name: ${name}\r\nTransfer-Encoding: chunked\r\n\r\n`;
-    const { text } = await sendRaw(rampart.port, `${head}2\r\nhi\r\n`, { until: (got) => got.endsWith('ok') });
-    assert.match(text, new RegExp(`^HTTP/1\\.1 200 OK\r\n[^]*${name}: connection\r\n`, 'i'));
-    assert.match(text, /\r\nconnection: close\r\n/i, name);
-  }
 });

@@ -116,6 +116,20 @@ describe('malformed replies of a backend', () => {
     await eventually('the connection is closed', () => backend.sockets.size === 0);
   });
 
+  test('what a 103 says of its connection or of a body ends neither the reply nor the connection', async () => {
+    for (const field of ['Connection: close', 'Transfer-Encoding: chunked', 'Content-Length: 5']) {
+      answer = (socket) => socket.write(`HTTP/1.1 103 Early Hints\r\n${field}\r\nLink: </a>\r\n\r\n${ok}`);
+      const before = backend.received.length;
+      for (let round = 0; round < 2; round++) {
+        const { text } = await ask();
+        assert.match(text, /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK/i, field);
+      }
+      assert.equal(backend.received.length - before, 1, `one connection serves both: ${field}`);
+      for (const socket of backend.sockets) socket.destroy();
+      await eventually('the connection is closed', () => backend.sockets.size === 0);
+    }
+  });
+
   test('a reply that nobody asked for, on an idle connection, reaches no other client', async () => {
     answer = (socket) => {
       socket.write(ok);

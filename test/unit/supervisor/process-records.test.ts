@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { UsageError } from '../../../src/core/errors.ts';
-import { prepareRunFolder, recordThisProcess } from '../../../src/supervisor/process-records.ts';
+import { processName } from '../../../src/core/process-name.ts';
+import { liveProcesses, prepareRunFolder, recordThisProcess } from '../../../src/supervisor/process-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rampart-records-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,4 +38,18 @@ test('recordThisProcess goes on when the disk is full, says so, and does not go 
   assert.equal(problems.length, 2);
   assert.match(problems[0] ?? '', /could not be written down: ENOSPC.*Free space/);
   assert.throws(() => recordThisProcess(own, self, () => {}, full('EACCES')), UsageError);
+});
+
+test('liveProcesses removes records of another shape, and leaves alone what is no record', () => {
+  const own = join(folder, 'shapes');
+  prepareRunFolder(dataDir, own);
+  recordThisProcess(own, { role: 'gateway', instance: 0, supervised: true }, () => {});
+  const record = { role: 'gateway', instance: 0, pid: process.pid, name: processName(process.pid), supervised: true };
+  const shapes = ['', '{', 'null', '[]', '7', '"x"', '{}', '\0\0', { ...record, name: 7 }, { ...record, pid: -1 }];
+  for (const [index, shape] of shapes.entries())
+    writeFileSync(join(own, 'processes', `${index}.json`), typeof shape === 'string' ? shape : JSON.stringify(shape));
+  mkdirSync(join(own, 'processes', 'folder.json'));
+  assert.deepEqual(liveProcesses(own), [record]);
+  for (const index of shapes.keys()) assert.equal(existsSync(join(own, 'processes', `${index}.json`)), false);
+  assert.ok(existsSync(join(own, 'processes', 'folder.json')));
 });
