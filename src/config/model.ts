@@ -36,6 +36,8 @@ export interface UpstreamConfig {
   /** Room in the queue for each permit, where that is more; 0 if the capacity was set. */
   readonly queuePerPermit: number;
   readonly queueTimeoutMs: number;
+  /** Otherwise a wait may take longer where the work does. */
+  readonly isQueueTimeoutSet: boolean;
   readonly admission: AdmissionConfig;
   readonly balancer: BalancerName;
   readonly streams: { readonly max: number; readonly idleTimeoutMs: number };

@@ -6,7 +6,10 @@ import type { UpstreamConfig } from './model.ts';
 const ROUNDS_OF_CAPACITY = 10;
 
 type QueueFile = Pick<UpstreamFile, 'queueCapacity' | 'queueTimeoutMs' | 'admission'>;
-type QueueConfig = Pick<UpstreamConfig, 'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'admission'>;
+type QueueConfig = Pick<
+  UpstreamConfig,
+  'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'isQueueTimeoutSet' | 'admission'
+>;
 
 /** The queue before an upstream with so many permits. */
 export type QueueSettings = (file: QueueFile, permits: number) => QueueConfig;
@@ -25,6 +28,7 @@ export function queueSettings(env: Environment, given: ReadonlySet<string>): Que
       queueCapacity: file.queueCapacity ?? Math.max(capacity, queuePerPermit * permits),
       queuePerPermit,
       queueTimeoutMs: setTimeoutMs ?? (maxWaitMs === 'auto' ? timeoutMs : maxWaitMs),
+      isQueueTimeoutSet: setTimeoutMs !== undefined || maxWaitMs !== 'auto',
       admission: {
         limit: file.admission?.limit ?? 'fixed',
         minLimit: file.admission?.minLimit ?? 1,

@@ -24,6 +24,7 @@ export function bareUpstream({ backends = 1, cap = 1, queueCapacity = 2 } = {}):
       queuePerPermit: 0,
       isAnnounced: false,
       queueTimeoutMs: 100,
+      isQueueTimeoutSet: true,
       admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
       balancer: 'least-in-flight',
       streams: { max: 10, idleTimeoutMs: 1000 },

@@ -176,6 +176,7 @@ export class VirtualHost {
         queuePerPermit: 0,
         isAnnounced: false,
         queueTimeoutMs,
+        isQueueTimeoutSet: this.#options.queueTimeoutMs !== undefined,
         admission: admission ?? { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
         balancer: 'least-in-flight',
         streams: { max: 10, idleTimeoutMs: 1000 },

@@ -21,12 +21,17 @@ export interface QueueSnapshot extends QueueSituation {
   readonly queuedElsewhere: number;
   readonly bulkElsewhere: number;
   readonly workers: number;
+  /** The service time, as far as it is known from however few requests. */
+  readonly paceMs: number;
   /** Permits of this worker. */
   readonly held: number;
 }
 
 export interface AdmissionQueueOptions {
-  readonly config: Pick<UpstreamConfig, 'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'admission'>;
+  readonly config: Pick<
+    UpstreamConfig,
+    'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'isQueueTimeoutSet' | 'admission'
+  >;
   readonly clock: Clock;
   readonly random: Random;
   /** Called at a time that was asked for, and at the first deadline. */
@@ -66,6 +71,8 @@ export class Waiter implements PendingPermit {
 const TOLERATED_EXCESS = 1.1;
 /** How much longer than the timeout a request waits while nothing but a stall keeps it from its permit. */
 const STALL_MS = 5000;
+/** Where a round takes longer, as when nothing ends any more, it is no stall. */
+const MAX_ROUND_MS = 15_000;
 const EXPIRY_INTERVAL_MS = 10;
 /** After a worker has shed requests, the others may still count them for this long. */
 const SHED_INTERVAL_MS = 25;
@@ -87,11 +94,12 @@ export class AdmissionQueue {
 
   constructor({ config, clock, random, wake }: AdmissionQueueOptions) {
     this.#queue = new RequestQueue(config.queueCapacity);
-    this.#bound = new QueueBound({ maxWaitMs: config.admission.maxWaitMs, timeoutMs: config.queueTimeoutMs });
+    const { queueTimeoutMs: timeoutMs, isQueueTimeoutSet: isTimeoutSet, admission } = config;
+    this.#bound = new QueueBound({ maxWaitMs: admission.maxWaitMs, timeoutMs, isTimeoutSet });
     this.#config = config;
     this.#capacity = config.queueCapacity;
-    this.#timeoutMs = config.queueTimeoutMs;
-    this.#isTimeoutSet = config.admission.maxWaitMs !== 'auto';
+    this.#timeoutMs = timeoutMs;
+    this.#isTimeoutSet = isTimeoutSet;
     this.#clock = clock;
     this.#random = random;
     this.#wake = wake;
@@ -171,7 +179,9 @@ export class AdmissionQueue {
 
   /** Refuses everyone who has waited for as long as one may. */
   expire(snapshot: QueueSnapshot): void {
-    const timeoutMs = this.#timeoutMs + (this.#isCovered(snapshot) ? STALL_MS : 0);
+    // Without a backend there is no round to wait for.
+    const longestMs = snapshot.isUnavailable ? this.#timeoutMs : this.#bound.longestWaitMs(snapshot.paceMs);
+    const timeoutMs = longestMs + (this.#isCovered(snapshot) ? STALL_MS : 0);
     const expired = this.#queue.expire(this.#clock.now() - timeoutMs);
     for (const waiter of expired) waiter.refuse(this.#timedOut(snapshot.isUnavailable));
     if (expired.length > 0) this.#noteIfEmpty();
@@ -201,12 +211,12 @@ export class AdmissionQueue {
 
   /**
    * Whether a wait beyond the timeout is a stall and no overload: there is a permit for each that is in flight or waits,
-   * or all of them fit into two rounds that usually take less than the timeout. A timeout that was set is kept.
+   * or all of them fit into two rounds. A timeout that was set is kept.
    */
-  #isCovered({ isUnavailable, permits, inFlight, queuedElsewhere, serviceMs }: QueueSnapshot): boolean {
+  #isCovered({ isUnavailable, permits, inFlight, queuedElsewhere, paceMs }: QueueSnapshot): boolean {
     const outstanding = inFlight + queuedElsewhere + this.#queue.depth;
     if (isUnavailable || outstanding > 2 * permits) return false;
-    return outstanding <= permits || (!this.#isTimeoutSet && serviceMs > 0 && serviceMs < this.#timeoutMs);
+    return outstanding <= permits || (!this.#isTimeoutSet && paceMs > 0 && paceMs < MAX_ROUND_MS);
   }
 
   /** Interactive requests that may wait, over all workers. */

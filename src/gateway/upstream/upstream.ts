@@ -241,9 +241,11 @@ export class Upstream {
   #snapshot(): QueueSnapshot {
     const held = this.#permits.total;
     const available = this.backends.filter((backend) => backend.available).length;
+    const now = this.#clock.now();
     return {
       ...this.#host.with({ permits: held, inFlight: this.#permits.inFlight, caps: available * this.#cap }),
-      serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
+      serviceMs: this.#serviceTime.meanMs(now),
+      paceMs: this.#serviceTime.paceMs(now),
       isUnavailable: available === 0,
       held,
     };

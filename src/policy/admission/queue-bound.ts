@@ -3,6 +3,8 @@ export interface QueueBoundOptions {
   readonly maxWaitMs: number | 'auto';
   /** After this time in the queue a request is refused. */
   readonly timeoutMs: number;
+  /** Where it was not set, it is only the least: some rounds may be waited for, if they take longer. */
+  readonly isTimeoutSet: boolean;
 }
 
 export interface QueueSituation {
@@ -21,6 +23,9 @@ const MIN_BURST_MS = 100;
 /** The memory of the empty share, and the empty share of a queue that has recovered. */
 const MEMORY_MS = 2000;
 const RECOVERED_EMPTY = 1 / 3;
+/** Where no timeout was set, a request waits for so many rounds, and for so long, at most. */
+const PATIENT_ROUNDS = 2;
+const MAX_PATIENCE_MS = 30_000;
 /** Nobody was refused for so long: those who wait are as many as they were before, and no overload. */
 const CALM_MS = 5000;
 
@@ -35,20 +40,23 @@ const CALM_MS = 5000;
  * A burst that empties again does good, because it evens out the arrivals; a queue that stands only makes everybody
  * late (CoDel, Nichols and Jacobson 2012; for requests: Maurer, "Fail at Scale", 2015). The first refusal makes the
  * queue a standing one, until it has been empty for a third of two seconds or nobody was refused for five seconds.
- * Beyond one round nobody is let in who would only meet the timeout. A `maxWaitMs` that was set replaces both regimes.
+ * Beyond one round nobody is let in who would only meet the timeout, which is two rounds where it was not set: a second is no
+ * time to wait for work that takes two. A `maxWaitMs` that was set replaces both regimes.
  */
 export class QueueBound {
   readonly #maxWaitMs: number | 'auto';
   readonly #timeoutMs: number;
+  readonly #isTimeoutSet: boolean;
   #exceededAt = Number.NEGATIVE_INFINITY;
   #recovered = true;
   #emptyShare = 1;
   #empty = true;
   #changedAt = 0;
 
-  constructor({ maxWaitMs, timeoutMs }: QueueBoundOptions) {
+  constructor({ maxWaitMs, timeoutMs, isTimeoutSet }: QueueBoundOptions) {
     this.#maxWaitMs = maxWaitMs;
     this.#timeoutMs = timeoutMs;
+    this.#isTimeoutSet = isTimeoutSet;
   }
 
   isStanding(now: number): boolean {
@@ -65,8 +73,15 @@ export class QueueBound {
     const leastMs = standing ? MIN_STANDING_MS : MIN_BURST_MS;
     const allowed = Math.max(rounds * permits, leastMs * perMs);
     // A round that takes longer than anybody may wait ends in the timeout for all but the first.
-    const oneRound = serviceMs < this.#timeoutMs ? permits : 0;
-    return Math.min(allowed, Math.max(oneRound, this.#timeoutMs * perMs));
+    const longestMs = this.longestWaitMs(serviceMs);
+    const oneRound = serviceMs < longestMs ? permits : 0;
+    return Math.min(allowed, Math.max(oneRound, longestMs * perMs));
+  }
+
+  /** How long a request may wait, given how long one holds its permit, as far as that is known. */
+  longestWaitMs(paceMs: number): number {
+    if (this.#isTimeoutSet) return this.#timeoutMs;
+    return Math.max(this.#timeoutMs, Math.min(PATIENT_ROUNDS * paceMs, MAX_PATIENCE_MS));
   }
 
   /** A request was refused because too many waited. */

@@ -53,7 +53,11 @@ export class ServiceTime {
 
   /** In milliseconds; 0 while too few have ended. */
   meanMs(now: number): number {
-    if (this.#total < ENOUGH) return 0;
+    return this.#total < ENOUGH ? 0 : this.paceMs(now);
+  }
+
+  /** The same from however few requests; while none has ended, the time that those in flight have taken together. */
+  paceMs(now: number): number {
     let busyMs = this.#current.busyMs + this.#inFlight * (now - this.#changedAt);
     let ended = this.#current.ended;
     for (const period of this.#periods) {

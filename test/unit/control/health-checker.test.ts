@@ -17,6 +17,7 @@ function upstream(name: string, origin: string, path: string | undefined): Upstr
     cap: 1,
     queueCapacity: 1,
     queueTimeoutMs: 1,
+    isQueueTimeoutSet: true,
   } as unknown as UpstreamConfig;
 }
 

@@ -51,6 +51,38 @@ for (const [name, seconds, serviceMs] of [
   }
 }
 
+for (const [name, serviceMs] of [
+  ['2 s', () => 2000],
+  ['4 s, exponential', exponential(4000)],
+  ['0.9 s, then 9 s', (_random: unknown, inFlight: number) => (inFlight > 8 ? 9000 : 900)],
+] as const) {
+  test(`work of ${name} is waited for where no timeout was set, up to twice the permits`, async () => {
+    for (const factor of [1, 1.5, 2]) {
+      const tally = await tallyOf(
+        { workers: 2, backends: 2, cap: 8, serviceMs },
+        (host) => closedLoops(host, 16 * factor, 0.6),
+        { settleMs: 0, seconds: 120 },
+      );
+      assert.deepEqual(tally.refused, {}, `${factor} times the permits`);
+    }
+    // A timeout that was set is kept.
+    const strict: VirtualHostOptions = { workers: 2, backends: 2, cap: 8, queueTimeoutMs: 500, serviceMs };
+    assert.ok(refusals(await tallyOf(strict, (host) => closedLoops(host, 32, 0.6), { seconds: 60 })) > 0);
+  });
+}
+
+test('where nothing ends any more, nobody waits for longer than half a minute', async () => {
+  for (const clients of [17, 32, 64]) {
+    const host = new VirtualHost({ workers: 2, backends: 2, cap: 8, serviceMs: () => 600_000 });
+    await host.runFor(500);
+    for (let client = 0; client < clients; client++) void host.request(client % 2);
+    await host.runFor(31_000);
+    assert.equal(host.queued, 0);
+    assert.equal(refusals(host.tally), clients - 16);
+    await host.close();
+  }
+});
+
 for (const stallMs of [1200, 2500]) {
   test(`a stall of ${stallMs} ms refuses nobody up to twice the permits, and whoever waits beyond them as usual`, async () => {
     let clock = { now: (): number => 0 };

@@ -35,6 +35,7 @@ function setUp(ids: string, more: Partial<UpstreamConfig> = {}) {
     queueCapacity: 4,
     queuePerPermit: 0,
     queueTimeoutMs: 100,
+    isQueueTimeoutSet: true,
     admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
     balancer: 'round-robin',
     streams: { max: 10, idleTimeoutMs: 1000 },

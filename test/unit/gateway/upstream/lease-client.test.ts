@@ -22,6 +22,7 @@ function setUp() {
     queuePerPermit: 0,
     isAnnounced: false,
     queueTimeoutMs: 1000,
+    isQueueTimeoutSet: true,
     admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
     balancer: 'least-in-flight',
     streams: { max: 10, idleTimeoutMs: 1000 },

@@ -10,7 +10,7 @@ const SLOTS = 24;
 /** Poisson arrivals at `load` times the capacity of 24 slots of 55 ms, behind a first-in-first-out queue with the bound. */
 function offer(load: number, seconds: number, seed: number) {
   const random = seededRandom(seed);
-  const bound = new QueueBound({ maxWaitMs: 'auto', timeoutMs: 1000 });
+  const bound = new QueueBound({ maxWaitMs: 'auto', timeoutMs: 1000, isTimeoutSet: false });
   const busy: number[] = [];
   const queue: number[] = [];
   const latencies: number[] = [];
@@ -68,7 +68,7 @@ for (const load of [1, 1.1, 1.5, 2, 4, 10]) {
 }
 
 const bound = (more: Partial<ConstructorParameters<typeof QueueBound>[0]> = {}): QueueBound =>
-  new QueueBound({ maxWaitMs: 'auto', timeoutMs: 1000, ...more });
+  new QueueBound({ maxWaitMs: 'auto', timeoutMs: 1000, isTimeoutSet: false, ...more });
 
 test('QueueBound forgets an overload once the queue has been empty for a third of two seconds', () => {
   const queue = bound();
@@ -101,8 +101,11 @@ test('QueueBound counts rounds of the permits: a machine that serves at a tenth 
   assert.deepEqual([allowed(100, 55), allowed(100, 400), allowed(8, 5)], [240, 240, 160]);
   queue.exceeded(0);
   assert.deepEqual([allowed(100, 55), allowed(100, 550), allowed(8, 5)], [100, 100, 80]);
-  // Rounds that take longer than the timeout.
-  assert.deepEqual([allowed(16, 4000), allowed(16, 999)], [4, 16]);
+  // Rounds that take longer than the timeout: nobody set it.
+  assert.deepEqual([allowed(16, 4000), allowed(16, 999), allowed(16, 40_000)], [16, 16, 12]);
+  const strict = bound({ isTimeoutSet: true });
+  const strictly = [4000, 1000, 999].map((serviceMs) => strict.allowed({ permits: 16, serviceMs }, 0));
+  assert.deepEqual(strictly.map(Math.round), [4, 16, 16]);
   assert.equal(queue.allowed({ permits: 16, serviceMs: 0 }, 0), Number.POSITIVE_INFINITY);
 });
 
