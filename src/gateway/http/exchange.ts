@@ -2,7 +2,7 @@ import type { AddressSet } from '../../core/addresses.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import { rawHeader } from '../../core/raw-headers.ts';
 import { clientNetwork } from './client-network.ts';
 import type { EndpointMetrics } from '../metrics.ts';
@@ -12,6 +12,7 @@ import { type Priority, priorityOf } from '../../policy/admission/priority.ts';
 import type { RateLimit } from '../../protocol/tokens.ts';
 import type { Refusal } from '../refusal.ts';
 import { hundredths } from './hundredths.ts';
+import { LingeringEnd } from './lingering-end.ts';
 
 /** Who asks: a key that was found valid. */
 export interface KeyIdentity {
@@ -231,7 +232,7 @@ export class Exchange {
     res.flushHeaders();
     if (typeof data === 'string') res.write(data, encoding);
     else if (data !== undefined && data.length > 0) res.write(data);
-    new LingeringEnd(this, this.#gateway.clock).start();
+    new LingeringEnd(req, res, this.#gateway.clock).start();
   }
 
   /** Replies with a body that is there as a whole. */
@@ -261,48 +262,4 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
 function hasLongRest({ req, head }: Exchange): boolean {
   if (req.complete) return false;
   return head.chunked || (head.contentLength ?? 0) > MAX_DISCARDED_BYTES;
-}
-
-/** How long a client may be silent, and go on in all, with a request whose reply it has. */
-const LINGER_SILENCE_MS = 2000;
-const LINGER_MS = 30_000;
-
-/** Reads the rest of a request away, and ends its reply when the client is done. */
-class LingeringEnd {
-  readonly #x: Exchange;
-  readonly #clock: Clock;
-  readonly #until: number;
-  #timer: Timer | undefined;
-  #bytes = 0;
-
-  constructor(x: Exchange, clock: Clock) {
-    this.#x = x;
-    this.#clock = clock;
-    this.#until = clock.now() + LINGER_MS;
-  }
-
-  start(): void {
-    const { req } = this.#x;
-    req.on('data', this.#onData).on('end', this.#finish).on('close', this.#finish);
-    req.resume();
-    this.#watch();
-  }
-
-  #watch(): void {
-    const bytes = this.#bytes;
-    this.#timer = this.#clock.setTimeout(() => {
-      if (this.#bytes === bytes || this.#clock.now() > this.#until) this.#finish();
-      else this.#watch();
-    }, LINGER_SILENCE_MS);
-  }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#bytes += chunk.length;
-  };
-
-  readonly #finish = (): void => {
-    this.#timer?.cancel();
-    this.#x.req.off('data', this.#onData).off('end', this.#finish).off('close', this.#finish);
-    if (!this.#x.res.writableEnded) this.#x.res.end();
-  };
 }

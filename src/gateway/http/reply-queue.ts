@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { deliveredBytes } from './delivered-bytes.ts';
+import { ReadingRate } from './reading-rate.ts';
 import type { Spool, SpoolFile } from './spool.ts';
 
 /** Bytes of all replies of a worker that wait in memory for their clients. */
@@ -8,10 +9,6 @@ const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 /** A backend that is faster than the disk has to wait for it. */
 const MAX_WRITING_BYTES = 1024 * 1024;
 const SWEEP_MS = 1000;
-/** What a client has to read a second where others need what it holds: a backend's permit, or room in the spool. */
-const MIN_BYTES_PER_SECOND = 4096;
-/** For how long its rate is measured before it counts. */
-const MEASURED_MS = 5000;
 
 /** The replies of a worker whose clients read more slowly than the backend sends. */
 export class SlowReplies {
@@ -107,15 +104,13 @@ export class ReplyQueue {
   #isEnded = false;
   #isOver = false;
   #resume: (() => void) | undefined;
-  #measured: { at: number; delivered: number };
-  #previous: { at: number; delivered: number };
+  readonly #rate: ReadingRate;
 
   constructor(replies: SlowReplies, res: ServerResponse, options: { maxMemoryBytes: number; now: number }) {
     this.#replies = replies;
     this.#res = res;
     this.#maxMemoryBytes = options.maxMemoryBytes;
-    this.#measured = { at: options.now, delivered: deliveredBytes(res.socket) };
-    this.#previous = this.#measured;
+    this.#rate = new ReadingRate(deliveredBytes(res.socket), options.now);
     res.on('drain', this.#pump).on('close', this.#close);
   }
 
@@ -152,16 +147,9 @@ export class ReplyQueue {
     void this.#move();
   }
 
-  /** Whether the client has read less than the least rate since it was looked at last. */
+  /** Whether the client reads too slowly for what others need. */
   isTooSlow(now: number): boolean {
-    const delivered = deliveredBytes(this.#res.socket);
-    if (now - this.#measured.at >= MEASURED_MS) {
-      this.#previous = this.#measured;
-      this.#measured = { at: now, delivered };
-    }
-    const elapsedMs = now - this.#previous.at;
-    if (elapsedMs < MEASURED_MS) return false;
-    return (delivered - this.#previous.delivered) * 1000 < MIN_BYTES_PER_SECOND * elapsedMs;
+    return this.#rate.isTooSlow(deliveredBytes(this.#res.socket), now);
   }
 
   /** Ends the reply: its client is too slow for what it holds. */
