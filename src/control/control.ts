@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { configHash } from '../config/config.ts';
@@ -10,7 +10,7 @@ import type { Random } from '../core/random.ts';
 import { RateLimitAuthority } from '../policy/rate/rate-limit-authority.ts';
 import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
-import type { Family, Gauge, Registry, Snapshot } from '../metrics/instruments.ts';
+import type { Registry, Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { Departures } from './departures.ts';
@@ -20,7 +20,9 @@ import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
 import { tellControl } from './link.ts';
 import { type Member, Members } from './members.ts';
 import { Membership } from './membership.ts';
-import { asBookState, type BookState, MetricsBook } from './metrics-book.ts';
+import { BackendGauges } from './backend-gauges.ts';
+import { BookFile } from './book-file.ts';
+import { MetricsBook } from './metrics-book.ts';
 import type { MemberMessage } from '../protocol/messages.ts';
 import { StoppedWorkers } from './stopped-workers.ts';
 import { ReportCollection } from './report-collection.ts';
@@ -39,7 +41,6 @@ export interface ControlDependencies {
 }
 
 const SOCKET_NAME = 'control.sock';
-const BOOK_NAME = 'metrics.json';
 const LEASES_NAME = 'leases.json';
 const SAVE_INTERVAL_MS = 2000;
 const PULSE_INTERVAL_MS = 500;
@@ -60,12 +61,9 @@ export class Control {
   readonly #tokens: RateLimitAuthority;
   readonly #registry: Registry;
   readonly #book: MetricsBook;
+  readonly #bookFile: BookFile;
   readonly #startedAtMs: number;
-  readonly #gauges: {
-    readonly up: Family<Gauge>;
-    readonly cap: Family<Gauge>;
-    readonly leased: Family<Gauge>;
-  };
+  readonly #gauges: BackendGauges;
   readonly #collection: ReportCollection<Member>;
   readonly #cacheOrders: CacheOrders<Member>;
   readonly #stopped: StoppedWorkers;
@@ -80,33 +78,12 @@ export class Control {
     this.#registry = registry;
     this.#startedAtMs = clock.wallNow();
     this.#configHash = configHash(config);
-    this.#book = new MetricsBook(loadBook(join(runFolder, BOOK_NAME)));
-    this.#tokens = new RateLimitAuthority(
-      RATE_SUBJECTS,
-      hadPredecessor(dependencies) ? clock.now() : Number.NEGATIVE_INFINITY,
-    );
-    const up = this.#registry.gauge(
-      'rampart_backend_up',
-      'Whether the health checks pass',
-      'max',
-      'upstream',
-      'backend',
-    );
-    const cap = this.#registry.gauge(
-      'rampart_backend_cap',
-      'Requests in flight that a backend takes',
-      'max',
-      'upstream',
-      'backend',
-    );
-    const leased = this.#registry.gauge(
-      'rampart_backend_leased',
-      'Permits of a backend that workers hold',
-      'max',
-      'upstream',
-      'backend',
-    );
-    this.#gauges = { up, cap, leased };
+    this.#bookFile = new BookFile(runFolder);
+    this.#book = new MetricsBook(this.#bookFile.load());
+    // The buckets of a control that was here of late are lost, and may have been empty.
+    const hadPredecessor = clock.wallNow() - (this.#bookFile.savedAtMs ?? 0) < PREDECESSOR_MS;
+    this.#tokens = new RateLimitAuthority(RATE_SUBJECTS, hadPredecessor ? clock.now() : Number.NEGATIVE_INFINITY);
+    this.#gauges = new BackendGauges(registry);
     this.#membership = new Membership({
       config,
       clock,
@@ -162,10 +139,8 @@ export class Control {
   async metrics(): Promise<Snapshot> {
     await this.#collection.collect(this.#members.all());
     for (const { upstream, backend, up } of this.#checker.health()) {
-      if (up !== undefined) this.#gauges.up.of(upstream, backend).set(up ? 1 : 0);
-      const { cap = 0, leased = 0 } = this.#leases?.stateOf(upstream, backend) ?? {};
-      this.#gauges.cap.of(upstream, backend).set(cap);
-      this.#gauges.leased.of(upstream, backend).set(leased);
+      const { cap, leased } = this.#leases?.stateOf(upstream, backend) ?? {};
+      this.#gauges.set(upstream, backend, { up, cap, leased });
     }
     return this.#book.merged(this.#registry.snapshot());
   }
@@ -295,8 +270,7 @@ export class Control {
     this.#checker.useBackends(upstream, backends);
     for (const worker of this.#gateways()) this.#tellBackends(worker);
     this.#leases?.useBackends(upstream, backends);
-    for (const { backend } of departed)
-      for (const gauge of Object.values(this.#gauges)) gauge.remove(upstream, backend);
+    for (const { backend } of departed) this.#gauges.remove(upstream, backend);
   }
 
   /** The backends, and then what is known of their health: a worker takes a new one for down until it hears otherwise. */
@@ -335,7 +309,10 @@ export class Control {
     return { inFlight, cap: this.#leases?.stateOf(upstream, backend).cap ?? Number.POSITIVE_INFINITY };
   }
 
-  /** Tells every worker what is up. Of what has not been checked yet they may know more, from the control before this one. */
+  /**
+   * Tells every worker which backends are up. Backends that have not been probed yet are left out: workers may still
+   * know their state from the previous control.
+   */
   #broadcast(): void {
     const backends = this.#knownHealth();
     for (const { upstream, backend, up } of backends) this.#leases?.setUp(upstream, backend, up);
@@ -390,32 +367,12 @@ export class Control {
     }, SAVE_INTERVAL_MS);
   }
 
-  /** Kept in a file, so that the counters of ended processes outlive control too. */
   #save(): void {
-    const { runFolder, log } = this.#dependencies;
-    const path = join(runFolder, BOOK_NAME);
     try {
-      writeFileSync(`${path}.new`, JSON.stringify(this.#book.state()), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
+      this.#bookFile.save(this.#book.state());
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'the counters of ended processes could not be saved');
+      const reason = messageOf(error);
+      this.#dependencies.log.warn({ reason }, 'the counters of ended processes could not be saved');
     }
   }
-}
-
-/** Whether a control was here of late: the buckets of its rate limits are lost, and may have been empty. */
-function hadPredecessor({ clock, runFolder }: ControlDependencies): boolean {
-  const savedAt = statSync(join(runFolder, BOOK_NAME), { throwIfNoEntry: false })?.mtimeMs;
-  return savedAt !== undefined && clock.wallNow() - savedAt < PREDECESSOR_MS;
-}
-
-/** A book that cannot be read, or is of another shape, starts anew: counters may start at zero, control must start. */
-function loadBook(path: string): BookState | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-  return asBookState(value);
 }
