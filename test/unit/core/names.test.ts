@@ -20,6 +20,11 @@ test('C1: canonicalHost gives one form to all spellings of an origin', () => {
   assert.equal(canonicalHost('[2001:DB8::1]:80'), '[2001:db8::1]');
   assert.equal(canonicalHost('[2001:DB8::1]:8080'), '[2001:db8::1]:8080');
   assert.equal(canonicalHost('a_b.example:81'), 'a_b.example:81');
+  for (const host of ['[::1]', '[0:0::1]', '[0:0:0:0:0:0:0:1]:80', '[::0001]:'])
+    assert.equal(canonicalHost(host), '[::1]', host);
+  assert.equal(canonicalHost('[2001:0db8:0::0:1]:8080'), '[2001:db8::1]:8080');
+  assert.equal(canonicalHost('[::ffff:1.2.3.4]'), canonicalHost('[::FFFF:102:304]'));
+  assert.equal(canonicalHost('[1:2]'), '[1:2]');
 });
 
 test('D4: canonicalAddress gives one form to all spellings of an address', () => {
