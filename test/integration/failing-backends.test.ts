@@ -88,39 +88,55 @@ describe('requests that kill their backend', () => {
   });
 });
 
+/** One request whose first attempt fails when its hedge has been asked, which ends later still. */
+class HedgedRound {
+  asked = 0;
+  readonly #hedgeAsked = Promise.withResolvers<void>();
+  readonly #firstFailed = Promise.withResolvers<void>();
+
+  /** `fail`: how the first ends. `end`: how every other one does. */
+  async answer(fail: () => void, end: () => void): Promise<void> {
+    if (++this.asked === 1) {
+      await this.#hedgeAsked.promise;
+      fail();
+      setTimeout(this.#firstFailed.resolve, 100);
+    } else {
+      this.#hedgeAsked.resolve();
+      await this.#firstFailed.promise;
+      end();
+    }
+  }
+}
+
 test('C16: an attempt that fails while its hedge is answered costs no retry', async () => {
-  let mode: 'ok' | 'cut' | '503' | 'all fail' = 'ok';
-  let asked = 0;
-  // Whichever is asked first fails after a while, and its hedge is answered later still.
+  // By path: a hedge of the requests before may still be on its way.
+  const rounds = { '/cut': new HedgedRound(), '/503': new HedgedRound(), '/all': new HedgedRound() };
   const backends = await Promise.all(
     Array.from({ length: 2 }, () =>
       startBackend((req, res) => {
-        const isFirst = asked++ === 0;
-        if (mode === 'ok') res.end('ok');
-        else if (mode === '503' && isFirst) setTimeout(() => res.writeHead(503).end(), 100);
-        else if (isFirst || mode === 'all fail') setTimeout(() => req.socket.destroy(), isFirst ? 100 : 200);
-        else setTimeout(() => res.end('ok'), 200);
+        const drop = (): void => void req.socket.destroy();
+        const reply = (): void => void res.end('ok');
+        if (req.url === '/cut') void rounds['/cut'].answer(drop, reply);
+        else if (req.url === '/503') void rounds['/503'].answer(() => res.writeHead(503).end(), reply);
+        else if (req.url === '/all') void rounds['/all'].answer(drop, drop);
+        else reply();
       }),
     ),
   );
   const origins = backends.map(({ origin }) => origin);
-  const rampart = await start(origins, { hedge: true, pure: true, timeoutMs: 5000 });
+  const rampart = await start(origins, { hedge: true, pure: true });
   // By then the gateway knows how long these requests take.
   for (let round = 0; round < 60; round++) assert.equal((await fetch(rampart.url)).status, 200);
   const retries = (kind: string): number =>
     Number(new RegExp(`rampart_retries_total\\{upstream="app",kind="${kind}"\\} (\\d+)`).exec(rampart.metrics())?.[1]);
   const others = (): number[] => ['failure', 'reply', 'connection'].map(retries);
-  for (const failing of ['cut', '503'] as const) {
+  for (const path of ['/cut', '/503'] as const) {
     const hedges = retries('hedge');
-    mode = failing;
-    asked = 0;
-    assert.equal((await fetch(rampart.url)).status, 200, failing);
-    assert.deepEqual([asked, retries('hedge') - hedges, others()], [2, 1, [0, 0, 0]], failing);
+    assert.equal((await fetch(rampart.url + path)).status, 200, path);
+    assert.deepEqual([rounds[path].asked, retries('hedge') - hedges, others()], [2, 1, [0, 0, 0]], path);
   }
   // Where the hedge fails too, the first one decides whether another attempt follows.
-  mode = 'all fail';
-  asked = 0;
-  assert.equal((await fetch(rampart.url)).status, 502);
+  assert.equal((await fetch(`${rampart.url}/all`)).status, 502);
 });
 
 describe('error replies that do not end', () => {
