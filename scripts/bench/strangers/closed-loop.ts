@@ -7,8 +7,11 @@ import { end, type Gateway, haproxyBinary, portsFor, startHaproxy, startRampart 
 import { type ClosedLoopResult, wrk } from './wrk.ts';
 
 const BACKENDS = 2;
-/** Requests in flight at one backend, unless --cap says otherwise. */
-const CAP = 50;
+/**
+ * Requests in flight at one backend, unless --cap says otherwise: as many as a generator has, and as many as let the gateways
+ * be the limit.
+ */
+const CAPS = [4, 50];
 const FACTORS = [0.5, 1, 1.3, 2, 8];
 const BUSY_LOOPS = 4;
 /** Each gateway is measured so often with each load, in turns; the table shows the medians. */
@@ -22,6 +25,7 @@ const services = [
 
 interface Row {
   readonly service: string;
+  readonly permits: number;
   readonly machine: string;
   readonly factor: number;
   readonly gateway: string;
@@ -40,11 +44,13 @@ export async function closedLoop(args: readonly string[]): Promise<void> {
   const seconds = Number(option('seconds') ?? SECONDS);
   const factors = option('factors')?.split(',').map(Number) ?? FACTORS;
   const only = option('service');
-  const cap = Number(option('cap') ?? CAP);
+  const caps = option('cap')?.split(',').map(Number) ?? CAPS;
   const rows: Row[] = [];
   for (const service of services) {
     if (only !== undefined && !service.name.startsWith(only)) continue;
-    rows.push(...(await measure(service, { cap, factors, rounds, seconds, machines: option('machines') })));
+    for (const cap of caps) {
+      rows.push(...(await measure(service, { cap, factors, rounds, seconds, machines: option('machines') })));
+    }
   }
   console.log(`\n${table(rows)}`);
   if (args.includes('--write')) writeTable('overload.md', 'closed loop', table(rows));
@@ -68,7 +74,13 @@ async function measure(
       for (const factor of options.factors) {
         const busy = machine === 'busy' ? startBusyLoops() : [];
         try {
-          rows.push(...(await alternate(gateways, { service: service.name, machine, factor }, options)));
+          rows.push(
+            ...(await alternate(
+              gateways,
+              { service: service.name, permits: BACKENDS * cap, machine, factor },
+              options,
+            )),
+          );
         } finally {
           await Promise.all(busy.map(end));
         }
@@ -85,12 +97,12 @@ async function measure(
 async function alternate(
   gateways: readonly Gateway[],
   row: Omit<Row, 'gateway' | 'runs'>,
-  { cap, rounds, seconds }: { cap: number; rounds: number; seconds: number },
+  { rounds, seconds }: { rounds: number; seconds: number },
 ): Promise<Row[]> {
   const runs = gateways.map((): ClosedLoopResult[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, { origin }] of gateways.entries()) {
-      runs[index]?.push(await wrk(`${origin}/app/x`, Math.round(row.factor * BACKENDS * cap), { seconds }));
+      runs[index]?.push(await wrk(`${origin}/app/x`, Math.round(row.factor * row.permits), { seconds }));
     }
   }
   const rows = gateways.map(({ name }, index) => ({ ...row, gateway: name, runs: runs[index] ?? [] }));
@@ -114,14 +126,14 @@ function median(values: readonly number[]): number {
   return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-const HEAD = `| service | machine | clients, of the permits | gateway | goodput | refused |
-|---|---|---:|---|---:|---:|`;
+const HEAD = `| service | permits | machine | clients, of the permits | gateway | goodput | refused |
+|---|---:|---|---:|---|---:|---:|`;
 
-function line({ service, machine, factor, gateway, runs }: Row): string {
+function line({ service, permits, machine, factor, gateway, runs }: Row): string {
   const goodput = median(runs.map((run) => run.goodput));
   const spread = runs.length < 2 ? '' : ` (${spreadOf(runs.map((run) => run.goodput))})`;
   const refused = median(runs.map((run) => run.refused));
-  return `| ${service} | ${machine} | ${factor}× | ${gateway} | ${goodput.toFixed(0)}/s${spread} | ${(refused * 100).toFixed(1)} % |`;
+  return `| ${service} | ${permits} | ${machine} | ${factor}× | ${gateway} | ${goodput.toFixed(0)}/s${spread} | ${(refused * 100).toFixed(1)} % |`;
 }
 
 const spreadOf = (values: readonly number[]): string =>
