@@ -136,7 +136,10 @@ const routeSchema = z.strictObject({
     .optional(),
   /** Longest silence within the body of a reply. UPSTREAM_TIMEOUT_MS by default, none for event streams. */
   idleTimeoutMs: z.int().min(1).max(86_400_000).optional(),
-  /** Its requests wait for something to happen (long polls): each takes a place among the streams, not a permit. */
+  /**
+   * `true`: its requests wait for something to happen (long polls), so each takes a place among the streams, not a permit.
+   * `false`: its event streams are work (the tokens of a language model), so each holds its permit to its end.
+   */
   longLived: z.boolean().optional(),
   /**
    * `literal`: a path reaches the backend as it stands, with %2F, `;`, `//` and needless encodings (the default of routes

@@ -82,6 +82,8 @@ export interface RouteConfig {
   readonly bufferReplyBytes: number;
   readonly idleTimeoutMs: number | undefined;
   readonly longLived: boolean;
+  /** Its event streams are work that a backend does: each holds its permit to its end. */
+  readonly streamsAreWork: boolean;
   readonly retry: RetryRules | false;
 }
 

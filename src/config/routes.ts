@@ -36,6 +36,7 @@ export function routeOf(route: RouteFile, env: Environment): RouteConfig {
     bufferReplyBytes: route.bufferReplyBytes ?? DEFAULT_BUFFER_REPLY_BYTES,
     idleTimeoutMs: route.idleTimeoutMs,
     longLived: route.longLived ?? false,
+    streamsAreWork: route.longLived === false,
     retry: retryRules(route.retry),
   };
 }

@@ -26,6 +26,8 @@ export interface ClientSinkOptions {
   readonly bufferReplyBytes: number;
   /** Whether nothing bounds the silence within the reply. */
   readonly isEndless: boolean;
+  /** Whether event streams end by themselves: then a worker that stops waits for them. */
+  readonly streamsAreWork: boolean;
 }
 
 /** Streams a backend's reply to the client; what the client does not read yet is kept for it. */
@@ -53,7 +55,7 @@ export class ClientSink implements ReplySink {
     x.backendTiming = backendTiming(headers);
     this.#announcedBytes = Number(headers['content-length']);
     if (x.over) return;
-    this.#isEventStream = isEventStream(headers);
+    this.#isEventStream = !this.#options.streamsAreWork && isEventStream(headers);
     x.isEndless = this.#isEventStream || this.#options.isEndless;
     if (this.#isEventStream) this.#options.tunnels.add(this);
     x.writeHead(status, replyHeaders(headers, status));

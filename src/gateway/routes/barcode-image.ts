@@ -72,6 +72,7 @@ export class BarcodeImage implements CacheClient {
       hedge: false,
       retry: defaultRetryRules,
       isStream: false,
+      streamsAreWork: false,
       idleTimeoutMs: undefined,
       // A PDF417 takes five times as long as an Aztec.
       routeClass: upstream.classOf(this.#symbology),

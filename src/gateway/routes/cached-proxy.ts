@@ -73,6 +73,7 @@ export class CachedProxyRequest implements CacheClient {
       hedge: config.hedge,
       retry: config.retry,
       isStream: config.longLived,
+      streamsAreWork: config.streamsAreWork,
       idleTimeoutMs: config.idleTimeoutMs,
       routeClass: this.#route.routeClass,
       timeoutMs: config.timeoutMs,
@@ -89,9 +90,9 @@ export class CachedProxyRequest implements CacheClient {
 
   openSink(): CacheSink {
     const { replies, tunnels } = this.#route.gateway;
-    const { longLived, idleTimeoutMs, bufferReplyBytes } = this.#route.config;
+    const { longLived, streamsAreWork, idleTimeoutMs, bufferReplyBytes } = this.#route.config;
     const isEndless = longLived && idleTimeoutMs === undefined;
-    return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes, isEndless });
+    return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless });
   }
 
   finish(): Ending {

@@ -98,7 +98,7 @@ class ProxyRoute {
   }
 
   #direct(x: Exchange, body: UpstreamRequest['body'], bytes: number | undefined): Prepared {
-    const { pure, retry, hedge, longLived, timeoutMs, idleTimeoutMs } = this.#config;
+    const { pure, retry, hedge, longLived, streamsAreWork, timeoutMs, idleTimeoutMs } = this.#config;
     const method = x.req.method ?? 'GET';
     const headers = requestHeaders(x, this.#gateway.trustedProxies);
     if (bytes !== undefined) headers.push('content-length', String(bytes));
@@ -117,6 +117,7 @@ class ProxyRoute {
         retry,
         hedge: hedge && isWhole && x.upgrade === undefined && isRepeatable,
         isStream: longLived || x.upgrade !== undefined,
+        streamsAreWork,
         routeClass: this.#routeClass,
         timeoutMs,
         idleTimeoutMs,
@@ -129,9 +130,9 @@ class ProxyRoute {
 
   #sinkFor(x: Exchange): ReplySink {
     const { replies, tunnels, cache } = this.#gateway;
-    const { longLived, bufferReplyBytes, idleTimeoutMs: maxSilenceMs } = this.#config;
+    const { longLived, streamsAreWork, bufferReplyBytes, idleTimeoutMs: maxSilenceMs } = this.#config;
     const isEndless = maxSilenceMs === undefined && (longLived || x.upgrade !== undefined);
-    const options = { replies, tunnels, bufferReplyBytes, isEndless };
+    const options = { replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless };
     if (x.upgrade !== undefined) {
       const idleTimeoutMs = this.#config.idleTimeoutMs ?? this.#upstreamConfig?.streams.idleTimeoutMs ?? 0;
       return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });

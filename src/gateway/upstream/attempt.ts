@@ -195,7 +195,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
       sink.upgrade?.(this.#headers, this.#socket, () => this.#finish({ failure: undefined }, this.#outcome));
       return;
     }
-    const hasNoEnd = isEventStream(this.#headers);
+    const hasNoEnd = !this.#call.request.streamsAreWork && isEventStream(this.#headers);
     if (hasNoEnd && this.#end === undefined && !this.#permit.becomeStream()) {
       this.cancel(new NoStreamPlace());
       return;

@@ -30,6 +30,8 @@ export interface UpstreamRequest {
   readonly hedge: boolean;
   /** Whether it takes a place among the upstream's streams instead of a permit: a tunnel, or a long poll. */
   readonly isStream: boolean;
+  /** Whether an event stream holds its permit to its end, because a backend works all the while. */
+  readonly streamsAreWork: boolean;
   /** Requests of one class take equally long; numbered from 0 within the upstream. */
   readonly routeClass: number;
   /** Longest wait for the head of the reply from when the request is complete, queue included. */

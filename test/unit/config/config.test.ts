@@ -100,6 +100,7 @@ describe('loadConfig', () => {
       bufferReplyBytes: 262_144,
       idleTimeoutMs: undefined,
       longLived: false,
+      streamsAreWork: false,
       retry: { attempts: undefined, on: undefined },
     });
     assert.deepEqual(upstreams[1]?.backends, [{ id: '127.0.0.1:3000', origin: 'http://127.0.0.1:3000' }]);

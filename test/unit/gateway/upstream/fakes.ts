@@ -24,7 +24,7 @@ export function fakeCaller(more: Partial<Caller> = {}): Caller {
 /** A call of an idempotent request, for a caller that waits for 30 seconds. */
 export function callOf(upstream: Upstream, more: Partial<UpstreamRequest> = {}, caller = fakeCaller()): UpstreamCall {
   const request = { upstream, method: 'GET', path: '/', headers: [], body: null, idempotent: true, pure: false };
-  const rules = { retry: defaultRetryRules, hedge: false, isStream: false, routeClass: 0 };
+  const rules = { retry: defaultRetryRules, hedge: false, isStream: false, streamsAreWork: false, routeClass: 0 };
   const limits = { timeoutMs: 30_000, idleTimeoutMs: undefined, clientWaitsMs: undefined };
   const sink = { head() {}, data: () => true, end() {} };
   return new UpstreamCall(caller, { ...request, ...rules, ...limits, ...more }, sink);
