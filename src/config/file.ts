@@ -4,12 +4,13 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { addressProblem } from '../core/addresses.ts';
 import { messageOf } from '../core/errors.ts';
+import { placeOf } from '../core/error-place.ts';
 import { balancerNames } from '../policy/balance/balancer.ts';
-import { inPlainWords } from './plain-words.ts';
+import { inPlainWords, problemLines } from './plain-words.ts';
 
 const milliseconds = z.int().min(1).max(3_600_000);
 const httpUrl = z
-  .url({ protocol: /^http$/, error: 'must be an http origin such as http://127.0.0.1:3000' })
+  .url({ protocol: /^http$/, error: 'must be an http origin such as http://127.0.0.1:3000', abort: true })
   .refine((text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     return url === undefined || (url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '');
@@ -108,7 +109,16 @@ const routeSchema = z.strictObject({
   /** Name of the operation: the label in metrics and reports. */
   endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
   /** A literal path, or a prefix that ends in `/*`. */
-  path: z.string().regex(/^\/(?:[^\s*?#%\\;]*\/)?(?:\*|[^\s*?#%\\;]*)$/, 'must start with / and may end in /*'),
+  path: z
+    .string()
+    .regex(/^\/(?:[^\s*?#%\\;]*\/)?(?:\*|[^\s*?#%\\;]*)$/, {
+      error: 'must start with / and may end in /*, without other *, ?, #, %, ; or spaces',
+      abort: true,
+    })
+    .refine(
+      (path) => !path.includes('/:'),
+      'must have no parameters: a segment such as :id matches only itself, /* anything',
+    ),
   methods: z
     .array(z.string().regex(/^[A-Z]+$/, 'must be a method in capital letters, such as GET'))
     .min(1)
@@ -224,19 +234,22 @@ export async function loadConfigFile(
   try {
     loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
-    return { file: {}, problems: [`${path} cannot be loaded: ${messageOf(error)}`] };
+    return { file: {}, problems: [`${path} cannot be loaded: ${placeText(error, path)}${messageOf(error)}`] };
   }
   return parseConfigFile(loaded.default, path);
 }
 
+function placeText(error: unknown, path: string): string {
+  const place = placeOf(error);
+  if (place === undefined) return '';
+  return place.file === path ? `line ${place.line}: ` : `${place.file}, line ${place.line}: `;
+}
+
 /** Checks the value that a configuration file exports. */
 export function parseConfigFile(value: unknown, path: string): { file: ParsedConfigFile; problems: string[] } {
-  const parsed = fileSchema.safeParse(value, { error: inPlainWords });
+  const parsed = fileSchema.safeParse(value, { error: inPlainWords, reportInput: true });
   if (parsed.success) return { file: parsed.data, problems: referenceProblems(parsed.data, path) };
-  const problems = parsed.error.issues.map(
-    (issue) => `${path}: ${issue.path.map(String).join('.') || 'the default export'}: ${issue.message}`,
-  );
-  return { file: {}, problems };
+  return { file: {}, problems: problemLines(parsed.error.issues, path, 'the default export') };
 }
 
 /** Paths that Rampart's own routes have. */
@@ -266,7 +279,8 @@ function referenceProblems(file: ParsedConfigFile, path: string): string[] {
       problems.push(`${path}: routes.${index}.upstream: there is no upstream '${route.upstream}'; ${known}`);
     }
     if (endpoints.has(route.endpoint)) {
-      problems.push(`${path}: routes.${index}.endpoint: '${route.endpoint}' is taken by another route`);
+      const holder = ownEndpoints.some((name) => name === route.endpoint) ? 'Rampart itself' : 'another route';
+      problems.push(`${path}: routes.${index}.endpoint: '${route.endpoint}' is taken by ${holder}`);
     }
     endpoints.add(route.endpoint);
     for (const method of route.methods ?? ['*']) {

@@ -32,6 +32,23 @@ export function inPlainWords(issue: Issue): string | undefined {
   }
 }
 
+/**
+ * What one issue says, one sentence for each unknown name. A check that words its problem itself says what the value must be;
+ * what it got is added here.
+ */
+function sentencesOf({ code, message, input }: z.core.$ZodIssue): string[] {
+  if (code === 'unrecognized_keys') return message.split(/; (?=there is no ')/);
+  const isComplete = input === undefined || / got |^is missing/.test(message);
+  return [isComplete ? message : `${message}: got ${got(input)}`];
+}
+
+/** Every problem of a file, each with the path of its value; `whole` names the file's own value. */
+export function problemLines(issues: readonly z.core.$ZodIssue[], file: string, whole: string): string[] {
+  return issues.flatMap((issue) =>
+    sentencesOf(issue).map((text) => `${file}: ${issue.path.map(String).join('.') || whole}: ${text}`),
+  );
+}
+
 type UnionIssue = Extract<Issue, { readonly code: 'invalid_union' }>;
 
 /** The problem of the branch that was meant, if one can be told; else what each branch takes. */
@@ -42,7 +59,8 @@ function unionText({ errors, discriminator, inst, input }: UnionIssue): string {
   const branches = errors.flatMap(([first]) => first ?? []);
   const meant = branches.find(({ code, path }) => path.length > 0 || !/^invalid_(?:type|value)$/.test(code));
   if (meant !== undefined) return [...meant.path.map(String), meant.message].join(': ');
-  return `${branches.map(({ message }) => message.replace(/: got .*$/s, '')).join(' or ')}: got ${got(input)}`;
+  const texts = branches.map(({ message }) => message.replace(/: got .*$/s, ''));
+  return `${texts.join(' or ').replaceAll(' or must be ', ' or ')}: got ${got(input)}`;
 }
 
 /** The values by which a discriminated union tells its branches apart. */
@@ -64,7 +82,9 @@ function unknownNames(names: readonly string[], known: readonly string[]): strin
 }
 
 const MOST_SHOWN = 80;
-const got = (input: unknown): string => (JSON.stringify(input) ?? String(input)).slice(0, MOST_SHOWN);
+/** Without the credentials that a URL may have. */
+const got = (input: unknown): string =>
+  (JSON.stringify(input) ?? String(input)).replace(/(\/\/)[^/@"\s]*@/g, '$1***@').slice(0, MOST_SHOWN);
 
 const nouns: Readonly<Record<string, string>> = {
   string: 'a text',
@@ -77,11 +97,9 @@ const nouns: Readonly<Record<string, string>> = {
 };
 const nounOf = (expected: string): string => nouns[expected] ?? `a ${expected}`;
 
-/** What is measured of a value that is too small or too big. */
-const measured: Readonly<Record<string, string>> = { string: ' characters long', array: ' entries long' };
-
 function sizeText({ origin, input }: Issue & { origin: string }, bound: string, limit: number | bigint): string {
-  return `must be ${bound} ${limit}${measured[origin] ?? ''}: got ${got(input)}`;
+  if (origin === 'array') return `must have ${bound} ${limit} ${limit === 1 ? 'entry' : 'entries'}: got ${got(input)}`;
+  return `must be ${bound} ${limit}${origin === 'string' ? ' characters long' : ''}: got ${got(input)}`;
 }
 
 function knownNames(schema: unknown): string[] {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { parseJsonPath } from '../policy/slo/json-path.ts';
 import type { Login, ReplyCheck, Slo, SloRequest } from '../policy/slo/slo.ts';
-import { inPlainWords } from './plain-words.ts';
+import { inPlainWords, problemLines } from './plain-words.ts';
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -167,13 +167,8 @@ export function parseSlo(text: string, name: string): ParsedSlo {
     const where = error instanceof YAMLParseError ? ` (line ${error.linePos?.[0].line})` : '';
     return { ok: false, problems: [`${name} is no YAML${where}: ${messageOf(error).split('\n', 1)[0]}`] };
   }
-  const parsed = file.safeParse(value, { error: inPlainWords });
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      ({ path, message }) => `${name}: ${path.map(String).join('.') || 'the file'}: ${message}`,
-    );
-    return { ok: false, problems };
-  }
+  const parsed = file.safeParse(value, { error: inPlainWords, reportInput: true });
+  if (!parsed.success) return { ok: false, problems: problemLines(parsed.error.issues, name, 'the file') };
   const { service, window, data, endpoints, login: first } = parsed.data;
   const slo = { service, windowMs: window, dataFile: data, endpoints };
   return { ok: true, slo: first === undefined ? slo : { ...slo, login: first } };

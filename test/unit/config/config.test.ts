@@ -76,6 +76,26 @@ describe('loadConfig', () => {
     assert.equal((await loadConfig({ CACHE_MAX_BYTES: '2MiB' }, folder)).env.CACHE_MAX_BYTES, 2 * 1024 ** 2);
   });
 
+  test('a file that cannot be loaded is said with the line, be it another one that it imports', async () => {
+    const reasons: readonly (readonly [string, string])[] = [
+      [
+        "export default {\n  upstreams: { a: { backends: ['x'] }\n  routes: [] };\n",
+        "line 3: Expected ',', got 'ident'",
+      ],
+      ['export default {\n  a: process.env.NONE_SUCH.trim(),\n};\n', 'line 2: Cannot read properties of undefined'],
+      ['\n\nenum A { x }\n', 'line 3: TypeScript enum is not supported'],
+      ["import './other.ts';\n", join(folder, 'other.ts') + ', line 2: broken'],
+      ["import './none.ts';\n", 'Cannot find module'],
+    ];
+    writeFileSync(join(folder, 'other.ts'), "\nthrow new Error('broken');\n");
+    for (const [index, [text, reason]] of reasons.entries()) {
+      const name = `wrong-${index}.config.ts`;
+      writeFileSync(join(folder, name), text);
+      const [problem = ''] = await problemsOf({ RAMPART_CONFIG: name });
+      assert.ok(problem.startsWith(`${join(folder, name)} cannot be loaded: ${reason}`), problem);
+    }
+  });
+
   test('loads a configuration file that is named, and says when there is none', async () => {
     writeFileSync(
       join(folder, 'some.config.ts'),
@@ -121,6 +141,35 @@ describe('parseConfigFile', () => {
     assert.match(text, /other/);
   });
 
+  test('says what it got, once for each value and each unknown name, and no password', () => {
+    const backends = ['localhost:3000', 'http://a:1/path', 'http://user:secret@a:1'];
+    const route = { endpoint: 'x y', path: 'x', upstream: 'app', methods: ['get'], rewrite: '/', stripPrefix: '/' };
+    const said = problems({ upstreams: { app: { backends } }, routes: [route] }).map((text) => text.slice(6));
+    assert.deepEqual(
+      said.map((text) => text.replace(/; it takes .*/, '')),
+      [
+        'upstreams.app.backends.0: must be an http origin such as http://127.0.0.1:3000: got "localhost:3000"',
+        'upstreams.app.backends.1: must be an origin such as http://127.0.0.1:3000, without path, query or credentials: got "http://a:1/path"',
+        'upstreams.app.backends.2: must be an origin such as http://127.0.0.1:3000, without path, query or credentials: got "http://***@a:1"',
+        'routes.0.endpoint: must be a name of letters, digits and _: got "x y"',
+        'routes.0.path: must start with / and may end in /*, without other *, ?, #, %, ; or spaces: got "x"',
+        'routes.0.methods.0: must be a method in capital letters, such as GET: got "get"',
+        "routes.0: there is no 'rewrite' here",
+        "routes.0: there is no 'stripPrefix' here",
+      ],
+    );
+  });
+
+  test('a parameter in a path is refused, as it would match only itself', () => {
+    const pathProblems = (path: string) =>
+      problems({
+        upstreams: { app: { backends: ['http://a:1'] } },
+        routes: [{ endpoint: 'x', path, upstream: 'app' }],
+      });
+    for (const path of ['/users/:id', '/:tenant/*', '/a/:b/c']) assert.match(pathProblems(path).join(), /such as :id/);
+    for (const path of ['/users/me:rename', '/v1/a:b/*', '/x']) assert.deepEqual(pathProblems(path), []);
+  });
+
   test('an upstream must exist, and an endpoint be named once', () => {
     const upstreams = { app: { backends: ['http://a:1'] } };
     const route = { endpoint: 'x', path: '/x', upstream: 'app' };
@@ -130,7 +179,10 @@ describe('parseConfigFile', () => {
       /there is no upstream 'b'; upstreams names app/,
     );
     assert.match(problems({ upstreams, routes: [route, route] }).join(), /'x' is taken/);
-    assert.match(problems({ upstreams, routes: [{ ...route, endpoint: 'createBarcode' }] }).join(), /is taken/);
+    assert.match(
+      problems({ upstreams, routes: [{ ...route, endpoint: 'createBarcode' }] }).join(),
+      /is taken by Rampart itself/,
+    );
   });
 
   test('a route that could never be reached, and a backend that is there twice, are refused', () => {

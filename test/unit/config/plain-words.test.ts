@@ -34,7 +34,7 @@ test('inPlainWords says what a value must be and what it got', () => {
   ]);
   assert.deepEqual(problemsOf({ cap: 11, names: [] }), [
     'cap: must be at most 10: got 11',
-    'names: must be at least 1 entries long: got []',
+    'names: must have at least 1 entry: got []',
   ]);
   assert.deepEqual(problemsOf({ retry: {} }), ['retry: attempts: is missing: it must be a number']);
 });
@@ -49,8 +49,8 @@ test('inPlainWords names the nearest known name, or all of them', () => {
 
 test('inPlainWords words a union by the branch that was meant', () => {
   assert.deepEqual(problemsOf({ wait: 'soon', retry: true }), [
-    'wait: must be "auto" or must be a number: got "soon"',
-    'retry: must be false or must be an object: got true',
+    'wait: must be "auto" or a number: got "soon"',
+    'retry: must be false or an object: got true',
   ]);
   assert.deepEqual(problemsOf({ wait: 0 }), ['wait: must be at least 1: got 0']);
   assert.deepEqual(problemsOf({ kind: { is: 'c' } }), ['kind.is: must be one of "a", "b": got "c"']);

@@ -75,11 +75,11 @@ test('parseSlo tells every problem at once, each with its place and what it got'
       'service: x\nendpoints:\n  - { id: a b, gate: { p95: 5, failed: 2 }, load: { weight: -1 } }\n  - { id: c, objectives: [{ sli: latency, le: 1ms, target: 1 }] }\nextra: 1\n',
     ),
     [
-      'slo.yaml: endpoints.0.id: must be the name of an endpoint: letters, digits and _',
+      'slo.yaml: endpoints.0.id: must be the name of an endpoint: letters, digits and _: got "a b"',
       'slo.yaml: endpoints.0.load.weight: must be at least 0: got -1',
       'slo.yaml: endpoints.0.gate.p95: must be a duration such as 150ms, 2s or 30d: got 5',
       'slo.yaml: endpoints.0.gate.failed: must be a share such as 0.01 or 1%: got 2',
-      'slo.yaml: endpoints.1.objectives.0.target: must lie between 0 and 1: what is promised always cannot be kept',
+      'slo.yaml: endpoints.1.objectives.0.target: must lie between 0 and 1: what is promised always cannot be kept: got 1',
       "slo.yaml: the file: there is no 'extra' here; it takes service, window, data, login, endpoints",
     ],
   );

@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+
+export interface ErrorPlace {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Node's stripping of types says `/path:line` before the code; a stack has `file:///path:line:column` in each frame. */
+const patterns = [/^(\/.+):(\d+)$/, /^\s+at (?:.*\()?(file:\/\/\/.+?):(\d+):\d+\)?$/];
+
+/** Where the code of a user went wrong: the first place of the stack that is neither Node's nor a package's. */
+export function placeOf(error: unknown): ErrorPlace | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const text of stack.split('\n')) {
+    const [, where, line] = patterns.map((pattern) => pattern.exec(text)).find((match) => match !== null) ?? [];
+    if (where === undefined || where.includes('/node_modules/')) continue;
+    return { file: where.startsWith('file:') ? fileURLToPath(where) : where, line: Number(line) };
+  }
+  return undefined;
+}
