@@ -38,7 +38,8 @@ export function inPlainWords(issue: Issue): string | undefined {
  */
 function sentencesOf({ code, message, input }: z.core.$ZodIssue): string[] {
   if (code === 'unrecognized_keys') return message.split(/; (?=there is no ')/);
-  const isComplete = input === undefined || / got |^is missing/.test(message);
+  // A list or an object says nothing more in a line.
+  const isComplete = input === undefined || typeof input === 'object' || / got |^is missing/.test(message);
   return [isComplete ? message : `${message}: got ${got(input)}`];
 }
 

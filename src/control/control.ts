@@ -14,6 +14,7 @@ import type { Registry, Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { Departures } from './departures.ts';
+import { HealthLog } from './health-log.ts';
 import { HealthChecker } from './health-checker.ts';
 import { inFlightOf } from './worker-status.ts';
 import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
@@ -74,7 +75,7 @@ export class Control {
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
-    const { config, clock, random, runFolder, registry, bugs } = dependencies;
+    const { config, clock, random, runFolder, registry, bugs, log } = dependencies;
     this.#registry = registry;
     this.#startedAtMs = clock.wallNow();
     this.#configHash = configHash(config);
@@ -109,10 +110,15 @@ export class Control {
       tell: (member, message) => this.#members.tell(member, message),
     });
     this.#stopped = new StoppedWorkers(clock, (pid) => this.#endStopped(pid));
+    const isOwn = (name: string): boolean => config.upstreams.some((one) => one.name === name && one.isAnnounced);
+    const healthLog = new HealthLog(log, isOwn);
     this.#checker = new HealthChecker(
       this.#upstreams(),
       { clock, random },
-      () => this.#broadcast(),
+      (changed) => {
+        healthLog.note(changed);
+        this.#broadcast();
+      },
       (upstream, backend) => this.#loadOf(upstream, backend),
     );
   }

@@ -26,6 +26,8 @@ interface Watched {
   readonly health: HealthCheck | undefined;
   hasLeft: boolean;
   state: HealthState | undefined;
+  /** It did not answer its last check, and has requests in flight: it may be at work on them. */
+  mayBeBusy: boolean;
   problem: string | undefined;
   report: unknown;
 }
@@ -43,7 +45,7 @@ export class HealthChecker {
   readonly #upstreams: readonly UpstreamConfig[];
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #onChange: () => void;
+  readonly #onChange: (changed: readonly BackendHealth[]) => void;
   readonly #loadOf: LoadOf;
   readonly #timers = new Map<Watched, Timer>();
   #stopped = false;
@@ -51,7 +53,7 @@ export class HealthChecker {
   constructor(
     upstreams: readonly UpstreamConfig[],
     { clock, random }: { clock: Clock; random: Random },
-    onChange: () => void,
+    onChange: (changed: readonly BackendHealth[]) => void,
     loadOf: LoadOf,
   ) {
     this.#loadOf = loadOf;
@@ -82,15 +84,18 @@ export class HealthChecker {
   }
 
   health(): BackendHealth[] {
-    return this.#watched.map(({ upstream, backend, origin, state, problem, report }) => ({
-      upstream,
-      backend,
-      origin,
-      up: state?.up,
-      checked: state !== undefined,
-      problem,
-      report,
-    }));
+    return this.#watched.map((watched) => this.#healthOf(watched));
+  }
+
+  #healthOf(watched: Watched): BackendHealth {
+    const { upstream, backend, origin, state, problem, report } = watched;
+    return { upstream, backend, origin, up: this.#upOf(watched), checked: state !== undefined, problem, report };
+  }
+
+  /** Where no backend of an upstream is up, those that may only be busy are used: nobody else would do the work. */
+  #upOf({ upstream, state, mayBeBusy }: Watched): boolean | undefined {
+    if (state?.up !== false || !mayBeBusy) return state?.up;
+    return !this.#watched.some((other) => other.upstream === upstream && other.state?.up === true);
   }
 
   stop(): void {
@@ -104,10 +109,13 @@ export class HealthChecker {
     const passed = result.problem === undefined;
     watched.problem = result.problem;
     watched.report = result.report;
-    const before = watched.state;
+    const peers = this.#watched.filter(({ upstream }) => upstream === watched.upstream);
+    const before = peers.map((one) => this.#upOf(one));
     const { inFlight, cap } = this.#loadOf(watched.upstream, watched.backend);
-    watched.state = afterResult(before, { ...result, passed }, inFlight >= cap, health);
-    if (before?.up !== watched.state?.up) this.#onChange();
+    watched.mayBeBusy = result.timedOut && inFlight > 0;
+    watched.state = afterResult(watched.state, { ...result, passed }, inFlight >= cap, health);
+    const changed = peers.filter((one, index) => this.#upOf(one) !== before[index]);
+    if (changed.length > 0) this.#onChange(changed.map((one) => this.#healthOf(one)));
     const isDown = watched.state?.up === false;
     const { intervalMs } = health;
     const nextMs = isDown ? Math.min(intervalMs, Math.max(SHORTEST_INTERVAL_MS, intervalMs / DOWN_PART)) : intervalMs;
@@ -124,6 +132,7 @@ const newlyWatched = (backend: Pick<Watched, 'upstream' | 'backend' | 'origin' |
   ...backend,
   hasLeft: false,
   state: undefined,
+  mayBeBusy: false,
   problem: undefined,
   report: undefined,
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import type { UpstreamConfig } from '../../../src/config/model.ts';
 import { HealthChecker } from '../../../src/control/health-checker.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -86,4 +86,92 @@ test('a backend that joins is checked at once, and one that has left no more', a
   checker.stop();
   server.close();
   server.closeAllConnections();
+});
+
+/** A checker of two backends, each of which answers or not as `answers` says; with so many requests in flight at each. */
+async function twoBackends(t: TestContext, inFlight: number) {
+  const answers = [true, true];
+  const servers = await Promise.all(
+    [0, 1].map(async (index) => {
+      const server = createServer((_, response) => void (answers[index] === true && response.end()));
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const origins = servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const clock = new ManualClock();
+  const changes: string[] = [];
+  const app = upstream('app', '', '/healthz');
+  const checker = new HealthChecker(
+    [
+      {
+        ...app,
+        backends: origins.map((origin, index) => ({ id: `b${index}`, origin })),
+        health: { ...health, path: '/healthz', timeoutMs: 40 },
+      },
+    ],
+    { clock, random: () => 0.5 },
+    (changed) => changes.push(...changed.map(({ backend, up }) => `${backend} ${up}`)),
+    () => ({ inFlight, cap: 16 }),
+  );
+  t.after(() => {
+    checker.stop();
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+  const known = () => checker.health().map(({ up, problem }) => `${up} ${problem ?? 'passed'}`);
+  await eventually('both are up', () => known().every((text) => text === 'true passed'));
+  changes.length = 0;
+  return {
+    answers,
+    servers,
+    changes,
+    known,
+    /** So many rounds of checks. */
+    async checks(rounds: number) {
+      for (let round = 0; round < rounds; round++) {
+        clock.advance(600);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+  };
+}
+
+test('where every check times out, backends at work are used: nobody else would do their work', async (t) => {
+  const { answers, changes, known, checks } = await twoBackends(t, 3);
+  answers.fill(false);
+  await checks(6);
+  assert.deepEqual(known(), ['true timeout', 'true timeout']);
+  // One of them answers again: the other one waits until it does.
+  answers[0] = true;
+  await checks(4);
+  assert.deepEqual(known(), ['true passed', 'false timeout']);
+  assert.equal(changes.at(-1), 'b1 false');
+  answers[1] = true;
+  await checks(4);
+  assert.deepEqual(known(), ['true passed', 'true passed']);
+});
+
+test('a backend at work that does not answer gets nothing new while another one is up', async (t) => {
+  const { answers, changes, known, checks } = await twoBackends(t, 3);
+  answers[1] = false;
+  await checks(6);
+  assert.deepEqual(known(), ['true passed', 'false timeout']);
+  assert.deepEqual(changes, ['b1 false']);
+});
+
+test('backends that do not answer and have nothing to do are down, and so are those that refuse connections', async (t) => {
+  const idle = await twoBackends(t, 0);
+  idle.answers.fill(false);
+  await idle.checks(6);
+  assert.deepEqual(idle.known(), ['false timeout', 'false timeout']);
+  const gone = await twoBackends(t, 3);
+  for (const server of gone.servers) {
+    server.close();
+    server.closeAllConnections();
+  }
+  await gone.checks(2);
+  assert.deepEqual(gone.known(), ['false ECONNREFUSED', 'false ECONNREFUSED']);
 });
