@@ -112,7 +112,8 @@ export class HealthChecker {
     const peers = this.#watched.filter(({ upstream }) => upstream === watched.upstream);
     const before = peers.map((one) => this.#upOf(one));
     const { inFlight, cap } = this.#loadOf(watched.upstream, watched.backend);
-    watched.mayBeBusy = result.timedOut && inFlight > 0;
+    // A first good check does not bring it up yet, and must not take it away.
+    if (!passed) watched.mayBeBusy = result.timedOut && inFlight > 0;
     watched.state = afterResult(watched.state, { ...result, passed }, inFlight >= cap, health);
     const changed = peers.filter((one, index) => this.#upOf(one) !== before[index]);
     if (changed.length > 0) this.#onChange(changed.map((one) => this.#healthOf(one)));
