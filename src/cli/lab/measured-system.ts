@@ -1,9 +1,11 @@
+import { UsageError } from '../../core/errors.ts';
 import type { Resources } from '../../lab/experiments/limit.ts';
 import { createBarcodeMix } from '../../lab/experiments/barcode-mix.ts';
 import { hasOwnRequests, type LoadedSlo, sloMix } from '../../lab/experiments/slo-mix.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { endpointTargets, type Targets } from '../../lab/experiments/targets.ts';
 import type { Mix } from '../../lab/load/mix.ts';
+import { ask, isSilence } from '../../lab/system/ask.ts';
 import { lookAt } from '../../lab/system/look.ts';
 import { runningSystem, type System } from '../../lab/system/system.ts';
 import type { EndpointGate } from '../../policy/slo/slo.ts';
@@ -117,6 +119,25 @@ export async function startRunning(running: Running, slo: LoadedSlo | undefined,
   const { url, key, insecure } = running;
   const look = await lookAt({ url: new URL(url).origin, insecure });
   const isWithoutKey = slo !== undefined && hasOwnRequests(slo.slo);
+  if (key !== undefined && !isWithoutKey && look.isRampart) await checkKey(running, key);
   if (key !== undefined || isWithoutKey) return runningSystem(url, key ?? '', insecure);
   return systemWithBorrowedKey(running, look, io);
+}
+
+/** A key that Rampart does not know would fail every request of the run: that can be said before it. */
+async function checkKey({ url, insecure }: Running, key: string): Promise<void> {
+  const target = { url: new URL(url).origin, insecure };
+  const headers = { authorization: `Bearer ${key}` };
+  const status = await ask(target, { path: '/v1/barcodes?page_size=1', headers }).then(
+    (answer) => answer.status,
+    (error: unknown) => {
+      // One that is too busy to answer may know the key: the load shows it.
+      if (isSilence(error)) return undefined;
+      throw error;
+    },
+  );
+  if (status !== 401 && status !== 403) return;
+  throw new UsageError(
+    `Cannot measure ${target.url}, as it does not accept the key (status ${status}). Give one of its own with --key-file or RAMPART_LAB_TOKEN, or none: on this machine the lab makes one`,
+  );
 }

@@ -2,6 +2,7 @@ import type { EndpointGate, Slo } from '../../policy/slo/slo.ts';
 import type { EndpointFigures, Figures } from '../measure/figures.ts';
 import type { Gate, PlotMarks } from '../report/run-record.ts';
 import { known } from '../report/tables.ts';
+import type { OutcomeName } from '../load/outcome.ts';
 import type { Step } from './step.ts';
 
 /** What a load must keep to count as carried. */
@@ -61,7 +62,9 @@ function wrongIn({ latency, errorShare, refusedShare, outcomes }: Figures, gate:
   const { p95Ms, p99Ms, maxFailedShare, maxTimeouts } = gate ?? gateOf({ p95Ms: Infinity, maxFailedShare: 1 });
   const found: string[] = [];
   if (maxFailedShare !== undefined && errorShare + refusedShare > maxFailedShare) {
-    found.push(`${(errorShare * 100).toFixed(1)} % errors and ${(refusedShare * 100).toFixed(1)} % refusals`);
+    found.push(
+      `${(errorShare * 100).toFixed(1)} % errors${kindsOf(outcomes)} and ${(refusedShare * 100).toFixed(1)} % refusals`,
+    );
   }
   const timeouts = outcomes.timeout ?? 0;
   if (maxTimeouts !== undefined && timeouts > maxTimeouts) found.push(`${timeouts} timeouts`);
@@ -69,6 +72,20 @@ function wrongIn({ latency, errorShare, refusedShare, outcomes }: Figures, gate:
   if (p95Ms !== undefined && !(latency.p95Ms <= p95Ms)) found.push(`p95 ${known(latency.p95Ms, 1, ' ms')}`);
   if (p99Ms !== undefined && !(latency.p99Ms <= p99Ms)) found.push(`p99 ${known(latency.p99Ms, 1, ' ms')}`);
   return found;
+}
+
+const errorKinds = [
+  '4xx',
+  '5xx',
+  'wrong-reply',
+  'timeout',
+  'connection-error',
+] as const satisfies readonly OutcomeName[];
+
+/** Which errors, as what to do about them differs. */
+function kindsOf(outcomes: Figures['outcomes']): string {
+  const kinds = errorKinds.flatMap((kind) => ((outcomes[kind] ?? 0) > 0 ? [`${outcomes[kind]} × ${kind}`] : []));
+  return kinds.length === 0 ? '' : ` (${kinds.join(', ')})`;
 }
 
 /** What must hold at a load, a gate for each endpoint; `step` undefined where the load was never offered. */

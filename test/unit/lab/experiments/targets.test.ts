@@ -46,6 +46,16 @@ test('violations of a single mix go by all requests: p95, and errors with refusa
   assert.deepEqual(violations(stepOf(figures(Number.NaN)), alone), ['p95 not known'], 'nothing served is nothing kept');
 });
 
+test('violations name the kinds of errors, as what to do about them differs', () => {
+  const wrong = (outcomes: Readonly<Record<string, number>>) =>
+    violations(stepOf({ ...figures(1, { errors: 0.5 }), outcomes }), { ...alone, p95Ms: Infinity });
+  assert.deepEqual(wrong({ '2xx': 5, '4xx': 5 }), ['50.0 % errors (5 × 4xx) and 0.0 % refusals']);
+  assert.deepEqual(wrong({ '2xx': 5, timeout: 1, 'wrong-reply': 3, '5xx': 1 }), [
+    '50.0 % errors (1 × 5xx, 3 × wrong-reply, 1 × timeout) and 0.0 % refusals',
+  ]);
+  assert.deepEqual(wrong({ refused: 5, '3xx': 5 }), ['50.0 % errors and 0.0 % refusals']);
+});
+
 test('violations of a mix go by what the file says of each endpoint', () => {
   const endpoints = { read: figures(51, { timeouts: 1 }), createBarcode: figures(999, { p99Ms: 201, refused: 0.03 }) };
   assert.deepEqual(violations(stepOf(figures(1), endpoints), mixed), [
