@@ -2,14 +2,14 @@
 export const ecLevelNames = ['L', 'M', 'Q', 'H'] as const;
 export type EcLevel = (typeof ecLevelNames)[number];
 
-/** What a symbology takes, and how it is drawn unless the request says otherwise. */
+/** The input of a symbology, and the defaults of its drawing. */
 export interface SymbologySpec {
   readonly title: string;
   /** Linear symbols are bars of one height; stacked ones are rows of bars; the others are matrices. */
   readonly family: 'linear' | 'stacked' | 'matrix';
   /** The text in words, for error messages and the API description. */
   readonly takes: string;
-  /** What the whole text has to match. */
+  /** The pattern of the whole text. */
   readonly charset: RegExp;
   /** Upper bound in UTF-16 units; a matrix may hold less, which only its encoder knows. */
   readonly maxLength: number;

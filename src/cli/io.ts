@@ -1,4 +1,4 @@
-/** What a command reads and writes: given by main.ts, and by tests. */
+/** The input and output of a command, given by main.ts and by tests. */
 export interface CommandIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };

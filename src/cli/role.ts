@@ -22,7 +22,7 @@ import { liveProcesses, prepareRunFolder, recordThisProcess } from '../superviso
 import { exitCodes, type CommandIo } from './io.ts';
 import { version } from './version.ts';
 
-/** What every long-running role of Rampart starts with. */
+/** The common start of every long-running role. */
 export interface RoleContext {
   readonly role: Role;
   readonly instance: number;

@@ -192,7 +192,7 @@ async function databaseLines(config: Config, database: PreparedDatabase, url: st
 
 const FIRST_KEY_FILE = 'first-key';
 
-/** What a start says of the key to begin with. */
+/** The first key, as a start shows it. */
 interface FirstKey {
   readonly shown: string;
   /** What stands in its place in a command line. */

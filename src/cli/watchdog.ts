@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { BEAT, BEAT_INTERVAL_MS } from '../supervisor/hang-limits.ts';
 import type { RoleContext } from './role.ts';
 
-/** What the thread gets. */
+/** The data of the watchdog's thread. */
 export interface Watch {
   /** Two numbers: ticks of the main thread, and 1 while a debugger may hold it. */
   readonly shared: SharedArrayBuffer;

@@ -55,7 +55,7 @@ export function configHash({ upstreams: all, routes, trustedProxies, keyLimit, a
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** What environment and file say together, with the defaults for what they leave open. `given`: the variables that were set. */
+/** Builds the configuration from environment and file, with defaults. `given`: the variables that were set. */
 export function buildConfig(
   env: Environment,
   file: ParsedConfigFile,
@@ -79,7 +79,7 @@ export function buildConfig(
   };
 }
 
-/** What no variable shows alone: ports that collide, an admin API open to the world. */
+/** Problems of several variables together: ports that collide, an admin API open to the world. */
 function crossProblems(env: Environment): string[] {
   const problems: string[] = [];
   const lastPort = env.GENERATOR_PORT + env.GENERATOR_INSTANCES - 1;

@@ -1,2 +1,2 @@
-/** What a configuration file imports: `import { defineConfig } from 'rampart/config'`. */
+/** For configuration files: `import { defineConfig } from 'rampart/config'`. */
 export { defineConfig, type ConfigFile } from './file.ts';

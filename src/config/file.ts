@@ -21,14 +21,14 @@ const admissionSchema = z.strictObject({
   limit: z.enum(['fixed', 'adaptive']).optional(),
   /** Requests in flight at all backends that an adaptive limit leaves. */
   minLimit: z.int().min(1).max(100_000).optional(),
-  /** Who may join the queue: those who can expect to wait no longer. `auto`: about one round of the permits. */
+  /** A request may join the queue if it can expect to wait no longer. `auto`: about one round of the permits. */
   maxWaitMs: z.union([z.literal('auto'), milliseconds]).optional(),
 });
 
 const healthSchema = z.strictObject({
   /** A backend passes when it answers 2xx here. */
   path: z.string().startsWith('/'),
-  /** What the check says as Host; the backend's own address by default. */
+  /** The Host of the check; the backend's own address by default. */
   host: z
     .string()
     .regex(/^[\w.:[\]-]{1,255}$/, 'must be a host name, with a port if need be')
@@ -99,7 +99,7 @@ const cacheSchema = z.strictObject({
   staleIfErrorSeconds: seconds.optional(),
   /** A larger reply is not kept. A sixteenth of CACHE_MAX_BYTES by default, and at most. */
   maxEntryBytes: z.int().min(1).optional(),
-  /** What the route may take of CACHE_MAX_BYTES. All by default. */
+  /** The part of CACHE_MAX_BYTES that the route may take. All by default. */
   maxBytes: z.int().min(1).optional(),
   /** Whether every key may get what another one got, though the reply does not say `public`. */
   public: z.boolean().optional(),
@@ -132,13 +132,13 @@ const routeSchema = z.strictObject({
   maxBodyBytes: z.int().min(0).optional(),
   /** `buffer`: the body is received whole before a backend is asked (the default); `stream`: it is forwarded as it comes. */
   upload: z.enum(['buffer', 'stream']).optional(),
-  /** What of a body stays in memory; the rest goes to the spool. 64 KiB by default. */
+  /** Bytes of a body that stay in memory; the rest goes to the spool. 64 KiB by default. */
   bufferBodyBytes: z
     .int()
     .min(0)
     .max(1024 ** 3)
     .optional(),
-  /** What of a reply stays in memory for a client that reads slowly; the rest goes to the spool. 256 KiB by default. */
+  /** Bytes of a reply that stay in memory for a slow client; the rest goes to the spool. 256 KiB by default. */
   bufferReplyBytes: z
     .int()
     .min(0)
@@ -156,7 +156,7 @@ const routeSchema = z.strictObject({
    * without a key); `strict`: such a path, which others may read as another one, is refused (the default with a key).
    */
   paths: z.enum(['strict', 'literal']).optional(),
-  /** What is tried again at another backend; `false`: nothing. */
+  /** Which failures are retried at another backend; `false`: none. */
   retry: z.union([z.literal(false), retrySchema]).optional(),
   /** Bulk requests wait for interactive ones. */
   priority: z.enum(['interactive', 'bulk']).optional(),
@@ -185,7 +185,7 @@ export const fileSchema = z.strictObject({
   routes: z.array(routeSchema).max(1000).optional(),
   /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses and ranges (CIDR). None by default. */
   trustedProxies: z.array(addressOrRange).optional(),
-  /** What client connections may take. */
+  /** Limits of client connections. */
   connections: z
     .strictObject({
       /** Open at a time, of one worker. By default what the limit of file descriptors leaves beside the backends. */
@@ -204,9 +204,9 @@ export const fileSchema = z.strictObject({
       serverTiming: z.boolean().optional(),
     })
     .optional(),
-  /** What every key may ask of this host that has no limit of its own. No limit by default. */
+  /** The rate limit of every key that has none of its own, over this host. No limit by default. */
   keyLimit: rateLimitSchema.optional(),
-  /** What every client address may ask of this host, with whatever keys, or none. No limit by default. */
+  /** The rate limit of every client address, with any key or none, over this host. No limit by default. */
   addressLimit: rateLimitSchema.optional(),
 });
 

@@ -9,7 +9,7 @@ import type { Environment } from './environment.ts';
 /** How a backend is checked. */
 export interface HealthCheck {
   readonly path: string;
-  /** What is said as Host; the backend's own address where it is undefined. */
+  /** The Host of the check; undefined: the backend's own address. */
   readonly host: string | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -44,7 +44,7 @@ export interface UpstreamConfig {
   readonly replyHeadBytes: number;
 }
 
-/** Who is let in when all permits are in use. */
+/** Admission when all permits are in use. */
 export interface AdmissionConfig {
   /** `fixed`: the caps are the limit. `adaptive`: fewer, where trials show that throughput does not suffer. */
   readonly limit: 'fixed' | 'adaptive';
@@ -57,7 +57,7 @@ export interface AdmissionConfig {
 /** How the replies of a route are kept. */
 export interface RouteCache extends CacheRules {
   readonly maxEntryBytes: number;
-  /** What the route may take of the cache; undefined: all of it. */
+  /** The part of the cache that the route may take; undefined: all of it. */
   readonly maxBytes: number | undefined;
 }
 

@@ -41,7 +41,7 @@ export function routeOf(route: RouteFile, env: Environment): RouteConfig {
   };
 }
 
-/** What a route tries again. */
+/** The retry rules of a route. */
 function retryRules(retry: RouteFile['retry']): RetryRules | false {
   if (retry === false) return false;
   return retry === undefined ? defaultRetryRules : { attempts: retry.attempts, on: retry.on };

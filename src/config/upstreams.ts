@@ -43,7 +43,7 @@ function generators(env: Environment, queueOf: QueueSettings): UpstreamConfig {
     })),
     isAnnounced: true,
     cap: env.GENERATOR_CONCURRENCY,
-    // What a generator does is short, and the same at any other.
+    // The work of a generator is short, and any other generator can do it.
     health: { ...defaultHealth, path: '/healthz', cancelOnDown: true },
     required: true,
     balancer: env.BALANCER,

@@ -25,7 +25,7 @@ const capSchema = z.strictObject(
   },
 );
 
-/** What the caps of the admin API need. */
+/** The part of control that sets caps. */
 export interface CapHolder {
   setCap(upstream: string, backend: string | undefined, cap: number): boolean;
 }

@@ -5,7 +5,7 @@ import { type AdminProblem, readChange } from './admin-change.ts';
 import { parsePurge } from './purge-request.ts';
 import type { PurgeResult } from './cache-orders.ts';
 
-/** What the purge of the admin API needs. */
+/** The part of control that purges caches. */
 export interface Purger {
   readonly config: Config;
   purgeCache(target: PurgeTarget): Promise<PurgeResult>;

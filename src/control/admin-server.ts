@@ -84,7 +84,7 @@ async function answerChange(
   const result = await change;
   if (!('reason' in result)) return reply(res, 200, 'application/json', JSON.stringify(result));
   const { status, reason, detail, errors } = result;
-  // What is left of the body will not be read.
+  // The rest of the body will not be read.
   if (!req.complete) res.setHeader('connection', 'close');
   return problem(res, status, reason, detail, errors);
 }

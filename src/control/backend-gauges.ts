@@ -1,6 +1,6 @@
 import type { Family, Gauge, Registry } from '../metrics/instruments.ts';
 
-/** What the gauges of a backend show; undefined where nothing is known. */
+/** The figures of a backend; undefined where a figure is not known. */
 export interface BackendFigures {
   readonly up: boolean | undefined;
   readonly cap: number | undefined;

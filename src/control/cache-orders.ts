@@ -7,11 +7,11 @@ import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 const PURGE_LIMIT_MS = 2000;
 const INVALIDATION_LIMIT_MS = 100;
 
-/** What became of a purge. */
+/** The result of a purge. */
 export interface PurgeResult {
   /** Workers that were told. */
   readonly workers: number;
-  /** Those that have said that they are done. */
+  /** The workers that have carried it out. */
   readonly purged: number;
   /** Entries that went, all workers together. */
   readonly entries: number;
@@ -34,7 +34,7 @@ export interface CacheOrdersOptions<Worker> {
 }
 
 /**
- * What the workers of a host are to forget: purges, and what unsafe requests have changed. Each order has a number, so
+ * Orders to remove stored replies: purges, and invalidations after unsafe requests. Each order has a number, so
  * that a worker that was away gets what it has missed.
  */
 export class CacheOrders<Worker> {

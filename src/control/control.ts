@@ -52,7 +52,7 @@ const PREDECESSOR_MS = 10 * 60_000;
 
 export const controlSocket = (runFolder: string): string => join(runFolder, SOCKET_NAME);
 
-/** What the workers of a host share: health, permits, metrics. */
+/** Owns what the workers of a host share: health, permits, metrics. */
 export class Control {
   readonly #dependencies: ControlDependencies;
   readonly #members: Members;

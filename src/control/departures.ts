@@ -21,7 +21,7 @@ export class Departures {
     this.#gone.delete(member);
   }
 
-  /** Those that will not come back; each is named once. */
+  /** The processes that will not come back; each is returned once. */
   ended(now: number): string[] {
     const ended = [...this.#gone].flatMap(([member, { processName, since }]) => {
       const isOver = processName === undefined ? now - since >= UNSEEN_LIMIT_MS : !isProcessAlive(processName);

@@ -5,7 +5,7 @@ import type { BackendConfig } from '../protocol/backends.ts';
 import { afterResult, type HealthState } from '../policy/health/rise-fall.ts';
 import { probe } from './probe.ts';
 
-/** What is known of one backend. */
+/** The health of one backend, as control knows it. */
 export interface BackendHealth {
   readonly upstream: string;
   readonly backend: string;
@@ -15,7 +15,7 @@ export interface BackendHealth {
   readonly checked: boolean;
   /** Why the last check failed, if it did. */
   readonly problem: string | undefined;
-  /** What the backend says of itself, where its health page is JSON. */
+  /** The backend's own report, if its health page is JSON. */
   readonly report: unknown;
 }
 

@@ -245,7 +245,7 @@ const savedState = z.object({
   leases: z.record(z.string(), z.array(z.object({ member: z.string(), bound: permitCounts }))),
 });
 
-/** What cannot be read, or is of another shape, says nothing: then leases begin with what the workers say. */
+/** A file that cannot be read, or has another shape, is ignored: leases then begin with the reports of the workers. */
 function load(path: string): SavedState {
   const nothing: SavedState = { holders: [], leases: {} };
   try {

@@ -4,7 +4,7 @@ import type { HostLoad } from '../protocol/lease.ts';
 
 /** A worker hears of the others at most this often. */
 const SPACING_MS = 5;
-/** What a queue changes by less is worth no message, as a part of the permits. */
+/** A smaller change of a queue, as a part of the permits, is not worth a message. */
 const NOTABLE_PART = 1 / 16;
 
 /** Tells each worker of one upstream what the other workers have waiting and in flight, when that has changed. */

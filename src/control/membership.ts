@@ -111,7 +111,7 @@ const nobody: RosterState = { announced: [], left: [] };
 const member = z.object({ id: z.string(), origin: z.url() });
 const savedState = z.record(z.string(), z.object({ announced: z.array(member), left: z.array(z.string()) }));
 
-/** What cannot be read, or is of another shape, says nothing: backends announce themselves again. */
+/** A file that cannot be read, or has another shape, is ignored: backends announce themselves again. */
 function load({ env }: Config, runFolder: string): Readonly<Record<string, RosterState>> {
   let states: Record<string, RosterState>;
   try {

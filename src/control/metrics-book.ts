@@ -2,7 +2,7 @@ import type { Snapshot } from '../metrics/instruments.ts';
 import { asSnapshot } from '../protocol/message-check.ts';
 import { cumulativeOnly, mergeSnapshots } from '../metrics/merge.ts';
 
-/** What the book is made from again after control has died. */
+/** The state from which a book is restored after control has died. */
 export interface BookState {
   readonly ended: Snapshot;
   readonly members: Readonly<Record<string, Snapshot>>;

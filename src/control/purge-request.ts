@@ -11,7 +11,7 @@ const purgeSchema = z.strictObject({
   host: z.string().min(1).max(260).optional(),
 });
 
-/** What is wrong with a request, by field. */
+/** An error of a request, by field. */
 export interface PurgeProblem {
   readonly field: string;
   readonly detail: string;

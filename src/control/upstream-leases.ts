@@ -9,7 +9,7 @@ import { Slots } from '../policy/permits/slots.ts';
 import { type ById, byId, inOrder } from '../protocol/lease-wire.ts';
 import { LoadNews } from './load-news.ts';
 
-/** What a worker may hold of each backend, as it is written down. */
+/** The permits that a worker may hold of each backend, as the file keeps them. */
 export interface NamedBound {
   readonly member: string;
   readonly bound: ById;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What control reads of the status that a worker reports; the rest is for people. */
+/** The part of a worker's status that control reads; the rest is for people. */
 const statusSchema = z.object({
   upstreams: z.array(
     z.object({ name: z.string(), backends: z.array(z.object({ id: z.string(), inFlight: z.int().min(0) })) }),

@@ -16,7 +16,7 @@ export function canonicalAddress(text: string): string {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
 
-/** What is wrong with a text that should be an address or a range such as 10.0.0.0/8; undefined: nothing. */
+/** The problem of a text that should be an address or a range such as 10.0.0.0/8; undefined if it is one. */
 export function addressProblem(text: string): string | undefined {
   const [address = '', bits, more] = text.split('/');
   const family = isIP(address.split('%', 1)[0] as string);

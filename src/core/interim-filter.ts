@@ -25,7 +25,7 @@ export class InterimFilter {
     this.#isExpectingHead = true;
   }
 
-  /** What is left of the bytes; empty while it is not known yet whether they are a `100 Continue`. */
+  /** The remaining bytes; empty while they may still be a `100 Continue`. */
   pass(chunk: Buffer): Buffer {
     // Position 9 holds the first digit of the status; nearly every reply is told by it.
     if (this.#held.length === 0 && chunk.length > 9 && chunk[9] !== ONE) {

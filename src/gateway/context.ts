@@ -21,7 +21,7 @@ import type { Uploads } from './http/upload.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import type { Service } from './upstream/layer.ts';
 
-/** What the steps and routes of one worker work with. */
+/** The parts of one worker, which the steps of the path and the routes use. */
 export interface GatewayContext {
   readonly config: Config;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ export interface GatewayContext {
   readonly guesses: GuessLimit;
   readonly reads: ReadAdmission;
   readonly limiter: RateLimiter;
-  /** What asks a backend: steps 6 to 9. */
+  /** Steps 6 to 9, which ask a backend. */
   readonly stack: Service;
   readonly cache: Cache;
   readonly cachePeers: CachePeers;

@@ -112,17 +112,17 @@ export class Gateway {
     return found?.slots.map((backend) => backend?.id) ?? [];
   }
 
-  /** What control says of the permits of an upstream. */
+  /** Carries out an order of control about the permits of an upstream. */
   applyLease(upstream: string, order: LeaseOrder): void {
     this.#leases.get(upstream)?.apply(order);
   }
 
-  /** What control says of the other workers. */
+  /** Takes up the load of the other workers. */
   applyHostLoad(upstream: string, load: HostLoad): void {
     this.#leases.get(upstream)?.applyLoad(load);
   }
 
-  /** What control gives of the rate limits. */
+  /** Takes tokens of rate limits. */
   applyTokens(grants: readonly TokenGrant[]): void {
     this.#context.limiter.tokens.answered(grants);
   }
@@ -143,7 +143,7 @@ export class Gateway {
     this.#context.keys.clear();
   }
 
-  /** What control says of the cache. */
+  /** Carries out an order of control about the cache. */
   applyCache(command: CacheCommand): void {
     this.#context.cachePeers.said(command);
   }

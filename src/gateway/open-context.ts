@@ -54,7 +54,7 @@ export interface GatewayDependencies {
 
 const DEFAULT_READS = 4;
 
-/** What the context needs of the gateway around it. */
+/** The parts of the gateway that its context needs. */
 export interface AroundContext {
   readonly isDraining: () => boolean;
   /** Starts a request whose turn it is on its connection. */

@@ -37,12 +37,12 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
-/** What a refusal may carry beyond its reason. */
+/** The parts of a refusal beyond its reason and detail. */
 export interface RefusalExtras {
   readonly retryAfterSeconds?: number;
   /** Further headers as name, value, name, value. */
   readonly headers?: readonly string[];
-  /** What is wrong with the request, field by field. */
+  /** The errors of the request, field by field. */
   readonly errors?: readonly unknown[];
   /** The connection cannot be used any further: its framing is in doubt, or its body will not be read. */
   readonly close?: boolean;

@@ -145,7 +145,7 @@ function enter(x: Exchange, metrics: Exchange['metrics']): void {
 const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-failed', 'upstream-timeout']);
 
 function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
-  // What a backend or the client did is no rejection of ours.
+  // A failure of a backend or of the client is no rejection by the gateway.
   if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;
   if (x.over) return;

@@ -26,7 +26,7 @@ export function buildRouter(gateway: GatewayContext): Router {
   return new Router([...own, ...configured]);
 }
 
-/** What needs generators. */
+/** The routes that need generators. */
 function barcodeRoutes(gateway: GatewayContext): RoutePattern[] {
   const metrics = (endpoint: string) => gateway.metrics.endpoint(endpoint);
   const generator = upstreamOf(gateway, GENERATOR_UPSTREAM);

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { DecayingRate } from './rate.ts';
 import type { Slots } from './slots.ts';
 
-/** What a generator says of itself in /healthz; counters run from its start. */
+/** The figures of a generator in /healthz; counters run from its start. */
 export interface GeneratorStats {
   readonly slots: number;
   readonly inFlight: number;

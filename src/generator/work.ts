@@ -6,7 +6,7 @@ export interface Image {
   readonly bytes: Buffer;
 }
 
-/** What became of a request: an image, or what is wrong with it field by field. */
+/** The result of a request: an image, or its errors field by field. */
 export type Outcome =
   | { readonly ok: true; readonly image: Image }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
@@ -18,7 +18,7 @@ export type Prepared =
   | { readonly ok: true; readonly job: Job }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
-/** What a generator makes of request bodies: barcodes, or only the time that they would take. */
+/** The work of a generator: barcodes, or only the time that they would take. */
 export interface Work {
   readonly kind: 'barcode' | 'calibrated';
   /** Checks a body (already parsed from JSON), so that a hopeless one takes no slot. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Counter, Family, Registry } from './instruments.ts';
 
-/** What is known of the request or connection that met a bug. */
+/** The request or connection that met a bug. */
 export interface BugDetails {
   readonly requestId?: string;
   readonly endpoint?: string;

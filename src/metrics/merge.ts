@@ -27,7 +27,7 @@ function combine(left: Value, right: Value, merge: Merge): Value {
   return { counts: left.counts.map((count, index) => count + (right.counts[index] ?? 0)), sum: left.sum + right.sum };
 }
 
-/** What remains of a process that has ended: its counters and histograms, not its gauges. */
+/** The metrics of an ended process that stay: counters and histograms, not gauges. */
 export function cumulativeOnly(snapshot: Snapshot): Snapshot {
   return snapshot.filter((family) => family.kind !== 'gauge');
 }

@@ -7,7 +7,7 @@ export interface BackendConfig {
 /** The backends of each upstream. */
 export type BackendsByUpstream = Readonly<Record<string, readonly BackendConfig[]>>;
 
-/** What a worker is told of a backend. */
+/** Whether a backend is up, as workers are told. */
 export interface BackendState {
   readonly upstream: string;
   readonly backend: string;

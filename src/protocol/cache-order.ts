@@ -1,4 +1,4 @@
-/** What is to be forgotten; every field narrows it. */
+/** The replies to remove; every field narrows the selection. */
 export interface PurgeTarget {
   readonly endpoint?: string;
   readonly host?: string;
@@ -11,11 +11,11 @@ export interface Invalidation {
   readonly host: string;
   /** Paths with query, as in CacheKey. */
   readonly targets: readonly string[];
-  /** What a trusted peer said of the request, as in the text of a CacheKey. */
+  /** The statements of a trusted peer about the request, as in the text of a CacheKey. */
   readonly selection: string;
 }
 
-/** What the workers of a host are to forget; forgetting it twice, or in another order, comes to the same. */
+/** Replies that the workers of a host must remove; twice, or in another order, has the same result. */
 export type CacheOrder = { readonly purge: PurgeTarget } | { readonly invalidate: Invalidation };
 
 /** The last order that a worker has carried out; orders are numbered anew by each control. */
@@ -24,7 +24,7 @@ export interface CachePosition {
   readonly number: number;
 }
 
-/** What a worker says to control of its cache. */
+/** A worker's messages to control about its cache. */
 export type CacheReport =
   /** The first words on a connection; without a position it is the worker's first one. */
   | { readonly type: 'cache-position'; readonly position?: CachePosition | undefined }
@@ -33,7 +33,7 @@ export type CacheReport =
   /** The orders up to this one are carried out; how many entries went. */
   | { readonly type: 'forgotten'; readonly number: number; readonly entries: number };
 
-/** What control says to a worker of its cache. */
+/** Control's messages to a worker about its cache. */
 export type CacheCommand =
   /** Carry these out, and say `forgotten`. */
   | { readonly type: 'forget'; readonly position: CachePosition; readonly orders: readonly CacheOrder[] }

@@ -15,7 +15,7 @@ type Ids = readonly (string | undefined)[];
 export const byId = (counts: readonly number[], ids: Ids): ById =>
   Object.fromEntries(ids.flatMap((id, index) => (id === undefined ? [] : [[id, counts[index] ?? 0]])));
 
-/** What is said of backends that are not known here is left out; of those that nothing is said of, none. */
+/** Counts of unknown backends are left out; a known backend without a count has 0. */
 export const inOrder = (counts: ById, ids: Ids): number[] =>
   ids.map((id) => (id !== undefined && Object.hasOwn(counts, id) ? (counts[id] as number) : 0));
 

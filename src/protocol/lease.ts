@@ -3,7 +3,7 @@ export interface LeaseGrant {
   readonly kind: 'grant';
   readonly number: number;
   readonly permits: readonly number[];
-  /** What the worker falls back to when control stays away. */
+  /** The permits that the worker falls back to while control is unavailable. */
   readonly fallback: readonly number[];
 }
 
@@ -42,7 +42,7 @@ export interface LeaseReport {
   readonly busyMs?: number;
 }
 
-/** What a worker is told of an upstream, so that the queues of all workers count as one. */
+/** The load of the other workers at an upstream, so that the queues of all workers count as one. */
 export interface HostLoad {
   /** Permits of all workers at the backends that are up. */
   readonly permits: number;

@@ -58,7 +58,7 @@ const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject
 const cachePosition = z.looseObject({ epoch: count, number: count });
 const nothing = z.looseObject({});
 
-/** What each message of a process must look like; fields that are not named here pass. */
+/** The shape of each message of a process; further fields pass. */
 const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   hello: z.looseObject({
     member: text,

@@ -7,7 +7,7 @@ import type { TokenAsk, TokenGrant } from './tokens.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
 
-/** What a process tells control. */
+/** A message of a process to control. */
 export type MemberMessage =
   | {
       readonly type: 'hello';
@@ -19,7 +19,7 @@ export type MemberMessage =
       readonly startedAtMs: number;
     }
   | { readonly type: 'report'; readonly metrics: Snapshot; readonly status: unknown }
-  /** What a worker holds, by upstream: its first words on a connection. */
+  /** The permits that a worker holds, by upstream: its first message on a connection. */
   | {
       readonly type: 'holdings';
       readonly held: Readonly<Record<string, ById>>;
@@ -27,9 +27,9 @@ export type MemberMessage =
       /** Of its configuration: all processes of a host should have the same. */
       readonly configHash: string;
     }
-  /** What a worker holds of one upstream, and how much waits there. */
+  /** The permits that a worker holds of one upstream, and its queue there. */
   | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
-  /** What a worker wants of the rate limits, for all subjects at once. */
+  /** The tokens of rate limits that a worker asks for, for all subjects at once. */
   | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
   /** It serves as a backend of the upstream at this origin: said on each connection. */
   | { readonly type: 'announce'; readonly upstream: string; readonly origin: string }
@@ -41,7 +41,7 @@ export type MemberMessage =
   /** Asks for nothing but whether somebody reads. */
   | { readonly type: 'ping' };
 
-/** What control tells a process. */
+/** A message of control to a process. */
 export type ControlMessage =
   /**
    * The backends of each upstream, of which control leases permits: the first words to a worker, and said again when
@@ -50,10 +50,10 @@ export type ControlMessage =
   | { readonly type: 'members'; readonly upstreams: BackendsByUpstream; readonly configHash: string }
   | { readonly type: 'backends'; readonly backends: readonly BackendState[] }
   | { readonly type: 'lease'; readonly upstream: string; readonly order: WireOrder }
-  /** What the other workers have at an upstream; needs no answer. */
+  /** The load of the other workers at an upstream; needs no answer. */
   | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
   | { readonly type: 'keys-changed' }
-  /** What it gets, in the order in which it asked. */
+  /** The tokens granted, in the order in which the worker asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   | CacheCommand
   /** Control lives; said twice a second, as a silent one is as good as none. */

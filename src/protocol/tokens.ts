@@ -7,7 +7,7 @@ export interface RateLimit {
 
 /** A worker asks control for tokens of one subject, and settles what it has done since it asked last. */
 export interface TokenAsk {
-  /** What is limited: `key:` or `address:`, and which one. */
+  /** The subject of the limit: `key:` or `address:`, and which one. */
   readonly subject: string;
   readonly limit: RateLimit;
   /** 0: it only settles, and needs no answer. */

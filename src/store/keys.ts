@@ -6,7 +6,7 @@ import type { RateLimit } from '../protocol/tokens.ts';
 import { isUuid } from './cursor.ts';
 import type { Prisma, PrismaClient } from './generated/client.ts';
 
-/** What is known of a key once it has been shown to its owner. */
+/** A key without its secret. */
 export interface KeyRecord {
   readonly id: string;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface KeyRecord {
   readonly priority: Priority | undefined;
 }
 
-/** What a key may ask for. */
+/** The rights of a key. */
 type KeyTerms = Pick<KeyRecord, 'limit' | 'priority'>;
 
 interface CreatedKey {
@@ -28,7 +28,7 @@ interface CreatedKey {
   readonly text: string;
 }
 
-/** What became of a change to one key. */
+/** The result of a change to one key. */
 export type ChangeResult =
   | { readonly kind: 'changed'; readonly record: KeyRecord }
   | { readonly kind: 'not-found' }

@@ -10,7 +10,7 @@ import { filesIn } from './ledger/spill-files.ts';
 import { SpillFolder } from './ledger/spill-folder.ts';
 import type { BarcodeRecord } from './records.ts';
 
-/** What became of a record: the labels of `rampart_ledger_records_total`. A spilled record is counted again when it is replayed. */
+/** The result of a record: the labels of `rampart_ledger_records_total`. A spilled record is counted again when it is replayed. */
 export type LedgerResult = 'written' | 'spilled' | 'replayed' | 'dropped' | 'rejected';
 
 export type LedgerEvent =

@@ -17,7 +17,7 @@ export interface Migration {
 }
 
 export interface MigrationResult {
-  /** What this run has applied. */
+  /** The migrations that this run has applied. */
   readonly applied: readonly string[];
   /** What the database has and this version of Rampart does not know: a newer version was here. */
   readonly unknown: readonly string[];

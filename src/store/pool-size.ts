@@ -1,6 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 
-/** What shares the connections of one PostgreSQL on this host. */
+/** The processes of this host that share the connections of one PostgreSQL. */
 export interface PoolDemand {
   readonly maxConnections: number;
   /** What PostgreSQL keeps for superusers. */

@@ -17,7 +17,7 @@ export interface BarcodeRecord {
   readonly createdAtMs: number;
 }
 
-/** What a list or a lookup shows; the image is fetched by itself. */
+/** A record without its image, as lists and lookups show it. */
 export type BarcodeSummary = Omit<BarcodeRecord, 'bytes'>;
 
 export interface StoredText {

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** What node:cluster sends to a worker with a connection, and what the worker answers when it has taken it or not. */
+/** The messages of node:cluster that hand a connection to a worker, and the worker's answer. */
 interface ClusterMessage {
   readonly cmd?: unknown;
   readonly act?: unknown;

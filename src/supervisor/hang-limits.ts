@@ -5,8 +5,8 @@
 export const HANG_LIMIT_MS = 2000;
 /** How often a process says that it lives, and how often that is looked at. */
 export const BEAT_INTERVAL_MS = 250;
-/** What a gap between two checks counts for at most: beyond it, the watcher itself did not run. */
+/** A gap between two checks counts for no more than this: beyond it, the watcher itself did not run. */
 export const LONGEST_GAP_MS = 2 * BEAT_INTERVAL_MS;
 
-/** What a process says to whoever started it and watches it. */
+/** The message by which a process tells its parent that it lives. */
 export const BEAT = 'beat';

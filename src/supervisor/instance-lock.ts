@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { codeOf, UsageError } from '../core/errors.ts';
 
-/** What a running instance tells whoever wants to start another one. */
+/** The answer of a running instance to a second start. */
 export interface InstanceInfo {
   readonly pid: number;
   readonly url: string;

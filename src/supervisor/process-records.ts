@@ -5,7 +5,7 @@ import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
 import type { Role } from '../protocol/messages.ts';
 
-/** What a process of Rampart writes down about itself, so that a supervisor that was not there can find it. */
+/** The record of a process of Rampart on disk, by which a later supervisor finds it. */
 export interface ProcessRecord {
   readonly role: Role;
   readonly instance: number;

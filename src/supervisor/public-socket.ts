@@ -4,7 +4,7 @@ import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 
 /** The listening sockets of the workers, which the supervisor keeps open and accepts nothing on. */
 export interface PublicSockets {
-  /** What worker `index` is to listen on. */
+  /** The descriptor or address on which worker `index` listens. */
   fd(index: number): number;
   /** Closes a socket, and with it what waits there, and binds another for worker `index`. */
   renew(index: number): void;

@@ -91,7 +91,7 @@ export class SupervisedProcess {
     const ended = (how: string, code: number | null): void => {
       this.#child = undefined;
       this.#events.said?.(this, undefined);
-      // Whoever waits for the start hears of its end, asked for or not.
+      // A process that exits before it was ready rejects `start()`, even if we asked it to stop.
       if (!this.#everReady) onFailed(code, how);
       else if (!this.#stopping) this.#restart(how);
     };

@@ -25,7 +25,7 @@ export interface SupervisorEvents extends Pick<ProcessEvents, 'died'> {
   hangs(spec: ProcessSpec): void;
 }
 
-/** What the children's environment says beyond the supervisor's own, where there is a database. */
+/** The variables that children get beyond the supervisor's own environment, where there is a database. */
 export interface ChildSettings {
   readonly databaseUrl: string;
   /** Connections per gateway worker. */

@@ -35,7 +35,7 @@ would tell. Passes unless B is worse.
 `;
 
 const SLOTS = 4;
-/** What holds, or may hold, a secret. */
+/** Variables that hold, or may hold, a secret. */
 const secret: ReadonlySet<string> = new Set(['ADMIN_TOKEN', 'DATABASE_URL', 'VALKEY_URL']);
 /** Latency by which the sender's own lag is judged. */
 const TARGET_MS = 150;

@@ -24,7 +24,7 @@ export const verdictCodes: Readonly<Record<Verdict, number>> = {
   invalid: INVALID,
 };
 
-/** What an experiment is given by the command line: topologies that are stopped at the end, whatever happens. */
+/** The means of an experiment from the command line: topologies that are stopped at the end, whatever happens. */
 export interface Experiment {
   readonly context: LabContext;
   /** `build`: the folder of another Rampart, in place of this one. */
@@ -54,7 +54,7 @@ export async function runExperiment(
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
     if (error instanceof UsageError) throw error;
-    // What could not be measured has failed no gate.
+    // A run that could not be measured has failed no gate.
     io.stderr.write(`rampart: lab ${name} is invalid, as it could not be measured: ${messageOf(error)}\n`);
     return INVALID;
   } finally {

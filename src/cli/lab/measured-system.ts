@@ -50,9 +50,9 @@ export const systemHelp = `  --kind NAME        barcode or calibrated generators
 
 export interface MeasuredSystem {
   readonly resources: Resources;
-  /** Of the endpoints that are loaded, or of createBarcode. */
+  /** The targets of the loaded endpoints, or of createBarcode. */
   readonly targets: Targets;
-  /** What the SLO file promises of createBarcode. */
+  /** The promise of the SLO file for createBarcode. */
   readonly promised: EndpointGate | undefined;
   /** p95 under a spike, at most so many times the normal one. */
   readonly spikeP95Factor: number;

@@ -3,7 +3,7 @@ import { tunables } from '../../lab/tuning/configuration.ts';
 import type { CommandIo } from '../io.ts';
 import type { Options } from './options.ts';
 
-/** What bears on speed and memory, and holds no secret. The lab has its own ports, database and data directory. */
+/** Settings that affect speed and memory, and hold no secret. The lab has its own ports, database and data directory. */
 const carried = [
   'GENERATOR_KIND',
   'CALIBRATED_SERVICE_TIME_MS',

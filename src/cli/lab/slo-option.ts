@@ -11,7 +11,7 @@ import type { Options } from './options.ts';
 
 const DEFAULT_FILE = 'slo.yaml';
 
-/** What came of the SLO file. */
+/** The SLO file, as far as it could be read. */
 export interface SloFile {
   /** Undefined where there is none, or one that cannot be used. */
   readonly loaded: LoadedSlo | undefined;
@@ -68,7 +68,7 @@ export function wantsSloMix(options: Options, { loaded, isNamed }: SloFile): boo
   const mix = options.text('mix') ?? (isNamed && loaded !== undefined && !loadsBarcodes(loaded) ? 'slo' : 'create');
   if (mix !== 'create' && mix !== 'slo') options.problem(`--mix must be create or slo: got '${mix}'`);
   if (mix !== 'slo') return false;
-  // What is wrong with a file that was named has been told.
+  // The problems of a named file have been told already.
   if (loaded === undefined) {
     if (!isNamed) options.problem(`--mix slo needs --slo FILE, or a file ${DEFAULT_FILE} in this folder`);
   } else for (const problem of mixProblems(loaded.slo)) options.problem(`--mix slo: ${problem}`);

@@ -1,7 +1,7 @@
 import type { Registry } from '../../metrics/instruments.ts';
 import type { ReplyStore } from './reply-store.ts';
 
-/** What a worker keeps; read when a report is made. */
+/** The size of a worker's cache, read when a report is made. */
 export function registerCacheMetrics(registry: Registry, store: ReplyStore): void {
   const bytes = registry.gauge('rampart_cache_bytes', 'Bytes of stored replies, overhead included', 'sum').of();
   const entries = registry.gauge('rampart_cache_entries', 'Stored replies', 'sum').of();

@@ -21,7 +21,7 @@ import { Subscriber } from './subscriber.ts';
 
 export interface CacheOptions {
   readonly clock: Clock;
-  /** What asks a backend. */
+  /** The layers that ask a backend. */
   readonly stack: Service;
   readonly log: Logger;
   /** 0 switches it off. */

@@ -16,7 +16,7 @@ import type { ChunkSource, Subscriber } from './subscriber.ts';
 
 /** What a coalesced fetch asks of the cache. */
 export interface FetchEvents {
-  /** What the head says of this key. Gives the place of the reply to this client, if it may have one. */
+  /** Learns from the head of a reply. Returns the slot in which the reply may be stored, if it may be stored. */
   learn(client: CacheClient, verdict: Verdict, status: number): string | undefined;
   /** Whether two requests select the same of replies that vary by these fields. */
   selectSame(vary: readonly string[], left: CacheClient, right: CacheClient): boolean;
@@ -127,7 +127,7 @@ export class CoalescedFetch implements ReplySink, ChunkSource {
     return true;
   }
 
-  /** What it brings is not to be kept, nor for others: it has been outdated on its way. */
+  /** The reply was invalidated on its way: it is neither stored nor shared. */
   invalidate(): void {
     this.#isInvalidated = true;
     this.#close();
@@ -224,7 +224,7 @@ export class CoalescedFetch implements ReplySink, ChunkSource {
     this.#events.ended(this);
   }
 
-  /** What the end of the request means to those who still wait; true where another has set off for them. */
+  /** Ends or restarts the remaining subscribers when the request has ended; true if another request was started for them. */
   #goesOn(refusal: Refusal | undefined): boolean {
     const { all } = this.#subscribers;
     const leader = this.#caller.leader;
@@ -232,7 +232,7 @@ export class CoalescedFetch implements ReplySink, ChunkSource {
       this.#serveOnError(all, undefined);
       if (leader !== undefined && all.has(leader)) this.#fail(leader, refusal);
     }
-    // Who is still there has got no reply: of the others, the one that came last has the most time left.
+    // The remaining subscribers have no reply. The one that came last has the most time left, so its request goes out.
     const next = leader !== undefined && all.has(leader) ? leader : [...all].at(-1);
     if (next === undefined) return false;
     if (this.#leaders < MAX_LEADERS && !this.#caller.over) {

@@ -5,7 +5,7 @@ import { type ReplyHead, joined } from '../../policy/cache/storing.ts';
 import { replyHeaders } from '../http/reply-sinks.ts';
 import type { HeaderLines } from './header-lines.ts';
 
-/** What a stored reply answers to: a purge names these, and `text`, which holds all of them, is what is looked up. */
+/** The key of a stored reply. A purge names its fields; lookups use `text`, which holds all of them. */
 export interface CacheKey {
   readonly endpoint: string;
   readonly host: string;
@@ -35,13 +35,13 @@ export interface Entry extends Aging {
   readonly bytes: number;
 }
 
-/** What an entry costs beyond its texts and bytes, roughly: objects, arrays, the store's own book-keeping. */
+/** The rough cost of an entry beyond its texts and bytes: objects, arrays, the store's own book-keeping. */
 export const ENTRY_OVERHEAD_BYTES = 1024;
 
 /** Beyond this, copying into one write costs more than two. */
 export const MAX_TEXT_BYTES = 16 * 1024;
 
-/** What a reply came to before it is kept. */
+/** A whole reply before it is stored. */
 export interface Arrival {
   readonly key: CacheKey;
   readonly head: ReplyHead;
@@ -114,7 +114,7 @@ export function updatedHead(entry: Entry, notModified: ReplyHead): ReplyHead {
   return { status: entry.status, headers };
 }
 
-/** What a 304 repeats of the reply that the client has (RFC 9110 §15.4.5). */
+/** The fields that a 304 repeats of the reply that the client has (RFC 9110 §15.4.5). */
 const repeated: ReadonlySet<string> = new Set([
   'cache-control',
   'content-location',

@@ -7,7 +7,7 @@ import { clientClosed } from '../http/request-body.ts';
 import type { CacheClient, Ending, CacheSink } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';
 
-/** What a subscriber reads: the chunks that a fetch still has, by their number since the reply began. */
+/** The source of a subscriber: the chunks that a fetch still has, by their number since the reply began. */
 export interface ChunkSource {
   chunkAt(index: number): Buffer | undefined;
   readonly ended: boolean;

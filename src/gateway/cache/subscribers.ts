@@ -5,7 +5,7 @@ import type { Subscriber } from './subscriber.ts';
 /** A reader that is a whole window behind holds the others back no longer than this: then it is cut off. */
 const HOLD_LIMIT_MS = 1000;
 
-/** Those who read one reply, each at its own pace, and the part of it that some of them have not taken yet. */
+/** The readers of one reply, each at its own pace, and the part of it that some of them have not taken yet. */
 export class Subscribers {
   readonly all = new Set<Subscriber>();
   readonly #clock: Clock;

@@ -73,7 +73,7 @@ export function closeWhenEmpty(fd: number, close: () => void): void {
   const queue = new AcceptQueue(fd);
   let turns = 0;
   const look = (): void => {
-    // What waited when this turn polled has been accepted, one connection a turn.
+    // The connections that waited when this turn polled have been accepted, one connection a turn.
     const isEmpty = queue.isEmpty();
     if (++turns < FEWEST_TURNS || (!isEmpty && turns < MOST_TURNS)) {
       setImmediate(look);

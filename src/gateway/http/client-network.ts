@@ -17,7 +17,7 @@ export function clientNetwork(address: string | undefined, head: HeaderLines, tr
   const hops = forwardedHops(head);
   for (let index = hops.length - 1; index >= 0 && trusted.has(client); index--) {
     const address = addressOf(hops[index] as string);
-    // What is no address was written by a proxy that hides it, or by the client: the proxy that passed it on counts.
+    // A hop that is not an address was written by a proxy that hides it, or by the client: the proxy that passed it on counts.
     if (address === undefined) break;
     client = address;
   }

@@ -14,7 +14,7 @@ import type { Refusal } from '../refusal.ts';
 import { hundredths } from './hundredths.ts';
 import { LingeringEnd } from './lingering-end.ts';
 
-/** Who asks: a key that was found valid. */
+/** A valid key, which identifies the client. */
 export interface KeyIdentity {
   readonly id: string;
   readonly name: string;
@@ -46,7 +46,7 @@ export interface ClientBehaviour {
   readonly loop: { isClosed(now: number): boolean };
 }
 
-/** What an exchange asks of the gateway that it belongs to. */
+/** The parts of the gateway that an exchange needs. */
 export interface ExchangeGateway {
   readonly unmatched: EndpointMetrics;
   readonly trustedProxies: AddressSet;
@@ -93,7 +93,7 @@ export class Exchange {
   /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
-  /** What the backend itself said of its time, already as Server-Timing entries. */
+  /** The backend's own times, as Server-Timing entries. */
   backendTiming = '';
   cacheStatus = '';
   /** The client waits for `100 Continue` before it sends the body. */
@@ -111,7 +111,7 @@ export class Exchange {
   over = false;
   /** Why the request failed, where it did not end well; recorded with it. */
   failure: string | undefined;
-  /** What is being waited for, if anything. An object, not a closure: see Underway. */
+  /** The work that the request waits for, if any. An object, not a closure: see Underway. */
   underway: Underway | undefined;
   /** Called once at the very end, with whether the client got all of the reply. */
   onClose: ((delivered: boolean) => void) | undefined;

@@ -18,7 +18,7 @@ export function pathForm(path: string): PathForm {
   return path.includes(';') || path.includes('//') || needless.test(path) ? 'ambiguous' : 'plain';
 }
 
-/** What a reader makes of an ambiguous path who decodes it, drops parameters and merges slashes. */
+/** The path as a reader sees it who decodes it, drops parameters and merges slashes. */
 export function canonicalPath(path: string): string {
   const segments = decodeURIComponent(path)
     .split('/')

@@ -1,4 +1,4 @@
-/** What a client has to read a second where others need what it holds: a backend's permit, or room in the spool. */
+/** The least that a client must read in a second while others need a permit or spool space that it holds. */
 const MIN_BYTES_PER_SECOND = 4096;
 /** For how long its rate is measured before it counts. */
 const MEASURED_MS = 5000;

@@ -82,7 +82,7 @@ export class SlowReplies {
 }
 
 /**
- * What a backend has sent and a client has not read: first in memory, then in a spool file, so that the backend is done
+ * The bytes that a backend has sent and a client has not read: first in memory, then in a spool file, so that the backend is done
  * with the request when it has sent its last byte. Beyond the budgets it says so, and the backend waits for the client.
  */
 export class ReplyQueue {
@@ -95,7 +95,7 @@ export class ReplyQueue {
   #file: SpoolFile | undefined;
   #filePosition = 0;
   #overflow: Buffer[] = [];
-  /** What is on its way to the file. */
+  /** Chunks that are being written to the file. */
   #writing: Buffer[] = [];
   #writingBytes = 0;
   #isBusy = false;
@@ -299,7 +299,7 @@ export class ReplyQueue {
     this.#overflow = [];
     this.#file?.release();
     this.#replies.forget(this);
-    // Whoever waits is let go on; what then comes is thrown away.
+    // The backend may go on; its further bytes are thrown away.
     this.#resume?.();
     this.#resume = undefined;
   };

@@ -22,7 +22,7 @@ const MAX_TEXT_BYTES = 4096;
 export interface ClientSinkOptions {
   readonly replies: SlowReplies;
   readonly tunnels: Tunnels;
-  /** What a slow client may leave in memory of this reply. */
+  /** Bytes of this reply that may wait in memory for a slow client. */
   readonly bufferReplyBytes: number;
   /** Whether nothing bounds the silence within the reply. */
   readonly isEndless: boolean;
@@ -35,7 +35,7 @@ export class ClientSink implements ReplySink {
   readonly #x: Exchange;
   readonly #options: ClientSinkOptions;
   #queue: ReplyQueue | undefined;
-  /** What the head has announced of the body; NaN where it has not. */
+  /** The length of the body by the head; NaN where the head does not say it. */
   #announcedBytes = Number.NaN;
   #hasBody = false;
   #isEnded = false;

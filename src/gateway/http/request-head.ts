@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts';
 const MAX_HEADER_LINES = 200;
 const MAX_TARGET_LENGTH = 8192;
 
-/** What the path needs of the header lines, read in one pass: building the parsed header object costs more. */
+/** The header fields that the path needs, read in one pass: building the parsed header object costs more. */
 export interface RequestHead {
   /** Path without query, as it came. */
   readonly path: string;
@@ -40,7 +40,7 @@ export interface RequestHead {
   readonly connection: string | undefined;
 }
 
-/** What stands in the place of a head that has not been read, or could not be. */
+/** Stands in for a head that has not been read, or that could not be read. */
 export const unreadHead: RequestHead = {
   path: '',
   pathForm: 'plain',
@@ -176,7 +176,7 @@ function maxForwardsOf(field: string | undefined): number | undefined {
   return field !== undefined && /^\d{1,9}$/.test(field) ? Number(field) : undefined;
 }
 
-/** What is no number of milliseconds is no deadline. */
+/** Undefined for a value that is not a number of milliseconds. */
 function deadlineOf(field: string | undefined): number | undefined {
   return field !== undefined && /^[1-9]\d{0,8}$/.test(field) ? Number(field) : undefined;
 }

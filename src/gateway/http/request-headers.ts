@@ -55,7 +55,7 @@ function carriesKey(name: string, value: string): boolean {
 }
 
 /**
- * What a backend is told by a trusted peer of the request before it, beyond the client's address: a part of the cache
+ * The statements of a trusted peer about the original request, beyond the client's address: a part of the cache
  * key, as replies may depend on it. Empty where nothing is told; what others say is dropped before a backend sees it.
  */
 export function forwardedSelection(x: Exchange, trusted: AddressSet): string {

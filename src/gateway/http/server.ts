@@ -123,7 +123,7 @@ function replyOn(req: IncomingMessage, socket: Socket): ServerResponse {
   return res;
 }
 
-/** What is wrong with bytes that Node's parser refuses; undefined where the client has gone. */
+/** The reason for which Node's parser refuses bytes; undefined if the client has gone. */
 function refusalOf(error: Error): Refusal | undefined {
   const code = codeOf(error);
   const close = { close: true };
@@ -150,7 +150,7 @@ export function dropConnection(socket: Socket): void {
   socket.destroy();
 }
 
-/** What the parser takes for an upgrade (llhttp's `on_headers_complete`). */
+/** Whether the parser takes a request for an upgrade (llhttp's `on_headers_complete`). */
 const STOP_PARSING = 2;
 
 /** The reply that a `ServerResponse` of this connection has begun, if any: undocumented, and the only way to know. */

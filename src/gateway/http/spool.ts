@@ -68,7 +68,7 @@ export class SpoolFile {
     try {
       await this.#using(() => this.#write(chunk, at));
     } catch (error) {
-      // What has been written of it lies beyond the end; the next chunk goes over it.
+      // The bytes that were written lie beyond the end; the next chunk overwrites them.
       this.#bytes = at;
       if (!this.#isReleased) this.#spool.release(chunk.length);
       throw error;

@@ -18,7 +18,7 @@ export interface RateLimiterOptions {
   readonly sendTokenAsks?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
 }
 
-/** What is limited; also the name of its policy in the RateLimit fields. */
+/** The subject of a limit, which is also the name of its policy in the RateLimit fields. */
 type Policy = 'key' | 'address';
 
 const details: Readonly<Record<Policy, string>> = {

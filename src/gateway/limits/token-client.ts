@@ -33,7 +33,7 @@ export class TokenClient {
   readonly #options: TokenClientOptions;
   readonly #buckets = new LRUCache<string, LocalTokenBucket>({ max: CAPACITY });
   readonly #queues = new Map<LocalTokenBucket, Queue>();
-  /** Those that hold tokens, or have something to say. */
+  /** Buckets that hold tokens or have something to report. */
   readonly #held = new Set<LocalTokenBucket>();
   readonly #toAsk = new Set<LocalTokenBucket>();
   #present = false;
@@ -138,7 +138,7 @@ export class TokenClient {
     });
   }
 
-  /** Those who wait, in their order; what control could not give is refused, what it was not asked for is asked for. */
+  /** Settles the waiting requests in order: refuses those without a token, and asks for tokens that were not asked for yet. */
   #serve(bucket: LocalTokenBucket, now: number): void {
     const queue = this.#queues.get(bucket);
     if (queue === undefined) return;

@@ -18,7 +18,7 @@ export interface Image {
   readonly bytes: Buffer;
 }
 
-/** What is done with an image; `ageSeconds` is above 0 only for one out of the cache. */
+/** Makes a reply of an image; `ageSeconds` is above 0 only for an image out of the cache. */
 export type UseImage = (image: Image, ageSeconds: number) => Ending;
 
 /** The generators of a worker, and the largest image that is kept. */

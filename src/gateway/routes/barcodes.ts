@@ -14,7 +14,7 @@ import type { Prepared, UpstreamRoute } from './route.ts';
 import { storeRefusal } from './store-refusal.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
-/** What is no UTF-8 is refused: replaced by U+FFFD it would give a barcode that says something else. */
+/** Bytes that are not UTF-8 are refused: with U+FFFD in their place the barcode would say something else. */
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** POST /v1/barcodes: generates, records, and replies with the image. */

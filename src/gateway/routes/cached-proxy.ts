@@ -20,7 +20,7 @@ import { forwardedSelection, requestHeaders } from '../http/request-headers.ts';
 import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-sinks.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
-/** What all requests of one cached route have in common. */
+/** The common part of all requests of one cached route. */
 export interface CachedRoute {
   readonly gateway: GatewayContext;
   readonly config: RouteConfig;

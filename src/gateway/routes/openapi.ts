@@ -79,7 +79,7 @@ const ok = (description: string, content: Json): Json => ({ description, content
 
 function operation(operationId: string, summary: string, rest: Json): Json {
   const { responses, ...others } = rest;
-  // What needs no key is there for probes, and has no limit.
+  // Endpoints without a key are for probes, and have no limit.
   const limited = others['security'] === undefined ? { 429: { $ref: '#/components/responses/RateLimited' } } : {};
   const all = { ...(responses as Json), ...limited, default: { $ref: '#/components/responses/Problem' } };
   return { operationId, summary, ...others, responses: all };

@@ -6,7 +6,7 @@ import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheClient } from '../cache/cache-client.ts';
 import type { Refusal } from '../refusal.ts';
 
-/** What a route makes of a request before a backend is asked: the call, and where its reply goes. */
+/** A request that is ready for a backend, and the sink of its reply. */
 export interface Direct {
   readonly kind: 'direct';
   readonly request: UpstreamRequest;

@@ -257,12 +257,12 @@ export class AdmissionQueue {
   }
 }
 
-/** What the others leave, and an equal share at least: a worker that came late must not starve. */
+/** The part that the other workers leave, and an equal share at least, because a worker that came late must not starve. */
 function localPart(total: number, elsewhere: number, workers: number): number {
   return total === Number.POSITIVE_INFINITY ? total : Math.max(total - elsewhere, Math.ceil(total / workers));
 }
 
-/** What this worker is to shed of what exceeds the total, in proportion to what waits here. */
+/** How many requests this worker must shed of those that exceed the total, in proportion to its own queue. */
 function excessOf(here: number, elsewhere: number, total: number): number {
   const all = here + elsewhere;
   return elsewhere === 0 || all <= total * TOLERATED_EXCESS + 1 ? 0 : ((all - total) * here) / all;

@@ -35,7 +35,7 @@ export interface AttemptProgress {
   readonly isWaiting: boolean;
 }
 
-/** What a failed attempt means to the client and for the backend. */
+/** The consequences of a failed attempt for the client and for the backend. */
 export interface Explanation {
   readonly refusal: Refusal;
   readonly outcome: Outcome;

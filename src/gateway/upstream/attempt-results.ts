@@ -7,7 +7,7 @@ import type { Permit } from './permit.ts';
 /** How long a backend may leave a client waiting before its leaving counts, while too little is known of the class. */
 const UNKNOWN_PATIENCE_MS = 250;
 
-/** What the ends of attempts show: of the load of their backends, of which are outliers, and of how long a class takes. */
+/** Learns from the ends of attempts: the load of backends, which of them are outliers, and how long a class of requests takes. */
 export class AttemptResults {
   readonly #backends: BackendSet;
   readonly #clock: Clock;

@@ -178,7 +178,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     this.#answered.resolve(this);
   }
 
-  /** What the backend says of its load, and how this reply counts. */
+  /** Takes up the load that the backend reports, and decides how this reply counts. */
   #readSelfReport(status: number, headers: ReplyHeaders, now: number): void {
     const report = headers['endpoint-load-metrics'];
     const load = typeof report === 'string' ? readLoadReport(report) : undefined;

@@ -31,7 +31,7 @@ export class BackendSet {
     this.#slots = new Slots(this.#present);
   }
 
-  /** Those that new requests may go to. */
+  /** The backends that take new requests. */
   get present(): readonly Backend[] {
     return this.#present;
   }

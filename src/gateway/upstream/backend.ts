@@ -23,7 +23,7 @@ export type Outcome =
   /** Another backend was faster. */
   | 'superseded';
 
-/** What an outcome says to the load that balancers go by. */
+/** How an outcome counts in the load that balancers use. */
 export const outcomesForLoad = {
   success: 'success',
   failure: 'failure',
@@ -63,7 +63,7 @@ export class Backend implements Candidate {
   /** It takes no new requests, and is closed when those that it has have ended. */
   isLeaving = false;
   readonly sockets: BackendSockets;
-  /** What its replies have shown of its latency, and its reports of its load. */
+  /** Its latency, from its replies, and its load, from its reports. */
   readonly load: BackendLoad;
   inFlight = 0;
   /** Open streams, which are no part of the cap. */
@@ -100,7 +100,7 @@ export class Backend implements Candidate {
         keepAliveTimeout: IDLE_TIMEOUT_MS,
         keepAliveMaxTimeout: IDLE_TIMEOUT_MS,
         headersTimeout: 0,
-        // What is silent for too long depends on the reply; IdleWatch sees to it.
+        // How long a reply may be silent depends on the reply: IdleWatch ends it.
         bodyTimeout: 0,
         maxHeaderSize: options.replyHeadBytes,
         connect: this.sockets.connect,
@@ -168,7 +168,7 @@ export class Backend implements Candidate {
     await this.#pool.destroy();
   }
 
-  /** What the health checks say; true until they have spoken, as a worker must serve without control. */
+  /** Whether the health checks pass; true before the first result, because a worker must serve without control. */
   get healthy(): boolean {
     return this.#healthy;
   }

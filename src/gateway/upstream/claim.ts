@@ -4,7 +4,7 @@ import type { Backend } from './backend.ts';
 import type { Cancellable } from './cancellable.ts';
 import type { Permit } from './permit.ts';
 
-/** Who asks for a permit, as far as the queue needs to know; asked only when there is none at once. */
+/** The requester of a permit, as far as the queue needs to know it; read only when no permit is free at once. */
 export interface Claimant {
   readonly priority: Priority;
   /** Keys share the queue fairly. */
@@ -13,7 +13,7 @@ export interface Claimant {
   readonly isImpatient?: boolean;
 }
 
-/** What is asked for. */
+/** A request for a permit. */
 export interface Claim {
   readonly claimant: Claimant;
   readonly routeClass: number;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 
-/** What is read of a reply that is thrown away, to keep the connection, and for how long. */
+/** Limits for reading a discarded reply, which keeps its connection. */
 const MAX_BYTES = 64 * 1024;
 const LIMIT_MS = 1000;
 

@@ -74,7 +74,7 @@ class HedgedCall implements Cancellable {
     const loser = call === this.#first ? this.#second : this.#first;
     if (dropped?.answer.kind === 'replied') dropped.answer.discard();
     else if (dropped === undefined) loser?.cancel(new Superseded());
-    // What the layers above ask of the call, they ask of the one that won.
+    // The layers above read the permit and the body of the call that won.
     this.#call.permit = call.permit;
     this.#call.body = call.body;
     // The client has waited for the first all the while.

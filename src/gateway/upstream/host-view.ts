@@ -1,6 +1,6 @@
 import type { HostLoad } from '../../protocol/lease.ts';
 
-/** What one worker has at an upstream. */
+/** The load of one worker at an upstream. */
 export interface OwnLoad {
   /** Permits of backends that can be used. */
   readonly permits: number;
@@ -9,9 +9,9 @@ export interface OwnLoad {
   readonly caps: number;
 }
 
-/** What this worker knows of the upstream over all workers of the host. */
+/** The load of an upstream over all workers of the host, as this worker knows it. */
 export class HostView {
-  /** What control has told of the other workers; undefined without control. */
+  /** The load of the other workers, from control; undefined without control. */
   load: HostLoad | undefined;
 
   /** The figures of all workers, with those of this one. Without control this worker is all there is. */

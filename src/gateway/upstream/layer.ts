@@ -35,7 +35,7 @@ export interface Refused {
   readonly refusal: Refusal;
 }
 
-/** What a call comes to. */
+/** The result of a call. */
 export type Answer = Reply | Failure | Refused;
 
 /** Something that answers calls: a layer with all that is below it. Never rejects but by a bug. */

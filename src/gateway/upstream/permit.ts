@@ -6,7 +6,7 @@ import type { LoadReport } from '../../policy/balance/backend-load.ts';
 export interface PermitOwner {
   /** The place at the backend is free again. */
   returned(permit: Permit, outcome: Outcome): void;
-  /** What the request has shown of the backend. */
+  /** Learns from the outcome of the request. */
   learn(permit: Permit, outcome: Outcome): void;
   /** Whether the permit has become a place among the streams; it then no longer counts as a permit. */
   makeStream(permit: Permit): boolean;
@@ -42,7 +42,7 @@ export class Permit {
     this.startedAt = startedAt;
   }
 
-  /** What the backend says of its load, with this request still in flight. */
+  /** Takes up the load that the backend reports, with this request still in flight. */
   reported(report: LoadReport, now: number): void {
     this.backend.load.reported(report, this.backend.inFlight, now);
   }

@@ -21,7 +21,7 @@ export const retries = (): Layer => (next) => async (call) => {
   }
 };
 
-/** What a further attempt would make good, if one may follow. Spends nothing. */
+/** The kind of failure that another attempt may repair; undefined if no attempt may follow. Spends nothing. */
 function furtherAttempt(call: UpstreamCall, answer: Exclude<Answer, { kind: 'refused' }>): RetryKind | undefined {
   const { upstream, idempotent, pure, retry } = call.request;
   if (retry === false) return undefined;

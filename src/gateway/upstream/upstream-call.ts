@@ -24,7 +24,7 @@ export interface UpstreamRequest {
   readonly idempotent: boolean;
   /** Whether it only computes. */
   readonly pure: boolean;
-  /** What is tried again; `false`: nothing. */
+  /** Which failures are retried; `false`: none. */
   readonly retry: RetryRules | false;
   /** Whether a second backend is asked when the first takes longer than most do; needs a body that is there as a whole. */
   readonly hedge: boolean;
@@ -72,20 +72,20 @@ export interface Caller extends Claimant {
 export class UpstreamCall implements Underway, Cancellable {
   readonly caller: Caller;
   readonly request: UpstreamRequest;
-  /** Of the deadline layer; undefined without one. */
+  /** Set by the deadline layer; undefined without that layer. */
   deadline: Deadline | undefined;
-  /** Of the retry layer: attempts before this one that were sent, and that never were. */
+  /** Set by the retry layer: earlier attempts that were sent, and those that never were. */
   sent = 0;
   unsent = 0;
   /** The backend of an attempt that failed: another one comes first. */
   excluded: Backend | undefined;
-  /** Of the hedging layer: only a permit that nobody waits for will do. */
+  /** Set by the hedging layer: the call takes only a permit that no other request waits for. */
   isSpare = false;
-  /** Of the admission layer. */
+  /** Set by the admission layer. */
   permit: Permit | undefined;
-  /** Of the connection: the body as the present attempt sends it. */
+  /** Set by the connection: the body as the present attempt sends it. */
   body: Buffer | string | Readable | null = null;
-  /** What is being waited for. */
+  /** The queue place or the attempt that the call waits for. */
   current: Cancellable | undefined;
   /** Why nobody wants an answer any more. */
   cancelled: AttemptCancelled | undefined;

@@ -3,7 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
-/** What an upstream is made with, beside its configuration. */
+/** The dependencies of an upstream, beside its configuration. */
 export interface UpstreamDependencies {
   readonly clock: Clock;
   readonly random: Random;

@@ -3,7 +3,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 
 export type RetryKind = 'connection' | 'failure' | 'reply' | 'hedge';
 
-/** What an upstream shows of itself. */
+/** The figures of an upstream that its metrics show. */
 export interface UpstreamFigures {
   readonly queued: { readonly interactive: number; readonly bulk: number };
   readonly standing: boolean;

@@ -83,7 +83,7 @@ export class Upstream {
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
   }
 
-  /** Those that new requests may go to. */
+  /** The backends that take new requests. */
   get backends(): readonly Backend[] {
     return this.#set.present;
   }
@@ -121,7 +121,7 @@ export class Upstream {
     this.#pump();
   }
 
-  /** What the leases go by. */
+  /** The load from which control allocates leases. */
   leaseUse(): LeaseUse {
     const inFlight = this.slots.map((backend) => backend?.inFlight ?? 0);
     const use = { inFlight, queued: this.#queue.depth, bulk: this.#queue.depthOf('bulk') };
@@ -233,7 +233,7 @@ export class Upstream {
     this.onReturn?.(backend, backend.inFlight + 1);
   }
 
-  /** What the end of a request has shown; after it has given its permit back, so that no error here can keep it. */
+  /** Learns from the end of a request, after its permit is back, so that no error here can keep the permit. */
   learn(permit: Permit, outcome: Outcome): void {
     this.#results.ended(permit, outcome);
   }

@@ -27,7 +27,7 @@ const REFUTE_AT = 1.05;
 const LEAST_SHARE_OF_GUESS = 1 / 100;
 
 /**
- * What to try next, from all that was tried: a capacity C is found when targets hold at C, held for longer, and do not at
+ * The next load to try, from all loads tried so far: a capacity C is found when targets hold at C, held for longer, and do not at
  * 1.05 C. Galloping by 1.5 up or down from the guess, then halving of the logarithm down to 3 %. Systems are noisy, so
  * what was tried last overrides what contradicts it: a failure at a rate forgets the passes at or above it, and the
  * other way about.

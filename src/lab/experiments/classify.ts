@@ -13,9 +13,9 @@ export type BottleneckClass =
 
 export interface Classification {
   readonly name: BottleneckClass;
-  /** What was compared. */
+  /** The compared figures. */
   readonly evidence: string;
-  /** What usually helps. */
+  /** The usual remedy. */
   readonly action: string;
 }
 
@@ -43,7 +43,7 @@ const actions: Readonly<Record<BottleneckClass, string>> = {
 };
 
 /**
- * What kept a series of growing loads back, from its lowest and its highest step, with g the ratio of the two p95:
+ * The class of the bottleneck of a series of growing loads, from its lowest and its highest step, with g the ratio of the two p95:
  *     C             more than 1 % of the requests were never answered, by timeout or a lost connection; or requests that
  *                   come at a constant rate pile up (Mann-Kendall p < 0.01 over the step, with Hamed and Rao's correction, and twice as many at its end)
  *     B work        g_exec >= 1.5, and processor time per request >= 1.3 times: the work itself has become more

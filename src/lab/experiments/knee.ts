@@ -33,7 +33,7 @@ export function findKnee(points: readonly LoadPoint[], targetMs: number): Knee {
   if (told.length < MIN_POINTS)
     return { throughput: undefined, latency: undefined, power: undefined, target: undefined, load: undefined };
   const x = told.map(({ load }) => load);
-  // What lies at the highest load may lie beyond it.
+  // A knee at the highest load may lie beyond it.
   const within = (load: number | undefined): number | undefined => (load === x.at(-1) ? undefined : load);
   const throughput = within(kneedle({ x, y: told.map((point) => point.throughput), shape: 'concave' }));
   const latency = within(kneedle({ x, y: told.map(({ tailMs }) => tailMs), shape: 'convex' }));

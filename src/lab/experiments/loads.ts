@@ -3,7 +3,7 @@ import type { System } from '../system/system.ts';
 import { type ProfileName, profileMix, recordedBarcode } from './profiles.ts';
 import type { LabContext } from './step.ts';
 
-/** What is sent, with its name in reports. */
+/** A load, with its name in reports. */
 export interface NamedMix {
   readonly name: string;
   readonly mix: Mix;

@@ -13,7 +13,7 @@ export interface OpenStepOptions {
   readonly mix: Mix;
 }
 
-/** What is not counted of each step. */
+/** The beginning of each step that is not counted. */
 export const SETTLE_MS = 1500;
 const ATTEMPTS = 3;
 const MAX_IN_FLIGHT = 10_000;

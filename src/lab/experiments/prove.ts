@@ -14,7 +14,7 @@ const SERVICE_MS = 55;
 const SINGLE_PER_SECOND = (SLOTS * 1000) / SERVICE_MS;
 const GENERATORS = 6;
 
-/** What the proof promises. */
+/** The promises of the proof. */
 const promises = {
   single: { perSecond: 72, tolerance: 0.05 },
   /** 95 % of six times the single capacity. */

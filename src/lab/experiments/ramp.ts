@@ -16,7 +16,7 @@ export interface RampOptions {
   readonly to: number;
   readonly by: number;
   readonly holdMs: number;
-  /** What a release must carry. */
+  /** The load that a release must carry. */
   readonly gatePerSecond: number;
   readonly targets: Targets;
   readonly resources: Resources;
@@ -47,7 +47,7 @@ function rates({ from, to, by, gatePerSecond }: RampOptions): number[] {
   return [...new Set([...steps, gatePerSecond])].sort((left, right) => left - right);
 }
 
-/** What a ramp found, from its steps. */
+/** The outcome of a ramp, from its steps. */
 export function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
   const { system, from, to, by, holdMs, targets, resources } = options;
   const carried = steps.filter((step) => step.validity.valid && violations(step, targets).length === 0);

@@ -33,7 +33,7 @@ const MINUTES_PER_HOUR = 60;
 /** Roles whose memory is drawn, as far as they are there. */
 const drawnRoles = ['gateway', 'generator', 'control', 'postgres'];
 
-/** What a soak found, from its windows and from the whole of it. */
+/** The outcome of a soak, from its windows and from the whole of it. */
 export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options: SoakOptions): Outcome {
   const { system, resources, durationMs, warmUp } = options;
   const hours = durationMs / MS_PER_MINUTE / MINUTES_PER_HOUR;

@@ -4,7 +4,7 @@ import type { Validity } from '../measure/validity.ts';
 import { type DriftSeries, LEAST_WINDOWS } from '../measure/drift.ts';
 import type { ProcessUse, SystemUse } from '../system/process-watch.ts';
 
-/** What is kept of a stretch of a soak. */
+/** The kept figures of a stretch of a soak. */
 export interface SoakWindow extends Window {
   /** Of all requests, and of each endpoint's. */
   readonly latency: Distribution;

@@ -40,7 +40,7 @@ export async function soak(options: SoakOptions, context: LabContext): Promise<O
   return soakOutcome(log.windows, log.whole(), options);
 }
 
-/** What is kept of a soak: a little of each window, and histograms of the whole, whose size is fixed. */
+/** The kept figures of a soak: a little of each window, and histograms of the whole, whose size is fixed. */
 class SoakLog {
   readonly windows: SoakWindow[] = [];
   readonly #options: SoakOptions;

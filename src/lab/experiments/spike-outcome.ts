@@ -17,7 +17,7 @@ export interface SpikeOptions extends Spike {
   readonly cycleDelayMs: number;
   /** p95 while the crowd is there, against that of the normal load: at most so many times. */
   readonly heldFactor: number;
-  /** Of the normal load. */
+  /** The part with the normal load. */
   readonly targets: Targets;
   readonly resources: Resources;
 }

@@ -20,7 +20,7 @@ import { MetricsWatch } from '../system/metrics-watch.ts';
 import { lookAt } from '../system/look.ts';
 import type { System } from '../system/system.ts';
 
-/** What an experiment is given. */
+/** The means of an experiment. */
 export interface LabContext {
   readonly clock: Clock;
   readonly random: Random;
@@ -34,7 +34,7 @@ export interface StepOptions {
   readonly system: System;
   readonly mix: Mix;
   readonly plan: OpenPlan | ClosedPlan;
-  /** What comes before is not counted: connections, compilers, queues that fill. */
+  /** This much of the beginning is not counted: connections, compilers, queues that fill. */
   readonly settleMs: number;
   /** The latency that is judged; see validityOf. */
   readonly targetMs: number;
@@ -57,7 +57,7 @@ export interface Step {
   readonly endpoints: readonly EndpointFigures[];
   readonly validity: Validity;
   readonly use: SystemUse;
-  /** What its own metrics say; undefined where they cannot be read. */
+  /** Its own metrics; undefined where they cannot be read. */
   readonly server: ServerFigures | undefined;
   /** Why earlier attempts at it say nothing. */
   readonly discarded: readonly string[];
@@ -74,7 +74,7 @@ export interface LoadDescription {
 
 /** Longest wait of a user; beyond it a request counts as a timeout. */
 const CLIENT_TIMEOUT_MS = 5000;
-/** What other programs may take of the processors before a run counts as disturbed. */
+/** The share of the processors that other programs may take before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
 /** Of a step, in which the requests under way are told apart. */
 const PARTS = 20;
@@ -101,9 +101,9 @@ export async function runStep(options: StepOptions, context: LabContext): Promis
 const isLost = ({ figures }: Pick<Step, 'figures'>): boolean =>
   figures.requests > 0 && figures.outcomes['connection-error'] === figures.requests;
 
-/** What took place on the machine meanwhile: it can make figures worse, but not better. */
+/** Other programs on the machine: they can make figures worse, but not better. */
 export function disturbances({ use }: Pick<Step, 'use'>): string[] {
-  // What cannot be known is no reason.
+  // An unknown share is no reason.
   if (!(use.foreignCpuShare > MAX_FOREIGN_SHARE)) return [];
   return [`other programs used ${Math.round(use.foreignCpuShare * 100)} % of the processors`];
 }
@@ -132,7 +132,7 @@ export const targetOf = ({ url, insecure = false }: System, mix: Mix, firstNumbe
   insecure,
 });
 
-/** What was measured of a window of a run. */
+/** The figures of a window of a run. */
 export function measuredOf(
   result: LoadResult,
   {

@@ -11,7 +11,7 @@ export interface SweepOptions {
   readonly system: System;
   readonly connections: readonly number[];
   readonly stepMs: number;
-  /** Of the load that was best, held to confirm it. */
+  /** The steps that confirm the best load. */
   readonly confirmMs: number;
   readonly settleMs: number;
   readonly targetMs: number;

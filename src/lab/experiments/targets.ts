@@ -5,7 +5,7 @@ import { known } from '../report/tables.ts';
 import type { OutcomeName } from '../load/outcome.ts';
 import type { Step } from './step.ts';
 
-/** What a load must keep to count as carried. */
+/** The targets of a load that counts as carried. */
 export interface Targets {
   readonly p95Ms: number;
   /** Errors and refusals, together, as a share of requests. */
@@ -88,7 +88,7 @@ function kindsOf(outcomes: Figures['outcomes']): string {
   return kinds.length === 0 ? '' : ` (${kinds.join(', ')})`;
 }
 
-/** What must hold at a load, a gate for each endpoint; `step` undefined where the load was never offered. */
+/** The gates of a load, one for each endpoint; `step` undefined where the load was never offered. */
 export function gatesAt(name: string, step: Step | undefined, targets: Targets): Gate[] {
   const gate = (label: string, expected: string, wrong: readonly string[], figures: Figures | undefined): Gate => ({
     name: label,

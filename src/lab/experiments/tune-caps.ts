@@ -23,7 +23,7 @@ export interface TuneCapsOptions {
   readonly caps: readonly number[];
   readonly users: number;
   readonly targets: TuneTargets;
-  /** What is sent, in words. */
+  /** The requests that are sent, in words. */
   readonly scenario: string;
   readonly holdMs: number;
   readonly settleMs: number;
@@ -34,16 +34,16 @@ export interface TuneCapsOptions {
 /** Sets the cap of each backend and loads the system. */
 export type MeasureCap = (cap: number) => Promise<Step>;
 
-/** What was measured with one cap. */
+/** The measured runs of one cap. */
 interface CapRuns {
   readonly cap: number;
   readonly steps: Step[];
 }
 
-/** What was found out. */
+/** The result of the comparison. */
 interface Found {
   readonly chosen: number;
-  /** Of the choice over the cap as it is; undefined where that is the choice. */
+  /** The gain of the choice over the present cap; undefined where the present cap is the choice. */
   readonly gain: Gain | undefined;
   readonly before: Merits;
   readonly after: Merits;

@@ -25,7 +25,7 @@ export interface TuneOptions {
   readonly attempts: { readonly search: number; readonly final: number };
 }
 
-/** What was measured of a stage of the ladder, run by run. */
+/** The measured runs of a stage of the ladder. */
 export interface Runs {
   readonly stage: Stage;
   readonly settings: System['settings'];
@@ -74,7 +74,7 @@ const NOTHING: Merits = {
   failedShare: 1,
 };
 
-/** One that does not start is none to choose: a database that has too few connections for it, say. */
+/** A configuration that does not start cannot be chosen: its database may have too few connections for it. */
 export async function evaluate(
   configuration: Configuration,
   holdMs: number,

@@ -58,7 +58,7 @@ function nameOf({ change, configuration }: Stage, { baseline }: Tuning): string 
   return isSame(configuration, baseline) ? 'as it was' : 'only what was worthwhile';
 }
 
-/** What is written must keep the targets: where nothing does, nothing was found. */
+/** The written result must keep the targets: where no configuration does, nothing was found. */
 function targetsGate({ rungs, result, bought, targets }: Tuning): Gate {
   const evaluations = rungs.at(-1)?.evaluations ?? [];
   const merits = bought?.after ?? evaluations.find(({ configuration }) => isSame(configuration, result))?.merits;

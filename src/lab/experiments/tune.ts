@@ -10,7 +10,7 @@ import type { LabContext } from './step.ts';
 import { evaluate, inTurns, type Measure, meritsOf, type Runs, type TuneOptions } from './tune-measure.ts';
 import { tuneOutcome, type TuneOutcome } from './tune-outcome.ts';
 
-/** What a system takes to start and to stop, about. */
+/** The time in which a system starts and stops, about. */
 const START_SECONDS = 4.5;
 
 /**
@@ -45,7 +45,7 @@ interface Means {
   readonly context: LabContext;
 }
 
-/** What each change of the choice buys, and what remains of it. */
+/** Measures the gain of each change of the choice, and the choice without the changes that buy nothing. */
 async function compareFinally(
   { rungs: measured, chosen, baseline, targets }: Pick<Tuning, 'rungs' | 'chosen' | 'baseline' | 'targets'>,
   holdMs: number,

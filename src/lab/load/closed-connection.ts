@@ -5,7 +5,7 @@ import type { ClosedRun, UnderWay } from './closed-run.ts';
 import type { Stay } from './engine.ts';
 import { CheckedBody, outcomeOfReply, readsBody } from './reply-check.ts';
 
-/** What is used of a client of autocannon 9.0.0: not all of it is public, so the version is pinned and a test holds it. */
+/** The used part of autocannon 9.0.0's client: not all of it is public, so the version is pinned and a test holds it. */
 export interface CannonClient extends EventEmitter {
   _connect(): void;
   _doRequest(): void;
@@ -30,7 +30,7 @@ interface ReplyHead {
 /** Hooks of http-parser-js: HTTPParser.kOnHeadersComplete and kOnMessageComplete. */
 const HEADERS_COMPLETE = 2;
 const MESSAGE_COMPLETE = 4;
-/** What the first hook returns when no body follows. */
+/** The first hook returns this when no body follows. */
 const NO_BODY = 1;
 const SWITCHING_PROTOCOLS = 101;
 
@@ -57,10 +57,10 @@ export class ClosedConnection {
   #failures = 0;
   #closesAfterReply = false;
   #isHooked = false;
-  /** Of the reply that comes, where its request has a check. */
+  /** The header fields of the present reply, where its request has a check. */
   #headers: Record<string, string> = {};
   #body: CheckedBody | undefined;
-  /** What the last reply asks for. */
+  /** The pause that the last reply asks for. */
   #retryAfterMs = 0;
   /** When the user's next request is due, in milliseconds from the start of the run: on whatever connection. */
   #notBeforeMs: number;
@@ -114,7 +114,7 @@ export class ClosedConnection {
   }
 
   #begin(): void {
-    // One that waits for the certificate has begun.
+    // A request that waits for the certificate has begun.
     if (this.#pending !== undefined) return;
     const { clock, target } = this.#run;
     const limit = clock.setTimeout(() => this.#timedOut(), target.timeoutMs);

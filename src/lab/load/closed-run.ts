@@ -28,7 +28,7 @@ export interface CutPart {
   readonly result: Promise<LoadResult>;
 }
 
-/** What the connections of a run share. */
+/** The shared part of the connections of a run. */
 export class ClosedRun {
   readonly target: LoadTarget;
   readonly plan: ClosedPlan;
@@ -36,7 +36,7 @@ export class ClosedRun {
   readonly #startedAt: number;
   readonly #underWay = new Set<UnderWay>();
   readonly #ended = Promise.withResolvers<void>();
-  /** What users wait for; nothing of it outlives the run. */
+  /** The pauses of users; none outlives the run. */
   readonly #waits = new Set<Timer>();
   #part: Part;
   #next: number;

@@ -14,7 +14,7 @@ export interface EndpointLoad {
   readonly expect?: ReplyCheck;
 }
 
-/** What is sent: as data, so that other processes can send the same. */
+/** The requests to send, as data, so that other processes can send the same. */
 export interface Mix {
   readonly endpoints: readonly EndpointLoad[];
   /** Of every request; the key is here. */

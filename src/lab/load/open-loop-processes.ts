@@ -7,12 +7,12 @@ import { runOpenLoop, type Share } from './open-loop.ts';
 import { type RequestColumns, Requests } from './requests.ts';
 import type { SenderReport } from './sender-watch.ts';
 
-/** What one process sends without falling behind, with some to spare. */
+/** The rate that one process sends without falling behind, with some to spare. */
 const REQUESTS_PER_SECOND = 2000;
 /** Until all processes are there. */
 const START_AHEAD_MS = 1000;
 
-/** What a sending process is told, and what it says when it is done. */
+/** The order to a sending process, and its report at the end. */
 export interface SenderTask {
   readonly target: LoadTarget;
   readonly plan: OpenPlan;

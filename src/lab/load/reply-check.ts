@@ -2,7 +2,7 @@ import { valueAt } from '../../policy/slo/json-path.ts';
 import type { ReplyCheck } from '../../policy/slo/slo.ts';
 import { type OutcomeName, outcomeOfStatus } from './outcome.ts';
 
-/** What is looked at of a reply. */
+/** The parts of a reply that are checked. */
 export interface CheckedReply {
   readonly status: number;
   /** By name in lower case. */

@@ -1,6 +1,6 @@
 import { type OutcomeName, outcomes } from './outcome.ts';
 
-/** What is known of every request of a run, a column each; rows in the order in which they were begun. */
+/** All requests of a run, a column for each property; rows in the order in which they were begun. */
 export interface RequestColumns {
   readonly endpoint: Uint16Array;
   readonly intendedMs: Float64Array;
@@ -82,7 +82,7 @@ export class Requests {
     return index;
   }
 
-  /** What the server said of its time. */
+  /** The server's own times. */
   timing(index: number, waitMs: number, execMs: number): void {
     this.#columns.waitMs[index] = waitMs;
     this.#columns.execMs[index] = execMs;

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock, Timer } from '../../core/clock.ts';
 
-/** What a sending process saw of itself. */
+/** The figures of a sending process about itself. */
 export interface SenderReport {
   /** Beginnings of short stretches, in milliseconds from the start, and how many requests were under way on average in each. */
   readonly sampledAtMs: Float64Array;

@@ -22,7 +22,7 @@ export interface Drift {
   readonly windows: number;
   readonly median: number;
   readonly slopePerHour: number;
-  /** What the slope makes of the whole run. */
+  /** The change over the whole run by the slope. */
   readonly change: number;
   /** That it neither rises nor falls; after Holm's correction for all series that were judged together. */
   readonly p: number;

@@ -8,7 +8,7 @@ export interface Window {
   readonly toMs: number;
 }
 
-/** What was measured of the requests that were due within the window. */
+/** The figures of the requests that were due within the window. */
 export interface Figures {
   readonly requests: number;
   readonly offeredPerSecond: number;

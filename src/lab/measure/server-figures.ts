@@ -11,7 +11,7 @@ export interface PhaseFigures {
   readonly meanMs: number;
 }
 
-/** What the server's own metrics say of a step; of everybody's requests, if others use the server meanwhile. */
+/** The server's own metrics of a step; requests of others count too, if others use the server meanwhile. */
 export interface ServerFigures {
   readonly phases: readonly PhaseFigures[];
   readonly refusals: Readonly<Record<string, number>>;
@@ -31,7 +31,7 @@ const poolBusy: ReadonlySet<string | undefined> = new Set(['busy', 'waiting']);
 /** Those of which the most counts, so that every look at them does; of the others the first and the last tell all. */
 const gauges = ['rampart_queue_depth', 'rampart_db_pool_connections', 'rampart_event_loop_delay_seconds'] as const;
 
-/** What is needed of a look that is not the last: of a long load there are thousands. */
+/** The part of a look that is kept if it is not the last: a long load has thousands. */
 export const gaugesOf = (look: Metrics): Metrics => new Map(gauges.map((name) => [name, look.get(name) ?? []]));
 
 /** Counters from their difference, gauges from the most that was seen. `during` has the last look too. */

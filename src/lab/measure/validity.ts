@@ -10,7 +10,7 @@ export interface Validity {
   /** Why not. */
   readonly reasons: readonly string[];
   readonly sendLagP99Ms: number;
-  /** Of the busiest sending process: 1 is one processor. */
+  /** The processor share of the busiest sending process: 1 is one processor. */
   readonly senderCpuShare: number;
   readonly eventLoopDelayP99Ms: number;
   readonly littlesLaw: LittlesLaw;

@@ -8,7 +8,7 @@ export interface RunDelta {
   readonly differences: readonly string[];
   /** Of each series that both have, the loads that both had. */
   readonly tables: readonly { readonly name: string; readonly table: Table }[];
-  /** What only one of them has. */
+  /** Entries that only one of them has. */
   readonly unmatched: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
 import type { PlotOptions } from './line-plot.ts';
 
-/** What a gate asked for and what it got. */
+/** A gate: the expected and the measured value. */
 export interface Gate {
   readonly name: string;
   readonly expected: string;
@@ -15,7 +15,7 @@ export interface Gate {
 /** A topology under growing load. */
 export interface Series {
   readonly name: string;
-  /** What the steps' amounts are: connections, or requests a second. */
+  /** The unit of the steps' amounts: connections, or requests a second. */
   readonly loadUnit: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
@@ -24,7 +24,7 @@ export interface Series {
   readonly usl: UslFit | undefined;
   /** The load that the findings call the knee, if they do. */
   readonly knee?: number | undefined;
-  /** What kept it from more, in a sentence. */
+  /** The bottleneck, in a sentence. */
   readonly limit: string;
 }
 
@@ -40,7 +40,7 @@ interface PlotMark {
   readonly y: number;
 }
 
-/** What a report says of a target that does not say it itself. */
+/** Stands in a report for a fact that the target does not tell. */
 export const NOT_KNOWN = 'not known';
 
 export interface Machine {
@@ -60,9 +60,9 @@ export interface RunRecord {
   readonly experiment: string;
   readonly startedAt: string;
   readonly seconds: number;
-  /** What was measured. */
+  /** The measured system. */
   readonly target?: string;
-  /** Of what was measured, as the machine is; NOT_KNOWN where it does not say so. */
+  /** The commit, version and machine of the measured system; NOT_KNOWN where it does not tell them. */
   readonly commit: string;
   readonly version: string;
   readonly machine: Machine;
@@ -74,7 +74,7 @@ export interface RunRecord {
   readonly findings: readonly string[];
   readonly gates: readonly Gate[];
   readonly marks: PlotMarks;
-  /** What went on over time: drawn in place of the plots over the load. */
+  /** Figures over time, drawn in place of the plots over the load. */
   readonly timelines?: readonly PlotOptions[];
   /** Which figures grew in the course of a long run. */
   readonly drifts?: readonly Drift[];
@@ -85,7 +85,7 @@ export interface RunRecord {
   readonly reasons: readonly string[];
 }
 
-/** What an experiment finds out; the rest of the record is the same for all. */
+/** The outcome of an experiment; the rest of the record is the same for all. */
 export type Outcome = Pick<
   RunRecord,
   | 'scenario'

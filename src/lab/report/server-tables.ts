@@ -6,7 +6,7 @@ import { number, percent, type Table } from './tables.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
-/** What the server's own metrics say of each step; undefined where they could not be read. */
+/** The server's own metrics for each step; undefined where they could not be read. */
 export function serverTable(series: Series): Table | undefined {
   const rows = loadsOf(series).flatMap(({ load, step: { server } }) =>
     server === undefined ? [] : [{ load, server }],
@@ -52,7 +52,7 @@ const counts = (of: Readonly<Record<string, number>>): string =>
     .map(([name, count]) => `${name} ${count}`)
     .join(', ') || '–';
 
-/** What each process used at the highest load; undefined where none could be watched. */
+/** The use of each process at the highest load; undefined where none could be watched. */
 export function processTable(series: Series): Table | undefined {
   const last = loadsOf(series).at(-1);
   if (last === undefined || last.step.use.processes.length === 0) return undefined;

@@ -107,7 +107,7 @@ export function driftTable({ drifts = [] }: Pick<RunRecord, 'drifts'>): Table {
 /** With two digits, and a sign where it is above 0. */
 export const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(value, 2)}`;
 
-/** What a plot shows, for readers without one: evenly thinned out. */
+/** The points of a plot as a table, for readers without the plot: evenly thinned out. */
 export function timelineTable({ xLabel, lines }: PlotOptions): Table {
   const xs = [...new Set(lines.flatMap(({ points }) => points.map(([x]) => x)))].sort((left, right) => left - right);
   const every = Math.max(1, Math.ceil(xs.length / TIMELINE_ROWS));

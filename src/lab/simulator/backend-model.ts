@@ -7,7 +7,7 @@ import { modeOf, type Mode, type Scenario, speedOf } from './scenario.ts';
 /** Time until an error or a refusal is back. */
 const REPLY_MS = 1;
 
-/** What a reply says about the backend. */
+/** The kind of a reply. */
 export type Reply = 'done' | 'error' | 'full';
 
 /** A reply on its way, for the time when it arrives. */

@@ -1,4 +1,4 @@
-/** What happens next: a binary heap by time; what falls on the same time comes in the order in which it was added. */
+/** The events to come: a binary heap by time; events of the same time come in the order in which they were added. */
 export class EventQueue<T> {
   readonly #times: number[] = [];
   readonly #orders: number[] = [];

@@ -1,6 +1,6 @@
 import type { Outcome, SimulatedRequest } from './request.ts';
 
-/** What a run showed. Times in milliseconds. */
+/** The results of a run. Times in milliseconds. */
 export interface Result {
   /** Of all requests, those of the warm-up included. */
   readonly outcomes: Readonly<Record<Outcome, number>>;

@@ -79,7 +79,7 @@ function drawPanel(panel: Panel, index: number, rows: readonly Row[]): string[] 
 
 interface Scale {
   readonly ticks: readonly number[];
-  /** What lies below the lowest tick is drawn on it. */
+  /** Values below the lowest tick are drawn on it. */
   readonly label: (tick: number) => string;
   readonly x: (load: number) => number;
   readonly y: (value: number) => number;

@@ -9,7 +9,7 @@ import type { BackendModel, Reply } from './backend-model.ts';
 import type { Outcome, SimulatedRequest } from './request.ts';
 import type { Scenario } from './scenario.ts';
 
-/** What all models of one run share. */
+/** The shared state of all models of one run. */
 export interface World {
   /** The injected clock, in milliseconds. */
   now: number;

@@ -8,7 +8,7 @@ export interface BackendCap {
   readonly cap: number;
 }
 
-/** What a Rampart that somebody runs says of itself to an operator. */
+/** The status of a running Rampart, as operators see it. */
 export interface AdminStatus {
   readonly version: string;
   readonly node: string;

@@ -30,7 +30,7 @@ export function processesBehind(port: number, labPid = process.pid): WatchedProc
   const waiting = listenersAt(port);
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
     if (found.has(pid) || lab.has(pid)) continue;
-    // What has started the lab may be what it measures.
+    // The parent of the lab may be the system that it measures.
     const tree = processTree(pid).filter((each) => !lab.has(each.pid));
     for (const each of tree) found.set(each.pid, nameOf(each.command));
     const pids = new Set(tree.map((each) => each.pid));

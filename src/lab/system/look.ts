@@ -1,6 +1,6 @@
 import { type Answer, ask, isSilence } from './ask.ts';
 
-/** What a first look at a target tells. */
+/** The result of a first look at a target. */
 export interface Look {
   /** Whether it says that it is a Rampart: only such a one is sent a key that the lab has made. */
   readonly isRampart: boolean;
@@ -11,7 +11,7 @@ export async function lookAt(target: { readonly url: string; readonly insecure?:
   try {
     return { isRampart: isRampart(await ask(target, { path: '/openapi.json' })) };
   } catch (error) {
-    // Who accepts the connection is there; how it answers is what the load measures.
+    // A target that accepts the connection is there; the load measures how it answers.
     if (isSilence(error)) return { isRampart: false };
     throw error;
   }

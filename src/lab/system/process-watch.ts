@@ -10,7 +10,7 @@ export interface WatchedProcess {
   readonly pid: number;
 }
 
-/** What a process used while it was watched. */
+/** The use of a process while it was watched. */
 export interface ProcessUse extends WatchedProcess {
   /** 1 is one processor. */
   readonly cpuShare: number;

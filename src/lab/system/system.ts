@@ -1,7 +1,7 @@
 import { isOnThisMachine, processesBehind } from './local-target.ts';
 import type { WatchedProcess } from './process-watch.ts';
 
-/** What is measured: a Rampart that the lab started, or a service that somebody runs. */
+/** A measured system: a Rampart that the lab started, or a service that somebody runs. */
 export interface System {
   readonly name: string;
   /** Whether the lab has started it; so it is where it is missing. */
@@ -11,9 +11,9 @@ export interface System {
   readonly key: string;
   /** Whether its certificate is left unverified. */
   readonly insecure?: boolean;
-  /** What its admin API says of it; undefined where that was not asked. */
+  /** Version and Node, from its admin API; undefined where that was not asked. */
   readonly about?: { readonly version: string; readonly node: string };
-  /** What it was started with; empty for one that somebody runs. */
+  /** The settings of its start; empty for a service that somebody runs. */
   readonly settings: Readonly<Record<string, string>>;
   /** Its processes; none where they cannot be known. */
   processes(): Promise<readonly WatchedProcess[]>;
@@ -23,7 +23,7 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** What somebody runs, of which only its public address is known; its processes too where they are on this machine. */
+/** A service that somebody runs: its public address is known, and its processes where they are on this machine. */
 export function runningSystem(url: string, key: string, insecure = false): System {
   const { host, origin, port, protocol } = new URL(url);
   const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);

@@ -1,4 +1,4 @@
-/** What is tuned, in the order in which tables show it. */
+/** The tuned variables, in the order of tables. */
 export const tunables = [
   'GENERATOR_INSTANCES',
   'GENERATOR_CONCURRENCY',

@@ -2,12 +2,12 @@ import { mannWhitney } from '../statistics/mann-whitney.ts';
 import { median } from '../statistics/quantile.ts';
 import { excess, type Merits, objectives, type TuneTargets } from './merits.ts';
 
-/** What a change bought. */
+/** The gain of a change. */
 export interface Gain {
   readonly verdict: 'better' | 'worse' | 'nothing';
-  /** What decided; empty for nothing. */
+  /** The figure that decided; empty for none. */
   readonly by: string;
-  /** Of the medians, as shares of what was before. */
+  /** Changes of the medians, as shares of the medians before. */
   readonly throughput: number;
   readonly p99: number;
   readonly rss: number;

@@ -10,7 +10,7 @@ export interface Stage {
   readonly configuration: Configuration;
 }
 
-/** What was measured of it: medians of its runs, and what its change bought over the stage before. */
+/** A stage with the medians of its runs, and the gain of its change over the stage before. */
 export interface JudgedStage extends Stage {
   readonly merits: Merits;
   readonly gain: Gain | undefined;

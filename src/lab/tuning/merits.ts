@@ -1,4 +1,4 @@
-/** What a configuration is judged by. */
+/** The figures by which a configuration is judged. */
 export interface Merits {
   readonly throughputPerSecond: number;
   /** Infinite where no request succeeded. */
@@ -9,7 +9,7 @@ export interface Merits {
   readonly failedShare: number;
 }
 
-/** What a configuration must keep to be chosen. */
+/** The targets that a configuration must keep to be chosen. */
 export interface TuneTargets {
   readonly p99Ms: number;
   readonly maxFailedShare: number;

@@ -23,13 +23,13 @@ export interface Tuning {
   readonly targets: TuneTargets;
   readonly baseline: Configuration;
   readonly rungs: readonly MeasuredRung[];
-  /** Of the last rung. */
+  /** The frontier of the last rung. */
   readonly frontier: readonly Evaluation[];
-  /** Of the frontier; the baseline where nothing is better. */
+  /** The choice from the frontier; the baseline where nothing is better. */
   readonly chosen: Configuration;
   /** From the baseline to the choice; empty where they are the same. */
   readonly ladder: readonly JudgedStage[];
-  /** What remains of the choice without the changes that bought nothing. */
+  /** The choice without the changes that bought nothing. */
   readonly result: Configuration;
   /** Baseline and result, measured in turns; undefined where they are the same. */
   readonly bought: { readonly before: Merits; readonly after: Merits; readonly gain: Gain } | undefined;

@@ -1,6 +1,6 @@
 import type { Random } from '../../core/random.ts';
 
-/** What an upstream did since the last look, summed over all workers. */
+/** The work of an upstream since the last look, summed over all workers. */
 export interface Flow {
   /** Requests that ended. */
   readonly ended: number;

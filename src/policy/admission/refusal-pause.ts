@@ -5,7 +5,7 @@ const IMPATIENT_AFTER = 4;
 const LONGEST_MS = 100;
 
 /**
- * What becomes of a client that comes back at once after every refusal, although each asked it to wait.
+ * Treats a client that comes back at once after every refusal, although each refusal asked it to wait.
  * A closed loop without back-off turns refusals into load, because each one brings the next. Early refusals gain an
  * impatient client nothing, so its requests may wait behind all others. Where there is no place even for that, it is
  * refused 1, 2, 4 and up to 100 ms later each time. It is patient again when a request was served, or when it has

@@ -1,7 +1,7 @@
 import { Ewma } from './ewma.ts';
 
 /**
- * What one worker knows of the load of one backend. All times are milliseconds of one clock; reads never mutate.
+ * The load of one backend, as one worker knows it. All times are milliseconds of one clock; reads never mutate.
  *
  * Latency, for each route class: peak-EWMA of what requests took. Service time, for each route class: mean of latency /
  *   max(1, in flight / slots), by the report that came with the reply: a request that waited behind others says less
@@ -58,7 +58,7 @@ export class BackendLoad {
     this.#countedAt = now;
     this.#ended = this.#ended * faded + 1;
     this.#lostMs = this.#lostMs * faded + lostMs;
-    // What took long and then failed was slow as well; what failed early says nothing about speed.
+    // A late failure was slow as well; an early failure says nothing about speed.
     if (outcome !== 'success' && latencyMs <= (this.#latency.read(routeClass, now) ?? 0)) return;
     this.#latency.sample(routeClass, latencyMs, now);
     this.#service.sample(routeClass, latencyMs / this.#crowding, now);
@@ -82,12 +82,12 @@ export class BackendLoad {
     this.#lostMs = 0;
   }
 
-  /** What a request of this class would take as things have been, its waiting included, with what failures cost. */
+  /** The expected latency of a request of this class, its waiting and the cost of failures included. */
   expectedLatencyMs(routeClass: number, now: number): number {
     return this.#known(this.#latency.read(routeClass, now)) + this.#overdueMs(now) + this.#penaltyMs(now);
   }
 
-  /** What a request of this class would take if none waited before it, with what failures cost. */
+  /** The expected latency of a request of this class if none waited before it, the cost of failures included. */
   serviceTimeMs(routeClass: number, now: number): number {
     return this.#known(this.#service.read(routeClass, now)) + this.#overdueMs(now) + this.#penaltyMs(now);
   }
@@ -156,7 +156,7 @@ export interface EndedRequest {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** What a backend says of itself with a reply (ORCA). */
+/** The load that a backend reports with a reply (ORCA). */
 export interface LoadReport {
   /** Requests under way there, of everyone, the one that is being answered included. */
   readonly inFlight: number;

@@ -20,7 +20,7 @@ export const balancerNames = [
 
 export type BalancerName = (typeof balancerNames)[number];
 
-/** What an upstream uses that does not say; docs/balancing.md has the figures. */
+/** The balancer of an upstream that names none; docs/balancing.md has the figures. */
 export const defaultBalancer: BalancerName = 'expected-latency';
 
 /** Two would do against herding; more find the fast and idle ones more often. As many as Prequal looks at. */

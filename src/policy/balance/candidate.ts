@@ -1,7 +1,7 @@
 import type { Random } from '../../core/random.ts';
 import type { BackendLoad } from './backend-load.ts';
 
-/** What a choice needs to know of one backend. */
+/** One backend, as a balancer sees it. */
 export interface Candidate {
   /** Requests of this worker. */
   readonly inFlight: number;

@@ -11,7 +11,7 @@ const HOT_QUANTILE = 2 ** -0.25;
  * quantile 2^-0.25 of the pool. The cold one with the least latency is chosen. (All hot: the one with the fewest in
  * flight. As here the quantile is of the pool itself, the one with the fewest is always cold.)
  *
- * What the paper learns by probes is known here from replies: requests in flight of everyone by the backends' reports,
+ * The paper learns by probes, this gateway from replies: requests in flight of everyone by the backends' reports,
  * latency by own samples. Up to 16 candidates are all looked at, as the paper's reuse budget has no solution there;
  * of more, 16 draws. Slow start divides both signals, failures penalise latency: a failing backend is cold, but the last
  * of the cold ones.

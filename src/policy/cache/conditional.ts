@@ -4,7 +4,7 @@ export interface Validators {
   readonly lastModifiedMs: number | undefined;
 }
 
-/** What a client says that it has. */
+/** The validators of a client's stored reply. */
 export interface Condition {
   readonly ifNoneMatch: string | undefined;
   readonly ifModifiedSinceMs: number | undefined;

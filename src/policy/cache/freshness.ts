@@ -30,7 +30,7 @@ export function freshUntil({ lifetime, arrivedAt }: Aging): number {
 }
 
 /**
- * What a stored reply is worth to a request: `fresh`: serve it · `stale-at-once`: serve it, and validate it behind
+ * How fresh a stored reply is for a request: `fresh`: serve it · `stale-at-once`: serve it, and validate it behind
  * the request · `stale`: validate it first · `demanded`: it is fresh, yet the request wants it validated.
  */
 export type Freshness = 'fresh' | 'stale-at-once' | 'stale' | 'demanded';

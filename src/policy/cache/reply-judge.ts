@@ -1,6 +1,6 @@
 import { type CacheRules, judgeReply, type ReplyHead, type Verdict } from './storing.ts';
 
-/** What a verdict follows from, besides the rules: the fields of which the text counts, and those that are only there or not. */
+/** The input of a verdict beside the rules: fields whose text counts, and fields whose presence counts. */
 const read = ['cache-control', 'date', 'vary', 'expires', 'pragma', 'age'] as const;
 const present = [
   'set-cookie',

@@ -13,7 +13,7 @@ export interface RequestFields {
   readonly override?: string;
 }
 
-/** What a request allows (RFC 9111 §5.2.1). */
+/** The cache directives of a request (RFC 9111 §5.2.1). */
 export interface RequestCacheControl {
   /** It goes past the cache: `request` where it asks for that, `bypass` where the cache does not handle its kind. */
   readonly past: 'request' | 'bypass' | undefined;

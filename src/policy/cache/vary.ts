@@ -4,7 +4,7 @@ const personal: ReadonlySet<string> = new Set([
   'authorization',
   'cookie',
   'x-api-key',
-  // What a backend gets in these is the gateway's, not what the client sent.
+  // The gateway writes these fields for the backend; the client's values do not count.
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-host',

@@ -35,7 +35,7 @@ export class Heartbeats<Id> {
     this.#watched.delete(id);
   }
 
-  /** Those that hang. `starvedMs`: how long a process has waited for a processor since its start, in milliseconds. */
+  /** The processes that hang. `starvedMs`: how long a process has waited for a processor since its start, in milliseconds. */
   check(now: number, starvedMs: (id: Id) => number): Id[] {
     const gapMs = Math.min(now - (this.#checkedAt ?? now), this.#intervalMs);
     this.#checkedAt = now;

@@ -50,7 +50,7 @@ export class OutlierDetector {
   record(index: number, success: boolean, now: number, startedAt = now): boolean {
     if (now >= this.#intervalEndsAt) this.#endInterval(now);
     const standing = this.#standings[index];
-    // What was under way when it was ejected says nothing new, and must not pass for the state of the others.
+    // Requests that were under way at the ejection say nothing new, and must not pass for the state of the others.
     if (standing === undefined || standing.ejectedUntil > now) return false;
     standing.requests++;
     this.#total.requests++;

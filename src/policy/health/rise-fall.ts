@@ -1,4 +1,4 @@
-/** What the checks of one backend have shown so far. */
+/** The results of a backend's checks so far. */
 export interface HealthState {
   readonly up: boolean;
   /** Checks in a row that contradict `up`. */
@@ -19,7 +19,7 @@ export function afterCheck(state: HealthState, passed: boolean, { rise, fall }: 
   return contrary >= (passed ? rise : fall) ? { up: passed, contrary: 0 } : { up: state.up, contrary };
 }
 
-/** What one check has shown. */
+/** The result of one check. */
 export interface CheckResult {
   readonly passed: boolean;
   /** Nobody listens there: two more checks would tell the same. */

@@ -4,7 +4,7 @@ export interface Member {
   readonly origin: string;
 }
 
-/** What a roster is made from again after control has ended. */
+/** The state from which a roster is restored after control has ended. */
 export interface RosterState {
   /** Announced, and not withdrawn. */
   readonly announced: readonly Member[];

@@ -7,7 +7,7 @@ export interface AddressedOrder {
   readonly order: LeaseOrder;
 }
 
-/** What must survive control: without it, a new one could give out what a worker still holds. */
+/** The state that must survive control: without it, a new control could grant permits that a worker still holds. */
 export interface SavedLeases {
   readonly member: string;
   readonly bound: readonly number[];
@@ -26,10 +26,10 @@ interface Account {
   queuedAt: number;
   dealtAt: number;
   recalledAt: number;
-  /** Of the last recall, and of the last order that it has confirmed. */
+  /** The numbers of the last recall, and of the last order that it has confirmed. */
   recallNumber: number;
   seen: number;
-  /** What it has last said of its requests. */
+  /** Its requests, by its last report. */
   load: { queued: number; bulk: number; inFlight: number };
   /** Requests that have ended there, and their time in flight, as last reported and since the last look. */
   flow: { ended: number; busyMs: number; newlyEnded: number; newlyBusyMs: number } | undefined;
@@ -82,12 +82,12 @@ export class LeaseAllocator {
     return sum;
   }
 
-  /** Who is known, in which state, with how much. */
+  /** The known workers, their states and their permits. */
   members(): { member: string; state: Account['state']; bound: readonly number[] }[] {
     return [...this.#accounts].map(([member, { state, bound }]) => ({ member, state, bound }));
   }
 
-  /** What a worker is told of the others. */
+  /** The load of the other workers, for this worker. */
   loadBeside(member: string): HostLoad {
     let permits = 0;
     for (const [backend, cap] of this.#configured.entries()) if (this.#up[backend] === true) permits += cap;
@@ -102,7 +102,7 @@ export class LeaseAllocator {
     return load;
   }
 
-  /** What all workers together have done since the last call. */
+  /** The work of all workers together since the last call. */
   takeFlow(): { ended: number; busyMs: number; queued: number } {
     const sum = { ended: 0, busyMs: 0, queued: 0 };
     for (const { load, flow } of this.#accounts.values()) {
@@ -116,7 +116,7 @@ export class LeaseAllocator {
     return sum;
   }
 
-  /** What to keep on disk before the orders of the last call are sent. */
+  /** The state to save before the orders of the last call are sent. */
   saved(): SavedLeases[] {
     return [...this.#accounts].map(([member, { bound, fallback }]) => ({
       member,

@@ -1,6 +1,6 @@
 import type { LeaseOrder, LeaseRecall, LeaseReport } from '../../protocol/lease.ts';
 
-/** What the worker does with its permits at the moment. */
+/** The present use of a worker's permits. */
 export interface LeaseUse {
   /** Requests in flight at each backend. */
   readonly inFlight: readonly number[];
@@ -25,7 +25,7 @@ const FIRST_PATIENCE_MS = 1000;
 export class LeaseState {
   #permits: readonly number[];
   #fallback: readonly number[];
-  /** What it has of the backends that control does not lease. */
+  /** Its share of the backends that control does not lease. */
   #share: readonly number[];
   #isLeased: readonly boolean[];
   #seen = 0;

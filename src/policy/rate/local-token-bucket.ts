@@ -109,7 +109,7 @@ export class LocalTokenBucket {
     return this.#batches.length > 0 || this.#returned > 0 || this.#spent > 0;
   }
 
-  /** What to say to control now, on behalf of so many requests that wait; undefined: nothing. */
+  /** The next message to control on behalf of so many waiting requests; undefined: none. */
   ask(waiting: number, now: number): TokenAsk | undefined {
     this.expire(now);
     const wanted = this.#askedAt === undefined ? this.#wants(waiting, now) : 0;

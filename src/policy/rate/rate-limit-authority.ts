@@ -92,7 +92,7 @@ function available({ limit, arrival }: Bucket, now: number): number {
   return Math.max(0, Math.floor((now + limit.burst * spacing - Math.max(arrival, now)) / spacing + 1e-9));
 }
 
-/** What was let through without asking is made up for, as far as that takes no longer than this. */
+/** Requests that were let through without asking are made up for within this time at most. */
 const MAX_DEBT_MS = 1000;
 
 function settle(bucket: Bucket, { spent, returned, chain }: TokenAsk, now: number): void {

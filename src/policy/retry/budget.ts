@@ -10,7 +10,7 @@ const HEDGE_SHARE = 0.5;
 export type BudgetUse = 'retry' | 'hedge';
 
 /**
- * What retries and hedges together may add to the load: a fifth of the requests of the last ten seconds, or ten a
+ * The load that retries and hedges together may add: a fifth of the requests of the last ten seconds, or ten a
  * second where that is more; hedges half of that at most. Kept in one bucket a second.
  * After Finagle's `RetryBudget`, which adds the two: then 200 requests a second could become 250 and more. The ten are
  * those of the host, so each of its workers has its part of them.
@@ -18,9 +18,9 @@ export type BudgetUse = 'retry' | 'hedge';
 export class RetryBudget {
   readonly #reserve: number;
   readonly #deposits = new Float64Array(LIFETIME_SECONDS);
-  /** What retries and hedges have taken out. */
+  /** Withdrawals of retries and hedges. */
   readonly #withdrawals = new Float64Array(LIFETIME_SECONDS);
-  /** What of it went to hedges. */
+  /** Withdrawals of hedges alone. */
   readonly #hedges = new Float64Array(LIFETIME_SECONDS);
   #second = 0;
 

@@ -1,7 +1,7 @@
 /** Ends of an attempt after which a route may try again: no connection, a connection that ended without a reply, a status. */
 export type RetryCause = 'connect' | 'reset' | number;
 
-/** What a route says of further attempts. */
+/** A route's rules for further attempts. */
 export interface RetryRules {
   /** Requests that may be sent in all, the first included; undefined: two where a backend died, else three. */
   readonly attempts: number | undefined;
@@ -11,7 +11,7 @@ export interface RetryRules {
 
 export const defaultRetryRules: RetryRules = { attempts: undefined, on: undefined };
 
-/** What both kinds of failure have in common. */
+/** The common part of both kinds of failure. */
 interface Failed {
   /** Whether doing the request twice is the same as doing it once. */
   readonly idempotent: boolean;
@@ -24,7 +24,7 @@ interface Failed {
   readonly rules: RetryRules;
 }
 
-/** What is known of a failed attempt. */
+/** An attempt that failed without a reply. */
 export interface FailedAttempt extends Failed {
   /** Whether the connection was never made, so that the backend cannot have seen the request. */
   readonly beforeConnection: boolean;
@@ -51,7 +51,7 @@ export function mayRetry(attempt: FailedAttempt): boolean {
   return allows(rules, 'reset', true) && idempotent && sent < (rules.attempts ?? MAX_SENT_AFTER_DEATH);
 }
 
-/** What is known of a reply that says that a backend failed. */
+/** A reply that says that a backend failed. */
 export interface FailedReply extends Failed {
   readonly status: number;
   /** The backend says that it has too much to do: with the mark of a generator, or with Retry-After. */

@@ -11,7 +11,7 @@ export function parseJsonPath(path: string): readonly (string | number)[] | unde
   return path === '' ? undefined : steps;
 }
 
-/** What lies at a path; undefined where nothing does. Own members only, so that no prototype answers. */
+/** The value at a path; undefined if there is none. Own members only, so that no prototype answers. */
 export function valueAt(value: unknown, path: string): unknown {
   let at = value;
   for (const step of parseJsonPath(path) ?? []) {

@@ -1,4 +1,4 @@
-/** What a reply must be to count as a success; what is missing is not looked at. */
+/** The conditions under which a reply counts as a success; a missing condition is not checked. */
 export interface ReplyCheck {
   /** One of these; success (2xx or 3xx) where it is missing. */
   readonly statuses?: readonly number[];
@@ -34,7 +34,7 @@ export type Objective =
   | { readonly sli: 'latency'; readonly withinMs: number; readonly target: number }
   | { readonly sli: 'availability'; readonly target: number };
 
-/** What a load must keep, at the lab's gate; undefined where anything will do. */
+/** The targets of a load at the lab's gate; undefined where there is none. */
 export interface EndpointGate {
   readonly p95Ms: number | undefined;
   readonly p99Ms: number | undefined;
@@ -45,7 +45,7 @@ export interface EndpointGate {
 
 /** When somebody is to be told. */
 export interface EndpointAlerts {
-  /** Of the targets of the gate. */
+  /** As factors of the gate's targets. */
   readonly p95Factor: number;
   readonly p99Factor: number;
   readonly forMs: number;
@@ -69,7 +69,7 @@ export interface EndpointSlo {
   readonly alerts: EndpointAlerts;
 }
 
-/** What a service promises, by endpoint: the gates of the lab, and the alerts of its operation. */
+/** The promises of a service, by endpoint: the gates of the lab, and the alerts of its operation. */
 export interface Slo {
   readonly service: string;
   readonly windowMs: number;

@@ -7,7 +7,7 @@ interface FoundFile {
   readonly bytes: number;
 }
 
-/** What the ledger asks of a disk. */
+/** The disk, as the ledger needs it. */
 export interface SpillFiles {
   list(): Promise<FoundFile[]>;
   /** Appends all of a text and has it on the disk, or rejects with nothing appended (or, on a broken disk, the beginning of it). */
