@@ -163,12 +163,19 @@ describe('interim replies', () => {
         const backend = await startRawBackend((socket) => {
           if (busy.has(socket)) tooEarly++;
           busy.add(socket);
-          for (const [index, piece] of pieces.entries()) setTimeout(() => socket.write(piece), 4 * index);
-          setTimeout(() => {
+          // One after another: after a stall of this process, timers of different lengths run in any order.
+          const send = (index: number): void => {
+            const piece = pieces[index];
+            if (piece !== undefined) {
+              socket.write(piece);
+              setTimeout(send, 4, index + 1);
+              return;
+            }
             answered++;
             busy.delete(socket);
             socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
-          }, 20);
+          };
+          send(0);
         });
         try {
           const result = await run(targetOf(backend.origin));
