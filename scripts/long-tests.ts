@@ -1,9 +1,12 @@
 /** Integration tests that measure for minutes: npm run test:long has them, npm test does without. */
 const long: ReadonlySet<string> = new Set([
   'lab-classification',
+  'lab-closed-loop',
+  'lab-engines',
   'lab-queue-oracles',
   'lab-soak',
   'lab-tune',
+  'lab-tune-running',
   'lab-wrk',
 ]);
 
