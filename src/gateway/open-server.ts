@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/model.ts';
@@ -14,11 +15,15 @@ import { createHttpServer, dropConnection, type ServerHandlers } from './http/se
 
 /** The server of a worker, whose requests go the request path. */
 export function openServer(context: GatewayContext, router: Router, random: Random): Server {
-  const { config, clock, metrics } = context;
+  const { config, clock, metrics, bugs } = context;
   const { KEEP_ALIVE_TIMEOUT_MS, CONNECTION_MAX_AGE_SECONDS } = config.env;
   const ages = new ConnectionAges(CONNECTION_MAX_AGE_SECONDS * 1000, clock, random);
   const server = createHttpServer(handlersOf(context, router, ages), KEEP_ALIVE_TIMEOUT_MS);
-  server.on('connection', (socket) => ages.opened(socket));
+  const opened = (socket: Socket): void => ages.opened(socket);
+  server.on(
+    'connection',
+    bugs.guard('connection', opened, (socket) => void socket.destroy()),
+  );
   const unmatched = metrics.endpoint('unmatched');
   limitConnections(server, { ...config.connections, onRefused: () => unmatched.countRejection('overloaded') });
   return server;
