@@ -5,6 +5,7 @@ import { tuneCaps } from '../../lab/experiments/tune-caps.ts';
 import type { Mix } from '../../lab/load/mix.ts';
 import { type AdminStatus, type AdminTarget, type BackendCap, readStatus, setCap } from '../../lab/system/admin-api.ts';
 import type { System } from '../../lab/system/system.ts';
+import { messageOf } from '../../core/errors.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { mixOf, startRunning } from './measured-system.ts';
@@ -129,7 +130,7 @@ function restoring(system: System, { admin, present, io }: Restoring): System {
     for (const { upstream, backend, cap } of present) {
       await setCap(admin, { upstream, backend, cap }).catch((error: unknown) => {
         io.stderr.write(
-          `rampart: the cap of ${backend} could not be set back to ${cap}: ${String(error)}. Do it with POST ${admin.url}/api/cap\n`,
+          `rampart: the cap of ${backend} could not be set back to ${cap}: ${messageOf(error)}. Do it with POST ${admin.url}/api/cap\n`,
         );
       });
     }
