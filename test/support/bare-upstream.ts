@@ -1,12 +1,29 @@
+import type { UpstreamConfig } from '../../src/config/model.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
 import { Upstream } from '../../src/gateway/upstream/upstream.ts';
 import { quietInstruments } from './instruments.ts';
 import { ManualClock } from './manual-clock.ts';
 
+export interface BareUpstreamOptions {
+  readonly backends?: number;
+  readonly cap?: number;
+  readonly queueCapacity?: number;
+  /** In place of what the others say. */
+  readonly config?: Partial<UpstreamConfig>;
+  readonly initialPermits?: (cap: number) => number;
+}
+
 /** An upstream whose backends are never spoken to: taking a permit opens no connection. The caller closes it. */
-export function bareUpstream({ backends = 1, cap = 1, queueCapacity = 2 } = {}): {
+export function bareUpstream({
+  backends = 1,
+  cap = 1,
+  queueCapacity = 2,
+  config = {},
+  initialPermits = (permits) => permits,
+}: BareUpstreamOptions = {}): {
   clock: ManualClock;
   upstream: Upstream;
+  instruments: ReturnType<typeof quietInstruments>;
 } {
   const clock = new ManualClock();
   const instruments = quietInstruments();
@@ -29,6 +46,7 @@ export function bareUpstream({ backends = 1, cap = 1, queueCapacity = 2 } = {}):
       balancer: 'least-in-flight',
       streams: { max: 10, idleTimeoutMs: 1000 },
       replyHeadBytes: 16_384,
+      ...config,
     },
     {
       clock,
@@ -37,8 +55,8 @@ export function bareUpstream({ backends = 1, cap = 1, queueCapacity = 2 } = {}):
       bugs: instruments.bugs,
       timeouts: { connectMs: 1000, idleMs: 1000 },
       maxStreams: 10,
-      initialPermits: (permits) => permits,
+      initialPermits,
     },
   );
-  return { clock, upstream };
+  return { clock, upstream, instruments };
 }

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import type { UpstreamConfig } from '../../../../src/config/model.ts';
 import { ClientGone } from '../../../../src/gateway/upstream/attempt-error.ts';
-import { GatewayMetrics } from '../../../../src/gateway/metrics.ts';
 import { LeaseClient } from '../../../../src/gateway/upstream/lease-client.ts';
 import { Permit } from '../../../../src/gateway/upstream/permit.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
-import { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
 import type { LeaseReport } from '../../../../src/protocol/lease.ts';
-import { quietInstruments } from '../../../support/instruments.ts';
-import { ManualClock } from '../../../support/manual-clock.ts';
+import { bareUpstream } from '../../../support/bare-upstream.ts';
 
 const health = { path: '/', host: undefined, intervalMs: 500, timeoutMs: 1000, rise: 2, fall: 3, cancelOnDown: true };
 const backend = (id: string) => ({ id, origin: `http://127.0.0.1:${id.charCodeAt(0)}` });
@@ -22,35 +19,15 @@ afterEach(async () => {
 
 /** An upstream with backends of one letter each, which are never spoken to, and its half of the leases. */
 function setUp(ids: string, more: Partial<UpstreamConfig> = {}) {
-  const clock = new ManualClock();
   const sent: LeaseReport[] = [];
-  const instruments = quietInstruments();
-  const config: UpstreamConfig = {
-    name: 'u',
+  const config: Partial<UpstreamConfig> = {
     backends: list(ids),
     isAnnounced: true,
-    cap: 2,
     health,
-    required: false,
-    queueCapacity: 4,
-    queuePerPermit: 0,
-    queueTimeoutMs: 100,
-    isQueueTimeoutSet: true,
-    admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
     balancer: 'round-robin',
-    streams: { max: 10, idleTimeoutMs: 1000 },
-    replyHeadBytes: 16_384,
     ...more,
   };
-  const upstream = new Upstream(config, {
-    clock,
-    random: () => 0,
-    metrics: new GatewayMetrics(instruments.registry),
-    bugs: instruments.bugs,
-    timeouts: { connectMs: 1000, idleMs: 1000 },
-    maxStreams: 10,
-    initialPermits: () => 0,
-  });
+  const { clock, upstream, instruments } = bareUpstream({ cap: 2, queueCapacity: 4, config, initialPermits: () => 0 });
   const lease = new LeaseClient({ upstream, share: 1, clock, send: (_upstream, report) => sent.push(report) });
   lease.connected();
   open.push(lease, upstream);

@@ -1,41 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GatewayMetrics } from '../../../../src/gateway/metrics.ts';
 import { LeaseClient } from '../../../../src/gateway/upstream/lease-client.ts';
 import { Permit } from '../../../../src/gateway/upstream/permit.ts';
-import { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
+import type { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
 import type { LeaseReport } from '../../../../src/protocol/lease.ts';
-import { quietInstruments } from '../../../support/instruments.ts';
-import { ManualClock } from '../../../support/manual-clock.ts';
+import { bareUpstream } from '../../../support/bare-upstream.ts';
 
 /** A worker's half of the leases, with what it says to control. */
 function setUp() {
-  const clock = new ManualClock();
   const sent: LeaseReport[] = [];
-  const config = {
-    name: 'u',
-    backends: [{ id: 'b0', origin: 'http://127.0.0.1:1' }],
+  const { clock, upstream } = bareUpstream({
     cap: 4,
-    health: undefined,
-    required: false,
     queueCapacity: 10,
-    queuePerPermit: 0,
-    isAnnounced: false,
-    queueTimeoutMs: 1000,
-    isQueueTimeoutSet: true,
-    admission: { limit: 'fixed', minLimit: 1, maxWaitMs: 'auto' },
-    balancer: 'least-in-flight',
-    streams: { max: 10, idleTimeoutMs: 1000 },
-    replyHeadBytes: 16_384,
-  } as const;
-  const instruments = quietInstruments();
-  const upstream = new Upstream(config, {
-    clock,
-    random: () => 0,
-    metrics: new GatewayMetrics(instruments.registry),
-    bugs: instruments.bugs,
-    timeouts: { connectMs: 1000, idleMs: 1000 },
-    maxStreams: 10,
+    config: { queueTimeoutMs: 1000 },
     initialPermits: () => 0,
   });
   const client = new LeaseClient({ upstream, share: 2, clock, send: (_upstream, report) => sent.push(report) });
