@@ -21,7 +21,7 @@ const quiet: ReadonlySet<string> = new Set([
   'spread',
   'takeover',
 ]);
-/** Of the lab, these look at what is said and not at what is measured. */
+/** These tests of the lab look at its words and not at its measurements. */
 const anywhere: ReadonlySet<string> = new Set(['lab-own-service', 'lab-strangers', 'lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
 await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name) && !isLong(name));

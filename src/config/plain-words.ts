@@ -33,7 +33,7 @@ export function inPlainWords(issue: Issue): string | undefined {
 }
 
 /**
- * What one issue says, one sentence for each unknown name. A check that words its problem itself says what the value must be;
+ * The sentences of one issue, one for each unknown name. A check that words its problem itself says what the value must be;
  * what it got is added here.
  */
 function sentencesOf({ code, message, input }: z.core.$ZodIssue): string[] {

@@ -131,7 +131,7 @@ async function checkKey({ url, insecure }: Running, key: string): Promise<void> 
   const status = await ask(target, { path: '/v1/barcodes?page_size=1', headers }).then(
     (answer) => answer.status,
     (error: unknown) => {
-      // One that is too busy to answer may know the key: the load shows it.
+      // A target that is too busy to answer may know the key: the load shows it.
       if (isSilence(error)) return undefined;
       throw error;
     },

@@ -14,7 +14,7 @@ import type { HeaderLines } from './header-lines.ts';
 import { Subscribers } from './subscribers.ts';
 import type { ChunkSource, Subscriber } from './subscriber.ts';
 
-/** What a coalesced fetch asks of the cache. */
+/** The cache, as a coalesced fetch needs it. */
 export interface FetchEvents {
   /** Learns from the head of a reply. Returns the slot in which the reply may be stored, if it may be stored. */
   learn(client: CacheClient, verdict: Verdict, status: number): string | undefined;
