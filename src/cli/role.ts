@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { configWithFile, loadConfigAndFile } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import { parseEnvironment } from '../config/environment.ts';
-import type { ParsedConfigFile } from '../config/file.ts';
+import type { ParsedConfigFile } from '../config/file-schema.ts';
 import { readSnapshot, snapshotPath } from '../config/snapshot.ts';
 import { UsageError } from '../core/errors.ts';
 import { unknownVariables } from '../config/env-file.ts';

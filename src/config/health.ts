@@ -1,4 +1,4 @@
-import type { ParsedConfigFile } from './file.ts';
+import type { ParsedConfigFile } from './file-schema.ts';
 import type { HealthCheck } from './model.ts';
 
 /** An upstream as the configuration file has it. */

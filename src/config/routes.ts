@@ -1,6 +1,6 @@
 import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
 import type { Environment } from './environment.ts';
-import type { ParsedConfigFile } from './file.ts';
+import type { ParsedConfigFile } from './file-schema.ts';
 import type { RouteCache, RouteConfig } from './model.ts';
 
 const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;

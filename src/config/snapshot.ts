@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseConfigFile, type ParsedConfigFile } from './file.ts';
+import type { ParsedConfigFile } from './file-schema.ts';
+import { parseConfigFile } from './file.ts';
 
 /** The configuration file as it was last read without a problem, in the run folder of a host. */
 export const snapshotPath = (runFolder: string): string => join(runFolder, 'config.json');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ownEndpoints } from '../config/file.ts';
+import { ownEndpoints } from '../config/file-references.ts';
 import type { Config } from '../config/model.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { imageTargetOf, IMAGE_ENDPOINT } from '../barcode/image-target.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/model.ts';
-import type { ConfigFile } from '../../src/config/file.ts';
+import type { ConfigFile } from '../../src/config/file-schema.ts';
 import { openClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';

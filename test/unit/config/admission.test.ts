@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildConfig } from '../../../src/config/config.ts';
 import { parseEnvironment } from '../../../src/config/environment.ts';
-import { type ConfigFile, parseConfigFile } from '../../../src/config/file.ts';
+import type { ConfigFile } from '../../../src/config/file-schema.ts';
+import { parseConfigFile } from '../../../src/config/file.ts';
 
 type UpstreamFile = NonNullable<ConfigFile['upstreams']>[string];
 

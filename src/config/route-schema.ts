@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { milliseconds } from './upstream-schema.ts';
+
+const retrySchema = z.strictObject({
+  /** Requests that may be sent in all, the first included. Two where a backend died, three otherwise. */
+  attempts: z.int().min(1).max(10).optional(),
+  /** `connect`: no connection; `reset`: it ended without a reply; or statuses. connect, reset, 502, 503, 504 by default. */
+  on: z.array(z.union([z.enum(['connect', 'reset']), z.int().min(429).max(599)])).optional(),
+});
+
+const seconds = z.int().min(0).max(31_536_000);
+
+const cacheSchema = z.strictObject({
+  /** How long a reply is fresh that says nothing of its own; not at all by default. */
+  ttlSeconds: seconds.optional(),
+  /** The same for 404, 405, 410, 414 and 501. */
+  negativeTtlSeconds: seconds.optional(),
+  /** For how long a stale reply is served while it is validated behind the request. */
+  staleWhileRevalidateSeconds: seconds.optional(),
+  /** For how long a stale reply is served in place of an error. */
+  staleIfErrorSeconds: seconds.optional(),
+  /** A larger reply is not kept. A sixteenth of CACHE_MAX_BYTES by default, and at most. */
+  maxEntryBytes: z.int().min(1).optional(),
+  /** The part of CACHE_MAX_BYTES that the route may take. All by default. */
+  maxBytes: z.int().min(1).optional(),
+  /** Whether every key may get what another one got, though the reply does not say `public`. */
+  public: z.boolean().optional(),
+});
+
+/** A route of the configuration file. */
+export const routeSchema = z.strictObject({
+  /** Name of the operation: the label in metrics and reports. */
+  endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
+  /** A literal path, or a prefix that ends in `/*`. */
+  path: z
+    .string()
+    .regex(/^\/(?:[^\s*?#%\\;]*\/)?(?:\*|[^\s*?#%\\;]*)$/, {
+      error: 'must start with / and may end in /*, without other *, ?, #, %, ; or spaces',
+      abort: true,
+    })
+    .refine(
+      (path) => !path.includes('/:'),
+      'must have no parameters: a segment such as :id matches only itself, /* anything',
+    ),
+  methods: z
+    .array(z.string().regex(/^[A-Z]+$/, 'must be a method in capital letters, such as GET'))
+    .min(1)
+    .optional(),
+  upstream: z.string(),
+  /** Whether a key is needed; true unless said otherwise. */
+  authenticate: z.boolean().optional(),
+  /** Longest wait for the head of the backend's reply. */
+  timeoutMs: milliseconds.optional(),
+  /** Largest body of a request. 10 MiB by default. */
+  maxBodyBytes: z.int().min(0).optional(),
+  /** `buffer`: the body is received whole before a backend is asked (the default); `stream`: it is forwarded as it comes. */
+  upload: z.enum(['buffer', 'stream']).optional(),
+  /** Bytes of a body that stay in memory; the rest goes to the spool. 64 KiB by default. */
+  bufferBodyBytes: z
+    .int()
+    .min(0)
+    .max(1024 ** 3)
+    .optional(),
+  /** Bytes of a reply that stay in memory for a slow client; the rest goes to the spool. 256 KiB by default. */
+  bufferReplyBytes: z
+    .int()
+    .min(0)
+    .max(1024 ** 3)
+    .optional(),
+  /** Longest silence within the body of a reply. UPSTREAM_TIMEOUT_MS by default, none for event streams. */
+  idleTimeoutMs: z.int().min(1).max(86_400_000).optional(),
+  /**
+   * `true`: its requests wait for something to happen (long polls), so each takes a place among the streams, not a permit.
+   * `false`: its event streams are work (the tokens of a language model), so each holds its permit to its end.
+   */
+  longLived: z.boolean().optional(),
+  /**
+   * `literal`: a path reaches the backend as it stands, with %2F, `;`, `//` and needless encodings (the default of routes
+   * without a key); `strict`: such a path, which others may read as another one, is refused (the default with a key).
+   */
+  paths: z.enum(['strict', 'literal']).optional(),
+  /** Which failures are retried at another backend; `false`: none. */
+  retry: z.union([z.literal(false), retrySchema]).optional(),
+  /** Bulk requests wait for interactive ones. */
+  priority: z.enum(['interactive', 'bulk']).optional(),
+  /** Doing it twice is the same as doing it once, whatever its method: it may be tried again. */
+  pure: z.boolean().optional(),
+  /** Ask a second backend when the first takes longer than 95 of 100 do; for pure or idempotent requests. */
+  hedge: z.boolean().optional(),
+  /** How replies are kept and shared; not at all by default. */
+  cache: z.union([z.literal(false), cacheSchema]).optional(),
+});
