@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import { runFolder } from '../core/run-folder.ts';
-import { controlSocket } from '../control/control.ts';
+import { controlSocket } from '../control/control-socket.ts';
 import { tellControl } from '../control/link.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
 import { migrate } from '../store/migrations.ts';

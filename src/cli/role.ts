@@ -12,7 +12,7 @@ import { unknownVariables } from '../config/env-file.ts';
 import { type Clock, openClock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
-import { controlSocket } from '../control/control.ts';
+import { controlSocket } from '../control/control-socket.ts';
 import { ControlLink, type LinkOptions } from '../control/link.ts';
 import type { Role } from '../protocol/messages.ts';
 import { Bugs } from '../metrics/bugs.ts';

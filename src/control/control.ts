@@ -1,32 +1,29 @@
-import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { configHash } from '../config/config.ts';
 import type { Config, UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { RateLimitAuthority } from '../policy/rate/rate-limit-authority.ts';
 import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry, Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
-import { Departures } from './departures.ts';
 import { HealthLog } from './health-log.ts';
 import { HealthChecker } from './health-checker.ts';
 import { inFlightOf } from './worker-status.ts';
 import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
-import { tellControl } from './link.ts';
+import { claimControlSocket, controlSocket } from './control-socket.ts';
 import { type Member, Members } from './members.ts';
 import { Membership } from './membership.ts';
 import { BackendGauges } from './backend-gauges.ts';
-import { BookFile } from './book-file.ts';
-import { MetricsBook } from './metrics-book.ts';
 import type { MemberMessage } from '../protocol/messages.ts';
+import { RateTokens } from './rate-tokens.ts';
 import { StoppedWorkers } from './stopped-workers.ts';
-import { ReportCollection } from './report-collection.ts';
+import { HostMetrics } from './host-metrics.ts';
+import { hostStatus } from './host-status.ts';
 
 export interface ControlDependencies {
   readonly config: Config;
@@ -41,16 +38,8 @@ export interface ControlDependencies {
   readonly version: string;
 }
 
-const SOCKET_NAME = 'control.sock';
 const LEASES_NAME = 'leases.json';
-const SAVE_INTERVAL_MS = 2000;
 const PULSE_INTERVAL_MS = 500;
-/** Keys and addresses whose bucket is kept; about 20 MB when it is full. */
-const RATE_SUBJECTS = 100_000;
-/** A control that ended longer ago left no bucket behind that would matter. */
-const PREDECESSOR_MS = 10 * 60_000;
-
-export const controlSocket = (runFolder: string): string => join(runFolder, SOCKET_NAME);
 
 /** Owns what the workers of a host share: health, permits, metrics. */
 export class Control {
@@ -59,31 +48,23 @@ export class Control {
   readonly #membership: Membership;
   readonly #checker: HealthChecker;
   #leases: LeaseKeeper | undefined;
-  readonly #tokens: RateLimitAuthority;
-  readonly #registry: Registry;
-  readonly #book: MetricsBook;
-  readonly #bookFile: BookFile;
+  readonly #tokens: RateTokens;
+  readonly #metrics: HostMetrics;
   readonly #startedAtMs: number;
   readonly #gauges: BackendGauges;
-  readonly #collection: ReportCollection<Member>;
   readonly #cacheOrders: CacheOrders<Member>;
   readonly #stopped: StoppedWorkers;
-  readonly #departures = new Departures();
   readonly #configHash: string;
-  #saveTimer: Timer | undefined;
   #pulseTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
     const { config, clock, random, runFolder, registry, bugs, log } = dependencies;
-    this.#registry = registry;
     this.#startedAtMs = clock.wallNow();
     this.#configHash = configHash(config);
-    this.#bookFile = new BookFile(runFolder);
-    this.#book = new MetricsBook(this.#bookFile.load());
-    // The buckets of a control that was here of late are lost, and may have been empty.
-    const hadPredecessor = clock.wallNow() - (this.#bookFile.savedAtMs ?? 0) < PREDECESSOR_MS;
-    this.#tokens = new RateLimitAuthority(RATE_SUBJECTS, hadPredecessor ? clock.now() : Number.NEGATIVE_INFINITY);
+    const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
+    this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
+    this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
     this.#gauges = new BackendGauges(registry);
     this.#membership = new Membership({
       config,
@@ -94,16 +75,15 @@ export class Control {
     });
     this.#members = new Members({
       joined: (member) => {
-        this.#departures.returned(member.id);
+        this.#metrics.joined(member);
         this.#broadcast();
       },
       left: (member) => this.#left(member),
-      reported: (member, metrics) => this.#reported(member, metrics),
+      reported: (member, metrics) => this.#metrics.reported(member, metrics),
       keysChanged: () => this.#keysChanged(),
       said: (member, message) => this.#said(member, message),
       bug: (error) => bugs.report('member', error),
     });
-    this.#collection = new ReportCollection(clock, (member) => this.#members.tell(member, { type: 'report' }));
     this.#cacheOrders = new CacheOrders({
       clock,
       epoch: this.#startedAtMs,
@@ -125,30 +105,22 @@ export class Control {
 
   async listen(): Promise<void> {
     const path = controlSocket(this.#dependencies.runFolder);
-    if (existsSync(path)) {
-      // Somebody takes the connection: a control that runs. Nobody does: what a control that was killed has left.
-      if ((await tellControl(path, { type: 'ping' })) !== 'absent') {
-        throw new UsageError(
-          `Cannot start control, as another one runs for this data directory: it listens at ${path}`,
-        );
-      }
-      unlinkSync(path);
-    }
-    // Not before: the control that was here may still be writing down what it gives.
+    await claimControlSocket(path);
+    // Only now, because a previous control may have been saving its leases until here.
     this.#leases = this.#openLeases();
     await this.#members.listen(path);
-    this.#scheduleSave();
+    this.#metrics.start();
     this.#pulse();
   }
 
   /** The sum over all processes of the host, with fresh reports of those that answer in time. */
   async metrics(): Promise<Snapshot> {
-    await this.#collection.collect(this.#members.all());
+    await this.#metrics.collect(this.#members.all());
     for (const { upstream, backend, up } of this.#checker.health()) {
       const { cap, leased } = this.#leases?.stateOf(upstream, backend) ?? {};
       this.#gauges.set(upstream, backend, { up, cap, leased });
     }
-    return this.#book.merged(this.#registry.snapshot());
+    return this.#metrics.merged();
   }
 
   get bugs(): Bugs {
@@ -168,44 +140,17 @@ export class Control {
 
   status(): Record<string, unknown> {
     const { version, config, clock } = this.#dependencies;
-    const describe = ({
-      role,
-      instance,
-      pid,
-      version: theirs,
-      startedAtMs,
-      status,
-      configHash: config_hash,
-    }: Member) => ({
-      role,
-      instance,
-      pid,
-      version: theirs,
-      uptime_seconds: Math.round((clock.wallNow() - startedAtMs) / 1000),
-      ...(config_hash === undefined ? {} : { config_hash }),
-      status,
-    });
-    return {
+    return hostStatus({
       version,
-      node: process.version,
-      control: { pid: process.pid, uptime_seconds: Math.round((clock.wallNow() - this.#startedAtMs) / 1000) },
-      config: {
-        hash: this.#configHash,
-        agreed: this.#gateways().every((worker) => worker.configHash === this.#configHash),
-      },
-      workers: this.#gateways().map(describe),
-      processes: this.#members
-        .all()
-        .filter(({ role }) => role !== 'gateway')
-        .map(describe),
-      backends: this.#checker.health().map((backend) => ({
-        ...backend,
-        up: backend.up ?? null,
-        ...this.#leases?.stateOf(backend.upstream, backend.backend),
-      })),
-      rate_limits: { subjects: this.#tokens.size },
-      settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
-    };
+      config,
+      configHash: this.#configHash,
+      nowMs: clock.wallNow(),
+      startedAtMs: this.#startedAtMs,
+      members: this.#members.all(),
+      health: this.#checker.health(),
+      leases: (upstream, backend) => this.#leases?.stateOf(upstream, backend),
+      rateSubjects: this.#tokens.size,
+    });
   }
 
   async close(): Promise<void> {
@@ -213,9 +158,8 @@ export class Control {
     this.#checker.stop();
     this.#stopped.stop();
     this.#leases?.stop();
-    this.#saveTimer?.cancel();
     this.#pulseTimer?.cancel();
-    this.#save();
+    this.#metrics.close();
     await this.#members.close();
   }
 
@@ -302,11 +246,9 @@ export class Control {
     );
   }
 
-  /** Answers at once: a request may be waiting for it. */
+  /** Answers at once, because a request may be waiting. */
   #giveTokens(member: Member, asks: readonly TokenAsk[]): void {
-    const now = this.#dependencies.clock.now();
-    const answers = asks.map((ask) => ({ wanted: ask.wanted, grant: this.#tokens.answer(ask, now) }));
-    const grants = answers.filter(({ wanted }) => wanted > 0).map(({ grant }) => grant);
+    const grants = this.#tokens.answer(asks);
     if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
   }
 
@@ -336,24 +278,14 @@ export class Control {
 
   #left(member: Member): void {
     this.#stopped.left(member.id);
-    this.#book.left(member.id);
-    if (!this.#members.all().some(({ id }) => id === member.id)) {
-      this.#departures.left(member.id, member.processName, this.#dependencies.clock.now());
-    }
-    // Written down at once: were control killed now, what this process has counted since would be missing.
-    this.#save();
-    this.#collection.answered(member);
     // A worker may have connected anew before its old connection was seen to be gone.
-    if (!this.#members.all().some(({ id }) => id === member.id)) {
+    const isBack = this.#members.all().some(({ id }) => id === member.id);
+    this.#metrics.left(member, isBack);
+    if (!isBack) {
       this.#leases?.left(member.id);
       this.#membership.lost(member.id);
     }
     this.#cacheOrders.left(member);
-  }
-
-  #reported(member: Member, metrics: Snapshot): void {
-    this.#book.update(member.id, metrics);
-    this.#collection.answered(member);
   }
 
   #keysChanged(): void {
@@ -363,22 +295,5 @@ export class Control {
   #pulse(): void {
     for (const member of this.#members.all()) this.#members.tell(member, { type: 'heartbeat' });
     this.#pulseTimer = this.#dependencies.clock.setTimeout(() => this.#pulse(), PULSE_INTERVAL_MS);
-  }
-
-  #scheduleSave(): void {
-    this.#saveTimer = this.#dependencies.clock.setTimeout(() => {
-      for (const member of this.#departures.ended(this.#dependencies.clock.now())) this.#book.end(member);
-      this.#save();
-      this.#scheduleSave();
-    }, SAVE_INTERVAL_MS);
-  }
-
-  #save(): void {
-    try {
-      this.#bookFile.save(this.#book.state());
-    } catch (error) {
-      const reason = messageOf(error);
-      this.#dependencies.log.warn({ reason }, 'the counters of ended processes could not be saved');
-    }
   }
 }

@@ -4,7 +4,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { controlSocket } from '../../src/control/control.ts';
+import { controlSocket } from '../../src/control/control-socket.ts';
 import { ControlLink } from '../../src/control/link.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { runFolder } from '../../src/core/run-folder.ts';

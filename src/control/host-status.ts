@@ -1,0 +1,55 @@
+import type { Config } from '../config/model.ts';
+import type { BackendHealth } from './health-checker.ts';
+import type { Member } from './members.ts';
+
+/** The state from which `GET /api/status` is built. */
+export interface HostState {
+  readonly version: string;
+  readonly config: Config;
+  readonly configHash: string;
+  readonly nowMs: number;
+  readonly startedAtMs: number;
+  readonly members: readonly Member[];
+  readonly health: readonly BackendHealth[];
+  /** The cap of a backend, and its permits that workers hold. */
+  readonly leases: (upstream: string, backend: string) => { cap: number; leased: number } | undefined;
+  /** Keys and addresses that have a bucket. */
+  readonly rateSubjects: number;
+}
+
+/** The reply to `GET /api/status`. */
+export function hostStatus(host: HostState): Record<string, unknown> {
+  const { version, config, configHash: hash, nowMs, members } = host;
+  const workers = members.filter(({ role }) => role === 'gateway');
+  const others = members.filter(({ role }) => role !== 'gateway');
+  return {
+    version,
+    node: process.version,
+    control: { pid: process.pid, uptime_seconds: secondsBetween(host.startedAtMs, nowMs) },
+    config: { hash, agreed: workers.every((worker) => worker.configHash === hash) },
+    workers: workers.map((member) => memberStatus(member, nowMs)),
+    processes: others.map((member) => memberStatus(member, nowMs)),
+    backends: host.health.map((backend) => ({
+      ...backend,
+      up: backend.up ?? null,
+      ...host.leases(backend.upstream, backend.backend),
+    })),
+    rate_limits: { subjects: host.rateSubjects },
+    settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
+  };
+}
+
+function memberStatus(member: Member, nowMs: number): Record<string, unknown> {
+  const { role, instance, pid, version, startedAtMs, status, configHash: hash } = member;
+  return {
+    role,
+    instance,
+    pid,
+    version,
+    uptime_seconds: secondsBetween(startedAtMs, nowMs),
+    ...(hash === undefined ? {} : { config_hash: hash }),
+    status,
+  };
+}
+
+const secondsBetween = (startMs: number, endMs: number): number => Math.round((endMs - startMs) / 1000);
