@@ -1,5 +1,7 @@
 import type { HostLoad, LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from '../../protocol/lease.ts';
-import { equalShares, weightedShares } from './shares.ts';
+import { dealToNeedy, fillUp } from './dealing.ts';
+import { exceeds, isNeedy, type LeaseAccount, mayBeAsked, newAccount, noteReport } from './lease-account.ts';
+import { equalShares, total, weightedShares } from './shares.ts';
 
 /** An order, and the member that it goes to. */
 export interface AddressedOrder {
@@ -13,33 +15,6 @@ export interface SavedLeases {
   readonly bound: readonly number[];
 }
 
-interface Account {
-  /** Present: it can be told. Away: its connection is gone, it may live. Dead: its requests may still be at a backend. */
-  state: 'present' | 'away' | 'dead';
-  /** The most permits that it may hold of each backend. */
-  bound: number[];
-  /** The grants that it has not confirmed. */
-  unconfirmed: { number: number; permits: readonly number[] }[];
-  fallback: readonly number[];
-  lastNumber: number;
-  queued: number;
-  queuedAt: number;
-  dealtAt: number;
-  recalledAt: number;
-  /** The numbers of the last recall, and of the last order that it has confirmed. */
-  recallNumber: number;
-  seen: number;
-  /** Its requests, by its last report. */
-  load: { queued: number; bulk: number; inFlight: number };
-  /** Requests that have ended there, and their time in flight, as last reported and since the last look. */
-  flow: { ended: number; busyMs: number; newlyEnded: number; newlyBusyMs: number } | undefined;
-}
-
-/** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
-const NEED_LASTS_MS = 50;
-/** A worker is asked to give back at most this often; one that has not answered, no sooner than this. */
-const RECALL_INTERVAL_MS = 5;
-const UNANSWERED_INTERVAL_MS = 1000;
 /** After this long without any call, permits go back to equal shares. */
 const LEVEL_AFTER_MS = 250;
 /** When there are fewer permits than workers, the share that includes one goes round at this pace. */
@@ -59,7 +34,7 @@ export class LeaseAllocator {
   #caps: number[];
   #limit = Number.POSITIVE_INFINITY;
   readonly #up: boolean[];
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts = new Map<string, LeaseAccount>();
   #lastNeedAt = Number.NEGATIVE_INFINITY;
 
   constructor(caps: readonly number[], saved: readonly SavedLeases[] = []) {
@@ -67,7 +42,11 @@ export class LeaseAllocator {
     this.#caps = [...caps];
     this.#up = caps.map(() => true);
     for (const { member, bound } of saved) {
-      this.#accounts.set(member, { ...this.#newAccount(), state: 'away', bound: caps.map((_, b) => bound[b] ?? 0) });
+      this.#accounts.set(member, {
+        ...newAccount(this.#caps.length),
+        state: 'away',
+        bound: caps.map((_, b) => bound[b] ?? 0),
+      });
     }
   }
 
@@ -83,7 +62,7 @@ export class LeaseAllocator {
   }
 
   /** The known workers, their states and their permits. */
-  members(): { member: string; state: Account['state']; bound: readonly number[] }[] {
+  members(): { member: string; state: LeaseAccount['state']; bound: readonly number[] }[] {
     return [...this.#accounts].map(([member, { state, bound }]) => ({ member, state, bound }));
   }
 
@@ -126,7 +105,7 @@ export class LeaseAllocator {
 
   /** A worker has connected, holding `held`: nothing when it is new, more when it has been here before. */
   joined(member: string, held: readonly number[], now: number): AddressedOrder[] {
-    const account = this.#newAccount();
+    const account = newAccount(this.#caps.length);
     account.bound = this.#caps.map((_, backend) => held[backend] ?? 0);
     this.#accounts.set(member, account);
     this.#newFallbacks();
@@ -165,16 +144,7 @@ export class LeaseAllocator {
   reported(member: string, report: LeaseReport, now: number): AddressedOrder[] {
     const account = this.#accounts.get(member);
     if (account?.state !== 'present') return [];
-    account.seen = report.seen;
-    account.unconfirmed = account.unconfirmed.filter(({ number }) => number > report.seen);
-    account.bound = account.bound.map((bound, backend) => {
-      let most = report.held[backend] ?? 0;
-      for (const { permits } of account.unconfirmed) most = Math.max(most, permits[backend] ?? 0);
-      return Math.min(bound, most);
-    });
-    account.queued = report.queued;
-    account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
-    noteFlow(account, report);
+    noteReport(account, report);
     if (report.queued > 0) {
       account.queuedAt = now;
       this.#lastNeedAt = now;
@@ -224,25 +194,7 @@ export class LeaseAllocator {
     return [...this.#enforceCaps(now), ...this.#level(now)];
   }
 
-  #newAccount(): Account {
-    return {
-      state: 'present',
-      bound: this.#caps.map(() => 0),
-      unconfirmed: [],
-      fallback: [],
-      lastNumber: 0,
-      queued: 0,
-      queuedAt: Number.NEGATIVE_INFINITY,
-      dealtAt: Number.NEGATIVE_INFINITY,
-      recalledAt: Number.NEGATIVE_INFINITY,
-      recallNumber: 0,
-      seen: 0,
-      load: { queued: 0, bulk: 0, inFlight: 0 },
-      flow: undefined,
-    };
-  }
-
-  #present(): [string, Account][] {
+  #present(): [string, LeaseAccount][] {
     return [...this.#accounts].filter(([, { state }]) => state === 'present');
   }
 
@@ -275,7 +227,7 @@ export class LeaseAllocator {
   }
 
   #grant(member: string): AddressedOrder {
-    const account = this.#accounts.get(member) as Account;
+    const account = this.#accounts.get(member) as LeaseAccount;
     const number = ++account.lastNumber;
     const permits = [...account.bound];
     account.unconfirmed.push({ number, permits });
@@ -283,7 +235,7 @@ export class LeaseAllocator {
   }
 
   #recall(member: string, mode: RecallMode, limits: readonly number[], now: number): AddressedOrder {
-    const account = this.#accounts.get(member) as Account;
+    const account = this.#accounts.get(member) as LeaseAccount;
     const number = ++account.lastNumber;
     account.recalledAt = now;
     account.recallNumber = number;
@@ -333,72 +285,5 @@ export class LeaseAllocator {
         orders.push(this.#recall(member, 'level', account.fallback, now));
     }
     return [...orders, ...this.#deal(now)];
-  }
-}
-
-/** A worker counts from its start: what it did before its first report here is not new. */
-function noteFlow(account: Account, { ended, busyMs }: LeaseReport): void {
-  if (ended === undefined || busyMs === undefined) return;
-  const before = account.flow ?? { ended, busyMs, newlyEnded: 0, newlyBusyMs: 0 };
-  account.flow = {
-    ended,
-    busyMs,
-    newlyEnded: before.newlyEnded + Math.max(0, ended - before.ended),
-    newlyBusyMs: before.newlyBusyMs + Math.max(0, busyMs - before.busyMs),
-  };
-}
-
-function total(permits: readonly number[]): number {
-  return permits.reduce((sum, count) => sum + count, 0);
-}
-
-/** Whether more is held of any backend than these limits allow. */
-function exceeds(bound: readonly number[], limits: readonly number[]): boolean {
-  return bound.some((permits, backend) => permits > (limits[backend] as number));
-}
-
-/** A stopped worker must not find thousands of recalls when it goes on. */
-function mayBeAsked({ recalledAt, recallNumber, seen }: Account, now: number): boolean {
-  return now - recalledAt >= (seen >= recallNumber ? RECALL_INTERVAL_MS : UNANSWERED_INTERVAL_MS);
-}
-
-function isNeedy(account: Account, now: number): boolean {
-  return account.queued > 0 && now - account.queuedAt < NEED_LASTS_MS;
-}
-
-/** Raises bounds to the fallback as far as free permits go; whether any did. */
-function fillUp(account: Account, free: number[]): boolean {
-  let raised = false;
-  for (const [backend, share] of account.fallback.entries()) {
-    const more = Math.min(free[backend] as number, share - (account.bound[backend] as number));
-    if (more <= 0) continue;
-    account.bound[backend] = (account.bound[backend] as number) + more;
-    free[backend] = (free[backend] as number) - more;
-    raised = true;
-  }
-  return raised;
-}
-
-/** One permit at a time, to the one that holds the smallest part of what it could use, of the backend that has the most left. */
-function dealToNeedy(needy: readonly [string, Account][], free: number[], now: number): Set<string> {
-  const given = new Set<string>();
-  const holds = needy.map(([, { bound }]) => total(bound));
-  const uses = needy.map(([, { bound, queued }]) => total(bound) + queued);
-  const part = (index: number): number => (holds[index] as number) / (uses[index] as number);
-  for (;;) {
-    let backend = 0;
-    for (const [candidate, permits] of free.entries()) if (permits > (free[backend] as number)) backend = candidate;
-    let poorest = -1;
-    for (const [index, [, { queued }]] of needy.entries()) {
-      if (queued > 0 && (poorest < 0 || part(index) < part(poorest))) poorest = index;
-    }
-    if ((free[backend] ?? 0) === 0 || poorest < 0) return given;
-    const [member, account] = needy[poorest] as [string, Account];
-    free[backend] = (free[backend] as number) - 1;
-    account.bound[backend] = (account.bound[backend] as number) + 1;
-    holds[poorest] = (holds[poorest] as number) + 1;
-    account.queued--;
-    account.dealtAt = now;
-    given.add(member);
   }
 }

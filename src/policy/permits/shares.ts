@@ -63,3 +63,8 @@ function mostOwed(owed: readonly number[], first: number): number {
 export function staticShare(cap: number, workers: number): number {
   return Math.max(1, Math.floor(cap / workers));
 }
+
+/** The permits of all backends together. */
+export function total(permits: readonly number[]): number {
+  return permits.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,90 @@
+import type { LeaseReport } from '../../protocol/lease.ts';
+
+/** What control knows of one worker's leases of one upstream. */
+export interface LeaseAccount {
+  /** Present: it can be told. Away: its connection is gone, it may live. Dead: its requests may still be at a backend. */
+  state: 'present' | 'away' | 'dead';
+  /** The most permits that it may hold of each backend. */
+  bound: number[];
+  /** The grants that it has not confirmed. */
+  unconfirmed: { number: number; permits: readonly number[] }[];
+  fallback: readonly number[];
+  lastNumber: number;
+  queued: number;
+  queuedAt: number;
+  dealtAt: number;
+  recalledAt: number;
+  /** The numbers of the last recall, and of the last order that it has confirmed. */
+  recallNumber: number;
+  seen: number;
+  /** Its requests, by its last report. */
+  load: { queued: number; bulk: number; inFlight: number };
+  /** Requests that have ended there, and their time in flight, as last reported and since the last look. */
+  flow: { ended: number; busyMs: number; newlyEnded: number; newlyBusyMs: number } | undefined;
+}
+
+/** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
+const NEED_LASTS_MS = 50;
+/** A worker is asked to give back at most this often; one that has not answered, no sooner than this. */
+const RECALL_INTERVAL_MS = 5;
+const UNANSWERED_INTERVAL_MS = 1000;
+
+/** The account of a worker that has just connected and holds nothing. */
+export function newAccount(backends: number): LeaseAccount {
+  return {
+    state: 'present',
+    bound: Array.from({ length: backends }, () => 0),
+    unconfirmed: [],
+    fallback: [],
+    lastNumber: 0,
+    queued: 0,
+    queuedAt: Number.NEGATIVE_INFINITY,
+    dealtAt: Number.NEGATIVE_INFINITY,
+    recalledAt: Number.NEGATIVE_INFINITY,
+    recallNumber: 0,
+    seen: 0,
+    load: { queued: 0, bulk: 0, inFlight: 0 },
+    flow: undefined,
+  };
+}
+
+/** Settles what a worker reports: the orders that it has seen, the permits that it holds, its load. */
+export function noteReport(account: LeaseAccount, report: LeaseReport): void {
+  account.seen = report.seen;
+  account.unconfirmed = account.unconfirmed.filter(({ number }) => number > report.seen);
+  account.bound = account.bound.map((bound, backend) => {
+    let most = report.held[backend] ?? 0;
+    for (const { permits } of account.unconfirmed) most = Math.max(most, permits[backend] ?? 0);
+    return Math.min(bound, most);
+  });
+  account.queued = report.queued;
+  account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
+  noteFlow(account, report);
+}
+
+/** A worker counts from its start: what it did before its first report here is not new. */
+function noteFlow(account: LeaseAccount, { ended, busyMs }: LeaseReport): void {
+  if (ended === undefined || busyMs === undefined) return;
+  const before = account.flow ?? { ended, busyMs, newlyEnded: 0, newlyBusyMs: 0 };
+  account.flow = {
+    ended,
+    busyMs,
+    newlyEnded: before.newlyEnded + Math.max(0, ended - before.ended),
+    newlyBusyMs: before.newlyBusyMs + Math.max(0, busyMs - before.busyMs),
+  };
+}
+
+/** Whether more is held of any backend than these limits allow. */
+export function exceeds(bound: readonly number[], limits: readonly number[]): boolean {
+  return bound.some((permits, backend) => permits > (limits[backend] as number));
+}
+
+/** A stopped worker must not find thousands of recalls when it goes on. */
+export function mayBeAsked({ recalledAt, recallNumber, seen }: LeaseAccount, now: number): boolean {
+  return now - recalledAt >= (seen >= recallNumber ? RECALL_INTERVAL_MS : UNANSWERED_INTERVAL_MS);
+}
+
+/** Whether a worker has called for permits, recently enough for the call to count. */
+export function isNeedy(account: LeaseAccount, now: number): boolean {
+  return account.queued > 0 && now - account.queuedAt < NEED_LASTS_MS;
+}
