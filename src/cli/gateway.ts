@@ -9,7 +9,8 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import { configHash, loadConfig, needsDatabase } from '../config/config.ts';
 import { byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
 import { withLastMembers } from '../control/membership.ts';
-import { createBatchedLedger, type Ledger } from '../store/ledger.ts';
+import type { Ledger } from '../store/ledger.ts';
+import { BatchedLedger } from '../store/ledger/batched-ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
@@ -176,7 +177,7 @@ async function openGatewayStore({
 function openLedger({ config, clock, log, registry }: RoleContext, store: Store): Ledger {
   const records = registry.counter('rampart_ledger_records_total', 'Records by what became of them', 'result');
   const pending = registry.gauge('rampart_ledger_pending', 'Records that PostgreSQL does not have yet', 'sum').of();
-  const ledger = createBatchedLedger({
+  const ledger = new BatchedLedger({
     insertMany: (batch) => store.barcodes.insertMany(batch),
     clock,
     batchSize: config.env.LEDGER_BATCH_SIZE,

@@ -12,5 +12,4 @@ export const noLedger: Ledger = {
   find: () => undefined,
   flush: async () => {},
   close: async () => {},
-  stats: () => ({ buffered: 0, onDisk: 0, diskBytes: 0, away: false }),
 };

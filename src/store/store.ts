@@ -45,7 +45,6 @@ export interface Store {
   readonly barcodes: BarcodeStore;
   readonly runs: RunStore;
   pool(): PoolState;
-  ping(): Promise<void>;
   maxConnections(): Promise<ServerLimits>;
   close(): Promise<void>;
 }
@@ -129,7 +128,6 @@ export function openStore(options: StoreOptions): Store {
     barcodes: observedBarcodes(barcodeStore(prisma, pool), observe),
     runs: observedRuns(runStore(prisma), observe),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    ping: () => observe('reach PostgreSQL', async () => void (await prisma.$queryRaw`SELECT 1`)),
     maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(prisma)),
     async close() {
       await prisma.$disconnect();

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import { uuidv7 } from '../../src/core/ids.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
-import type { Ledger, LedgerOptions, LedgerResult } from '../../src/store/ledger.ts';
-import { createBatchedLedger } from '../../src/store/ledger.ts';
+import type { Ledger, LedgerResult } from '../../src/store/ledger.ts';
+import { BatchedLedger, type LedgerOptions } from '../../src/store/ledger/batched-ledger.ts';
 import type { BarcodeRecord } from '../../src/store/records.ts';
 import type { Store } from '../../src/store/store.ts';
 import { eventually, temporaryFolder, withPostgres } from '../support/postgres.ts';
@@ -61,7 +61,7 @@ async function setting(): Promise<Setting> {
     onResult: (result, count) => (totals[result] += count),
   };
   const open = (options = {}) => {
-    const ledger = createBatchedLedger({ ...defaults, ...options });
+    const ledger = new BatchedLedger({ ...defaults, ...options });
     ledgers.push(ledger);
     return ledger;
   };
@@ -135,9 +135,9 @@ test('a record that PostgreSQL rejects is set aside, and its neighbours are writ
 test('what a process spilled before kill -9 is taken over by a living one, a file with a torn tail too', async (t) => {
   const { url, keyId, spillDir, totals, open } = await setting();
   const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../src/${path}`, import.meta.url)));
-  const code = `const { createBatchedLedger } = await import(${module('store/ledger.ts')});
+  const code = `const { BatchedLedger } = await import(${module('store/ledger/batched-ledger.ts')});
     const { systemClock } = await import(${module('core/clock.ts')});
-    const ledger = createBatchedLedger({ clock: systemClock, batchSize: 200, flushMs: 50,
+    const ledger = new BatchedLedger({ clock: systemClock, batchSize: 200, flushMs: 50,
       spillDir: ${JSON.stringify(spillDir)}, insertMany: async () => { throw new Error('away'); } });
     for (const one of JSON.parse(process.argv[1])) ledger.append({ ...one, bytes: Buffer.from('image') });
     await ledger.flush();

@@ -163,31 +163,34 @@ test('a pool with nothing free makes callers wait for the time set, then says so
   await locker.connect();
   await locker.query('BEGIN; LOCK TABLE barcodes IN ACCESS EXCLUSIVE MODE');
   const held = store.barcodes.insertMany([record(key.id)]);
-  await assert.rejects(store.ping(), (error) => error instanceof StoreError && error.reason === 'busy');
+  await assert.rejects(store.maxConnections(), (error) => error instanceof StoreError && error.reason === 'busy');
   assert.deepEqual(store.pool(), { total: 1, idle: 0, waiting: 0 });
   await locker.query('COMMIT');
   await locker.end();
   assert.equal(await held, 1);
-  await store.ping();
+  await store.maxConnections();
   assert.ok(
     waits.some((seconds) => seconds >= 0.24),
     `waits in seconds: ${waits.join(', ')}`,
   );
-  assert.deepEqual(slow, ['reach PostgreSQL', 'record barcodes']);
+  assert.deepEqual(slow, ['read the limits of PostgreSQL', 'record barcodes']);
 });
 
 test('a store whose PostgreSQL goes away and comes back fails in between, and then works', async () => {
   const broken: Error[] = [];
   const store = await postgres.store({ onPoolError: (error) => broken.push(error) });
-  await store.ping();
+  await store.maxConnections();
   await postgres.stop();
-  await assert.rejects(store.ping(), (error) => error instanceof StoreError && error.reason === 'unavailable');
+  await assert.rejects(
+    store.maxConnections(),
+    (error) => error instanceof StoreError && error.reason === 'unavailable',
+  );
   await assert.rejects(
     store.barcodes.insertMany([record(uuidv7(TIME_MS))]),
     (error) => error instanceof StoreError && error.reason === 'unavailable',
   );
   assert.ok(broken.length > 0, 'an idle connection broke and the process lived on');
   await postgres.start();
-  await store.ping();
+  await store.maxConnections();
   assert.deepEqual(await store.maxConnections(), { maxConnections: 100, reserved: 3 });
 });

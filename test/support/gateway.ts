@@ -72,7 +72,6 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       },
       flush: options.flush ?? (async () => {}),
       close: async () => {},
-      stats: () => ({ buffered: 0, onDisk: 0, diskBytes: 0, away: false }),
     },
     store: options.store ?? emptyStore,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),

@@ -37,7 +37,7 @@ const gateway = new Gateway({
   registry,
   bugs: new Bugs(log, registry),
   findKey: async () => ({ id: 'bench', name: 'bench' }),
-  ledger: { append: unused, find: unused, pending: 0, flush: unused, close: unused, stats: unused },
+  ledger: { append: unused, find: unused, pending: 0, flush: unused, close: unused },
   store: { barcodes: { insertMany: unused, get: unused, getImage: unused, list: unused } },
 });
 await gateway.listen({ host: '127.0.0.1', port });

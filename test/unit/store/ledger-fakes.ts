@@ -1,6 +1,6 @@
 import { StoreError } from '../../../src/store/errors.ts';
-import type { Ledger, LedgerEvent, LedgerOptions, LedgerResult } from '../../../src/store/ledger.ts';
-import { createBatchedLedger } from '../../../src/store/ledger.ts';
+import type { Ledger, LedgerEvent, LedgerResult } from '../../../src/store/ledger.ts';
+import { BatchedLedger, type LedgerOptions } from '../../../src/store/ledger/batched-ledger.ts';
 import type { SpillFiles } from '../../../src/store/ledger/spill-files.ts';
 import type { BarcodeRecord } from '../../../src/store/records.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -39,7 +39,7 @@ export class FakeHost {
   start(options: Partial<LedgerOptions> = {}): Ledger {
     this.#life += 1;
     const life = this.#life;
-    return createBatchedLedger({
+    return new BatchedLedger({
       insertMany: (records) => this.#insertMany(life, records),
       clock: this.clock,
       batchSize: 4,
