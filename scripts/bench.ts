@@ -1,5 +1,6 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing): that part alone; --write puts its table into docs/costs.md.
+import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
@@ -9,6 +10,11 @@ import { ensureTestTools } from './test-tools.ts';
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   render: async () => console.log(renderTable(await benchRender())),
   proxies: () => benchProxies().then((costs) => show('proxies', costs)),
+  coalescing: async () => {
+    const table = coalescingTable(await benchCoalescing());
+    console.log(table);
+    if (process.argv.includes('--write')) writeTable('costs.md', 'coalescing', table);
+  },
   steps: () => benchSteps().then((costs) => show('steps', costs, stepsTitle)),
 };
 

@@ -1,9 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/clock.ts';
 import { ageMs, freshnessOf } from '../../policy/cache/freshness.ts';
-import type { Verdict } from '../../policy/cache/storing.ts';
-import { selection } from '../../policy/cache/vary.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { clientClosed } from '../http/request-body.ts';
 import { Refusal } from '../refusal.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
@@ -12,12 +10,12 @@ import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
 import type { CacheOrder, PurgeTarget } from '../../protocol/cache-order.ts';
 import { type Entry, keyText } from './entry.ts';
-import { CoalescedFetch, type FetchDependencies, type FetchEvents } from './coalesced-fetch.ts';
+import { CoalescedFetch, type FetchDependencies } from './coalesced-fetch.ts';
 import { CoalescedFetches } from './coalesced-fetches.ts';
-import { BufferBudget } from './fetch-buffer.ts';
 import { HeaderLines } from './header-lines.ts';
+import { BufferBudget } from './reply-buffer.ts';
 import { matches, ReplyStore, type Slot } from './reply-store.ts';
-import { Subscriber } from './subscriber.ts';
+import { type StoredReply, Subscriber } from './subscriber.ts';
 
 export interface CacheOptions {
   readonly clock: Clock;
@@ -32,20 +30,17 @@ export interface CacheOptions {
   readonly routes: readonly string[];
 }
 
-/** How long a key whose replies cannot be shared is asked for without waiting for one another. */
-const PASS_MS = 10_000;
 /** How long a stale entry is served without another refresh behind it after one has failed: the backend is in trouble. */
 const REFRESH_PAUSE_MS = 1000;
 
 /** Step 5 of the request path: stored replies, and one request to a backend for all who miss the same one. */
-export class Cache implements FetchEvents {
+export class Cache {
   readonly isOn: boolean;
   readonly store: ReplyStore;
   readonly #clock: Clock;
-  readonly #log: Logger;
   readonly #stack: Service;
   readonly #fetchDependencies: FetchDependencies;
-  readonly #fetches = new CoalescedFetches();
+  readonly #fetches = new CoalescedFetches<CoalescedFetch>();
   readonly #refreshAfter = new WeakMap<Entry, number>();
   readonly #routes: readonly string[];
 
@@ -54,14 +49,15 @@ export class Cache implements FetchEvents {
     this.store = new ReplyStore(maxBytes, shares);
     this.#routes = routes;
     this.#clock = clock;
-    this.#log = log;
     this.#stack = stack;
     this.#fetchDependencies = {
       clock,
       stack,
       budget: new BufferBudget(maxBytes),
-      events: this,
+      store: this.store,
+      fetches: this.#fetches,
       lines: new HeaderLines(),
+      onBug: (error) => log.error({ err: error }, 'a shared request met a bug'),
     };
   }
 
@@ -89,10 +85,8 @@ export class Cache implements FetchEvents {
       const leftMs = x.startedAt + x.head.deadlineMs - now;
       subscriber.timer = this.#clock.setTimeout(() => subscriber.giveUp(pastDeadline), Math.max(1, leftMs));
     }
-    if (freshness === 'demanded' || requestCacheControl.validate || !mayWait(slot, now))
-      this.#startFetch(subscriber, undefined, entry);
-    else this.#joinOrStart(subscriber, entry);
-    return subscriber.ended;
+    const mayShare = freshness !== 'demanded' && !requestCacheControl.validate && mayWait(slot, now);
+    return this.#fetchFor(subscriber, entry, mayShare);
   }
 
   /** Whether an unsafe request can change what is kept. */
@@ -125,65 +119,6 @@ export class Cache implements FetchEvents {
     for (const fetch of this.#fetches) fetch.cancelIfInBackground();
   }
 
-  learn({ key, x }: CacheClient, verdict: Verdict, status: number): string | undefined {
-    if (verdict.store) return this.store.placeOf(key, verdict.vary, x);
-    // An error says nothing of how the next reply will be.
-    if (status < 500 && !verdict.share) this.store.markPass(key, this.#clock.now() + PASS_MS);
-    return undefined;
-  }
-
-  selectSame(vary: readonly string[], left: CacheClient, right: CacheClient): boolean {
-    return selected(vary, left.x) === selected(vary, right.x);
-  }
-
-  keep(slotKey: string, entry: Entry): void {
-    this.store.keep(slotKey, entry);
-  }
-
-  forget(entry: Entry): void {
-    this.store.forget(entry.key.text);
-  }
-
-  closed(fetch: CoalescedFetch): void {
-    this.#fetches.close(fetch);
-  }
-
-  ended(fetch: CoalescedFetch): void {
-    this.#fetches.remove(fetch);
-  }
-
-  release(subscriber: Subscriber, mayShare: boolean): void {
-    const { client } = subscriber;
-    subscriber.joinedAt = this.#clock.now();
-    if (!mayShare) this.#startFetch(subscriber, undefined, undefined);
-    else {
-      const slot = this.store.find(client.key, client.x);
-      const entry = slot?.kind === 'reply' ? slot : undefined;
-      if (entry !== undefined && freshnessOf(entry, client.requestCacheControl, subscriber.joinedAt) === 'fresh') {
-        client.x.metrics.countCache('hit');
-        subscriber.end(this.#hit(client, entry, subscriber.joinedAt));
-      } else this.#joinOrStart(subscriber, entry);
-    }
-  }
-
-  serve(subscriber: Subscriber, entry: Entry, result: 'revalidated' | 'stale', status: number | undefined): void {
-    const { x } = subscriber.client;
-    x.metrics.countCache(result);
-    const fwd = { reason: subscriber.reason, ...(status === undefined ? {} : { status }) };
-    x.cacheStatus = forwardedStatus(
-      result === 'stale' ? { ...fwd, detail: 'stale-if-error' } : { ...fwd, stored: true },
-    );
-    subscriber.end(subscriber.client.deliver(entry, ageSeconds(entry, this.#clock.now())));
-  }
-
-  refreshFailed(entry: Entry): void {
-    this.#refreshAfter.set(entry, this.#clock.now() + REFRESH_PAUSE_MS);
-  }
-
-  bug(error: unknown): void {
-    this.#log.error({ err: error }, 'a shared request met a bug');
-  }
-
   /** To a backend as if there were no cache. */
   async #goPast(client: CacheClient, reason: ForwardReason): Promise<Refusal | undefined> {
     const { x } = client;
@@ -198,23 +133,58 @@ export class Cache implements FetchEvents {
     return client.deliver(entry, ageSeconds(entry, now));
   }
 
-  #joinOrStart(subscriber: Subscriber, entry: Entry | undefined): void {
-    const joinKey = this.store.joinKey(subscriber.client.key, subscriber.client.x);
-    const fetch = this.#fetches.find(joinKey);
-    if (fetch === undefined || !fetch.join(subscriber)) this.#startFetch(subscriber, joinKey, entry);
+  /** Waits for the subscriber's own request or for that of another, and for the next one where the reply was not for it. */
+  async #fetchFor(subscriber: Subscriber, stale: Entry | undefined, isShareable: boolean): Promise<Refusal | undefined> {
+    const { client } = subscriber;
+    let entry = stale;
+    let mayShare = isShareable;
+    try {
+      for (;;) {
+        this.#joinOrStart(subscriber, entry, mayShare);
+        const result = await subscriber.result;
+        if (result.kind === 'ended') return result.ending;
+        if (client.x.over) return clientClosed;
+        if (result.kind === 'stored') return this.#serve(subscriber, result);
+        const now = this.#clock.now();
+        subscriber.joinedAt = now;
+        ({ mayShare } = result);
+        const slot = mayShare ? this.store.find(client.key, client.x) : undefined;
+        entry = slot?.kind === 'reply' ? slot : undefined;
+        if (entry === undefined || freshnessOf(entry, client.requestCacheControl, now) !== 'fresh') continue;
+        client.x.metrics.countCache('hit');
+        return this.#hit(client, entry, now);
+      }
+    } finally {
+      subscriber.timer?.cancel();
+    }
   }
 
-  #startFetch(subscriber: Subscriber, joinKey: string | undefined, entry: Entry | undefined): void {
-    const fetch = this.#newFetch(subscriber.client, joinKey, entry);
-    subscriber.moveTo(fetch);
-    fetch.start(subscriber);
+  #joinOrStart(subscriber: Subscriber, entry: Entry | undefined, mayShare: boolean): void {
+    const { client } = subscriber;
+    const joinKey = mayShare ? this.store.joinKey(client.key, client.x) : undefined;
+    const fetch = joinKey === undefined ? undefined : this.#fetches.find(joinKey);
+    if (fetch === undefined || !fetch.join(subscriber)) this.#newFetch(client, joinKey, entry).start(subscriber);
+  }
+
+  #serve({ client, reason }: Subscriber, { entry, result, status }: StoredReply): Ending {
+    client.x.metrics.countCache(result);
+    client.x.cacheStatus = forwardedStatus({
+      reason,
+      ...(status === undefined ? {} : { status }),
+      ...(result === 'stale' ? { detail: 'stale-if-error' } : { stored: true }),
+    });
+    return client.deliver(entry, ageSeconds(entry, this.#clock.now()));
   }
 
   #revalidateInBackground(client: CacheClient, entry: Entry): void {
     if (this.#clock.now() < (this.#refreshAfter.get(entry) ?? 0)) return;
     const joinKey = this.store.joinKey(client.key, client.x);
     if (this.#fetches.find(joinKey) !== undefined) return;
-    this.#newFetch(client, joinKey, entry).startInBackground();
+    void this.#newFetch(client, joinKey, entry)
+      .startInBackground()
+      .then((hasSucceeded) => {
+        if (!hasSucceeded) this.#refreshAfter.set(entry, this.#clock.now() + REFRESH_PAUSE_MS);
+      });
   }
 
   #newFetch(client: CacheClient, joinKey: string | undefined, entry: Entry | undefined): CoalescedFetch {
@@ -237,7 +207,3 @@ function reasonOf(slot: Slot | undefined, freshness: string): ForwardReason {
 }
 
 const ageSeconds = (entry: Entry, now: number): number => Math.floor(ageMs(entry, now) / 1000);
-
-function selected(vary: readonly string[], x: Exchange): string {
-  return selection(vary, x.head.names, (index) => x.req.rawHeaders[index * 2 + 1] as string);
-}

@@ -1,9 +1,9 @@
 import type { Priority } from '../../policy/admission/priority.ts';
 import type { Underway } from '../http/exchange.ts';
+import type { Refusal } from '../refusal.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
-import type { Subscriber } from './subscriber.ts';
-import type { Subscribers } from './subscribers.ts';
+import type { FetchResult, Subscriber } from './subscriber.ts';
 
 /** For whom a coalesced fetch asks a backend: the client whose request goes out, on behalf of all subscribers. */
 export class FetchCaller implements Caller {
@@ -19,13 +19,16 @@ export class FetchCaller implements Caller {
   client: CacheClient;
   /** The subscriber of that client, as long as it is there. */
   leader: Subscriber | undefined;
+  /** All that share the fetch, the leader among them. A loop over them may remove some. */
+  readonly subscribers = new Set<Subscriber>();
+  /** The fetch goes on for the cache when no client is left. */
   isInBackground = false;
-  readonly #subscribers: Subscribers;
+  /** A reply has begun and will not be whole. */
+  isCut = false;
 
-  constructor(client: CacheClient, subscribers: Subscribers, startedAt: number) {
+  constructor(client: CacheClient, startedAt: number) {
     this.client = client;
     this.startedAt = startedAt;
-    this.#subscribers = subscribers;
   }
 
   get id(): string {
@@ -46,30 +49,45 @@ export class FetchCaller implements Caller {
   }
 
   get replyBegun(): boolean {
-    for (const subscriber of this.#subscribers.all) if (subscriber.client.x.replyBegun) return true;
+    for (const { client } of this.subscribers) if (client.x.replyBegun) return true;
     return false;
   }
 
   cutReply(): void {
-    for (const subscriber of this.#subscribers.all) {
-      this.#subscribers.all.delete(subscriber);
+    this.isCut = true;
+    for (const subscriber of this.subscribers) {
+      this.remove(subscriber);
       subscriber.cut(this.failure);
     }
   }
 
-  /** The request of this subscriber goes out. */
+  /** The request of this subscriber goes out; what the one before it took counts no longer. */
   lead(leader: Subscriber): void {
+    this.subscribers.add(leader);
     this.leader = leader;
     this.client = leader.client;
     this.startedAt = leader.client.x.startedAt;
-  }
-
-  /** Another request will go out: what the one before it took counts no longer. */
-  reset(): void {
     this.failure = undefined;
     this.waitMs = 0;
     this.permitMs = 0;
     this.execMs = 0;
+  }
+
+  remove(subscriber: Subscriber): void {
+    this.subscribers.delete(subscriber);
+    if (this.leader === subscriber) this.leader = undefined;
+  }
+
+  /** Gives a subscriber its result. `until`: monotonic milliseconds at which its wait ended. */
+  settle(subscriber: Subscriber, result: FetchResult, until: number): void {
+    this.tellTimes(subscriber, until);
+    this.remove(subscriber);
+    subscriber.settle(result);
+  }
+
+  fail(subscriber: Subscriber, refusal: Refusal, now: number): void {
+    subscriber.client.x.failure = this.failure;
+    this.settle(subscriber, { kind: 'ended', ending: refusal }, now);
   }
 
   /** The leader waits for its own request; the other subscribers wait for the leader. */

@@ -159,7 +159,13 @@ export class ReplyStore {
 }
 
 function variantKey(variants: Variants, x: Exchange): string {
-  const { rawHeaders } = x.req;
-  const selected = selection(variants.names, x.head.names, (index) => rawHeaders[index * 2 + 1] as string);
-  return `${variants.key.text}\n${variants.generation}\n${selected}`;
+  return `${variants.key.text}\n${variants.generation}\n${selected(variants.names, x)}`;
+}
+
+/** Whether two requests select the same of replies that vary by these fields. */
+export const selectSame = (vary: readonly string[], left: Exchange, right: Exchange): boolean =>
+  vary.length === 0 || selected(vary, left) === selected(vary, right);
+
+function selected(vary: readonly string[], x: Exchange): string {
+  return selection(vary, x.head.names, (index) => x.req.rawHeaders[index * 2 + 1] as string);
 }

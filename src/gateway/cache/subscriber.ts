@@ -1,82 +1,109 @@
 import type { Timer } from '../../core/clock.ts';
 import type { ReplyHead } from '../../policy/cache/storing.ts';
 import type { Underway } from '../http/exchange.ts';
-import type { CacheResult } from '../metrics.ts';
 import type { Refusal } from '../refusal.ts';
 import { clientClosed } from '../http/request-body.ts';
-import type { CacheClient, Ending, CacheSink } from './cache-client.ts';
+import type { CacheClient, CacheSink, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';
+import type { Entry } from './entry.ts';
 
-/** The source of a subscriber: the chunks that a fetch still has, by their number since the reply began. */
-export interface ChunkSource {
-  chunkAt(index: number): Buffer | undefined;
-  readonly ended: boolean;
-  /** A subscriber has taken chunks, and others may be wanted. */
-  progressed(): void;
-  leave(subscriber: Subscriber): void;
+/** A stored reply answers the request. */
+export interface StoredReply {
+  readonly kind: 'stored';
+  readonly entry: Entry;
+  /** `revalidated`: a backend has confirmed it; `stale`: it serves in place of an error. */
+  readonly result: 'revalidated' | 'stale';
+  /** The status of the backend's reply; undefined where there was none. */
+  readonly status: number | undefined;
 }
 
-/** One client's place in a fetch: how far it has come in the reply, and how it ends. */
+/** The reply is not for this request, which may join another fetch (`mayShare`) or goes alone. */
+export interface Released {
+  readonly kind: 'released';
+  readonly mayShare: boolean;
+}
+
+/** The reply has gone through the client's sink, or the client is refused one. */
+export interface Ended {
+  readonly kind: 'ended';
+  readonly ending: Ending;
+}
+
+/** The result of a fetch for one of the requests that share it. */
+export type FetchResult = StoredReply | Released | Ended;
+
+/** A fetch, as a subscriber knows it. */
+export interface SubscribedFetch {
+  leave(subscriber: Subscriber): void;
+  /** A client whose sink was full has read. */
+  drained(): void;
+}
+
+/** One request that shares a fetch, its own or another's, until it has a result. */
 export class Subscriber implements Underway {
   readonly client: CacheClient;
-  readonly ended: Promise<Refusal | undefined>;
   /** Why its request went on; it may be another for one that came by another way to the same fetch. */
   readonly reason: ForwardReason;
   /** Since when it has waited for its present fetch. */
   joinedAt: number;
-  /** The number of the next chunk. */
-  position = 0;
-  readonly #resolve: (ending: Ending) => void;
-  #source: ChunkSource | undefined;
-  #sink: CacheSink | undefined;
-  #full = false;
-  #over = false;
   /** Ends the wait of a client that said how long it waits. */
   timer: Timer | undefined;
+  /** The client's sink is full: it takes what comes, and asks for no more. */
+  isFull = false;
+  #sink: CacheSink | undefined;
+  #fetch: SubscribedFetch | undefined;
+  #result: Promise<FetchResult> | undefined;
+  #resolve: ((result: FetchResult) => void) | undefined;
 
   constructor(client: CacheClient, reason: ForwardReason, now: number) {
     this.client = client;
     this.reason = reason;
     this.joinedAt = now;
-    const { promise, resolve } = Promise.withResolvers<Refusal | undefined>();
-    this.ended = promise;
+  }
+
+  /** Resolves with what the present fetch gives. */
+  get result(): Promise<FetchResult> {
+    if (this.#result === undefined) throw new Error('The subscriber waits for no fetch');
+    return this.#result;
+  }
+
+  subscribeTo(fetch: SubscribedFetch): void {
+    this.#fetch = fetch;
+    const { promise, resolve } = Promise.withResolvers<FetchResult>();
+    this.#result = promise;
     this.#resolve = resolve;
-    client.x.underway = this;
-  }
-
-  /** The client has left. */
-  giveUp(refusal: Refusal = clientClosed): void {
-    if (this.#over) return;
-    this.#source?.leave(this);
-    this.end(refusal);
-  }
-
-  /** Goes over to another fetch, before anything of a reply has been sent. */
-  moveTo(source: ChunkSource): void {
-    this.#source = source;
-    this.restart();
-  }
-
-  /** Forgets what has come: it will come again from the start. */
-  restart(): void {
-    this.#sink = undefined;
-    this.position = 0;
-    this.#full = false;
+    this.client.x.underway = this;
   }
 
   begin(head: ReplyHead, { isStored, isCollapsed }: { isStored: boolean; isCollapsed: boolean }): void {
     const { x } = this.client;
-    const result: CacheResult = isCollapsed ? 'collapsed' : 'miss';
-    x.metrics.countCache(result);
-    const status = { reason: this.reason, status: head.status, stored: isStored, collapsed: isCollapsed };
-    x.cacheStatus = forwardedStatus(status);
+    x.metrics.countCache(isCollapsed ? 'collapsed' : 'miss');
+    x.cacheStatus = forwardedStatus({
+      reason: this.reason,
+      status: head.status,
+      stored: isStored,
+      collapsed: isCollapsed,
+    });
     this.timer?.cancel();
-    this.#opened().head(head.status, head.headers);
+    this.#sink = this.client.openSink();
+    this.#sink.head(head.status, head.headers);
   }
 
-  /** Its client does not read at the moment. */
-  get isFull(): boolean {
-    return this.#full;
+  /** The client has all that it wants. */
+  get isSatisfied(): boolean {
+    return this.#sink?.isSatisfied === true;
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#sink?.data(chunk, this.#onDrained) === false) this.isFull = true;
+  }
+
+  /** The reply is whole. */
+  end(): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    sink.end();
+    this.settle({ kind: 'ended', ending: this.client.finish(sink) });
   }
 
   /** Ends a reply that will not be whole. */
@@ -84,48 +111,28 @@ export class Subscriber implements Underway {
     const { x } = this.client;
     x.failure = failure;
     x.cutReply();
-    this.end(undefined);
+    this.settle({ kind: 'ended', ending: undefined });
   }
 
-  get isSatisfied(): boolean {
-    return this.#opened().isSatisfied;
+  /** The client has left, or its time is over. */
+  giveUp(refusal: Refusal = clientClosed): void {
+    if (this.#resolve === undefined) return;
+    this.#fetch?.leave(this);
+    this.settle({ kind: 'ended', ending: refusal });
   }
 
-  /** Takes as many chunks as its client reads, and ends when there will be no more. */
-  pump(): void {
-    const source = this.#source;
-    if (source === undefined) return;
-    const sink = this.#opened();
-    let chunk = source.chunkAt(this.position);
-    while (chunk !== undefined && !this.#full && !this.#over) {
-      this.position++;
-      this.#full = !sink.data(chunk, () => this.#resume());
-      chunk = source.chunkAt(this.position);
-    }
-    if (chunk !== undefined || this.#over || !source.ended) return;
-    sink.end();
-    source.leave(this);
-    this.end(this.client.finish(sink));
-  }
-
-  /** Settles what the request path waits for. */
-  end(ending: Ending): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.timer?.cancel();
+  /** Gives the result to the request; the first one counts. */
+  settle(result: FetchResult): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#resolve = undefined;
     const { x } = this.client;
     if (x.underway === this) x.underway = undefined;
-    this.#resolve(ending);
+    resolve(result);
   }
 
-  /** Where the reply goes; made when the first of it comes, and anew after each restart. */
-  #opened(): CacheSink {
-    return (this.#sink ??= this.client.openSink());
-  }
-
-  #resume(): void {
-    this.#full = false;
-    this.pump();
-    this.#source?.progressed();
-  }
+  readonly #onDrained = (): void => {
+    this.isFull = false;
+    this.#fetch?.drained();
+  };
 }

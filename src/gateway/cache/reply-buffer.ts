@@ -1,6 +1,6 @@
 import { MAX_TEXT_BYTES } from './entry.ts';
 
-/** Bytes that all fetches of a worker together may hold back. */
+/** The bytes that all fetches of a worker together may keep while their replies come. */
 export class BufferBudget {
   readonly #maxBytes: number;
   #bytes = 0;
@@ -13,9 +13,11 @@ export class BufferBudget {
     return this.#bytes;
   }
 
+  /** False, and nothing is taken, where there is no room. */
   take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#maxBytes) return false;
     this.#bytes += bytes;
-    return this.#bytes <= this.#maxBytes;
+    return true;
   }
 
   give(bytes: number): void {
@@ -23,49 +25,34 @@ export class BufferBudget {
   }
 }
 
-/** The chunks of a reply on its way, numbered; those before the slowest reader can be dropped. */
-export class FetchBuffer {
+/** The body of a reply on its way, kept for the cache and for those who join late. */
+export class ReplyBuffer {
   readonly #budget: BufferBudget;
+  readonly #maxBytes: number;
   #chunks: Buffer[] = [];
-  #first = 0;
   #bytes = 0;
 
-  constructor(budget: BufferBudget) {
+  constructor(budget: BufferBudget, maxBytes: number) {
     this.#budget = budget;
+    this.#maxBytes = maxBytes;
   }
 
-  /** Held right now. */
-  get bytes(): number {
-    return this.#bytes;
+  get chunks(): readonly Buffer[] {
+    return this.#chunks;
   }
 
-  /** False: all fetches together hold too much. */
+  /** False where the reply has outgrown its bound, or all fetches together theirs. */
   push(chunk: Buffer): boolean {
+    if (this.#bytes + chunk.length > this.#maxBytes || !this.#budget.take(chunk.length)) return false;
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    return this.#budget.take(chunk.length);
+    return true;
   }
 
-  at(index: number): Buffer | undefined {
-    return this.#chunks[index - this.#first];
-  }
-
-  /** Drops what lies before this number. */
-  dropBefore(index: number): void {
-    let bytes = 0;
-    const count = Math.min(index - this.#first, this.#chunks.length);
-    if (count <= 0) return;
-    for (let at = 0; at < count; at++) bytes += (this.#chunks[at] as Buffer).length;
-    this.#chunks.splice(0, count);
-    this.#first += count;
-    this.#bytes -= bytes;
-    this.#budget.give(bytes);
-  }
-
+  /** Gives the room back. */
   clear(): void {
     this.#budget.give(this.#bytes);
     this.#chunks = [];
-    this.#first = 0;
     this.#bytes = 0;
   }
 
