@@ -1,6 +1,7 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors): that part alone; --write puts its table into docs/costs.md.
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
+import { findInterceptorRules } from './bench/interceptors.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
@@ -14,6 +15,9 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
     const table = coalescingTable(await benchCoalescing());
     console.log(table);
     if (process.argv.includes('--write')) writeTable('costs.md', 'coalescing', table);
+  },
+  interceptors: async () => {
+    for (const { question, answer } of await findInterceptorRules()) console.log(`${question}: ${answer}`);
   },
   steps: () => benchSteps().then((costs) => show('steps', costs, stepsTitle)),
 };

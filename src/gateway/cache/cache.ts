@@ -134,7 +134,11 @@ export class Cache {
   }
 
   /** Waits for the subscriber's own request or for that of another, and for the next one where the reply was not for it. */
-  async #fetchFor(subscriber: Subscriber, stale: Entry | undefined, isShareable: boolean): Promise<Refusal | undefined> {
+  async #fetchFor(
+    subscriber: Subscriber,
+    stale: Entry | undefined,
+    isShareable: boolean,
+  ): Promise<Refusal | undefined> {
     const { client } = subscriber;
     let entry = stale;
     let mayShare = isShareable;
@@ -180,11 +184,12 @@ export class Cache {
     if (this.#clock.now() < (this.#refreshAfter.get(entry) ?? 0)) return;
     const joinKey = this.store.joinKey(client.key, client.x);
     if (this.#fetches.find(joinKey) !== undefined) return;
-    void this.#newFetch(client, joinKey, entry)
-      .startInBackground()
-      .then((hasSucceeded) => {
-        if (!hasSucceeded) this.#refreshAfter.set(entry, this.#clock.now() + REFRESH_PAUSE_MS);
-      });
+    void this.#refresh(this.#newFetch(client, joinKey, entry), entry);
+  }
+
+  async #refresh(fetch: CoalescedFetch, entry: Entry): Promise<void> {
+    const hasSucceeded = await fetch.startInBackground();
+    if (!hasSucceeded) this.#refreshAfter.set(entry, this.#clock.now() + REFRESH_PAUSE_MS);
   }
 
   #newFetch(client: CacheClient, joinKey: string | undefined, entry: Entry | undefined): CoalescedFetch {

@@ -1,5 +1,4 @@
-import CachePolicy from 'http-cache-semantics';
-import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
+import { parseHttpDate } from '../../core/http-date.ts';
 import { type Directives, parseDirectives, secondsOf } from './directives.ts';
 import type { Lifetime } from './freshness.ts';
 import { varyNames } from './vary.ts';
@@ -30,17 +29,12 @@ export type Verdict =
   | { readonly store: true; readonly share: boolean; readonly lifetime: Lifetime; readonly vary: readonly string[] }
   | { readonly store: false; readonly share: boolean; readonly because: string };
 
-/** The library at one moment: what is asked of it is the state at arrival, and time is this project's own. */
-class AtArrival extends CachePolicy {
-  now(): number {
-    return 0;
-  }
-}
-
 /** Lasting failures that RFC 9110 §15.1 lets caches keep without being told. */
 const negative: ReadonlySet<number> = new Set([404, 405, 410, 414, 501]);
 /** The same for what is no failure. 206 is not kept at all. */
 const heuristic: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308]);
+/** Redirections that are kept only where the reply says for how long. */
+const explicitOnly: ReadonlySet<number> = new Set([302, 303, 307]);
 const mayLackBody: ReadonlySet<number> = new Set([204]);
 
 const refuse = (because: string): Verdict => ({ store: false, share: false, because });
@@ -64,20 +58,20 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
   if (field('content-length') === undefined && field('transfer-encoding') === undefined && !mayLackBody.has(status)) {
     return refuse('its length is not known');
   }
-  const headers = {
-    'cache-control': plain(directives),
-    date: validDate(field('date'), arrivedAt) ?? formatHttpDate(arrivedAt),
-    // A date that is none lies in the past (RFC 9111 §5.3).
-    ...present('expires', field('expires') === undefined ? undefined : (validDate(field('expires'), arrivedAt) ?? '0')),
-    ...present('pragma', directives.size === 0 ? field('pragma') : undefined),
-    ...present('age', field('age')),
-  };
-  const asked = credentials && !rules.public ? { authorization: 'yes' } : {};
-  const options = { shared: true, cacheHeuristic: 0, immutableMinTimeToLive: 0 };
-  const policy = new AtArrival({ method: 'GET', headers: asked }, { status, headers }, options);
-  if (!policy.storable()) return refuse('RFC 9111 §3 does not allow it');
-  const inputs = { status, directives, rules, saysNothing: saysNothing(headers, directives) };
-  const lifetime = lifetimeOf(policy, { ...inputs, apparentAgeMs: apparentAgeMs(headers.date, arrivedAt) });
+  const expires = field('expires');
+  if (!isStorable(status, directives, expires, credentials && !rules.public)) {
+    return refuse('RFC 9111 §3 does not allow it');
+  }
+  const lifetime = lifetimeOf({
+    status,
+    directives,
+    rules,
+    expires,
+    arrivedAt,
+    date: parseHttpDate(field('date'), arrivedAt) ?? arrivedAt,
+    age: field('age'),
+    pragma: directives.size === 0 ? field('pragma') : undefined,
+  });
   const hasValidator = field('etag') !== undefined || field('last-modified') !== undefined;
   const { freshMs, staleIfErrorMs, staleWhileRevalidateMs, ageMs } = lifetime;
   const share = freshMs > ageMs;
@@ -87,82 +81,87 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
   return refuse('it is stale at once, and cannot be validated');
 }
 
-/** The text if it is an HTTP-date; the library believes looser forms too. */
-function validDate(text: string | undefined, wallNow: number): string | undefined {
-  const at = parseHttpDate(text, wallNow);
-  return at === undefined ? undefined : formatHttpDate(at);
+/** Whether RFC 9111 §3 lets a shared cache keep a reply that is not private. `isAuthorised`: to a request with credentials. */
+function isStorable(
+  status: number,
+  directives: Directives,
+  expires: string | undefined,
+  isAuthorised: boolean,
+): boolean {
+  if (directives.has('no-store')) return false;
+  if (isAuthorised && !['public', 's-maxage', 'must-revalidate'].some((name) => directives.has(name))) return false;
+  if (heuristic.has(status) || negative.has(status)) return true;
+  const isExplicit = expires !== undefined || ['max-age', 's-maxage', 'public'].some((name) => directives.has(name));
+  return explicitOnly.has(status) && isExplicit;
 }
 
 interface LifetimeInputs {
   readonly status: number;
   readonly directives: Directives;
   readonly rules: CacheRules;
-  readonly saysNothing: boolean;
-  readonly apparentAgeMs: number;
+  readonly expires: string | undefined;
+  readonly age: string | undefined;
+  readonly pragma: string | undefined;
+  /** By the reply's Date, or where it has none by `arrivedAt`: milliseconds of the wall clock. */
+  readonly date: number;
+  readonly arrivedAt: number;
 }
 
 /** Date is in whole seconds: a reply that was made a moment ago may bear the second before. */
 const DATE_RESOLUTION_MS = 1000;
 
-/** By its date, for what has lain in a cache that says nothing of it (RFC 9111 §4.2.3); 0 for a date that is none. */
-function apparentAgeMs(date: string, arrivedAt: number): number {
-  return Math.max(0, arrivedAt - DATE_RESOLUTION_MS - (parseHttpDate(date) ?? arrivedAt));
-}
-
-function lifetimeOf(policy: CachePolicy, inputs: LifetimeInputs): Lifetime {
-  const { status, directives, rules, saysNothing, apparentAgeMs: apparentMs } = inputs;
+function lifetimeOf(inputs: LifetimeInputs): Lifetime {
+  const { status, directives, rules, date, arrivedAt } = inputs;
   const fallback = negative.has(status) ? rules.negativeTtlSeconds : heuristic.has(status) ? rules.ttlSeconds : 0;
-  const freshSeconds = saysNothing ? (fallback ?? 0) : policy.maxAge();
+  const freshSeconds = saysNothing(inputs) ? (fallback ?? 0) : explicitSeconds(inputs);
   const mustRevalidate = ['must-revalidate', 'proxy-revalidate', 'no-cache'].some((name) => directives.has(name));
   // s-maxage implies proxy-revalidate (RFC 9111 §5.2.2.10), unless the reply itself says how long stale is good.
   const byRoute = mustRevalidate || directives.has('s-maxage') || freshSeconds === 0 ? 0 : 1;
   const window = (name: string, seconds: number): number =>
     mustRevalidate ? 0 : (secondsOf(directives, name) ?? seconds * byRoute) * 1000;
   return {
-    ageMs: Math.max(apparentMs, policy.age() * 1000),
-    freshMs: Math.max(0, freshSeconds) * 1000,
+    // By its date, for a reply that has lain in a cache that does not say for how long (RFC 9111 §4.2.3).
+    ageMs: Math.max(0, arrivedAt - DATE_RESOLUTION_MS - date, seconds(inputs.age) * 1000),
+    freshMs: freshSeconds * 1000,
     staleWhileRevalidateMs: window('stale-while-revalidate', rules.staleWhileRevalidateSeconds),
     staleIfErrorMs: window('stale-if-error', rules.staleIfErrorSeconds),
     mustRevalidate: mustRevalidate || directives.has('s-maxage'),
   };
 }
 
-function saysNothing(
-  headers: { readonly expires?: string; readonly pragma?: string },
-  directives: Directives,
-): boolean {
-  if (headers.expires !== undefined || /no-cache/i.test(headers.pragma ?? '')) return false;
+/** The freshness that a reply states (RFC 9111 §4.2.1), for a shared cache. Without a lifetime it is never fresh. */
+function explicitSeconds({ directives, expires, date, arrivedAt }: LifetimeInputs): number {
+  if (directives.has('no-cache') || directives.has('proxy-revalidate')) return 0;
+  const stated = secondsOf(directives, 's-maxage') ?? secondsOf(directives, 'max-age');
+  if (stated !== undefined) return stated;
+  // A date that is none lies in the past (RFC 9111 §5.3).
+  const expiresAt = parseHttpDate(expires, arrivedAt) ?? 0;
+  return Math.max(0, (expiresAt - date) / 1000);
+}
+
+function saysNothing({ expires, pragma, directives }: LifetimeInputs): boolean {
+  if (expires !== undefined || /no-cache/i.test(pragma ?? '')) return false;
   return !['max-age', 's-maxage', 'no-cache', 'proxy-revalidate'].some((name) => directives.has(name));
 }
 
-/** The directives as the library reads them: it knows lower case only, and takes `no-cache=""` for nothing. */
-function plain(directives: Directives): string {
-  const texts: string[] = [];
-  for (const name of directives.keys()) {
-    const seconds = name === 'max-age' || name === 's-maxage' ? secondsOf(directives, name) : undefined;
-    texts.push(seconds === undefined ? name : `${name}=${seconds}`);
-  }
-  return texts.join(', ');
-}
-
-function present<Name extends string>(name: Name, value: string | undefined): { readonly [name in Name]?: string } {
-  return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: string });
-}
+/** An Age that is no number counts as 0. */
+const seconds = (age: string | undefined): number => (/^\s*\d+/.test(age ?? '') ? Number.parseInt(age ?? '', 10) : 0);
 
 /** Several lines of a field are one list (RFC 9110 §5.3). */
 export function joined(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Whether a 304 speaks of this stored reply (RFC 9111 §4.3.4), by the library's reading. */
+/** Whether a 304 is about this stored reply (RFC 9111 §4.3.4). */
 export function validates(stored: ReplyHead, notModified: ReplyHead): boolean {
-  const lines = ({ headers }: ReplyHead): Record<string, string> => ({
-    ...present('etag', joined(headers['etag'])),
-    ...present('last-modified', joined(headers['last-modified'])),
-  });
-  const request = { method: 'GET', headers: {} };
-  const policy = new AtArrival(request, { status: stored.status, headers: lines(stored) }, { shared: true });
-  const answer = { status: 304, headers: lines(notModified) };
-  // A 304 without any validator speaks of the only reply that was asked about.
-  return Object.keys(answer.headers).length === 0 || policy.revalidatedPolicy(request, answer).matches;
+  const [ours, theirs] = [joined(stored.headers['etag']), joined(notModified.headers['etag'])];
+  const [ourDate, theirDate] = [joined(stored.headers['last-modified']), joined(notModified.headers['last-modified'])];
+  // A 304 without any validator is about the only reply that was asked about.
+  if (theirs === undefined && theirDate === undefined) return true;
+  if (theirs !== undefined && !isWeak(theirs)) return ours !== undefined && opaqueTag(ours) === theirs;
+  if (theirs !== undefined && ours !== undefined) return opaqueTag(ours) === opaqueTag(theirs);
+  return ourDate !== undefined && ourDate === theirDate;
 }
+
+const isWeak = (etag: string): boolean => /^\s*W\//.test(etag);
+const opaqueTag = (etag: string): string => etag.replace(/^\s*W\//, '');

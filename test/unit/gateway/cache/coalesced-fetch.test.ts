@@ -98,7 +98,12 @@ function setUp({ isStorable }: { isStorable: boolean }) {
   /** A chunk of the reply; whether the backend may go on. */
   const send = (text: string): boolean => (sink as ReplySink).data(Buffer.from(text), () => void resumed++);
   return {
-    ...{ fetch, fetches, budget, store, clients, send },
+    fetch,
+    fetches,
+    budget,
+    store,
+    clients,
+    send,
     resumed: () => resumed,
     end: () => {
       sink?.end();
@@ -181,7 +186,10 @@ describe('CoalescedFetch', () => {
     breakOff();
     await settled();
     const results = await Promise.all(clients.map(({ subscriber }) => subscriber.result));
-    assert.deepEqual(results, Array(2).fill({ kind: 'ended', ending: undefined }));
+    assert.deepEqual(results, [
+      { kind: 'ended', ending: undefined },
+      { kind: 'ended', ending: undefined },
+    ]);
     assert.deepEqual([clients.map(({ wasCut }) => wasCut), store.entries, [...fetches]], [[true, true], 0, []]);
   });
 });
