@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Gateway } from '../gateway/gateway.ts';
-import type { KeyIdentity } from '../gateway/http/exchange.ts';
+import type { KeyIdentity } from '../gateway/exchange.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { configHash, loadConfig, needsDatabase } from '../config/config.ts';

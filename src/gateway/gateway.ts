@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { configHash } from '../config/config.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
@@ -8,20 +7,18 @@ import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
 import { type GatewayDependencies, openContext } from './open-context.ts';
 import { openLeases } from './open-leases.ts';
-import { openServer } from './open-server.ts';
+import { openServer, type PublicServer } from './open-server.ts';
 import type { GatewayContext } from './context.ts';
 import { useBackendConnections } from './limits/connection-limit.ts';
 import type { LeaseClient } from './upstream/lease-client.ts';
-import { requestPath } from './request-path.ts';
 import { buildRouter } from './route-table.ts';
-import { stopAccepting } from './http/server.ts';
 
 /** How often a drain looks whether requests are left. */
 const DRAIN_POLL_MS = 20;
 
 /** One gateway worker without its process: the server, and what control may tell it. */
 export class Gateway {
-  readonly server: Server;
+  readonly listener: PublicServer;
   readonly #context: GatewayContext;
   readonly #leases: ReadonlyMap<string, LeaseClient>;
   readonly #configHash: string;
@@ -32,28 +29,19 @@ export class Gateway {
 
   constructor(dependencies: GatewayDependencies) {
     const { config } = dependencies;
-    const context = openContext(dependencies, {
-      isDraining: () => this.#draining,
-      start: (x) => void requestPath(x, context, router),
-    });
+    const context = openContext(dependencies, () => this.#draining);
     const router = buildRouter(context);
     this.#context = context;
     this.#leases = openLeases(context.upstreams, dependencies);
     this.#configHash = configHash(config);
-    this.server = openServer(context, router, dependencies.random);
+    this.listener = openServer(context, router, dependencies.random);
     this.#leaveDescriptors();
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
   listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      if ('fd' in options) this.#listenFd = options.fd;
-      this.server.listen(options, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
+    if ('fd' in options) this.#listenFd = options.fd;
+    return this.listener.listen(options);
   }
 
   /** Takes over what control says; backends that it does not name stay as they are. */
@@ -103,7 +91,7 @@ export class Gateway {
       return backends.length * cap;
     });
     const all = connections.reduce((sum, count) => sum + count, 0);
-    useBackendConnections(this.server, config.connections.max, all);
+    useBackendConnections(this.listener.server, config.connections.max, all);
   }
 
   /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
@@ -180,19 +168,19 @@ export class Gateway {
     const closesAt = clock.now() + SHUTDOWN_DELAY_MS;
     await this.#until(() => clock.now() >= closesAt);
     let isClosed = false;
-    const closed = stopAccepting(this.server, clock, this.#listenFd).then(() => (isClosed = true));
+    const closed = this.listener.stopAccepting(this.#listenFd).then(() => (isClosed = true));
     const endsAt = DRAIN_TIMEOUT_MS === 0 ? Number.POSITIVE_INFINITY : clock.now() + DRAIN_TIMEOUT_MS;
     const isOver = (): boolean => isClosed || clock.now() >= endsAt;
     await this.#until(() => isOver() || this.#underway() === 0);
     tunnels.closeAll();
     await this.#until(isOver);
-    this.server.closeAllConnections();
+    this.listener.server.closeAllConnections();
     await closed;
     for (const lease of this.#leases.values()) lease.close();
     this.#context.limiter.tokens.close();
     this.#context.cache.close();
     this.#context.replies.close();
-    this.#context.connections.close();
+    this.listener.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
 

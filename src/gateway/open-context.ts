@@ -15,8 +15,6 @@ import type { CacheReport } from '../protocol/cache-order.ts';
 import { Cache, type CacheOptions } from './cache/cache.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
-import { ClientConnections } from './http/client-connections.ts';
-import type { Exchange } from './http/exchange.ts';
 import type { GatewayContext } from './context.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { GuessLimit } from './limits/guess-limit.ts';
@@ -25,7 +23,7 @@ import { LateRefusals } from './limits/late-refusals.ts';
 import { RateLimiter } from './limits/rate-limiter.ts';
 import { ReadAdmission } from './limits/read-admission.ts';
 import { RequestLog } from './request-log.ts';
-import { SlowReplies } from './http/reply-queue.ts';
+import { SlowReplies } from './http/slow-replies.ts';
 import { openStack } from './stack.ts';
 import { Spool } from './http/spool.ts';
 import { Tunnels } from './websocket/tunnels.ts';
@@ -54,15 +52,8 @@ export interface GatewayDependencies {
 
 const DEFAULT_READS = 4;
 
-/** The parts of the gateway that its context needs. */
-export interface AroundContext {
-  readonly isDraining: () => boolean;
-  /** Starts a request whose turn it is on its connection. */
-  readonly start: (x: Exchange) => void;
-}
-
 /** Makes the parts of a worker. */
-export function openContext(dependencies: GatewayDependencies, { isDraining, start }: AroundContext): GatewayContext {
+export function openContext(dependencies: GatewayDependencies, isDraining: () => boolean): GatewayContext {
   const { config, clock, registry, log, bugs, findKey, ledger, store } = dependencies;
   const trusted = new AddressSet(config.trustedProxies);
   const metrics = new GatewayMetrics(registry);
@@ -74,7 +65,6 @@ export function openContext(dependencies: GatewayDependencies, { isDraining, sta
     clock,
     log,
     bugs,
-    connections: new ClientConnections({ clock, bugs, maxPipelined: config.connections.maxPipelined, start }),
     lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trusted.has(address) }),
     requestLog: new RequestLog(log, clock),
     metrics,

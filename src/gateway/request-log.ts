@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
-import type { Exchange } from './http/exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { hundredths } from './http/hundredths.ts';
 
 /** Requests that took longer than this are logged, with where the time went. */
@@ -50,7 +50,7 @@ function accessLine(x: Exchange, status: number, elapsedMs: number): Record<stri
   return {
     requestId: x.id,
     endpoint: x.metrics.endpoint,
-    method: x.req.method,
+    method: x.request.method,
     status,
     elapsedMs: hundredths(elapsedMs),
     waitMs: hundredths(x.waitMs + x.permitMs),

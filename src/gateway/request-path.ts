@@ -1,8 +1,9 @@
 import { requestId } from '../core/ids.ts';
-import type { Exchange } from './http/exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { GatewayContext } from './context.ts';
 import { readHead } from './http/request-head.ts';
 import { problemReply } from './http/problem-reply.ts';
+import { ClientGone } from './upstream/cancellable.ts';
 import { type Reason, Refusal } from './refusal.ts';
 import { clientClosed } from './http/request-body.ts';
 import type { Router } from './router.ts';
@@ -15,7 +16,7 @@ import { requestIdOf, traceparentOf } from './http/trace-context.ts';
  */
 export async function requestPath(x: Exchange, gateway: GatewayContext, router: Router): Promise<void> {
   try {
-    begin(x, gateway);
+    begin(x);
     const refusal = await walk(x, gateway, router);
     if (refusal !== undefined) refuse(x, refusal, gateway);
     else if (x.connection?.refusalPause.hasStreak === true) x.connection.refusalPause.served(gateway.clock.now());
@@ -27,18 +28,18 @@ export async function requestPath(x: Exchange, gateway: GatewayContext, router: 
 
 function answerBug(x: Exchange, gateway: GatewayContext): void {
   try {
-    x.underway?.giveUp();
+    x.underway?.cancel(new ClientGone());
     const refusal = new Refusal('internal-error', 'the gateway failed; its log has the reason under this request id');
     refuse(x, refusal, gateway);
   } catch (error) {
     gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
-    x.req.socket.destroy();
+    x.reply.abort();
   }
 }
 
 async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promise<Refusal | undefined> {
   // 1 identify: before anything else can fail, so that every reply and every log line has the id
-  const head = readHead(x.req);
+  const head = readHead(x.request);
   if (head instanceof Refusal) return head;
   x.head = head;
   x.id = requestIdOf(head.requestId);
@@ -47,7 +48,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (isForGateway(x)) return answerForGateway(x);
 
   // 2 match: a path that no route has costs nothing further
-  const match = router.find(x.req.method ?? '', head);
+  const match = router.find(x.request.method, head);
   if (match instanceof Refusal) return match;
   const { route } = match;
   x.parameter = match.parameter;
@@ -94,31 +95,30 @@ const presentsKey = ({ apiKey, authorization }: Exchange['head']): boolean =>
   apiKey !== undefined || authorization !== undefined;
 
 /** OPTIONS of the server as a whole, and what may not be forwarded any further (RFC 9110 §7.6.2). */
-function isForGateway({ req: { method }, head: { path, maxForwards } }: Exchange): boolean {
+function isForGateway({ request: { method }, head: { path, maxForwards } }: Exchange): boolean {
   return path === '*' || (maxForwards === 0 && (method === 'OPTIONS' || method === 'TRACE'));
 }
 
 function answerForGateway(x: Exchange): Refusal | undefined {
-  if (x.req.method === 'TRACE') return new Refusal('method-not-allowed', 'TRACE is not answered here');
-  x.reply(204, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], '');
+  if (x.request.method === 'TRACE') return new Refusal('method-not-allowed', 'TRACE is not answered here');
+  x.respond(204, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], '');
   return undefined;
 }
 
 /** Step 10 waits for the end of the reply: a client that leaves cancels everything, and every end is recorded. */
-function begin(x: Exchange, gateway: GatewayContext): void {
+function begin(x: Exchange): void {
   x.metrics.inFlight.value++;
-  x.res.on('close', () => end(x, gateway));
+  x.reply.ownedBy(x);
 }
 
-/** Gives everything back before anything that may throw. */
-function end(x: Exchange, gateway: GatewayContext): void {
-  // Node and we may both say that a reply is over.
+/** The end of a request: gives everything back before anything that may throw. */
+export function endRequest(x: Exchange, gateway: GatewayContext): void {
   if (x.over) return;
-  const delivered = x.tunnelled || x.res.writableFinished;
+  const delivered = x.tunnelled || x.reply.isDelivered;
   x.over = true;
   x.metrics.inFlight.value--;
   try {
-    if (!delivered) x.underway?.giveUp();
+    if (!delivered) x.underway?.cancel(new ClientGone());
   } catch (error) {
     gateway.bugs.report('cancel', error, { requestId: x.id, endpoint: x.metrics.endpoint });
   }
@@ -127,12 +127,6 @@ function end(x: Exchange, gateway: GatewayContext): void {
     record(x, gateway, delivered);
   } catch (error) {
     gateway.bugs.report('record', error, { requestId: x.id, endpoint: x.metrics.endpoint });
-  }
-  try {
-    gateway.connections.leave(x);
-  } catch (error) {
-    gateway.bugs.report('connection', error, { requestId: x.id });
-    x.req.socket.destroy();
   }
 }
 
@@ -149,8 +143,8 @@ function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
   if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;
   if (x.over) return;
-  if (x.res.headersSent) {
-    x.res.destroy();
+  if (x.reply.headSent) {
+    x.reply.cut();
     return;
   }
   // A client that ignores Retry-After is told a little later each time: its refusals must not crowd out the work.
@@ -160,16 +154,16 @@ function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
 function answerRefusal(x: Exchange, refusal: Refusal): void {
   if (x.id === '') x.id = requestId();
   const { status, headers, body } = problemReply(refusal, x.id);
-  if (refusal.extras.close === true) x.closeAfterReply = true;
+  if (refusal.extras.close === true) x.reply.closeAfterReply = true;
   x.writeHead(status, headers);
-  x.endReply(body);
+  x.reply.end(body);
 }
 
 function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void {
   const { metrics } = x;
   const elapsedMs = gateway.clock.now() - x.startedAt;
   if (!delivered) x.failure ??= 'client-closed';
-  const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.res.statusCode;
+  const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.reply.status;
   metrics.countStatus(status);
   metrics.latency.observe(elapsedMs / 1000);
   if (x.execPhase === 'upstream' || x.waitMs > 0) metrics.waitQueue.observe(x.waitMs / 1000);

@@ -152,8 +152,8 @@ describe('permits', () => {
       res.end('ok');
     });
     const rampart = await startGateway([origin], { cap: 2 });
-    const requests = rampart.gateway.server.listeners('request') as ((...args: unknown[]) => void)[];
-    rampart.gateway.server.prependListener('request', (_req, res) => {
+    const requests = rampart.gateway.listener.server.listeners('request') as ((...args: unknown[]) => void)[];
+    rampart.gateway.listener.server.prependListener('request', (_req, res) => {
       const writeHead = res.writeHead.bind(res);
       res.writeHead = ((status: number, headers: string[]) => {
         if (headers.includes('x-bad')) throw new Error('a bug');
@@ -172,7 +172,7 @@ describe('permits', () => {
 
   test('an exception in a callback of the server ends its connection alone', async () => {
     const rampart = await startGateway(['http://127.0.0.1:1']);
-    const { server } = rampart.gateway;
+    const { server } = rampart.gateway.listener;
     for (const event of ['request', 'checkContinue', 'upgrade']) {
       const broken = { socket: { destroyed: false, destroy: () => (broken.socket.destroyed = true) } };
       server.emit(

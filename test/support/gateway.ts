@@ -48,13 +48,36 @@ export interface TestGatewayOptions {
 
 /** A gateway worker in this process, on a free port, with a ledger in memory and one key. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const dependencies = await testDependencies(options);
+  const { recorded, registry } = dependencies;
+  const gateway = new Gateway(dependencies);
+  await gateway.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = gateway.listener.server.address() as AddressInfo;
+  return {
+    gateway,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    recorded,
+    metrics: () => renderPrometheus(registry.snapshot()),
+    close: async () => {
+      gateway.listener.server.closeAllConnections();
+      await gateway.drain();
+    },
+  };
+}
+
+/** What a gateway worker needs, with a ledger in memory and two keys. */
+export async function testDependencies(
+  options: TestGatewayOptions = {},
+): Promise<GatewayDependencies & { readonly recorded: BarcodeRecord[] }> {
   const config = await testConfig(options);
   const registry = new Registry();
   const recorded: BarcodeRecord[] = [];
   const log = options.log ?? pino({ level: 'silent' });
   const bugs = new Bugs(log, registry);
-  const gateway = new Gateway({
+  return {
     config,
+    recorded,
     clock: openClock((error) => bugs.report('timer', error)),
     random: seededRandom(1),
     log,
@@ -76,19 +99,6 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     store: options.store ?? emptyStore,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
     ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),
-  });
-  await gateway.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = gateway.server.address() as AddressInfo;
-  return {
-    gateway,
-    port,
-    url: `http://127.0.0.1:${port}`,
-    recorded,
-    metrics: () => renderPrometheus(registry.snapshot()),
-    close: async () => {
-      gateway.server.closeAllConnections();
-      await gateway.drain();
-    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RequestCacheControl } from '../../policy/cache/request-cache-control.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { Refusal } from '../refusal.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';

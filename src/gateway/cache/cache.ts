@@ -5,7 +5,7 @@ import { clientClosed } from '../http/request-body.ts';
 import { Refusal } from '../refusal.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
-import { pastDeadline } from '../upstream/admission-queue.ts';
+import { ClientDeadline } from '../upstream/cancellable.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
 import type { CacheOrder, PurgeTarget } from '../../protocol/cache-order.ts';
@@ -79,11 +79,11 @@ export class Cache {
       return new Refusal('not-cached', 'it is not in the cache, and only-if-cached asks for no more');
     const reason = reasonOf(slot, freshness);
     // The reply to HEAD has no body to keep.
-    if (x.req.method === 'HEAD') return this.#goPast(client, reason);
+    if (x.request.method === 'HEAD') return this.#goPast(client, reason);
     const subscriber = new Subscriber(client, reason, now);
     if (x.head.deadlineMs !== undefined) {
       const leftMs = x.startedAt + x.head.deadlineMs - now;
-      subscriber.timer = this.#clock.setTimeout(() => subscriber.giveUp(pastDeadline), Math.max(1, leftMs));
+      subscriber.timer = this.#clock.setTimeout(() => subscriber.cancel(new ClientDeadline()), Math.max(1, leftMs));
     }
     const mayShare = freshness !== 'demanded' && !requestCacheControl.validate && mayWait(slot, now);
     return this.#fetchFor(subscriber, entry, mayShare);

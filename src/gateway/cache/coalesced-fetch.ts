@@ -4,6 +4,7 @@ import { Refusal } from '../refusal.ts';
 import { replyHeaders } from '../http/reply-sinks.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';
+import { ClientGone } from '../upstream/cancellable.ts';
 import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
 import { ArrivingReply, type Keeping } from './arriving-reply.ts';
 import type { CacheClient } from './cache-client.ts';
@@ -106,7 +107,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
   cancel(): void {
     this.#caller.over = true;
     this.#close();
-    this.#caller.underway?.giveUp();
+    this.#caller.underway?.cancel(new ClientGone());
   }
 
   /** Gives it up if it serves nobody but the cache. */

@@ -1,6 +1,6 @@
 import type { Priority } from '../../policy/admission/priority.ts';
-import type { Underway } from '../http/exchange.ts';
 import type { Refusal } from '../refusal.ts';
+import type { Cancellable } from '../upstream/cancellable.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import type { FetchResult, Subscriber } from './subscriber.ts';
@@ -14,7 +14,7 @@ export class FetchCaller implements Caller {
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
   failure: string | undefined;
-  underway: Underway | undefined;
+  underway: Cancellable | undefined;
   /** Whose request goes out; it may have left. */
   client: CacheClient;
   /** The subscriber of that client, as long as it is there. */

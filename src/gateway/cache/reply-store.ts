@@ -1,7 +1,8 @@
 import type { PurgeTarget } from '../../protocol/cache-order.ts';
 import { LRUCache } from 'lru-cache';
 import { selection } from '../../policy/cache/vary.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import { valueAt } from '../http/request-head.ts';
 import { type CacheKey, ENTRY_OVERHEAD_BYTES, type Entry } from './entry.ts';
 
 /** Stands where replies vary: they lie under keys of their own, of this generation. */
@@ -167,5 +168,5 @@ export const selectSame = (vary: readonly string[], left: Exchange, right: Excha
   vary.length === 0 || selected(vary, left) === selected(vary, right);
 
 function selected(vary: readonly string[], x: Exchange): string {
-  return selection(vary, x.head.names, (index) => x.req.rawHeaders[index * 2 + 1] as string);
+  return selection(vary, x.head.names, (index) => valueAt(x.head, index));
 }

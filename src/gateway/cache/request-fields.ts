@@ -1,5 +1,6 @@
 import type { RequestFields } from '../../policy/cache/request-cache-control.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import { valueAt } from '../http/request-head.ts';
 import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 
 type Field = keyof RequestFields;
@@ -31,7 +32,8 @@ const wanted: Readonly<Record<string, Field>> = Object.assign(Object.create(null
 const none: RequestFields = {};
 
 /** Gives the same object for every request that has none of them. */
-export function readFields({ req: { rawHeaders }, head: { names, connection } }: Exchange): RequestFields {
+export function readFields(head: Exchange['head']): RequestFields {
+  const { names, connection } = head;
   // Fields that Connection nominates do not reach the backend: its reply is not that for what the client sent.
   const dropped = nominated(connection);
   if (dropped !== undefined && names.some((name) => dropped.has(name) && !isHopByHop(name))) return { override: '' };
@@ -39,7 +41,7 @@ export function readFields({ req: { rawHeaders }, head: { names, connection } }:
   for (let index = 0; index < names.length; index++) {
     const field = wanted[names[index] as string];
     if (field === undefined) continue;
-    const value = rawHeaders[index * 2 + 1] as string;
+    const value = valueAt(head, index);
     fields ??= {};
     const before = fields[field];
     fields[field] = before === undefined ? value : `${before}, ${value}`;

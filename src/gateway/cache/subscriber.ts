@@ -1,8 +1,7 @@
 import type { Timer } from '../../core/clock.ts';
 import type { ReplyHead } from '../../policy/cache/storing.ts';
-import type { Underway } from '../http/exchange.ts';
-import type { Refusal } from '../refusal.ts';
-import { clientClosed } from '../http/request-body.ts';
+import { refusalFor } from '../upstream/admission-queue.ts';
+import type { Cancellable, Cancellation } from '../upstream/cancellable.ts';
 import type { CacheClient, CacheSink, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';
 import type { Entry } from './entry.ts';
@@ -40,7 +39,7 @@ export interface SubscribedFetch {
 }
 
 /** One request that shares a fetch, its own or another's, until it has a result. */
-export class Subscriber implements Underway {
+export class Subscriber implements Cancellable {
   readonly client: CacheClient;
   /** Why its request went on; it may be another for one that came by another way to the same fetch. */
   readonly reason: ForwardReason;
@@ -115,10 +114,10 @@ export class Subscriber implements Underway {
   }
 
   /** The client has left, or its time is over. */
-  giveUp(refusal: Refusal = clientClosed): void {
+  cancel(reason: Cancellation): void {
     if (this.#resolve === undefined) return;
     this.#fetch?.leave(this);
-    this.settle({ kind: 'ended', ending: refusal });
+    this.settle({ kind: 'ended', ending: refusalFor(reason) });
   }
 
   /** Gives the result to the request; the first one counts. */

@@ -1,16 +1,14 @@
 import type { AddressSet } from '../../core/addresses.ts';
 import { isIP } from 'node:net';
-import type { RequestHead } from './request-head.ts';
+import { type HeadLines, valueAt } from './request-head.ts';
 import { peerAddress } from './peer-address.ts';
-
-type HeaderLines = Pick<RequestHead, 'names' | 'rawHeaders'>;
 
 /**
  * Whose address a request counts against: an IPv4 address, or the /64 of an IPv6 one, as that much is given to a single
  * customer. It is the peer, or behind trusted proxies the last address that none of them has. What stands further to
  * the left, anyone can write.
  */
-export function clientNetwork(address: string | undefined, head: HeaderLines, trusted: AddressSet): string {
+export function clientNetwork(address: string | undefined, head: HeadLines, trusted: AddressSet): string {
   const peer = peerAddress(address);
   if (trusted.size === 0 || !trusted.has(peer)) return networkOf(peer);
   let client = peer;
@@ -25,10 +23,10 @@ export function clientNetwork(address: string | undefined, head: HeaderLines, tr
 }
 
 /** The hops of X-Forwarded-For, or of Forwarded (RFC 7239) where there is none of it: the nearest last. */
-function forwardedHops({ names, rawHeaders }: HeaderLines): string[] {
+function forwardedHops(head: HeadLines): string[] {
   const linesOf = (wanted: string): string =>
-    names
-      .flatMap((name, index) => (name === wanted ? [rawHeaders[index * 2 + 1] as string] : []))
+    head.names
+      .flatMap((name, index) => (name === wanted ? [valueAt(head, index)] : []))
       .join(',')
       .trim();
   const simple = linesOf('x-forwarded-for');

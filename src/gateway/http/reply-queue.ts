@@ -1,93 +1,19 @@
-import type { ServerResponse } from 'node:http';
-import type { Clock, Timer } from '../../core/clock.ts';
-import { deliveredBytes } from './delivered-bytes.ts';
+import type { Exchange, Releasable } from '../exchange.ts';
+import type { ClientReply, ReplyWriter } from './client-reply.ts';
 import { ReadingRate } from './reading-rate.ts';
-import type { Spool, SpoolFile } from './spool.ts';
+import type { SlowReplies, SlowReply } from './slow-replies.ts';
+import type { SpoolFile } from './spool.ts';
 
-/** Bytes of all replies of a worker that wait in memory for their clients. */
-const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 /** A backend that is faster than the disk has to wait for it. */
 const MAX_WRITING_BYTES = 1024 * 1024;
-const SWEEP_MS = 1000;
-
-/** The replies of a worker whose clients read more slowly than the backend sends. */
-export class SlowReplies {
-  readonly spool: Spool;
-  readonly #clock: Clock;
-  readonly #onSpoolError: (error: unknown) => void;
-  readonly #queues = new Set<ReplyQueue>();
-  #memoryBytes = 0;
-  #timer: Timer | undefined;
-
-  constructor(spool: Spool, clock: Clock, onSpoolError: (error: unknown) => void) {
-    this.spool = spool;
-    this.#clock = clock;
-    this.#onSpoolError = onSpoolError;
-  }
-
-  get memoryBytes(): number {
-    return this.#memoryBytes;
-  }
-
-  /** For a reply whose client has left a buffer unread. `maxMemoryBytes`: of this reply. */
-  open(res: ServerResponse, maxMemoryBytes: number): ReplyQueue {
-    const queue = new ReplyQueue(this, res, { maxMemoryBytes, now: this.#clock.now() });
-    this.#queues.add(queue);
-    this.#timer ??= this.#clock.setTimeout(() => this.#sweep(), SWEEP_MS);
-    return queue;
-  }
-
-  reserve(bytes: number): boolean {
-    if (this.#memoryBytes + bytes > MAX_MEMORY_BYTES) return false;
-    this.#memoryBytes += bytes;
-    return true;
-  }
-
-  /** Counts bytes that are held whether there is room for them or not; negative: bytes that are gone. */
-  add(bytes: number): void {
-    this.#memoryBytes += bytes;
-  }
-
-  forget(queue: ReplyQueue): void {
-    this.#queues.delete(queue);
-  }
-
-  failed(error: unknown): void {
-    this.#onSpoolError(error);
-  }
-
-  /** Makes room in the spool by cutting the reply of the client that holds most and reads too slowly; false if none does. */
-  cutSlowest(except: ReplyQueue): boolean {
-    const now = this.#clock.now();
-    let slowest: ReplyQueue | undefined;
-    for (const queue of this.#queues) {
-      if (queue === except || !queue.isTooSlow(now)) continue;
-      if (slowest === undefined || queue.spooledBytes > slowest.spooledBytes) slowest = queue;
-    }
-    if (slowest === undefined || slowest.spooledBytes === 0) return false;
-    slowest.cut();
-    return true;
-  }
-
-  close(): void {
-    this.#timer?.cancel();
-  }
-
-  /** A client that holds a backend back has to read at a least rate. */
-  #sweep(): void {
-    this.#timer = this.#queues.size > 0 ? this.#clock.setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
-    const now = this.#clock.now();
-    for (const queue of this.#queues) if (queue.holdsBackend && queue.isTooSlow(now)) queue.cut();
-  }
-}
 
 /**
  * The bytes that a backend has sent and a client has not read: first in memory, then in a spool file, so that the backend is done
  * with the request when it has sent its last byte. Beyond the budgets it says so, and the backend waits for the client.
  */
-export class ReplyQueue {
+export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
   readonly #replies: SlowReplies;
-  readonly #res: ServerResponse;
+  readonly #reply: ClientReply;
   readonly #maxMemoryBytes: number;
   /** In order: what lies in memory, then what lies in the file, then what had no room in either. */
   #memory: Buffer[] = [];
@@ -106,12 +32,20 @@ export class ReplyQueue {
   #resume: (() => void) | undefined;
   readonly #rate: ReadingRate;
 
-  constructor(replies: SlowReplies, res: ServerResponse, options: { maxMemoryBytes: number; now: number }) {
+  private constructor(replies: SlowReplies, reply: ClientReply, maxMemoryBytes: number) {
     this.#replies = replies;
-    this.#res = res;
-    this.#maxMemoryBytes = options.maxMemoryBytes;
-    this.#rate = new ReadingRate(deliveredBytes(res.socket), options.now);
-    res.on('drain', this.#pump).on('close', this.#close);
+    this.#reply = reply;
+    this.#maxMemoryBytes = maxMemoryBytes;
+    this.#rate = new ReadingRate(reply.deliveredBytes, replies.now);
+  }
+
+  /** For a reply whose client has left a buffer unread. `maxMemoryBytes`: of this reply. */
+  static open(replies: SlowReplies, x: Exchange, maxMemoryBytes: number): ReplyQueue {
+    const queue = new ReplyQueue(replies, x.reply, maxMemoryBytes);
+    replies.add(queue);
+    x.reply.filledBy(queue);
+    x.releaseAtEnd(queue);
+    return queue;
   }
 
   get spooledBytes(): number {
@@ -132,7 +66,7 @@ export class ReplyQueue {
       this.#memoryBytes += chunk.length;
       return true;
     } else this.#writing.push(chunk);
-    this.#replies.add(chunk.length);
+    this.#replies.hold(chunk.length);
     this.#memoryBytes += chunk.length;
     this.#writingBytes += chunk.length;
     void this.#move();
@@ -149,20 +83,22 @@ export class ReplyQueue {
 
   /** Whether the client reads too slowly for what others need. */
   isTooSlow(now: number): boolean {
-    return this.#rate.isTooSlow(deliveredBytes(this.#res.socket), now);
+    return this.#rate.isTooSlow(this.#reply.deliveredBytes, now);
   }
 
   /** Ends the reply: its client is too slow for what it holds. */
   cut(): void {
-    this.#close();
-    this.#res.destroy();
+    this.release();
+    this.#reply.cut();
   }
 
   #fitsMemory(chunk: Buffer): boolean {
     return this.#memoryBytes + chunk.length <= this.#maxMemoryBytes && this.#replies.reserve(chunk.length);
   }
 
-  readonly #pump = (): void => void this.#move();
+  drained(): void {
+    void this.#move();
+  }
 
   /** Moves on what can be moved: from memory to the client, from the backend to the file, from the file to the client. */
   async #move(): Promise<void> {
@@ -189,8 +125,8 @@ export class ReplyQueue {
       resume();
     }
     if (this.#isEnded && this.#isEmpty) {
-      this.#close();
-      this.#res.end();
+      this.release();
+      this.#reply.end();
     }
   }
 
@@ -200,7 +136,7 @@ export class ReplyQueue {
   }
 
   get #canSend(): boolean {
-    return !this.#isOver && !this.#res.writableNeedDrain;
+    return !this.#isOver && !this.#reply.isFull;
   }
 
   #sendMemory(): boolean {
@@ -208,7 +144,7 @@ export class ReplyQueue {
     while (this.#memory.length > 0 && this.#canSend) {
       const chunk = this.#memory.shift() as Buffer;
       this.#forgetMemory(chunk);
-      this.#res.write(chunk);
+      this.#reply.write(chunk);
       moved = true;
     }
     return moved;
@@ -259,7 +195,7 @@ export class ReplyQueue {
       const chunk = await file.read(this.#filePosition);
       if (this.#isOver) return moved;
       this.#filePosition += chunk.length;
-      this.#res.write(chunk);
+      this.#reply.write(chunk);
       moved = true;
     }
     if (this.#filePosition === file.bytes) {
@@ -278,7 +214,7 @@ export class ReplyQueue {
       const chunk = this.#overflow.shift() as Buffer;
       this.#writingBytes -= chunk.length;
       this.#forgetMemory(chunk);
-      this.#res.write(chunk);
+      this.#reply.write(chunk);
       moved = true;
     }
     return moved;
@@ -286,14 +222,14 @@ export class ReplyQueue {
 
   #forgetMemory(chunk: Buffer): void {
     this.#memoryBytes -= chunk.length;
-    this.#replies.add(-chunk.length);
+    this.#replies.hold(-chunk.length);
   }
 
-  readonly #close = (): void => {
+  /** The reply is over: lets go of everything. */
+  release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#res.off('drain', this.#pump).off('close', this.#close);
-    this.#replies.add(-this.#memoryBytes);
+    this.#replies.hold(-this.#memoryBytes);
     this.#memory = [];
     this.#writing = [];
     this.#overflow = [];
@@ -302,5 +238,5 @@ export class ReplyQueue {
     // The backend may go on; its further bytes are thrown away.
     this.#resume?.();
     this.#resume = undefined;
-  };
+  }
 }

@@ -1,6 +1,8 @@
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
-import type { ReplyQueue, SlowReplies } from './reply-queue.ts';
+import { ReplyQueue } from './reply-queue.ts';
+import type { SlowReplies } from './slow-replies.ts';
+import { ClientGone } from '../upstream/cancellable.ts';
 import type { Tunnels } from '../websocket/tunnels.ts';
 import { isEventStream } from '../upstream/reply-head.ts';
 import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
@@ -65,21 +67,21 @@ export class ClientSink implements ReplySink {
 
   /** Sends a head whose body takes its time: its client may act on it, as that of an event stream does. */
   readonly #flushHead = (): void => {
-    if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.res.flushHeaders();
+    if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.reply.flushHead();
   };
 
   data(chunk: Buffer, resume: () => void): boolean {
-    const { res, over } = this.#x;
+    const { reply, over } = this.#x;
     if (over || this.#isEnded) return true;
     this.#hasBody = true;
     if (this.#queue !== undefined) return this.#queue.push(chunk, resume);
     if (chunk.length === this.#announcedBytes && chunk.length <= MAX_TEXT_BYTES) {
       this.#isEnded = true;
-      this.#x.endReply(chunk.toString('latin1'), 'latin1');
+      reply.end(chunk.toString('latin1'), 'latin1');
       return true;
     }
-    if (!res.write(chunk)) {
-      this.#queue = this.#options.replies.open(res, this.#options.bufferReplyBytes);
+    if (!reply.write(chunk)) {
+      this.#queue = ReplyQueue.open(this.#options.replies, this.#x, this.#options.bufferReplyBytes);
     }
     return true;
   }
@@ -88,14 +90,14 @@ export class ClientSink implements ReplySink {
     if (this.#isEventStream) this.#options.tunnels.remove(this);
     if (this.#x.over || this.#isEnded) return;
     this.#isEnded = true;
-    if (this.#queue === undefined) this.#x.endReply();
+    if (this.#queue === undefined) this.#x.reply.end();
     else this.#queue.end();
   }
 
   /** An event stream of a worker that ends: its client sees a whole reply, and connects anew. */
   shutDown(): void {
     this.end();
-    this.#x.underway?.giveUp();
+    this.#x.underway?.cancel(new ClientGone());
   }
 }
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Clock, Timer } from '../../core/clock.ts';
-import type { Exchange } from './exchange.ts';
+import type { BodyReceiver, ClientRequest } from './client-request.ts';
 import { Refusal } from '../refusal.ts';
 import { streamedPace, UploadPace } from './upload-pace.ts';
 
@@ -24,12 +24,12 @@ export class BodyTooSlow extends Error {}
  * The body of a request that is forwarded while it comes: bounded, read only as fast as the backend takes it, and not
  * touched before the first read, so that an attempt whose connection fails leaves it whole for the next one.
  */
-export class RequestBody extends Readable {
+export class RequestBody extends Readable implements BodyReceiver {
   /** Told when all of it has come. */
   onComplete: (() => void) | undefined;
   /** Told when the backend has taken nothing for `stallMs`, though more has come. */
   onStalled: (() => void) | undefined;
-  readonly #x: Exchange;
+  readonly #request: ClientRequest;
   readonly #limitBytes: number;
   readonly #stallMs: number;
   readonly #clock: Clock;
@@ -37,9 +37,9 @@ export class RequestBody extends Readable {
   #pace: UploadPace | undefined;
   #received = 0;
 
-  constructor(x: Exchange, { limitBytes, stallMs }: { limitBytes: number; stallMs: number }, clock: Clock) {
+  constructor(request: ClientRequest, { limitBytes, stallMs }: { limitBytes: number; stallMs: number }, clock: Clock) {
     super();
-    this.#x = x;
+    this.#request = request;
     this.#limitBytes = limitBytes;
     this.#stallMs = stallMs;
     this.#clock = clock;
@@ -55,17 +55,16 @@ export class RequestBody extends Readable {
     if (this.destroyed) return;
     if (this.#pace === undefined) this.#attach();
     this.#hold(false);
-    this.#x.req.resume();
+    this.#request.resumeBody();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#stall?.cancel();
     if (this.#pace !== undefined) {
       this.#pace.stop();
-      const { req } = this.#x;
-      req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+      this.#request.stopBody();
       // A reply may come before the body is complete: the rest is read away, as the client may send all before it reads.
-      req.resume();
+      this.#request.resumeBody();
     }
     callback(error);
   }
@@ -74,20 +73,18 @@ export class RequestBody extends Readable {
     this.#pace = new UploadPace(this.#clock, streamedPace, () =>
       this.destroy(new BodyTooSlow('the client sends its body too slowly')),
     );
-    const { req } = this.#x;
-    req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
-    this.#x.sendContinue();
+    this.#request.receiveBody(this);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  bodyData(chunk: Buffer): void {
     this.#received += chunk.length;
     this.#pace?.received(chunk.length);
     if (this.#received > this.#limitBytes) this.destroy(new BodyTooLarge(this.#limitBytes));
     else if (!this.push(chunk)) {
       this.#hold(true);
-      this.#x.req.pause();
+      this.#request.pauseBody();
     }
-  };
+  }
 
   /** The backend takes no more, or takes more again. While it takes nothing the client is not the slow one. */
   #hold(isHeld: boolean): void {
@@ -96,15 +93,15 @@ export class RequestBody extends Readable {
     this.#stall = isHeld ? this.#clock.setTimeLimit(() => this.onStalled?.(), this.#stallMs) : undefined;
   }
 
-  readonly #onEnd = (): void => {
+  bodyEnd(): void {
     this.#pace?.stop();
     this.push(null);
     this.onComplete?.();
-  };
+  }
 
-  readonly #onClose = (): void => {
-    if (!this.#x.req.complete) this.destroy(new BodyAborted('the client left before its body was complete'));
-  };
+  bodyAborted(): void {
+    this.destroy(new BodyAborted('the client left before its body was complete'));
+  }
 }
 
 export const clientClosed = new Refusal('client-closed', 'the client left');

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { canonicalHost } from '../../core/host.ts';
 import { type PathForm, pathForm } from './path-form.ts';
 import { Refusal } from '../refusal.ts';
+import type { ClientRequest, FramingFields } from './client-request.ts';
 
 /** More header lines than any honest client sends; the parser bounds their bytes. */
 const MAX_HEADER_LINES = 200;
@@ -29,16 +29,18 @@ export interface RequestHead {
   readonly priority: string | undefined;
   /** Milliseconds for which the client will wait, as it said. */
   readonly deadlineMs: number | undefined;
-  /** Bytes that the body was announced to have; undefined for a chunked body. */
+  /** Bytes that the body was announced to have; undefined where only its end will tell. */
   readonly contentLength: number | undefined;
-  readonly chunked: boolean;
-  /** The names of the header lines in lower case, in the order of `rawHeaders`. */
+  /** The names of the header lines in lower case, in the order of `lines`. */
   readonly names: readonly string[];
-  /** The header lines as they came: name, value, name, value. */
-  readonly rawHeaders: readonly string[];
+  /** The header lines as they came: name, value, name, value. `valueAt` reads them. */
+  readonly lines: readonly string[];
   /** Every Connection header, joined. */
   readonly connection: string | undefined;
 }
+
+/** A request before its head is read. */
+export type RequestLines = Pick<ClientRequest, 'method' | 'target' | 'headerLines' | 'framing'>;
 
 /** Stands in for a head that has not been read, or that could not be read. */
 export const unreadHead: RequestHead = {
@@ -57,33 +59,32 @@ export const unreadHead: RequestHead = {
   priority: undefined,
   deadlineMs: undefined,
   contentLength: 0,
-  chunked: false,
   names: [],
-  rawHeaders: [],
+  lines: [],
   connection: undefined,
 };
 
-const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
+/** The header lines of a head. */
+export type HeadLines = Pick<RequestHead, 'names' | 'lines'>;
+
+/** The value of the header line whose name is `names[index]`. */
+export const valueAt = ({ lines }: HeadLines, index: number): string => lines[index * 2 + 1] as string;
+
+export const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
 
 /**
- * Checks what Node's parser lets through although intermediaries could read it in two ways (RFC 9112 §11.2), and
- * collects the header fields that the path needs. A refusal here closes the connection: its framing is in doubt.
+ * Checks what intermediaries could read in two ways, and collects the header fields that the path needs. A refusal here
+ * closes the connection: its framing is in doubt.
  */
-export function readHead(req: IncomingMessage): RequestHead | Refusal {
-  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
-    return new Refusal('version-not-supported', 'Rampart speaks HTTP/1.1 and HTTP/1.0', { close: true });
-  }
-  const fields = collectFields(req.rawHeaders);
+export function readHead(request: RequestLines): RequestHead | Refusal {
+  const fields = collectFields(request.headerLines);
   if (fields instanceof Refusal) return fields;
-  const framing = checkFraming(req, fields);
+  const framing = request.framing(fields);
   if (framing instanceof Refusal) return framing;
-  if (req.url === '*' && req.method !== 'OPTIONS') return malformed('only OPTIONS may have the target *');
-  const target = splitTarget(req.url ?? '');
+  if (request.target === '*' && request.method !== 'OPTIONS') return malformed('only OPTIONS may have the target *');
+  const target = splitTarget(request.target);
   if (target instanceof Refusal) return target;
-  const host = target.host ?? fields.host ?? '';
-  if (fields.host === undefined ? req.httpVersionMinor === 1 : !isHost(fields.host)) {
-    return malformed('the Host header must be one host name or address, with a port at most');
-  }
+  const host = target.host ?? framing.host;
   return {
     path: target.path,
     pathForm: target.form,
@@ -100,17 +101,15 @@ export function readHead(req: IncomingMessage): RequestHead | Refusal {
     priority: fields.priority,
     deadlineMs: deadlineOf(fields.deadline),
     contentLength: framing.contentLength,
-    chunked: framing.chunked,
     names: fields.names,
-    rawHeaders: req.rawHeaders,
+    lines: request.headerLines,
     connection: fields.connection,
   };
 }
 
-interface Fields {
+interface Fields extends Mutable<FramingFields> {
   readonly names: string[];
   connection?: string;
-  host?: string;
   authorization?: string;
   apiKey?: string;
   requestId?: string;
@@ -120,9 +119,9 @@ interface Fields {
   contentType?: string;
   priority?: string;
   deadline?: string;
-  contentLength?: string;
-  transferEncoding?: string;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const wanted: Readonly<Record<string, Exclude<keyof Fields, 'names'>>> = Object.assign(Object.create(null), {
   connection: 'connection',
@@ -150,17 +149,17 @@ const single = new Set<keyof Fields>([
   'contentType',
 ]);
 
-function collectFields(rawHeaders: readonly string[]): Fields | Refusal {
-  if (rawHeaders.length > MAX_HEADER_LINES * 2) {
+function collectFields(lines: readonly string[]): Fields | Refusal {
+  if (lines.length > MAX_HEADER_LINES * 2) {
     return new Refusal('headers-too-large', `there are more than ${MAX_HEADER_LINES} header lines`, { close: true });
   }
   const fields: Fields = { names: [] };
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] as string).toLowerCase();
+  for (let index = 0; index < lines.length; index += 2) {
+    const name = (lines[index] as string).toLowerCase();
     fields.names.push(name);
     const field = wanted[name];
     if (field === undefined) continue;
-    const value = rawHeaders[index + 1] as string;
+    const value = lines[index + 1] as string;
     const before = fields[field];
     if (before === undefined) fields[field] = value;
     else if (field === 'connection' || field === 'via') fields[field] = `${before}, ${value}`;
@@ -181,22 +180,8 @@ function deadlineOf(field: string | undefined): number | undefined {
   return field !== undefined && /^[1-9]\d{0,8}$/.test(field) ? Number(field) : undefined;
 }
 
-function checkFraming(
-  req: IncomingMessage,
-  { transferEncoding, contentLength }: Fields,
-): { chunked: boolean; contentLength: number | undefined } | Refusal {
-  if (transferEncoding === undefined) {
-    return { chunked: false, contentLength: contentLength === undefined ? 0 : Number(contentLength) };
-  }
-  if (contentLength !== undefined) return malformed('Content-Length and Transfer-Encoding are both there');
-  if (req.httpVersionMinor === 0) return malformed('HTTP/1.0 has no Transfer-Encoding');
-  if (transferEncoding.toLowerCase() !== 'chunked')
-    return malformed('Transfer-Encoding must be chunked, and nothing else');
-  return { chunked: true, contentLength: undefined };
-}
-
 const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?$/;
-const isHost = (text: string): boolean => hostPattern.test(text);
+export const isHost = (text: string): boolean => hostPattern.test(text);
 
 function splitTarget(target: string): { path: string; query: string; form: PathForm; host?: string } | Refusal {
   if (target.length > MAX_TARGET_LENGTH) {

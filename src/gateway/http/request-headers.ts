@@ -1,7 +1,8 @@
 import type { AddressSet } from '../../core/addresses.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { forwardedLines, remember, type SaidOfForwarding } from './forwarded.ts';
 import { peerAddress } from './peer-address.ts';
+import { valueAt } from './request-head.ts';
 import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 
 /** Fields that the gateway itself writes, or that are not for a backend. */
@@ -22,20 +23,19 @@ const replaced: ReadonlySet<string> = new Set([
  * with what the gateway knows. Ours come last and after the stripping, so a `Connection` header cannot remove them.
  */
 export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[] {
-  const { rawHeaders } = x.req;
   const { names, connection } = x.head;
   const dropped = nominated(connection);
   const out: string[] = [];
   const said: SaidOfForwarding = {};
   for (const [index, name] of names.entries()) {
-    const value = rawHeaders[index * 2 + 1] as string;
+    const value = valueAt(x.head, index);
     if (replaced.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip') remember(said, name, value);
     // It belongs to a trace context, and means nothing without one (W3C Trace Context §3.3).
     else if (name === 'tracestate' && x.traceparent === '') continue;
     else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(name, value)) continue;
     else out.push(name, value);
   }
-  const peer = peerAddress(x.req.socket.remoteAddress);
+  const peer = peerAddress(x.request.peerAddress);
   out.push(...forwardedLines(peer, x.head.host, trustedProxies.has(peer) ? said : {}));
   // An HTTP/1.0 request may have none; then the backend gets its own name.
   if (x.head.host !== '') out.push('host', x.head.host);
@@ -59,12 +59,12 @@ function carriesKey(name: string, value: string): boolean {
  * key, as replies may depend on it. Empty where nothing is told; what others say is dropped before a backend sees it.
  */
 export function forwardedSelection(x: Exchange, trusted: AddressSet): string {
-  if (trusted.size === 0 || !trusted.has(peerAddress(x.req.socket.remoteAddress))) return '';
+  if (trusted.size === 0 || !trusted.has(peerAddress(x.request.peerAddress))) return '';
   const { names } = x.head;
   let text = '';
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string;
-    const value = x.req.rawHeaders[index * 2 + 1] as string;
+    const value = valueAt(x.head, index);
     if (name === 'forwarded')
       text += `\nforwarded: ${
         value

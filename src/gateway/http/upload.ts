@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { messageOf } from '../../core/errors.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import type { BodyReceiver } from './client-request.ts';
 import { Refusal } from '../refusal.ts';
 import { bodyTooLarge, clientClosed, clientTooSlow } from './request-body.ts';
 import type { Spool, SpoolFile } from './spool.ts';
@@ -58,7 +59,7 @@ const spoolFull = new Refusal('spool-full', 'there is no room for the body at th
 });
 
 /** One body on its way in. */
-class Receiving {
+class Receiving implements BodyReceiver {
   readonly done: Promise<StoredBody | Refusal>;
   readonly #x: Exchange;
   readonly #limits: UploadLimits;
@@ -80,11 +81,10 @@ class Receiving {
     this.done = promise;
     this.#settle = resolve;
     this.#pace = dependencies.watch(() => this.#end(clientTooSlow));
-    x.req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
-    x.sendContinue();
+    x.request.receiveBody(this);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  bodyData(chunk: Buffer): void {
     this.#received += chunk.length;
     this.#pace.received(chunk.length);
     if (this.#received > this.#limits.maxBytes) {
@@ -93,22 +93,22 @@ class Receiving {
     }
     this.#chunks.push(chunk);
     if (this.#received > this.#limits.memoryBytes) void this.#store();
-  };
+  }
 
-  readonly #onEnd = (): void => {
+  bodyEnd(): void {
     this.#isComplete = true;
     this.#finishIfStored();
-  };
+  }
 
-  readonly #onClose = (): void => {
-    if (!this.#isComplete) this.#end(clientClosed);
-  };
+  bodyAborted(): void {
+    this.#end(clientClosed);
+  }
 
   /** Moves what has come to the file; the client waits meanwhile. */
   async #store(): Promise<void> {
     if (this.#isStoring) return;
     this.#isStoring = true;
-    this.#x.req.pause();
+    this.#x.request.pauseBody();
     this.#pace.hold(true);
     try {
       this.#file ??= await this.#openFile();
@@ -122,7 +122,7 @@ class Receiving {
     this.#isStoring = false;
     this.#pace.hold(false);
     if (this.#isSettled) return;
-    this.#x.req.resume();
+    this.#x.request.resumeBody();
     this.#finishIfStored();
   }
 
@@ -148,7 +148,7 @@ class Receiving {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#pace.stop();
-    this.#x.req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    this.#x.request.stopBody();
     this.#chunks.length = 0;
     this.#settle(result);
   }

@@ -1,8 +1,10 @@
 import type { Server, Socket } from 'node:net';
+import type { Bugs } from '../../metrics/bugs.ts';
 import { canonicalAddress } from '../../core/addresses.ts';
 import { connectionsFor, descriptorLimit } from '../../core/descriptors.ts';
 
 export interface ConnectionLimitOptions {
+  readonly bugs: Bugs;
   readonly maxPerAddress: number | undefined;
   /** Told of a connection that was closed as there are too many. */
   readonly onRefused: () => void;
@@ -15,22 +17,29 @@ export function useBackendConnections(server: Server, max: number | undefined, b
 }
 
 /** Bounds the connections of an address, and counts those that are closed at once because there are too many. */
-export function limitConnections(server: Server, options: ConnectionLimitOptions): void {
-  server.on('drop', () => options.onRefused());
-  const { maxPerAddress } = options;
+export function limitConnections(server: Server, { maxPerAddress, onRefused, bugs }: ConnectionLimitOptions): void {
+  server.on('drop', bugs.guard('connection', onRefused));
   if (maxPerAddress === undefined) return;
   const open = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
+  const closed = (address: string): void => {
+    const left = (open.get(address) ?? 1) - 1;
+    if (left > 0) open.set(address, left);
+    else open.delete(address);
+  };
+  const opened = (socket: Socket): void => {
     const address = canonicalAddress(socket.remoteAddress ?? '');
     const count = (open.get(address) ?? 0) + 1;
     open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left > 0) open.set(address, left);
-      else open.delete(address);
-    });
+    socket.once(
+      'close',
+      bugs.guard('connection', () => closed(address)),
+    );
     if (count <= maxPerAddress) return;
-    options.onRefused();
+    onRefused();
     socket.destroy();
-  });
+  };
+  server.on(
+    'connection',
+    bugs.guard('connection', opened, (socket) => void socket.destroy()),
+  );
 }

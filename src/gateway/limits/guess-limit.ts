@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { gcra } from '../../policy/rate/gcra.ts';
 import type { RateLimit } from '../../protocol/tokens.ts';
 import { clientNetwork } from '../http/client-network.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
 
 /** Keys that turn out to be none, of one client address and worker. */
@@ -27,7 +27,7 @@ export class GuessLimit {
 
   /** Why this client may have no unknown key looked up at the moment; undefined: it may. */
   refusal(x: Exchange): Refusal | undefined {
-    const previous = this.#arrivals.get(clientNetwork(x.req.socket.remoteAddress, x.head, this.#trusted));
+    const previous = this.#arrivals.get(clientNetwork(x.request.peerAddress, x.head, this.#trusted));
     if (previous === undefined) return undefined;
     const { allowed, retryAfterMs } = gcra(previous, this.#clock.now(), LIMIT);
     if (allowed) return undefined;
@@ -38,7 +38,7 @@ export class GuessLimit {
 
   /** A key of this client has turned out to be none. */
   failed(x: Exchange): void {
-    const network = clientNetwork(x.req.socket.remoteAddress, x.head, this.#trusted);
+    const network = clientNetwork(x.request.peerAddress, x.head, this.#trusted);
     this.#arrivals.set(network, gcra(this.#arrivals.get(network), this.#clock.now(), LIMIT).next);
   }
 }

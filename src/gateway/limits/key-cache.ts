@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/clock.ts';
-import type { KeyIdentity } from '../http/exchange.ts';
+import type { KeyIdentity } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
 
 /** Where a key is looked up when the cache does not know it: by the SHA-256 of its text. */

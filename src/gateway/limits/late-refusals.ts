@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
-import type { Exchange, Underway } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Cancellable } from '../upstream/cancellable.ts';
 import type { Refusal } from '../refusal.ts';
 import { peerAddress } from '../http/peer-address.ts';
 
@@ -41,7 +42,7 @@ export class LateRefusals {
         send();
       } catch (error) {
         this.#options.bugs.report('refusal', error, { requestId: x.id, endpoint: x.metrics.endpoint });
-        x.req.socket.destroy();
+        x.reply.abort();
       }
     }, pauseMs);
     x.underway = new Pause(timer, done);
@@ -49,7 +50,7 @@ export class LateRefusals {
 
   #pauseMs(x: Exchange, refusal: Refusal): number {
     if (refusal.extras.retryAfterSeconds === undefined || x.connection === undefined) return 0;
-    if (x.req.httpVersionMinor === 0 || this.#options.isProxy(peerAddress(x.req.socket.remoteAddress ?? ''))) return 0;
+    if (x.request.version === '1.0' || this.#options.isProxy(peerAddress(x.request.peerAddress ?? ''))) return 0;
     const now = this.#options.clock.now();
     const { refusalPause, loop } = x.connection;
     if (!loop.isClosed(now)) {
@@ -62,7 +63,7 @@ export class LateRefusals {
   }
 }
 
-class Pause implements Underway {
+class Pause implements Cancellable {
   readonly #timer: Timer;
   readonly #done: () => void;
 
@@ -71,7 +72,7 @@ class Pause implements Underway {
     this.#done = done;
   }
 
-  giveUp(): void {
+  cancel(): void {
     this.#timer.cancel();
     this.#done();
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Counter, Registry } from '../../metrics/instruments.ts';
 import type { RateLimit, TokenAsk } from '../../protocol/tokens.ts';
 import { clientNetwork } from '../http/client-network.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
 import { TokenClient, type TokenVerdict } from './token-client.ts';
 
@@ -53,7 +53,7 @@ export class RateLimiter {
   checkAddress(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
     const { addressLimit, trustedProxies } = this.#options;
     if (addressLimit === undefined) return undefined;
-    return this.#check('address', clientNetwork(x.req.socket.remoteAddress, x.head, trustedProxies), addressLimit, x);
+    return this.#check('address', clientNetwork(x.request.peerAddress, x.head, trustedProxies), addressLimit, x);
   }
 
   /** The limit of the key. */

@@ -6,7 +6,7 @@ import { defaultRetryRules } from '../../policy/retry/retryable.ts';
 import type { ReplyHead, Verdict } from '../../policy/cache/storing.ts';
 import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
 import type { CacheKey, Entry } from '../cache/entry.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { GatewayContext } from '../context.ts';
 import { Refusal } from '../refusal.ts';

@@ -3,7 +3,7 @@ import type { FieldProblem } from '../../barcode/validate.ts';
 import { maxEntryBytes } from '../../config/routes.ts';
 import { uuidv7 } from '../../core/ids.ts';
 import type { EndpointMetrics } from '../metrics.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
 import { isUtf8 } from '../http/path-form.ts';
 import { Refusal } from '../refusal.ts';
@@ -102,7 +102,7 @@ async function replyCreated(
   } else {
     x.onClose = (delivered) => gateway.ledger.append({ ...record, status: delivered ? 'delivered' : 'aborted' });
   }
-  x.reply(
+  x.respond(
     201,
     ['content-type', image.contentType, 'location', `/v1/barcodes/${id}`, 'cache-control', 'no-store'],
     image.bytes,
@@ -115,6 +115,6 @@ function replyImage(gateway: GatewayContext, x: Exchange, image: Image, ageSecon
   // Private: it takes a key to get here, and a shared cache in front of us would hand it out without.
   const headers = ['content-type', image.contentType, 'cache-control', `private, max-age=${CACHE_TTL_SECONDS}`];
   if (ageSeconds > 0) headers.push('age', String(ageSeconds));
-  x.reply(200, headers, image.bytes);
+  x.respond(200, headers, image.bytes);
   return undefined;
 }

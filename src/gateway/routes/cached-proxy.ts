@@ -13,7 +13,7 @@ import type { ReplyHeaders } from '../upstream/reply-sink.ts';
 import type { CacheClient, Ending, CacheSink } from '../cache/cache-client.ts';
 import { type CacheKey, type Entry, keyText, notModifiedHeaders } from '../cache/entry.ts';
 import { hasCredentials, readFields } from '../cache/request-fields.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { GatewayContext } from '../context.ts';
 import { forwardedSelection, requestHeaders } from '../http/request-headers.ts';
@@ -49,7 +49,7 @@ export class CachedProxyRequest implements CacheClient {
   constructor(route: CachedRoute, x: Exchange) {
     this.x = x;
     this.#route = route;
-    this.#fields = readFields(x);
+    this.#fields = readFields(x.head);
     this.requestCacheControl = requestCacheControlOf(this.#fields);
     this.key = proxyKey(route.config.endpoint, x, x.head.path + x.head.query, route.gateway.trustedProxies);
   }
@@ -61,10 +61,10 @@ export class CachedProxyRequest implements CacheClient {
   request(stale: Entry | undefined): UpstreamRequest {
     const { gateway, config, upstream } = this.#route;
     const headers = requestHeaders(this.x, gateway.trustedProxies);
-    if (this.requestCacheControl.past === undefined && this.x.req.method === 'GET') validateOurs(headers, stale);
+    if (this.requestCacheControl.past === undefined && this.x.request.method === 'GET') validateOurs(headers, stale);
     return {
       upstream,
-      method: this.x.req.method ?? 'GET',
+      method: this.x.request.method,
       path: this.key.target,
       headers,
       body: null,
@@ -106,9 +106,9 @@ export class CachedProxyRequest implements CacheClient {
     const headers = isUnchanged ? notModifiedHeaders(entry.headers) : entry.headers.slice();
     headers.push('age', String(ageSeconds));
     x.writeHead(isUnchanged ? 304 : entry.status, headers);
-    if (isUnchanged) x.res.end();
-    else if (typeof entry.body === 'string') x.res.end(entry.body, 'latin1');
-    else x.res.end(entry.body);
+    if (isUnchanged) x.reply.end();
+    else if (typeof entry.body === 'string') x.reply.end(entry.body, 'latin1');
+    else x.reply.end(entry.body);
     return undefined;
   }
 
@@ -155,11 +155,12 @@ class ConditionalSink extends ClientSink implements CacheSink {
 
   override head(status: number, headers: ReplyHeaders): void {
     const { x } = this.#client;
-    this.#isSatisfied = status === 200 && x.req.method === 'GET' && this.#client.mayHave() && this.#isKnown(headers);
+    this.#isSatisfied =
+      status === 200 && x.request.method === 'GET' && this.#client.mayHave() && this.#isKnown(headers);
     if (!this.#isSatisfied) super.head(status, headers);
     else if (!x.over) {
       x.writeHead(304, notModifiedHeaders(replyHeaders(headers, 304)));
-      x.res.end();
+      x.reply.end();
     }
   }
 

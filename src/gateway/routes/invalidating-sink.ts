@@ -1,5 +1,5 @@
 import type { ReplyHeaders } from '../upstream/reply-sink.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
 import { forwardedSelection } from '../http/request-headers.ts';
 import { ClientSink, type ClientSinkOptions } from '../http/reply-sinks.ts';
@@ -67,7 +67,7 @@ export class InvalidatingSink extends ClientSink {
     this.#held = undefined;
     this.#x.isReplyHeld = false;
     // The attempt has failed, or its client has left: it has been ended.
-    if (held === undefined || this.#x.over || this.#x.res.destroyed) return;
+    if (held === undefined || this.#x.over || this.#x.reply.isCut) return;
     super.head(held.status, held.headers);
     let isFull = false;
     const resume = (): void => held.resume?.();

@@ -3,8 +3,9 @@ import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { GatewayContext } from '../context.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { bodyTooLarge, RequestBody } from '../http/request-body.ts';
+import { valueAt } from '../http/request-head.ts';
 import { requestHeaders } from '../http/request-headers.ts';
 import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../http/reply-sinks.ts';
@@ -61,19 +62,19 @@ class ProxyRoute {
 
   prepare(x: Exchange): Prepared | Refusal | Promise<Prepared | Refusal> {
     const config = this.#config;
-    const { contentLength, chunked } = x.head;
+    const { contentLength } = x.head;
     if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);
-    const method = x.req.method ?? 'GET';
-    const hasBody = chunked || contentLength !== 0;
+    const method = x.request.method;
+    const hasBody = contentLength !== 0;
     if ((hasBody || method !== 'GET') && asksForWebSocket(x)) {
       return new Refusal('malformed-request', 'an upgrade is a GET without a body', { close: true });
     }
-    if (x.upgrade !== undefined && this.#gateway.isDraining()) {
+    if (x.request.upgrade !== undefined && this.#gateway.isDraining()) {
       return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
     }
     if (this.#cached !== undefined) {
       // A body is part of no key, and a backend may read it though the method gives it no meaning.
-      const isRead = (method === 'GET' || method === 'HEAD') && !hasBody && x.upgrade === undefined;
+      const isRead = (method === 'GET' || method === 'HEAD') && !hasBody && x.request.upgrade === undefined;
       if (isRead) return new CachedProxyRequest(this.#cached, x);
       x.cacheStatus = forwardedStatus({ reason: x.isSafe ? 'bypass' : 'method' });
       x.metrics.countCache('bypass');
@@ -84,7 +85,7 @@ class ProxyRoute {
 
   #streamed(x: Exchange): Prepared {
     const limits = { limitBytes: this.#config.maxBodyBytes, stallMs: this.#config.timeoutMs };
-    const body = (): RequestBody => new RequestBody(x, limits, this.#gateway.clock);
+    const body = (): RequestBody => new RequestBody(x.request, limits, this.#gateway.clock);
     return this.#direct(x, body, x.head.contentLength);
   }
 
@@ -99,7 +100,7 @@ class ProxyRoute {
 
   #direct(x: Exchange, body: UpstreamRequest['body'], bytes: number | undefined): Prepared {
     const { pure, retry, hedge, longLived, streamsAreWork, timeoutMs, idleTimeoutMs } = this.#config;
-    const method = x.req.method ?? 'GET';
+    const method = x.request.method;
     const headers = requestHeaders(x, this.#gateway.trustedProxies);
     if (bytes !== undefined) headers.push('content-length', String(bytes));
     const isRepeatable = pure || idempotent.has(method);
@@ -115,14 +116,14 @@ class ProxyRoute {
         idempotent: idempotent.has(method),
         pure,
         retry,
-        hedge: hedge && isWhole && x.upgrade === undefined && isRepeatable,
-        isStream: longLived || x.upgrade !== undefined,
+        hedge: hedge && isWhole && x.request.upgrade === undefined && isRepeatable,
+        isStream: longLived || x.request.upgrade !== undefined,
         streamsAreWork,
         routeClass: this.#routeClass,
         timeoutMs,
         idleTimeoutMs,
         clientWaitsMs: x.head.deadlineMs,
-        ...(x.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
+        ...(x.request.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
       },
       sink: this.#sinkFor(x),
     };
@@ -131,9 +132,9 @@ class ProxyRoute {
   #sinkFor(x: Exchange): ReplySink {
     const { replies, tunnels, cache } = this.#gateway;
     const { longLived, streamsAreWork, bufferReplyBytes, idleTimeoutMs: maxSilenceMs } = this.#config;
-    const isEndless = maxSilenceMs === undefined && (longLived || x.upgrade !== undefined);
+    const isEndless = maxSilenceMs === undefined && (longLived || x.request.upgrade !== undefined);
     const options = { replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless };
-    if (x.upgrade !== undefined) {
+    if (x.request.upgrade !== undefined) {
       const idleTimeoutMs = this.#config.idleTimeoutMs ?? this.#upstreamConfig?.streams.idleTimeoutMs ?? 0;
       return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });
     }
@@ -142,7 +143,7 @@ class ProxyRoute {
   }
 }
 
-function asksForWebSocket({ head: { names }, req: { rawHeaders, httpVersionMinor } }: Exchange): boolean {
-  const index = names.indexOf('upgrade');
-  return index !== -1 && httpVersionMinor === 1 && rawHeaders[index * 2 + 1]?.toLowerCase() === 'websocket';
+function asksForWebSocket({ head, request: { version } }: Exchange): boolean {
+  const index = head.names.indexOf('upgrade');
+  return index !== -1 && version === '1.1' && valueAt(head, index).toLowerCase() === 'websocket';
 }

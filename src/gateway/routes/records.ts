@@ -1,7 +1,7 @@
 import { uuidv7Time } from '../../core/ids.ts';
 import type { BarcodeSummary } from '../../store/records.ts';
 import type { EndpointMetrics } from '../metrics.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
 import { ReadsBusy } from '../limits/read-admission.ts';
 import { Refusal } from '../refusal.ts';
@@ -48,7 +48,7 @@ export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointM
     if (image === undefined) return notFound;
     const type = image.format === 'png' ? 'image/png' : 'image/svg+xml';
     return () =>
-      x.reply(200, ['content-type', type, 'cache-control', 'private, max-age=31536000, immutable'], image.bytes);
+      x.respond(200, ['content-type', type, 'cache-control', 'private, max-age=31536000, immutable'], image.bytes);
   });
 }
 
@@ -124,5 +124,5 @@ function publicRecord(record: BarcodeSummary): Record<string, unknown> {
 }
 
 function replyJson(x: Exchange, value: unknown): void {
-  x.reply(200, ['content-type', 'application/json', 'cache-control', 'no-store'], JSON.stringify(value));
+  x.respond(200, ['content-type', 'application/json', 'cache-control', 'no-store'], JSON.stringify(value));
 }

@@ -1,6 +1,6 @@
 import type { Priority } from '../../policy/admission/priority.ts';
 import type { EndpointMetrics } from '../metrics.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheClient } from '../cache/cache-client.ts';

@@ -13,7 +13,7 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
     authenticate: false,
     unlimited: true,
     answer(x) {
-      x.reply(200, jsonHeaders(), '{"status":"ok"}');
+      x.respond(200, jsonHeaders(), '{"status":"ok"}');
       return undefined;
     },
   };
@@ -35,7 +35,7 @@ export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): L
         const names = away.map(({ name }) => name).join(', ');
         return new Refusal('no-backend', `no backend is up in: ${names}`, { retryAfterSeconds: 1 });
       }
-      x.reply(200, jsonHeaders(), '{"status":"ready"}');
+      x.respond(200, jsonHeaders(), '{"status":"ready"}');
       return undefined;
     },
   };
@@ -48,7 +48,7 @@ export function openApiRoute(document: string, metrics: EndpointMetrics): LocalR
     metrics,
     authenticate: false,
     answer(x) {
-      x.reply(200, ['content-type', 'application/json', 'cache-control', 'public, max-age=300'], document);
+      x.respond(200, ['content-type', 'application/json', 'cache-control', 'public, max-age=300'], document);
       return undefined;
     },
   };

@@ -5,7 +5,7 @@ import type { Priority } from '../../policy/admission/priority.ts';
 import { QueueBound, type QueueSituation } from '../../policy/admission/queue-bound.ts';
 import { type Place, RequestQueue } from '../../policy/admission/request-queue.ts';
 import { retryAfterSeconds } from '../../policy/admission/retry-after.ts';
-import { type AttemptCancelled, ClientGone } from './attempt-error.ts';
+import { type Cancellation, ClientGone } from './cancellable.ts';
 import type { Permit } from './permit.ts';
 import { Refusal } from '../refusal.ts';
 import { clientClosed } from '../http/request-body.ts';
@@ -62,7 +62,7 @@ export class Waiter implements PendingPermit {
     this.#settle(refusal);
   }
 
-  cancel(reason: AttemptCancelled): void {
+  cancel(reason: Cancellation): void {
     if (this.place !== undefined && this.#owner.leave(this.place)) this.#settle(refusalFor(reason));
   }
 }
@@ -269,7 +269,7 @@ function excessOf(here: number, elsewhere: number, total: number): number {
 }
 
 /** How a request ends that was cancelled before it reached a backend; without a reason, its client has left. */
-export const refusalFor = (reason: AttemptCancelled | undefined): Refusal =>
+export const refusalFor = (reason: Cancellation | undefined): Refusal =>
   reason === undefined || reason instanceof ClientGone ? clientClosed : pastDeadline;
 
 export const pastDeadline = new Refusal('deadline', 'the deadline of the request passed while it waited for a backend');

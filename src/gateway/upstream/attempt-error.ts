@@ -1,5 +1,6 @@
 import { codeOf, messageOf } from '../../core/errors.ts';
 import type { Outcome } from './backend.ts';
+import { ClientDeadline, ClientGone, NoStreamPlace, Superseded, UpstreamTimeout } from './cancellable.ts';
 import { Refusal } from '../refusal.ts';
 import {
   BodyAborted,
@@ -10,20 +11,6 @@ import {
   clientTooSlow,
 } from '../http/request-body.ts';
 
-/** Why the gateway itself ended an attempt. */
-export abstract class AttemptCancelled extends Error {}
-/** The gateway gave up waiting. */
-export class UpstreamTimeout extends AttemptCancelled {}
-/** The client has waited for as long as it said that it would. */
-export class ClientDeadline extends AttemptCancelled {}
-/** Another backend has answered the same request. */
-export class Superseded extends AttemptCancelled {}
-/** The client left. */
-export class ClientGone extends AttemptCancelled {}
-/** A backend that has been found to be down while it held requests. */
-export class BackendLost extends AttemptCancelled {}
-/** The reply turned out to be a stream, and the upstream has as many as it may. */
-export class NoStreamPlace extends AttemptCancelled {}
 /** A reply whose framing cannot be passed on. */
 export class UnreadableReply extends Error {}
 

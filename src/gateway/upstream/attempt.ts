@@ -1,14 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../core/clock.ts';
-import {
-  type AttemptCancelled,
-  explain,
-  metBug,
-  NoStreamPlace,
-  UnreadableReply,
-  UpstreamTimeout,
-} from './attempt-error.ts';
+import { type Cancellable, type Cancellation, NoStreamPlace, UpstreamTimeout } from './cancellable.ts';
+import { explain, metBug, UnreadableReply } from './attempt-error.ts';
 import type { Outcome } from './backend.ts';
 import type { Idler } from './idle-watch.ts';
 import { readLoadReport } from './load-report.ts';
@@ -19,7 +13,6 @@ import type { Answer, Failure, Reply } from './layer.ts';
 import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply-head.ts';
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
 import type { UpstreamCall } from './upstream-call.ts';
-import type { Cancellable } from './cancellable.ts';
 
 /** A backend that keeps sending 1xx replies never gets to its answer. */
 const MAX_INFORMATIONAL = 16;
@@ -88,7 +81,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   }
 
   /** Closes the connection, or keeps it from being used if there is none yet. */
-  cancel(reason: AttemptCancelled): void {
+  cancel(reason: Cancellation): void {
     if (this.#end !== undefined) return;
     this.#cancelled = reason;
     const controller = this.#controller;

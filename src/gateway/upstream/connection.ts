@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { UpstreamTimeout } from './attempt-error.ts';
+import { UpstreamTimeout } from './cancellable.ts';
 import type { Permit } from './permit.ts';
 import { RequestBody } from '../http/request-body.ts';
 import { Attempt } from './attempt.ts';

@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type AttemptCancelled, ClientDeadline, UpstreamTimeout } from './attempt-error.ts';
-import type { Cancellable } from './cancellable.ts';
+import { type Cancellable, type Cancellation, ClientDeadline, UpstreamTimeout } from './cancellable.ts';
 
 /** How long a reply may take: for the route, and for the client where it said so. */
 export interface TimeLimits {
@@ -39,7 +38,7 @@ export class Deadline {
     this.#timer = this.#clock.setTimeLimit(() => this.#call.cancel(this.#lateness()), afterMs);
   }
 
-  #lateness(): AttemptCancelled {
+  #lateness(): Cancellation {
     const { timeoutMs, clientWaitsMs = timeoutMs } = this.#limits;
     return clientWaitsMs < timeoutMs ? new ClientDeadline() : new UpstreamTimeout();
   }

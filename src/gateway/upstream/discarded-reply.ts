@@ -4,20 +4,20 @@ import type { Clock, Timer } from '../../core/clock.ts';
 const MAX_BYTES = 64 * 1024;
 const LIMIT_MS = 1000;
 
-/** A reply that is read away. `giveUp` is called once when that takes too long, or too much. */
+/** A reply that is read away. `cancel` is called once when that takes too long, or too much. */
 export class DiscardedReply {
-  readonly #giveUp: () => void;
+  readonly #cancel: () => void;
   readonly #limit: Timer;
   #bytes = 0;
 
-  constructor(clock: Clock, giveUp: () => void) {
-    this.#giveUp = giveUp;
-    this.#limit = clock.setTimeLimit(giveUp, LIMIT_MS);
+  constructor(clock: Clock, cancel: () => void) {
+    this.#cancel = cancel;
+    this.#limit = clock.setTimeLimit(cancel, LIMIT_MS);
   }
 
   take(chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > MAX_BYTES) this.#giveUp();
+    if (this.#bytes > MAX_BYTES) this.#cancel();
   }
 
   /** The reply has ended. */

@@ -1,8 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type AttemptCancelled, Superseded } from './attempt-error.ts';
+import { type Cancellable, type Cancellation, Superseded } from './cancellable.ts';
 import type { Answer, Layer, Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
-import type { Cancellable } from './cancellable.ts';
 
 /**
  * Asks a second backend when the first takes longer than 95 of 100 do. The first good reply wins, and the other call is
@@ -52,7 +51,7 @@ class HedgedCall implements Cancellable {
     return this.#choose(earliest, other);
   }
 
-  cancel(reason: AttemptCancelled): void {
+  cancel(reason: Cancellation): void {
     this.#timer?.cancel();
     this.#first.cancel(reason);
     this.#second?.cancel(reason);

@@ -1,11 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { RetryRules } from '../../policy/retry/retryable.ts';
-import { type AttemptCancelled, ClientGone } from './attempt-error.ts';
+import type { Cancellable, Cancellation } from './cancellable.ts';
 import type { Backend } from './backend.ts';
-import type { Underway } from '../http/exchange.ts';
 import type { Permit } from './permit.ts';
 import { RequestBody } from '../http/request-body.ts';
-import type { Cancellable } from './cancellable.ts';
 import type { Claimant } from './claim.ts';
 import type { Upstream } from './upstream.ts';
 import type { Deadline } from './deadline-timer.ts';
@@ -63,13 +61,13 @@ export interface Caller extends Claimant {
   execMs: number;
   execPhase: 'upstream' | 'database' | undefined;
   failure: string | undefined;
-  underway: Underway | undefined;
+  underway: Cancellable | undefined;
   /** Ends a reply that has begun and will not be whole. */
   cutReply(): void;
 }
 
 /** One request on its way through the layers, with what each of them leaves for those below. */
-export class UpstreamCall implements Underway, Cancellable {
+export class UpstreamCall implements Cancellable {
   readonly caller: Caller;
   readonly request: UpstreamRequest;
   /** Set by the deadline layer; undefined without that layer. */
@@ -88,7 +86,7 @@ export class UpstreamCall implements Underway, Cancellable {
   /** The queue place or the attempt that the call waits for. */
   current: Cancellable | undefined;
   /** Why nobody wants an answer any more. */
-  cancelled: AttemptCancelled | undefined;
+  cancelled: Cancellation | undefined;
   readonly #sink: ReplySink;
 
   constructor(caller: Caller, request: UpstreamRequest, sink: ReplySink) {
@@ -106,11 +104,7 @@ export class UpstreamCall implements Underway, Cancellable {
     return !(this.body instanceof RequestBody) || !this.body.started;
   }
 
-  giveUp(): void {
-    this.cancel(new ClientGone());
-  }
-
-  cancel(reason: AttemptCancelled): void {
+  cancel(reason: Cancellation): void {
     if (this.cancelled !== undefined) return;
     this.cancelled = reason;
     this.current?.cancel(reason);

@@ -6,7 +6,7 @@ import { ServiceTime } from '../../policy/admission/service-time.ts';
 import type { LeaseUse } from '../../policy/permits/lease-state.ts';
 import type { HostLoad } from '../../protocol/lease.ts';
 import { RetryBudget } from '../../policy/retry/budget.ts';
-import { BackendLost } from './attempt-error.ts';
+import { BackendLost } from './cancellable.ts';
 import { BackendSet } from './backend-set.ts';
 import { AttemptResults } from './attempt-results.ts';
 import { Backend, type Outcome } from './backend.ts';

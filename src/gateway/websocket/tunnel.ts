@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Timer } from '../../core/clock.ts';
 import type { ReplyHeaders } from '../upstream/reply-sink.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
 import { deliveredBytes } from '../http/delivered-bytes.ts';
 import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-sinks.ts';
@@ -29,24 +29,23 @@ export class TunnelSink extends ClientSink {
   override head(status: number, headers: ReplyHeaders): void {
     super.head(status, headers);
     // Unread, what the client has sent for the tunnel that it does not get would hide that it leaves.
-    this.#x.upgrade?.socket.resume();
+    this.#x.request.upgrade?.decline();
   }
 
   upgrade(headers: ReplyHeaders, backend: Duplex, done: () => void): void {
     const x = this.#x;
-    const { upgrade } = x;
+    const { upgrade } = x.request;
     const { tunnels, clock, bugs } = this.#gateway;
     if (upgrade === undefined || x.over) {
       backend.destroy();
-      x.res.destroy();
+      x.reply.cut();
       done();
       return;
     }
-    const { socket: client, head } = upgrade;
     x.tunnelled = true;
-    x.res.detachSocket(client as Parameters<typeof x.res.detachSocket>[0]);
-    // As the fields of any reply: undici has read their bytes as latin1.
-    client.write(switchingProtocols(x, headers), 'latin1');
+    const fields = replyHeaders(headers, 101);
+    x.addCommonHeaders(fields);
+    const { socket: client, head } = upgrade.accept(fields);
     const tunnel = new Tunnel(client, backend, {
       idleTimeoutMs: this.#idleTimeoutMs,
       setTimer: (callback, delayMs) => clock.setTimeout(callback, delayMs),
@@ -54,20 +53,12 @@ export class TunnelSink extends ClientSink {
       onEnd: () => {
         tunnels.remove(tunnel);
         done();
-        x.res.emit('close');
+        upgrade.closed();
       },
     });
     tunnels.add(tunnel);
     tunnel.start(head);
   }
-}
-
-function switchingProtocols(x: Exchange, headers: ReplyHeaders): string {
-  const lines = ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket'];
-  const fields = replyHeaders(headers, 101);
-  x.addCommonHeaders(fields);
-  for (let index = 0; index < fields.length; index += 2) lines.push(`${fields[index]}: ${fields[index + 1]}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
 interface TunnelOptions {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { Exchange } from '../../../src/gateway/http/exchange.ts';
+import { AddressSet } from '../../../src/core/addresses.ts';
+import { Exchange } from '../../../src/gateway/exchange.ts';
+import { GatewayMetrics } from '../../../src/gateway/metrics.ts';
 import { RequestLog } from '../../../src/gateway/request-log.ts';
+import { quietInstruments } from '../../support/instruments.ts';
+import { MemoryClient } from '../../support/memory-client.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 function setUp(level = 'info') {
@@ -12,16 +16,11 @@ function setUp(level = 'info') {
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const clock = new ManualClock();
+  const unmatched = new GatewayMetrics(quietInstruments().registry).endpoint('unmatched');
+  const trustedProxies = new AddressSet([]);
+  const gateway = { unmatched, trustedProxies, viaName: '', serverTiming: false, ended() {} };
   const exchange = (failure?: string): Exchange =>
-    ({
-      id: 'r',
-      req: { method: 'GET' },
-      metrics: { endpoint: 'e' },
-      waitMs: 1.234,
-      permitMs: 0,
-      execMs: 2,
-      failure,
-    }) as unknown as Exchange;
+    Object.assign(new Exchange(new MemoryClient(), 0, gateway), { waitMs: 1.234, execMs: 2, failure });
   return { lines, clock, exchange, requestLog: new RequestLog(log, clock) };
 }
 

@@ -10,6 +10,7 @@ import { Subscriber } from '../../../../src/gateway/cache/subscriber.ts';
 import type { Failure, Service } from '../../../../src/gateway/upstream/layer.ts';
 import type { ReplySink } from '../../../../src/gateway/upstream/reply-sink.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
+import { ClientGone } from '../../../../src/gateway/upstream/cancellable.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 const lifetime = { ageMs: 0, freshMs: 60_000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, mustRevalidate: false };
@@ -141,7 +142,7 @@ describe('CoalescedFetch', () => {
     await settled();
     slow.takes = false;
     assert.equal(send('a'), false);
-    slow.subscriber.giveUp();
+    slow.subscriber.cancel(new ClientGone());
     assert.deepEqual([resumed(), send('b'), fast.got, slow.got], [1, true, 'head,ab', 'head,a']);
   });
 

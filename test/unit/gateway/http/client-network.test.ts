@@ -2,28 +2,36 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AddressSet } from '../../../../src/core/addresses.ts';
 import { clientNetwork, networkOf } from '../../../../src/gateway/http/client-network.ts';
-import { Exchange, type ExchangeGateway } from '../../../../src/gateway/http/exchange.ts';
+import { Exchange } from '../../../../src/gateway/exchange.ts';
+import { type RequestHead, unreadHead } from '../../../../src/gateway/http/request-head.ts';
+import { GatewayMetrics } from '../../../../src/gateway/metrics.ts';
+import { quietInstruments } from '../../../support/instruments.ts';
+import { MemoryClient } from '../../../support/memory-client.ts';
 
-/** What the module reads of a request. */
-function request(peer: string | undefined, rawHeaders: string[] = []): Exchange {
-  const names = rawHeaders.filter((_, index) => index % 2 === 0);
-  return { req: { socket: { remoteAddress: peer }, rawHeaders }, head: { names, rawHeaders } } as unknown as Exchange;
+interface Seen {
+  readonly peer: string | undefined;
+  readonly head: RequestHead;
 }
 
-const networkFor = ({ req, head }: Exchange, among: AddressSet): string =>
-  clientNetwork(req.socket.remoteAddress, head, among);
+/** A request of this peer with these header lines. */
+function request(peer: string | undefined, lines: string[] = []): Seen {
+  const names = lines.filter((_, index) => index % 2 === 0);
+  return { peer, head: { ...unreadHead, names, lines } };
+}
+
+const networkFor = ({ peer, head }: Seen, among: AddressSet): string => clientNetwork(peer, head, among);
 
 /** The queue's name for whoever asks, without a key. */
-function fairKey(peer: string, rawHeaders: string[]): string {
-  const { req, head } = request(peer, rawHeaders);
-  const gateway = { unmatched: undefined, trustedProxies: trusted, isDraining: () => false };
-  const x = new Exchange(req, {} as never, 0, gateway as unknown as ExchangeGateway);
-  x.head = head;
+function fairKey(peerAddress: string, lines: string[]): string {
+  const unmatched = new GatewayMetrics(quietInstruments().registry).endpoint('unmatched');
+  const gateway = { unmatched, trustedProxies: trusted, viaName: '', serverTiming: false, ended() {} };
+  const x = new Exchange(new MemoryClient({ peerAddress }), 0, gateway);
+  x.head = request(peerAddress, lines).head;
   return x.fairKey;
 }
 
 const trusted = new AddressSet(['10.0.0.1', '10.0.0.2', '2001:db8::1']);
-const behind = (...rawHeaders: string[]): string => networkFor(request('10.0.0.1', rawHeaders), trusted);
+const behind = (...lines: string[]): string => networkFor(request('10.0.0.1', lines), trusted);
 
 test('Exchange.fairKey tells clients behind a trusted proxy apart, and takes nobody else at their word', () => {
   assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.1']), '198.51.100.1');

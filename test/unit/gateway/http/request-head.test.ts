@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { readHead } from '../../../../src/gateway/http/request-head.ts';
+import { http1Framing } from '../../../../src/gateway/http1/framing.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
 
-function head(url: string, rawHeaders: string[] = ['Host', 'a.example'], version = '1.1') {
-  const [major, minor] = version.split('.').map(Number);
-  return readHead({ url, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } as IncomingMessage);
+function head(target: string, headerLines: string[] = ['Host', 'a.example'], version = '1.1') {
+  return readHead({ method: 'GET', target, headerLines, framing: (fields) => http1Framing(version, fields) });
 }
 
 const outcome = (result: ReturnType<typeof head>): string => {

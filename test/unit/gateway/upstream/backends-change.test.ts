@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import type { UpstreamConfig } from '../../../../src/config/model.ts';
-import { ClientGone } from '../../../../src/gateway/upstream/attempt-error.ts';
+import { ClientGone } from '../../../../src/gateway/upstream/cancellable.ts';
 import { LeaseClient } from '../../../../src/gateway/upstream/lease-client.ts';
 import { Permit } from '../../../../src/gateway/upstream/permit.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';

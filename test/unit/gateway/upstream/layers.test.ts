@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { Superseded, UpstreamTimeout } from '../../../../src/gateway/upstream/attempt-error.ts';
+import { ClientGone, Superseded, UpstreamTimeout } from '../../../../src/gateway/upstream/cancellable.ts';
 import { admission } from '../../../../src/gateway/upstream/admission.ts';
 import { deadlines } from '../../../../src/gateway/upstream/deadline.ts';
 import { hedging } from '../../../../src/gateway/upstream/hedging.ts';
@@ -158,7 +158,7 @@ describe('admission', () => {
     assert.deepEqual([calls.length, second.caller.waitMs], [1, 10]);
     const third = callOf(upstream);
     const cancelled = admission(clock)(fakeService().service)(third);
-    third.giveUp();
+    third.cancel(new ClientGone());
     const answer = await cancelled;
     assert.equal(answer.kind === 'refused' && answer.refusal.reason, 'client-closed');
     second.permit?.release('success');
@@ -241,7 +241,7 @@ describe('hedging', () => {
     await settle();
     clock.advance(100);
     await settle();
-    call.giveUp();
+    call.cancel(new ClientGone());
     assert.deepEqual(
       calls.map(({ isCancelled }) => isCancelled),
       [true, true],

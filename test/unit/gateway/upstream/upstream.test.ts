@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { ClientGone } from '../../../../src/gateway/upstream/attempt-error.ts';
+import { ClientGone } from '../../../../src/gateway/upstream/cancellable.ts';
 import { Permit } from '../../../../src/gateway/upstream/permit.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
 import type { Upstream } from '../../../../src/gateway/upstream/upstream.ts';

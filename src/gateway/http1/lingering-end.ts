@@ -1,30 +1,48 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../core/clock.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
+import type { BodyReceiver } from '../http/client-request.ts';
+import { BodyReader } from './body-reader.ts';
 
 /** How long a client may be silent, and go on in all, with a request whose reply it has. */
 const LINGER_SILENCE_MS = 2000;
 const LINGER_MS = 30_000;
 
 /** Reads the rest of a request away, and ends its reply when the client is done. */
-export class LingeringEnd {
+export class LingeringEnd implements BodyReceiver {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #clock: Clock;
+  readonly #bugs: Bugs;
   readonly #until: number;
+  #body: BodyReader | undefined;
   #timer: Timer | undefined;
   #bytes = 0;
 
-  constructor(req: IncomingMessage, res: ServerResponse, clock: Clock) {
+  constructor(req: IncomingMessage, res: ServerResponse, { clock, bugs }: { clock: Clock; bugs: Bugs }) {
     this.#req = req;
     this.#res = res;
     this.#clock = clock;
+    this.#bugs = bugs;
     this.#until = clock.now() + LINGER_MS;
   }
 
   start(): void {
-    this.#req.on('data', this.#onData).on('end', this.#finish).on('close', this.#finish);
+    this.#body = new BodyReader(this.#req, this, this.#bugs);
     this.#req.resume();
     this.#watch();
+  }
+
+  bodyData(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+  }
+
+  bodyEnd(): void {
+    this.#finish();
+  }
+
+  bodyAborted(): void {
+    this.#finish();
   }
 
   #watch(): void {
@@ -35,13 +53,9 @@ export class LingeringEnd {
     }, LINGER_SILENCE_MS);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#bytes += chunk.length;
-  };
-
-  readonly #finish = (): void => {
+  #finish(): void {
     this.#timer?.cancel();
-    this.#req.off('data', this.#onData).off('end', this.#finish).off('close', this.#finish);
+    this.#body?.stop();
     if (!this.#res.writableEnded) this.#res.end();
-  };
+  }
 }

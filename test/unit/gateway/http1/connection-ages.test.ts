@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
-import { ConnectionAges } from '../../../../src/gateway/http/connection-ages.ts';
+import { ConnectionAges } from '../../../../src/gateway/http1/connection-ages.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 for (const [random, ageMs] of [

@@ -1,0 +1,200 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenOptions, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
+import type { Exchange } from '../exchange.ts';
+import { type Reason, Refusal } from '../refusal.ts';
+import { ClientConnections } from './client-connections.ts';
+import { ConnectionAges } from './connection-ages.ts';
+import { dropConnection, MAX_HEADER_BYTES, refusalOf, refuse, refuseConnection } from './malformed.ts';
+import { stopAccepting } from './stop-accepting.ts';
+import { Http1Transaction, type TransactionHost } from './transaction.ts';
+import { Http1Upgrade, mayUpgrade } from './upgrade.ts';
+
+/** Slow clients are cut off by these; all in milliseconds. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const CHECK_INTERVAL_MS = 2_000;
+
+export interface Http1Options {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bugs: Bugs;
+  readonly keepAliveTimeoutMs: number;
+  /** The age at which a connection gets its last reply; 0: none. */
+  readonly maxAgeMs: number;
+  /** Requests of one connection that may be in progress at a time. */
+  readonly maxPipelined: number;
+  readonly isDraining: () => boolean;
+  /** Makes the exchange of a request that has come. */
+  readonly open: (transaction: Http1Transaction) => Exchange;
+  /** Begins a request whose turn has come on its connection. */
+  readonly start: (x: Exchange) => void;
+  /** A connection ended before it had a request that could be counted. */
+  readonly onMalformed: (reason: Reason) => void;
+  /** A connection was ended because too many of its requests waited. */
+  readonly onOverflow: () => void;
+}
+
+/** The HTTP/1.1 server of a worker: the limits of the protocol, and an answer to everything that is no request. */
+export class Http1Server implements TransactionHost {
+  readonly server: Server;
+  readonly clock: Clock;
+  readonly bugs: Bugs;
+  readonly isDraining: () => boolean;
+  readonly #options: Http1Options;
+  readonly #connections: ClientConnections;
+  readonly #ages: ConnectionAges;
+
+  constructor(options: Http1Options) {
+    const { clock, bugs, random, maxAgeMs, maxPipelined, start } = options;
+    this.clock = clock;
+    this.bugs = bugs;
+    this.isDraining = options.isDraining;
+    this.#options = options;
+    this.#ages = new ConnectionAges(maxAgeMs, clock, random);
+    this.#connections = new ClientConnections({ clock, bugs, maxPipelined, start });
+    this.server = this.#createServer();
+    this.#listen();
+  }
+
+  /** Resolves when connections are accepted; rejects with the system's error. */
+  listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(options, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Stops accepting; resolves when the last connection is closed. `listenFd`: of a socket that only this process has. */
+  stopAccepting(listenFd: number | undefined): Promise<void> {
+    return stopAccepting(this.server, this.clock, listenFd);
+  }
+
+  close(): void {
+    this.#connections.close();
+  }
+
+  isOld(socket: Socket): boolean {
+    return this.#ages.isOld(socket);
+  }
+
+  left(transaction: Http1Transaction): void {
+    this.#connections.leave(transaction);
+  }
+
+  #createServer(): Server {
+    const server = createServer({
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // Bodies have limits of their own (UploadPace), by their rate: a large one may take long.
+      requestTimeout: 0,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      keepAliveTimeout: this.#options.keepAliveTimeoutMs,
+      noDelay: true,
+      // The path answers a missing Host itself, with a problem reply.
+      requireHostHeader: false,
+      shouldUpgradeCallback: (req) => this.#mayUpgrade(req),
+    });
+    // Beyond its default Node drops header lines in silence, and with them a Content-Length; the path counts instead.
+    server.maxHeadersCount = 0;
+    // A client may end its side and wait for the reply.
+    (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+    return server;
+  }
+
+  /** An exception in a listener ends the connection that met it, and nothing else. */
+  #listen(): void {
+    const { server, bugs } = this;
+    type OnRequest = (req: IncomingMessage, res: ServerResponse) => void;
+    type OnSocket<First> = (first: First, socket: Socket, head: Buffer) => void;
+    const request = (listener: OnRequest): OnRequest =>
+      bugs.guard('server', listener, ({ socket }) => void socket.destroy());
+    const on = <First>(listener: OnSocket<First>): OnSocket<First> =>
+      bugs.guard('server', listener, (_first, socket) => void socket.destroy());
+    const opened = (socket: Socket): void => this.#ages.opened(socket);
+    server.on(
+      'connection',
+      bugs.guard('connection', opened, (socket) => void socket.destroy()),
+    );
+    server.on(
+      'request',
+      request((req, res) => this.#request(req, res, false)),
+    );
+    server.on(
+      'checkContinue',
+      request((req, res) => this.#request(req, res, true)),
+    );
+    server.on(
+      'checkExpectation',
+      request((_req, res) => this.#refuseExpect(res)),
+    );
+    server.on(
+      'connect',
+      on((_req: IncomingMessage, socket) => this.#connect(socket)),
+    );
+    server.on(
+      'upgrade',
+      on((req: IncomingMessage, socket, head) => this.#upgrade(req, socket, head)),
+    );
+    server.on(
+      'clientError',
+      on((error: Error, socket) => this.#malformed(error, socket)),
+    );
+  }
+
+  /** Node calls this without a guard of its own; an upgrade that cannot be judged is none. */
+  #mayUpgrade(req: IncomingMessage): boolean {
+    try {
+      return mayUpgrade(req, (socket) => this.#connections.isBusy(socket));
+    } catch (error) {
+      this.bugs.report('server', error);
+      return false;
+    }
+  }
+
+  #request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+    const transaction = new Http1Transaction(req, res, this);
+    transaction.expectsContinue = expectsContinue;
+    transaction.exchange = this.#options.open(transaction);
+    if (this.#connections.enter(transaction)) return;
+    this.#options.onOverflow();
+    dropConnection(req.socket);
+  }
+
+  #upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const upgrade = new Http1Upgrade(req, socket, head, this.bugs);
+    const transaction = new Http1Transaction(req, upgrade.res, this);
+    transaction.upgrade = upgrade;
+    transaction.closeAfterReply = true;
+    transaction.exchange = this.#options.open(transaction);
+    this.#connections.watchUpgrade(transaction);
+    this.#options.start(transaction.exchange);
+  }
+
+  #refuseExpect(res: ServerResponse): void {
+    this.#options.onMalformed('expectation-failed');
+    refuse(res, new Refusal('expectation-failed', 'Expect may only be 100-continue'));
+  }
+
+  #connect(socket: Socket): void {
+    this.#options.onMalformed('method-not-allowed');
+    // Replies are owed on a connection that Node has let go of: none of them can be written.
+    if (this.#connections.abandon(socket)) return;
+    refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here'));
+  }
+
+  #malformed(error: Error, socket: Duplex): void {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#options.onMalformed(refusal.reason);
+    refuseConnection(socket, refusal);
+  }
+}

@@ -1,0 +1,34 @@
+import type { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { closeWhenEmpty } from './accept-queue.ts';
+
+/** How long an idle connection may stay open once the worker drains, for a request that is already under way to it. */
+const IDLE_GRACE_MS = 1_500;
+/** Connections whose last reply has ended since are closed this often. */
+const SWEEP_INTERVAL_MS = 100;
+
+/**
+ * Stops accepting; resolves when the last connection is closed. Idle ones are closed after a grace, as
+ * http.Server.close() would close them at once, under the feet of a client that is just sending.
+ * `listenFd`: the descriptor of a socket that only this process has.
+ */
+export function stopAccepting(server: Server, clock: Clock, listenFd: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    let sweep: Timer | undefined;
+    const sweepIn = (delayMs: number): void => {
+      sweep = clock.setTimeout(() => {
+        server.closeIdleConnections();
+        sweepIn(SWEEP_INTERVAL_MS);
+      }, delayMs);
+    };
+    const ended = (): void => {
+      sweep?.cancel();
+      resolve();
+    };
+    sweepIn(IDLE_GRACE_MS);
+    const close = (): void => void NetServer.prototype.close.call(server, ended);
+    if (listenFd === undefined) close();
+    else closeWhenEmpty(listenFd, close);
+  });
+}

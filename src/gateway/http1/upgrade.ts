@@ -1,0 +1,72 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Bugs } from '../../metrics/bugs.ts';
+import type { ClientUpgrade } from '../http/client-request.ts';
+
+/** The reply that a `ServerResponse` of this connection has begun, if any: undocumented, and the only way to know. */
+export interface WithMessage {
+  readonly _httpMessage?: ServerResponse | null;
+}
+
+/**
+ * Whether a request becomes an upgrade. Any other is answered as an ordinary request, as if it did not offer one
+ * (RFC 9110 §7.8): other protocols (h2c), HTTP/1.0, one with a body, and a request behind which a reply is owed still, since
+ * Node hands the connection over at once and that reply could no longer be written.
+ */
+export function mayUpgrade(req: IncomingMessage, isBusy: (socket: Socket) => boolean): boolean {
+  if (req.headers.upgrade?.toLowerCase() !== 'websocket' || req.httpVersionMinor === 0) return false;
+  if (req.method !== 'GET' || 'content-length' in req.headers || 'transfer-encoding' in req.headers) return false;
+  return !isBusy(req.socket) && ((req.socket as WithMessage)._httpMessage ?? null) === null;
+}
+
+/** A connection that Node's server has let go of, because its client asks for another protocol. */
+export class Http1Upgrade implements ClientUpgrade {
+  /** A reply, so that an upgrade that is not granted is answered as any other request; the last one on its connection. */
+  readonly res: ServerResponse;
+  readonly #req: IncomingMessage;
+  readonly #socket: Socket;
+  readonly #head: Buffer;
+
+  constructor(req: IncomingMessage, socket: Socket, head: Buffer, bugs: Bugs) {
+    this.res = new ServerResponse(req);
+    this.#req = req;
+    this.#socket = socket;
+    this.#head = head;
+    socket.on('error', () => socket.destroy());
+    this.res.assignSocket(socket);
+    const finish = (): void => this.#finish();
+    this.res.on(
+      'finish',
+      bugs.guard('upgrade', finish, () => socket.destroy()),
+    );
+  }
+
+  accept(headers: readonly string[]): { readonly socket: Duplex; readonly head: Buffer } {
+    this.res.detachSocket(this.#socket);
+    const lines = ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket'];
+    for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
+    // As the fields of any reply: undici has read their bytes as latin1.
+    this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    return { socket: this.#socket, head: this.#head };
+  }
+
+  decline(): void {
+    // Unread, what the client has sent for the tunnel would hide that it leaves.
+    this.#socket.resume();
+  }
+
+  closed(): void {
+    this.res.emit('close');
+  }
+
+  #finish(): void {
+    this.res.detachSocket(this.#socket);
+    // For an upgrade with a body Node gives a stream around the socket, so nothing but a stream may be asked of it.
+    this.#socket.end(() => {
+      this.#req.socket.destroySoon();
+      this.#socket.destroy();
+    });
+    this.res.emit('close');
+  }
+}
