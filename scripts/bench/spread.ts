@@ -7,7 +7,7 @@ import { Agent, get } from 'node:http';
 import { BoundSocket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { binomialQuantile } from '../../src/lab/statistics/binomial.ts';
-import { freePorts } from '../../src/lab/system/free-ports.ts';
+import { freePorts } from '../../src/core/free-ports.ts';
 
 const RUNS = 20;
 const worker = fileURLToPath(new URL('./subjects/spread-worker.ts', import.meta.url));

@@ -1,8 +1,8 @@
 import { loadConfig } from '../config/config.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
-import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { readOptions } from './options.ts';
 
 const help = `usage: rampart check [--json]
 
@@ -11,7 +11,8 @@ Checks the environment and the configuration file, and prints every problem at o
 
 /** `rampart check`. */
 export async function check(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, { help, known: ['--json'] })) return exitCodes.ok;
+  const options = readOptions({ command: 'check', help, options: { json: 'flag' } }, args, io);
+  if (options === undefined) return exitCodes.ok;
   const { env, dataDir, upstreams, routes } = await loadConfig(io.env, io.folder, 'use this configuration');
   for (const remark of [...unknownVariables(io.env), ...routeRemarks(routes)]) io.stderr.write(`rampart: ${remark}\n`);
   // Both may hold a password.
@@ -21,7 +22,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     VALKEY_URL: secret(env.VALKEY_URL),
     ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
   };
-  if (args.includes('--json')) {
+  if (options.flag('json')) {
     io.stdout.write(`${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes }, undefined, 2)}\n`);
     return exitCodes.ok;
   }

@@ -4,8 +4,8 @@ import { Control } from '../control/control.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { prepareDatabase } from './database.ts';
-import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { readOptions } from './options.ts';
 import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequests } from './role.ts';
 import { version } from './version.ts';
 
@@ -17,7 +17,7 @@ up to date, and runs the embedded one when DATABASE_URL is not set. One per host
 
 /** `rampart control`. */
 export async function control(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, { help, known: [] })) return exitCodes.ok;
+  if (readOptions({ command: 'control', help }, args, io) === undefined) return exitCodes.ok;
   const context = await enterRole('control', io);
   // Under `rampart start` the supervisor has seen to the database.
   const database =

@@ -1,7 +1,5 @@
-import { parseArgs } from 'node:util';
 import { generatorOrigin, GENERATOR_UPSTREAM } from '../config/upstreams.ts';
 import { parseBarcodeRequest } from '../barcode/request.ts';
-import { messageOf, UsageError } from '../core/errors.ts';
 import { seededRandom } from '../core/random.ts';
 import { barcodeWork } from '../generator/barcode-work.ts';
 import { calibratedWork } from '../generator/calibrated.ts';
@@ -9,8 +7,8 @@ import { createRenderer, type Renderer } from '../generator/render.ts';
 import { startGenerator } from '../generator/server.ts';
 import type { Work } from '../generator/work.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
-import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { type Options, readOptions } from './options.ts';
 import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 
 const help = `usage: rampart generator [options]
@@ -26,10 +24,21 @@ Runs one generator. Without options it is what GENERATOR_KIND says, on GENERATOR
   --seed N              of the exponential law
 `;
 
+const optionKinds = {
+  port: 'value',
+  host: 'value',
+  calibrated: 'flag',
+  'service-time': 'value',
+  slots: 'value',
+  law: 'value',
+  seed: 'value',
+} as const;
+
 /** `rampart generator`. */
 export async function generator(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, { help, known: args })) return exitCodes.ok;
-  const env = environmentOf(args, io.env);
+  const options = readOptions({ command: 'generator', help, options: optionKinds }, args, io);
+  if (options === undefined) return exitCodes.ok;
+  const env = environmentOf(options, io.env);
   const context = await enterRole('generator', { ...io, env });
   const { config, clock, log } = context;
   const port = Number(env['RAMPART_GENERATOR_PORT'] ?? config.env.GENERATOR_PORT + context.instance);
@@ -63,39 +72,21 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
 }
 
 /** Options are another way to write the environment, and are checked with it. */
-function environmentOf(args: string[], env: CommandIo['env']): Record<string, string | undefined> {
-  const options = {
-    port: { type: 'string' },
-    host: { type: 'string' },
-    calibrated: { type: 'boolean' },
-    'service-time': { type: 'string' },
-    slots: { type: 'string' },
-    law: { type: 'string' },
-    seed: { type: 'string' },
-  } as const;
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options, strict: true }));
-  } catch (error) {
-    throw new UsageError(`Cannot start generator: ${messageOf(error)}`);
-  }
+function environmentOf(options: Options, env: CommandIo['env']): Record<string, string | undefined> {
+  options.whole('port', 0, 0, 65_535);
+  options.whole('seed', 0, 0, 999_999_999);
+  options.check();
   const merged: Record<string, string | undefined> = { ...env };
   const set = (name: string, value: string | undefined): void => {
     if (value !== undefined) merged[name] = value;
   };
-  set('RAMPART_GENERATOR_PORT', values.port);
-  set('RAMPART_GENERATOR_HOST', values.host);
-  set('GENERATOR_KIND', values.calibrated === true ? 'calibrated' : undefined);
-  set('CALIBRATED_SERVICE_TIME_MS', values['service-time']?.replace(/ms$/, ''));
-  set('GENERATOR_CONCURRENCY', values.slots);
-  set('CALIBRATED_LAW', values.law);
-  set('RAMPART_SEED', values.seed);
-  if (values.port !== undefined && !/^\d{1,5}$/.test(values.port)) {
-    throw new UsageError(`Cannot start generator, as --port must be a port: got '${values.port}'`);
-  }
-  if (values.seed !== undefined && !/^\d{1,9}$/.test(values.seed)) {
-    throw new UsageError(`Cannot start generator, as --seed must be a whole number below 10^9: got '${values.seed}'`);
-  }
+  set('RAMPART_GENERATOR_PORT', options.text('port'));
+  set('RAMPART_GENERATOR_HOST', options.text('host'));
+  set('GENERATOR_KIND', options.flag('calibrated') ? 'calibrated' : undefined);
+  set('CALIBRATED_SERVICE_TIME_MS', options.text('service-time')?.replace(/ms$/, ''));
+  set('GENERATOR_CONCURRENCY', options.text('slots'));
+  set('CALIBRATED_LAW', options.text('law'));
+  set('RAMPART_SEED', options.text('seed'));
   return merged;
 }
 

@@ -1,9 +1,10 @@
-import { parseArgs } from 'node:util';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
+import type { CommandIo } from './io.ts';
+import { guess, type Options, readOptions } from './options.ts';
 
-export const HELP = `Usage: rampart keys <command> [--json]
+const help = `usage: rampart keys <command> [--json]
 
   create [--name NAME] [--rate N [--burst N]] [--priority interactive|bulk]
                            make a key and show it, this once
@@ -20,31 +21,30 @@ A change reaches running workers at once.
 It works on DATABASE_URL, or else on the embedded PostgreSQL in RAMPART_DATA_DIR, which need not be running.
 `;
 
-const flags = {
-  name: { type: 'string' },
-  rate: { type: 'string' },
-  burst: { type: 'string' },
-  none: { type: 'boolean' },
-  priority: { type: 'string' },
-  json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
+const optionKinds = {
+  name: 'value',
+  rate: 'value',
+  burst: 'value',
+  none: 'flag',
+  priority: 'value',
+  json: 'flag',
 } as const;
-type Flag = keyof typeof flags;
+type OptionName = keyof typeof optionKinds;
 
 const commands = {
-  create: { operands: 0, flags: ['name', 'rate', 'burst', 'priority'] },
-  list: { operands: 0, flags: [] },
-  limit: { operands: 1, flags: ['rate', 'burst', 'none'] },
-  revoke: { operands: 1, flags: [] },
-} as const satisfies Record<string, { operands: number; flags: readonly Flag[] }>;
-type Command = keyof typeof commands;
+  create: { operands: 0, options: ['name', 'rate', 'burst', 'priority'] },
+  list: { operands: 0, options: [] },
+  limit: { operands: 1, options: ['rate', 'burst', 'none'] },
+  revoke: { operands: 1, options: [] },
+} as const satisfies Record<string, { operands: number; options: readonly OptionName[] }>;
+type KeyCommand = keyof typeof commands;
 
 const NAME_CHARACTERS = 200;
 const SEE_HELP = 'See rampart keys --help';
 
 /** A command line of `rampart keys` that makes sense. */
 export interface KeyRequest {
-  readonly command: Command;
+  readonly command: KeyCommand;
   /** The key that it is about, by id or prefix; empty where it is about none. */
   readonly operand: string;
   readonly name: string;
@@ -53,45 +53,47 @@ export interface KeyRequest {
   readonly asJson: boolean;
 }
 
-/** Throws a UsageError of one line where it makes none. */
-export function parseKeyRequest(args: readonly string[]): KeyRequest | 'help' {
-  const { values, positionals } = read(args);
-  if (values.help === true) return 'help';
-  const [command = '', ...operands] = positionals;
+/** Throws a UsageError where the line makes no sense; undefined where it asks for help, which is printed. */
+export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequest | undefined {
+  const operands = { least: 1, most: 2, what: 'a command and, for limit and revoke, a key' };
+  const options = readOptions({ command: 'keys', help, options: optionKinds, operands }, args, io);
+  if (options === undefined) return undefined;
+  const [command = '', operand] = options.operands;
   if (!isCommand(command)) {
-    throw new UsageError(`rampart keys takes ${Object.keys(commands).join(', ')}: got '${command}'. ${SEE_HELP}`);
+    const names = Object.keys(commands);
+    throw new UsageError(
+      `rampart keys takes ${names.join(', ')}: got '${command}'${guess(command, names)}. ${SEE_HELP}`,
+    );
   }
-  const expected = commands[command].operands;
-  if (operands.length !== expected) {
-    const wanted = `${expected} operand${expected === 1 ? '' : 's'}`;
-    throw new UsageError(`rampart keys ${command} takes ${wanted}: got ${operands.length}. ${SEE_HELP}`);
-  }
-  const allowed = new Set<Flag>(['json', 'help', ...commands[command].flags]);
-  const stray = (Object.keys(values) as Flag[]).find((flag) => !allowed.has(flag));
-  if (stray !== undefined) throw new UsageError(`rampart keys ${command} does not take --${stray}. ${SEE_HELP}`);
-  const limit = limitOf(values.rate, values.burst);
-  if (command === 'limit' && (limit === undefined) !== (values.none === true)) {
+  checkArguments(command, options);
+  const limit = limitOf(options.text('rate'), options.text('burst'));
+  if (command === 'limit' && (limit === undefined) !== options.flag('none')) {
     throw new UsageError(`rampart keys limit takes either --rate or --none. ${SEE_HELP}`);
   }
   return {
     command,
-    operand: operands[0] ?? '',
-    name: nameOf(values.name),
+    operand: operand ?? '',
+    name: nameOf(options.text('name')),
     limit,
-    priority: priorityOf(values.priority),
-    asJson: values.json === true,
+    priority: priorityOf(options.text('priority')),
+    asJson: options.flag('json'),
   };
 }
 
-function read(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: flags, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(`Cannot read the command: ${messageOf(error)}. ${SEE_HELP}`);
+/** Every command has operands and options of its own. */
+function checkArguments(command: KeyCommand, options: Options): void {
+  const expected = commands[command].operands;
+  const got = options.operands.length - 1;
+  if (got !== expected) {
+    const wanted = `${expected} operand${expected === 1 ? '' : 's'}`;
+    throw new UsageError(`rampart keys ${command} takes ${wanted}: got ${got}. ${SEE_HELP}`);
   }
+  const allowed = new Set<OptionName>(['json', ...commands[command].options]);
+  const stray = (Object.keys(optionKinds) as OptionName[]).find((name) => options.has(name) && !allowed.has(name));
+  if (stray !== undefined) throw new UsageError(`rampart keys ${command} does not take --${stray}. ${SEE_HELP}`);
 }
 
-const isCommand = (text: string): text is Command => Object.hasOwn(commands, text);
+const isCommand = (text: string): text is KeyCommand => Object.hasOwn(commands, text);
 
 function nameOf(name = 'unnamed'): string {
   if (name === '' || name.length > NAME_CHARACTERS || /\p{Cc}/u.test(name))

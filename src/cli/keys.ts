@@ -2,7 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import type { ChangeResult, KeyRecord } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
-import { HELP, type KeyRequest, parseKeyRequest } from './key-request.ts';
+import { type KeyRequest, parseKeyRequest } from './key-request.ts';
 import { tellWorkers, withOwnStore } from './own-store.ts';
 
 function time(ms: number): string {
@@ -80,11 +80,8 @@ async function perform(request: KeyRequest, store: Store, io: CommandIo): Promis
 
 /** `rampart keys`: resolves to the exit code; throws a UsageError for the caller to print. */
 export async function keys(args: string[], io: CommandIo): Promise<number> {
-  const request = parseKeyRequest(args);
-  if (request === 'help') {
-    io.stdout.write(HELP);
-    return 0;
-  }
+  const request = parseKeyRequest(args, io);
+  if (request === undefined) return 0;
   await withOwnStore(io, 'rampart-keys', (store) => perform(request, store, io));
   return 0;
 }

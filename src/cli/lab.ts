@@ -1,7 +1,11 @@
 import { UsageError } from '../core/errors.ts';
 import { type Command, type CommandIo, exitCodes } from './io.ts';
+import { guess } from './options.ts';
 
-const experiments: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+/** The experiments and what they are for; each is loaded when it is called. */
+export const experiments: Readonly<
+  Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>
+> = {
   capacity: {
     summary: 'the highest load within the targets, confirmed and refuted',
     load: async () => (await import('./lab/capacity.ts')).labCapacity,
@@ -64,7 +68,9 @@ export async function lab(args: string[], io: CommandIo): Promise<number> {
   }
   const experiment = Object.hasOwn(experiments, name) ? experiments[name] : undefined;
   if (experiment === undefined) {
-    throw new UsageError(`There is no experiment '${name}': it takes ${Object.keys(experiments).join(', ')}`);
+    throw new UsageError(
+      `There is no experiment '${name}'${guess(name, Object.keys(experiments))}; rampart lab takes ${Object.keys(experiments).join(', ')}`,
+    );
   }
   return (await experiment.load())(rest, io);
 }

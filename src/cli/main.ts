@@ -1,29 +1,9 @@
 import { withEnvFile } from '../config/env-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { type Command, exitCodes } from './io.ts';
+import { commands } from './commands.ts';
+import { exitCodes } from './io.ts';
+import { guess } from './options.ts';
 import { version } from './version.ts';
-
-/** The commands and what they are for; each is loaded when it is called, as most processes need one. */
-const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
-  start: { summary: 'run everything on this host', load: async () => (await import('./start.ts')).start },
-  gateway: { summary: 'run one gateway worker', load: async () => (await import('./gateway.ts')).gateway },
-  control: {
-    summary: 'run control: health, metrics, admin API',
-    load: async () => (await import('./control.ts')).control,
-  },
-  generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
-  check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
-  reload: {
-    summary: 'under pm2: new gateway workers, if they would start',
-    load: async () => (await import('./reload.ts')).reload,
-  },
-  simulate: {
-    summary: 'compare balancers on a simulated fleet',
-    load: async () => (await import('./simulate.ts')).simulate,
-  },
-  lab: { summary: 'measure capacity, and prove it', load: async () => (await import('./lab.ts')).lab },
-  keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
-};
 
 const usage = `rampart ${version}: a clustered gateway for CPU-heavy generators
 
@@ -48,7 +28,7 @@ async function main(args: string[]): Promise<number> {
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`rampart: there is no command '${name}'\n\n${usage}`);
+    process.stderr.write(`rampart: there is no command '${name}'${guess(name, Object.keys(commands))}\n\n${usage}`);
     return exitCodes.usage;
   }
   const run = await command.load();

@@ -1,17 +1,17 @@
 import { fork, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, needsDatabase } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import { UsageError } from '../core/errors.ts';
+import { freePorts } from '../core/free-ports.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
 import { liveProcesses } from '../supervisor/process-records.ts';
 import { databaseUrlOf } from './database.ts';
-import { askedForHelp } from './help.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { readOptions } from './options.ts';
 
 const help = `usage: rampart reload [--dry-run]
 
@@ -25,12 +25,13 @@ const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, im
 
 /** `rampart reload`. */
 export async function reload(args: string[], io: CommandIo): Promise<number> {
-  if (askedForHelp(args, io, { help, known: ['--dry-run'] })) return exitCodes.ok;
+  const options = readOptions({ command: 'reload', help, options: { 'dry-run': 'flag' } }, args, io);
+  if (options === undefined) return exitCodes.ok;
   const config = await loadConfig(io.env, io.folder, 'reload');
   refuseSupervised(config);
   await tryWorker(config, io);
   io.stderr.write('rampart: the configuration is sound, and a worker starts with it\n');
-  return args.includes('--dry-run') ? exitCodes.ok : reloadGateway(io);
+  return options.flag('dry-run') ? exitCodes.ok : reloadGateway(io);
 }
 
 function refuseSupervised({ dataDir }: Config): void {
@@ -44,7 +45,7 @@ function refuseSupervised({ dataDir }: Config): void {
 /** Starts a worker as pm2 would, beside the host and without its control, and asks it whether it lives. */
 async function tryWorker(config: Config, io: CommandIo): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'rampart-trial-'));
-  const port = await freePort();
+  const port = await freePorts(1, Math.random);
   const env = {
     ...io.env,
     ...(needsDatabase(config) ? { DATABASE_URL: await databaseUrlOf(config) } : {}),
@@ -77,17 +78,6 @@ async function tryWorker(config: Config, io: CommandIo): Promise<void> {
 async function answerOf(port: number): Promise<string | undefined> {
   const reply = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
   return reply?.status === 200 ? undefined : `it answers /healthz with ${reply?.status ?? 'nothing'}`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function reloadGateway(io: CommandIo): Promise<number> {

@@ -25,3 +25,6 @@ function shortest(bracketed: string): string {
   const address = bracketed.slice(1, -1);
   return isIPv6(address) ? `[${new SocketAddress({ address, family: 'ipv6' }).address}]` : bracketed;
 }
+
+/** The host of a listener as it stands in a URL, where an IPv6 address has brackets. */
+export const hostInUrl = (host: string): string => (isIPv6(host) ? `[${host}]` : host);

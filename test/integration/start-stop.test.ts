@@ -28,10 +28,15 @@ describe('a start that cannot be', () => {
   }
 
   /** One clear line, exit code 2, no stack trace, and nothing left behind. */
-  function assertRefused({ code, stdout, stderr }: CommandResult, env: Record<string, string>, expected: RegExp): void {
+  function assertRefused(
+    { code, stdout, stderr }: CommandResult,
+    env: Record<string, string>,
+    expected: RegExp,
+    lines = 1,
+  ): void {
     assert.match(stderr, expected);
     assert.doesNotMatch(stderr, /\n\s+at /, 'no stack trace');
-    assert.equal(stderr.trim().split('\n').length, 1, stderr);
+    assert.equal(stderr.trim().split('\n').length, lines, stderr);
     assert.equal(code, 2);
     assert.equal(stdout, '');
     assert.deepEqual(processesOf(env['RAMPART_DATA_DIR'] as string), []);
@@ -130,13 +135,14 @@ describe('a start that cannot be', () => {
 
   test('a seed of a generator that is no number', async () => {
     const env = await settings();
-    assertRefused(await runRampart(['generator', '--seed', 'abc'], env), env, /--seed must be a whole number .*'abc'/);
+    const refused = await runRampart(['generator', '--seed', 'abc'], env);
+    assertRefused(refused, env, /\n {2}- --seed must be a whole number .*'abc'\n$/, 2);
   });
 
   test('a command that does not exist', async () => {
     const { code, stderr } = await runRampart(['strat'], {});
     assert.equal(code, 2);
-    assert.match(stderr, /^rampart: there is no command 'strat'\n/);
+    assert.match(stderr, /^rampart: there is no command 'strat'; did you mean start\?\n/);
   });
 });
 

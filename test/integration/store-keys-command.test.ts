@@ -105,5 +105,5 @@ test('a wrong command is refused in one line that says what would work', async (
   ];
   for (const args of wrong)
     await assert.rejects(run(args, env), (error) => error instanceof UsageError && !error.message.includes('\n'));
-  assert.match((await run(['--help'], {})).out, /^Usage: rampart keys/);
+  assert.match((await run(['--help'], {})).out, /^usage: rampart keys/);
 });

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './raw.ts';
+import { arePortsFree } from '../../src/core/free-ports.ts';
 
 export const rampartEntry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const START_LIMIT_MS = 60_000;
@@ -42,26 +42,14 @@ export interface StackStatus {
   readonly backends: readonly { readonly backend: string; readonly up: boolean }[];
 }
 
-/** Ports that were free a moment ago, below the range from which the system hands out its own. */
+/** Ports that were free a moment ago, each handed out once, below the range from which the system hands out its own. */
 let nextPort = 20_000 + (process.pid % 400) * 20;
 export async function freePorts(count: number): Promise<number> {
   for (;;) {
     const first = nextPort;
     nextPort += count;
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
-    if (free.every(Boolean)) return first;
+    if (await arePortsFree(first, count)) return first;
   }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => {
-      const { port: got } = server.address() as AddressInfo;
-      server.close(() => resolve(got === port));
-    });
-  });
 }
 
 /** Settings for a stack of its own: free ports, a data directory in the system's temporary folder. */

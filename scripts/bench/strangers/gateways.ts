@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '../../../src/lab/system/free-ports.ts';
+import { freePorts } from '../../../src/core/free-ports.ts';
 import { listening } from '../subjects.ts';
 
 /** A gateway under measurement. */

@@ -2,7 +2,7 @@ import { capacity } from '../../lab/experiments/capacity.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../options.ts';
 
 const help = `usage: rampart lab capacity [options]
 
@@ -22,17 +22,18 @@ const MOST = 100_000;
 /** `rampart lab capacity`. */
 export async function labCapacity(args: string[], io: CommandIo): Promise<number> {
   const kinds = {
-    guess: 'number',
-    hold: 'number',
-    confirm: 'number',
-    probes: 'number',
-    gate: 'number',
+    guess: 'value',
+    hold: 'value',
+    confirm: 'value',
+    probes: 'value',
+    gate: 'value',
   } as const;
-  const options = readOptions('capacity', args, { ...systemOptions, ...kinds, json: 'flag' });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions(
+    { command: 'lab capacity', help, options: { ...systemOptions, ...kinds, json: 'flag' } },
+    args,
+    io,
+  );
+  if (options === undefined) return exitCodes.ok;
   const measured = readSystem(options, io);
   const search = {
     guess: options.number('guess', 100, 1, MOST),

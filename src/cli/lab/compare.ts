@@ -3,13 +3,14 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseEnvironment, variables } from '../../config/environment.ts';
 import { compare } from '../../lab/experiments/compare.ts';
+import type { LoadedSlo } from '../../lab/experiments/slo-mix.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import type { System } from '../../lab/system/system.ts';
 import { entryOf, runExperiment } from './experiment.ts';
 import { mixOf, startRunning } from './measured-system.ts';
 import { checkUrl, readKey, type Running } from './running-option.ts';
 import { readSlo, wantsSloMix } from './slo-option.ts';
-import { type Options, readOptions } from './options.ts';
+import { type Options, readOptions } from '../options.ts';
 
 const help = `usage: rampart lab compare --b NAME=VALUE[,NAME=VALUE] [options]
        rampart lab compare --a-build FOLDER [options]
@@ -40,52 +41,36 @@ const secret: ReadonlySet<string> = new Set(['ADMIN_TOKEN', 'DATABASE_URL', 'VAL
 /** Latency by which the sender's own lag is judged. */
 const TARGET_MS = 150;
 
+const optionKinds = {
+  a: 'value',
+  b: 'value',
+  'a-build': 'value',
+  'b-build': 'value',
+  'a-url': 'value',
+  'b-url': 'value',
+  'key-file': 'value',
+  key: 'value',
+  insecure: 'flag',
+  slo: 'value',
+  mix: 'value',
+  runs: 'value',
+  connections: 'value',
+  hold: 'value',
+  throughput: 'value',
+  p95: 'value',
+  json: 'flag',
+} as const;
+
 /** `rampart lab compare`. */
 export async function labCompare(args: string[], io: CommandIo): Promise<number> {
-  const numbers = {
-    runs: 'number',
-    connections: 'number',
-    hold: 'number',
-    throughput: 'number',
-    p95: 'number',
-  } as const;
-  const options = readOptions('compare', args, {
-    a: 'text',
-    b: 'text',
-    'a-build': 'text',
-    'b-build': 'text',
-    'a-url': 'text',
-    'b-url': 'text',
-    'key-file': 'text',
-    key: 'text',
-    insecure: 'flag',
-    slo: 'text',
-    mix: 'text',
-    ...numbers,
-    json: 'flag',
-  });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions({ command: 'lab compare', help, options: optionKinds }, args, io);
+  if (options === undefined) return exitCodes.ok;
   const settings = { A: readSettings('a', options), B: readSettings('b', options) };
   const builds = { A: readBuild('a-build', options, io), B: readBuild('b-build', options, io) };
   const running = readPair(options, io);
   const file = readSlo(options, io);
   const slo = wantsSloMix(options, file) ? file.loaded : undefined;
-  const plan = {
-    areRunning: running !== undefined,
-    mixFor: mixOf(slo),
-    runs: Math.round(options.number('runs', 10, 4, 20)),
-    connections: Math.round(options.number('connections', 8, 1, 10_000)),
-    holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
-    thresholds: {
-      throughput: options.number('throughput', 3, 0, 100) / 100,
-      p95: options.number('p95', 5, 0, 100) / 100,
-    },
-    targetMs: TARGET_MS,
-    resources: { slots: running === undefined ? availableParallelism() * SLOTS : undefined },
-  };
+  const plan = readPlan(options, running !== undefined, slo);
   options.check();
   return runExperiment('compare', { io, json: options.flag('json') }, (experiment) => {
     const known: Partial<Record<'A' | 'B', Promise<System>>> = {};
@@ -97,6 +82,23 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
     };
     return compare({ ...plan, start }, experiment.context);
   });
+}
+
+/** The sizes and thresholds of the comparison. */
+function readPlan(options: Options, areRunning: boolean, slo: LoadedSlo | undefined) {
+  return {
+    areRunning,
+    mixFor: mixOf(slo),
+    runs: options.whole('runs', 10, 4, 20),
+    connections: options.whole('connections', 8, 1, 10_000),
+    holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
+    thresholds: {
+      throughput: options.number('throughput', 3, 0, 100) / 100,
+      p95: options.number('p95', 5, 0, 100) / 100,
+    },
+    targetMs: TARGET_MS,
+    resources: { slots: areRunning ? undefined : availableParallelism() * SLOTS },
+  };
 }
 
 /** Two services that run; undefined where both are started for the comparison. */

@@ -12,6 +12,7 @@ import { summaryTables } from '../../lab/report/tuning-tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
 import { startOwnSystem } from '../../lab/system/own-system.ts';
 import type { System } from '../../lab/system/system.ts';
+import { Interrupted, type StopSignal } from '../interrupted.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { storeRun } from './stored-runs.ts';
 import { version } from '../version.ts';
@@ -107,18 +108,7 @@ function plotted(series: Series): string[] {
   return bars.length === 0 ? [] : [`${series.name}: served`, ...bars, ''];
 }
 
-const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
-
-/** Thrown where a signal asked to stop. */
-class Interrupted extends Error {
-  readonly code: number;
-
-  constructor(signal: keyof typeof signals) {
-    super(signal);
-    // As a shell reports a process that the signal has ended.
-    this.code = 128 + signals[signal];
-  }
-}
+const stopSignals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** The topologies of an experiment: none of them outlives it, not even a Ctrl-C in its midst. */
 class Systems implements Experiment {
@@ -140,7 +130,7 @@ class Systems implements Experiment {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {});
     this.interrupted = promise;
-    for (const signal of Object.keys(signals) as (keyof typeof signals)[]) {
+    for (const signal of stopSignals) {
       process.once(signal, () => {
         io.stderr.write(`rampart: ${signal}, stopping what the lab has started\n`);
         reject(new Interrupted(signal));

@@ -1,7 +1,7 @@
 import { textTable } from '../../lab/report/tables.ts';
 import type { StoredRun } from '../../store/runs.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../options.ts';
 import { storedRuns } from './stored-runs.ts';
 
 const help = `usage: rampart lab list [options]
@@ -15,12 +15,9 @@ this folder's Rampart runs (or DATABASE_URL is set).
 
 /** `rampart lab list`. */
 export async function labList(args: string[], io: CommandIo): Promise<number> {
-  const options = readOptions('list', args, { limit: 'number', json: 'flag' });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
-  const limit = Math.round(options.number('limit', 20, 1, 1000));
+  const options = readOptions({ command: 'lab list', help, options: { limit: 'value', json: 'flag' } }, args, io);
+  if (options === undefined) return exitCodes.ok;
+  const limit = options.whole('limit', 20, 1, 1000);
   options.check();
   const runs = await storedRuns(limit, io);
   if (options.flag('json')) io.stdout.write(`${JSON.stringify(runs)}\n`);

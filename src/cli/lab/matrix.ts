@@ -4,7 +4,7 @@ import { type ProfileName, profileNames } from '../../lab/experiments/profiles.t
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { readP99, readSystem, systemHelp, systemOptions } from './measured-system.ts';
-import { type Options, readOptions } from './options.ts';
+import { type Options, readOptions } from '../options.ts';
 
 const help = `usage: rampart lab matrix [options]
 
@@ -23,17 +23,18 @@ ${systemHelp}  --json             the whole record on standard output
 /** `rampart lab matrix`. */
 export async function labMatrix(args: string[], io: CommandIo): Promise<number> {
   const kinds = {
-    profiles: 'text',
-    concurrency: 'text',
-    'cycle-delay': 'text',
-    hold: 'number',
-    p99: 'number',
+    profiles: 'value',
+    concurrency: 'value',
+    'cycle-delay': 'value',
+    hold: 'value',
+    p99: 'value',
   } as const;
-  const options = readOptions('matrix', args, { ...systemOptions, ...kinds, json: 'flag' });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions(
+    { command: 'lab matrix', help, options: { ...systemOptions, ...kinds, json: 'flag' } },
+    args,
+    io,
+  );
+  if (options === undefined) return exitCodes.ok;
   const measured = readSystem(options, io);
   const plan = {
     concurrency: readNumbers('concurrency', '4,8,12,16,24,32', { least: 1, most: 10_000 }, options),

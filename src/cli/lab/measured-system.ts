@@ -12,24 +12,24 @@ import type { EndpointGate } from '../../policy/slo/slo.ts';
 import type { CommandIo } from '../io.ts';
 import { systemWithBorrowedKey } from './borrowed-key.ts';
 import type { Experiment } from './experiment.ts';
-import type { Options } from './options.ts';
+import type { Options } from '../options.ts';
 import { kindOf, readOwnSettings } from './own-settings.ts';
 import { type Running, readRunning } from './running-option.ts';
 import { readSlo, wantsSloMix } from './slo-option.ts';
 
 /** The options of what is measured, and of when a load counts as carried. */
 export const systemOptions = {
-  url: 'text',
-  'key-file': 'text',
-  key: 'text',
+  url: 'value',
+  'key-file': 'value',
+  key: 'value',
   insecure: 'flag',
-  mix: 'text',
-  kind: 'text',
-  generators: 'number',
-  workers: 'number',
-  p95: 'number',
-  failed: 'number',
-  slo: 'text',
+  mix: 'value',
+  kind: 'value',
+  generators: 'value',
+  workers: 'value',
+  p95: 'value',
+  failed: 'value',
+  slo: 'value',
 } as const;
 
 export const systemHelp = `  --kind NAME        barcode or calibrated generators; this and the sizes are those of the environment, if not said here
@@ -67,7 +67,7 @@ export interface MeasuredSystem {
 export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
   const counts = { GENERATOR_INSTANCES: 'generators', GATEWAY_WORKERS: 'workers' } as const;
   const given = Object.entries(counts).flatMap(([name, option]) =>
-    options.text(option) === undefined ? [] : [[name, String(Math.round(options.number(option, 1, 1, 64)))]],
+    options.text(option) === undefined ? [] : [[name, String(options.whole(option, 1, 1, 64))]],
   );
   const own = readOwnSettings(io, options, {
     ...Object.fromEntries(given),

@@ -1,7 +1,7 @@
 import { type Environment, parseEnvironment } from '../../config/environment.ts';
 import { tunables } from '../../lab/tuning/configuration.ts';
 import type { CommandIo } from '../io.ts';
-import type { Options } from './options.ts';
+import type { Options } from '../options.ts';
 
 /** Settings that affect speed and memory, and hold no secret. The lab has its own ports, database and data directory. */
 const carried = [

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { prove } from '../../lab/experiments/prove.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../options.ts';
 import { runExperiment } from './experiment.ts';
 
 const help = `usage: rampart lab prove [options]
@@ -20,11 +20,12 @@ const MOST_WORKERS = 6;
 
 /** `rampart lab prove`. */
 export async function labProve(args: string[], io: CommandIo): Promise<number> {
-  const options = readOptions('prove', args, { workers: 'number', quick: 'flag', json: 'flag' });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions(
+    { command: 'lab prove', help, options: { workers: 'value', quick: 'flag', json: 'flag' } },
+    args,
+    io,
+  );
+  if (options === undefined) return exitCodes.ok;
   const workers = options.number('workers', Math.min(MOST_WORKERS, availableParallelism()), 1, 64);
   options.check();
   const quick = options.flag('quick');

@@ -2,7 +2,7 @@ import { ramp } from '../../lab/experiments/ramp.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../options.ts';
 
 const help = `usage: rampart lab ramp [options]
 
@@ -20,18 +20,15 @@ const MOST = 100_000;
 /** `rampart lab ramp`. */
 export async function labRamp(args: string[], io: CommandIo): Promise<number> {
   const kinds = {
-    from: 'number',
-    to: 'number',
-    by: 'number',
-    hold: 'number',
-    gate: 'number',
+    from: 'value',
+    to: 'value',
+    by: 'value',
+    hold: 'value',
+    gate: 'value',
     json: 'flag',
   } as const;
-  const options = readOptions('ramp', args, { ...systemOptions, ...kinds });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions({ command: 'lab ramp', help, options: { ...systemOptions, ...kinds } }, args, io);
+  if (options === undefined) return exitCodes.ok;
   const measured = readSystem(options, io);
   const load = {
     from: options.number('from', 50, 1, MOST),

@@ -9,6 +9,7 @@ import { runSchema } from '../../lab/report/run-schema.ts';
 import { textTable } from '../../lab/report/tables.ts';
 import { writeReports } from '../../lab/report/write-run.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
+import { readOptions } from '../options.ts';
 import { verdictCodes } from './experiment.ts';
 
 const help = `usage: rampart lab report FOLDER
@@ -23,14 +24,10 @@ const MOST_PROBLEMS = 5;
 
 /** `rampart lab report`. */
 export async function labReport(args: string[], io: CommandIo): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
-  const [first, second, ...more] = args;
-  if (first === undefined || more.length > 0 || args.some((arg) => arg.startsWith('-'))) {
-    throw new UsageError(`rampart lab report takes the folder of a run, or of two: got '${args.join(' ')}'`);
-  }
+  const operands = { least: 1, most: 2, what: 'the folder of a run, or of two' };
+  const options = readOptions({ command: 'lab report', help, operands }, args, io);
+  if (options === undefined) return exitCodes.ok;
+  const [first = '', second] = options.operands;
   const folder = await folderOf(first, io);
   const run = await readRun(folder);
   if (second !== undefined) {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { CommandIo } from '../io.ts';
-import type { Options } from './options.ts';
+import type { Options } from '../options.ts';
 
 /** Where a service runs, and the key to use; undefined: one that is made for the run, where one is needed. */
 export interface Running {

@@ -7,7 +7,7 @@ import { readDataRows } from '../../lab/load/data-rows.ts';
 import { filled } from '../../lab/load/mix.ts';
 import type { Slo } from '../../policy/slo/slo.ts';
 import type { CommandIo } from '../io.ts';
-import type { Options } from './options.ts';
+import type { Options } from '../options.ts';
 
 const DEFAULT_FILE = 'slo.yaml';
 

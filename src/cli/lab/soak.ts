@@ -4,7 +4,7 @@ import { soak } from '../../lab/experiments/soak.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { readP99, readSystem, systemHelp, systemOptions } from './measured-system.ts';
-import { type Options, readOptions } from './options.ts';
+import { type Options, readOptions } from '../options.ts';
 
 const help = `usage: rampart lab soak [options]
 
@@ -33,23 +33,24 @@ const PROCESSES_WARM_UP_SECONDS = 15 * 60;
 /** `rampart lab soak`. */
 export async function labSoak(args: string[], io: CommandIo): Promise<number> {
   const kinds = {
-    users: 'number',
-    duration: 'number',
-    profile: 'text',
-    'cycle-delay': 'number',
-    window: 'number',
-    'warm-up': 'number',
-    p99: 'number',
+    users: 'value',
+    duration: 'value',
+    profile: 'value',
+    'cycle-delay': 'value',
+    window: 'value',
+    'warm-up': 'value',
+    p99: 'value',
   } as const;
-  const options = readOptions('soak', args, { ...systemOptions, ...kinds, json: 'flag' });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions(
+    { command: 'lab soak', help, options: { ...systemOptions, ...kinds, json: 'flag' } },
+    args,
+    io,
+  );
+  if (options === undefined) return exitCodes.ok;
   const measured = readSystem(options, io);
   const seconds = options.number('duration', 60, 0.1, 100_000) * 60;
   const plan = {
-    users: Math.round(options.number('users', 20, 1, 10_000)),
+    users: options.whole('users', 20, 1, 10_000),
     profile: readProfile(options, measured.slo !== undefined),
     cycleDelayMs: options.number('cycle-delay', 100, 0, 60_000),
     durationMs: seconds * 1000,

@@ -2,7 +2,7 @@ import { spike } from '../../lab/experiments/spike.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { readSystem, systemHelp, systemOptions } from './measured-system.ts';
-import { readOptions } from './options.ts';
+import { readOptions } from '../options.ts';
 
 const help = `usage: rampart lab spike [options]
 
@@ -23,23 +23,24 @@ ${systemHelp}  --json             the whole record on standard output
 /** `rampart lab spike`. */
 export async function labSpike(args: string[], io: CommandIo): Promise<number> {
   const kinds = {
-    users: 'number',
-    rise: 'number',
-    hold: 'number',
-    normal: 'number',
-    baseline: 'number',
-    recovery: 'number',
-    'cycle-delay': 'number',
+    users: 'value',
+    rise: 'value',
+    hold: 'value',
+    normal: 'value',
+    baseline: 'value',
+    recovery: 'value',
+    'cycle-delay': 'value',
   } as const;
-  const options = readOptions('spike', args, { ...systemOptions, ...kinds, json: 'flag' });
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions(
+    { command: 'lab spike', help, options: { ...systemOptions, ...kinds, json: 'flag' } },
+    args,
+    io,
+  );
+  if (options === undefined) return exitCodes.ok;
   const measured = readSystem(options, io);
   const plan = {
-    peakUsers: Math.round(options.number('users', 100, 1, 10_000)),
-    normalUsers: Math.round(options.number('normal', 10, 1, 10_000)),
+    peakUsers: options.whole('users', 100, 1, 10_000),
+    normalUsers: options.whole('normal', 10, 1, 10_000),
     normalMs: options.number('baseline', 30, 1, 3600) * 1000,
     riseMs: options.number('rise', 10, 1, 3600) * 1000,
     holdMs: options.number('hold', 120, 1, 3600) * 1000,

@@ -6,10 +6,11 @@ import type { Mix } from '../../lab/load/mix.ts';
 import { type AdminStatus, type AdminTarget, type BackendCap, readStatus, setCap } from '../../lab/system/admin-api.ts';
 import type { System } from '../../lab/system/system.ts';
 import { messageOf } from '../../core/errors.ts';
+import { hostInUrl } from '../../core/host.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { runExperiment } from './experiment.ts';
 import { mixOf, startRunning } from './measured-system.ts';
-import type { Options } from './options.ts';
+import type { Options } from '../options.ts';
 import { checkUrl, readRunning } from './running-option.ts';
 import { readSlo, wantsSloMix } from './slo-option.ts';
 
@@ -20,16 +21,16 @@ const SETTLE_MS = 1500;
 
 /** The options of `lab tune` that belong to a system that runs. */
 export const runningOptions = {
-  url: 'text',
-  'admin-url': 'text',
-  upstream: 'text',
-  caps: 'text',
+  url: 'value',
+  'admin-url': 'value',
+  upstream: 'value',
+  caps: 'value',
   'allow-changes': 'flag',
-  'key-file': 'text',
-  key: 'text',
+  'key-file': 'value',
+  key: 'value',
   insecure: 'flag',
-  mix: 'text',
-  slo: 'text',
+  mix: 'value',
+  slo: 'value',
 } as const;
 
 /** The options of `lab tune` that belong to a Rampart that the lab starts. */
@@ -53,14 +54,14 @@ export async function tuneRunning(options: Options, io: CommandIo): Promise<numb
   if (upstream === undefined) options.problem('--upstream must name the upstream whose caps are to be tried');
   const caps = readCaps(options);
   const plan = {
-    users: Math.round(options.number('users', 24, 1, 10_000)),
+    users: options.whole('users', 24, 1, 10_000),
     targets: {
       p99Ms: options.number('p99', 300, 0.1, 60_000),
       maxFailedShare: options.number('failed', 1, 0, 100) / 100,
     },
     holdMs: options.number('hold', 5, 0.5, 3600) * 1000,
     settleMs: SETTLE_MS,
-    repeats: Math.round(options.number('repeats', 3, 3, 20)),
+    repeats: options.whole('repeats', 3, 3, 20),
   };
   if (!options.flag('allow-changes')) {
     options.problem(
@@ -85,7 +86,7 @@ export async function tuneRunning(options: Options, io: CommandIo): Promise<numb
 
 function readAdmin(options: Options, io: CommandIo): AdminTarget | undefined {
   const { ADMIN_HOST: host = '127.0.0.1', ADMIN_PORT: port = '8081', ADMIN_TOKEN: token } = io.env;
-  const url = options.text('admin-url') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const url = options.text('admin-url') ?? `http://${hostInUrl(host)}:${port}`;
   if (!checkUrl('admin-url', url, options)) return undefined;
   return { url: new URL(url).origin, token, insecure: options.flag('insecure') };
 }

@@ -11,7 +11,7 @@ import { tunedFile } from '../../lab/tuning/tuned-file.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import { version } from '../version.ts';
 import { runExperiment } from './experiment.ts';
-import { type Options, readOptions } from './options.ts';
+import { type Options, readOptions } from '../options.ts';
 import { kindOf, readOwnSettings } from './own-settings.ts';
 import { refuse, runningOptions, tuneRunning } from './tune-running.ts';
 import { refusalToWrite, writeWhole } from './tuned-env.ts';
@@ -51,18 +51,18 @@ With --url it tries caps of a Rampart that runs, through its admin API, and sets
 `;
 
 const kinds = {
-  instances: 'text',
-  concurrency: 'text',
-  workers: 'text',
-  queue: 'text',
-  batch: 'text',
-  kind: 'text',
-  users: 'number',
-  p99: 'number',
-  failed: 'number',
-  hold: 'number',
-  repeats: 'number',
-  out: 'text',
+  instances: 'value',
+  concurrency: 'value',
+  workers: 'value',
+  queue: 'value',
+  batch: 'value',
+  kind: 'value',
+  users: 'value',
+  p99: 'value',
+  failed: 'value',
+  hold: 'value',
+  repeats: 'value',
+  out: 'value',
   force: 'flag',
   quick: 'flag',
   json: 'flag',
@@ -82,11 +82,8 @@ const MOST_CONFIGURATIONS = 243;
 
 /** `rampart lab tune`. */
 export async function labTune(args: string[], io: CommandIo): Promise<number> {
-  const options = readOptions('tune', args, kinds);
-  if (options === 'help') {
-    io.stdout.write(help);
-    return exitCodes.ok;
-  }
+  const options = readOptions({ command: 'lab tune', help, options: kinds }, args, io);
+  if (options === undefined) return exitCodes.ok;
   if (options.text('url') !== undefined) return tuneRunning(options, io);
   refuse(Object.keys(runningOptions), 'is for a Rampart that runs: it needs --url', options);
   const quick = options.flag('quick');
@@ -98,7 +95,7 @@ export async function labTune(args: string[], io: CommandIo): Promise<number> {
   const plan = {
     ...present,
     grid: readGrid(options, baseline),
-    users: Math.round(options.number('users', 24, 1, 10_000)),
+    users: options.whole('users', 24, 1, 10_000),
     targets: {
       p99Ms: options.number('p99', 300, 0.1, 60_000),
       maxFailedShare: options.number('failed', 1, 0, 100) / 100,
@@ -106,7 +103,7 @@ export async function labTune(args: string[], io: CommandIo): Promise<number> {
     holdMs: options.number('hold', timing.hold, 0.5, 3600) * 1000,
     settleMs: timing.settleMs,
     attempts: timing.attempts,
-    repeats: Math.round(options.number('repeats', 3, 3, 20)),
+    repeats: options.whole('repeats', 3, 3, 20),
   };
   checkCount(plan.grid, baseline, options);
   const out = resolve(io.folder, options.text('out') ?? '.env.tuned');

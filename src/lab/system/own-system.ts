@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { freePorts } from '../../core/free-ports.ts';
 import type { Random } from '../../core/random.ts';
-import { freePorts } from './free-ports.ts';
 import { processTree, type WatchedProcess } from './process-watch.ts';
 import type { System } from './system.ts';
 

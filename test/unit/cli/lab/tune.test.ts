@@ -44,8 +44,8 @@ describe('rampart lab tune, before anything is started', () => {
       "--kind must be barcode or calibrated: got 'x'",
       "--instances takes values with commas between them, each of which must be a whole number from 1 to 256: got 'two'",
       "--queue takes values with commas between them, each of which must be a whole number from 0 to 100000: got '-1'",
-      "--users must be a number from 1 to 10000: got '0'",
-      "--repeats must be a number from 3 to 20: got '2'",
+      "--users must be a whole number from 1 to 10000: got '0'",
+      "--repeats must be a whole number from 3 to 20: got '2'",
       `--out: ${join(folder, '.env.tuned')} was not written by tune, and is left alone: name another file, or overwrite it with --force`,
     ]);
     assert.equal(readFileSync(join(folder, '.env.tuned'), 'utf8'), 'MINE=1\n');

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import type { Random } from '../../core/random.ts';
+import type { Random } from './random.ts';
 
 /** Below the range from which systems hand out ports of their own, which a connection could take at any moment. */
 const LOWEST = 12_000;
@@ -10,10 +10,15 @@ const ATTEMPTS = 200;
 export async function freePorts(count: number, random: Random): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = LOWEST + Math.floor(random() * (HIGHEST - LOWEST - count));
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
-    if (free.every(Boolean)) return first;
+    if (await arePortsFree(first, count)) return first;
   }
   throw new Error(`Found no ${count} free ports in a row between ${LOWEST} and ${HIGHEST}`);
+}
+
+/** Whether so many consecutive ports of 127.0.0.1 are free at this moment. */
+export async function arePortsFree(first: number, count: number): Promise<boolean> {
+  const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
+  return free.every(Boolean);
 }
 
 function isFree(port: number): Promise<boolean> {

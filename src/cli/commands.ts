@@ -1,0 +1,23 @@
+import type { Command } from './io.ts';
+
+/** The commands and what they are for; each is loaded when it is called, as most processes need one. */
+export const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
+  start: { summary: 'run everything on this host', load: async () => (await import('./start.ts')).start },
+  gateway: { summary: 'run one gateway worker', load: async () => (await import('./gateway.ts')).gateway },
+  control: {
+    summary: 'run control: health, metrics, admin API',
+    load: async () => (await import('./control.ts')).control,
+  },
+  generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
+  check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
+  reload: {
+    summary: 'under pm2: new gateway workers, if they would start',
+    load: async () => (await import('./reload.ts')).reload,
+  },
+  simulate: {
+    summary: 'compare balancers on a simulated fleet',
+    load: async () => (await import('./simulate.ts')).simulate,
+  },
+  lab: { summary: 'measure capacity, and prove it', load: async () => (await import('./lab.ts')).lab },
+  keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
+};

@@ -1,0 +1,99 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { configHash } from '../config/config.ts';
+import { pidNamespace } from '../control/lease-keeper.ts';
+import type { ControlLink } from '../control/link.ts';
+import { withLastMembers } from '../control/membership.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import { byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
+import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import { portTaken } from '../supervisor/public-socket.ts';
+import { openGatewayStore } from './gateway-store.ts';
+import type { CommandIo } from './io.ts';
+import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
+import { startWatchdog } from './watchdog.ts';
+
+/** Runs one gateway worker until it is asked to stop and has drained; resolves to the exit code. */
+export async function runGatewayWorker(io: CommandIo): Promise<number> {
+  const context = await enterRole('gateway', io);
+  const { clock, random, log, registry, bugs, runFolder } = context;
+  const config = withLastMembers(context.config, runFolder);
+  const { barcodes, ledger, findKey, readConcurrency, close: closeStore } = await openGatewayStore(context);
+  const worker: Gateway = new Gateway({
+    config,
+    clock,
+    random,
+    log,
+    registry,
+    bugs,
+    store: { barcodes },
+    readConcurrency,
+    ledger,
+    findKey,
+    sendLeaseReport: (upstream, report) =>
+      link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leasedIds(upstream)) }),
+    sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
+    sendCacheReport: (report) => link.tell(report),
+  });
+  const link: ControlLink = linkToControl(context, {
+    status: () => worker.status(),
+    onConnected: () => link.tell(holdings(worker, configHash(config))),
+    onMessage: (message) => apply(worker, message),
+    onLost: () => worker.controlLost(),
+  });
+  const stop = stopRequests(context);
+  await listen(worker, context, io);
+  const endWatch = startWatchdog(context, io.env);
+  announceReady();
+  log.debug('gateway ready');
+  log.debug({ signal: await stop.first }, 'gateway draining');
+  void stop.second.then(() => worker.hasten());
+  await worker.drain();
+  await leaveCluster();
+  await closeStore();
+  await link.close();
+  endWatch();
+  return exitCodeOf(context);
+}
+
+/** The first message to control: the permits that this worker holds. */
+function holdings(worker: Gateway, hash: string): MemberMessage {
+  const held = Object.entries(worker.controlFound()).map(
+    ([upstream, counts]) => [upstream, byId(counts, worker.leasedIds(upstream))] as const,
+  );
+  return { type: 'holdings', held: Object.fromEntries(held), pidNamespace: pidNamespace(), configHash: hash };
+}
+
+/** A message of control reaches the worker. */
+function apply(worker: Gateway, message: ControlMessage): void {
+  // The backends first: what follows is about them.
+  if (message.type === 'members') worker.useMembers(message.upstreams, message.configHash);
+  worker.controlHeard();
+  if (message.type === 'backends') worker.applyBackends(message.backends);
+  else if (message.type === 'lease') {
+    worker.applyLease(message.upstream, fromWireOrder(message.order, worker.leasedIds(message.upstream)));
+  } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
+  else if (message.type === 'tokens') worker.applyTokens(message.grants);
+  else if (message.type === 'keys-changed') worker.forgetKeys();
+  else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);
+}
+
+/** On the socket that the supervisor hands over; under pm2, and alone, on the port itself. */
+async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): Promise<void> {
+  const fd = io.env['RAMPART_LISTEN_FD'];
+  const { HOST: host, PORT: port } = config.env;
+  await worker.listen(fd === undefined ? { host, port } : { fd: Number(fd) }).catch((error: unknown) => {
+    throw portTaken('the gateway', 'PORT', host, port, error);
+  });
+}
+
+/**
+ * Under pm2 its daemon accepts, and hands connections over: one that is on its way while this worker ends would never be
+ * answered. Its channel keeps order, so once the daemon has said goodbye everything before has gone to another worker.
+ */
+async function leaveCluster(): Promise<void> {
+  const { worker } = cluster;
+  if (worker === undefined || !worker.isConnected()) return;
+  worker.disconnect();
+  await once(worker, 'disconnect');
+}

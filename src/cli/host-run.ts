@@ -1,0 +1,137 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { needsDatabase } from '../config/config.ts';
+import type { ParsedConfigFile } from '../config/file-schema.ts';
+import type { Config } from '../config/model.ts';
+import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
+import { membershipFile } from '../control/membership.ts';
+import { systemClock } from '../core/clock.ts';
+import { EndedBeforeReady, type ProcessSpec } from '../supervisor/supervised-process.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import { type PreparedDatabase, prepareDatabase } from './database.ts';
+import { Interrupted, type StopSignal } from './interrupted.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+import { RELOAD_REMARK } from './role.ts';
+import { banner } from './start-banner.ts';
+
+export interface HostRunOptions {
+  readonly config: Config;
+  /** The configuration file, of which a snapshot is left for the processes that start later. */
+  readonly file: ParsedConfigFile;
+  readonly runFolder: string;
+  readonly io: CommandIo;
+}
+
+/** Everything that `rampart start` runs, from the first process to the last. */
+export class HostRun {
+  readonly #options: HostRunOptions;
+  readonly #supervisor: Supervisor;
+  /** Rejects at the first signal. */
+  readonly #stopped: Promise<never>;
+  /** Resolves at the second signal. */
+  readonly #hastened: Promise<void>;
+  #preparing: Promise<PreparedDatabase> | undefined;
+  #hasBegun = false;
+
+  constructor(options: HostRunOptions) {
+    this.#options = options;
+    const { config, runFolder, io } = options;
+    const { first, second } = stopSignal(io);
+    this.#supervisor = new Supervisor({
+      config,
+      clock: systemClock,
+      random: Math.random,
+      runFolder,
+      entry: fileURLToPath(new URL('./main.ts', import.meta.url)),
+      events: {
+        died: (spec, how, delayMs) => io.stderr.write(diedLine(spec, how, delayMs)),
+        hangs: ({ role, instance }) => io.stderr.write(`rampart: ${role} ${instance} hangs; ending it\n`),
+      },
+    });
+    this.#stopped = first.then((signal) => {
+      io.stderr.write(`rampart: ${signal}, stopping (again: at once)\n`);
+      throw new Interrupted(signal);
+    });
+    this.#hastened = second;
+    void second.then(() => this.#supervisor.kill());
+  }
+
+  /** Runs until a signal asks to stop; resolves to the exit code when everything has stopped. */
+  async run(): Promise<number> {
+    let isUp = false;
+    try {
+      await this.#bringUp();
+      isUp = true;
+      return await this.#stopped;
+    } catch (error) {
+      if (error instanceof Interrupted) return isUp ? exitCodes.ok : error.code;
+      if (!(error instanceof EndedBeforeReady)) throw error;
+      // The process has printed the reason; a setting that no process can start with is the user's to change.
+      this.#options.io.stderr.write(`rampart: cannot start, as ${error.message}\n`);
+      return error.code === exitCodes.usage ? exitCodes.usage : exitCodes.failed;
+    } finally {
+      await this.#stop();
+    }
+  }
+
+  async #bringUp(): Promise<void> {
+    const { config, file, runFolder, io } = this.#options;
+    const supervisor = this.#supervisor;
+    await this.#unlessStopped(supervisor.claimAddresses());
+    if (supervisor.orphanCount > 0) {
+      io.stderr.write(
+        `rampart: taking over ${supervisor.orphanCount} processes that a killed supervisor left behind\n`,
+      );
+    }
+    this.#hasBegun = true;
+    writeSnapshot(snapshotPath(runFolder), file);
+    this.#preparing = needsDatabase(config) ? prepareDatabase(config) : undefined;
+    const database = this.#preparing === undefined ? undefined : await this.#unlessStopped(this.#preparing);
+    database?.watch((line) => io.stderr.write(`rampart: ${line}\n`));
+    const settings = database && { databaseUrl: database.url, gatewayPool: database.pools.gateway };
+    await this.#unlessStopped(supervisor.start(settings));
+    io.stdout.write(await this.#unlessStopped(banner(config, database)));
+  }
+
+  #unlessStopped<Result>(work: Promise<Result>): Promise<Result> {
+    return Promise.race([this.#stopped, work]);
+  }
+
+  async #stop(): Promise<void> {
+    const supervisor = this.#supervisor;
+    await supervisor.stop();
+    // A database whose start was interrupted may still be starting, and is ours to stop.
+    const database = await Promise.race([
+      this.#preparing?.catch(() => undefined),
+      this.#hastened.then(() => undefined),
+    ]);
+    // Processes of a killed supervisor that this one had not replaced yet serve on, and need their database.
+    if (supervisor.isOrphanLeft()) await database?.abandon();
+    else await database?.stop();
+    if (!this.#hasBegun) return;
+    const { runFolder } = this.#options;
+    const left = [join(runFolder, 'metrics.json'), snapshotPath(runFolder), membershipFile(runFolder)];
+    for (const path of left) rmSync(path, { force: true });
+  }
+}
+
+function diedLine({ role, instance }: ProcessSpec, how: string, delayMs: number): string {
+  return `rampart: ${role} ${instance} ended (${how}); starting it again in ${Math.round(delayMs)} ms\n`;
+}
+
+/** The first signal asks to stop; a second one asks not to wait. */
+function stopSignal({ stderr }: CommandIo): { first: Promise<StopSignal>; second: Promise<void> } {
+  const first = Promise.withResolvers<StopSignal>();
+  const second = Promise.withResolvers<void>();
+  let count = 0;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (++count === 1) first.resolve(signal);
+      else second.resolve();
+    });
+  }
+  process.on('SIGHUP', () => stderr.write(`rampart: ${RELOAD_REMARK}\n`));
+  process.on('SIGUSR2', () => stderr.write('rampart: SIGUSR2 is ignored\n'));
+  return { first: first.promise, second: second.promise };
+}
