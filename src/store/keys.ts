@@ -87,57 +87,60 @@ const limitColumns = (limit: RateLimit | undefined) => ({
 });
 
 export function keyStore(prisma: PrismaClient, clock: Clock): KeyStore {
-  async function matching(idOrPrefix: string): Promise<KeyRow[]> {
-    if (isUuid(idOrPrefix)) return prisma.apiKey.findMany({ where: { id: idOrPrefix } });
-    if (!idOrPrefix.startsWith('rk_') || idOrPrefix.length < SHORTEST_PREFIX) return [];
-    // More than is stored as it is: only the whole key proves which one is meant.
-    if (idOrPrefix.length > PREFIX_CHARACTERS)
-      return prisma.apiKey.findMany({ where: { hash: hashOfKey(idOrPrefix) } });
-    const found = await prisma.apiKey.findMany({
-      where: { prefix: { startsWith: idOrPrefix } },
-    });
-    // `startsWith` becomes LIKE, in which `_` and `%` stand for anything.
-    return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix));
-  }
-
-  async function change(idOrPrefix: string, dataFor: (row: KeyRow) => Prisma.ApiKeyUpdateInput): Promise<ChangeResult> {
-    const matches = await matching(idOrPrefix);
-    const [match] = matches;
-    if (match === undefined) return { kind: 'not-found' };
-    if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
-    const row = await prisma.apiKey.update({ where: { id: match.id }, data: dataFor(match) });
-    return { kind: 'changed', record: recordOf(row) };
-  }
-
   return {
-    async create(name, terms) {
-      const text = newApiKey();
-      const nowMs = clock.wallNow();
-      const row = await prisma.apiKey.create({
-        data: {
-          id: uuidv7(nowMs),
-          name,
-          prefix: text.slice(0, PREFIX_CHARACTERS),
-          hash: hashOfKey(text),
-          createdAt: new Date(nowMs),
-          ...limitColumns(terms?.limit),
-          priority: terms?.priority ?? null,
-        },
-      });
-      return { record: recordOf(row), text };
-    },
+    create: (name, terms) => createKey(prisma, clock.wallNow(), name, terms),
     async list() {
       return (await prisma.apiKey.findMany({ orderBy: { id: 'desc' } })).map(recordOf);
     },
     revoke(idOrPrefix) {
-      return change(idOrPrefix, ({ revokedAt }) => ({ revokedAt: revokedAt ?? new Date(clock.wallNow()) }));
+      const now = new Date(clock.wallNow());
+      return change(prisma, idOrPrefix, ({ revokedAt }) => ({ revokedAt: revokedAt ?? now }));
     },
     setLimit(idOrPrefix, limit) {
-      return change(idOrPrefix, () => limitColumns(limit));
+      return change(prisma, idOrPrefix, () => limitColumns(limit));
     },
     async findByHash(hash) {
       const row = await prisma.apiKey.findUnique({ where: { hash: Uint8Array.from(hash) } });
       return row === null ? undefined : recordOf(row);
     },
   };
+}
+
+async function createKey(prisma: PrismaClient, nowMs: number, name: string, terms?: KeyTerms): Promise<CreatedKey> {
+  const text = newApiKey();
+  const row = await prisma.apiKey.create({
+    data: {
+      id: uuidv7(nowMs),
+      name,
+      prefix: text.slice(0, PREFIX_CHARACTERS),
+      hash: hashOfKey(text),
+      createdAt: new Date(nowMs),
+      ...limitColumns(terms?.limit),
+      priority: terms?.priority ?? null,
+    },
+  });
+  return { record: recordOf(row), text };
+}
+
+async function change(
+  prisma: PrismaClient,
+  idOrPrefix: string,
+  dataFor: (row: KeyRow) => Prisma.ApiKeyUpdateInput,
+): Promise<ChangeResult> {
+  const matches = await matching(prisma, idOrPrefix);
+  const [match] = matches;
+  if (match === undefined) return { kind: 'not-found' };
+  if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
+  const row = await prisma.apiKey.update({ where: { id: match.id }, data: dataFor(match) });
+  return { kind: 'changed', record: recordOf(row) };
+}
+
+async function matching(prisma: PrismaClient, idOrPrefix: string): Promise<KeyRow[]> {
+  if (isUuid(idOrPrefix)) return prisma.apiKey.findMany({ where: { id: idOrPrefix } });
+  if (!idOrPrefix.startsWith('rk_') || idOrPrefix.length < SHORTEST_PREFIX) return [];
+  // More than the prefix is not stored, so only the whole key proves which one is meant.
+  if (idOrPrefix.length > PREFIX_CHARACTERS) return prisma.apiKey.findMany({ where: { hash: hashOfKey(idOrPrefix) } });
+  const found = await prisma.apiKey.findMany({ where: { prefix: { startsWith: idOrPrefix } } });
+  // `startsWith` becomes LIKE, in which `_` and `%` stand for anything.
+  return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix));
 }
