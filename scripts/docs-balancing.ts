@@ -1,7 +1,7 @@
 // npm run docs:balancing: writes the tables of docs/balancing.md and its picture anew.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compare, type Row } from '../src/lab/simulator/comparison.ts';
+import { compareBalancers, type Row } from '../src/lab/simulator/comparison.ts';
 import { plot } from '../src/lab/simulator/plot.ts';
 import { type Scenario, scenarios } from '../src/lab/simulator/scenario.ts';
 import { markdownTable } from '../src/lab/simulator/table.ts';
@@ -19,7 +19,7 @@ const tables: Readonly<Record<string, { readonly scenario: Scenario; readonly lo
 };
 
 for (const [name, { scenario, loads }] of Object.entries(tables)) {
-  const rows = compare({ scenario, loads, balancers: balancerNames, requests: REQUESTS, seed: 1 });
+  const rows = compareBalancers({ scenario, loads, balancers: balancerNames, requests: REQUESTS, seed: 1 });
   writeTable('balancing.md', name, markdownTable(rows));
   if (name === 'prequal') drawn(rows);
 }

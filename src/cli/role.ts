@@ -34,7 +34,7 @@ export interface RoleContext {
   readonly log: Logger;
   readonly registry: Registry;
   readonly bugs: Bugs;
-  readonly failure: Failure;
+  readonly failure: ProcessFailure;
   readonly runFolder: string;
 }
 
@@ -106,13 +106,13 @@ function lastGood(role: Role, io: CommandIo, what: string): Config | undefined {
 }
 
 /** An exception that nothing has caught: the state of the process is in doubt, so it drains and is replaced. */
-export interface Failure {
+export interface ProcessFailure {
   readonly happened: boolean;
   readonly first: Promise<string>;
 }
 
 /** The last line of defence: what is in flight is still answered, where the process would have ended at once. */
-function watchForFailure(bugs: Bugs): Failure {
+function watchForFailure(bugs: Bugs): ProcessFailure {
   const first = Promise.withResolvers<string>();
   const failure = { happened: false, first: first.promise };
   const failed = (where: 'uncaughtException' | 'unhandledRejection', error: unknown): void => {

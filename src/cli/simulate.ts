@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
-import { compare, type Comparison } from '../lab/simulator/comparison.ts';
+import { compareBalancers, type BalancerComparison } from '../lab/simulator/comparison.ts';
 import { plot } from '../lab/simulator/plot.ts';
 import { capacityPerSecond, type Scenario, type ScenarioName, scenarios } from '../lab/simulator/scenario.ts';
 import { type LawName, lawNames } from '../lab/simulator/service-law.ts';
-import { textTable } from '../lab/simulator/table.ts';
+import { comparisonTable } from '../lab/simulator/table.ts';
 import { type BalancerName, balancerNames } from '../policy/balance/balancer.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { type Options, readOptions } from './options.ts';
@@ -54,7 +54,7 @@ export async function simulate(args: string[], io: CommandIo): Promise<number> {
   if (options === undefined) return exitCodes.ok;
   const { comparison, name } = readComparison(options);
   const startedAt = systemClock.now();
-  const rows = compare(comparison);
+  const rows = compareBalancers(comparison);
   const elapsedMs = systemClock.now() - startedAt;
   const { scenario, requests, seed } = comparison;
   const fleet = `${name}: ${scenario.gateways} x ${scenario.workers} workers, ${scenario.backends} backends, ${capacityPerSecond(scenario).toFixed(0)} requests/s`;
@@ -66,11 +66,11 @@ export async function simulate(args: string[], io: CommandIo): Promise<number> {
   }
   const total = rows.length * requests;
   const speed = `${total} requests simulated in ${(elapsedMs / 1000).toFixed(1)} s`;
-  io.stdout.write(`${fleet}, ${scenario.law}, seed ${seed}\n\n${textTable(rows)}\n\n${speed}\n`);
+  io.stdout.write(`${fleet}, ${scenario.law}, seed ${seed}\n\n${comparisonTable(rows)}\n\n${speed}\n`);
   return exitCodes.ok;
 }
 
-function readComparison(options: Options): { comparison: Comparison; name: ScenarioName } {
+function readComparison(options: Options): { comparison: BalancerComparison; name: ScenarioName } {
   const name = options.oneOf('scenario', 'prequal', Object.keys(scenarios) as ScenarioName[]);
   const law = options.oneOf<LawName>('law', scenarios[name].law, lawNames);
   const comparison = {

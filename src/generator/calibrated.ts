@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { SlotPermit } from './slots.ts';
-import type { Outcome, Work } from './work.ts';
+import type { WorkOutcome, Work } from './work.ts';
 
 export const serviceLaws = ['deterministic', 'exponential'] as const;
 export type ServiceLaw = (typeof serviceLaws)[number];
@@ -35,8 +35,8 @@ interface Place {
  */
 export function calibratedWork(options: CalibratedOptions, clock: Clock, random: Random): Work {
   const places = new Map<number, Place>();
-  const job = (permit: SlotPermit): Promise<Outcome> => {
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const job = (permit: SlotPermit): Promise<WorkOutcome> => {
+    const { promise, resolve } = Promise.withResolvers<WorkOutcome>();
     const before = places.get(permit.slot) ?? { intendedEnd: -Infinity, lateness: 0 };
     const credit = Math.min(before.lateness, maxCreditMs);
     const end = Math.max(before.intendedEnd, permit.askedAt - credit) + serviceTime(options, random);

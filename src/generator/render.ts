@@ -4,11 +4,11 @@ import { type Encode, type Modules, loadEncoder } from './encode.ts';
 import { maxicodePixels, maxicodeSvg } from './maxicode.ts';
 import { toPng } from './png.ts';
 import { toSvg } from './svg.ts';
-import type { Outcome } from './work.ts';
+import type { WorkOutcome } from './work.ts';
 
 export interface Renderer {
   /** Draws a checked request; refuses what only the encoder or the finished size can tell. Synchronous. */
-  render(request: BarcodeRequest): Outcome;
+  render(request: BarcodeRequest): WorkOutcome;
 }
 
 /** One bit each: at most 2 MiB before compression. */
@@ -20,7 +20,7 @@ export async function createRenderer(): Promise<Renderer> {
   return { render: (request) => render(encode, request) };
 }
 
-function render(encode: Encode, request: BarcodeRequest): Outcome {
+function render(encode: Encode, request: BarcodeRequest): WorkOutcome {
   const encoded = encode(request);
   if (!encoded.ok) return encoded;
   if (request.symbology === 'maxicode') return renderMaxicode(request, encoded.modules);
@@ -29,17 +29,17 @@ function render(encode: Encode, request: BarcodeRequest): Outcome {
 }
 
 /** The one symbol that is not made of rectangles. Its pixels are drawn already scaled, and with their margin. */
-function renderMaxicode(request: BarcodeRequest, raster: Modules): Outcome {
+function renderMaxicode(request: BarcodeRequest, raster: Modules): WorkOutcome {
   const { quietZone, scale } = request;
   if (request.format === 'svg') return svg(maxicodeSvg(raster, quietZone, scale));
   return png(layOut({ ...request, quietZone: 0 }, maxicodePixels(raster, quietZone, scale)), 1);
 }
 
-function svg(text: string): Outcome {
+function svg(text: string): WorkOutcome {
   return { ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from(text) } };
 }
 
-function png(drawing: Drawing, scale: number): Outcome {
+function png(drawing: Drawing, scale: number): WorkOutcome {
   const { width, height } = drawing;
   if (width * height * scale ** 2 <= maxPixels) {
     return { ok: true, image: { contentType: 'image/png', bytes: toPng(drawing, scale) } };

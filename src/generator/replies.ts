@@ -1,8 +1,8 @@
 import type { FieldProblem } from '../barcode/validate.ts';
-import type { Image } from './work.ts';
+import type { RenderedImage } from './work.ts';
 
 /** An answer before the headers that every answer has. */
-export interface Reply {
+export interface GeneratorReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
@@ -12,11 +12,11 @@ export interface Reply {
   readonly close?: boolean;
 }
 
-export function imageReply({ contentType, bytes }: Image, busyMs: number): Reply {
+export function imageReply({ contentType, bytes }: RenderedImage, busyMs: number): GeneratorReply {
   return { status: 200, headers: { 'content-type': contentType }, body: bytes, busyMs };
 }
 
-export function jsonReply(status: number, content: unknown): Reply {
+export function jsonReply(status: number, content: unknown): GeneratorReply {
   return {
     status,
     headers: { 'content-type': 'application/json' },
@@ -25,20 +25,20 @@ export function jsonReply(status: number, content: unknown): Reply {
   };
 }
 
-export function unencodable(errors: readonly FieldProblem[], busyMs = 0): Reply {
+export function unencodable(errors: readonly FieldProblem[], busyMs = 0): GeneratorReply {
   const detail = errors.map((error) => error.detail).join('; ');
   return { ...problem(422, 'unencodable', 'The request cannot be encoded', detail, { errors }), busyMs };
 }
 
 /** `x-rampart-overloaded` tells a gateway that the generator is well, and only full. */
-export function overloaded(reason: 'queue-full' | 'queue-timeout'): Reply {
+export function overloaded(reason: 'queue-full' | 'queue-timeout'): GeneratorReply {
   const detail =
     reason === 'queue-full' ? 'Every slot and every place in the queue is taken' : 'No slot came free in time';
   const reply = problem(503, 'overloaded', 'The generator is at its cap', detail);
   return { ...reply, headers: { ...reply.headers, 'retry-after': '1', 'x-rampart-overloaded': '1' } };
 }
 
-export const malformed = problem(
+export const malformedJson = problem(
   400,
   'malformed-json',
   'The body is not JSON',
@@ -47,17 +47,17 @@ export const malformed = problem(
 export const notFound = problem(404, 'not-found', 'Not found', 'A generator answers POST /generate and GET /healthz');
 export const failed = problem(500, 'internal', 'The generator failed', 'An error of the generator; its log has more');
 
-export function tooLarge(limitBytes: number): Reply {
+export function tooLarge(limitBytes: number): GeneratorReply {
   return { ...problem(413, 'body-too-large', 'The body is too large', `At most ${limitBytes} bytes`), close: true };
 }
 
-export function wrongMethod(allow: string): Reply {
+export function wrongMethod(allow: string): GeneratorReply {
   const reply = problem(405, 'method-not-allowed', 'Method not allowed', `Use ${allow}`);
   return { ...reply, headers: { ...reply.headers, allow } };
 }
 
 /** RFC 9457. */
-function problem(status: number, reason: string, title: string, detail: string, more: object = {}): Reply {
+function problem(status: number, reason: string, title: string, detail: string, more: object = {}): GeneratorReply {
   const body = { type: `urn:rampart:problem:${reason}`, title, status, detail, reason, ...more };
   const headers = { 'content-type': 'application/problem+json' };
   return { status, headers, body: Buffer.from(JSON.stringify(body)), busyMs: 0 };

@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { readJson } from './body.ts';
 import * as replies from './replies.ts';
-import type { Reply } from './replies.ts';
-import { type SlotPermit, type SlotOutcome, Slots, type Waiting } from './slots.ts';
+import type { GeneratorReply } from './replies.ts';
+import { type SlotPermit, type SlotOutcome, SlotQueue, type Waiting } from './slots.ts';
 import { type GeneratorStats, Tally } from './stats.ts';
 import type { Job, Work } from './work.ts';
 
@@ -87,12 +87,12 @@ function closeServer(server: Server, clock: Clock, graceMs: number): Promise<voi
 class GeneratorEndpoint {
   draining = false;
   readonly tally: Tally;
-  readonly #slots: Slots;
+  readonly #slots: SlotQueue;
   readonly #deps: GeneratorDeps;
 
   constructor(options: GeneratorOptions, deps: GeneratorDeps) {
     const { slots, queueCapacity = 2 * slots, queueTimeoutMs = defaultQueueTimeoutMs } = options;
-    this.#slots = new Slots({ slots, queueCapacity, queueTimeoutMs }, deps.clock);
+    this.#slots = new SlotQueue({ slots, queueCapacity, queueTimeoutMs }, deps.clock);
     this.tally = new Tally(this.#slots, deps.clock);
     this.#deps = deps;
   }
@@ -105,7 +105,7 @@ class GeneratorEndpoint {
     else await this.#generate(request, response);
   }
 
-  #health(method: string | undefined): Reply {
+  #health(method: string | undefined): GeneratorReply {
     if (method !== 'GET' && method !== 'HEAD') return replies.wrongMethod('GET, HEAD');
     const status = this.draining ? 'draining' : 'ok';
     const { kind } = this.#deps.work;
@@ -116,7 +116,7 @@ class GeneratorEndpoint {
     const body = await readJson(request, bodyLimitBytes);
     if (!body.ok) {
       if (body.reason === 'left') return;
-      this.#finish(response, body.reason === 'malformed' ? replies.malformed : replies.tooLarge(bodyLimitBytes), 0);
+      this.#finish(response, body.reason === 'malformed' ? replies.malformedJson : replies.tooLarge(bodyLimitBytes), 0);
       return;
     }
     const prepared = this.#deps.work.prepare(body.json);
@@ -148,7 +148,7 @@ class GeneratorEndpoint {
     this.#finish(response, reply, this.#deps.clock.now() - permit.askedAt - reply.busyMs);
   }
 
-  async #run(job: Job, permit: SlotPermit): Promise<Reply> {
+  async #run(job: Job, permit: SlotPermit): Promise<GeneratorReply> {
     const startedAt = this.#deps.clock.now();
     try {
       const outcome = await job(permit);
@@ -160,12 +160,12 @@ class GeneratorEndpoint {
     }
   }
 
-  #finish(response: ServerResponse, reply: Reply, queuedMs: number): void {
+  #finish(response: ServerResponse, reply: GeneratorReply, queuedMs: number): void {
     this.tally.count(reply.status, reply.busyMs);
     this.#send(response, reply, queuedMs);
   }
 
-  #send(response: ServerResponse, reply: Reply, queuedMs: number): void {
+  #send(response: ServerResponse, reply: GeneratorReply, queuedMs: number): void {
     const queue = Math.max(0, queuedMs).toFixed(2);
     const headers: Record<string, string | number> = {
       ...reply.headers,

@@ -26,19 +26,19 @@ export interface Waiting {
   leave(): void;
 }
 
-interface Waiter {
+interface SlotRequest {
   readonly askedAt: number;
   readonly settle: (outcome: SlotOutcome) => void;
   readonly timer: Timer;
 }
 
 /** The cap of a generator with its bounded queue, first come first served. */
-export class Slots {
+export class SlotQueue {
   readonly limits: SlotLimits;
   readonly #clock: Clock;
   readonly #free: number[];
   /** In order of arrival; a Set, so that whoever leaves from the middle costs no search. */
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Set<SlotRequest>();
 
   constructor(limits: SlotLimits, clock: Clock) {
     this.limits = limits;
@@ -71,7 +71,7 @@ export class Slots {
       resolve({ admitted: false, reason });
     };
     const timer = this.#clock.setTimeout(() => giveUp('queue-timeout'), this.limits.queueTimeoutMs);
-    const waiter: Waiter = { askedAt, settle: resolve, timer };
+    const waiter: SlotRequest = { askedAt, settle: resolve, timer };
     this.#waiters.add(waiter);
     return { outcome: promise, leave: () => giveUp('left') };
   }

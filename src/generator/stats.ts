@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { DecayingRate } from './rate.ts';
-import type { Slots } from './slots.ts';
+import type { SlotQueue } from './slots.ts';
 
 /** The figures of a generator in /healthz; counters run from its start. */
 export interface GeneratorStats {
@@ -22,7 +22,7 @@ const rateWindowMs = 5000;
 
 /** Counts what the server does and words it as load headers. */
 export class Tally {
-  readonly #slots: Slots;
+  readonly #slots: SlotQueue;
   readonly #clock: Clock;
   readonly #rate = new DecayingRate(rateWindowMs);
   #served = 0;
@@ -31,7 +31,7 @@ export class Tally {
   #failed = 0;
   #renderMs = 0;
 
-  constructor(slots: Slots, clock: Clock) {
+  constructor(slots: SlotQueue, clock: Clock) {
     this.#slots = slots;
     this.#clock = clock;
   }

@@ -1,20 +1,20 @@
 import type { FieldProblem } from '../barcode/validate.ts';
 import type { SlotPermit } from './slots.ts';
 
-export interface Image {
+export interface RenderedImage {
   readonly contentType: string;
   readonly bytes: Buffer;
 }
 
 /** The result of a request: an image, or its errors field by field. */
-export type Outcome =
-  | { readonly ok: true; readonly image: Image }
+export type WorkOutcome =
+  | { readonly ok: true; readonly image: RenderedImage }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
 /** Does the work once there is a slot for it. */
-export type Job = (permit: SlotPermit) => Outcome | Promise<Outcome>;
+export type Job = (permit: SlotPermit) => WorkOutcome | Promise<WorkOutcome>;
 
-export type Prepared =
+export type PreparedWork =
   | { readonly ok: true; readonly job: Job }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
@@ -22,5 +22,5 @@ export type Prepared =
 export interface Work {
   readonly kind: 'barcode' | 'calibrated';
   /** Checks a body (already parsed from JSON), so that a hopeless one takes no slot. */
-  prepare(body: unknown): Prepared;
+  prepare(body: unknown): PreparedWork;
 }

@@ -7,7 +7,7 @@ import { codeOf } from '../../src/core/errors.ts';
 import { barcodeWork } from '../../src/generator/barcode-work.ts';
 import { createRenderer } from '../../src/generator/render.ts';
 import { type Generator, type GeneratorOptions, startGenerator } from '../../src/generator/server.ts';
-import type { Outcome, Work } from '../../src/generator/work.ts';
+import type { WorkOutcome, Work } from '../../src/generator/work.ts';
 import { rasterOfPng } from '../support/raster.ts';
 
 const running: Generator[] = [];
@@ -265,9 +265,9 @@ class HeldWork implements Work {
     for (const done of this.#waiting.splice(0, count)) done();
   }
 
-  #hold(): Promise<Outcome> {
+  #hold(): Promise<WorkOutcome> {
     this.started++;
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const { promise, resolve } = Promise.withResolvers<WorkOutcome>();
     this.#waiting.push(() =>
       resolve({ ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from('<svg/>') } }),
     );

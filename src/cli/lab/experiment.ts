@@ -6,7 +6,13 @@ import { messageOf, UsageError } from '../../core/errors.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, provenanceOf } from '../../lab/report/provenance.ts';
 import { barPlot } from '../../lab/report/bar-plot.ts';
-import { type Outcome, type RunRecord, type Series, type Verdict, verdictOf } from '../../lab/report/run-record.ts';
+import {
+  type ExperimentOutcome,
+  type RunRecord,
+  type Series,
+  type RunVerdict,
+  verdictOf,
+} from '../../lab/report/run-record.ts';
 import { driftTable, number, stepTable, textTable } from '../../lab/report/tables.ts';
 import { summaryTables } from '../../lab/report/tuning-tables.ts';
 import { writeRun } from '../../lab/report/write-run.ts';
@@ -19,7 +25,7 @@ import { version } from '../version.ts';
 
 /** Exit code of a run that says nothing about the system. */
 const INVALID = 3;
-export const verdictCodes: Readonly<Record<Verdict, number>> = {
+export const verdictCodes: Readonly<Record<RunVerdict, number>> = {
   passed: exitCodes.ok,
   failed: exitCodes.failed,
   invalid: INVALID,
@@ -43,13 +49,13 @@ export const entryOf = (build: string): string => join(build, 'src', 'cli', 'mai
 export async function runExperiment(
   name: string,
   { io, json }: { io: CommandIo; json: boolean },
-  work: (experiment: Experiment) => Promise<Outcome>,
+  work: (experiment: Experiment) => Promise<ExperimentOutcome>,
 ): Promise<number> {
   const { dataDir } = await loadConfig(io.env, io.folder, `run lab ${name}`);
   const startedAtMs = systemClock.wallNow();
   const startedAt = new Date(startedAtMs).toISOString();
   const systems = new Systems(io);
-  let outcome: Outcome;
+  let outcome: ExperimentOutcome;
   try {
     outcome = await Promise.race([work(systems), systems.interrupted]);
   } catch (error) {

@@ -37,7 +37,7 @@ export const runningOptions = {
 const ownOptions = ['instances', 'concurrency', 'workers', 'queue', 'batch', 'kind', 'out', 'force', 'quick'];
 
 /** Names each option that was given although it belongs to the other form of the command. */
-export function refuse(names: readonly string[], reason: string, options: Options): void {
+export function refuseOptions(names: readonly string[], reason: string, options: Options): void {
   for (const name of names) {
     if (options.text(name) !== undefined) options.problem(`--${name} ${reason}`);
   }
@@ -49,7 +49,7 @@ export async function tuneRunning(options: Options, io: CommandIo): Promise<numb
   const admin = readAdmin(options, io);
   const file = readSlo(options, io);
   const slo = wantsSloMix(options, file) ? file.loaded : undefined;
-  refuse(ownOptions, 'is for a Rampart that the lab starts: not with --url', options);
+  refuseOptions(ownOptions, 'is for a Rampart that the lab starts: not with --url', options);
   const upstream = options.text('upstream');
   if (upstream === undefined) options.problem('--upstream must name the upstream whose caps are to be tried');
   const caps = readCaps(options);

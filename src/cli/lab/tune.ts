@@ -13,7 +13,7 @@ import { version } from '../version.ts';
 import { runExperiment } from './experiment.ts';
 import { type Options, readOptions } from '../options.ts';
 import { kindOf, readOwnSettings } from './own-settings.ts';
-import { refuse, runningOptions, tuneRunning } from './tune-running.ts';
+import { refuseOptions, runningOptions, tuneRunning } from './tune-running.ts';
 import { refusalToWrite, writeWhole } from './tuned-env.ts';
 
 const help = `usage: rampart lab tune [options]
@@ -85,7 +85,7 @@ export async function labTune(args: string[], io: CommandIo): Promise<number> {
   const options = readOptions({ command: 'lab tune', help, options: kinds }, args, io);
   if (options === undefined) return exitCodes.ok;
   if (options.text('url') !== undefined) return tuneRunning(options, io);
-  refuse(Object.keys(runningOptions), 'is for a Rampart that runs: it needs --url', options);
+  refuseOptions(Object.keys(runningOptions), 'is for a Rampart that runs: it needs --url', options);
   const quick = options.flag('quick');
   const present = readPresent(options, io);
   const { baseline } = present;

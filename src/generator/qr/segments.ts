@@ -1,7 +1,7 @@
-export type Mode = 'numeric' | 'alphanumeric' | 'byte';
+export type SegmentMode = 'numeric' | 'alphanumeric' | 'byte';
 
 export interface Segment {
-  readonly mode: Mode;
+  readonly mode: SegmentMode;
   readonly text: string;
   /** UTF-8, of a byte segment. */
   readonly bytes?: Buffer;
@@ -13,13 +13,13 @@ const alphanumeric = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:';
 const worthSwitching = /\d{4}|[0-9A-Z $%*+\-./:]{6}/;
 
 /** Width of a segment's character count (ISO/IEC 18004, table 3), by mode and class of version. */
-const countBits: Record<Mode, readonly [number, number, number]> = {
+const countBits: Record<SegmentMode, readonly [number, number, number]> = {
   numeric: [10, 12, 14],
   alphanumeric: [9, 11, 13],
   byte: [8, 16, 16],
 };
 
-export function countBitsOf(mode: Mode, version: number): number {
+export function countBitsOf(mode: SegmentMode, version: number): number {
   return countBits[mode][version < 10 ? 0 : version < 27 ? 1 : 2];
 }
 
@@ -64,7 +64,7 @@ export function segmentsOf(text: string, version: number): Segment[] {
 }
 
 /** Cost of one character in sixths of a bit, as three digits take 10 bits and two letters 11. */
-function sixthsOfBit(mode: Mode, char: string): number {
+function sixthsOfBit(mode: SegmentMode, char: string): number {
   if (mode === 'byte') return Buffer.byteLength(char) * 48;
   if (mode === 'numeric') return char >= '0' && char <= '9' ? 20 : Infinity;
   return alphanumeric.includes(char) ? 33 : Infinity;
@@ -87,6 +87,6 @@ function gather(chars: readonly string[], came: readonly number[][], last: numbe
   return segments;
 }
 
-function segment(mode: Mode, text: string): Segment {
+function segment(mode: SegmentMode, text: string): Segment {
   return mode === 'byte' ? { mode, text, bytes: Buffer.from(text) } : { mode, text };
 }

@@ -1,4 +1,4 @@
-import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import { requestsNeeded } from '../statistics/early-stopping.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
@@ -31,7 +31,7 @@ const CONFIDENCE = 0.95;
 const WITHIN = 0.95;
 
 /** The highest rate at which the targets hold, to 3 %: confirmed there, and refuted 5 % above. */
-export async function capacity(options: CapacityOptions, context: LabContext): Promise<Outcome> {
+export async function capacity(options: CapacityOptions, context: LabContext): Promise<ExperimentOutcome> {
   const tried: Tried[] = [];
   for (;;) {
     const move = nextMove(
@@ -51,7 +51,7 @@ function capacityOutcome(
   tried: readonly Tried[],
   end: Exclude<Move, { kind: 'probe' }>,
   options: CapacityOptions,
-): Outcome {
+): ExperimentOutcome {
   const { system, targets, resources, holdMs, confirmMs, gatePerSecond } = options;
   const confirmed = tried.findLast(({ probe }) => probe.role === 'confirm' && probe.passed)?.step;
   const byLoad = tried.map(({ step }) => step).toSorted((left, right) => left.load.amount - right.load.amount);

@@ -1,5 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import { compareSamples } from '../statistics/comparison.ts';
 import type { System } from '../system/system.ts';
 import type { Mix } from '../load/mix.ts';
@@ -26,7 +26,7 @@ export interface CompareOptions {
 const SETTLE_MS = 2000;
 
 /** Runs of two configurations in turns, A B B A A B …, so that what changes with time meets both alike. */
-export async function compare(options: CompareOptions, context: LabContext): Promise<Outcome> {
+export async function compare(options: CompareOptions, context: LabContext): Promise<ExperimentOutcome> {
   const steps: Record<'A' | 'B', Step[]> = { A: [], B: [] };
   const settings: Partial<Record<'A' | 'B', System['settings']>> = {};
   let scenario = '';
@@ -63,7 +63,12 @@ async function measured(system: System, mix: Mix, options: CompareOptions, conte
   return step;
 }
 
-function outcomeOf([first, second]: readonly Series[], sent: string, options: CompareOptions, random: Random): Outcome {
+function outcomeOf(
+  [first, second]: readonly Series[],
+  sent: string,
+  options: CompareOptions,
+  random: Random,
+): ExperimentOutcome {
   const [a, b] = [first as Series, second as Series];
   const { thresholds } = options;
   const judged = [

@@ -1,4 +1,4 @@
-import { valueAt } from '../../policy/slo/json-path.ts';
+import { valueAtPath } from '../../policy/slo/json-path.ts';
 import type { Login } from '../../policy/slo/slo.ts';
 import { ask } from '../system/ask.ts';
 import type { System } from '../system/system.ts';
@@ -9,7 +9,7 @@ export async function logIn(system: System, login: Login): Promise<Readonly<Reco
   const what = `Cannot log in with ${method} ${system.url}${path.split('?', 1)[0]}`;
   const { status, text } = await ask(system, { method, path, headers, body });
   if (status < 200 || status >= 300) throw new Error(`${what}: it was answered with ${status}`);
-  const token = valueAt(parsed(text), login.tokenPath);
+  const token = valueAtPath(parsed(text), login.tokenPath);
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
     throw new Error(`${what}: its reply has no token at ${login.tokenPath}`);
   }

@@ -1,4 +1,4 @@
-import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { System } from '../system/system.ts';
 import { classify } from './classify.ts';
@@ -26,7 +26,7 @@ export interface MatrixOptions {
 const SETTLE_MS = 1000;
 
 /** Every profile at every concurrency, and what keeps each back: the same matrix before and after a change tells what it did. */
-export async function matrix(options: MatrixOptions, context: LabContext): Promise<Outcome> {
+export async function matrix(options: MatrixOptions, context: LabContext): Promise<ExperimentOutcome> {
   const series: Series[] = [];
   for (const { name: load, mix } of options.loads) {
     for (const cycleDelayMs of options.cycleDelaysMs) {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import { known } from '../report/tables.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
@@ -43,7 +43,7 @@ interface Topology {
  * processors. The load is closed, as its concurrency is then known and an overload impossible; each step is judged from
  * what its users saw.
  */
-export async function prove(options: ProveOptions, context: LabContext): Promise<Outcome> {
+export async function prove(options: ProveOptions, context: LabContext): Promise<ExperimentOutcome> {
   const timing = options.quick
     ? { stepMs: 2500, settleMs: 1000, confirmMs: 4000 }
     : { stepMs: 5000, settleMs: 1500, confirmMs: 15_000 };
@@ -118,7 +118,7 @@ function outcomeOf(
   series: readonly Series[],
   options: ProveOptions,
   timing: Readonly<Record<string, number>>,
-): Outcome {
+): ExperimentOutcome {
   const [single, scaled, real] = series.map(({ confirmations }) => confirmations[0]) as [Step, Step, Step];
   const rate = (step: Step): number => step.figures.throughputPerSecond;
   const ratio = rate(scaled) / rate(single);

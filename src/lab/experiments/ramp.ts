@@ -1,4 +1,4 @@
-import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { known } from '../report/tables.ts';
@@ -27,7 +27,7 @@ export interface RampOptions {
 const STOP_FAILED_SHARE = 0.2;
 
 /** Load that grows step by step, until the end or until a fifth of it fails; passes when the gate's load is carried. */
-export async function ramp(options: RampOptions, context: LabContext): Promise<Outcome> {
+export async function ramp(options: RampOptions, context: LabContext): Promise<ExperimentOutcome> {
   const steps: Step[] = [];
   let stopped = '';
   for (const rate of rates(options)) {
@@ -48,7 +48,7 @@ function rates({ from, to, by, gatePerSecond }: RampOptions): number[] {
 }
 
 /** The outcome of a ramp, from its steps. */
-export function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): Outcome {
+export function rampOutcome(steps: readonly Step[], stopped: string, options: RampOptions): ExperimentOutcome {
   const { system, from, to, by, holdMs, targets, resources } = options;
   const carried = steps.filter((step) => step.validity.valid && violations(step, targets).length === 0);
   const most = carried.at(-1);

@@ -1,7 +1,7 @@
 import { type Drift, type DriftSeries, judgeDrifts, LEAST_WINDOWS } from '../measure/drift.ts';
 import type { Distribution } from '../measure/latency.ts';
 import type { PlotOptions } from '../report/line-plot.ts';
-import type { Gate, Outcome } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome } from '../report/run-record.ts';
 import { signed } from '../report/tables.ts';
 import type { System } from '../system/system.ts';
 import { errorGate, failedGate, latencyGate, timeoutGate } from './gates.ts';
@@ -34,7 +34,7 @@ const MINUTES_PER_HOUR = 60;
 const drawnRoles = ['gateway', 'generator', 'control', 'postgres'];
 
 /** The outcome of a soak, from its windows and from the whole of it. */
-export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options: SoakOptions): Outcome {
+export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options: SoakOptions): ExperimentOutcome {
   const { system, resources, durationMs, warmUp } = options;
   const hours = durationMs / MS_PER_MINUTE / MINUTES_PER_HOUR;
   const series = soakSeries(windows, warmUp);
@@ -71,7 +71,7 @@ export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options
 }
 
 /** Of a soak that was not begun, as nothing would have followed from it. */
-export function tooShort(options: SoakOptions, windows: { count: number; judged: number }): Outcome {
+export function tooShort(options: SoakOptions, windows: { count: number; judged: number }): ExperimentOutcome {
   const reason = `of its ${windows.count} windows ${windows.judged} come after the warm-up, and drift takes at least ${LEAST_WINDOWS} to tell from chance`;
   return { ...head(options), series: [], gates: [], findings: [], reasons: [reason] };
 }
@@ -82,7 +82,7 @@ export function goneOutcome(
   whole: Step | undefined,
   reason: string,
   options: SoakOptions,
-): Outcome {
+): ExperimentOutcome {
   const known = whole === undefined ? { series: [] } : soakOutcome(windows, whole, options);
   return { ...head(options), ...known, gates: [], findings: [], reasons: [reason] };
 }

@@ -3,7 +3,7 @@ import { LEAST_WINDOWS } from '../measure/drift.ts';
 import { FigureCollection } from '../measure/figures.ts';
 import { serverFigures } from '../measure/server-figures.ts';
 import { validityOfAll } from '../measure/validity.ts';
-import type { Outcome } from '../report/run-record.ts';
+import type { ExperimentOutcome } from '../report/run-record.ts';
 import { parseMetrics } from '../system/metrics-text.ts';
 import { useOverTime } from '../system/use-over-time.ts';
 import { loadInParts, type Part, TargetGone } from './parts.ts';
@@ -15,7 +15,7 @@ import { stepLine } from './sweep.ts';
 import { p95TargetOf, strictestP95Ms } from './targets.ts';
 
 /** A steady load for long: whether latencies, memory or descriptors grow in the course of it. */
-export async function soak(options: SoakOptions, context: LabContext): Promise<Outcome> {
+export async function soak(options: SoakOptions, context: LabContext): Promise<ExperimentOutcome> {
   const { system, profile, durationMs, windowMs, warmUp } = options;
   const count = Math.floor(durationMs / windowMs + 1e-9);
   const judged = Math.floor((durationMs - warmUp.latencyMs) / windowMs + 1e-9);

@@ -1,7 +1,7 @@
 import type { Spike } from '../load/user-ramp.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { PlotOptions } from '../report/line-plot.ts';
-import type { Gate, Outcome } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome } from '../report/run-record.ts';
 import { known, percent } from '../report/tables.ts';
 import type { System } from '../system/system.ts';
 import type { Mix } from '../load/mix.ts';
@@ -46,7 +46,7 @@ export interface SpikeMeasured {
 /** p95 against that of the normal load, after the crowd has left. */
 const RECOVERED_FACTOR = 1.5;
 
-export function spikeOutcome({ phases, seconds, whole }: SpikeMeasured, options: SpikeOptions): Outcome {
+export function spikeOutcome({ phases, seconds, whole }: SpikeMeasured, options: SpikeOptions): ExperimentOutcome {
   const { system, normalUsers, peakUsers, normalMs, riseMs, holdMs, recoveryMs, targets } = options;
   const steps = Object.values(phases) as Step[];
   const gates = gatesOf(phases, whole, options);

@@ -1,7 +1,7 @@
 import type { Mix } from '../load/mix.ts';
 import { spikeStays, usersAt } from '../load/user-ramp.ts';
 import { type Figures, FigureCollection, figuresOf } from '../measure/figures.ts';
-import type { Outcome } from '../report/run-record.ts';
+import type { ExperimentOutcome } from '../report/run-record.ts';
 import { loadInParts, type Part } from './parts.ts';
 import { type SpikeOptions, type SpikePhases, spikeOutcome } from './spike-outcome.ts';
 import { type LabContext, measuredOf, type Step } from './step.ts';
@@ -14,7 +14,7 @@ const MAX_SETTLE_SHARE = 0.25;
 const SECOND_MS = 1000;
 
 /** A crowd that comes within seconds, stays and leaves: what those see who are let in, and how the system comes out of it. */
-export async function spike(options: SpikeOptions, context: LabContext): Promise<Outcome> {
+export async function spike(options: SpikeOptions, context: LabContext): Promise<ExperimentOutcome> {
   const { system, mix, cycleDelayMs } = options;
   const stays = spikeStays(options);
   const phases = phasesOf(options);

@@ -1,11 +1,11 @@
-import type { Outcome, Series } from '../report/run-record.ts';
+import type { ExperimentOutcome, Series } from '../report/run-record.ts';
 import { gainText, meritsText } from '../tuning/findings.ts';
 import { type Gain, gainOf, medians } from '../tuning/gain.ts';
 import {
   describeTuneTargets,
   meets,
   type Merits,
-  type Objective,
+  type TuningObjective,
   objectives,
   type TuneTargets,
 } from '../tuning/merits.ts';
@@ -13,7 +13,7 @@ import { limitOf } from './limit.ts';
 import type { LabContext, Step } from './step.ts';
 import { doubtsOf, meritsOf } from './tune-measure.ts';
 
-const [throughput] = objectives as [Objective];
+const [throughput] = objectives as [TuningObjective];
 
 export interface TuneCapsOptions {
   readonly upstream: string;
@@ -53,7 +53,11 @@ interface Found {
  * Tries the caps of one upstream of a system that runs, in turns, there and back, so that what changes with time meets all
  * alike. A cap other than the present one is recommended only when all its runs are beyond those of the present one.
  */
-export async function tuneCaps(options: TuneCapsOptions, measure: MeasureCap, context: LabContext): Promise<Outcome> {
+export async function tuneCaps(
+  options: TuneCapsOptions,
+  measure: MeasureCap,
+  context: LabContext,
+): Promise<ExperimentOutcome> {
   const { caps, repeats, holdMs, settleMs, upstream, baseline } = options;
   const seconds = Math.round((caps.length * repeats * (holdMs + settleMs)) / 1000);
   context.say(`caps ${caps.join(', ')} for each backend of ${upstream}, ${repeats} runs of each: about ${seconds} s`);
@@ -88,7 +92,7 @@ export function judgeCaps(
   return { chosen: best?.cap ?? baseline, gain: best?.gain, before, after: best?.merits ?? before };
 }
 
-function outcomeOf(runs: readonly CapRuns[], found: Found, options: TuneCapsOptions): Outcome {
+function outcomeOf(runs: readonly CapRuns[], found: Found, options: TuneCapsOptions): ExperimentOutcome {
   const { upstream, baseline, users, targets, scenario, holdMs, settleMs, repeats } = options;
   const series = runs.map(({ cap, steps }): Series => ({
     name: cap === baseline ? `cap ${cap}, as it is` : `cap ${cap}`,

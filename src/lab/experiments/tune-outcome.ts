@@ -1,4 +1,4 @@
-import type { Gate, Outcome, Series } from '../report/run-record.ts';
+import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import { describe, isSame } from '../tuning/configuration.ts';
 import { tuningFindings } from '../tuning/findings.ts';
 import type { Stage } from '../tuning/ladder.ts';
@@ -8,7 +8,7 @@ import { limitOf } from './limit.ts';
 import type { Step } from './step.ts';
 import { doubtsOf, type Runs, type TuneOptions } from './tune-measure.ts';
 
-export type TuneOutcome = Outcome & { readonly tuning: Tuning };
+export type TuneOutcome = ExperimentOutcome & { readonly tuning: Tuning };
 
 export function tuneOutcome(tuning: Tuning, runs: readonly Runs[], options: TuneOptions): TuneOutcome {
   const { users, targets, holdMs, settleMs, repeats, grid, settings } = options;

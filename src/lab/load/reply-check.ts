@@ -1,4 +1,4 @@
-import { valueAt } from '../../policy/slo/json-path.ts';
+import { valueAtPath } from '../../policy/slo/json-path.ts';
 import type { ReplyCheck } from '../../policy/slo/slo.ts';
 import { type OutcomeName, outcomeOfStatus } from './outcome.ts';
 
@@ -29,7 +29,7 @@ function isAsExpected({ headers, body }: CheckedReply, { headers: wanted = {}, c
   if (contains !== undefined && !body.includes(contains)) return false;
   if (json === undefined) return true;
   const value = parsed(body);
-  return Object.entries(json).every(([path, expected]) => valueAt(value, path) === expected);
+  return Object.entries(json).every(([path, expected]) => valueAtPath(value, path) === expected);
 }
 
 function parsed(body: string): unknown {

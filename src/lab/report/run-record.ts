@@ -51,7 +51,7 @@ export interface Machine {
 }
 
 /** Invalid: what was measured says nothing about the system. */
-export type Verdict = 'passed' | 'failed' | 'invalid';
+export type RunVerdict = 'passed' | 'failed' | 'invalid';
 
 /** All that a report shows; run.json is this. */
 export interface RunRecord {
@@ -80,13 +80,13 @@ export interface RunRecord {
   readonly drifts?: readonly Drift[];
   /** Of `tune` alone. */
   readonly tuning?: Tuning;
-  readonly verdict: Verdict;
+  readonly verdict: RunVerdict;
   /** Why it is invalid. */
   readonly reasons: readonly string[];
 }
 
 /** The outcome of an experiment; the rest of the record is the same for all. */
-export type Outcome = Pick<
+export type ExperimentOutcome = Pick<
   RunRecord,
   | 'scenario'
   | 'configuration'
@@ -100,7 +100,7 @@ export type Outcome = Pick<
   | 'tuning'
 >;
 
-export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): Verdict {
+export function verdictOf(gates: readonly Gate[], reasons: readonly string[]): RunVerdict {
   if (reasons.length > 0) return 'invalid';
   return gates.every(({ passed }) => passed) ? 'passed' : 'failed';
 }

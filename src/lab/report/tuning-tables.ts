@@ -1,5 +1,5 @@
 import { type Configuration, isSame, type Tunable } from '../tuning/configuration.ts';
-import { signed } from '../tuning/findings.ts';
+import { signedPercent } from '../tuning/findings.ts';
 import type { Evaluation } from '../tuning/frontier.ts';
 import type { Gain } from '../tuning/gain.ts';
 import { meets, type Merits } from '../tuning/merits.ts';
@@ -88,7 +88,7 @@ const meritCells = ({ throughputPerSecond, p99Ms, rssBytes, failedShare }: Merit
 ];
 
 const gainCells = (gain: Gain | undefined): string[] =>
-  gain === undefined ? ['', '', ''] : [gain.throughput, gain.p99, gain.rss].map(signed);
+  gain === undefined ? ['', '', ''] : [gain.throughput, gain.p99, gain.rss].map(signedPercent);
 
 /** Throughput over p99: every configuration as it was measured last, and those that matter. */
 export function frontierPlot(tuning: Tuning): string {

@@ -2,18 +2,18 @@ import type { Random } from '../../core/random.ts';
 import type { EventQueue } from './event-queue.ts';
 import { Line } from './line.ts';
 import type { SimulatedRequest } from './request.ts';
-import { modeOf, type Mode, type Scenario, speedOf } from './scenario.ts';
+import { modeOf, type BackendMode, type Scenario, speedOf } from './scenario.ts';
 
 /** Time until an error or a refusal is back. */
 const REPLY_MS = 1;
 
 /** The kind of a reply. */
-export type Reply = 'done' | 'error' | 'full';
+export type SimulatedReply = 'done' | 'error' | 'full';
 
 /** A reply on its way, for the time when it arrives. */
 export interface ReplyEvent {
   readonly request: SimulatedRequest;
-  readonly reply: Reply;
+  readonly reply: SimulatedReply;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface ReplyEvent {
 export class BackendModel {
   readonly index: number;
   readonly slots: number;
-  readonly #mode: Mode;
+  readonly #mode: BackendMode;
   readonly #speed: number;
   readonly #scenario: Scenario;
   readonly #random: Random;

@@ -1,9 +1,9 @@
 import type { BalancerName } from '../../policy/balance/balancer.ts';
 import type { Result } from './measurements.ts';
 import type { Scenario } from './scenario.ts';
-import { simulate } from './simulate.ts';
+import { simulateFleet } from './simulate.ts';
 
-export interface Comparison {
+export interface BalancerComparison {
   readonly scenario: Scenario;
   readonly balancers: readonly BalancerName[];
   /** Arrivals as shares of the capacity. */
@@ -20,12 +20,12 @@ export interface Row {
 }
 
 /** Every balancer under every load, each with the same arrivals, work and trouble. */
-export function compare({ scenario, balancers, loads, requests, seed }: Comparison): Row[] {
+export function compareBalancers({ scenario, balancers, loads, requests, seed }: BalancerComparison): Row[] {
   return loads.flatMap((load) =>
     balancers.map((balancer) => ({
       load,
       balancer,
-      result: simulate({ scenario, balancer, load, requests, seed }),
+      result: simulateFleet({ scenario, balancer, load, requests, seed }),
     })),
   );
 }

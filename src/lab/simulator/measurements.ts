@@ -1,9 +1,9 @@
-import type { Outcome, SimulatedRequest } from './request.ts';
+import type { SimulatedOutcome, SimulatedRequest } from './request.ts';
 
 /** The results of a run. Times in milliseconds. */
 export interface Result {
   /** Of all requests, those of the warm-up included. */
-  readonly outcomes: Readonly<Record<Outcome, number>>;
+  readonly outcomes: Readonly<Record<SimulatedOutcome, number>>;
   /** The rest is without the warm-up. Latency from arrival; a request past its deadline counts with its deadline. */
   readonly meanMs: number;
   readonly p50Ms: number;
@@ -20,7 +20,7 @@ export interface Result {
 export class Measurements {
   readonly #warmUp: number;
   readonly #latencies: Float64Array;
-  readonly #outcomes: Record<Outcome, number> = { success: 0, failed: 0, refused: 0, timeout: 0 };
+  readonly #outcomes: Record<SimulatedOutcome, number> = { success: 0, failed: 0, refused: 0, timeout: 0 };
   #timed = 0;
   #measured = 0;
   #errors = 0;
@@ -32,7 +32,7 @@ export class Measurements {
     this.#latencies = new Float64Array(requests);
   }
 
-  add(request: SimulatedRequest, outcome: Outcome, now: number): void {
+  add(request: SimulatedRequest, outcome: SimulatedOutcome, now: number): void {
     this.#outcomes[outcome]++;
     if (request.number < this.#warmUp) return;
     this.#measured++;

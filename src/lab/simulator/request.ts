@@ -1,8 +1,8 @@
 import type { Place } from '../../policy/admission/request-queue.ts';
 
-export const outcomes = ['success', 'failed', 'refused', 'timeout'] as const;
+export const simulatedOutcomes = ['success', 'failed', 'refused', 'timeout'] as const;
 /** `refused`: by a full queue, or after too long in it; `timeout`: past the deadline. */
-export type Outcome = (typeof outcomes)[number];
+export type SimulatedOutcome = (typeof simulatedOutcomes)[number];
 
 /** One simulated request, from its arrival to its outcome. */
 export interface SimulatedRequest {
@@ -18,7 +18,7 @@ export interface SimulatedRequest {
   /** The number of its backend. */
   backend: number | undefined;
   startedAt: number;
-  outcome: Outcome | undefined;
+  outcome: SimulatedOutcome | undefined;
   /** Where a backend has it. */
   place: 'none' | 'waiting' | 'served';
 }

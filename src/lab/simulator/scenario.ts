@@ -112,10 +112,10 @@ export function capacityPerSecond(scenario: Scenario): number {
   return (speed * (1 - lost) * slots * 1000) / (serviceMs * cost);
 }
 
-export type Mode = 'serving' | 'failing' | 'hanging';
+export type BackendMode = 'serving' | 'failing' | 'hanging';
 
 /** The slow ones come first, then those that fail, then those that hang. */
-export function modeOf({ slow, failing, hanging }: Scenario, index: number): Mode {
+export function modeOf({ slow, failing, hanging }: Scenario, index: number): BackendMode {
   if (index < slow || index >= slow + failing + hanging) return 'serving';
   return index < slow + failing ? 'failing' : 'hanging';
 }

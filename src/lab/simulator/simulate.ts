@@ -4,7 +4,7 @@ import { BackendModel, type ReplyEvent } from './backend-model.ts';
 import { EventQueue } from './event-queue.ts';
 import { Line } from './line.ts';
 import { Measurements, type Result } from './measurements.ts';
-import type { Outcome, SimulatedRequest } from './request.ts';
+import type { SimulatedOutcome, SimulatedRequest } from './request.ts';
 import { capacityPerSecond, type Scenario } from './scenario.ts';
 import { laws } from './service-law.ts';
 import { type World, WorkerModel } from './worker-model.ts';
@@ -23,7 +23,7 @@ export interface Run {
  * Arrivals are a Poisson process, spread evenly over the workers. Arrivals, work and antagonists have sources of chance
  * of their own, so that with one seed every balancer is given the same requests and the same trouble.
  */
-export function simulate(run: Run): Result {
+export function simulateFleet(run: Run): Result {
   return new Simulation(run).run();
 }
 
@@ -68,7 +68,7 @@ class Simulation implements World {
     return this.#measurements.result(this.now);
   }
 
-  settle(request: SimulatedRequest, outcome: Outcome): void {
+  settle(request: SimulatedRequest, outcome: SimulatedOutcome): void {
     request.outcome = outcome;
     this.#measurements.add(request, outcome, this.now);
   }

@@ -11,7 +11,7 @@ const columns: readonly { readonly title: string; readonly cell: (row: Row) => s
 ];
 
 /** For a terminal: one line a run, an empty line between loads. */
-export function textTable(rows: readonly Row[]): string {
+export function comparisonTable(rows: readonly Row[]): string {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ cell }) => cell(row)))];
   const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
   const lines = cells.map((line) =>

@@ -5,8 +5,8 @@ import { isEligible } from '../../policy/balance/candidate.ts';
 import { type Balancer, type BalancerName, type Candidate, createBalancer } from '../../policy/balance/balancer.ts';
 import { OutlierDetector } from '../../policy/health/outliers.ts';
 import { equalShares } from '../../policy/permits/shares.ts';
-import type { BackendModel, Reply } from './backend-model.ts';
-import type { Outcome, SimulatedRequest } from './request.ts';
+import type { BackendModel, SimulatedReply } from './backend-model.ts';
+import type { SimulatedOutcome, SimulatedRequest } from './request.ts';
 import type { Scenario } from './scenario.ts';
 
 /** The shared state of all models of one run. */
@@ -15,7 +15,7 @@ export interface World {
   now: number;
   readonly random: Random;
   readonly backends: readonly BackendModel[];
-  settle(request: SimulatedRequest, outcome: Outcome): void;
+  settle(request: SimulatedRequest, outcome: SimulatedOutcome): void;
 }
 
 /** A backend in the eyes of one worker. */
@@ -82,7 +82,7 @@ export class WorkerModel {
   }
 
   /** A reply has come, with the requests that the backend had under way, this one included. */
-  replied(request: SimulatedRequest, reply: Reply, inFlight: number): void {
+  replied(request: SimulatedRequest, reply: SimulatedReply, inFlight: number): void {
     const view = this.#viewOf(request);
     // Before the request is taken off: the backend's figure and this worker's own must count the same requests.
     view.load.reported({ inFlight, slots: this.#world.backends[view.index]?.slots }, view.inFlight, this.#world.now);
@@ -100,7 +100,7 @@ export class WorkerModel {
     this.#end(request, 'timeout');
   }
 
-  #end(request: SimulatedRequest, outcome: Outcome): void {
+  #end(request: SimulatedRequest, outcome: SimulatedOutcome): void {
     const { now } = this.#world;
     const view = this.#viewOf(request);
     const index = request.backend as number;

@@ -11,7 +11,7 @@ export interface ComparisonOptions {
   readonly random: Random;
 }
 
-export interface Comparison {
+export interface SampleComparison {
   readonly verdict: 'better' | 'worse' | 'same' | 'inconclusive';
   /** By how much the second sample is larger, as a share of the first one's median. */
   readonly change: number;
@@ -32,7 +32,7 @@ export function compareSamples(
   first: readonly number[],
   second: readonly number[],
   { threshold, better, random }: ComparisonOptions,
-): Comparison {
+): SampleComparison {
   const base = median(first);
   const { p, shift } = mannWhitney(second, first);
   const change = shift / base;

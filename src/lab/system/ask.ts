@@ -11,7 +11,7 @@ export interface Question {
   readonly body?: string | undefined;
 }
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
@@ -24,7 +24,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 export async function ask(
   target: { readonly url: string; readonly insecure?: boolean },
   question: Question,
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   const { method = 'GET', path, headers = {}, body } = question;
   const dispatcher = new Agent({
     connect: replyConnector(LIMIT_MS, target.insecure),

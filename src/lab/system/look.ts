@@ -1,4 +1,4 @@
-import { type Answer, ask, isSilence } from './ask.ts';
+import { type HttpAnswer, ask, isSilence } from './ask.ts';
 
 /** The result of a first look at a target. */
 export interface Look {
@@ -18,7 +18,7 @@ export async function lookAt(target: { readonly url: string; readonly insecure?:
 }
 
 /** Its OpenAPI document, or the problem in its place where a gateway has no barcodes, names Rampart. */
-function isRampart({ status, text }: Answer): boolean {
+function isRampart({ status, text }: HttpAnswer): boolean {
   const body = parsed(text);
   if (status === 200) return (body?.['info'] as { title?: unknown } | undefined)?.title === 'Rampart';
   return typeof body?.['type'] === 'string' && body['type'].startsWith('urn:rampart:problem:');

@@ -35,13 +35,13 @@ function changeSentence({ change, gain }: JudgedStage): string[] {
 }
 
 export const gainText = ({ throughput, p99, rss }: Gain): string =>
-  `throughput ${signed(throughput)}, p99 ${signed(p99)}, RSS ${signed(rss)}`;
+  `throughput ${signedPercent(throughput)}, p99 ${signedPercent(p99)}, RSS ${signedPercent(rss)}`;
 
 export const meritsText = ({ throughputPerSecond, p99Ms, rssBytes }: Merits): string =>
   `${throughputPerSecond.toFixed(1)} requests/s, p99 ${p99Ms.toFixed(1)} ms, RSS ${(rssBytes / 1024 ** 2).toFixed(0)} MiB`;
 
 /** A change as a share, with its sign where it has one. */
-export function signed(share: number): string {
+export function signedPercent(share: number): string {
   const text = (share * 100).toFixed(1);
   if (Number(text) === 0) return '0.0 %';
   return `${share > 0 ? '+' : ''}${text} %`;

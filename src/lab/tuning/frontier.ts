@@ -1,5 +1,5 @@
 import { type Configuration, distance } from './configuration.ts';
-import { excess, meets, type Merits, type Objective, objectives, type TuneTargets } from './merits.ts';
+import { excess, meets, type Merits, type TuningObjective, objectives, type TuneTargets } from './merits.ts';
 
 /** A configuration and what was measured of it. */
 export interface Evaluation {
@@ -13,7 +13,7 @@ export interface Judging {
 }
 
 /** By more than the noise. */
-export function isClearlyBetter(one: Merits, other: Merits, { better, within, valueOf }: Objective): boolean {
+export function isClearlyBetter(one: Merits, other: Merits, { better, within, valueOf }: TuningObjective): boolean {
   const [high, low] = better === 'more' ? [valueOf(one), valueOf(other)] : [valueOf(other), valueOf(one)];
   return high > low * (1 + within);
 }
@@ -77,5 +77,5 @@ function preferred<T extends Evaluation>(evaluations: readonly T[], baseline: Co
   return left.reduce((one, other) => (by(other) < by(one) ? other : one));
 }
 
-const isBetter = (one: Evaluation, other: Evaluation, objective: Objective): boolean =>
+const isBetter = (one: Evaluation, other: Evaluation, objective: TuningObjective): boolean =>
   isClearlyBetter(one.merits, other.merits, { ...objective, within: 0 });

@@ -15,7 +15,7 @@ export interface TuneTargets {
   readonly maxFailedShare: number;
 }
 
-export interface Objective {
+export interface TuningObjective {
   readonly name: 'throughput' | 'RSS' | 'p99';
   readonly better: 'more' | 'less';
   /** Differences up to this share are within the noise between two runs, or do not matter. */
@@ -24,7 +24,7 @@ export interface Objective {
 }
 
 /** In the order in which they decide: a p99 within its target needs no improvement at the cost of memory. */
-export const objectives: readonly Objective[] = [
+export const objectives: readonly TuningObjective[] = [
   { name: 'throughput', better: 'more', within: 0.03, valueOf: (merits) => merits.throughputPerSecond },
   { name: 'RSS', better: 'less', within: 0.05, valueOf: (merits) => merits.rssBytes },
   { name: 'p99', better: 'less', within: 0.05, valueOf: (merits) => merits.p99Ms },

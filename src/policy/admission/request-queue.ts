@@ -9,7 +9,7 @@ export interface Place<T> {
   readonly joinedAt: number;
 }
 
-export interface Arrival<T> {
+export interface QueueArrival<T> {
   readonly item: T;
   readonly key: string;
   readonly priority: Priority;
@@ -72,7 +72,7 @@ export class RequestQueue<T> {
   }
 
   /** A place, if there is room or somebody to make it. `room`: how many of its class and above may wait. */
-  join(arrival: Arrival<T>, now: number, room: number): Admission<T> {
+  join(arrival: QueueArrival<T>, now: number, room: number): Admission<T> {
     const full = this.depth >= this.capacity;
     let evicted: LivePlace<T> | undefined;
     if (full || this.aheadOf(arrival.priority) >= room) {
@@ -126,7 +126,7 @@ export class RequestQueue<T> {
     return this.#oldest()?.joinedAt;
   }
 
-  #victim(arrival: Arrival<T>, full: boolean): LivePlace<T> | undefined {
+  #victim(arrival: QueueArrival<T>, full: boolean): LivePlace<T> | undefined {
     const { bulk } = this.#classes;
     // Bulk makes room only where room is what is short: it does not delay anybody.
     if (arrival.priority === 'interactive' && full && bulk.depth > 0) return bulk.longest()?.places.at(-1);
@@ -165,7 +165,7 @@ class LineSet<T> {
   readonly #byKey = new Map<string, Line<T>>();
   depth = 0;
 
-  add({ item, key: owner, priority, isImpatient = false }: Arrival<T>, joinedAt: number): LivePlace<T> {
+  add({ item, key: owner, priority, isImpatient = false }: QueueArrival<T>, joinedAt: number): LivePlace<T> {
     const key = isImpatient ? `${owner}\0impatient` : owner;
     let line = this.#byKey.get(key);
     if (line === undefined) {

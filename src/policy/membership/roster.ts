@@ -1,19 +1,15 @@
-/** A backend as an upstream names it. */
-export interface Member {
-  readonly id: string;
-  readonly origin: string;
-}
+import type { BackendConfig } from '../../protocol/backends.ts';
 
 /** The state from which a roster is restored after control has ended. */
 export interface RosterState {
   /** Announced, and not withdrawn. */
-  readonly announced: readonly Member[];
+  readonly announced: readonly BackendConfig[];
   /** Ids of configured members that have left. */
   readonly left: readonly string[];
 }
 
-interface Entry {
-  member: Member;
+interface RosterEntry {
+  member: BackendConfig;
   /** The processes that announce it: two while one replaces the other on the same port. */
   readonly processes: Set<string>;
   /** Since when no process announces it; undefined where one does, or none ever has. */
@@ -32,10 +28,10 @@ const ABSENCE_LIMIT_MS = 10 * 60_000;
  */
 export class Roster {
   readonly #configured: ReadonlySet<string>;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, RosterEntry>();
   readonly #left: Set<string>;
 
-  constructor(configured: readonly Member[], saved: RosterState, now: number) {
+  constructor(configured: readonly BackendConfig[], saved: RosterState, now: number) {
     this.#configured = new Set(configured.map(({ id }) => id));
     this.#left = new Set(saved.left.filter((id) => this.#configured.has(id)));
     for (const member of configured) {
@@ -45,7 +41,7 @@ export class Roster {
   }
 
   /** In a stable order: the configured ones, then the others as they came. */
-  members(): Member[] {
+  members(): BackendConfig[] {
     return [...this.#entries.values()].map(({ member }) => member);
   }
 
@@ -57,7 +53,7 @@ export class Roster {
   }
 
   /** A process says that it serves as this backend; whether the members have changed. */
-  announce(process: string, member: Member): boolean {
+  announce(process: string, member: BackendConfig): boolean {
     const known = this.#entries.get(member.id);
     const entry = known ?? this.#add(member, undefined);
     const isSame = known?.member.origin === member.origin;
@@ -88,7 +84,7 @@ export class Roster {
   }
 
   /** Calls `last` for each member that only this process announced; whether there was one. */
-  #without(process: string, last: (id: string, entry: Entry) => void): boolean {
+  #without(process: string, last: (id: string, entry: RosterEntry) => void): boolean {
     let found = false;
     for (const [id, entry] of this.#entries) {
       if (!entry.processes.delete(process) || entry.processes.size > 0) continue;
@@ -98,7 +94,7 @@ export class Roster {
     return found;
   }
 
-  #add(member: Member, absentSince: number | undefined): Entry {
+  #add(member: BackendConfig, absentSince: number | undefined): RosterEntry {
     const entry = { member, processes: new Set<string>(), absentSince };
     this.#entries.set(member.id, entry);
     return entry;

@@ -12,7 +12,7 @@ export function parseJsonPath(path: string): readonly (string | number)[] | unde
 }
 
 /** The value at a path; undefined if there is none. Own members only, so that no prototype answers. */
-export function valueAt(value: unknown, path: string): unknown {
+export function valueAtPath(value: unknown, path: string): unknown {
   let at = value;
   for (const step of parseJsonPath(path) ?? []) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;

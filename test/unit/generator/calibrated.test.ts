@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../../../src/core/random.ts';
 import { type CalibratedOptions, calibratedWork } from '../../../src/generator/calibrated.ts';
-import { Slots } from '../../../src/generator/slots.ts';
+import { SlotQueue } from '../../../src/generator/slots.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const deterministic = { serviceTimeMs: 55, law: 'deterministic' } as const;
@@ -21,7 +21,7 @@ test('calibratedWork with a backlog has its capacity although timers fire late',
 test('calibratedWork has its capacity where each caller waits for the late reply before it sends again', async () => {
   const clock = new VirtualClock(1.3);
   const work = calibratedWork(deterministic, clock, seededRandom(1));
-  const slots = new Slots({ slots: 1, queueCapacity: 0, queueTimeoutMs: 1 }, clock);
+  const slots = new SlotQueue({ slots: 1, queueCapacity: 0, queueTimeoutMs: 1 }, clock);
   let done = 0;
   const caller = async (): Promise<void> => {
     for (;;) {
@@ -58,7 +58,7 @@ interface Run {
 async function endsOf({ options, jobs, lateMs, untilMs, slots: count = 4 }: Run): Promise<number[]> {
   const clock = new VirtualClock(lateMs);
   const work = calibratedWork(options, clock, seededRandom(1));
-  const slots = new Slots({ slots: count, queueCapacity: jobs, queueTimeoutMs: Infinity }, clock);
+  const slots = new SlotQueue({ slots: count, queueCapacity: jobs, queueTimeoutMs: Infinity }, clock);
   const ends: number[] = [];
   for (let job = 0; job < jobs; job++) void serve(work, slots).then(() => ends.push(clock.now()));
   await clock.advanceTo(untilMs);
@@ -66,7 +66,7 @@ async function endsOf({ options, jobs, lateMs, untilMs, slots: count = 4 }: Run)
   return ends;
 }
 
-async function serve(work: ReturnType<typeof calibratedWork>, slots: Slots): Promise<void> {
+async function serve(work: ReturnType<typeof calibratedWork>, slots: SlotQueue): Promise<void> {
   const asked = slots.ask();
   const outcome = 'outcome' in asked ? await asked.outcome : asked;
   assert.ok(outcome.admitted);

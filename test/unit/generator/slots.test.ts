@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type SlotOutcome, type SlotPermit, Slots, type Waiting } from '../../../src/generator/slots.ts';
+import { type SlotOutcome, type SlotPermit, SlotQueue, type Waiting } from '../../../src/generator/slots.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const limits = { slots: 2, queueCapacity: 2, queueTimeoutMs: 500 };
 
 test('Slots admits up to the cap, queues up to the capacity, and refuses beyond', () => {
-  const slots = new Slots(limits, new VirtualClock());
+  const slots = new SlotQueue(limits, new VirtualClock());
   assert.equal(permitOf(slots.ask()).slot, 0);
   assert.equal(permitOf(slots.ask()).slot, 1);
   const waiting = [slots.ask(), slots.ask()];
@@ -16,7 +16,7 @@ test('Slots admits up to the cap, queues up to the capacity, and refuses beyond'
 });
 
 test('Slots hands a freed slot to whoever waits longest', async () => {
-  const slots = new Slots(limits, new VirtualClock());
+  const slots = new SlotQueue(limits, new VirtualClock());
   const first = permitOf(slots.ask());
   permitOf(slots.ask());
   const [older, newer] = [waitingOf(slots.ask()), waitingOf(slots.ask())];
@@ -29,7 +29,7 @@ test('Slots hands a freed slot to whoever waits longest', async () => {
 });
 
 test('SlotPermit releases once, however often it is told to', () => {
-  const slots = new Slots(limits, new VirtualClock());
+  const slots = new SlotQueue(limits, new VirtualClock());
   const permit = permitOf(slots.ask());
   permitOf(slots.ask());
   permit.release();
@@ -39,7 +39,7 @@ test('SlotPermit releases once, however often it is told to', () => {
 
 test('Slots refuses who has waited for the timeout, and no sooner', async () => {
   const clock = new VirtualClock();
-  const slots = new Slots(limits, clock);
+  const slots = new SlotQueue(limits, clock);
   slots.ask();
   slots.ask();
   const waiting = waitingOf(slots.ask());
@@ -51,7 +51,7 @@ test('Slots refuses who has waited for the timeout, and no sooner', async () => 
 });
 
 test('Waiting.leave frees the place in the queue, and the slot goes to the next', async () => {
-  const slots = new Slots(limits, new VirtualClock());
+  const slots = new SlotQueue(limits, new VirtualClock());
   const permit = permitOf(slots.ask());
   slots.ask();
   const [leaver, next] = [waitingOf(slots.ask()), waitingOf(slots.ask())];

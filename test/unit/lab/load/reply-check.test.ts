@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSlo } from '../../../../src/config/slo-file.ts';
 import { CheckedBody, outcomeOfReply } from '../../../../src/lab/load/reply-check.ts';
-import { parseJsonPath, valueAt } from '../../../../src/policy/slo/json-path.ts';
+import { parseJsonPath, valueAtPath } from '../../../../src/policy/slo/json-path.ts';
 import type { ReplyCheck } from '../../../../src/policy/slo/slo.ts';
 
 const reply = (status: number, body = '{"ok":true,"items":[{"name":"a b"}],"n":1}') => ({
@@ -39,9 +39,9 @@ test('a JSON path has members and indices, and reaches own members only', () => 
   assert.deepEqual(parseJsonPath('$.items[0].name'), ['items', 0, 'name']);
   assert.deepEqual(parseJsonPath('$'), []);
   for (const path of ['', '$..a', 'a b', '$.a[', '$.a[x]', '*']) assert.equal(parseJsonPath(path), undefined, path);
-  assert.equal(valueAt({ a: [[7]] }, '$.a[0][0]'), 7);
+  assert.equal(valueAtPath({ a: [[7]] }, '$.a[0][0]'), 7);
   for (const path of ['$.constructor', '$.a.length.x', '$.b', '$.a[9]'])
-    assert.equal(valueAt({ a: [] }, path), undefined);
+    assert.equal(valueAtPath({ a: [] }, path), undefined);
 });
 
 test('CheckedBody joins what comes in pieces, and keeps a bounded part', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Row } from '../../../../src/lab/simulator/comparison.ts';
 import { plot } from '../../../../src/lab/simulator/plot.ts';
-import { markdownTable, textTable } from '../../../../src/lab/simulator/table.ts';
+import { markdownTable, comparisonTable } from '../../../../src/lab/simulator/table.ts';
 
 const row = (load: number, balancer: Row['balancer'], p50Ms: number, errorShare = 0): Row => ({
   load,
@@ -23,7 +23,7 @@ const rows = [row(0.7, 'prequal', 50), row(0.7, 'round-robin', 60, 0.5), row(0.9
 
 test('textTable aligns the columns and sets the loads apart', () => {
   assert.equal(
-    textTable(rows),
+    comparisonTable(rows),
     [
       'load  balancer     p50 ms  p99 ms  p99.9 ms  mean ms    errors',
       '',

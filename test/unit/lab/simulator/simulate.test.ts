@@ -2,19 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../../../../src/core/random.ts';
-import { compare } from '../../../../src/lab/simulator/comparison.ts';
+import { compareBalancers } from '../../../../src/lab/simulator/comparison.ts';
 import type { Result } from '../../../../src/lab/simulator/measurements.ts';
-import { outcomes } from '../../../../src/lab/simulator/request.ts';
+import { simulatedOutcomes } from '../../../../src/lab/simulator/request.ts';
 import { capacityPerSecond, type Scenario, scenarios } from '../../../../src/lab/simulator/scenario.ts';
 import { lawNames, laws } from '../../../../src/lab/simulator/service-law.ts';
-import { simulate } from '../../../../src/lab/simulator/simulate.ts';
+import { simulateFleet } from '../../../../src/lab/simulator/simulate.ts';
 
 import { balancerNames, defaultBalancer } from '../../../../src/policy/balance/balancer.ts';
 
 const run = (scenario: Partial<Scenario>, load: number, requests: number, seed = 1): Result =>
-  simulate({ scenario: { ...scenarios.plain, ...scenario }, balancer: 'random-two', load, requests, seed });
+  simulateFleet({ scenario: { ...scenarios.plain, ...scenario }, balancer: 'random-two', load, requests, seed });
 
-const totalOf = (result: Result): number => outcomes.reduce((sum, outcome) => sum + result.outcomes[outcome], 0);
+const totalOf = (result: Result): number =>
+  simulatedOutcomes.reduce((sum, outcome) => sum + result.outcomes[outcome], 0);
 
 const within = (actual: number, expected: number, share: number): void =>
   assert.ok(Math.abs(actual - expected) <= share * expected, `${actual} is not ${expected} within ${share * 100} %`);
@@ -98,7 +99,7 @@ test('every request has one outcome, whatever the fleet, the balancer and the lo
   fc.assert(
     fc.property(fleet, fc.constantFrom(...balancerNames), loads, fc.nat(1000), (changes, balancer, load, seed) => {
       const scenario = { ...scenarios.plain, ...changes };
-      const result = simulate({ scenario, balancer, load, requests: 500, seed });
+      const result = simulateFleet({ scenario, balancer, load, requests: 500, seed });
       assert.equal(totalOf(result), 500);
     }),
     { numRuns: 60 },
@@ -107,7 +108,7 @@ test('every request has one outcome, whatever the fleet, the balancer and the lo
 
 test('equal seeds give equal figures, another seed gives others', () => {
   const figures = (seed: number) =>
-    compare({ scenario: scenarios.faults, balancers: balancerNames, loads: [0.9], requests: 5000, seed });
+    compareBalancers({ scenario: scenarios.faults, balancers: balancerNames, loads: [0.9], requests: 5000, seed });
   assert.deepEqual(figures(3), figures(3));
   assert.notDeepEqual(figures(3), figures(4));
 });
@@ -128,7 +129,7 @@ test('errors that come early are no fast answers, and those of the warm-up are n
 });
 
 test('every balancer is given the same requests', () => {
-  const rows = compare({
+  const rows = compareBalancers({
     scenario: scenarios.plain,
     balancers: balancerNames,
     loads: [0.9],
@@ -159,7 +160,7 @@ test('who waits too long in the gateway is refused', () => {
 });
 
 test('with unequal speeds at 90 % of capacity, round robin is worse than two choices, and those than the default', () => {
-  const rows = compare({
+  const rows = compareBalancers({
     scenario: scenarios.prequal,
     balancers: ['round-robin', 'random-two', 'peak-ewma', 'least-in-flight', defaultBalancer],
     loads: [0.9],
@@ -175,7 +176,7 @@ test('with unequal speeds at 90 % of capacity, round robin is worse than two cho
 test('ejection does not feed on overload: a fleet at its capacity loses few requests, at 110 % about the excess', () => {
   const scenario = { ...scenarios.prequal, gateways: 1, workers: 2, deadlineMs: 1000 };
   const errors = (load: number): number =>
-    simulate({ scenario, balancer: 'expected-latency', load, requests: 60_000, seed: 1 }).errorShare;
+    simulateFleet({ scenario, balancer: 'expected-latency', load, requests: 60_000, seed: 1 }).errorShare;
   assert.ok(errors(0.9) < 0.001);
   assert.ok(errors(1) < 0.06, `${errors(1)}`);
   assert.ok(errors(1.1) < 0.35, `${errors(1.1)}`);
