@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { readBody } from '../core/bounded-body.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
 
 const MAX_BODY_BYTES = 16 * 1024;
@@ -19,8 +20,9 @@ export async function readChange(req: IncomingMessage): Promise<string | AdminPr
   if (type !== 'application/json') {
     return { status: 415, reason: 'unsupported-media-type', detail: 'the body must be application/json' };
   }
-  const text = await readText(req);
-  if (text !== undefined) return text;
+  const body = await readBody(req, MAX_BODY_BYTES);
+  if (body === 'left') throw new Error('the client left before the body was complete');
+  if (body !== 'too-large') return body.toString();
   return { status: 413, reason: 'body-too-large', detail: `the body must have at most ${MAX_BODY_BYTES} bytes` };
 }
 
@@ -35,22 +37,4 @@ function foreignOrigin(req: IncomingMessage): AdminProblem | undefined {
   const { host, hostname } = URL.canParse(origin) ? new URL(origin) : { host: '', hostname: '' };
   if (isLoopbackHost(hostname) || (host !== '' && host === req.headers.host)) return undefined;
   return { status: 403, reason: 'forbidden', detail: 'a page of another origin may change nothing here' };
-}
-
-/** Undefined where it is too long; the rest is then left unread. */
-function readText(req: IncomingMessage): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    req.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-      else {
-        req.pause();
-        resolve(undefined);
-      }
-    });
-    req.on('end', () => resolve(Buffer.concat(chunks).toString()));
-    req.on('error', reject);
-  });
 }

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connectionsFor, descriptorLimit } from '../core/descriptors.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
+import { PROBLEM_CONTENT_TYPE, problemBody } from '../core/problem.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
 import { changeCap } from './admin-cap.ts';
 import type { AdminProblem } from './admin-change.ts';
@@ -132,15 +133,7 @@ function problem(
   errors?: readonly unknown[],
 ): void {
   if (status === 401) res.setHeader('www-authenticate', 'Bearer realm="rampart-admin"');
-  const body = {
-    type: `urn:rampart:problem:${reason}`,
-    title: reason,
-    status,
-    detail,
-    reason,
-    ...(errors === undefined ? {} : { errors }),
-  };
-  reply(res, status, 'application/problem+json', JSON.stringify(body));
+  reply(res, status, PROBLEM_CONTENT_TYPE, problemBody({ status, reason, title: reason, detail, errors }));
 }
 
 function reply(res: ServerResponse, status: number, contentType: string, body: string): void {

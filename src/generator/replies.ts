@@ -1,4 +1,5 @@
 import type { FieldProblem } from '../barcode/validate.ts';
+import { PROBLEM_CONTENT_TYPE, problemBody } from '../core/problem.ts';
 import type { RenderedImage } from './work.ts';
 
 /** An answer before the headers that every answer has. */
@@ -27,7 +28,7 @@ export function jsonReply(status: number, content: unknown): GeneratorReply {
 
 export function unencodable(errors: readonly FieldProblem[], busyMs = 0): GeneratorReply {
   const detail = errors.map((error) => error.detail).join('; ');
-  return { ...problem(422, 'unencodable', 'The request cannot be encoded', detail, { errors }), busyMs };
+  return { ...problem(422, 'unencodable', 'The request cannot be encoded', detail, errors), busyMs };
 }
 
 /** `x-rampart-overloaded` tells a gateway that the generator is well, and only full. */
@@ -56,9 +57,13 @@ export function wrongMethod(allow: string): GeneratorReply {
   return { ...reply, headers: { ...reply.headers, allow } };
 }
 
-/** RFC 9457. */
-function problem(status: number, reason: string, title: string, detail: string, more: object = {}): GeneratorReply {
-  const body = { type: `urn:rampart:problem:${reason}`, title, status, detail, reason, ...more };
-  const headers = { 'content-type': 'application/problem+json' };
-  return { status, headers, body: Buffer.from(JSON.stringify(body)), busyMs: 0 };
+function problem(
+  status: number,
+  reason: string,
+  title: string,
+  detail: string,
+  errors?: readonly FieldProblem[],
+): GeneratorReply {
+  const body = Buffer.from(problemBody({ status, reason, title, detail, errors }));
+  return { status, headers: { 'content-type': PROBLEM_CONTENT_TYPE }, body, busyMs: 0 };
 }

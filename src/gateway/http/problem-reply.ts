@@ -1,3 +1,4 @@
+import { PROBLEM_CONTENT_TYPE, problemBody } from '../../core/problem.ts';
 import { type Refusal, reasons } from '../refusal.ts';
 
 /** A reply, but for the header fields that every reply carries and those of its connection. */
@@ -8,20 +9,12 @@ export interface RenderedReply {
   readonly body: string;
 }
 
-/** Turns a refusal into an RFC 9457 problem reply; the only place that does. */
+/** Turns a refusal into an RFC 9457 problem reply. */
 export function problemReply(refusal: Refusal, requestId: string): RenderedReply {
   const { status, title } = reasons[refusal.reason];
   const { retryAfterSeconds, headers: more, errors, proxyError } = refusal.extras;
-  const body = JSON.stringify({
-    type: `urn:rampart:problem:${refusal.reason}`,
-    title,
-    status,
-    detail: refusal.detail,
-    reason: refusal.reason,
-    request_id: requestId,
-    ...(errors === undefined ? {} : { errors }),
-  });
-  const headers = ['content-type', 'application/problem+json', 'content-length', String(Buffer.byteLength(body))];
+  const body = problemBody({ status, reason: refusal.reason, title, detail: refusal.detail, requestId, errors });
+  const headers = ['content-type', PROBLEM_CONTENT_TYPE, 'content-length', String(Buffer.byteLength(body))];
   headers.push('cache-control', 'no-store');
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   if (proxyError !== undefined) headers.push('proxy-status', `Rampart; error=${proxyError}`);
