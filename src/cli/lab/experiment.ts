@@ -31,15 +31,6 @@ export const verdictCodes: Readonly<Record<RunVerdict, number>> = {
   invalid: INVALID,
 };
 
-/** The means of an experiment from the command line: topologies that are stopped at the end, whatever happens. */
-export interface Experiment {
-  readonly context: LabContext;
-  /** `build`: the folder of another Rampart, in place of this one. */
-  start(name: string, settings: Readonly<Record<string, string>>, build?: string): Promise<System>;
-  /** Has this one stopped at the end, too. */
-  own(system: Promise<System>): Promise<System>;
-}
-
 const entry = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /** The program of a folder with another Rampart. */
@@ -54,10 +45,10 @@ export async function runExperiment(
   const { dataDir } = await loadConfig(io.env, io.folder, `run lab ${name}`);
   const startedAtMs = systemClock.wallNow();
   const startedAt = new Date(startedAtMs).toISOString();
-  const systems = new Systems(io);
+  const experiment = new Experiment(io);
   let outcome: ExperimentOutcome;
   try {
-    outcome = await Promise.race([work(systems), systems.interrupted]);
+    outcome = await Promise.race([work(experiment), experiment.interrupted]);
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
     if (error instanceof UsageError) throw error;
@@ -65,7 +56,7 @@ export async function runExperiment(
     io.stderr.write(`rampart: lab ${name} is invalid, as it could not be measured: ${messageOf(error)}\n`);
     return INVALID;
   } finally {
-    await systems.stop();
+    await experiment.stop();
   }
   const run: RunRecord = {
     schema: 1,
@@ -73,7 +64,7 @@ export async function runExperiment(
     experiment: name,
     startedAt,
     seconds: (systemClock.wallNow() - startedAtMs) / 1000,
-    ...systems.provenance(),
+    ...experiment.provenance(),
     ...outcome,
     verdict: verdictOf(outcome.gates, outcome.reasons),
   };
@@ -116,8 +107,8 @@ function plotted(series: Series): string[] {
 
 const stopSignals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** The topologies of an experiment: none of them outlives it, not even a Ctrl-C in its midst. */
-class Systems implements Experiment {
+/** The means of an experiment from the command line: the systems that it starts end with it, even at a Ctrl-C. */
+export class Experiment {
   readonly context: LabContext;
   readonly interrupted: Promise<never>;
   readonly #io: CommandIo;
@@ -144,6 +135,7 @@ class Systems implements Experiment {
     }
   }
 
+  /** `build`: the folder of another Rampart, in place of this one. */
   start(name: string, settings: Readonly<Record<string, string>>, build?: string): Promise<System> {
     const { env } = this.#io;
     const program = build === undefined ? entry : entryOf(build);
@@ -151,6 +143,7 @@ class Systems implements Experiment {
     return this.own(startOwnSystem({ name, settings, entry: program, env }, this.context));
   }
 
+  /** Has this system stopped at the end, too. */
   own(system: Promise<System>): Promise<System> {
     this.#started.push(system);
     void system.then(
@@ -165,7 +158,7 @@ class Systems implements Experiment {
     return provenanceOf(this.#measured, { commits: [...new Set(builds.map(commit))], version });
   }
 
-  /** Those that are still starting, too. */
+  /** Systems that are still starting are stopped, too. */
   async stop(): Promise<void> {
     await Promise.all(this.#started.map(async (system) => (await system.catch(() => undefined))?.stop()));
   }

@@ -70,32 +70,14 @@ function outcomeOf(
   random: Random,
 ): ExperimentOutcome {
   const [a, b] = [first as Series, second as Series];
-  const { thresholds } = options;
-  const judged = [
-    {
-      name: 'throughput',
-      threshold: thresholds.throughput,
-      better: 'more',
-      valueOf: ({ figures }: Step) => figures.throughputPerSecond,
-    },
-    {
-      name: 'p95 latency',
-      threshold: thresholds.p95,
-      better: 'less',
-      valueOf: ({ figures }: Step) => figures.latency.p95Ms,
-    },
-  ] as const;
-  const results = judged.map(({ name, threshold, better, valueOf }) => ({
-    name,
-    ...compareSamples(a.steps.map(valueOf), b.steps.map(valueOf), { threshold, better, random }),
-  }));
+  const results = judge(a, b, options, random);
   return {
     scenario: `${sent}; closed loop; A and B in turns, ${options.areRunning ? 'both of which run already' : 'each run in new processes'}`,
     configuration: {
       runs: `${options.runs} of each, ${options.holdMs / 1000} s after ${SETTLE_MS / 1000} s that are not counted`,
       concurrency: String(options.connections),
       'cycle delay': '0 ms',
-      'changes that matter': `throughput ${thresholds.throughput * 100} %, p95 ${thresholds.p95 * 100} %`,
+      'changes that matter': `throughput ${options.thresholds.throughput * 100} %, p95 ${options.thresholds.p95 * 100} %`,
     },
     series: [a, b],
     gates: [
@@ -117,6 +99,28 @@ function outcomeOf(
     ),
     marks: { throughput: [], p95: [] },
   };
+}
+
+/** The samples of B against those of A. */
+function judge(a: Series, b: Series, { thresholds }: CompareOptions, random: Random) {
+  const judged = [
+    {
+      name: 'throughput',
+      threshold: thresholds.throughput,
+      better: 'more',
+      valueOf: ({ figures }: Step) => figures.throughputPerSecond,
+    },
+    {
+      name: 'p95 latency',
+      threshold: thresholds.p95,
+      better: 'less',
+      valueOf: ({ figures }: Step) => figures.latency.p95Ms,
+    },
+  ] as const;
+  return judged.map(({ name, threshold, better, valueOf }) => ({
+    name,
+    ...compareSamples(a.steps.map(valueOf), b.steps.map(valueOf), { threshold, better, random }),
+  }));
 }
 
 /** Beyond it, B fails or refuses more than A. */
