@@ -6,8 +6,6 @@ export interface RateVerdict {
   readonly next: number;
   /** Milliseconds until a request would be allowed; 0 when allowed. */
   readonly retryAfterMs: number;
-  /** Requests that could follow at once. */
-  readonly remaining: number;
 }
 
 /**
@@ -19,12 +17,6 @@ export function gcra(previous: number | undefined, now: number, limit: RateLimit
   const tolerance = spacing * (limit.burst - 1);
   const arrival = Math.max(previous ?? now, now);
   const early = arrival - tolerance - now;
-  if (early > 1e-9) return { allowed: false, next: previous ?? now, retryAfterMs: early, remaining: 0 };
-  const next = arrival + spacing;
-  return {
-    allowed: true,
-    next,
-    retryAfterMs: 0,
-    remaining: Math.floor((now + tolerance + spacing - next) / spacing + 1e-9),
-  };
+  if (early > 1e-9) return { allowed: false, next: previous ?? now, retryAfterMs: early };
+  return { allowed: true, next: arrival + spacing, retryAfterMs: 0 };
 }
