@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/model.ts';
 import { AddressSet } from '../core/addresses.ts';
+import { codeOf } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { LeaseReport } from '../protocol/lease.ts';
@@ -103,9 +104,14 @@ function openBuffers({
   clock,
   registry,
   log,
+  bugs,
 }: GatewayDependencies): Pick<GatewayContext, 'uploads' | 'replies'> {
   const spool = new Spool(join(dataDir, 'spool'), Math.floor(env.SPOOL_MAX_BYTES / env.GATEWAY_WORKERS));
-  const onError = (error: unknown): void => log.warn({ err: error }, 'the spool failed');
+  const onError = (error: unknown): void => {
+    // What the system does not refuse is a bug.
+    if (codeOf(error) === undefined) bugs.report('spool', error);
+    else log.warn({ err: error }, 'the spool failed');
+  };
   const replies = new SlowReplies(spool, clock, onError);
   const bytes = registry.gauge('rampart_spool_bytes', 'Slow uploads and replies on disk', 'sum').of();
   const memory = registry
@@ -118,11 +124,11 @@ function openBuffers({
   return { uploads: new Uploads(spool, clock, onError), replies };
 }
 
-function openLimiter({ config, clock, registry, sendTokenAsks }: GatewayDependencies): RateLimiter {
+function openLimiter({ config, clock, registry, bugs, sendTokenAsks }: GatewayDependencies): RateLimiter {
   const { env, keyLimit, addressLimit } = config;
   const trustedProxies = new AddressSet(config.trustedProxies);
   const workers = env.GATEWAY_WORKERS;
-  return new RateLimiter({ clock, registry, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
+  return new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
 }
 
 function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'log'>): Cache {

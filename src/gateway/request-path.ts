@@ -65,10 +65,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (route.authenticate) {
     const found = gateway.keys.identify(head.authorization, head.apiKey, () => gateway.guesses.refusal(x));
     const key = found instanceof Promise ? await found : found;
-    if (key instanceof Refusal) {
-      if (key.reason === 'unauthenticated' && presentsKey(head)) gateway.guesses.failed(x);
-      return key;
-    }
+    if (key instanceof Refusal) return withoutKey(x, key, gateway);
     x.key = key;
   }
 
@@ -89,6 +86,12 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 
   // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again
   return forward(x, prepared.request, prepared.sink, gateway.stack);
+}
+
+/** A key that turned out to be none counts as a guess. */
+function withoutKey(x: Exchange, refusal: Refusal, gateway: GatewayContext): Refusal {
+  if (refusal.reason === 'unauthenticated' && presentsKey(x.head)) gateway.guesses.failed(x);
+  return refusal;
 }
 
 const presentsKey = ({ apiKey, authorization }: Exchange['head']): boolean =>

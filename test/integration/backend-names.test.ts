@@ -15,6 +15,7 @@ test('D2: a backend whose name has moved gets new connections, and what is in fl
   server.on('connection', () => connections++);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const clock = new ManualClock();
+  const instruments = quietInstruments();
   let addresses = ['127.0.0.1'];
   let looks = 0;
   const backend = new Backend({ id: 'b', origin: `http://localhost:${(server.address() as AddressInfo).port}` }, 0, {
@@ -22,7 +23,8 @@ test('D2: a backend whose name has moved gets new connections, and what is in fl
     upstream: 'u',
     connectMs: 1000,
     replyHeadBytes: 16_384,
-    metrics: new GatewayMetrics(quietInstruments().registry),
+    metrics: new GatewayMetrics(instruments.registry),
+    bugs: instruments.bugs,
     clock,
     lookUp: async () => {
       looks++;

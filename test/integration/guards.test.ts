@@ -170,6 +170,54 @@ describe('permits', () => {
     assert.deepEqual(bugs(rampart.metrics()), ['rampart_bugs_total{where="attempt"} 5']);
   });
 
+  test('an exception while a body comes in ends its connection alone, and is counted', async () => {
+    const { origin } = await startBackend((req, res) => {
+      // A body that nobody reads here backs up to the gateway, which then pauses its client.
+      if (req.method === 'GET') res.end('ok');
+    });
+    const rampart = await startTestGateway({
+      upstreams: { app: { backends: [origin] } },
+      routes: [{ endpoint: 'app', path: '/*', upstream: 'app', upload: 'stream', maxBodyBytes: 64 * 1024 * 1024 }],
+    });
+    closers.push(() => rampart.close());
+    rampart.gateway.listener.server.prependListener('request', (req) => {
+      if (req.method !== 'POST') return;
+      req.pause = () => {
+        throw new Error('a bug');
+      };
+    });
+    const body = 'x'.repeat(16 * 1024 * 1024);
+    const post = `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const { text, closed } = await sendRaw(rampart.port, post);
+    assert.deepEqual([text, closed], ['', true]);
+    assert.equal(await (await fetch(`${rampart.url}/good`)).text(), 'ok');
+    await eventually('nothing in flight', () => inFlight(rampart) === 0);
+    assert.deepEqual(bugs(rampart.metrics()), ['rampart_bugs_total{where="request-body"} 1']);
+  });
+
+  test('an exception when a client ends its side ends its connection alone, and is counted', async () => {
+    const { origin } = await startBackend((req, res) => {
+      if (req.url === '/good') res.end('ok');
+    });
+    const rampart = await startGateway([origin]);
+    rampart.gateway.listener.server.once('connection', (socket) => {
+      const { _handle: handle } = socket as unknown as { _handle: object };
+      let isThrown = false;
+      Object.defineProperty(handle, 'bytesWritten', {
+        get() {
+          if (isThrown) return 0;
+          isThrown = true;
+          throw new Error('a bug');
+        },
+      });
+    });
+    const { text, closed } = await sendRaw(rampart.port, get('/never'), { ends: true });
+    assert.deepEqual([text, closed], ['', true]);
+    assert.equal(await (await fetch(`${rampart.url}/good`)).text(), 'ok');
+    await eventually('nothing in flight', () => inFlight(rampart) === 0);
+    assert.deepEqual(bugs(rampart.metrics()), ['rampart_bugs_total{where="connection"} 1']);
+  });
+
   test('an exception in a callback of the server ends its connection alone', async () => {
     const rampart = await startGateway(['http://127.0.0.1:1']);
     const { server } = rampart.gateway.listener;

@@ -8,6 +8,8 @@ export interface RawReply {
 }
 
 export interface RawOptions {
+  /** Whether the client ends its side behind the bytes. */
+  readonly ends?: boolean;
   /** How long the other side may be silent before we take what there is. */
   readonly quietMs?: number;
   /** Ends the wait as soon as what came satisfies it. */
@@ -18,7 +20,7 @@ export interface RawOptions {
 export function sendRaw(
   port: number,
   bytes: string | Buffer,
-  { quietMs = 2000, until }: RawOptions = {},
+  { quietMs = 2000, until, ends = false }: RawOptions = {},
 ): Promise<RawReply> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -36,6 +38,7 @@ export function sendRaw(
     socket.on('error', () => {});
     socket.on('close', () => resolve({ text, closed }));
     socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+    if (ends) socket.end();
   });
 }
 

@@ -112,12 +112,17 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
         moved = (await this.#sendFile()) || moved;
         moved = this.#sendOverflow() || moved;
       }
+      this.#isBusy = false;
+      this.#concluded();
     } catch (error) {
+      this.#isBusy = false;
       this.#replies.failed(error);
       if (!this.#isOver) this.cut();
-    } finally {
-      this.#isBusy = false;
     }
+  }
+
+  /** All that can be moved has been: the backend may go on, or the reply is over. */
+  #concluded(): void {
     if (this.#isOver) return;
     if (this.#resume !== undefined && this.#overflow.length === 0 && this.#writingBytes <= MAX_WRITING_BYTES / 2) {
       const resume = this.#resume;

@@ -1,3 +1,4 @@
+import type { Bugs } from '../../metrics/bugs.ts';
 import type { Exchange } from '../exchange.ts';
 import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 import { ReplyQueue } from './reply-queue.ts';
@@ -22,6 +23,7 @@ const consumed: ReadonlySet<string> = new Set([
 const MAX_TEXT_BYTES = 4096;
 
 export interface ClientSinkOptions {
+  readonly bugs: Bugs;
   readonly replies: SlowReplies;
   readonly tunnels: Tunnels;
   /** Bytes of this reply that may wait in memory for a slow client. */
@@ -67,7 +69,12 @@ export class ClientSink implements ReplySink {
 
   /** Sends a head whose body takes its time: its client may act on it, as that of an event stream does. */
   readonly #flushHead = (): void => {
-    if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.reply.flushHead();
+    try {
+      if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.reply.flushHead();
+    } catch (error) {
+      this.#options.bugs.report('reply', error, { requestId: this.#x.id });
+      this.#x.reply.abort();
+    }
   };
 
   data(chunk: Buffer, resume: () => void): boolean {

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { BodyReceiver, ClientRequest } from './client-request.ts';
 import { Refusal } from '../refusal.ts';
@@ -17,6 +18,9 @@ export class BodyTooLarge extends Error {
 /** The client left before its body was complete. */
 export class BodyAborted extends Error {}
 
+/** The gateway failed while it read the body; the exception has been reported. */
+export class BodyMetBug extends Error {}
+
 /** The client sends its body too slowly. */
 export class BodyTooSlow extends Error {}
 
@@ -33,16 +37,22 @@ export class RequestBody extends Readable implements BodyReceiver {
   readonly #limitBytes: number;
   readonly #stallMs: number;
   readonly #clock: Clock;
+  readonly #bugs: Bugs;
   #stall: Timer | undefined;
   #pace: UploadPace | undefined;
   #received = 0;
 
-  constructor(request: ClientRequest, { limitBytes, stallMs }: { limitBytes: number; stallMs: number }, clock: Clock) {
+  constructor(
+    request: ClientRequest,
+    { limitBytes, stallMs }: { limitBytes: number; stallMs: number },
+    { clock, bugs }: { readonly clock: Clock; readonly bugs: Bugs },
+  ) {
     super();
     this.#request = request;
     this.#limitBytes = limitBytes;
     this.#stallMs = stallMs;
     this.#clock = clock;
+    this.#bugs = bugs;
   }
 
   /** Whether any of it may have been handed on. */
@@ -53,20 +63,29 @@ export class RequestBody extends Readable implements BodyReceiver {
   override _read(): void {
     // undici may read the body of an attempt that was cancelled before its connection was there.
     if (this.destroyed) return;
-    if (this.#pace === undefined) this.#attach();
-    this.#hold(false);
-    this.#request.resumeBody();
+    try {
+      if (this.#pace === undefined) this.#attach();
+      this.#hold(false);
+      this.#request.resumeBody();
+    } catch (error) {
+      this.#bugs.report('request-body', error);
+      this.destroy(new BodyMetBug('the gateway could not read the body'));
+    }
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#stall?.cancel();
-    if (this.#pace !== undefined) {
+    try {
+      this.#stall?.cancel();
+      if (this.#pace === undefined) return;
       this.#pace.stop();
       this.#request.stopBody();
       // A reply may come before the body is complete: the rest is read away, as the client may send all before it reads.
       this.#request.resumeBody();
+    } catch (bug) {
+      this.#bugs.report('request-body', bug);
+    } finally {
+      callback(error);
     }
-    callback(error);
   }
 
   #attach(): void {

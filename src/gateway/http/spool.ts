@@ -105,11 +105,12 @@ export class SpoolFile {
       return chunk.length === 0 ? null : chunk;
     };
     return new Readable({
-      read() {
-        next().then(
-          (chunk) => this.push(chunk),
-          (error: unknown) => this.destroy(error as Error),
-        );
+      async read() {
+        try {
+          this.push(await next());
+        } catch (error) {
+          this.destroy(error as Error);
+        }
       },
     });
   }

@@ -108,17 +108,21 @@ class Receiving implements BodyReceiver {
   async #store(): Promise<void> {
     if (this.#isStoring) return;
     this.#isStoring = true;
-    this.#x.request.pauseBody();
-    this.#pace.hold(true);
     try {
+      this.#x.request.pauseBody();
+      this.#pace.hold(true);
       this.#file ??= await this.#openFile();
       for (let chunk = this.#chunks.shift(); chunk !== undefined && !this.#isSettled; chunk = this.#chunks.shift()) {
         if (!(await this.#file.append(chunk))) this.#end(spoolFull);
       }
+      this.#stored();
     } catch (error) {
       this.#dependencies.onSpoolError(error);
       this.#end(new Refusal('spool-full', `the body could not be stored: ${reasonOf(error)}`, spoolFull.extras));
     }
+  }
+
+  #stored(): void {
     this.#isStoring = false;
     this.#pace.hold(false);
     if (this.#isSettled) return;

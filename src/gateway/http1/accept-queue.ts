@@ -1,3 +1,4 @@
+import type { Bugs } from '../../metrics/bugs.ts';
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 
 /**
@@ -69,18 +70,19 @@ class AcceptQueue {
  * Calls `close`, which closes a listening socket, once nothing waits on it: the kernel resets what waits in a socket that
  * closes, although its client has been told that it is connected. In the same turn, as every microsecond in between counts.
  */
-export function closeWhenEmpty(fd: number, close: () => void): void {
+export function closeWhenEmpty(fd: number, close: () => void, bugs: Bugs): void {
   const queue = new AcceptQueue(fd);
   let turns = 0;
   const look = (): void => {
     // The connections that waited when this turn polled have been accepted, one connection a turn.
     const isEmpty = queue.isEmpty();
     if (++turns < FEWEST_TURNS || (!isEmpty && turns < MOST_TURNS)) {
-      setImmediate(look);
+      setImmediate(guarded);
       return;
     }
     close();
     queue.close();
   };
-  setImmediate(look);
+  const guarded = bugs.guard('listener', look, close);
+  setImmediate(guarded);
 }

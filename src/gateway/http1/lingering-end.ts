@@ -47,10 +47,14 @@ export class LingeringEnd implements BodyReceiver {
 
   #watch(): void {
     const bytes = this.#bytes;
-    this.#timer = this.#clock.setTimeout(() => {
+    const look = (): void => {
       if (this.#bytes === bytes || this.#clock.now() > this.#until) this.#finish();
       else this.#watch();
-    }, LINGER_SILENCE_MS);
+    };
+    this.#timer = this.#clock.setTimeout(
+      this.#bugs.guard('connection', look, () => this.#req.socket.destroy()),
+      LINGER_SILENCE_MS,
+    );
   }
 
   #finish(): void {

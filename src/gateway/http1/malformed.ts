@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Bugs } from '../../metrics/bugs.ts';
 import { codeOf } from '../../core/errors.ts';
 import { requestId } from '../../core/ids.ts';
 import { problemReply } from '../http/problem-reply.ts';
@@ -32,7 +33,7 @@ export function refuse(res: ServerResponse, refusal: Refusal): void {
 }
 
 /** Says why on a connection without a usable request, and closes it; a reply that has begun is cut instead. */
-export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null, refusal: Refusal): void {
+export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null, refusal: Refusal, bugs: Bugs): void {
   if (socket === null) return;
   const owed = (socket as WithMessage)._httpMessage;
   if (!socket.writable || owed?.headersSent === true) {
@@ -41,7 +42,11 @@ export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null,
   }
   if (owed?.req.complete === true) {
     // A whole request before this one still waits for its reply: this must not be taken for it.
-    owed.once('finish', () => refuseConnection(socket, refusal));
+    const answered = (): void => refuseConnection(socket, refusal, bugs);
+    owed.once(
+      'finish',
+      bugs.guard('server', answered, () => socket.destroy()),
+    );
     return;
   }
   socket.on('error', () => {});

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -60,19 +61,14 @@ export class Http1Server implements TransactionHost {
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
-  listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(options, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
+  async listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
+    this.server.listen(options);
+    await once(this.server, 'listening');
   }
 
   /** Stops accepting; resolves when the last connection is closed. `listenFd`: of a socket that only this process has. */
   stopAccepting(listenFd: number | undefined): Promise<void> {
-    return stopAccepting(this.server, this.clock, listenFd);
+    return stopAccepting(this.server, this, listenFd);
   }
 
   close(): void {
@@ -185,7 +181,7 @@ export class Http1Server implements TransactionHost {
     this.#options.onMalformed('method-not-allowed');
     // Replies are owed on a connection that Node has let go of: none of them can be written.
     if (this.#connections.abandon(socket)) return;
-    refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here'));
+    refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here'), this.bugs);
   }
 
   #malformed(error: Error, socket: Duplex): void {
@@ -195,6 +191,6 @@ export class Http1Server implements TransactionHost {
       return;
     }
     this.#options.onMalformed(refusal.reason);
-    refuseConnection(socket, refusal);
+    refuseConnection(socket, refusal, this.bugs);
   }
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
+import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { closeWhenEmpty } from './accept-queue.ts';
 
@@ -13,7 +14,11 @@ const SWEEP_INTERVAL_MS = 100;
  * http.Server.close() would close them at once, under the feet of a client that is just sending.
  * `listenFd`: the descriptor of a socket that only this process has.
  */
-export function stopAccepting(server: Server, clock: Clock, listenFd: number | undefined): Promise<void> {
+export function stopAccepting(
+  server: Server,
+  { clock, bugs }: { clock: Clock; bugs: Bugs },
+  listenFd: number | undefined,
+): Promise<void> {
   return new Promise((resolve) => {
     let sweep: Timer | undefined;
     const sweepIn = (delayMs: number): void => {
@@ -29,6 +34,6 @@ export function stopAccepting(server: Server, clock: Clock, listenFd: number | u
     sweepIn(IDLE_GRACE_MS);
     const close = (): void => void NetServer.prototype.close.call(server, ended);
     if (listenFd === undefined) close();
-    else closeWhenEmpty(listenFd, close);
+    else closeWhenEmpty(listenFd, close, bugs);
   });
 }

@@ -27,12 +27,14 @@ export class Http1Upgrade implements ClientUpgrade {
   readonly #req: IncomingMessage;
   readonly #socket: Socket;
   readonly #head: Buffer;
+  readonly #bugs: Bugs;
 
   constructor(req: IncomingMessage, socket: Socket, head: Buffer, bugs: Bugs) {
     this.res = new ServerResponse(req);
     this.#req = req;
     this.#socket = socket;
     this.#head = head;
+    this.#bugs = bugs;
     socket.on('error', () => socket.destroy());
     this.res.assignSocket(socket);
     const finish = (): void => this.#finish();
@@ -63,10 +65,11 @@ export class Http1Upgrade implements ClientUpgrade {
   #finish(): void {
     this.res.detachSocket(this.#socket);
     // For an upgrade with a body Node gives a stream around the socket, so nothing but a stream may be asked of it.
-    this.#socket.end(() => {
+    const ended = (): void => {
       this.#req.socket.destroySoon();
       this.#socket.destroy();
-    });
+    };
+    this.#socket.end(this.#bugs.guard('upgrade', ended, () => this.#socket.destroy()));
     this.res.emit('close');
   }
 }

@@ -1,5 +1,6 @@
 import type { AddressSet } from '../../core/addresses.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
 import type { Counter, Registry } from '../../metrics/instruments.ts';
 import type { RateLimit, TokenAsk } from '../../protocol/tokens.ts';
 import { clientNetwork } from '../http/client-network.ts';
@@ -10,6 +11,7 @@ import { TokenClient, type TokenVerdict } from './token-client.ts';
 export interface RateLimiterOptions {
   readonly clock: Clock;
   readonly registry: Registry;
+  readonly bugs: Bugs;
   readonly workers: number;
   /** Of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
@@ -34,8 +36,8 @@ export class RateLimiter {
 
   constructor(options: RateLimiterOptions) {
     this.#options = options;
-    const { clock, workers, registry, sendTokenAsks: send } = options;
-    this.tokens = new TokenClient({ clock, workers, send });
+    const { clock, bugs, workers, registry, sendTokenAsks: send } = options;
+    this.tokens = new TokenClient({ clock, bugs, workers, send });
     const help = 'Requests that met a rate limit, by whose it is';
     const results = registry.counter('rampart_rate_limit_total', help, 'policy', 'result');
     const of = (policy: Policy) => ({

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
 import { LocalTokenBucket } from '../../policy/rate/local-token-bucket.ts';
@@ -14,6 +15,7 @@ const MAX_ASKS = 1000;
 
 export interface TokenClientOptions {
   readonly clock: Clock;
+  readonly bugs: Bugs;
   /** Workers of the host, for the share of this one. */
   readonly workers: number;
   /** Asks control; false when it cannot be asked now. Undefined where there is no control. */
@@ -31,6 +33,7 @@ interface Queue {
 /** Keeps the tokens of all subjects of a worker in step with control: one message a turn of the event loop for all. */
 export class TokenClient {
   readonly #options: TokenClientOptions;
+  readonly #flushGuarded: () => void;
   readonly #buckets = new LRUCache<string, LocalTokenBucket>({ max: CAPACITY });
   readonly #queues = new Map<LocalTokenBucket, Queue>();
   /** Buckets that hold tokens or have something to report. */
@@ -46,6 +49,7 @@ export class TokenClient {
 
   constructor(options: TokenClientOptions) {
     this.#options = options;
+    this.#flushGuarded = options.bugs.guard('rate-limit', () => this.#flush());
   }
 
   /** Subjects that are kept. */
@@ -183,7 +187,7 @@ export class TokenClient {
     this.#toAsk.add(bucket);
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(() => this.#flush());
+    setImmediate(this.#flushGuarded);
   }
 
   #flush(): void {

@@ -89,10 +89,10 @@ export class CachedProxyRequest implements CacheClient {
   }
 
   openSink(): CacheSink {
-    const { replies, tunnels } = this.#route.gateway;
+    const { bugs, replies, tunnels } = this.#route.gateway;
     const { longLived, streamsAreWork, idleTimeoutMs, bufferReplyBytes } = this.#route.config;
     const isEndless = longLived && idleTimeoutMs === undefined;
-    return new ConditionalSink(this, { replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless });
+    return new ConditionalSink(this, { bugs, replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless });
   }
 
   finish(): Ending {

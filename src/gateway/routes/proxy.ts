@@ -85,7 +85,7 @@ class ProxyRoute {
 
   #streamed(x: Exchange): Prepared {
     const limits = { limitBytes: this.#config.maxBodyBytes, stallMs: this.#config.timeoutMs };
-    const body = (): RequestBody => new RequestBody(x.request, limits, this.#gateway.clock);
+    const body = (): RequestBody => new RequestBody(x.request, limits, this.#gateway);
     return this.#direct(x, body, x.head.contentLength);
   }
 
@@ -130,10 +130,10 @@ class ProxyRoute {
   }
 
   #sinkFor(x: Exchange): ReplySink {
-    const { replies, tunnels, cache } = this.#gateway;
+    const { bugs, replies, tunnels, cache } = this.#gateway;
     const { longLived, streamsAreWork, bufferReplyBytes, idleTimeoutMs: maxSilenceMs } = this.#config;
     const isEndless = maxSilenceMs === undefined && (longLived || x.request.upgrade !== undefined);
-    const options = { replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless };
+    const options = { bugs, replies, tunnels, bufferReplyBytes, streamsAreWork, isEndless };
     if (x.request.upgrade !== undefined) {
       const idleTimeoutMs = this.#config.idleTimeoutMs ?? this.#upstreamConfig?.streams.idleTimeoutMs ?? 0;
       return new TunnelSink(x, this.#gateway, { ...options, idleTimeoutMs });

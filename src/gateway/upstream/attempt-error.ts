@@ -4,6 +4,7 @@ import { ClientDeadline, ClientGone, NoStreamPlace, Superseded, UpstreamTimeout 
 import { Refusal } from '../refusal.ts';
 import {
   BodyAborted,
+  BodyMetBug,
   BodyTooLarge,
   bodyTooLarge,
   BodyTooSlow,
@@ -51,6 +52,7 @@ export function explain(error: Error, { beforeConnection, isWaiting }: AttemptPr
   const left = isWaiting && !beforeConnection ? 'abandoned' : 'aborted';
   if (error instanceof ClientGone) return ended(clientClosed, left);
   if (error instanceof ClientDeadline) return ended(pastClientDeadline, left);
+  if (error instanceof BodyMetBug) return ended(metBug, 'aborted');
   if (error instanceof BodyAborted) return ended(clientClosed, 'aborted');
   if (error instanceof BodyTooSlow) return ended(clientTooSlow, 'aborted');
   if (error instanceof BodyTooLarge) return ended(bodyTooLarge(error.limitBytes), 'aborted');

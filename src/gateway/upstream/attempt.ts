@@ -97,10 +97,14 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   }
 
   onRequestStart(controller: Controller): void {
-    this.#controller = controller;
-    this.#requestStarted = true;
-    this.#permit.isSent = true;
-    if (this.#cancelled !== undefined) controller.abort(this.#cancelled);
+    try {
+      this.#controller = controller;
+      this.#requestStarted = true;
+      this.#permit.isSent = true;
+      if (this.#cancelled !== undefined) controller.abort(this.#cancelled);
+    } catch (error) {
+      this.#bug(error);
+    }
   }
 
   onResponseStart(controller: Controller, status: number, headers: ReplyHeaders): void {

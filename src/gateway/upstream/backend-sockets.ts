@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import type { Clock } from '../../core/clock.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
 import { codeOf } from '../../core/errors.ts';
 import { leaveOutContinue } from '../../core/interim-filter.ts';
 
@@ -18,21 +19,29 @@ type Connector = ReturnType<typeof buildConnector>;
 export class BackendSockets {
   readonly connect: Connector;
   readonly #clock: Pick<Clock, 'setTimeout'>;
+  readonly #bugs: Bugs;
   #cancelling = false;
   #closed: Promise<void> | undefined;
 
-  constructor(connectMs: number, clock: Pick<Clock, 'setTimeout'>) {
+  constructor(connectMs: number, clock: Pick<Clock, 'setTimeout'>, bugs: Bugs) {
     this.#clock = clock;
+    this.#bugs = bugs;
     const connect = buildConnector({ timeout: connectMs });
-    this.connect = (target, callback) =>
-      connect(target, (error, socket) => {
+    this.connect = (target, callback) => {
+      const connected = (...[error, socket]: Parameters<typeof callback>): void => {
         if (error !== null) {
           callback(error, null);
           return;
         }
         this.#adapt(socket);
         callback(null, socket);
-      });
+      };
+      const end = (...[, socket]: Parameters<typeof callback>): void => {
+        socket?.destroy();
+        callback(new Error('the gateway met a bug with a connection to a backend'), null);
+      };
+      connect(target, bugs.guard('backend-socket', connected, end));
+    };
   }
 
   /**
@@ -59,7 +68,13 @@ export class BackendSockets {
       if (this.#cancelling) this.#closed = closeOf(socket);
       const reason = this.#cancelling ? 'cancelled' : isBrokenWrite(error) ? 'broken-write' : undefined;
       if (reason === undefined || socket.readableEnded || socket.connecting) return destroy.call(socket, error);
-      lingering = new Lingering(socket, reason, (final) => destroy.call(socket, final ?? error), this.#clock);
+      lingering = new Lingering(
+        socket,
+        reason,
+        (final) => destroy.call(socket, final ?? error),
+        this.#clock,
+        this.#bugs,
+      );
       return socket;
     };
   }
@@ -86,6 +101,7 @@ class Lingering {
     reason: 'cancelled' | 'broken-write',
     destroy: (error?: Error) => void,
     clock: Pick<Clock, 'setTimeout'>,
+    bugs: Bugs,
   ) {
     this.#socket = socket;
     this.#reason = reason;
@@ -100,7 +116,11 @@ class Lingering {
       socket.removeAllListeners('readable');
       socket.removeAllListeners('end');
     }
-    socket.once('end', () => this.#finish());
+    const ended = (): void => this.#finish();
+    socket.once(
+      'end',
+      bugs.guard('backend-socket', ended, () => destroy()),
+    );
     socket.resume();
     if (reason === 'cancelled') socket.end();
   }

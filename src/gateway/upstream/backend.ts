@@ -3,6 +3,7 @@ import { Pool } from 'undici';
 import { type LookUp, NameWatch } from './name-watch.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
 import type { Counter, Gauge } from '../../metrics/instruments.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock } from '../../core/clock.ts';
 import { BackendLoad } from '../../policy/balance/backend-load.ts';
 import type { Candidate } from '../../policy/balance/balancer.ts';
@@ -43,6 +44,7 @@ export interface BackendOptions {
   readonly replyHeadBytes: number;
   readonly metrics: GatewayMetrics;
   readonly clock: Clock;
+  readonly bugs: Bugs;
   /** In place of the system's resolver. */
   readonly lookUp?: LookUp;
 }
@@ -90,7 +92,7 @@ export class Backend implements Candidate {
     this.cap = options.cap;
     this.#now = () => clock.now();
     this.load = new BackendLoad(clock.now());
-    this.sockets = new BackendSockets(options.connectMs, clock);
+    this.sockets = new BackendSockets(options.connectMs, clock, options.bugs);
     // No limit on connections: permits are the limit, and a pool that is full would queue out of sight.
     this.#openPool = () =>
       new Pool(this.#origin, {

@@ -143,10 +143,11 @@ export class LeaseClient {
   #returned(backend: Backend, before: number): void {
     if (this.#reportSoon || !this.#holder.isOverdrawn(backend.index, before)) return;
     this.#reportSoon = true;
-    queueMicrotask(() => {
+    const report = (): void => {
       this.#reportSoon = false;
       this.#tell();
-    });
+    };
+    queueMicrotask(this.#options.upstream.bugs.guard('lease', report));
   }
 
   #check(): void {

@@ -9,7 +9,8 @@ import { RetryBudget } from '../../policy/retry/budget.ts';
 import { BackendLost } from './cancellable.ts';
 import { BackendSet } from './backend-set.ts';
 import { AttemptResults } from './attempt-results.ts';
-import { Backend, type Outcome } from './backend.ts';
+import type { Backend, Outcome } from './backend.ts';
+import { openerOf } from './open-backend.ts';
 import { HostView } from './host-view.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Permit } from './permit.ts';
@@ -65,17 +66,8 @@ export class Upstream {
     this.#cap = config.cap;
     this.isAdaptive = config.admission.limit === 'adaptive';
     this.#queue = new AdmissionQueue({ config, clock, random, wake: () => this.#pump() });
-    const open = (backend: BackendConfig, index: number): Backend =>
-      new Backend(backend, index, {
-        cap: dependencies.initialPermits(config.cap),
-        upstream: config.name,
-        connectMs: timeouts.connectMs,
-        replyHeadBytes: config.replyHeadBytes,
-        metrics,
-        clock,
-      });
     const isChecked = config.health !== undefined;
-    this.#set = new BackendSet({ backends: config.backends, open, isChecked, clock });
+    this.#set = new BackendSet({ backends: config.backends, open: openerOf(config, dependencies), isChecked, clock });
     const { balancer } = config;
     const serviceTime = this.#serviceTime;
     this.#permits = new Permits({ owner: this, backends: this.#set, balancer, serviceTime, clock, random });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, connect, BoundSocket, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { quietInstruments } from '../../../support/instruments.ts';
 import { closeWhenEmpty } from '../../../../src/gateway/http1/accept-queue.ts';
 
 for (const host of ['127.0.0.1', '::1']) {
@@ -14,10 +15,11 @@ for (const host of ['127.0.0.1', '::1']) {
     const clients = Array.from({ length: 300 }, () => connect(port, host).on('error', (error) => errors.push(error)));
     await new Promise<void>((resolve) => void setImmediate(resolve));
     const connected = await new Promise<number>((resolve) => {
-      closeWhenEmpty(bound.fd(), () => {
+      const close = (): void => {
         server.close();
         resolve(accepted.length);
-      });
+      };
+      closeWhenEmpty(bound.fd(), close, quietInstruments().bugs);
     });
     // The kernel has completed the handshakes of all by now: those that were not accepted would have been reset.
     for (const socket of [...clients, ...accepted]) socket.destroy();

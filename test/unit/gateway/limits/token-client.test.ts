@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { TokenClient, type TokenVerdict } from '../../../../src/gateway/limits/token-client.ts';
 import { RateLimitAuthority } from '../../../../src/policy/rate/rate-limit-authority.ts';
 import type { TokenAsk } from '../../../../src/protocol/tokens.ts';
+import { quietInstruments } from '../../../support/instruments.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 const limit = { requestsPerSecond: 10, burst: 8 };
@@ -17,7 +18,7 @@ function setUp() {
     if (state.takes) sent.push(asks);
     return state.takes;
   };
-  const client = new TokenClient({ clock, workers: 4, send });
+  const client = new TokenClient({ clock, bugs: quietInstruments().bugs, workers: 4, send });
   const authority = new RateLimitAuthority(10, Number.NEGATIVE_INFINITY);
   const answer = (): void => {
     for (const asks of sent.splice(0)) client.answered(asks.map((ask) => authority.answer(ask, clock.now())));
