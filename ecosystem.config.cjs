@@ -52,11 +52,15 @@ const app = (role, more) => ({
   args: role,
   cwd: __dirname,
   // What is set here and now: a reload of this file takes it over.
-  env: Object.fromEntries(
-    Object.keys(variables)
-      .filter((name) => process.env[name])
-      .map((name) => [name, process.env[name]]),
-  ),
+  env: {
+    // As scripts/setup.mjs does for the other ways to start.
+    NODE_COMPILE_CACHE: join(__dirname, 'node_modules', '.cache', 'rampart-modules'),
+    ...Object.fromEntries(
+      Object.keys(variables)
+        .filter((name) => process.env[name])
+        .map((name) => [name, process.env[name]]),
+    ),
+  },
   // The Node of this project, whatever comes first in PATH.
   interpreter: join(__dirname, 'node_modules', '.bin', 'node'),
   kill_timeout: DRAIN_MS,

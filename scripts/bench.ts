@@ -1,7 +1,8 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory): that part alone; --write puts its table into docs/costs.md.
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
+import { benchMemory, memoryTable } from './bench/memory.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
@@ -11,16 +12,19 @@ import { ensureTestTools } from './test-tools.ts';
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   render: async () => console.log(renderTable(await benchRender())),
   proxies: () => benchProxies().then((costs) => show('proxies', costs)),
-  coalescing: async () => {
-    const table = coalescingTable(await benchCoalescing());
-    console.log(table);
-    if (process.argv.includes('--write')) writeTable('costs.md', 'coalescing', table);
-  },
+  steps: () => benchSteps().then((costs) => show('steps', costs, stepsTitle)),
+  coalescing: async () => put('coalescing', coalescingTable(await benchCoalescing())),
   interceptors: async () => {
     for (const { question, answer } of await findInterceptorRules()) console.log(`${question}: ${answer}`);
   },
-  steps: () => benchSteps().then((costs) => show('steps', costs, stepsTitle)),
+  memory: async () => put('memory', memoryTable(await benchMemory())),
 };
+
+/** Prints a table, and with --write puts it into docs/costs.md. */
+function put(name: string, table: string): void {
+  console.log(table);
+  if (process.argv.includes('--write')) writeTable('costs.md', name, table);
+}
 
 function show(name: string, costs: readonly ProxyCost[], title?: string): void {
   printProxies(costs, title);

@@ -20,6 +20,12 @@ const UNSIGNED_STALE_MS = 5_000;
 /** The pinned Node of this project: the runtime of everything but this set-up. */
 export const pinnedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
 
+/**
+ * Where Node keeps the modules of this project as V8 has compiled them, types stripped: a process that finds them there
+ * starts in half the time and takes a quarter less memory (docs/costs.md).
+ */
+export const moduleCache = join(root, 'node_modules', '.cache', 'rampart-modules');
+
 function wantedStamp() {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);
   for (const name of inputs) {
@@ -128,6 +134,7 @@ export function setUp() {
       );
     }
     generatePrismaClient();
+    compileModules();
     writeFileSync(stampFile, wantedStamp());
   } finally {
     rmSync(lockFolder, { recursive: true, force: true });
@@ -146,4 +153,11 @@ function generatePrismaClient() {
       CHECKPOINT_DISABLE: '1',
     },
   );
+}
+
+/** Fills the module cache. Where the code changes later, each process that ends brings it up to date. */
+function compileModules() {
+  run('compile the modules', pinnedNode, [join(root, 'scripts', 'compile-modules.mjs')], {
+    NODE_COMPILE_CACHE: moduleCache,
+  });
 }

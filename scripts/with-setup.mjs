@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { constants } from 'node:os';
-import { pinnedNode, root, setUp } from './setup.mjs';
+import { moduleCache, pinnedNode, root, setUp } from './setup.mjs';
 
 /** Runs an entry of the project as if it were this process: same terminal, same signals, same exit code. */
 export function runEntry(entry, args) {
@@ -13,12 +13,14 @@ export function runEntry(entry, args) {
     process.exit(2);
   }
   const file = resolve(root, entry);
+  // For this process and those that it starts.
+  const env = { NODE_COMPILE_CACHE: moduleCache, ...process.env };
   // In place of this process, so that whoever ends it ends the right one. Older Nodes cannot.
-  if (process.execve !== undefined) process.execve(pinnedNode, [pinnedNode, file, ...args], process.env);
+  if (process.execve !== undefined) process.execve(pinnedNode, [pinnedNode, file, ...args], env);
   // The channel ends with this process, however that ends: then the entry stops too.
   const child = spawn(pinnedNode, [file, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, RAMPART_WRAPPED: '1' },
+    env: { ...env, RAMPART_WRAPPED: '1' },
   });
   // A terminal sends Ctrl-C to the whole group, so the child has it already; what a service manager sends, only we have.
   process.on('SIGINT', () => {});

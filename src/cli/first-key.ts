@@ -10,7 +10,7 @@ const FIRST_KEY_FILE = 'first-key';
 /** The first key, as a start shows it. */
 export interface FirstKey {
   readonly shown: string;
-  /** The text that stands for the key in the example of a command line. */
+  /** What stands in its place in a command line. */
   readonly forShell: string;
 }
 
@@ -21,7 +21,7 @@ export interface FirstKey {
 export async function firstKey(config: Config, { store, isEmbedded }: PreparedDatabase): Promise<FirstKey> {
   const path = join(config.dataDir, FIRST_KEY_FILE);
   if (isEmbedded && (await isKeyKept(path, store))) return { shown: `in ${path}`, forShell: `$(cat '${path}')` };
-  if ((await store.keys.list()).some((key) => key.revokedAtMs === undefined)) {
+  if (await store.keys.hasValid()) {
     return { shown: 'make one: npm run -s rampart -- keys create', forShell: '<your key>' };
   }
   const { text } = await store.keys.create('first');

@@ -13,15 +13,15 @@ import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, 
 
 const help = `usage: rampart generator [options]
 
-Runs one generator: without options of the kind GENERATOR_KIND, on port GENERATOR_PORT + instance.
+Runs one generator. Without options it is what GENERATOR_KIND says, on GENERATOR_PORT + instance.
 
-  --port N              listen on this port
-  --host ADDRESS        listen on this address instead of 127.0.0.1
+  --port N              listen here instead
+  --host ADDRESS        listen there instead of 127.0.0.1
   --calibrated          a backend of known capacity: slots / service time
-  --service-time 55ms   service time of a calibrated generator (CALIBRATED_SERVICE_TIME_MS)
+  --service-time 55ms   its service time (CALIBRATED_SERVICE_TIME_MS)
   --slots 4             requests served at the same time (GENERATOR_CONCURRENCY)
-  --law NAME            law of its service times: deterministic or exponential (CALIBRATED_LAW)
-  --seed N              seed of the exponential law
+  --law NAME            deterministic or exponential (CALIBRATED_LAW)
+  --seed N              of the exponential law
 `;
 
 const optionKinds = {
@@ -52,7 +52,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   ).catch((error: unknown) => {
     throw portTaken(`generator ${context.instance}`, 'GENERATOR_PORT', host, port, error);
   });
-  // A generator with an address of its own is a backend of whatever configuration names that address.
+  // One with an address of its own is whoever's who names it there.
   const isOwn = env['RAMPART_GENERATOR_PORT'] === undefined && env['RAMPART_GENERATOR_HOST'] === undefined;
   const link = linkToControl(context, {
     status: () => running.stats(),
@@ -64,7 +64,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   log.debug({ port: running.port }, 'generator ready');
   log.debug({ signal: await stop.first }, 'generator stopping');
   isStopping = true;
-  // Withdrawn first, so that gateways send no new request here.
+  // First, so that no new request is sent here.
   link.tell({ type: 'withdraw' });
   await running.drain();
   await link.close();
@@ -92,7 +92,7 @@ function environmentOf(options: Options, env: CommandIo['env']): Record<string, 
 
 const WARM_UP_ROUNDS = 20;
 
-/** Renders barcodes before the first request, which would otherwise wait until V8 has compiled the code. */
+/** Renders one of each before the first request comes, which would otherwise wait for the compilers of Node. */
 function warmUp(renderer: Renderer): void {
   for (let round = 0; round < WARM_UP_ROUNDS; round++) {
     for (const format of ['svg', 'png']) {

@@ -10,6 +10,7 @@ import { readSnapshot, snapshotPath } from '../config/snapshot.ts';
 import { UsageError } from '../core/errors.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import { type Clock, openClock } from '../core/clock.ts';
+import { compactHeap } from '../core/compact-heap.ts';
 import type { Random } from '../core/random.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
 import { controlSocket } from '../control/control-socket.ts';
@@ -27,7 +28,7 @@ export interface RoleContext {
   readonly role: Role;
   readonly instance: number;
   readonly config: Config;
-  /** The parsed configuration file; undefined if the file could not be read and its last snapshot is used. */
+  /** What the configuration file said; undefined where it could not be read, and an earlier one was. */
   readonly file: ParsedConfigFile | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -67,14 +68,13 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
 interface RoleConfig {
   readonly config: Config;
   readonly file: ParsedConfigFile | undefined;
-  /** The log record about a broken file; undefined if the file is sound. */
+  /** What is wrong with it. */
   readonly remark?: Record<string, unknown> | undefined;
 }
 
 /**
- * Under a supervisor, the configuration that the supervisor has read; elsewhere, that of the file. If the file is broken
- * while the host is running, as when pm2 reloads, the last sound configuration: to start with that is better than not to
- * start.
+ * Under a supervisor the configuration that it has read. Elsewhere that of the file; where the file is broken and this
+ * host is running, as when pm2 reloads, the one that was good last: to start with that is better than not to start.
  */
 async function configFor(role: Role, io: CommandIo): Promise<RoleConfig> {
   const what = `start ${role}`;
@@ -167,15 +167,16 @@ export function linkToControl(
 
 /** Tells whoever started this process (the supervisor, pm2) that it serves. */
 export function announceReady(): void {
-  // The supervisor may have been killed a moment ago; without a callback, the failed send would be an uncaught error.
+  compactHeap();
+  // Without a callback, one who was killed a moment ago would be an uncaught error.
   process.send?.('ready', undefined, undefined, () => {});
 }
 
-/** The requests to stop that signals make. */
+/** What a process is asked by signals. */
 export interface StopRequest {
   /** SIGTERM, SIGINT (which pm2 sends), pm2's shutdown message, or a failure. */
   readonly first: Promise<string>;
-  /** The second request, which asks not to wait for anything. */
+  /** Asked again: it is not to wait for anything. */
   readonly second: Promise<string>;
 }
 

@@ -46,6 +46,6 @@ export const fileSchema = z.strictObject({
   addressLimit: rateLimitSchema.optional(),
 });
 
-/** The value that `rampart.config.ts` exports. */
+/** What `rampart.config.ts` may say. */
 export type ConfigFile = z.input<typeof fileSchema>;
 export type ParsedConfigFile = z.output<typeof fileSchema>;

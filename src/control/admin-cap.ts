@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type AdminProblem, readChange } from './admin-change.ts';
-import type { Control } from './control.ts';
 
 const MOST = 100_000;
 const bodyHelp = 'the body must be JSON such as {"upstream":"generator","backend":"generator-0","cap":4}';
@@ -26,17 +25,19 @@ const capSchema = z.strictObject(
   },
 );
 
+/** The part of control that sets caps. */
+export interface CapHolder {
+  setCap(upstream: string, backend: string | undefined, cap: number): boolean;
+}
+
 export interface CapResult {
   readonly upstream: string;
   readonly backend: string | undefined;
   readonly cap: number;
 }
 
-/** POST /api/cap: the new cap replaces the configured one until control starts again. */
-export async function changeCap(
-  control: Pick<Control, 'setCap'>,
-  req: IncomingMessage,
-): Promise<CapResult | AdminProblem> {
+/** POST /api/cap: until control starts anew, in place of what the configuration says. */
+export async function changeCap(holder: CapHolder, req: IncomingMessage): Promise<CapResult | AdminProblem> {
   const text = await readChange(req);
   if (typeof text !== 'string') return text;
   const parsed = capSchema.safeParse(jsonOf(text));
@@ -46,7 +47,7 @@ export async function changeCap(
     return { status: 400, reason: 'invalid-request', detail, errors };
   }
   const { upstream, backend, cap } = parsed.data;
-  if (control.setCap(upstream, backend, cap)) return { upstream, backend, cap };
+  if (holder.setCap(upstream, backend, cap)) return { upstream, backend, cap };
   return { status: 404, reason: 'not-found', detail: 'there is no such upstream or backend; /api/status lists them' };
 }
 

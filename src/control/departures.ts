@@ -1,15 +1,15 @@
 import { isProcessAlive } from '../core/process-name.ts';
 
-/** A process that control cannot look at (in another container) counts as ended after this time. */
+/** A process that cannot be looked at (of another container) counts as ended after this. */
 const UNSEEN_LIMIT_MS = 5 * 60_000;
 
 interface Departure {
-  /** The name of the process; undefined if control cannot look at it. */
+  /** Of its process; undefined where it cannot be seen from here. */
   readonly processName: string | undefined;
   readonly since: number;
 }
 
-/** Members that have disconnected: some reconnect, and the processes of the others have ended. */
+/** Members whose connection is gone: some come back, of others the process has ended. */
 export class Departures {
   readonly #gone = new Map<string, Departure>();
 

@@ -17,16 +17,16 @@ export interface LinkOptions {
   readonly random: Random;
   readonly status: () => unknown;
   readonly onMessage?: (message: ControlMessage) => void;
-  /** The link has connected and sent nothing but `hello`. */
+  /** A connection is there, before anything else is said on it. */
   readonly onConnected?: () => void;
-  /** The connection to control has ended; the link keeps trying to reconnect. */
+  /** Control is gone; the link keeps looking for it. */
   readonly onLost?: () => void;
 }
 
 const REPORT_INTERVAL_MS = 1000;
-/** Control sends a heartbeat twice a second; a control that is silent for this long hangs, and counts as gone. */
+/** Control says something twice a second; one that has been silent for so long hangs, and is as good as gone. */
 const SILENCE_LIMIT_MS = 2000;
-/** While control has this much unread, messages that it can do without are not sent. */
+/** Beyond this much that control has not read, it gets nothing more that can be done without. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 const retryLimits = { firstMs: 50, maxMs: 1000 };
 
@@ -127,7 +127,7 @@ export class ControlLink {
         this.#socket?.destroy();
         return;
       }
-      // Scheduled first, so that an exception in one report does not end all reports.
+      // First, so that a report that fails is not the last one.
       this.#scheduleReport();
       this.#report();
     }, REPORT_INTERVAL_MS);
@@ -136,7 +136,7 @@ export class ControlLink {
 
 const TELL_LIMIT_MS = 1000;
 
-/** Sends control one message. `silent`: the connection was accepted, and nothing came back within a second. */
+/** Tells control something once. `silent`: somebody took the connection, and said nothing in a second. */
 export function tellControl(socketPath: string, message: MemberMessage): Promise<'told' | 'silent' | 'absent'> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
@@ -148,7 +148,7 @@ export function tellControl(socketPath: string, message: MemberMessage): Promise
       send(socket, message);
       socket.end();
     });
-    // Control sends nothing on this connection; it ends the connection when it has read the message.
+    // Control only ever ends this connection: its end is the sign that the message has been read.
     socket.resume();
     socket.on('error', () => resolve('absent'));
     socket.on('close', () => resolve('told'));

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import { cursorAfter, idOfCursor, isUuid } from './cursor.ts';
-import type { PrismaClient } from './generated/client.ts';
+
 import type { BarcodeRecord, BarcodeStatus, BarcodeSummary } from './records.ts';
+import type { Prisma } from './prisma.ts';
 import { fromStoredText, toStoredText } from './records.ts';
 
 interface BarcodeImage {
@@ -13,7 +14,7 @@ interface ListRequest {
   readonly keyId: string;
   /** At least 1. */
   readonly pageSize: number;
-  /** The cursor of the previous page; absent for the first page. */
+  /** As a former page gave it; absent for the first page. */
   readonly cursor?: string | undefined;
 }
 
@@ -89,7 +90,7 @@ function summaryOf(row: SummaryRow): BarcodeSummary {
   };
 }
 
-export function barcodeStore(prisma: PrismaClient, pool: Pool): BarcodeStore {
+export function barcodeStore(prisma: Prisma, pool: Pool): BarcodeStore {
   return {
     async insertMany(records) {
       if (records.length === 0) return 0;
@@ -97,21 +98,25 @@ export function barcodeStore(prisma: PrismaClient, pool: Pool): BarcodeStore {
     },
     async get(keyId, id) {
       if (!isUuid(id)) return undefined;
-      const row = await prisma.barcode.findFirst({ where: { id, keyId }, select: summaryColumns });
+      const row = await (await prisma()).barcode.findFirst({ where: { id, keyId }, select: summaryColumns });
       return row === null ? undefined : summaryOf(row);
     },
     async getImage(keyId, id) {
       if (!isUuid(id)) return undefined;
-      const row = await prisma.barcode.findFirst({ where: { id, keyId }, select: { format: true, bytes: true } });
+      const row = await (
+        await prisma()
+      ).barcode.findFirst({ where: { id, keyId }, select: { format: true, bytes: true } });
       return row ?? undefined;
     },
     async list({ keyId, pageSize, cursor }) {
       const before = cursor === undefined ? undefined : idOfCursor(cursor);
       if (cursor !== undefined && before === undefined) return { kind: 'malformed-cursor' };
-      const rows = await prisma.barcode.findMany({
+      const rows = await (
+        await prisma()
+      ).barcode.findMany({
         where: before === undefined ? { keyId } : { keyId, id: { lt: before } },
         orderBy: { id: 'desc' },
-        // One row more than the page shows whether another page follows.
+        // One more than the page tells whether another page follows.
         take: pageSize + 1,
         select: summaryColumns,
       });

@@ -30,7 +30,7 @@ interface AdapterCause {
   readonly originalMessage?: string;
 }
 
-/** PostgreSQL's message, which Prisma's error contains. */
+/** What PostgreSQL said, from inside Prisma's error. */
 function adapterCause(error: unknown): AdapterCause | undefined {
   if (typeof error !== 'object' || error === null || !('meta' in error)) return undefined;
   const meta = error.meta as { driverAdapterError?: { cause?: AdapterCause } } | undefined;

@@ -1,4 +1,5 @@
-import type { Prisma, PrismaClient } from './generated/client.ts';
+import type { Prisma as Client } from './generated/client.ts';
+import type { Prisma } from './prisma.ts';
 
 /** A run of the lab as lists show it. */
 export interface StoredRun {
@@ -22,14 +23,14 @@ export interface RunStore {
   list(limit: number): Promise<StoredRun[]>;
 }
 
-export function runStore(prisma: PrismaClient): RunStore {
+export function runStore(prisma: Prisma): RunStore {
   return {
     async put({ id, startedAtMs, summary, ...rest }) {
-      const data = { ...rest, startedAt: new Date(startedAtMs), summary: summary as Prisma.InputJsonValue };
-      await prisma.labRun.upsert({ where: { id }, create: { id, ...data }, update: data });
+      const data = { ...rest, startedAt: new Date(startedAtMs), summary: summary as Client.InputJsonValue };
+      await (await prisma()).labRun.upsert({ where: { id }, create: { id, ...data }, update: data });
     },
     async list(limit) {
-      const rows = await prisma.labRun.findMany({ orderBy: { startedAt: 'desc' }, take: limit });
+      const rows = await (await prisma()).labRun.findMany({ orderBy: { startedAt: 'desc' }, take: limit });
       return rows.map(({ startedAt, ...rest }) => ({ ...rest, startedAtMs: startedAt.getTime() }));
     },
   };

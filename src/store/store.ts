@@ -1,13 +1,12 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
 import { checkDatabaseUrl } from './connection.ts';
 import { toStoreError } from './errors.ts';
-import { PrismaClient } from './generated/client.ts';
 import type { KeyStore } from './keys.ts';
 import { keyStore } from './keys.ts';
 import { ObservedPool } from './observed-pool.ts';
+import { lazyPrisma } from './prisma.ts';
 import type { RunStore } from './runs.ts';
 import { runStore } from './runs.ts';
 
@@ -73,6 +72,7 @@ function observer(pool: ObservedPool, options: StoreOptions): Observe {
 function observedKeys(keys: KeyStore, observe: Observe): KeyStore {
   return {
     create: (name, terms) => observe('create a key', () => keys.create(name, terms)),
+    hasValid: () => observe('look for a key', () => keys.hasValid()),
     list: () => observe('list the keys', () => keys.list()),
     revoke: (idOrPrefix) => observe('revoke a key', () => keys.revoke(idOrPrefix)),
     setLimit: (idOrPrefix, limit) => observe('limit a key', () => keys.setLimit(idOrPrefix, limit)),
@@ -96,13 +96,12 @@ function observedRuns(runs: RunStore, observe: Observe): RunStore {
   };
 }
 
-async function serverLimits(prisma: PrismaClient): Promise<ServerLimits> {
-  const rows = await prisma.$queryRaw<ServerLimits[]>`
-    SELECT current_setting('max_connections')::int AS "maxConnections",
-      current_setting('superuser_reserved_connections')::int
-        + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved`;
-  return rows[0] as ServerLimits;
-}
+const SERVER_LIMITS = `SELECT current_setting('max_connections')::int AS "maxConnections",
+  current_setting('superuser_reserved_connections')::int
+    + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved`;
+
+const serverLimits = async (pool: ObservedPool): Promise<ServerLimits> =>
+  (await pool.query<ServerLimits>(SERVER_LIMITS)).rows[0] as ServerLimits;
 
 /** Connects when first used, so a worker can start while PostgreSQL is away. */
 export function openStore(options: StoreOptions): Store {
@@ -121,16 +120,16 @@ export function openStore(options: StoreOptions): Store {
   );
   // Without a listener, an idle connection that breaks would end the process.
   pool.on('error', (error) => options.onPoolError?.(error));
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' });
+  const { prisma, close } = lazyPrisma(pool);
   const observe = observer(pool, options);
   return {
-    keys: observedKeys(keyStore(prisma, options.clock), observe),
+    keys: observedKeys(keyStore(prisma, pool, options.clock), observe),
     barcodes: observedBarcodes(barcodeStore(prisma, pool), observe),
     runs: observedRuns(runStore(prisma), observe),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(prisma)),
+    maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(pool)),
     async close() {
-      await prisma.$disconnect();
+      await close();
       await pool.end();
     },
   };

@@ -23,9 +23,8 @@ const carried = [
 
 /** The settings of the environment that a system of the lab's own takes over. */
 export interface OwnSettings {
-  /** Settings that `tune` can change, as the environment has them. */
+  /** As they stand there; of the tunables and of the rest. */
   readonly tuned: Readonly<Record<string, string>>;
-  /** The other settings, as the environment has them. */
   readonly others: Readonly<Record<string, string>>;
   /** All of them, with defaults. */
   readonly values: Environment;
@@ -43,7 +42,7 @@ export function readOwnSettings(io: CommandIo, options: Options, given: Readonly
   return { tuned: taken(tunables), others: taken(carried), values };
 }
 
-/** The setting that --kind makes, if it was given. */
+/** What --kind sets, if it is there. */
 export function kindOf(options: Options): { readonly GENERATOR_KIND?: string } {
   const kind = options.text('kind');
   if (kind === undefined) return {};

@@ -11,7 +11,7 @@ export interface Running {
   readonly insecure: boolean;
 }
 
-/** The service of --url; undefined if the lab measures a Rampart of its own. */
+/** Of --url; undefined where a Rampart of the lab's own is measured. */
 export function readRunning(options: Options, io: CommandIo): Running | undefined {
   const url = options.text('url');
   const insecure = options.flag('insecure');
@@ -33,7 +33,7 @@ export function checkUrl(name: string, url: string, options: Options): boolean {
   return isUrl;
 }
 
-/** The key of --key-file, --key or the environment; messages of problems do not contain it. */
+/** Of --key-file, --key or the environment; problems do not repeat it. */
 export function readKey(options: Options, io: CommandIo): string | undefined {
   const keyFile = options.text('key-file');
   const key = keyFile === undefined ? options.text('key') : keyIn(resolve(io.folder, keyFile), options);

@@ -1,4 +1,5 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse as NodeReply } from '../../core/node-http.ts';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Bugs } from '../../metrics/bugs.ts';
@@ -30,7 +31,7 @@ export class Http1Upgrade implements ClientUpgrade {
   readonly #bugs: Bugs;
 
   constructor(req: IncomingMessage, socket: Socket, head: Buffer, bugs: Bugs) {
-    this.res = new ServerResponse(req);
+    this.res = new NodeReply(req);
     this.#req = req;
     this.#socket = socket;
     this.#head = head;

@@ -14,7 +14,7 @@ export interface PartsOptions {
   readonly plan: ClosedPlan;
   /** When each part ends, in order; the last one with the plan. */
   readonly endsMs: readonly number[];
-  /** Whether the run ends with TargetGone once the target does not answer any more. */
+  /** Whether the run ends with TargetGone once nobody is there to answer. */
   readonly endsWithTarget?: boolean;
 }
 
@@ -60,7 +60,7 @@ export async function* loadInParts(options: PartsOptions, { clock, numbers }: La
       await until(endMs);
       const cut = index === endsMs.length - 1 ? { atMs: plan.durationMs, result: last } : loop.cut();
       const [use, own] = watches.map((watch) => watch.stop()) as [SystemUse, SystemUse];
-      // If control does not answer, the processes are those that were known before.
+      // Where its control does not answer, the processes are those that were known.
       processes = await system.processes().catch(() => processes);
       yield { window: { fromMs, toMs: cut.atMs }, result: await cut.result, use, lab: own.processes[0] };
       fromMs = cut.atMs;

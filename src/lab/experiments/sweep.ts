@@ -57,7 +57,7 @@ async function closedStep(
   return step;
 }
 
-/** A line of progress for the terminal. */
+/** One line for whoever waits. */
 export function stepLine({ figures, use }: Pick<Step, 'figures' | 'use'>): string {
   const { throughputPerSecond, latency, errorShare, refusedShare } = figures;
   const bad = errorShare + refusedShare;

@@ -18,9 +18,9 @@ export interface Figures {
   /** Neither answered with success nor refused: 4xx, 5xx, timeouts, lost connections, replies that are not what was expected. */
   readonly errorShare: number;
   readonly refusedShare: number;
-  /** The latency of successes, from their intended starts. */
+  /** Of successes, from the intended start. */
   readonly latency: Distribution;
-  /** The times that the server sends in Server-Timing. */
+  /** As the server says in Server-Timing. */
   readonly wait: Distribution;
   readonly exec: Distribution;
 }
@@ -69,7 +69,7 @@ export class FigureCollection {
   #seconds = 0;
   #ended = 0;
 
-  /** The endpoint of the mix to count; undefined for all. */
+  /** Of this endpoint of the mix only, or of all. */
   constructor(endpoint?: number) {
     this.#endpoint = endpoint;
   }

@@ -12,7 +12,7 @@ export interface BalancerComparison {
   readonly seed: number;
 }
 
-/** A run of a comparison. */
+/** One run of a comparison. */
 export interface Row {
   readonly load: number;
   readonly balancer: BalancerName;

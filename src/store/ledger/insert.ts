@@ -13,7 +13,7 @@ export interface InsertOutcome {
   readonly stored: readonly BarcodeRecord[];
   /** PostgreSQL will never take these. */
   readonly rejected: readonly Rejected[];
-  /** Records that were not tried, or that may not be stored, because PostgreSQL is unavailable. */
+  /** Not tried, or not known to be stored: PostgreSQL is away. */
   readonly left: readonly BarcodeRecord[];
   /** Why they are left. */
   readonly trouble: unknown;

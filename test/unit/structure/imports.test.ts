@@ -145,3 +145,10 @@ test('only src/core and src/cli read the real clock and real chance', () => {
     );
   }
 });
+
+test('no file imports node:http as a value: that loads 14 MB which nobody uses (ADR 72)', () => {
+  const values = files.filter((name) =>
+    /^import (?!type )[^;]*from 'node:https?';/m.test(readFileSync(join(src, name), 'utf8')),
+  );
+  assert.deepEqual(values, []);
+});

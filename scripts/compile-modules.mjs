@@ -1,0 +1,5 @@
+// Loads the modules of every long-running role and of the commands; Node writes what it has compiled when this process
+// ends (NODE_COMPILE_CACHE). Nothing runs: a command is a function that nobody calls here.
+const commands = ['start', 'control', 'gateway', 'generator', 'keys', 'check', 'lab', 'simulate', 'reload'];
+await import('../src/cli/io.ts');
+for (const name of commands) await import(`../src/cli/${name}.ts`);
