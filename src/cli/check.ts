@@ -6,7 +6,7 @@ import { readOptions } from './options.ts';
 
 const help = `usage: rampart check [--json]
 
-Checks the environment and the configuration file, and prints every problem at once (exit code 2), or what is set.
+Checks the environment and the configuration file. Prints every problem (exit code 2), or all settings if there is none.
 `;
 
 /** `rampart check`. */

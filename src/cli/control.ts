@@ -12,7 +12,7 @@ import { version } from './version.ts';
 const help = `usage: rampart control
 
 Runs control: health checks, permits, metrics and the admin API on ADMIN_HOST:ADMIN_PORT. Brings the database
-up to date, and runs the embedded one when DATABASE_URL is not set. One per host.
+up to date, and runs the embedded PostgreSQL if DATABASE_URL is not set. A host runs one control.
 `;
 
 /** `rampart control`. */

@@ -6,8 +6,8 @@ import { readOptions } from './options.ts';
 
 const help = `usage: rampart gateway [--workers N]
 
-Runs one gateway worker on HOST:PORT, or N of them, which are started again when they die or hang. Under pm2 in cluster
-mode, or below rampart start, it is one of several.
+Runs a gateway worker on HOST:PORT, or N workers, which are started again when they die or hang. Under pm2 in cluster mode,
+and under rampart start, the process is one of several workers.
 `;
 
 /** `rampart gateway`. */

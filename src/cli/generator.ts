@@ -13,15 +13,15 @@ import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, 
 
 const help = `usage: rampart generator [options]
 
-Runs one generator. Without options it is what GENERATOR_KIND says, on GENERATOR_PORT + instance.
+Runs a generator. The defaults are the kind GENERATOR_KIND and the port GENERATOR_PORT + instance.
 
-  --port N              listen here instead
-  --host ADDRESS        listen there instead of 127.0.0.1
-  --calibrated          a backend of known capacity: slots / service time
-  --service-time 55ms   its service time (CALIBRATED_SERVICE_TIME_MS)
+  --port N              listen on this port
+  --host ADDRESS        listen on this address instead of 127.0.0.1
+  --calibrated          run a backend of known capacity: slots / service time
+  --service-time 55ms   service time of a calibrated generator (CALIBRATED_SERVICE_TIME_MS)
   --slots 4             requests served at the same time (GENERATOR_CONCURRENCY)
-  --law NAME            deterministic or exponential (CALIBRATED_LAW)
-  --seed N              of the exponential law
+  --law NAME            law of its service times: deterministic or exponential (CALIBRATED_LAW)
+  --seed N              seed of the exponential law
 `;
 
 const optionKinds = {

@@ -7,18 +7,18 @@ import { guess, type Options, readOptions } from './options.ts';
 const help = `usage: rampart keys <command> [--json]
 
   create [--name NAME] [--rate N [--burst N]] [--priority interactive|bulk]
-                           make a key and show it, this once
-  list                     all keys, newest first, revoked ones included
+                           make a key; its text is shown only now
+  list                     list all keys, newest first, revoked ones included
   limit <id or prefix> --rate N [--burst N]
-                           what the key may ask of this host: N requests a second, and a burst after a rest
-                           (by default what a second brings)
+                           limit the requests of a key on this host: N a second, and a burst after a pause
+                           (as many as a second allows)
   limit <id or prefix> --none
-                           no limit of its own: the keyLimit of the configuration file holds, if there is one
-  revoke <id or prefix>    refuse a key from now on; a prefix is the beginning of the key, 7 to 11
-                           characters as keys list shows them, or all of it
+                           remove the key's own limit; the keyLimit of the configuration file holds, if there is one
+  revoke <id or prefix>    refuse a key from now on; a prefix is the first 7 to 11 characters of the key, as
+                           keys list shows them, or the whole key
 
-A change reaches running workers at once.
-It works on DATABASE_URL, or else on the embedded PostgreSQL in RAMPART_DATA_DIR, which need not be running.
+A change reaches running workers at once. The keys are those of DATABASE_URL, or of the embedded PostgreSQL in
+RAMPART_DATA_DIR, which need not be running.
 `;
 
 const optionKinds = {

@@ -54,8 +54,8 @@ ${Object.entries(experiments)
   .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
   .join('\n')}
 
-The lab starts what it measures, on free ports and with a database of its own, and stops it again. A report is left in
-RAMPART_DATA_DIR/runs: report.html, report.md, run.json, junit.xml. rampart lab <experiment> --help tells more.
+The lab starts the system that it measures, on free ports and with a database of its own, and stops it again. It leaves a
+report in RAMPART_DATA_DIR/runs: report.html, report.md, run.json, junit.xml. rampart lab <experiment> --help tells more.
 Exit codes: 0 passed, 1 a gate failed, 2 wrong usage, 3 the run is invalid and says nothing about the system.
 `;
 

@@ -16,8 +16,8 @@ import { readOptions } from './options.ts';
 const help = `usage: rampart reload [--dry-run]
 
 Under pm2: checks the configuration, starts a worker on a free port to see that it serves, and then has pm2 reload the
-gateway with the settings and the files of now. pm2 reload alone ends the old workers even if the new ones do not start.
-  --dry-run   the checks only
+gateway with the present settings and files. pm2 reload alone ends the old workers even if the new ones do not start.
+  --dry-run   only check
 `;
 
 const TRIAL_LIMIT_MS = 60_000;

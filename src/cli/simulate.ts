@@ -15,20 +15,20 @@ const help = `usage: rampart simulate [options]
 Runs a fleet of gateways and backends in simulated time, with the balancers and the queues of production, and prints
 latency and errors for every balancer under every load. Equal seeds give equal figures.
 
-  --scenario NAME      ${Object.keys(scenarios).join(', ')} (prequal); what follows changes it
-  --balancers A,B      of ${balancerNames.join(', ')} (all)
-  --gateways N         gateways
-  --workers N          workers in each, with a view of their own
-  --backends N         backends
+  --scenario NAME      ${Object.keys(scenarios).join(', ')} (prequal); the other options change it
+  --balancers A,B      balancers: ${balancerNames.join(', ')} (all)
+  --gateways N         number of gateways
+  --workers N          workers of each gateway; each has its own view of the backends
+  --backends N         number of backends
   --requests N         requests in each run (100000)
   --load 0.7,0.9,1.1   arrivals as shares of the capacity (0.7,0.8,0.9,1,1.1)
   --law NAME           service times: ${lawNames.join(', ')}
-  --slow N             backends at a tenth of their speed
+  --slow N             backends that run at a tenth of their speed
   --failing N          backends that answer every request with an error at once
   --hanging N          backends that never answer
-  --seed N             of all chance (1)
-  --json               the figures as JSON
-  --svg FILE           a picture of them
+  --seed N             seed of all randomness (1)
+  --json               print the figures as JSON
+  --svg FILE           write a plot of the figures
 `;
 
 const optionKinds = {

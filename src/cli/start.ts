@@ -11,8 +11,9 @@ import { addresses } from './start-banner.ts';
 const help = `usage: rampart start
 
 Runs everything on this host: PostgreSQL (unless DATABASE_URL is set), control, GENERATOR_INSTANCES generators and
-GATEWAY_WORKERS gateway workers, and starts again what dies. Ctrl-C stops it all, losing nothing; twice: at once.
-Exit codes: 0 after a stop, 130 (143 for SIGTERM) where it was stopped before all was up, 2 where it cannot start.
+GATEWAY_WORKERS gateway workers, and restarts processes that die. Ctrl-C stops everything and loses nothing; a second Ctrl-C
+stops at once. Exit codes: 0 after a stop, 130 (143 for SIGTERM) if it was stopped before everything was up, 2 if it cannot
+start.
 `;
 
 /** `rampart start`. */

@@ -6,14 +6,15 @@ import { readOptions } from '../options.ts';
 
 const help = `usage: rampart lab capacity [options]
 
-Searches the highest load at which the targets hold, to 3 %: in steps of half as much again, then by halving; held for
-longer to confirm it, and 5 % above to refute it. Users do not wait for each other (Poisson arrivals).
+Searches the highest load at which the targets hold, to within 3 %: grows the load by half until they fail, then bisects.
+Two longer probes decide: one at the result confirms it, one 5 % above refutes more. Arrivals are Poisson: users do not
+wait for each other.
 
-  --guess N          requests/s to begin with (100)
+  --guess N          first load, in requests/s (100)
   --hold SECONDS     length of a probe (5)
-  --confirm SECONDS  length of the two that decide (15)
-  --probes N         gives up after so many (30)
-  --gate N           capacity that is needed to pass (none)
+  --confirm SECONDS  length of the two probes that decide (15)
+  --probes N         most probes before the search gives up (30)
+  --gate N           capacity that the run needs to pass, in requests/s (none)
 ${systemHelp}  --json             the whole record on standard output
 `;
 

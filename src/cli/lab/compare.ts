@@ -16,19 +16,19 @@ const help = `usage: rampart lab compare --b NAME=VALUE[,NAME=VALUE] [options]
        rampart lab compare --a-build FOLDER [options]
        rampart lab compare --a-url URL --b-url URL --slo FILE [options]
 
-Whether one configuration or build is better than another: runs of both in turns, each in new processes. Better or worse only where
-the difference is both certain (Mann-Whitney, p below 5 %) and large enough to matter; "inconclusive" where more runs
-would tell. Passes unless B is worse.
+Compares two configurations or builds: runs A and B in turns, each run in new processes. The verdict is better or worse if
+the difference is both significant (Mann-Whitney, p below 5 %) and large enough to matter, and inconclusive if more runs
+could decide. The run passes unless B is worse.
 
-  --a, --b LIST         settings of each, as in the environment (defaults)
-  --a-build, --b-build FOLDER   another Rampart that is set up there, such as a git worktree (this one)
-  --a-url, --b-url URL  two services that run, in place of two that are started anew for each run
+  --a, --b LIST         settings of A and of B, as in the environment (defaults)
+  --a-build, --b-build FOLDER   folder of another Rampart, such as a git worktree (this one)
+  --a-url, --b-url URL  two running services, instead of two that are started for each run
   --key-file FILE       file with the key or token of both; or RAMPART_LAB_TOKEN; or --key, which others can see
   --insecure            do not verify certificates
-  --slo FILE, --mix NAME   what is sent: create, or slo for the endpoints of the file (create; slo where the file gives no
-                        weight to createBarcode)
-  --runs N              of each, at least 4: fewer could not be certain (10)
-  --connections N       users that wait for their reply (8)
+  --slo FILE, --mix NAME   requests to send: create, or slo for the endpoints of the file (create; slo if createBarcode has
+                        no weight in the file)
+  --runs N              runs of each, at least 4, because fewer cannot be significant (10)
+  --connections N       users, each of whom waits for the reply (8)
   --hold SECONDS        length of a run (4)
   --throughput PERCENT  change of throughput that matters (3)
   --p95 PERCENT         change of p95 that matters (5)

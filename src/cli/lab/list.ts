@@ -6,11 +6,11 @@ import { storedRuns } from './stored-runs.ts';
 
 const help = `usage: rampart lab list [options]
 
-The runs of the lab, newest first, and what each has measured: those in RAMPART_DATA_DIR/runs, and those in PostgreSQL where
-this folder's Rampart runs (or DATABASE_URL is set).
+Lists the runs of the lab and their results, newest first: the runs in RAMPART_DATA_DIR/runs, and those in PostgreSQL if
+this folder's Rampart runs or DATABASE_URL is set.
 
-  --limit N   so many at most (20)
-  --json      as JSON, with gates and findings
+  --limit N   most runs to list (20)
+  --json      list them as JSON, with gates and findings
 `;
 
 /** `rampart lab list`. */

@@ -8,12 +8,12 @@ import { type Options, readOptions } from '../options.ts';
 
 const help = `usage: rampart lab matrix [options]
 
-Every profile at every concurrency, by users who wait for their reply; tells for each profile what keeps it back: A contention,
-B work or processors, C capacity control. Passes when errors stay below 1 %, errors and refusals within --failed, no client times out, and p99 (with
---mix slo what the file asks of each endpoint) is within its target.
+Runs every profile at every concurrency, with users who wait for their reply, and classifies the limit of each profile:
+A contention, B work or processors, C capacity control. The run passes if errors stay below 1 %, errors and refusals within
+--failed, no client times out, and p99 meets its target (with --mix slo, each endpoint meets the targets of the file).
 
-  --profiles A,B        of ${profileNames.join(', ')}; with --mix slo of its endpoints and mixed (all)
-  --concurrency 4,8     connections (4,8,12,16,24,32)
+  --profiles A,B        profiles: ${profileNames.join(', ')}; with --mix slo its endpoints and mixed (all)
+  --concurrency 4,8     numbers of connections (4,8,12,16,24,32)
   --cycle-delay 0,100   ms between a reply and the user's next request (0)
   --hold SECONDS        length of a step (4)
   --p99 MS              target (that of createBarcode in the SLO file, or 500; none with --mix slo)

@@ -32,20 +32,21 @@ export const systemOptions = {
   slo: 'value',
 } as const;
 
-export const systemHelp = `  --kind NAME        barcode or calibrated generators; this and the sizes are those of the environment, if not said here
-  --generators N     generators
-  --workers N        gateway workers
-  --url URL          measure a service that runs, in place of a Rampart of the lab's own; creates barcodes there, unless
-                     --mix slo names other requests
-  --key-file FILE    file with its key or token; or RAMPART_LAB_TOKEN; or --key, which others on this machine can see.
-                     Without, for a Rampart on this machine whose barcode endpoints are loaded: a key is made in the
-                     database of this folder (RAMPART_DATA_DIR or DATABASE_URL) and revoked after the run
-  --insecure         do not verify the certificate of an https URL: the key may reach whoever answers there
-  --mix NAME         create: Rampart's own requests; slo: the endpoints of the SLO file by their weights (create; slo
-                     where --slo names a file that gives no weight to createBarcode)
-  --slo FILE         SLO file with the targets (slo.yaml, where this folder has one)
-  --p95 MS           target: p95 latency of createBarcode (that of the SLO file, or 150)
-  --failed PERCENT   target: errors and refusals at most (that of the SLO file, or 1)
+export const systemHelp = `  --kind NAME        kind of the generators: barcode or calibrated (as the environment says)
+  --generators N     number of generators (as the environment says)
+  --workers N        number of gateway workers (as the environment says)
+  --url URL          measure a running service instead of a Rampart that the lab starts. The lab creates barcodes there,
+                     unless --mix slo names other requests
+  --key-file FILE    file with the key or token of the service; or RAMPART_LAB_TOKEN; or --key, which others on this machine
+                     can see. Without a key, if the service is a Rampart on this machine and its barcode endpoints are
+                     loaded, the lab makes a key in the database of this folder (RAMPART_DATA_DIR or DATABASE_URL) and
+                     revokes it after the run
+  --insecure         do not verify the certificate of an https URL, so that the key may reach another server
+  --mix NAME         create: Rampart's own requests; slo: the endpoints of the SLO file by their weights (create; slo if
+                     createBarcode has no weight in the file of --slo)
+  --slo FILE         SLO file with the targets (slo.yaml, if this folder has one)
+  --p95 MS           target of the p95 latency of createBarcode (that of the SLO file, or 150)
+  --failed PERCENT   target of errors and refusals together (that of the SLO file, or 1)
 `;
 
 export interface MeasuredSystem {

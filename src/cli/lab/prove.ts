@@ -6,10 +6,10 @@ import { runExperiment } from './experiment.ts';
 
 const help = `usage: rampart lab prove [options]
 
-Proves the jump from one generator to six: starts both topologies with generators of known capacity (4 slots of 55 ms,
-72.7 requests/s each), and real barcodes; loads each with growing concurrency, and confirms the best. Passes when the
-single one serves 72 requests/s ± 5 %, the scaled one 415 or more with p95 at most 82.5 ms, no error and no refusal,
-and real barcodes four times the single capacity or more.
+Proves that six generators carry six times the load of one: starts a topology with one generator of known capacity (4 slots
+of 55 ms, 72.7 requests/s), one with six of them, and one with real barcodes; loads each with growing concurrency, and
+confirms the best step. The run passes if the single generator serves 72 requests/s ± 5 %, the six serve 415 or more with p95
+at most 82.5 ms, without an error or a refusal, and real barcodes reach four times the single capacity.
 
   --workers N   gateway workers of the scaled topology (processors, at most 6)
   --quick       a shorter form, under a minute: fewer steps, and short ones

@@ -6,12 +6,12 @@ import { readOptions } from '../options.ts';
 
 const help = `usage: rampart lab ramp [options]
 
-Load that grows step by step, by users who do not wait for each other (Poisson arrivals). Stops where a fifth of it
-comes to nothing. Passes when the targets hold at the gate's load: the release gate.
+Loads the system step by step, with Poisson arrivals: users do not wait for each other. Stops after a step of which a fifth
+failed or was refused. The run passes if the targets hold at the load of the gate: the release gate.
 
-  --from, --to, --by N   requests/s of the first and last step, and what each adds (50, 500, 50)
+  --from, --to, --by N   requests/s of the first step, of the last one, and between two steps (50, 500, 50)
   --hold SECONDS         length of a step (5)
-  --gate N               requests/s that must be carried (300)
+  --gate N               load that must meet the targets, in requests/s (300)
 ${systemHelp}  --json             the whole record on standard output
 `;
 

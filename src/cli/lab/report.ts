@@ -15,9 +15,9 @@ import { verdictCodes } from './experiment.ts';
 const help = `usage: rampart lab report FOLDER
        rampart lab report A B
 
-Of one run: writes its report.html, report.md and junit.xml anew, from its run.json; the exit code is that of the run.
-Of two: prints what was different about them and what came of it, B against A. FOLDER is that of a run, or its name in
-RAMPART_DATA_DIR/runs.
+With one run: writes its report.html, report.md and junit.xml again from its run.json, and exits with the code of the run.
+With two runs: prints the differences between their settings, and between their results, B against A. A run is named by its
+folder, or by its name in RAMPART_DATA_DIR/runs.
 `;
 
 const MOST_PROBLEMS = 5;

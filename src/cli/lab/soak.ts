@@ -8,16 +8,16 @@ import { type Options, readOptions } from '../options.ts';
 
 const help = `usage: rampart lab soak [options]
 
-A steady load for an hour, by users who wait for their reply: whether latency, memory or descriptors grow in the course of
-it. Passes when errors stay below 1 %, no client times out, the targets are kept, no latency drifts upward and no process
-leaks. Ends at once, and is invalid, when the target is gone.
+Holds a steady load for an hour, with users who wait for their reply, and shows whether latency, memory or descriptors grow.
+The run passes if errors stay below 1 %, no client times out, the targets hold, no latency drifts upward and no process
+leaks. It ends at once, and is invalid, if the target disappears.
 
-  --users N            who each have one request under way (20)
-  --duration MINUTES   fractions allowed (60)
+  --users N            users, each with one request in flight (20)
+  --duration MINUTES   length of the run; fractions are allowed (60)
   --profile NAME       ${profileNames.join(', ')} (mixed); not with --mix slo
-  --cycle-delay MS     between a reply and the user's next request (100)
-  --window SECONDS     stretch that is summed up; 10 are needed after the warm-up (60, or a thirtieth of a shorter run)
-  --warm-up MINUTES    that are not judged for drift (a third of the run; for memory and descriptors at least 15)
+  --cycle-delay MS     pause between a reply and the user's next request (100)
+  --window SECONDS     length of a window; 10 windows are needed after the warm-up (60, or a thirtieth of a shorter run)
+  --warm-up MINUTES    time that is not judged for drift (a third of the run; for memory and descriptors at least 15)
   --p99 MS             target (that of createBarcode in the SLO file, or 500; none with --mix slo)
 ${systemHelp}  --json             the whole record on standard output
 `;

@@ -6,17 +6,17 @@ import { readOptions } from '../options.ts';
 
 const help = `usage: rampart lab spike [options]
 
-A crowd that comes within seconds, stays and leaves: users who wait for their reply, and when they are refused, as long as
-Retry-After says. Passes when the normal load keeps its targets, nothing is answered with 5xx other than 503, nobody is
-left without an answer, p95 of those let in stays below twice that of the normal load, and comes back to 1.5 times.
+Adds a crowd of users within seconds, and removes it after a while. Users wait for their reply and, after a refusal, for as
+long as Retry-After says. The run passes if the normal load meets its targets, no reply has a 5xx status other than 503,
+every request gets a reply, p95 of admitted requests stays below twice that of the normal load, and returns to 1.5 times.
 
-  --users N            at the peak (100)
-  --rise SECONDS       in which they come (10)
-  --hold SECONDS       for which they stay (120)
-  --normal N           users before, meanwhile and after (10)
-  --baseline SECONDS   of the normal load before (30)
-  --recovery SECONDS   of the normal load after (30)
-  --cycle-delay MS     between a reply and the user's next request (0)
+  --users N            users at the peak (100)
+  --rise SECONDS       time in which the crowd arrives (10)
+  --hold SECONDS       time for which the crowd stays (120)
+  --normal N           users of the normal load, which lasts for the whole run (10)
+  --baseline SECONDS   length of the normal load before the crowd (30)
+  --recovery SECONDS   length of the normal load after the crowd (30)
+  --cycle-delay MS     pause between a reply and the user's next request (0)
 ${systemHelp}  --json             the whole record on standard output
 `;
 

@@ -18,10 +18,10 @@ import { refusalToWrite, writeWhole } from './tuned-env.ts';
 
 const help = `usage: rampart lab tune [options]
 
-Searches the best of many configurations for this machine: all for a short time, the best third for three times as long,
-and so on (successive halving). From the Pareto frontier of throughput, p99 and memory it takes the highest throughput
-within the targets, measures what each of its changes buys by itself, takes back those that buy nothing, and writes the
-rest to .env.tuned. It begins with the settings of the environment, which are always among the candidates.
+Searches the best of many configurations for this machine: measures all of them for a short time, the best third for three
+times as long, and so on (successive halving). From the Pareto frontier of throughput, p99 and memory it chooses the highest
+throughput within the targets, measures the gain of each change by itself, drops changes without a gain, and writes the
+others to .env.tuned. The settings of the environment are always among the candidates.
 
   --instances 1,2,4    GENERATOR_INSTANCES to try (half the processors, as many, twice as many)
   --concurrency 2,4,8  GENERATOR_CONCURRENCY to try (2,4,8)
@@ -36,16 +36,16 @@ rest to .env.tuned. It begins with the settings of the environment, which are al
   --repeats N          runs of each configuration in the final comparison, at least 3 (3)
   --out FILE           where to write (.env.tuned)
   --force              overwrite the file even if tune has not written it
-  --quick              a shorter form, about a minute: the concurrency and twice as much, for a second each
+  --quick              a shorter search of about a minute: the present concurrency and twice that, for a second each
   --json               the whole record on standard output
 
-With --url it tries caps of a Rampart that runs, through its admin API, and sets them back at the end:
+With --url it tries caps of a running Rampart through its admin API, and restores the present ones at the end:
 
   --url URL            the Rampart to load
-  --admin-url URL      its admin API (ADMIN_HOST and ADMIN_PORT); ADMIN_TOKEN of the environment is sent to it
-  --upstream NAME      whose caps to try, each for all of its backends
+  --admin-url URL      its admin API (ADMIN_HOST and ADMIN_PORT); gets ADMIN_TOKEN of the environment
+  --upstream NAME      the upstream whose caps to try, each cap for all of its backends
   --caps 2,4,8         the caps to try; the present one is always among them
-  --allow-changes      must be given, as others who use that Rampart meet these caps for the time of the run
+  --allow-changes      required, because the caps of the run also apply to other users of that Rampart
   --slo FILE, --mix, --key-file, --key, --insecure   as in rampart lab ramp
   --users, --p99, --failed, --repeats, --hold SECONDS (5)   as above
 `;
