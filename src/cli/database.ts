@@ -22,7 +22,7 @@ export interface PreparedDatabase {
   watch(say: (line: string) => void): void;
   /** Closes the store, and stops the embedded server. */
   stop(): Promise<void>;
-  /** As stop, but for an embedded server that was found running: after a start that failed. */
+  /** Stops an embedded server unless it was running before: for a start that failed. */
   abandon(): Promise<void>;
 }
 

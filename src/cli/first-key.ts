@@ -10,7 +10,7 @@ const FIRST_KEY_FILE = 'first-key';
 /** The first key, as a start shows it. */
 export interface FirstKey {
   readonly shown: string;
-  /** What stands in its place in a command line. */
+  /** The text that stands for the key in the example of a command line. */
   readonly forShell: string;
 }
 

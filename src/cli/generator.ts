@@ -52,7 +52,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   ).catch((error: unknown) => {
     throw portTaken(`generator ${context.instance}`, 'GENERATOR_PORT', host, port, error);
   });
-  // One with an address of its own is whoever's who names it there.
+  // A generator with an address of its own is a backend of whatever configuration names that address.
   const isOwn = env['RAMPART_GENERATOR_PORT'] === undefined && env['RAMPART_GENERATOR_HOST'] === undefined;
   const link = linkToControl(context, {
     status: () => running.stats(),
@@ -64,7 +64,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   log.debug({ port: running.port }, 'generator ready');
   log.debug({ signal: await stop.first }, 'generator stopping');
   isStopping = true;
-  // First, so that no new request is sent here.
+  // Withdrawn first, so that gateways send no new request here.
   link.tell({ type: 'withdraw' });
   await running.drain();
   await link.close();
@@ -92,7 +92,7 @@ function environmentOf(options: Options, env: CommandIo['env']): Record<string, 
 
 const WARM_UP_ROUNDS = 20;
 
-/** Renders one of each before the first request comes, which would otherwise wait for the compilers of Node. */
+/** Renders barcodes before the first request, which would otherwise wait until V8 has compiled the code. */
 function warmUp(renderer: Renderer): void {
   for (let round = 0; round < WARM_UP_ROUNDS; round++) {
     for (const format of ['svg', 'png']) {

@@ -37,17 +37,17 @@ async function main(args: string[]): Promise<number> {
   return run(rest, { stdout, stderr, env: withEnvFile(process.env, folder), folder });
 }
 
-/** The set-up that started this process and stands between it and npm: when that is gone, this is to stop. */
+/** The set-up script starts this process on behalf of npm; when the script has ended, this process stops too. */
 if (process.env['RAMPART_WRAPPED'] === '1' && process.connected) {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 }
-// The processes that this one starts have channels of their own, which mean something else.
+// Child processes must not see the variable: their channels have another meaning.
 delete process.env['RAMPART_WRAPPED'];
 
-/** A reader that closes early (`| head`) is no fault of ours. */
+/** A reader that closes the pipe early (`| head`) is not an error. */
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-/** Resolves when it is written: to a pipe, or to a file in pm2's hands, it is not yet when write() returns. */
+/** Resolves when the text is written, which may be after write() returns if stderr is a pipe or a file of pm2. */
 const say = (text: string): Promise<void> =>
   new Promise((resolve) => void process.stderr.write(`rampart: ${text}\n`, () => resolve()));
 
@@ -62,5 +62,5 @@ try {
     process.exitCode = exitCodes.failed;
   }
 }
-// What a command has left open (a pool, a socket) must not keep the process: it has said all it had to say.
+// A pool or a socket that a command has left open must not keep the process alive after the command's end.
 process.exit();

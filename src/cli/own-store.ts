@@ -18,7 +18,7 @@ export async function withOwnStore<Result>(io: CommandIo, name: string, work: Wo
   try {
     return await withStore(started.url, name, work);
   } finally {
-    // One that somebody has started in the meantime is theirs.
+    // A server that another process has started in the meantime belongs to that process.
     if (!started.adopted) await started.stop();
   }
 }

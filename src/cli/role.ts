@@ -28,7 +28,7 @@ export interface RoleContext {
   readonly role: Role;
   readonly instance: number;
   readonly config: Config;
-  /** What the configuration file said; undefined where it could not be read, and an earlier one was. */
+  /** The parsed configuration file; undefined if the file could not be read and its last snapshot is used. */
   readonly file: ParsedConfigFile | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -68,13 +68,14 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
 interface RoleConfig {
   readonly config: Config;
   readonly file: ParsedConfigFile | undefined;
-  /** What is wrong with it. */
+  /** The log record about a broken file; undefined if the file is sound. */
   readonly remark?: Record<string, unknown> | undefined;
 }
 
 /**
- * Under a supervisor the configuration that it has read. Elsewhere that of the file; where the file is broken and this
- * host is running, as when pm2 reloads, the one that was good last: to start with that is better than not to start.
+ * Under a supervisor, the configuration that the supervisor has read; elsewhere, that of the file. If the file is broken
+ * while the host is running, as when pm2 reloads, the last sound configuration: to start with that is better than not to
+ * start.
  */
 async function configFor(role: Role, io: CommandIo): Promise<RoleConfig> {
   const what = `start ${role}`;
@@ -168,15 +169,15 @@ export function linkToControl(
 /** Tells whoever started this process (the supervisor, pm2) that it serves. */
 export function announceReady(): void {
   compactHeap();
-  // Without a callback, one who was killed a moment ago would be an uncaught error.
+  // The supervisor may have been killed a moment ago; without a callback, the failed send would be an uncaught error.
   process.send?.('ready', undefined, undefined, () => {});
 }
 
-/** What a process is asked by signals. */
+/** The requests to stop that signals make. */
 export interface StopRequest {
   /** SIGTERM, SIGINT (which pm2 sends), pm2's shutdown message, or a failure. */
   readonly first: Promise<string>;
-  /** Asked again: it is not to wait for anything. */
+  /** The second request, which asks not to wait for anything. */
   readonly second: Promise<string>;
 }
 

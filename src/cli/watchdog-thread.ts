@@ -23,7 +23,7 @@ setInterval(() => {
     if (logFile === undefined) writeSync(1, line);
     else appendFileSync(logFile, line);
   } catch {
-    // Nobody reads: the process must end all the same.
+    // If nothing reads the output, the process must end all the same.
   }
   process.kill(process.pid, 'SIGKILL');
 }, BEAT_INTERVAL_MS);

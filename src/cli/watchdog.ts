@@ -8,16 +8,16 @@ import type { RoleContext } from './role.ts';
 export interface Watch {
   /** Two numbers: ticks of the main thread, and 1 while a debugger may hold it. */
   readonly shared: SharedArrayBuffer;
-  /** What it logs before it ends the process; the time is added to it. */
+  /** The log line before the process is ended; the time is added to it. */
   readonly entry: Readonly<Record<string, unknown>>;
-  /** Where it logs to; standard output where there is none. */
+  /** The log file of the process; undefined if it logs to standard output. */
   readonly logFile: string | undefined;
 }
 
 /**
- * From now on this process is ended, and so replaced, when its event loop hangs; not under a debugger. Whoever has
- * started it watches it (`rampart start`, `rampart gateway --workers`), or else a thread of its own: that one costs
- * memory, and makes a killed process go more slowly. Returns how to end the watch.
+ * Ends this process, which is then replaced, when its event loop hangs; not under a debugger. The parent process watches it
+ * (`rampart start`, `rampart gateway --workers`); without such a parent a thread does, which costs memory and makes a
+ * killed process end more slowly. Returns a function that ends the watch.
  */
 export function startWatchdog(context: RoleContext, env: NodeJS.Dict<string>): () => void {
   return env['RAMPART_WATCHED'] === '1' && process.send !== undefined ? sendBeats() : startThread(context, env);
@@ -33,7 +33,7 @@ function every(intervalMs: number, tick: () => void): () => void {
 
 function sendBeats(): () => void {
   const say = (message: string): void => {
-    // Whoever watches may have been killed a moment ago: without a callback, that would be an uncaught error.
+    // The supervisor may have been killed a moment ago; without a callback, the failed send would be an uncaught error.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   };
   const endBeats = every(BEAT_INTERVAL_MS, () => say(isDebugged() ? `no ${BEAT}` : BEAT));

@@ -23,7 +23,7 @@ export function withEnvFile(env: Env, folder: string): Env {
 /** Names that begin so are meant for Rampart. */
 const OWN_PREFIX = /^(GATEWAY|GENERATOR|CALIBRATED|LEDGER)_/;
 
-/** One sentence for each variable that looks like one of Rampart's and is none. */
+/** A remark on each variable whose name resembles one of Rampart's and is unknown. */
 export function unknownVariables(env: Env): string[] {
   const known = Object.keys(variables);
   return Object.keys(env)

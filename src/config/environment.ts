@@ -4,7 +4,7 @@ import { type BalancerName, balancerNames, defaultBalancer } from '../policy/bal
 /** A value that the environment gave, or why it cannot be used. */
 type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string };
 
-/** One environment variable: how its text becomes a value, and what stands there when it is not set. */
+/** One environment variable: how its text becomes a value, and its default. */
 export interface Variable<T> {
   readonly parse: (text: string) => Parsed<T>;
   readonly fallback: () => T;

@@ -46,6 +46,6 @@ export const fileSchema = z.strictObject({
   addressLimit: rateLimitSchema.optional(),
 });
 
-/** What `rampart.config.ts` may say. */
+/** The value that `rampart.config.ts` exports. */
 export type ConfigFile = z.input<typeof fileSchema>;
 export type ParsedConfigFile = z.output<typeof fileSchema>;

@@ -82,7 +82,7 @@ export interface RouteConfig {
   readonly bufferReplyBytes: number;
   readonly idleTimeoutMs: number | undefined;
   readonly longLived: boolean;
-  /** Its event streams are work that a backend does: each holds its permit to its end. */
+  /** The event streams of the route are work of a backend, so each holds its permit to its end. */
   readonly streamsAreWork: boolean;
   readonly retry: RetryRules | false;
 }
@@ -101,8 +101,8 @@ export interface Config {
     readonly maxPipelined: number;
   };
   readonly headers: { readonly via: boolean; readonly serverTiming: boolean };
-  /** Of every key that has none of its own. */
+  /** The rate limit of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
-  /** Of every client address. */
+  /** The rate limit of every client address. */
   readonly addressLimit: RateLimit | undefined;
 }

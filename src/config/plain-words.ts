@@ -71,7 +71,7 @@ function kindsOf(schema: unknown, discriminator: string): unknown[] {
   return [...(values?.[discriminator] ?? [])];
 }
 
-/** One sentence for each unknown name, with the nearest known one or all of them. */
+/** A sentence on each unknown name, with the nearest known name or all of them. */
 function unknownNames(names: readonly string[], known: readonly string[]): string {
   return names
     .map((name) => {

@@ -96,7 +96,7 @@ const gate = z.strictObject({
   failed: share.optional(),
   timeouts: z.int().min(0).optional(),
 });
-/** Of degradation, as the catalogue of SLOs has them: p95 beyond 1.5 times its target for five minutes, p99 beyond twice. */
+/** The default alerts on degradation: p95 above 1.5 times its target for five minutes, p99 above twice its target. */
 const alerts = z.strictObject({
   p95_factor: factor.default(1.5),
   p99_factor: factor.default(2),

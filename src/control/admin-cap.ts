@@ -36,7 +36,7 @@ export interface CapResult {
   readonly cap: number;
 }
 
-/** POST /api/cap: until control starts anew, in place of what the configuration says. */
+/** POST /api/cap: the new cap replaces the configured one until control starts again. */
 export async function changeCap(holder: CapHolder, req: IncomingMessage): Promise<CapResult | AdminProblem> {
   const text = await readChange(req);
   if (typeof text !== 'string') return text;

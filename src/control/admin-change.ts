@@ -27,9 +27,9 @@ export async function readChange(req: IncomingMessage): Promise<string | AdminPr
 }
 
 /**
- * A browser sends Origin with every POST, so a page of elsewhere shows itself; and the JSON type makes it ask first,
- * which nothing here answers. Programs send no Origin, a page of this very listener its own: a name that was made to
- * point here has been refused before, for lack of the token.
+ * A browser sends Origin with every POST, which reveals a page of another origin; the JSON type also makes the browser
+ * send a preflight request, which nothing here answers. Programs send no Origin, and a page of this listener sends its
+ * own. A request to a foreign name that resolves to this address was refused before, because it has no token.
  */
 function foreignOrigin(req: IncomingMessage): AdminProblem | undefined {
   const { origin } = req.headers;

@@ -98,8 +98,8 @@ interface Denial {
 }
 
 /**
- * Without a token the listener is on loopback, and what must be kept out is a web page of elsewhere whose name has
- * been made to point here: its Host header tells.
+ * Without a token the listener is on loopback. A web page of another site could still reach it through a name that
+ * resolves to this address (DNS rebinding); the Host header of such a request has that name.
  */
 function deny({ token }: AdminOptions, req: IncomingMessage): Denial | undefined {
   if (token === undefined) {
@@ -120,7 +120,7 @@ function deny({ token }: AdminOptions, req: IncomingMessage): Denial | undefined
   };
 }
 
-/** Over digests, so that neither length nor content shows in the time it takes. */
+/** Compares digests, so that the time of the comparison depends on neither length nor content. */
 function equalSecrets(left: string, right: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(left), digest(right));

@@ -7,7 +7,7 @@ const NAME = 'metrics.json';
 /** The file that keeps the counters of ended processes, so that they outlive control too. */
 export class BookFile {
   readonly #path: string;
-  /** When the control before this one wrote it last, in milliseconds since the epoch; undefined where there was none. */
+  /** When the previous control saved the file last, in milliseconds since the epoch; undefined if there is no file. */
   readonly savedAtMs: number | undefined;
 
   constructor(runFolder: string) {
@@ -15,7 +15,7 @@ export class BookFile {
     this.savedAtMs = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs;
   }
 
-  /** A book that cannot be read, or is of another shape, starts anew: counters may start at zero, control must start. */
+  /** Undefined if the file cannot be read or has another shape: control must start, even if its counters start at zero. */
   load(): BookState | undefined {
     let value: unknown;
     try {

@@ -3,7 +3,7 @@ import type { CacheOrder, CachePosition, PurgeTarget } from '../protocol/cache-o
 import { OrderLog } from './order-log.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 
-/** How long a worker has to say that it is done: with a purge, and with an invalidation, for which a reply waits. */
+/** How long a worker may take to confirm a purge, and an invalidation, for which a reply waits. */
 const PURGE_LIMIT_MS = 2000;
 const INVALIDATION_LIMIT_MS = 100;
 
@@ -66,7 +66,7 @@ export class CacheOrders<Worker> {
     else if (message.type === 'forgotten') this.#done(worker, message.number, message.entries);
   }
 
-  /** A worker has gone. What it keeps may come back with it. */
+  /** A worker has disconnected. If it reconnects, it still has its stored replies. */
   left(worker: Worker): void {
     this.#present.delete(worker);
     this.#late.delete(worker);
@@ -81,11 +81,11 @@ export class CacheOrders<Worker> {
     if (position === undefined || position.epoch === this.#options.epoch) return;
     this.#before ??= position;
     const { epoch, number } = this.#before;
-    // One of them has missed something that nobody knows any more.
+    // The worker has missed orders that are no longer in the log, so it must forget everything.
     if (position.epoch !== epoch || position.number !== number) void this.purge({});
   }
 
-  /** Undefined: not known. A worker that comes for the first time has next to nothing to lose. */
+  /** Undefined if the missed orders are no longer known. A worker that connects for the first time has almost nothing stored. */
   #missed(position: CachePosition | undefined): CacheOrder[] | undefined {
     if (position === undefined) return undefined;
     return this.#log.since(position.epoch === this.#options.epoch ? position.number : 0);

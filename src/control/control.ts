@@ -167,7 +167,7 @@ export class Control {
     return this.#members.all().filter(({ role }) => role === 'gateway');
   }
 
-  /** Takes effect at once when it rises, and as permits come back when it falls; false when there is no such backend. */
+  /** A higher cap takes effect at once, a lower one as permits come back; false if there is no such backend. */
   setCap(upstream: string, backend: string | undefined, cap: number): boolean {
     return this.#leases?.setCap(upstream, backend, cap) ?? false;
   }
@@ -205,7 +205,7 @@ export class Control {
     else this.#cacheOrders.said(member, message);
   }
 
-  /** Upstreams with the backends of now. */
+  /** The upstreams with their present backends. */
   #upstreams(): UpstreamConfig[] {
     const backends = this.#membership.all();
     return this.config.upstreams.map((upstream) => ({ ...upstream, backends: backends[upstream.name] ?? [] }));
@@ -216,14 +216,14 @@ export class Control {
     const ids = backends.map(({ id }) => id);
     const departed = this.#checker.health().filter((one) => one.upstream === upstream && !ids.includes(one.backend));
     this.#dependencies.log.info({ upstream, backends: ids }, 'the backends of an upstream have changed');
-    // Workers first: an order of permits that comes later is about these.
+    // Workers first, because later lease orders are about these backends.
     this.#checker.useBackends(upstream, backends);
     for (const worker of this.#gateways()) this.#tellBackends(worker);
     this.#leases?.useBackends(upstream, backends);
     for (const { backend } of departed) this.#gauges.remove(upstream, backend);
   }
 
-  /** The backends, and then what is known of their health: a worker takes a new one for down until it hears otherwise. */
+  /** Sends the backends, then their known health: a worker treats a new backend as down until control says that it is up. */
   #tellBackends(worker: Member): void {
     this.#members.tell(worker, { type: 'members', upstreams: this.#membership.all(), configHash: this.#configHash });
     this.#members.tell(worker, { type: 'backends', backends: this.#knownHealth() });
@@ -278,7 +278,7 @@ export class Control {
 
   #left(member: Member): void {
     this.#stopped.left(member.id);
-    // A worker may have connected anew before its old connection was seen to be gone.
+    // A worker may have reconnected before control noticed that its old connection had ended.
     const isBack = this.#members.all().some(({ id }) => id === member.id);
     this.#metrics.left(member, isBack);
     if (!isBack) {

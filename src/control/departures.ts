@@ -1,15 +1,15 @@
 import { isProcessAlive } from '../core/process-name.ts';
 
-/** A process that cannot be looked at (of another container) counts as ended after this. */
+/** A process that control cannot look at (in another container) counts as ended after this time. */
 const UNSEEN_LIMIT_MS = 5 * 60_000;
 
 interface Departure {
-  /** Of its process; undefined where it cannot be seen from here. */
+  /** The name of the process; undefined if control cannot look at it. */
   readonly processName: string | undefined;
   readonly since: number;
 }
 
-/** Members whose connection is gone: some come back, of others the process has ended. */
+/** Members that have disconnected: some reconnect, and the processes of the others have ended. */
 export class Departures {
   readonly #gone = new Map<string, Departure>();
 

@@ -10,7 +10,7 @@ export interface BackendHealth {
   readonly upstream: string;
   readonly backend: string;
   readonly origin: string;
-  /** Undefined before the first check, and where there is none: workers take it for up, but nobody knows. */
+  /** Undefined before the first check and for backends without checks; workers treat such a backend as up. */
   readonly up: boolean | undefined;
   readonly checked: boolean;
   /** Why the last check failed, if it did. */
@@ -26,17 +26,17 @@ interface Watched {
   readonly health: HealthCheck | undefined;
   hasLeft: boolean;
   state: HealthState | undefined;
-  /** It did not answer its last check, and has requests in flight: it may be at work on them. */
+  /** The backend did not answer its last check in time and has requests in flight, so it may be working on them. */
   mayBeBusy: boolean;
   problem: string | undefined;
   report: unknown;
 }
 
-/** One that is down is looked at more often: each check that it is late costs capacity. */
+/** A backend that is down is checked this many times as often, because its capacity is missing until a check passes. */
 const DOWN_PART = 5;
 const SHORTEST_INTERVAL_MS = 100;
 
-/** Requests in flight at a backend, as far as workers have said, and how many it takes. */
+/** The requests in flight at a backend, by the workers' last reports, and its cap. */
 export type LoadOf = (upstream: string, backend: string) => { readonly inFlight: number; readonly cap: number };
 
 /** Checks every backend of the host, once, whatever the number of workers. */
@@ -64,7 +64,7 @@ export class HealthChecker {
     for (const { name, backends } of upstreams) this.useBackends(name, backends);
   }
 
-  /** The backends of an upstream are these now: new ones are checked at once, and what is known of the others stays. */
+  /** Replaces the backends of an upstream: new ones are checked at once, and the others keep their state. */
   useBackends(upstream: string, backends: readonly BackendConfig[]): void {
     const health = this.#upstreams.find(({ name }) => name === upstream)?.health;
     const isWanted = (one: Watched): boolean =>
@@ -92,7 +92,7 @@ export class HealthChecker {
     return { upstream, backend, origin, up: this.#upOf(watched), checked: state !== undefined, problem, report };
   }
 
-  /** Where no backend of an upstream is up, those that may only be busy are used: nobody else would do the work. */
+  /** If no backend of an upstream is up, backends that may only be busy count as up, because no other could do the work. */
   #upOf({ upstream, state, mayBeBusy }: Watched): boolean | undefined {
     if (state?.up !== false || !mayBeBusy) return state?.up;
     return !this.#watched.some((other) => other.upstream === upstream && other.state?.up === true);
@@ -112,7 +112,7 @@ export class HealthChecker {
     const peers = this.#watched.filter(({ upstream }) => upstream === watched.upstream);
     const before = peers.map((one) => this.#upOf(one));
     const { inFlight, cap } = this.#loadOf(watched.upstream, watched.backend);
-    // A first good check does not bring it up yet, and must not take it away.
+    // A first passed check does not bring the backend up yet, and must not end its use as a busy one.
     if (!passed) watched.mayBeBusy = result.timedOut && inFlight > 0;
     watched.state = afterResult(watched.state, { ...result, passed }, inFlight >= cap, health);
     const changed = peers.filter((one, index) => this.#upOf(one) !== before[index]);
@@ -120,7 +120,7 @@ export class HealthChecker {
     const isDown = watched.state?.up === false;
     const { intervalMs } = health;
     const nextMs = isDown ? Math.min(intervalMs, Math.max(SHORTEST_INTERVAL_MS, intervalMs / DOWN_PART)) : intervalMs;
-    // Jittered, so that the checks of many backends do not come in step.
+    // Jitter keeps the checks of many backends from coinciding.
     const timer = this.#clock.setTimeout(
       () => void this.#check(watched, health),
       nextMs * (0.9 + 0.2 * this.#random()),

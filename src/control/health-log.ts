@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import type { BackendHealth } from './health-checker.ts';
 
-/** Logs backends that go down and come back: one line each, so that whoever reads the log sees an outage begin and end. */
+/** Logs backends that go down and come back: one line each, which shows when an outage began and ended. */
 export class HealthLog {
   readonly #log: Pick<Logger, 'info' | 'warn'>;
   readonly #isOwn: (upstream: string) => boolean;
   readonly #wasUp = new Set<string>();
   readonly #isDown = new Set<string>();
 
-  /** An upstream is `isOwn` where its backends start with Rampart itself: before they were up once, they are not down. */
+  /** `isOwn`: the backends of the upstream start with Rampart itself, so they are not down before they were up once. */
   constructor(log: Pick<Logger, 'info' | 'warn'>, isOwn: (upstream: string) => boolean) {
     this.#log = log;
     this.#isOwn = isOwn;

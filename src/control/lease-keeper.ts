@@ -23,17 +23,17 @@ export interface LeaseKeeperOptions {
   readonly upstreams: readonly UpstreamConfig[];
   readonly clock: Clock;
   readonly random: Random;
-  /** Where the leases are written down. */
+  /** The file that keeps the leases. */
   readonly path: string;
   readonly send: (member: string, upstream: string, order: WireOrder) => void;
   readonly sendLoad: (member: string, upstream: string, load: HostLoad) => void;
   readonly warn: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** A worker that holds leases, by what tells it from every other process. */
+/** A worker that holds leases, with the name of its process. */
 interface Holder {
   readonly member: string;
-  /** Of its process; empty where it cannot be seen from here. */
+  /** Unique among all processes; empty if control cannot look at the process. */
   readonly processName: string;
 }
 
@@ -43,17 +43,17 @@ interface SavedState {
 }
 
 const TICK_MS = 100;
-/** How often adaptive limits are looked at; workers report as often. */
+/** Interval of the updates of adaptive limits; workers report as often. */
 const LOOK_MS = 250;
-/** How often it is looked at whether a worker that has gone silent still lives. */
+/** Interval of the checks whether the process of a disconnected worker is alive. */
 const WATCH_MS = 20;
-/** A process of another container cannot be looked at: silent for so long, it counts as ended. */
+/** A process in another container cannot be checked: it counts as ended after this time without a connection. */
 const UNSEEN_LIMIT_MS = 5000;
-/** A backend that says nothing when asked is given this long to notice that connections have gone. */
+/** A backend that does not answer the probe gets this long to notice that connections have ended. */
 const SETTLE_MS = 250;
 const CLEARING_PROBE_MS = 1000;
 
-/** The leases of all upstreams: what the books decide, said to the workers and written down before. */
+/** The leases of all upstreams: saves every order of the allocators, then sends it to its worker. */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #upstreams = new Map<string, UpstreamLeases>();
@@ -92,7 +92,7 @@ export class LeaseKeeper {
     this.#tick();
   }
 
-  /** A worker has said what it holds, as the first thing on its connection. */
+  /** A worker has connected and reported the permits that it holds. */
   joined(member: { id: string; pid: number }, held: Readonly<Record<string, ById>>, namespace: string): void {
     this.#watches.get(member.id)?.cancel();
     this.#outbox.drop(member.id);
@@ -114,7 +114,7 @@ export class LeaseKeeper {
     leases.news.changed();
   }
 
-  /** Its connection is gone. What it holds stays out until its process has ended too. */
+  /** A worker has disconnected. Its permits stay out until its process has ended too. */
   left(member: string): void {
     const holder = this.#holders.get(member);
     if (holder === undefined) return;
@@ -128,7 +128,7 @@ export class LeaseKeeper {
     if (orders !== undefined) this.#send(upstream, orders);
   }
 
-  /** Health decides to whom freed permits go, not how many there are. */
+  /** Health decides which permits are dealt, and does not change the caps. */
   setUp(upstream: string, backend: string, up: boolean): void {
     this.#upstreams.get(upstream)?.setUp(backend, up);
   }
@@ -151,7 +151,7 @@ export class LeaseKeeper {
     this.#tickTimer?.cancel();
     for (const { news } of this.#upstreams.values()) news.stop();
     for (const timer of this.#watches.values()) timer.cancel();
-    // After a stop of everything nobody holds anything: what is written down would only be looked at in vain.
+    // If every holder has ended, the next control has nothing to learn from the file.
     const isOver = [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));
     if (isOver) rmSync(this.#options.path, { force: true });
   }
@@ -179,7 +179,7 @@ export class LeaseKeeper {
   #watch(holder: Holder, since: number): void {
     const { clock } = this.#options;
     this.#watches.get(holder.member)?.cancel();
-    // The connections that control itself closes at its end say nothing of who is gone.
+    // During shutdown control closes these connections itself, so a close does not mean that the worker died.
     if (this.#stopped) return;
     const look = (): void => {
       const unseen = holder.processName === '';
@@ -190,7 +190,7 @@ export class LeaseKeeper {
     this.#watches.set(holder.member, clock.setTimeout(look, 0));
   }
 
-  /** Its process has ended, and the system has closed its connections: once a backend has had a turn, it knows too. */
+  /** The process has ended and the system has closed its connections; a backend that answers a probe has noticed that. */
   async #expire(holder: Holder): Promise<void> {
     const { member } = holder;
     this.#watches.delete(member);
@@ -201,7 +201,8 @@ export class LeaseKeeper {
       for (const [index, permits] of bound.entries()) clearing.push(this.#clear(member, leases, index, permits));
     }
     await Promise.all(clearing);
-    // It is back: the record is its new one. Not before: a control that takes over must know whose permits are still out.
+    // If the worker has reconnected, the record is its new one. Deleted only now, because a control that takes over must
+    // know whose permits are still out.
     if (this.#holders.get(member) !== holder) return;
     this.#holders.delete(member);
     if (!this.#stopped) this.#save();
@@ -220,8 +221,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * Written before what it allows is said; a control that starts anew must know at least as much as the workers hold.
-   * Where it cannot be written it is said all the same (ADR 8): a full disk must not take the permits from every worker.
+   * Saves before any order is sent, because the next control must know of every permit that a worker may hold. If the
+   * save fails, the orders are sent all the same (ADR 8): a full disk must not take the permits from every worker.
    */
   #save(): void {
     const leases = Object.fromEntries([...this.#upstreams].map(([name, one]) => [name, one.saved()]));
@@ -255,7 +256,7 @@ function load(path: string): SavedState {
   }
 }
 
-/** Process ids mean the same only within one of these. */
+/** The namespace of process ids: the same id means the same process only within one. */
 export function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid');

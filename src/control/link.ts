@@ -17,16 +17,16 @@ export interface LinkOptions {
   readonly random: Random;
   readonly status: () => unknown;
   readonly onMessage?: (message: ControlMessage) => void;
-  /** A connection is there, before anything else is said on it. */
+  /** The link has connected and sent nothing but `hello`. */
   readonly onConnected?: () => void;
-  /** Control is gone; the link keeps looking for it. */
+  /** The connection to control has ended; the link keeps trying to reconnect. */
   readonly onLost?: () => void;
 }
 
 const REPORT_INTERVAL_MS = 1000;
-/** Control says something twice a second; one that has been silent for so long hangs, and is as good as gone. */
+/** Control sends a heartbeat twice a second; a control that is silent for this long hangs, and counts as gone. */
 const SILENCE_LIMIT_MS = 2000;
-/** Beyond this much that control has not read, it gets nothing more that can be done without. */
+/** While control has this much unread, messages that it can do without are not sent. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 const retryLimits = { firstMs: 50, maxMs: 1000 };
 
@@ -127,7 +127,7 @@ export class ControlLink {
         this.#socket?.destroy();
         return;
       }
-      // First, so that a report that fails is not the last one.
+      // Scheduled first, so that an exception in one report does not end all reports.
       this.#scheduleReport();
       this.#report();
     }, REPORT_INTERVAL_MS);
@@ -136,7 +136,7 @@ export class ControlLink {
 
 const TELL_LIMIT_MS = 1000;
 
-/** Tells control something once. `silent`: somebody took the connection, and said nothing in a second. */
+/** Sends control one message. `silent`: the connection was accepted, and nothing came back within a second. */
 export function tellControl(socketPath: string, message: MemberMessage): Promise<'told' | 'silent' | 'absent'> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
@@ -148,7 +148,7 @@ export function tellControl(socketPath: string, message: MemberMessage): Promise
       send(socket, message);
       socket.end();
     });
-    // Control only ever ends this connection: its end is the sign that the message has been read.
+    // Control sends nothing on this connection; it ends the connection when it has read the message.
     socket.resume();
     socket.on('error', () => resolve('absent'));
     socket.on('close', () => resolve('told'));

@@ -2,12 +2,12 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { LeaseAllocator } from '../policy/permits/lease-allocator.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 
-/** A worker hears of the others at most this often. */
+/** Shortest time between two messages to one worker. */
 const SPACING_MS = 5;
-/** A smaller change of a queue, as a part of the permits, is not worth a message. */
+/** Changes of a queue below this share of the permits are not sent at once. */
 const NOTABLE_PART = 1 / 16;
 
-/** Tells each worker of one upstream what the other workers have waiting and in flight, when that has changed. */
+/** Sends each worker of one upstream the waiting and in-flight requests of the other workers, when those change. */
 export class LoadNews {
   readonly #book: LeaseAllocator;
   readonly #clock: Clock;
@@ -22,7 +22,7 @@ export class LoadNews {
     this.#send = send;
   }
 
-  /** A worker has a new connection, and knows nothing of the others. */
+  /** A worker has connected, and knows nothing about the others yet. */
   joined(member: string): void {
     this.#told.delete(member);
     this.changed();
@@ -41,7 +41,7 @@ export class LoadNews {
     }
   }
 
-  /** Once in a while: every difference, however small. */
+  /** Sends every difference, however small; called once in a while. */
   tellAll(): void {
     this.#tell(differs);
   }

@@ -13,10 +13,10 @@ export interface Member {
   readonly pid: number;
   readonly version: string;
   readonly startedAtMs: number;
-  /** Tells its process from every other; undefined where it cannot be seen from here. */
+  /** Unique among all processes; undefined if control cannot look at the process. */
   readonly processName: string | undefined;
   status: unknown;
-  /** Of its configuration, where it has said. */
+  /** The hash of the configuration that the member works with, once it has sent it. */
   configHash: string | undefined;
 }
 
@@ -25,13 +25,13 @@ export interface MemberEvents {
   left(member: Member): void;
   reported(member: Member, metrics: Snapshot): void;
   keysChanged(): void;
-  /** Anything else that a member says. */
+  /** Any other message of a member. */
   said(member: Member, message: MemberMessage): void;
   /** An exception while a message or the end of a connection was dealt with. */
   bug(error: unknown): void;
 }
 
-/** The Unix socket that the processes of the host hold on to. */
+/** The Unix socket to which the processes of the host are connected. */
 export class Members {
   readonly #server: Server;
   readonly #events: MemberEvents;
@@ -49,7 +49,7 @@ export class Members {
     });
   }
 
-  /** In the order in which they came. */
+  /** In the order in which they connected. */
   all(): Member[] {
     return [...this.#present.keys()];
   }
@@ -90,7 +90,7 @@ export class Members {
     if (message.type === 'keys-changed') this.#events.keysChanged();
     else if (message.type === 'hello') {
       if (member !== undefined) {
-        // A second one would leave the first member behind for ever.
+        // A second `hello` would make a second member, and the first one would never leave.
         socket.destroy();
         return member;
       }

@@ -19,10 +19,10 @@ export interface MembershipOptions {
 const FILE_NAME = 'members.json';
 const EXPIRY_INTERVAL_MS = 10_000;
 
-/** Where the membership of a host lies. */
+/** The file with the membership of a host. */
 export const membershipFile = (runFolder: string): string => join(runFolder, FILE_NAME);
 
-/** Which backends the upstreams of the host have: control's knowledge, which lies on disk for whoever starts next. */
+/** The backends of every upstream of the host, saved on disk for processes that start while control is away. */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #rosters = new Map<string, Roster>();
@@ -45,7 +45,7 @@ export class Membership {
     );
   }
 
-  /** A process says that it serves as a backend; an upstream that is not known, or takes no announcement, ignores it. */
+  /** A process announces itself as a backend. Ignored if the upstream is unknown or takes no announcements. */
   announced(process: string, upstream: string, origin: string): void {
     const id = announcedId(this.#options.config.env, upstream, origin);
     const roster = this.#rosters.get(upstream);
@@ -55,7 +55,7 @@ export class Membership {
     else this.#save();
   }
 
-  /** A process says that it is about to end. */
+  /** A process announces that it is about to end. */
   withdrawn(process: string): void {
     for (const [upstream, roster] of this.#rosters) if (roster.withdraw(process)) this.#changed(upstream, roster);
   }
@@ -96,7 +96,7 @@ export class Membership {
   }
 }
 
-/** The configuration with the backends that control knew last: for a worker that starts while control is away. */
+/** The configuration with the backends that control saved last, for a worker that starts while control is away. */
 export function withLastMembers(config: Config, runFolder: string): Config {
   const saved = load(config, runFolder);
   const upstreams = config.upstreams.map((upstream) => {
@@ -119,7 +119,7 @@ function load({ env }: Config, runFolder: string): Readonly<Record<string, Roste
   } catch {
     return {};
   }
-  // With another GENERATOR_PORT the same number is another generator.
+  // With another GENERATOR_PORT, the same id means another generator.
   const isCurrent = (upstream: string, { id, origin }: BackendConfig): boolean =>
     announcedId(env, upstream, origin) === id;
   return Object.fromEntries(

@@ -9,14 +9,14 @@ export interface BookState {
 }
 
 /**
- * The last report of every process of the host. What a process had counted stays in the sum when the process ends, so
- * that no counter goes backwards.
+ * The last report of every process of the host. The counts of a process stay in the sum when the process ends, so that no
+ * counter goes backwards.
  */
 export class MetricsBook {
   #ended: Snapshot;
   readonly #members = new Map<string, Snapshot>();
 
-  /** Members of a former control are taken for ended until they report again. */
+  /** Members of the previous control count as ended until they report again. */
   constructor(state: BookState = { ended: [], members: {} }) {
     this.#ended = state.ended;
     for (const [member, snapshot] of Object.entries(state.members)) this.#members.set(member, cumulativeOnly(snapshot));
@@ -26,13 +26,13 @@ export class MetricsBook {
     this.#members.set(member, snapshot);
   }
 
-  /** Its connection is gone. It may be back, with all that it had counted: its counters stay its own. */
+  /** A member has disconnected. It may reconnect with its counters, so these are kept apart from those of ended processes. */
   left(member: string): void {
     const last = this.#members.get(member);
     if (last !== undefined) this.#members.set(member, cumulativeOnly(last));
   }
 
-  /** Its process has ended: it reports no more. */
+  /** The process of a member has ended, and will report no more. */
   end(member: string): void {
     const last = this.#members.get(member);
     if (last === undefined) return;

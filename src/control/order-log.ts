@@ -1,7 +1,7 @@
 import type { CacheOrder } from '../protocol/cache-order.ts';
 
 const MAX_ORDERS = 10_000;
-/** All of it must fit into one message, quotes escaped. */
+/** All orders together must fit into one message, with their quotes escaped. */
 const MAX_CHARACTERS = 1024 * 1024;
 
 interface Kept {

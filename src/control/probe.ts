@@ -4,13 +4,13 @@ import { isIP } from 'node:net';
 import type { HealthCheck } from '../config/model.ts';
 import { codeOf } from '../core/errors.ts';
 
-/** Nobody listens: the process is gone, and two more checks would tell the same. */
+/** Error codes which show that no process listens, so that further checks would find the same. */
 const definite: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
-/** Beyond this a health page is not read: its status has told what there is to know. */
+/** A longer health page is not read to its end: the status of the reply has decided already. */
 const MAX_PAGE_BYTES = 8 * 1024;
 const TIMED_OUT = 'timeout';
 
-/** Idle connections end by themselves: a check comes twice a second, or this one is the last. */
+/** Checks come twice a second, so a connection that is idle for longer belongs to a backend that is no longer checked. */
 const agent = new Agent({ keepAlive: true, timeout: 5_000, maxFreeSockets: 1 });
 
 export type ProbeHealth = Pick<HealthCheck, 'path' | 'host' | 'timeoutMs'>;
@@ -21,7 +21,7 @@ export interface ProbeResult {
   /** Undefined when there was no answer. */
   readonly status: number | undefined;
   readonly definite: boolean;
-  /** There was no answer in time: it hangs, or is busy. */
+  /** There was no answer in time: the backend hangs or is busy. */
   readonly timedOut: boolean;
   /** The page, where it is JSON and small. */
   readonly report: unknown;
@@ -46,7 +46,7 @@ export async function probe(origin: string, health: ProbeHealth): Promise<ProbeR
 function headOf(origin: string, { path, host }: ProbeHealth, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = host === undefined ? {} : { host };
-    // A kept connection would stay with the address that a name had when it was made.
+    // A kept connection would stay at the address to which the name resolved when the connection was made.
     const isName = isIP(new URL(origin).hostname.replace(/^\[|\]$/g, '')) === 0;
     const req = request(`${origin}${path}`, { agent: isName ? false : agent, signal, headers });
     req.on('response', resolve);
@@ -55,7 +55,7 @@ function headOf(origin: string, { path, host }: ProbeHealth, signal: AbortSignal
   });
 }
 
-/** The page as far as it comes; a connection whose page goes on is of no use for the next check. */
+/** The page, if it is short enough; otherwise its connection is closed, because the rest would delay the next check. */
 async function readReport(reply: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let length = 0;

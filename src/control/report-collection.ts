@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 
-/** How long a scrape waits for fresh reports. */
+/** Longest time that a scrape waits for fresh reports. */
 const COLLECT_LIMIT_MS = 250;
 
-/** Asks members for a report each, and waits until all have sent one, or not for longer than the limit. */
+/** Asks members for a report each, and waits until all have answered, but no longer than the limit. */
 export class ReportCollection<Member> {
   readonly #clock: Clock;
   readonly #ask: (member: Member) => void;
@@ -33,7 +33,7 @@ export class ReportCollection<Member> {
     });
   }
 
-  /** It has reported, or is gone. */
+  /** A member has reported or has disconnected. */
   answered(member: Member): void {
     if (!this.#awaited.delete(member) || this.#awaited.size > 0) return;
     for (const done of this.#waiting) done();

@@ -3,7 +3,7 @@ import { processName } from '../core/process-name.ts';
 import { isStopped } from '../core/process-state.ts';
 
 const INTERVAL_MS = 250;
-/** Looks in a row at which a process stands still before it is ended. */
+/** A process is ended after this many checks in a row at which it was stopped. */
 const MOST_LOOKS = 8;
 
 interface Watched {
@@ -13,8 +13,8 @@ interface Watched {
 }
 
 /**
- * Ends workers that a signal has stopped, so that whoever started them replaces them. A worker whose event loop hangs
- * ends itself; one whose threads all stand still cannot, and pm2 does not notice.
+ * Ends workers that a signal has stopped, so that their supervisor replaces them. A worker whose event loop hangs ends
+ * itself; a worker whose threads are all stopped cannot, and pm2 does not notice.
  */
 export class StoppedWorkers {
   readonly #clock: Clock;
@@ -34,7 +34,7 @@ export class StoppedWorkers {
     if (name !== undefined) this.#watched.set(member, { pid, name, looks: 0 });
   }
 
-  /** Its connection is gone; one that stands still keeps it. */
+  /** A worker has disconnected, so it is not stopped: a stopped worker keeps its connection. */
   left(member: string): void {
     this.#watched.delete(member);
   }
@@ -48,7 +48,7 @@ export class StoppedWorkers {
       watched.looks = isStopped(watched.pid) ? watched.looks + 1 : 0;
       if (watched.looks < MOST_LOOKS) continue;
       this.#watched.delete(member);
-      // The id may be another process's by now.
+      // Another process may have the same id by now.
       if (processName(watched.pid) === watched.name) this.#onEnd(watched.pid);
     }
     this.#timer = this.#clock.setTimeout(() => this.#look(), INTERVAL_MS);

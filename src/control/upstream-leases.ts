@@ -22,13 +22,13 @@ export interface UpstreamLeasesDependencies {
 }
 
 interface LeasedBackend extends BackendConfig {
-  /** It is no backend any more, and permits of it are still out. */
+  /** The backend has left the upstream, and workers still hold permits of it. */
   readonly hasLeft: boolean;
 }
 
 /**
- * The leases of one upstream, whose backends may change. A backend that leaves has a cap of 0 from then on: workers give
- * its permits back as their requests end. Its position in the book is vacant when none is out any more.
+ * The leases of one upstream, whose backends may change. A backend that leaves gets a cap of 0, and workers give its permits
+ * back as their requests end. When the last permit is back, its position in the allocator is free for another backend.
  */
 export class UpstreamLeases {
   readonly config: UpstreamConfig;
@@ -36,7 +36,7 @@ export class UpstreamLeases {
   readonly news: LoadNews;
   readonly #slots: Slots<LeasedBackend>;
   readonly #limit: AdaptiveLimit | undefined;
-  /** Caps that were set at run time; a backend that comes back has its own again. */
+  /** Caps that were set at run time; a backend that comes back gets its cap again. */
   readonly #caps = new Map<string, number>();
   #cap: number;
 
@@ -66,7 +66,7 @@ export class UpstreamLeases {
   }
 
   originAt(index: number): string | undefined {
-    // Where the one of a backend that left under another control was, nobody knows.
+    // The origin is not known if the backend left under a previous control.
     return this.#slots.items[index]?.origin || undefined;
   }
 
@@ -123,12 +123,12 @@ export class UpstreamLeases {
     return this.book.setLimit(this.#limit.of(permits), now);
   }
 
-  /** With ids, as the next control may know the backends in another order. */
+  /** By id, because the next control may have the backends in another order. */
   saved(): NamedBound[] {
     return this.book.saved().map(({ member, bound }) => ({ member, bound: byId(bound, this.ids()) }));
   }
 
-  /** A backend without a permit could show nothing of itself. */
+  /** At least one permit for every backend: without any request, a backend cannot show its throughput. */
   #least(backends: number): number {
     return Math.max(this.config.admission.minLimit, backends);
   }
@@ -142,13 +142,13 @@ export class UpstreamLeases {
     if (!isNew) return [];
     const isInBook = index < this.book.caps.length;
     const orders = isInBook ? this.book.setCap(index, cap, now) : this.book.add(cap, now);
-    // Nobody knows yet whether it serves.
+    // Whether the backend serves is not known yet, unless it has no health checks.
     this.book.setUp(index, this.config.health === undefined);
     return orders;
   }
 }
 
-/** Backends that are none any more, and of which workers may still hold permits. */
+/** Backends that have left, and whose permits workers may still hold. */
 function departedIn(saved: readonly NamedBound[], { backends, isAnnounced }: UpstreamConfig): LeasedBackend[] {
   if (!isAnnounced) return [];
   const held = saved.flatMap(({ bound }) => Object.keys(bound).filter((id) => (bound[id] ?? 0) > 0));

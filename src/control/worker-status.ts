@@ -7,7 +7,7 @@ const statusSchema = z.object({
   ),
 });
 
-/** Requests that a worker has in flight at a backend, by its last report; 0 where it says nothing of it. */
+/** Requests that a worker has in flight at a backend, by its last report; 0 if the report does not name it. */
 export function inFlightOf(status: unknown, upstream: string, backend: string): number {
   const parsed = statusSchema.safeParse(status);
   const found = parsed.data?.upstreams.find(({ name }) => name === upstream);

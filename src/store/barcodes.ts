@@ -14,7 +14,7 @@ interface ListRequest {
   readonly keyId: string;
   /** At least 1. */
   readonly pageSize: number;
-  /** As a former page gave it; absent for the first page. */
+  /** The cursor of the previous page; absent for the first page. */
   readonly cursor?: string | undefined;
 }
 
@@ -116,7 +116,7 @@ export function barcodeStore(prisma: Prisma, pool: Pool): BarcodeStore {
       ).barcode.findMany({
         where: before === undefined ? { keyId } : { keyId, id: { lt: before } },
         orderBy: { id: 'desc' },
-        // One more than the page tells whether another page follows.
+        // One row more than the page shows whether another page follows.
         take: pageSize + 1,
         select: summaryColumns,
       });

@@ -26,7 +26,7 @@ const remedies: Readonly<Record<string, string>> = {
   '57P03': 'it is starting up or shutting down: try again when it is up',
 };
 
-/** One line for whoever set DATABASE_URL. */
+/** A message of one line for the person who set DATABASE_URL. */
 export function connectionRefusal(url: string, error: unknown): UsageError {
   const code = codeOf(error) ?? '';
   // A host with several addresses fails with several errors, whose sum has no message.

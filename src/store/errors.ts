@@ -30,7 +30,7 @@ interface AdapterCause {
   readonly originalMessage?: string;
 }
 
-/** What PostgreSQL said, from inside Prisma's error. */
+/** PostgreSQL's message, which Prisma's error contains. */
 function adapterCause(error: unknown): AdapterCause | undefined {
   if (typeof error !== 'object' || error === null || !('meta' in error)) return undefined;
   const meta = error.meta as { driverAdapterError?: { cause?: AdapterCause } } | undefined;

@@ -16,7 +16,7 @@ export interface KeyRecord {
   readonly prefix: string;
   readonly createdAtMs: number;
   readonly revokedAtMs: number | undefined;
-  /** Its own rate limit; undefined: that of the configuration. */
+  /** The key's own rate limit; undefined if the limit of the configuration holds. */
   readonly limit: RateLimit | undefined;
   readonly priority: Priority | undefined;
 }

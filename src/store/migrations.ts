@@ -19,7 +19,7 @@ export interface Migration {
 export interface MigrationResult {
   /** The migrations that this run has applied. */
   readonly applied: readonly string[];
-  /** What the database has and this version of Rampart does not know: a newer version was here. */
+  /** Migrations of the database that this version does not know, because a newer version made them. */
   readonly unknown: readonly string[];
 }
 

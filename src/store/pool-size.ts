@@ -3,7 +3,7 @@ import { UsageError } from '../core/errors.ts';
 /** The processes of this host that share the connections of one PostgreSQL. */
 export interface PoolDemand {
   readonly maxConnections: number;
-  /** What PostgreSQL keeps for superusers. */
+  /** Connections that PostgreSQL reserves for superusers. */
   readonly reserved: number;
   readonly gatewayWorkers: number;
   readonly batchWorkers: number;
@@ -24,7 +24,7 @@ const CONTROL_CONNECTIONS = 2;
 const COMMAND_LINE_CONNECTIONS = 3;
 /** Beyond this, a process waits for PostgreSQL's processors and no longer for connections. */
 const LARGEST_POOL = 10;
-/** One for the ledger's writes, one for reads. */
+/** One connection for the ledger's writes, one for reads. */
 const SMALLEST_POOL = 2;
 
 function refusal(demand: PoolDemand, perProcess: number, processes: number, needed: number): UsageError {

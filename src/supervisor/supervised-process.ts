@@ -17,11 +17,11 @@ export interface ProcessSpec {
 }
 
 export interface ProcessEvents {
-  /** It ended although nobody asked it to; it will be started again after `delayMs`. */
+  /** The process ended without being asked to, and will be started again after `delayMs`. */
   died(spec: ProcessSpec, how: string, delayMs: number): void;
-  /** It serves, for the first time or again. */
+  /** The process serves, for the first time or after a restart. */
   ready?(spec: ProcessSpec): void;
-  /** It has said something else; the last is undefined when it has ended. */
+  /** The process has sent another message; `undefined` is the last and means that it has ended. */
   said?(supervised: SupervisedProcess, message: unknown): void;
 }
 
@@ -29,7 +29,7 @@ const restartLimits = { firstMs: 50, maxMs: 5000 };
 /** A process that lived for this long was healthy: its next failure is a first one. */
 const HEALTHY_AFTER_MS = 10_000;
 
-/** One process that is kept alive: started again, with growing waits, whenever it ends by itself. */
+/** A process that is started again, after growing delays, whenever it ends by itself. */
 export class SupervisedProcess {
   readonly spec: ProcessSpec;
   readonly #clock: Clock;

@@ -21,7 +21,7 @@ export interface SupervisorDependencies {
 }
 
 export interface SupervisorEvents extends Pick<ProcessEvents, 'died'> {
-  /** It has said nothing for too long, and is ended to be started again. */
+  /** The process has sent nothing for too long, so it is ended and started again. */
   hangs(spec: ProcessSpec): void;
 }
 
@@ -32,13 +32,13 @@ export interface ChildSettings {
   readonly gatewayPool: number;
 }
 
-/** Generators answer what they have within this; whoever is left is ended. */
+/** Generators may take this long to answer their requests; then they are killed. */
 const GENERATOR_STOP_LIMIT_MS = 10_000;
 const CONTROL_STOP_LIMIT_MS = 5_000;
 const POLL_MS = 20;
-/** Beyond what a worker may take to drain: its records are written, its pools closed. */
+/** Time beyond the drain in which a worker writes its records and closes its pools. */
 const WORKER_STOP_MARGIN_MS = 5_000;
-/** New connections wait for a worker that died in its socket; after this, the other workers get them. */
+/** New connections wait in the socket of a worker that died; after this time, the other workers get them. */
 const LONGEST_ABSENCE_MS = 3_000;
 
 /** Starts, watches and stops the processes of a host, in an order in which nothing is lost. */
@@ -46,7 +46,7 @@ export class Supervisor {
   readonly #dependencies: SupervisorDependencies;
   readonly #processes: SupervisedProcess[] = [];
   readonly #orphans: readonly ProcessRecord[];
-  /** Alive in the same data directory, and not a supervisor's: started by hand, or by pm2. */
+  /** Live processes of the same data directory that no supervisor started: by hand, or under pm2. */
   readonly #others: readonly ProcessRecord[];
   #sockets: PublicSockets | undefined;
   readonly #absences = new Map<number, Timer>();
@@ -64,17 +64,17 @@ export class Supervisor {
     });
   }
 
-  /** Processes that a supervisor which is dead has left behind, still serving. */
+  /** Number of processes that a dead supervisor has left behind, and that still serve. */
   get orphanCount(): number {
     return this.#orphans.length;
   }
 
-  /** Whether some of them serve still, as the start has failed or was interrupted before it came to them. */
+  /** Whether any of these processes still serves, because the start failed or was interrupted before it replaced them. */
   isOrphanLeft(): boolean {
     return this.#orphans.some(({ name }) => isProcessAlive(name));
   }
 
-  /** Throws one clear line when an address cannot be had, before anything is started. */
+  /** Throws a UsageError if an address is taken, before anything is started. */
   async claimAddresses(): Promise<void> {
     const { env, dataDir } = this.#dependencies.config;
     // Two controls, or workers of two masters, would share permits and records; a generator disturbs nobody.
@@ -109,7 +109,7 @@ export class Supervisor {
     else await Promise.all(generators.map((index) => this.#launch(this.#spec('generator', index, settings))));
     const workers = Array.from({ length: env.GATEWAY_WORKERS }, (_, index) => this.#spec('gateway', index, settings));
     await Promise.all(workers.map((spec) => this.#launch(spec)));
-    // Whatever is left: old workers, and generators beyond the number that is wanted now.
+    // The orphans that are left are old workers, and generators beyond the number that is wanted now.
     await this.#endOrphans('gateway');
     await this.#endOrphans('generator');
   }
@@ -127,7 +127,7 @@ export class Supervisor {
     await this.#stopRole('control', CONTROL_STOP_LIMIT_MS);
   }
 
-  /** For whoever cannot wait. */
+  /** Ends everything at once. */
   kill(): void {
     for (const supervised of this.#processes) supervised.kill();
   }
@@ -166,7 +166,7 @@ export class Supervisor {
     return { role, instance, command: process.execPath, args: [this.#dependencies.entry, role], env, listenFd };
   }
 
-  /** The new one listens beside the old one before that ends, so that there is always one that serves. */
+  /** The new generator listens beside the old one before that ends, so that one of them always serves. */
   async #replaceGenerator(index: number, settings: ChildSettings | undefined): Promise<void> {
     const { GENERATOR_PORT } = this.#dependencies.config.env;
     const canShare = isPortShareable('127.0.0.1', GENERATOR_PORT + index);
@@ -175,7 +175,7 @@ export class Supervisor {
     await this.#endOrphans('generator', index);
   }
 
-  /** A worker that does not come back gives up its socket: what waits there is reset, what comes goes to the others. */
+  /** The socket of a worker that does not come back is closed: waiting connections are reset, new ones go to the others. */
   #isAbsent(instance: number): void {
     this.#absences.get(instance)?.cancel();
     const absence = this.#dependencies.clock.setTimeout(() => this.#sockets?.renew(instance), LONGEST_ABSENCE_MS);
@@ -197,7 +197,7 @@ export class Supervisor {
     await Promise.all(wanted.map((orphan) => this.#endOrphan(orphan, limitMs)));
   }
 
-  /** It is not our child, so there is no event when it ends: its name is looked for until it is gone. */
+  /** An orphan is not our child, so its end raises no event: poll until its process has ended. */
   async #endOrphan(orphan: ProcessRecord, limitMs: number): Promise<void> {
     const { clock } = this.#dependencies;
     const killAt = clock.now() + limitMs;
@@ -217,7 +217,7 @@ function signal({ role, pid }: ProcessRecord, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    // It has ended in between.
+    // The process has ended in the meantime.
     if (codeOf(error) === 'ESRCH') return;
     throw new UsageError(
       `Cannot take over ${role} (process ${pid}): ${messageOf(error)}. Stop it as the user it runs as`,

@@ -77,7 +77,7 @@ export async function labCompare(args: string[], io: CommandIo): Promise<number>
     const start = async (name: 'A' | 'B'): Promise<System> => {
       if (running === undefined) return experiment.start(name, settings[name], builds[name]);
       known[name] ??= experiment.own(startRunning(running[name], slo, io));
-      // It goes on between the runs; a key that was made for it is revoked at the end.
+      // The service goes on between the runs; a key that was made for it is revoked at the end.
       return { ...(await known[name]), name, stop: async () => {} };
     };
     return compare({ ...plan, start }, experiment.context);

@@ -65,7 +65,7 @@ function readProfiles(names: readonly string[], options: Options): string[] {
   });
 }
 
-/** Whole numbers with commas between them. */
+/** Reads whole numbers with commas between them. */
 function readNumbers(
   name: string,
   byDefault: string,

@@ -80,7 +80,7 @@ export function readSystem(options: Options, io: CommandIo): MeasuredSystem {
   const slo = wantsSloMix(options, file) ? file.loaded : undefined;
   const create = file.loaded?.slo.endpoints.find(({ id }) => id === 'createBarcode');
   const promised = create?.gate;
-  // Those that every report names, whether they are set or not.
+  // Every report names these settings, even if they have their defaults.
   const named = { GENERATOR_KIND, GENERATOR_INSTANCES, GENERATOR_CONCURRENCY, GATEWAY_WORKERS };
   const settings = {
     ...own.others,
@@ -109,7 +109,7 @@ export const mixOf =
   async (system: System, context: LabContext): Promise<Mix> =>
     slo === undefined ? createBarcodeMix(system.key) : sloMix(slo, system, context);
 
-/** Of all requests together; none by default where the SLO file says what each endpoint must keep. */
+/** The p99 target of all requests together; none by default if the SLO file has targets for each endpoint. */
 export function readP99(options: Options, { slo, promised }: MeasuredSystem): number | undefined {
   if (slo !== undefined && options.text('p99') === undefined) return undefined;
   return options.number('p99', promised?.p99Ms ?? 500, 0.1, 60_000);

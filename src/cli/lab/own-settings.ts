@@ -23,8 +23,9 @@ const carried = [
 
 /** The settings of the environment that a system of the lab's own takes over. */
 export interface OwnSettings {
-  /** As they stand there; of the tunables and of the rest. */
+  /** Settings that `tune` can change, as the environment has them. */
   readonly tuned: Readonly<Record<string, string>>;
+  /** The other settings, as the environment has them. */
   readonly others: Readonly<Record<string, string>>;
   /** All of them, with defaults. */
   readonly values: Environment;
@@ -42,7 +43,7 @@ export function readOwnSettings(io: CommandIo, options: Options, given: Readonly
   return { tuned: taken(tunables), others: taken(carried), values };
 }
 
-/** What --kind sets, if it is there. */
+/** The setting that --kind makes, if it was given. */
 export function kindOf(options: Options): { readonly GENERATOR_KIND?: string } {
   const kind = options.text('kind');
   if (kind === undefined) return {};

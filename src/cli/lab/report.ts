@@ -76,7 +76,7 @@ async function readRun(folder: string): Promise<RunRecord> {
     throw new UsageError(`Cannot read the run in ${folder}: ${messageOf(error)}`);
   }
   const parsed = runSchema.safeParse(run);
-  // What JSON has no number for comes back as null, which reports show as they show NaN.
+  // JSON has no NaN: such a value was stored as null, which reports show in the same way.
   if (parsed.success) return run as RunRecord;
   throw new UsageError(
     `Cannot read the run in ${folder}, as its run.json is of another version, or was changed:`,

@@ -11,7 +11,7 @@ export interface Running {
   readonly insecure: boolean;
 }
 
-/** Of --url; undefined where a Rampart of the lab's own is measured. */
+/** The service of --url; undefined if the lab measures a Rampart of its own. */
 export function readRunning(options: Options, io: CommandIo): Running | undefined {
   const url = options.text('url');
   const insecure = options.flag('insecure');
@@ -33,7 +33,7 @@ export function checkUrl(name: string, url: string, options: Options): boolean {
   return isUrl;
 }
 
-/** Of --key-file, --key or the environment; problems do not repeat it. */
+/** The key of --key-file, --key or the environment; messages of problems do not contain it. */
 export function readKey(options: Options, io: CommandIo): string | undefined {
   const keyFile = options.text('key-file');
   const key = keyFile === undefined ? options.text('key') : keyIn(resolve(io.folder, keyFile), options);

@@ -1,7 +1,7 @@
 import type { LeaseAccount } from './lease-account.ts';
 import { total } from './shares.ts';
 
-/** Raises bounds to the fallback as far as free permits go; whether any did. */
+/** Raises bounds to the fallback as far as free permits go; true if any bound rose. */
 export function fillUp(account: LeaseAccount, free: number[]): boolean {
   let raised = false;
   for (const [backend, share] of account.fallback.entries()) {
@@ -14,7 +14,7 @@ export function fillUp(account: LeaseAccount, free: number[]): boolean {
   return raised;
 }
 
-/** One permit at a time, to the one that holds the smallest part of what it could use, of the backend that has the most left. */
+/** Deals permits one at a time, from the backend with the most left to the worker with the smallest part of what it could use. */
 export function dealToNeedy(needy: readonly [string, LeaseAccount][], free: number[], now: number): Set<string> {
   const given = new Set<string>();
   const holds = needy.map(([, { bound }]) => total(bound));

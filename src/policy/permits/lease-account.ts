@@ -2,11 +2,11 @@ import type { LeaseReport } from '../../protocol/lease.ts';
 
 /** What control knows of one worker's leases of one upstream. */
 export interface LeaseAccount {
-  /** Present: it can be told. Away: its connection is gone, it may live. Dead: its requests may still be at a backend. */
+  /** Present: connected. Away: disconnected, but its process may live. Dead: its process has ended, and its requests may still be at a backend. */
   state: 'present' | 'away' | 'dead';
-  /** The most permits that it may hold of each backend. */
+  /** The most permits that the worker may hold of each backend. */
   bound: number[];
-  /** The grants that it has not confirmed. */
+  /** The grants that the worker has not confirmed. */
   unconfirmed: { number: number; permits: readonly number[] }[];
   fallback: readonly number[];
   lastNumber: number;
@@ -14,18 +14,18 @@ export interface LeaseAccount {
   queuedAt: number;
   dealtAt: number;
   recalledAt: number;
-  /** The numbers of the last recall, and of the last order that it has confirmed. */
+  /** The numbers of the last recall, and of the last order that the worker has confirmed. */
   recallNumber: number;
   seen: number;
-  /** Its requests, by its last report. */
+  /** The worker's requests, by its last report. */
   load: { queued: number; bulk: number; inFlight: number };
-  /** Requests that have ended there, and their time in flight, as last reported and since the last look. */
+  /** Requests of the worker that have ended and their time in flight, as last reported and since the last `takeFlow`. */
   flow: { ended: number; busyMs: number; newlyEnded: number; newlyBusyMs: number } | undefined;
 }
 
 /** A call for permits is forgotten after this time: a worker whose work still waits repeats it sooner. */
 const NEED_LASTS_MS = 50;
-/** A worker is asked to give back at most this often; one that has not answered, no sooner than this. */
+/** Shortest times between two recalls to one worker: after an answer, and without one. */
 const RECALL_INTERVAL_MS = 5;
 const UNANSWERED_INTERVAL_MS = 1000;
 
@@ -62,7 +62,7 @@ export function noteReport(account: LeaseAccount, report: LeaseReport): void {
   noteFlow(account, report);
 }
 
-/** A worker counts from its start: what it did before its first report here is not new. */
+/** A worker counts from its start, so the counts of its first report are not new work. */
 function noteFlow(account: LeaseAccount, { ended, busyMs }: LeaseReport): void {
   if (ended === undefined || busyMs === undefined) return;
   const before = account.flow ?? { ended, busyMs, newlyEnded: 0, newlyBusyMs: 0 };
@@ -79,7 +79,7 @@ export function exceeds(bound: readonly number[], limits: readonly number[]): bo
   return bound.some((permits, backend) => permits > (limits[backend] as number));
 }
 
-/** A stopped worker must not find thousands of recalls when it goes on. */
+/** Whether enough time has passed since the last recall; a stopped worker must not find thousands of them when it goes on. */
 export function mayBeAsked({ recalledAt, recallNumber, seen }: LeaseAccount, now: number): boolean {
   return now - recalledAt >= (seen >= recallNumber ? RECALL_INTERVAL_MS : UNANSWERED_INTERVAL_MS);
 }

@@ -15,9 +15,9 @@ export interface SavedLeases {
   readonly bound: readonly number[];
 }
 
-/** After this long without any call, permits go back to equal shares. */
+/** After this time without any call for permits, the leases go back to equal shares. */
 const LEVEL_AFTER_MS = 250;
-/** When there are fewer permits than workers, the share that includes one goes round at this pace. */
+/** If there are fewer permits than workers, the shares with a permit rotate among the workers at this interval. */
 const TURN_MS = 50;
 
 /**
@@ -103,7 +103,7 @@ export class LeaseAllocator {
     }));
   }
 
-  /** A worker has connected, holding `held`: nothing when it is new, more when it has been here before. */
+  /** A worker has connected with the permits `held`: none if it is new, some if it has reconnected. */
   joined(member: string, held: readonly number[], now: number): AddressedOrder[] {
     const account = newAccount(this.#caps.length);
     account.bound = this.#caps.map((_, backend) => held[backend] ?? 0);
@@ -112,7 +112,7 @@ export class LeaseAllocator {
     return [...this.#enforceCaps(now), ...this.#level(now)];
   }
 
-  /** Its connection is gone; what it holds it holds, until it comes back or is seen to be dead. */
+  /** A worker has disconnected. It keeps its permits until it reconnects or its process is known to have ended. */
   disconnected(member: string): void {
     const account = this.#accounts.get(member);
     if (account === undefined || account.state !== 'present') return;
@@ -122,7 +122,7 @@ export class LeaseAllocator {
     this.#newFallbacks();
   }
 
-  /** Its process has ended. Its permits stay out until each backend is `cleared`. */
+  /** The process of a worker has ended. Its permits stay out until each backend is `cleared`. */
   died(member: string): void {
     const account = this.#accounts.get(member);
     if (account === undefined) return;
@@ -140,7 +140,7 @@ export class LeaseAllocator {
     return this.#deal(now);
   }
 
-  /** A worker says what it holds, and how many wait there. */
+  /** A worker reports its permits and its waiting requests. */
   reported(member: string, report: LeaseReport, now: number): AddressedOrder[] {
     const account = this.#accounts.get(member);
     if (account?.state !== 'present') return [];
@@ -161,7 +161,7 @@ export class LeaseAllocator {
     return this.#useCaps(now);
   }
 
-  /** Takes effect at once when it rises, and as permits come back when it falls. */
+  /** A higher cap takes effect at once, a lower one as permits come back. */
   setCap(backend: number, cap: number, now: number): AddressedOrder[] {
     this.#configured[backend] = cap;
     return this.#useCaps(now);
@@ -183,12 +183,12 @@ export class LeaseAllocator {
     return [...this.#enforceCaps(now), ...this.#deal(now)];
   }
 
-  /** No permit of a backend that is down is dealt to whoever calls for one: it could not be used. */
+  /** Permits of a backend that is down are not dealt to workers whose requests wait, which could not use them. */
   setUp(backend: number, up: boolean): void {
     this.#up[backend] = up;
   }
 
-  /** Once in a while: asks again for what exceeds a cap, and levels the leases when nobody calls for more. */
+  /** Called regularly: recalls permits above a cap again, and evens out the leases while no worker calls for more. */
   tick(now: number): AddressedOrder[] {
     if (now - this.#lastNeedAt < LEVEL_AFTER_MS) return [...this.#enforceCaps(now), ...this.#deal(now)];
     return [...this.#enforceCaps(now), ...this.#level(now)];
@@ -198,7 +198,7 @@ export class LeaseAllocator {
     return [...this.#accounts].filter(([, { state }]) => state === 'present');
   }
 
-  /** Equal shares of those that live: nobody's fallback counts on a worker that is only slow to come back. */
+  /** Equal shares of all workers that may be alive, those included that are disconnected and may return. */
   #newFallbacks(): void {
     const living = [...this.#accounts.values()].filter(({ state }) => state !== 'dead');
     const shares = equalShares(this.#caps, living.length);
@@ -209,7 +209,7 @@ export class LeaseAllocator {
     return Math.max(0, (this.#caps[backend] as number) - this.bound(backend));
   }
 
-  /** Gives free permits to those whose work waits, the poorest first; when nobody's does, to those below their share. */
+  /** Deals free permits to workers whose requests wait, those with the fewest first; if none wait, to workers below their share. */
   #deal(now: number): AddressedOrder[] {
     const free = this.#caps.map((_, backend) => this.#free(backend));
     if (free.every((permits) => permits === 0)) return [];
@@ -219,7 +219,7 @@ export class LeaseAllocator {
       for (const [member, account] of this.#present()) if (fillUp(account, free)) given.add(member);
     } else {
       const usable = free.map((permits, backend) => (this.#up[backend] === true ? permits : 0));
-      // Of those that hold equally little, the one that has waited longest for its turn.
+      // Among workers that hold equally few, the one that got its last permit first.
       needy.sort(([, left], [, right]) => left.dealtAt - right.dealtAt);
       for (const member of dealToNeedy(needy, usable, now)) given.add(member);
     }
@@ -243,10 +243,10 @@ export class LeaseAllocator {
     return { member, order };
   }
 
-  /** Asks the others for what they do not need, on behalf of one whose work waits. */
+  /** Recalls permits that the other workers do not need, on behalf of a worker whose requests wait. */
   #recallSpare(now: number, needy: string): AddressedOrder[] {
     const present = this.#present();
-    // By what each could use, so that work waits about equally long in all of them.
+    // Weighted by the permits that each could use, so that requests wait about equally long in all workers.
     const weights = present.map(([, account]) => total(account.bound) + (isNeedy(account, now) ? account.queued : 0));
     const shares = weightedShares(this.#caps, weights, Math.floor(now / TURN_MS));
     const rank = present.findIndex(([member]) => member === needy);

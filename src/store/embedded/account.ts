@@ -3,7 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 
-/** Who PostgreSQL runs as when Rampart runs as root, since PostgreSQL refuses to be root itself. */
+/** The user that PostgreSQL runs as when Rampart runs as root, because PostgreSQL refuses to run as root. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;

@@ -76,7 +76,7 @@ async function logFrom(logFile: string, offset: number): Promise<string> {
 async function launch(place: Placement, native: string, args: string[], limitMs: number): Promise<string | undefined> {
   await rotateLog(place.logFile);
   const log = openSync(place.logFile, 'a', 0o600);
-  // Else a start by the folder's own user could not open the log that a start by root has made.
+  // Otherwise a start by the folder's owner could not open the log that a start by root has made.
   if (place.account !== undefined) fchownSync(log, place.account.uid, place.account.gid);
   const offset = (await stat(place.logFile)).size;
   let ended = false;

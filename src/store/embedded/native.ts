@@ -64,7 +64,7 @@ async function linksComplete(folder: string): Promise<boolean> {
     await makeLinks(await missingLinks(folder));
     return true;
   } catch (error) {
-    // Somebody else's node_modules: a copy of our own can have the links.
+    // The node_modules belong to another user, so the links are made in a copy.
     if (['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '')) return false;
     throw error;
   }

@@ -13,7 +13,7 @@ export interface InsertOutcome {
   readonly stored: readonly BarcodeRecord[];
   /** PostgreSQL will never take these. */
   readonly rejected: readonly Rejected[];
-  /** Not tried, or not known to be stored: PostgreSQL is away. */
+  /** Records that were not tried, or that may not be stored, because PostgreSQL is unavailable. */
   readonly left: readonly BarcodeRecord[];
   /** Why they are left. */
   readonly trouble: unknown;

@@ -86,7 +86,7 @@ export class SpillFolder {
       file.bytes += lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
       file.records += lines.length;
     } catch (error) {
-      // What a full disk left of a line must not become the beginning of the next one.
+      // A full disk may have left part of a line, which must not become the beginning of the next one.
       this.#current = undefined;
       if (file.records > 0) this.#closed.push(file);
       throw error;
@@ -146,7 +146,7 @@ export class SpillFolder {
   async #take(name: string, bytes: number): Promise<boolean> {
     const mine = this.#nextName();
     if (!(await this.#options.files.rename(name, mine))) return false;
-    // One that cannot be read counts as empty here, and is set aside when its turn comes.
+    // A file that cannot be read counts as empty here, and is set aside when its turn comes.
     const { records } = decodeLines(await this.#options.files.read(mine).catch(() => ''));
     this.#closed.push({ name: mine, bytes, records: records.length });
     return true;
