@@ -21,7 +21,7 @@ export interface SearchOptions {
 }
 
 const GALLOP = 1.5;
-/** What passes and what fails are at most this far apart at the end. */
+/** At the end, the failing load is at most this many times the passing one. */
 const PRECISION = 1.03;
 const REFUTE_AT = 1.05;
 const LEAST_SHARE_OF_GUESS = 1 / 100;

@@ -102,7 +102,7 @@ function capacityGate(found: number, gate: number): Gate {
   return { name: 'capacity, requests/s', expected: `at least ${gate}`, got: found.toFixed(1), passed: found >= gate };
 }
 
-/** The two loads that decide must be sound; what failed on a busy machine says nothing. */
+/** The two loads that decide must be valid runs, because a load may fail only because the machine was busy. */
 function soundness(tried: readonly Tried[]): string[] {
   return tried
     .slice(-2)

@@ -26,7 +26,7 @@ const WAIT_GROWS = 3;
 const EXEC_STABLE = 1.25;
 const EXEC_GROWS = 1.5;
 const WORK_GROWS = 1.3;
-/** Of what exec has grown by, in processes that were ready and had no processor. */
+/** Processors are the limit if processes that were ready to run waited for one during this share of the growth of exec. */
 const PROCESSOR_SHARE = 0.25;
 const TREND_P = 0.01;
 /** How many times as many as at the first are under way at the last: less may be chance that has a trend. */
@@ -58,7 +58,7 @@ export function classify(steps: readonly Step[]): Classification {
   if (low === undefined || high === undefined || low === high) return described('not known', 'fewer than two loads');
   const wait = growth(low.figures.wait.p95Ms, high.figures.wait.p95Ms);
   const exec = growth(low.figures.exec.p95Ms, high.figures.exec.p95Ms);
-  // Of a system whose processes are not known here, nothing is known of processors.
+  // The processors of a system whose processes are not known here are not known either.
   const isWatched = low.use.processes.length > 0 && high.use.processes.length > 0;
   const work = isWatched ? perRequest(high, 'cpuShare') / perRequest(low, 'cpuShare') : Number.NaN;
   const readyMs = (perRequest(high, 'runQueueShare') - perRequest(low, 'runQueueShare')) * 1000;

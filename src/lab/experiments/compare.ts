@@ -123,7 +123,7 @@ function judge(a: Series, b: Series, { thresholds }: CompareOptions, random: Ran
   }));
 }
 
-/** Beyond it, B fails or refuses more than A. */
+/** Above this difference of the failed share, B fails or refuses more than A. */
 const MORE_FAILED = 0.01;
 
 /** A quick refusal has a good latency: so what was refused is judged by itself. */

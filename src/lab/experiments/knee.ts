@@ -10,7 +10,7 @@ export interface LoadPoint {
   readonly tailMs: number;
 }
 
-/** Where more load stops paying, by four ways to say so; undefined where one finds nothing. */
+/** The load above which more load does not pay, by four definitions; undefined where a definition finds none. */
 export interface Knee {
   /** Where throughput levels off (Kneedle, concave). */
   readonly throughput: number | undefined;
@@ -68,7 +68,7 @@ export function kneeOf(steps: readonly Step[], target: KneeTarget): Knee {
   return findKnee(points, targetMs);
 }
 
-/** In a sentence, for reports; undefined where nothing can be said. */
+/** A sentence for reports; undefined if no definition finds a knee. */
 export function describeKnee(knee: Knee, unit: string): string | undefined {
   const named = [
     ['throughput levels off at', knee.throughput],

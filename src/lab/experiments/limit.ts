@@ -1,7 +1,7 @@
 import type { Step } from './step.ts';
 
 export interface Resources {
-  /** Requests that all backends together serve at the same time; undefined of a system of which that is not known. */
+  /** Requests that all backends together serve at the same time; undefined if that is not known. */
   readonly slots: number | undefined;
 }
 
@@ -33,7 +33,7 @@ export function limitOf({ endpoints, use }: Step, { slots: ofAll }: Resources): 
 /** Endpoints whose requests go to a generator; all others leave its slots alone. */
 const atGenerators: ReadonlySet<string> = new Set(['createBarcode', 'renderBarcode']);
 
-/** Undefined where no request went to a generator, or none told its time. */
+/** Undefined if no request went to a generator, or no reply has its time. */
 function busySlotsOf(endpoints: Step['endpoints']): number | undefined {
   const told = endpoints.filter(({ endpoint, exec }) => atGenerators.has(endpoint) && Number.isFinite(exec.meanMs));
   if (told.length === 0) return undefined;

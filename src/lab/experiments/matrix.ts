@@ -25,7 +25,7 @@ export interface MatrixOptions {
 
 const SETTLE_MS = 1000;
 
-/** Every profile at every concurrency, and what keeps each back: the same matrix before and after a change tells what it did. */
+/** Every profile at every concurrency, and the limiting resource of each; a matrix before a change and one after it show the effect. */
 export async function matrix(options: MatrixOptions, context: LabContext): Promise<ExperimentOutcome> {
   const series: Series[] = [];
   for (const { name: load, mix } of options.loads) {

@@ -14,7 +14,7 @@ export interface PartsOptions {
   readonly plan: ClosedPlan;
   /** When each part ends, in order; the last one with the plan. */
   readonly endsMs: readonly number[];
-  /** Whether the run ends with TargetGone once nobody is there to answer. */
+  /** Whether the run ends with TargetGone once the target does not answer any more. */
   readonly endsWithTarget?: boolean;
 }
 
@@ -60,7 +60,7 @@ export async function* loadInParts(options: PartsOptions, { clock, numbers }: La
       await until(endMs);
       const cut = index === endsMs.length - 1 ? { atMs: plan.durationMs, result: last } : loop.cut();
       const [use, own] = watches.map((watch) => watch.stop()) as [SystemUse, SystemUse];
-      // Where its control does not answer, the processes are those that were known.
+      // If control does not answer, the processes are those that were known before.
       processes = await system.processes().catch(() => processes);
       yield { window: { fromMs, toMs: cut.atMs }, result: await cut.result, use, lab: own.processes[0] };
       fromMs = cut.atMs;

@@ -103,10 +103,10 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
 
 const isClean = ({ errorShare, refusedShare }: Step['figures']): boolean => errorShare === 0 && refusedShare === 0;
 
-/** Beyond this, more throughput is worth nothing to the proof: only its repetition could tell it from chance. */
+/** The proof ignores throughput above this factor, which only repeated runs could tell from chance. */
 const ENOUGH_THROUGHPUT = 1.015;
 
-/** The least p95 of those that serve what is promised; where none does, the most throughput. */
+/** The run with the least p95 among those that reach the promised throughput; if none does, the one with the most throughput. */
 function scaledMerit({ figures }: Step): number {
   if (!isClean(figures)) return 0;
   const { throughputPerSecond, latency } = figures;

@@ -88,7 +88,7 @@ export function rampOutcome(steps: readonly Step[], stopped: string, options: Ra
   };
 }
 
-/** A step in which the sender was at fault says nothing of the system, and is no load that was carried. */
+/** A step in which the sender was at fault says nothing about the system, so its load does not count as carried. */
 function invalidSteps(steps: readonly Step[]): string[] {
   return steps
     .filter(({ validity }) => !validity.valid)

@@ -31,7 +31,7 @@ function knownRequests(id: string): Readonly<Record<string, KnownRequest>> {
 
 const readers: ReadonlySet<string> = new Set(['getBarcode', 'getBarcodeImage']);
 
-/** Why a mix cannot be made of the file, in words for whoever wrote it; empty where it can. */
+/** The reasons why no mix can be made of the file, for its author; empty if one can be made. */
 export function mixProblems({ endpoints }: Slo): string[] {
   const known = knownRequests('');
   const loaded = endpoints.filter(({ weight }) => weight > 0);
@@ -45,7 +45,7 @@ export function mixProblems({ endpoints }: Slo): string[] {
 export const hasOwnRequests = ({ endpoints }: Slo): boolean =>
   endpoints.every(({ weight, request }) => weight === 0 || request !== undefined);
 
-/** The endpoints that the file gives a weight, each as often as that says. A barcode to read is made where one is read. */
+/** The endpoints that have a weight in the file, in proportion to it. If one of them reads a barcode, a barcode is created first. */
 export async function sloMix({ slo, rows }: LoadedSlo, system: System, context: LabContext): Promise<Mix> {
   const loaded = slo.endpoints.filter(({ weight }) => weight > 0);
   const reads = loaded.some(({ id, request }) => request === undefined && readers.has(id));
@@ -59,7 +59,7 @@ export async function sloMix({ slo, rows }: LoadedSlo, system: System, context: 
 function loadOf({ id, weight, request }: EndpointSlo, known: Readonly<Record<string, KnownRequest>>): EndpointLoad {
   if (request === undefined) return { ...(known[id] as KnownRequest), endpoint: id, weight };
   const { method, path, body, expect } = request;
-  // In lower case, as the headers of all requests are: what the file says goes before those.
+  // In lower case, because the headers of the file replace those of all requests, which are in lower case.
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );

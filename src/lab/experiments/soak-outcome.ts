@@ -70,13 +70,13 @@ export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options
   };
 }
 
-/** Of a soak that was not begun, as nothing would have followed from it. */
+/** The outcome of a soak that was not started, because it could have shown nothing. */
 export function tooShort(options: SoakOptions, windows: { count: number; judged: number }): ExperimentOutcome {
   const reason = `of its ${windows.count} windows ${windows.judged} come after the warm-up, and drift takes at least ${LEAST_WINDOWS} to tell from chance`;
   return { ...head(options), series: [], gates: [], findings: [], reasons: [reason] };
 }
 
-/** Of a soak whose target has ended in its course: what came before says nothing of an hour. */
+/** The outcome of a soak whose target ended during the run: the windows before that are too short for a verdict. */
 export function goneOutcome(
   windows: readonly SoakWindow[],
   whole: Step | undefined,
@@ -126,7 +126,7 @@ function loadGatesOf(whole: Step, { p99Ms, targets }: SoakOptions): Gate[] {
   ];
 }
 
-/** A gate for each group of which something is known: where no process was watched for long enough, none says that nothing leaks. */
+/** A gate for each group that has figures: a group without a process that was watched for long enough gets none. */
 function driftGatesOf(series: SoakSeries, drifts: readonly Drift[]): { latency: Gate[]; leaks: Gate[] } {
   const gate = (name: string, group: SoakSeries['latency']): Gate[] => {
     const judged = drifts.filter((drift) => group.some((each) => each.name === drift.name));

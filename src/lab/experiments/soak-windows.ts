@@ -6,13 +6,13 @@ import type { ProcessUse, SystemUse } from '../system/process-watch.ts';
 
 /** The kept figures of a stretch of a soak. */
 export interface SoakWindow extends Window {
-  /** Of all requests, and of each endpoint's. */
+  /** The figures of all requests, and those of each endpoint. */
   readonly latency: Distribution;
   readonly p95ByEndpoint: Readonly<Record<string, number>>;
   readonly validity: Validity;
   readonly use: SystemUse;
   readonly lab: ProcessUse | undefined;
-  /** p99 of the event loop's delay by role, in milliseconds, where the system tells it. */
+  /** p99 of the event loop's delay by role, in milliseconds; missing if the system does not export it. */
   readonly delayByRole: Readonly<Record<string, number>>;
 }
 
@@ -23,15 +23,15 @@ export interface SoakSeries {
   readonly descriptors: readonly DriftSeries[];
   /** In place of whose process another came: name, and hours from the start of the run. */
   readonly replaced: readonly { readonly name: string; readonly hours: number }[];
-  /** Those of whom no process stayed long enough to be judged, where others did. */
+  /** Groups of which no process ran long enough for a verdict, although processes of other groups did. */
   readonly unknown: readonly string[];
 }
 
-/** What is not judged, from the start of the run, and of a process that comes later from its start. */
+/** The time that is not judged, counted from the start of the run, and for a later process from the start of that process. */
 export interface WarmUp {
-  /** Of latencies: compilers compile, connections are made. */
+  /** Not judged of latencies: V8 compiles, and connections are opened. */
   readonly latencyMs: number;
-  /** Of memory and descriptors: heaps grow, caches fill until what is in them expires. */
+  /** Not judged of memory and descriptors: heaps grow, and caches fill until their entries expire. */
   readonly processesMs: number;
 }
 
@@ -93,7 +93,7 @@ export function labSeries(windows: readonly SoakWindow[], { processesMs }: WarmU
   return seriesOf(warm, { name: 'lab, memory', unit: 'MiB' }, ({ lab }) => lab && lab.ownBytes / BYTES_PER_MIB);
 }
 
-/** Those that come so long after the beginning of the first. */
+/** The windows that begin at least this long after the first one. */
 function warmWindows(windows: readonly SoakWindow[], warmUpMs: number): SoakWindow[] {
   const fromMs = (windows[0]?.fromMs ?? 0) + warmUpMs;
   // By their middle, as windows are cut off a little after their time.

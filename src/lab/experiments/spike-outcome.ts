@@ -29,7 +29,7 @@ export interface SpikePhases {
   readonly recovery: Step;
 }
 
-/** A second of the run; latencies are of those who were let in. */
+/** A second of the run; its latencies are those of admitted requests. */
 export interface SpikeSecond {
   readonly atMs: number;
   readonly users: number;
@@ -39,7 +39,7 @@ export interface SpikeSecond {
 export interface SpikeMeasured {
   readonly phases: SpikePhases;
   readonly seconds: readonly SpikeSecond[];
-  /** Of the whole run, settling included. */
+  /** The figures of the whole run, settling included. */
   readonly whole: Figures;
 }
 
@@ -136,7 +136,7 @@ function recoveredAfter(seconds: readonly SpikeSecond[], normal: Step, recovery:
   const limitMs = RECOVERED_FACTOR * normal.figures.latency.p95Ms;
   if (!Number.isFinite(limitMs)) return 'Nothing is known of the recovery, as nothing of the normal load succeeded.';
   const after = seconds.slice(-count);
-  // A second in which nobody succeeded has no latency, and is none of recovery.
+  // A second without a success has no latency, so the system has not recovered in it.
   const late = after.findLastIndex(({ figures }) => figures.requests > 0 && !(figures.latency.p95Ms <= limitMs));
   if (late === after.length - 1)
     return `In the last second p95 was still above ${RECOVERED_FACTOR} × that of the normal load.`;

@@ -8,7 +8,7 @@ import { type LabContext, measuredOf, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 import { p95TargetOf, strictestP95Ms } from './targets.ts';
 
-/** Of the normal load and of the recovery, that is not counted: connections, compilers; a queue that empties. */
+/** This first part of the normal load and of the recovery is not counted: connections open, V8 compiles, a queue empties. */
 const SETTLE_MS = 2000;
 const MAX_SETTLE_SHARE = 0.25;
 const SECOND_MS = 1000;

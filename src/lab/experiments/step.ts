@@ -44,7 +44,7 @@ export interface StepOptions {
   readonly attempts: number;
 }
 
-/** One load, held for a while, and what came of it. */
+/** A load that was held for a while, and its results. */
 export interface Step {
   readonly load: LoadDescription;
   /** Requests under way on average, as counted. */
@@ -57,7 +57,7 @@ export interface Step {
   readonly endpoints: readonly EndpointFigures[];
   readonly validity: Validity;
   readonly use: SystemUse;
-  /** Its own metrics; undefined where they cannot be read. */
+  /** The metrics of the system; undefined if they cannot be read. */
   readonly server: ServerFigures | undefined;
   /** Why earlier attempts at it say nothing. */
   readonly discarded: readonly string[];
@@ -76,9 +76,9 @@ export interface LoadDescription {
 const CLIENT_TIMEOUT_MS = 5000;
 /** The share of the processors that other programs may take before a run counts as disturbed. */
 const MAX_FOREIGN_SHARE = 0.2;
-/** Of a step, in which the requests under way are told apart. */
+/** Parts of a step; the requests in flight are counted in each. */
 const PARTS = 20;
-/** Numbers of requests are not used again, nor those of other runs against the same system. */
+/** Distance between the request numbers of two runs, so that no number is used twice against the same system. */
 export const NUMBERS_APART = 1000;
 
 /**

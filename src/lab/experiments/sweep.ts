@@ -57,7 +57,7 @@ async function closedStep(
   return step;
 }
 
-/** One line for whoever waits. */
+/** A line of progress for the terminal. */
 export function stepLine({ figures, use }: Pick<Step, 'figures' | 'use'>): string {
   const { throughputPerSecond, latency, errorShare, refusedShare } = figures;
   const bad = errorShare + refusedShare;

@@ -10,14 +10,14 @@ export interface Targets {
   readonly p95Ms: number;
   /** Errors and refusals, together, as a share of requests. */
   readonly maxFailedShare: number;
-  /** Where a mix of endpoints is sent: what each of them must keep, in place of the two above. */
+  /** The targets of each endpoint of a mix, in place of the two above. */
   readonly endpoints?: Readonly<Record<string, EndpointGate>>;
 }
 
 export const endpointTargets = ({ endpoints }: Slo): Readonly<Record<string, EndpointGate>> =>
   Object.fromEntries(endpoints.filter(({ weight }) => weight > 0).map(({ id, gate }) => [id, gate]));
 
-/** What p95 of a request must keep: of its endpoint where there are several, and then infinite where nothing is asked of it. */
+/** The p95 target of a request: that of its endpoint if there are several endpoints, and infinite if that endpoint has none. */
 export function p95TargetOf({ p95Ms, endpoints }: Targets): (endpoint: string) => number {
   return endpoints === undefined ? () => p95Ms : (endpoint) => endpoints[endpoint]?.p95Ms ?? Number.POSITIVE_INFINITY;
 }
@@ -68,7 +68,7 @@ function wrongIn({ latency, errorShare, refusedShare, outcomes }: Figures, gate:
   }
   const timeouts = outcomes.timeout ?? 0;
   if (maxTimeouts !== undefined && timeouts > maxTimeouts) found.push(`${timeouts} timeouts`);
-  // Without a success there is no latency, and none that is kept.
+  // Without a success there is no latency, so the target is missed.
   if (p95Ms !== undefined && !(latency.p95Ms <= p95Ms)) found.push(`p95 ${known(latency.p95Ms, 1, ' ms')}`);
   if (p99Ms !== undefined && !(latency.p99Ms <= p99Ms)) found.push(`p99 ${known(latency.p99Ms, 1, ' ms')}`);
   return found;

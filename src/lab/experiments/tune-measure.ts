@@ -16,7 +16,7 @@ export interface TuneOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly users: number;
   readonly targets: TuneTargets;
-  /** Of the first rung. */
+  /** The length of a measurement of the first rung. */
   readonly holdMs: number;
   readonly settleMs: number;
   /** Runs of each configuration in the final comparison. */

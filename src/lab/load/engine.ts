@@ -3,7 +3,7 @@ import type { Mix } from './mix.ts';
 import type { Requests } from './requests.ts';
 import type { SenderReport } from './sender-watch.ts';
 
-/** Where a load goes, and what it is made of. */
+/** The target of a load, and its requests. */
 export interface LoadTarget {
   readonly origin: string;
   readonly mix: Mix;
@@ -25,7 +25,7 @@ export interface OpenPlan {
   readonly maxInFlight: number;
 }
 
-/** So many users, each of whom sends the next request once the last one is answered and a delay has passed. */
+/** A number of users; each sends its next request after the reply to the last one and a delay. */
 export interface ClosedPlan {
   readonly kind: 'closed';
   readonly connections: number;
@@ -38,7 +38,7 @@ export interface ClosedPlan {
   readonly waitsWhenRefused?: boolean;
 }
 
-/** From when to when a user is there, in milliseconds from the start of the run, within it. */
+/** The time of a user within the run, in milliseconds from the start of the run. */
 export interface Stay {
   readonly fromMs: number;
   readonly toMs: number;

@@ -1,9 +1,9 @@
 import type { ReplyCheck } from '../../policy/slo/slo.ts';
 import { seededRandom } from '../../core/random.ts';
 
-/** One kind of request of a mix. In path and body, `{{n}}` is the request's number and `{{column}}` a value of its row. */
+/** A kind of request of a mix. In path and body, `{{n}}` is the request's number and `{{column}}` a value of its row. */
 export interface EndpointLoad {
-  /** Its name in reports: that of the route. */
+  /** The name of the route, which reports use. */
   readonly endpoint: string;
   /** How often it comes, compared with the others. */
   readonly weight: number;
@@ -17,7 +17,7 @@ export interface EndpointLoad {
 /** The requests to send, as data, so that other processes can send the same. */
 export interface Mix {
   readonly endpoints: readonly EndpointLoad[];
-  /** Of every request; the key is here. */
+  /** The headers of every request, the key among them. */
   readonly headers: Readonly<Record<string, string>>;
   /** Rows of data, taken in turn. */
   readonly rows: readonly Readonly<Record<string, string>>[];

@@ -119,7 +119,7 @@ class OpenLoop {
     this.#pool.dispatch({ method, path, headers, body }, reply);
   }
 
-  /** Ends those whose time is over, and looks again when that of the next one is. */
+  /** Ends the requests whose time is over, and sets a timer for the next one. */
   #timeOut(): void {
     let nextMs = this.elapsedMs() + this.#target.timeoutMs;
     for (const reply of this.#underWay) {

@@ -10,7 +10,7 @@ export interface CheckedReply {
   readonly body: string;
 }
 
-/** Of a body so much is kept to be looked at. */
+/** Bytes of a body that are kept for the check. */
 const MOST_BYTES = 1024 * 1024;
 
 /** How a request ended by what its reply must be: a status that is expected is a success, whatever its class. */

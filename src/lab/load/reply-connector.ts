@@ -2,7 +2,7 @@ import { buildConnector } from 'undici';
 import { leaveOutContinue } from '../../core/interim-filter.ts';
 
 /**
- * Connections for undici that leave out a `100 Continue` that nobody asked for: undici takes it for an error, and RFC 9110
+ * Connections for undici that leave out a `100 Continue` that the client has not asked for: undici takes it for an error, and RFC 9110
  * §15.2 has clients accept it. Certificates are verified unless `insecure` says otherwise, whatever the environment says.
  */
 export function replyConnector(timeoutMs: number, insecure = false): buildConnector.connector {

@@ -8,7 +8,7 @@ export interface RequestColumns {
   readonly endMs: Float64Array;
   readonly outcome: Uint8Array;
   readonly status: Uint16Array;
-  /** As Server-Timing said; NaN where it did not. */
+  /** The duration in Server-Timing; NaN if the reply has none. */
   readonly waitMs: Float32Array;
   readonly execMs: Float32Array;
 }
@@ -88,7 +88,7 @@ export class Requests {
     this.#columns.execMs[index] = execMs;
   }
 
-  /** Its one outcome; a second one is a bug, and would make the counts lie. */
+  /** Records the outcome of a request; a second outcome is a bug, because the counts would be wrong. */
   settle(index: number, outcome: OutcomeName, status: number, endMs: number): void {
     if (this.#columns.outcome[index] !== 0) throw new Error(`request ${index} ended twice`);
     this.#columns.outcome[index] = outcomes.indexOf(outcome);
@@ -113,7 +113,7 @@ export class Requests {
     return this.#columns.endMs[index] as number;
   }
 
-  /** From the intended start to the end: what a user would have seen, whatever held the sender up. */
+  /** Time from the intended start to the end, which a user would have seen even if the sender was late. */
   latencyMs(index: number): number {
     return this.endMs(index) - this.intendedMs(index);
   }

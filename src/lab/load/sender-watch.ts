@@ -27,7 +27,7 @@ export class SenderWatch {
   #changedAt: number;
   #stretchFrom: number;
   readonly #clock: Clock;
-  /** Of the run. */
+  /** The start of the run. */
   readonly #startedAt: number;
   readonly #watchedFrom: number;
   readonly #usage = process.cpuUsage();

@@ -4,7 +4,7 @@ import { mannKendall } from '../statistics/mann-kendall.ts';
 import { median } from '../statistics/quantile.ts';
 import { theilSen } from '../statistics/theil-sen.ts';
 
-/** One figure of a long run, window by window. */
+/** A figure of a long run, window by window. */
 export interface DriftSeries {
   readonly name: string;
   readonly unit: 'ms' | 'MiB' | 'descriptors';

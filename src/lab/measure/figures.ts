@@ -18,9 +18,9 @@ export interface Figures {
   /** Neither answered with success nor refused: 4xx, 5xx, timeouts, lost connections, replies that are not what was expected. */
   readonly errorShare: number;
   readonly refusedShare: number;
-  /** Of successes, from the intended start. */
+  /** The latency of successes, from their intended starts. */
   readonly latency: Distribution;
-  /** As the server says in Server-Timing. */
+  /** The times that the server sends in Server-Timing. */
   readonly wait: Distribution;
   readonly exec: Distribution;
 }
@@ -69,7 +69,7 @@ export class FigureCollection {
   #seconds = 0;
   #ended = 0;
 
-  /** Of this endpoint of the mix only, or of all. */
+  /** The endpoint of the mix to count; undefined for all. */
   constructor(endpoint?: number) {
     this.#endpoint = endpoint;
   }

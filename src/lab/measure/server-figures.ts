@@ -20,7 +20,7 @@ export interface ServerFigures {
   readonly attempts: Readonly<Record<string, number>>;
   /** The most requests that were seen waiting at the same time. */
   readonly mostQueued: number;
-  /** Of the worst process of each role, the worst second. */
+  /** The worst second of the worst process of each role. */
   readonly eventLoopDelayP99Ms: Readonly<Record<string, number>>;
   /** The most connections in use or waited for, of all database pools. */
   readonly mostPoolBusy: number;
@@ -28,7 +28,7 @@ export interface ServerFigures {
 
 const poolBusy: ReadonlySet<string | undefined> = new Set(['busy', 'waiting']);
 
-/** Those of which the most counts, so that every look at them does; of the others the first and the last tell all. */
+/** Metrics whose maximum counts, so that every sample is kept; of the others, the first and the last sample suffice. */
 const gauges = ['rampart_queue_depth', 'rampart_db_pool_connections', 'rampart_event_loop_delay_seconds'] as const;
 
 /** The part of a look that is kept if it is not the last: a long load has thousands. */
@@ -63,7 +63,7 @@ function phases(kind: PhaseFigures['kind'], before: Metrics, after: Metrics): Ph
   });
 }
 
-/** By how much a counter has grown, for each value of a label; those that have not are left out. */
+/** The growth of a counter for each value of a label; values without growth are left out. */
 function grown(metric: string, label: string, before: Metrics, after: Metrics): Record<string, number> {
   const found: Record<string, number> = {};
   for (const { labels, value } of after.get(metric) ?? []) {

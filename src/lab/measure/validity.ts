@@ -46,7 +46,7 @@ export function validityOf({ requests, senders }: LoadResult, window: Window, ta
   return { ...measured, valid: reasons.length === 0, reasons };
 }
 
-/** Of a run that was measured window by window: what a short one leaves to chance, all of them together do not. */
+/** The validity of a run that was measured in windows: all windows together show what chance may hide in a short one. */
 export function validityOfAll(windows: readonly (Window & { validity: Validity })[], targetMs: number): Validity {
   const wholeMs = windows.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
   const average = (valueOf: (validity: Validity) => number): number =>

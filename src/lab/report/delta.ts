@@ -6,13 +6,13 @@ import { number, percent, type Table } from './tables.ts';
 export interface RunDelta {
   /** Settings, machine, commit: one line each that differs. */
   readonly differences: readonly string[];
-  /** Of each series that both have, the loads that both had. */
+  /** For each series that both runs have, the loads that both have. */
   readonly tables: readonly { readonly name: string; readonly table: Table }[];
   /** Entries that only one of them has. */
   readonly unmatched: readonly string[];
 }
 
-/** B against A. Of two single runs nobody can tell chance from change: that takes `compare`, which repeats them. */
+/** Run B against run A. Two single runs cannot tell a change from chance; `compare` repeats them and can. */
 export function deltaOf(a: RunRecord, b: RunRecord): RunDelta {
   const namesOf = ({ series }: RunRecord): string[] => series.map(({ name }) => name);
   const pairs = a.series.flatMap((left) => {

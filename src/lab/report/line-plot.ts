@@ -18,7 +18,7 @@ export interface PlotOptions {
   readonly stacked?: boolean;
 }
 
-/** Colours that stay apart for colour-blind readers (Okabe and Ito 2008), and a dash for those who see none. */
+/** Colours that stay apart for colour-blind readers (Okabe and Ito 2008), and dashes for readers who see no colours. */
 const styles = [
   { color: '#0072b2', dash: '' },
   { color: '#d55e00', dash: '7 3' },
@@ -30,7 +30,7 @@ const WIDTH = 480;
 const HEIGHT = 330;
 const BOX = { left: 52, top: 58, width: 404, height: 218 } as const;
 const TICKS = 5;
-/** More points than these stand too close to be told apart: they get no dots. */
+/** With more points than this, a line gets no dots, because they would overlap. */
 const MOST_DOTS = 60;
 
 /** A plot as SVG: straight lines between what was measured, from zero, so that heights compare. */
@@ -40,7 +40,7 @@ export function linePlot({ title, xLabel, lines: curves, marks, flags = [], stac
   const ys = [...lines.flatMap(({ points }) => points.map(([, y]) => y)), ...marks.map(({ y }) => y)];
   const xTicks = ticks(Math.max(1, ...xs));
   const most = Math.max(0, ...ys.filter(Number.isFinite));
-  // Where there is nothing above zero, an axis of a billionth would look like a measurement.
+  // If no value is above zero, an axis up to a billionth would look like a measurement.
   const yTicks = ticks(most > 0 ? most * 1.05 : 1);
   const x = (value: number): number => round(BOX.left + (value / (xTicks.at(-1) as number)) * BOX.width);
   const y = (value: number): number => round(BOX.top + BOX.height * (1 - value / (yTicks.at(-1) as number)));
@@ -115,7 +115,7 @@ function curve(line: PlotLine, index: number, x: (value: number) => number, y: (
   return `<path d="M${points.map((point) => point.join(' ')).join('L')}" ${stroke(index)}/>${dots.join('')}`;
 }
 
-/** Those of later groups are rings around those of earlier ones: a point can belong to several. */
+/** The marks of later groups are rings around those of earlier groups, because a point can belong to several. */
 const dot = (cx: number, cy: number, index: number): string =>
   `<circle cx="${round(cx)}" cy="${round(cy)}" r="${round(2.6 + 2.2 * index)}" fill="${index === 0 ? styleOf(index).color : 'none'}" stroke="${styleOf(index).color}" stroke-width="1.5"/>`;
 

@@ -3,13 +3,13 @@ import { linePlot } from './line-plot.ts';
 import { frontierPlot } from './tuning-tables.ts';
 import type { PlotMarks, RunRecord, Series } from './run-record.ts';
 
-/** What went on over time or what a search found, of experiments that say it; else throughput and p95 over the load. */
+/** The plots of an experiment: over time or of its search if it has these, otherwise throughput and p95 over the load. */
 export function plotsOf(run: Pick<RunRecord, 'series' | 'marks' | 'timelines' | 'tuning'>): string[] {
   if (run.tuning !== undefined) return [frontierPlot(run.tuning)];
   return run.timelines === undefined ? loadPlots(run) : run.timelines.map(linePlot);
 }
 
-/** Of series that compare; a pair of plots for each group. */
+/** The plots of comparable series: a pair for each group. */
 function loadPlots({ series, marks }: Pick<RunRecord, 'series' | 'marks'>): string[] {
   return groups(series).flatMap((group) => {
     const xLabel = group[0]?.loadUnit ?? '';

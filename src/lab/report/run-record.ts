@@ -50,7 +50,7 @@ export interface Machine {
   readonly node: string;
 }
 
-/** Invalid: what was measured says nothing about the system. */
+/** Invalid: the measurement says nothing about the system. */
 export type RunVerdict = 'passed' | 'failed' | 'invalid';
 
 /** All that a report shows; run.json is this. */
@@ -78,7 +78,7 @@ export interface RunRecord {
   readonly timelines?: readonly PlotOptions[];
   /** Which figures grew in the course of a long run. */
   readonly drifts?: readonly Drift[];
-  /** Of `tune` alone. */
+  /** The search of `tune`; undefined for other experiments. */
   readonly tuning?: Tuning;
   readonly verdict: RunVerdict;
   /** Why it is invalid. */

@@ -30,7 +30,7 @@ function throughputLatency({ steps, loadUnit, knee }: Series): string {
   });
 }
 
-/** Nothing where the server tells nothing. By phase where the server's metrics tell, else the two sums that Server-Timing tells. */
+/** The server's times: by phase if its metrics have them, otherwise the two sums of Server-Timing; none if it sends neither. */
 function waitAndExec({ steps, loadUnit }: Series): string[] {
   const phases = [...new Set(steps.flatMap(({ server }) => (server?.phases ?? []).map(nameOf)))];
   const lines =

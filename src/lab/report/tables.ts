@@ -104,7 +104,7 @@ export function driftTable({ drifts = [] }: Pick<RunRecord, 'drifts'>): Table {
   };
 }
 
-/** With two digits, and a sign where it is above 0. */
+/** A number with two digits, and with a sign if it is above 0. */
 export const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(value, 2)}`;
 
 /** The points of a plot as a table, for readers without the plot: evenly thinned out. */
@@ -130,13 +130,13 @@ const throughputAt = ({ alpha, beta, gamma }: UslFit, n: number): number =>
 export function uslSentence({ usl, steps }: Series): string | undefined {
   if (usl === undefined) return undefined;
   const most = Math.max(...steps.map(({ concurrency }) => concurrency));
-  // Beyond twice what was measured the curve is a guess.
+  // Beyond twice the measured load, the curve is a guess.
   const peak =
     Number.isFinite(usl.peakConcurrency) && usl.peakConcurrency <= 2 * most
       ? `highest at ${number(usl.peakConcurrency, 1)} under way, ${number(throughputAt(usl, usl.peakConcurrency), 1)}/s`
       : 'no peak in what was measured';
   const { alpha, beta, gamma, margins } = usl;
-  // A curve through few points fits them without knowing anything: then the margin says so, or there is none.
+  // A curve through few points always fits them; then its margin is wide, or there is none.
   const within = (margin: number, text: (value: number) => string): string =>
     Number.isFinite(margin) ? ` ± ${text(margin)}` : '';
   const share = (digits: number) => (value: number) => percent(value, digits);

@@ -21,7 +21,7 @@ const columnNames: Readonly<Record<Tunable, string>> = {
 const shownTunables = Object.keys(columnNames) as Tunable[];
 const meritColumns = ['requests/s', 'p99 ms', 'RSS MiB', 'failed'];
 
-/** What `tune` found, the answer first: what each change bought, the frontier, then rung by rung what was measured. */
+/** The results of `tune`, the answer first: the gain of each change, the frontier, then the measurements rung by rung. */
 export function tuningTables(tuning: Tuning | undefined): NamedTable[] {
   if (tuning === undefined) return [];
   const rungs = tuning.rungs.map(({ holdMs, evaluations }, index) => ({
@@ -31,7 +31,7 @@ export function tuningTables(tuning: Tuning | undefined): NamedTable[] {
   return [...summaryTables(tuning), ...rungs.toReversed()];
 }
 
-/** Those of the terminal. */
+/** The tables that the terminal shows. */
 export function summaryTables(tuning: Tuning): NamedTable[] {
   return [
     ...(tuning.ladder.length === 0 ? [] : [{ title: 'What each change bought', ...ladderTable(tuning) }]),
@@ -46,7 +46,7 @@ function ladderTable({ ladder, bought }: Tuning): Table {
     ...gainCells(gain),
     gain === undefined ? '' : gain.verdict === 'better' ? `better by ${gain.by}` : `${verdictText(gain)}: taken back`,
   ]);
-  // Of a single change, this would be its line again.
+  // With a single change, this line would repeat it.
   if (bought !== undefined && ladder.length > 2) {
     rows.push(['result', ...meritCells(bought.after), ...gainCells(bought.gain), 'against as it was']);
   }
@@ -90,7 +90,7 @@ const meritCells = ({ throughputPerSecond, p99Ms, rssBytes, failedShare }: Merit
 const gainCells = (gain: Gain | undefined): string[] =>
   gain === undefined ? ['', '', ''] : [gain.throughput, gain.p99, gain.rss].map(signedPercent);
 
-/** Throughput over p99: every configuration as it was measured last, and those that matter. */
+/** Throughput over p99: the last measurement of every configuration, with marks on the important ones. */
 export function frontierPlot(tuning: Tuning): string {
   const { rungs, frontier, baseline, chosen } = tuning;
   const longest = new Map<string, Evaluation>();

@@ -12,7 +12,7 @@ export interface BalancerComparison {
   readonly seed: number;
 }
 
-/** One run of a comparison. */
+/** A run of a comparison. */
 export interface Row {
   readonly load: number;
   readonly balancer: BalancerName;

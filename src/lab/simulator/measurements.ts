@@ -2,7 +2,7 @@ import type { SimulatedOutcome, SimulatedRequest } from './request.ts';
 
 /** The results of a run. Times in milliseconds. */
 export interface Result {
-  /** Of all requests, those of the warm-up included. */
+  /** The counts of all requests, those of the warm-up included. */
   readonly outcomes: Readonly<Record<SimulatedOutcome, number>>;
   /** The rest is without the warm-up. Latency from arrival; a request past its deadline counts with its deadline. */
   readonly meanMs: number;

@@ -2,7 +2,7 @@ import type { BalancerName } from '../../policy/balance/balancer.ts';
 import type { Row } from './comparison.ts';
 import type { Result } from './measurements.ts';
 
-/** Colours that stay apart for colour-blind readers (after Okabe and Ito 2008, two of them darker), and a dash for those who see none. */
+/** Colours that stay apart for colour-blind readers (after Okabe and Ito 2008, two of them darker), and dashes for readers who see no colours. */
 const styles: Readonly<Record<BalancerName, { readonly color: string; readonly dash: string }>> = {
   'expected-latency': { color: '#0072b2', dash: '' },
   prequal: { color: '#d55e00', dash: '7 3' },

@@ -4,7 +4,7 @@ export const simulatedOutcomes = ['success', 'failed', 'refused', 'timeout'] as 
 /** `refused`: by a full queue, or after too long in it; `timeout`: past the deadline. */
 export type SimulatedOutcome = (typeof simulatedOutcomes)[number];
 
-/** One simulated request, from its arrival to its outcome. */
+/** A simulated request, from its arrival to its outcome. */
 export interface SimulatedRequest {
   readonly number: number;
   readonly arrivedAt: number;
@@ -13,7 +13,7 @@ export interface SimulatedRequest {
   readonly workMs: number;
   /** The number of its worker. */
   readonly worker: number;
-  /** Its place in the queue of the worker. */
+  /** The place of the request in the worker's queue. */
   queuePlace: Place<SimulatedRequest> | undefined;
   /** The number of its backend. */
   backend: number | undefined;

@@ -114,7 +114,7 @@ export function capacityPerSecond(scenario: Scenario): number {
 
 export type BackendMode = 'serving' | 'failing' | 'hanging';
 
-/** The slow ones come first, then those that fail, then those that hang. */
+/** The first backends are slow, the next ones fail, and the next ones hang. */
 export function modeOf({ slow, failing, hanging }: Scenario, index: number): BackendMode {
   if (index < slow || index >= slow + failing + hanging) return 'serving';
   return index < slow + failing ? 'failing' : 'hanging';

@@ -140,7 +140,7 @@ class Simulation implements World {
   }
 }
 
-/** When the first that is still open is due; those that are through are dropped. */
+/** The due time of the first open request; ended requests are dropped. */
 function firstDue(
   line: Line<SimulatedRequest>,
   afterMs: number,

@@ -40,7 +40,7 @@ class View implements Candidate {
   }
 }
 
-/** One gateway worker: production's balancer, load estimates, outlier detection and queue around simulated backends. */
+/** A gateway worker: production's balancer, load estimates, outlier detection and queue around simulated backends. */
 export class WorkerModel {
   readonly #world: World;
   readonly #views: readonly View[];
@@ -75,7 +75,7 @@ export class WorkerModel {
     else this.#world.settle(request, 'refused');
   }
 
-  /** Refuses those who have waited too long. */
+  /** Refuses requests that have waited too long. */
   expire(): void {
     const expired = this.#queue.expire(this.#world.now - this.#queueTimeoutMs);
     for (const request of expired) this.#world.settle(request, 'refused');

@@ -49,7 +49,7 @@ export async function ask(
 
 const certificate = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECODE))/;
 
-/** Of a failed connection; several where a name has several addresses. */
+/** The error codes of a failed connection; several if a name has several addresses. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join('; ');
   const code = codeOf(error) ?? '';

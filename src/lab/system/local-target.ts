@@ -4,14 +4,14 @@ import { basename } from 'node:path';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { processTree, type WatchedProcess } from './process-watch.ts';
 
-/** Whether a URL's host is this machine, as far as its name or address tells. */
+/** Whether a URL's host is this machine, judged by its name or address. */
 export function isOnThisMachine(url: string): boolean {
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
   const own = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));
   return isLoopbackHost(host) || host === hostname() || own.includes(host);
 }
 
-/** It holds the port of a container, whose processes cannot be told from others here. */
+/** The process that holds a container's port; the container's own processes cannot be told from others here. */
 const FORWARDER = 'docker-proxy';
 
 /**
@@ -37,7 +37,7 @@ export function processesBehind(port: number, labPid = process.pid): WatchedProc
     const peers = sockets.filter(
       ({ inode, isLoopback }) => isLoopback && (owners.get(inode) ?? []).some((owner) => pids.has(owner)),
     );
-    // Clients of it are on the other side: their port is not one that somebody listens at.
+    // Its clients are at the other ends of connections; no process listens at their ports.
     for (const { remotePort } of peers) waiting.push(...listenersAt(remotePort));
   }
   if ([...found.values()].includes(FORWARDER)) return [];
@@ -78,7 +78,7 @@ function readSockets(path: string): SocketRow[] {
     });
 }
 
-/** The processes that hold each socket, of those that this user may look at. */
+/** The processes that hold each socket, among those that this user may inspect. */
 function ownersOf(): Map<string, number[]> {
   const owners = new Map<string, number[]>();
   for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {

@@ -2,11 +2,11 @@ import { type HttpAnswer, ask, isSilence } from './ask.ts';
 
 /** The result of a first look at a target. */
 export interface Look {
-  /** Whether it says that it is a Rampart: only such a one is sent a key that the lab has made. */
+  /** Whether the target says that it is a Rampart: only a Rampart gets a key that the lab has made. */
   readonly isRampart: boolean;
 }
 
-/** One look before any load: rejects with the reason where nothing can be reached. */
+/** Looks at the target before any load; rejects with the reason if the target cannot be reached. */
 export async function lookAt(target: { readonly url: string; readonly insecure?: boolean }): Promise<Look> {
   try {
     return { isRampart: isRampart(await ask(target, { path: '/openapi.json' })) };
@@ -17,7 +17,7 @@ export async function lookAt(target: { readonly url: string; readonly insecure?:
   }
 }
 
-/** Its OpenAPI document, or the problem in its place where a gateway has no barcodes, names Rampart. */
+/** The target is a Rampart if its OpenAPI document names Rampart, or the problem that a gateway without barcodes sends instead. */
 function isRampart({ status, text }: HttpAnswer): boolean {
   const body = parsed(text);
   if (status === 200) return (body?.['info'] as { title?: unknown } | undefined)?.title === 'Rampart';

@@ -48,7 +48,7 @@ export class MetricsWatch {
   }
 }
 
-/** Undefined where there is nothing to read, or nobody who answers: the load itself tells of that. */
+/** Undefined if there are no metrics or the target does not answer; the load itself shows the latter. */
 async function look(system: System): Promise<Metrics | undefined> {
   const text = await system.metrics().catch(() => undefined);
   return text === undefined ? undefined : parseMetrics(text);

@@ -1,8 +1,8 @@
-/** What Linux counts of a process since its start, and what it has now. */
+/** The counts of a process since its start, and its present use of memory and descriptors, as Linux has them. */
 export interface ProcessCounts {
   readonly cpuMs: number;
   readonly rssBytes: number;
-  /** Of that, memory which it shares with others, as PostgreSQL's processes do: the more, the more of it they have touched. */
+  /** The part of that which is shared with other processes; that of PostgreSQL's grows as they touch more of it. */
   readonly sharedBytes: number;
   readonly contextSwitches: number;
   /** Time that it was ready to run and had no processor. */
@@ -13,7 +13,7 @@ export interface ProcessCounts {
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-/** From the texts of /proc/PID/stat, status and schedstat (proc(5)); what is missing counts as 0. */
+/** Reads the texts of /proc/PID/stat, status and schedstat (proc(5)); a missing value counts as 0. */
 export function processCounts(stat: string, status: string, schedstat: string): ProcessCounts {
   // The name stands in parentheses and may hold anything; what follows are the fields from the third on.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

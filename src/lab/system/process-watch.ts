@@ -16,7 +16,7 @@ export interface ProcessUse extends WatchedProcess {
   readonly cpuShare: number;
   readonly maxRssBytes: number;
   readonly maxDescriptors: number;
-  /** Medians over the time; the memory is that which it shares with nobody. */
+  /** Medians over the time; the memory is the part that is not shared. */
   readonly ownBytes: number;
   readonly descriptors: number;
   readonly contextSwitchesPerSecond: number;
@@ -25,9 +25,9 @@ export interface ProcessUse extends WatchedProcess {
 }
 
 export interface SystemUse {
-  /** Of all processors of the machine, whoever used them. */
+  /** The used share of all processors of the machine, by any process. */
   readonly machineCpuShare: number;
-  /** Of that, what neither the watched processes nor this one used; NaN where no process can be watched. */
+  /** The part of that which neither the watched processes nor this one used; NaN if no process can be watched. */
   readonly foreignCpuShare: number;
   readonly processes: readonly ProcessUse[];
 }

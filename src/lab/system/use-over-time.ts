@@ -1,7 +1,7 @@
 import { median } from '../statistics/quantile.ts';
 import type { ProcessUse, SystemUse } from './process-watch.ts';
 
-/** What was used in several stretches of the same length, together: of a process, in those in which it was there. */
+/** The use in several intervals of the same length, together; that of a process in the intervals in which it ran. */
 export function useOverTime(uses: readonly SystemUse[]): SystemUse {
   const byPid = new Map<number, ProcessUse[]>();
   for (const use of uses.flatMap(({ processes }) => processes)) {

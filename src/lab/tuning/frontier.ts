@@ -52,7 +52,7 @@ export function ranked<T extends Evaluation>(evaluations: readonly T[], { baseli
   return [...order, ...missing];
 }
 
-/** The first of the frontier of those that meet the targets; where none does, the one that misses by the least. */
+/** The first configuration on the frontier of those that meet the targets; if none does, the one that misses by the least. */
 export function choice(evaluations: readonly Evaluation[], { baseline, targets }: Judging): Evaluation {
   const [meeting, missing] = parted(evaluations, targets);
   return meeting.length > 0 ? preferred(meeting, baseline) : (missing[0] as Evaluation);

@@ -16,7 +16,7 @@ export interface JudgedStage extends Stage {
   readonly gain: Gain | undefined;
 }
 
-/** From the baseline to the choice, one variable at a time; the change first that did most for throughput by itself. */
+/** The steps from the baseline to the choice, one variable at a time; the change with the largest gain in throughput comes first. */
 export function ladder(evaluations: readonly Evaluation[], baseline: Configuration, chosen: Configuration): Stage[] {
   const changes = changesBetween(baseline, chosen)
     .map((change) => ({ change, effect: effectOf(evaluations, change) }))

@@ -3,7 +3,7 @@ export interface Merits {
   readonly throughputPerSecond: number;
   /** Infinite where no request succeeded. */
   readonly p99Ms: number;
-  /** Of all its processes together; 0 where they cannot be watched, of every configuration then. */
+  /** The memory of all processes together; 0 if they cannot be watched, for every configuration then. */
   readonly rssBytes: number;
   /** Errors and refusals, as a share of requests. */
   readonly failedShare: number;

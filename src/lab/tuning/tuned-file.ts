@@ -3,7 +3,7 @@ import { gainText, isVaried, meritsText } from './findings.ts';
 import { describeTuneTargets } from './merits.ts';
 import type { Tuning } from './tuning.ts';
 
-/** The first line of every file that `tune` writes; one without it is somebody else's, and is left alone. */
+/** The first line of every file that `tune` writes; a file without it is not overwritten. */
 export const HEADER = '# Written by rampart lab tune.';
 
 export interface TunedFileOptions {
@@ -12,7 +12,7 @@ export interface TunedFileOptions {
   readonly origin: readonly string[];
   /** Variables that were set before: they stay set, as this file may be what has set them. */
   readonly alreadySet: ReadonlySet<string>;
-  /** How the file is called in the line that says how to use it. */
+  /** The name of the file in the line that shows how to use it. */
   readonly path: string;
 }
 

@@ -17,7 +17,7 @@ export interface MeasuredRung {
   readonly evaluations: readonly Measured[];
 }
 
-/** What `tune` found out. */
+/** The results of `tune`. */
 export interface Tuning {
   readonly users: number;
   readonly targets: TuneTargets;
@@ -27,7 +27,7 @@ export interface Tuning {
   readonly frontier: readonly Evaluation[];
   /** The choice from the frontier; the baseline where nothing is better. */
   readonly chosen: Configuration;
-  /** From the baseline to the choice; empty where they are the same. */
+  /** The steps from the baseline to the choice; empty if the two are the same. */
   readonly ladder: readonly JudgedStage[];
   /** The choice without the changes that bought nothing. */
   readonly result: Configuration;
