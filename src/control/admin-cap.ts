@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type AdminProblem, readChange } from './admin-change.ts';
+import type { Control } from './control.ts';
 
 const MOST = 100_000;
 const bodyHelp = 'the body must be JSON such as {"upstream":"generator","backend":"generator-0","cap":4}';
@@ -25,11 +26,6 @@ const capSchema = z.strictObject(
   },
 );
 
-/** The part of control that sets caps. */
-export interface CapHolder {
-  setCap(upstream: string, backend: string | undefined, cap: number): boolean;
-}
-
 export interface CapResult {
   readonly upstream: string;
   readonly backend: string | undefined;
@@ -37,7 +33,10 @@ export interface CapResult {
 }
 
 /** POST /api/cap: the new cap replaces the configured one until control starts again. */
-export async function changeCap(holder: CapHolder, req: IncomingMessage): Promise<CapResult | AdminProblem> {
+export async function changeCap(
+  control: Pick<Control, 'setCap'>,
+  req: IncomingMessage,
+): Promise<CapResult | AdminProblem> {
   const text = await readChange(req);
   if (typeof text !== 'string') return text;
   const parsed = capSchema.safeParse(jsonOf(text));
@@ -47,7 +46,7 @@ export async function changeCap(holder: CapHolder, req: IncomingMessage): Promis
     return { status: 400, reason: 'invalid-request', detail, errors };
   }
   const { upstream, backend, cap } = parsed.data;
-  if (holder.setCap(upstream, backend, cap)) return { upstream, backend, cap };
+  if (control.setCap(upstream, backend, cap)) return { upstream, backend, cap };
   return { status: 404, reason: 'not-found', detail: 'there is no such upstream or backend; /api/status lists them' };
 }
 
