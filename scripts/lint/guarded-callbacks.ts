@@ -49,8 +49,12 @@ const streamMethods = new Set(['read', 'write', 'destroy', 'final', 'transform',
 const harmless = new Set(['guard', 'resolve', 'reject', 'destroy', 'resume', 'report']);
 
 const isFunction = ({ type }: Node): boolean => type === 'ArrowFunctionExpression' || type === 'FunctionExpression';
-const nameOf = (node: Node | null | undefined): string =>
-  node?.type === 'MemberExpression' ? nameOf(node.property) : (node?.name ?? '');
+/** The last name of a member or a variable; with # where it is private. */
+function nameOf(node: Node | null | undefined): string {
+  if (node?.type === 'MemberExpression') return nameOf(node.property);
+  return node?.type === 'PrivateIdentifier' ? `#${node.name}` : (node?.name ?? '');
+}
+const plainNameOf = (node: Node | null | undefined): string => nameOf(node).replace('#', '');
 const isClock = (callee: Node): boolean => /clock$/i.test(nameOf(callee.object));
 
 /** The functions of a file by their name, of classes too. */
@@ -74,9 +78,8 @@ class Functions {
 
   /** A call that returns a guarded callback: of a guard, or of a function of this file that returns such a call. */
   #makesGuarded({ callee }: Node, depth: number): boolean {
-    const name = nameOf(callee);
-    if (name === 'guard') return true;
-    const made = this.#byName.get(name)?.body as Node | undefined;
+    if (plainNameOf(callee) === 'guard') return true;
+    const made = this.#byName.get(nameOf(callee))?.body as Node | undefined;
     return made?.type === 'CallExpression' && depth < 3 && this.#makesGuarded(made, depth + 1);
   }
 
@@ -110,7 +113,7 @@ class Functions {
     if (type === 'AssignmentExpression') return isSimple(left) && this.#isSafeExpression(right as Node, depth);
     if (type === 'UpdateExpression') return isSimple(argument);
     if (type !== 'CallExpression') return false;
-    if (harmless.has(nameOf(callee))) return true;
+    if (harmless.has(plainNameOf(callee))) return true;
     return given.every((one) => isSimple(one)) && this.isSafe(callee as Node, depth + 1);
   }
 }

@@ -40,7 +40,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   if (options === undefined) return exitCodes.ok;
   const env = environmentOf(options, io.env);
   const context = await enterRole('generator', { ...io, env });
-  const { config, clock, log } = context;
+  const { bugs, config, clock, log } = context;
   const port = Number(env['RAMPART_GENERATOR_PORT'] ?? config.env.GENERATOR_PORT + context.instance);
   const host = env['RAMPART_GENERATOR_HOST'] ?? '127.0.0.1';
   const stop = stopRequests(context);
@@ -48,7 +48,7 @@ export async function generator(args: string[], io: CommandIo): Promise<number> 
   let isStopping = false;
   const running = await startGenerator(
     { host, port, slots: config.env.GENERATOR_CONCURRENCY, reusePort: env['RAMPART_SUPERVISED'] === '1' },
-    { clock, work: await workOf(context, env), onError: (error) => log.error({ err: error }, 'a generator met a bug') },
+    { clock, work: await workOf(context, env), onError: (error) => bugs.report('generator', error) },
   ).catch((error: unknown) => {
     throw portTaken(`generator ${context.instance}`, 'GENERATOR_PORT', host, port, error);
   });

@@ -26,14 +26,7 @@ export interface AdminOptions {
 
 /** The admin API, on its own listener; all of it reads, but for the purge of the cache and the caps. */
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
-  const server = createServer(limits, (req, res) => {
-    answer(control, options, req, res).catch((error: unknown) => {
-      const clientLeft = !req.complete && req.destroyed;
-      if (!clientLeft) control.bugs.report('admin', error);
-      if (res.headersSent) res.destroy();
-      else problem(res, 500, 'internal-error', 'control failed to answer; its log has the reason');
-    });
-  });
+  const server = createServer(limits, (req, res) => void serve(control, options, req, res));
   // Control needs descriptors for its workers and health checks, whoever connects here.
   const allowed = connectionsFor(descriptorLimit(), MAX_ADMIN_CONNECTIONS);
   server.maxConnections = Math.min(allowed ?? MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONNECTIONS);
@@ -41,6 +34,23 @@ export function startAdminServer(control: Control, options: AdminOptions): Promi
     server.once('error', reject);
     server.listen({ host: options.host, port: options.port }, () => resolve(server));
   });
+}
+
+/** Answers a request; never rejects. */
+async function serve(
+  control: Control,
+  options: AdminOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  try {
+    await answer(control, options, req, res);
+  } catch (error) {
+    const clientLeft = !req.complete && req.destroyed;
+    if (!clientLeft) control.bugs.report('admin', error);
+    if (res.headersSent) res.destroy();
+    else problem(res, 500, 'internal-error', 'control failed to answer; its log has the reason');
+  }
 }
 
 async function answer(

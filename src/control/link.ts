@@ -145,8 +145,13 @@ export function tellControl(socketPath: string, message: MemberMessage): Promise
       socket.destroy();
     });
     socket.on('connect', () => {
-      send(socket, message);
-      socket.end();
+      try {
+        send(socket, message);
+        socket.end();
+      } catch {
+        resolve('absent');
+        socket.destroy();
+      }
     });
     // Control sends nothing on this connection; it ends the connection when it has read the message.
     socket.resume();

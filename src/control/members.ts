@@ -65,12 +65,21 @@ export class Members {
   }
 
   #accept(socket: Socket): void {
+    try {
+      this.#serve(socket);
+    } catch (error) {
+      this.#events.bug(error);
+      socket.destroy();
+    }
+  }
+
+  #serve(socket: Socket): void {
     let member: Member | undefined;
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      if (member === undefined) return;
-      this.#present.delete(member);
       try {
+        if (member === undefined) return;
+        this.#present.delete(member);
         this.#events.left(member);
       } catch (error) {
         this.#events.bug(error);

@@ -59,7 +59,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
   const trusted = new AddressSet(config.trustedProxies);
   const metrics = new GatewayMetrics(registry);
   const stack = openStack(clock);
-  const cache = openCache(config, { clock, stack, log });
+  const cache = openCache(config, { clock, stack, bugs });
   registerCacheMetrics(registry, cache.store);
   return {
     config,
@@ -131,7 +131,7 @@ function openLimiter({ config, clock, registry, bugs, sendTokenAsks }: GatewayDe
   return new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
 }
 
-function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'log'>): Cache {
+function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs'>): Cache {
   const shares = new Map<string, number>();
   for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
   const cachedRoutes = routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);

@@ -49,9 +49,7 @@ export async function startGenerator(options: GeneratorOptions, deps: GeneratorD
   // The idle timeout exceeds a gateway's 60 s, so that it is never the generator that closes a connection in use.
   const server = createServer(
     { keepAliveTimeout: 72_000, headersTimeout: 10_000, requestTimeout: 30_000 },
-    (req, res) => {
-      void endpoint.answer(req, res);
-    },
+    (req, res) => void endpoint.answer(req, res),
   );
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
@@ -98,7 +96,17 @@ class GeneratorEndpoint {
     this.#deps = deps;
   }
 
+  /** Never rejects: an exception is a bug, and costs this request alone. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#answer(request, response);
+    } catch (error) {
+      this.#deps.onError?.(error);
+      response.destroy();
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0];
     if (path === '/healthz') this.#send(response, this.#health(request.method), 0);
     else if (path !== '/generate') this.#send(response, replies.notFound, 0);
@@ -126,11 +134,31 @@ class GeneratorEndpoint {
       return;
     }
     const askedAt = this.#deps.clock.now();
-    const outcome = await admitted(this.#slots.ask(), response);
+    const outcome = await this.#admitted(this.#slots.ask(), response);
     if (outcome.admitted) await this.#serve(prepared.job, outcome.permit, response);
     else if (outcome.reason !== 'left') {
       this.#finish(response, replies.overloaded(outcome.reason), this.#deps.clock.now() - askedAt);
     }
+  }
+
+  /** Waits for a slot where there is none yet; a client that leaves meanwhile frees its place in the queue. */
+  async #admitted(asked: SlotOutcome | Waiting, response: ServerResponse): Promise<SlotOutcome> {
+    if ('admitted' in asked) return asked;
+    const leave = this.#guard(asked.leave);
+    response.once('close', leave);
+    const outcome = await asked.outcome;
+    response.off('close', leave);
+    return outcome;
+  }
+
+  #guard(callback: () => void): () => void {
+    return () => {
+      try {
+        callback();
+      } catch (error) {
+        this.#deps.onError?.(error);
+      }
+    };
   }
 
   /** The slot is held until the last byte is out, or the client gone. */
@@ -143,8 +171,9 @@ class GeneratorEndpoint {
       return;
     }
     // A client that leaves gives its slot back at once: whoever holds a permit for it counts connections.
-    response.once('close', permit.release);
-    response.once('finish', permit.release);
+    const release = this.#guard(permit.release);
+    response.once('close', release);
+    response.once('finish', release);
     const reply = await this.#run(job, permit);
     this.#finish(response, reply, this.#deps.clock.now() - permit.askedAt - reply.busyMs);
   }
@@ -178,13 +207,4 @@ class GeneratorEndpoint {
     response.writeHead(reply.status, headers);
     response.end(reply.body);
   }
-}
-
-/** Waits for a slot where there is none yet; a client that leaves meanwhile frees its place in the queue. */
-async function admitted(asked: SlotOutcome | Waiting, response: ServerResponse): Promise<SlotOutcome> {
-  if ('admitted' in asked) return asked;
-  response.once('close', asked.leave);
-  const outcome = await asked.outcome;
-  response.off('close', asked.leave);
-  return outcome;
 }

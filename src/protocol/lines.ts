@@ -22,19 +22,19 @@ export function receive<Message>(socket: Socket, { accept, onMessage, onBug }: R
   let pending = '';
   socket.setEncoding('utf8');
   socket.on('data', (text: string) => {
-    const lines = (pending + text).split('\n');
-    pending = lines.pop() ?? '';
-    if (pending.length > MAX_LINE_CHARACTERS) socket.destroy();
-    for (const line of lines) {
-      if (socket.destroyed) return;
-      try {
+    try {
+      const lines = (pending + text).split('\n');
+      pending = lines.pop() ?? '';
+      if (pending.length > MAX_LINE_CHARACTERS) socket.destroy();
+      for (const line of lines) {
+        if (socket.destroyed) return;
         const message = accept(parse(line));
         if (message === undefined) socket.destroy();
         else onMessage(message);
-      } catch (error) {
-        onBug(error);
-        socket.destroy();
       }
+    } catch (error) {
+      onBug(error);
+      socket.destroy();
     }
   });
 }

@@ -208,6 +208,20 @@ test('a bug in the work is a 500, and is reported', async () => {
   assert.equal(generator.stats().failed, 2);
 });
 
+test('an exception outside of the work costs its request alone', async () => {
+  const bugs: unknown[] = [];
+  const work: Work = {
+    kind: 'calibrated',
+    prepare() {
+      throw new Error('a bug');
+    },
+  };
+  const generator = await start({ slots: 1 }, work, (error) => bugs.push(error));
+  await assert.rejects(post(generator.port, '{}'), { code: 'ECONNRESET' });
+  assert.equal((await send(generator.port, 'GET', '/healthz')).status, 200);
+  assert.deepEqual(bugs.map(String), ['Error: a bug']);
+});
+
 test('drain answers what is in flight and queued, refuses new connections, and closes', async () => {
   const work = new HeldWork();
   const generator = await start({ slots: 1, drainGraceMs: 60_000, queueTimeoutMs: 60_000 }, work);

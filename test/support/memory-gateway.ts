@@ -27,10 +27,10 @@ export interface MemoryGateway {
 export async function openMemoryGateway(service: Service, options: TestGatewayOptions = {}): Promise<MemoryGateway> {
   const clock = new ManualClock();
   const dependencies = { ...(await testDependencies(options)), clock };
-  const { registry, log, config } = dependencies;
+  const { registry, bugs, config } = dependencies;
   const opened = openContext(dependencies, () => false);
   const routes = config.routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);
-  const cache = new Cache({ clock, stack: service, log, maxBytes: 1024 * 1024, shares: new Map(), routes });
+  const cache = new Cache({ clock, stack: service, bugs, maxBytes: 1024 * 1024, shares: new Map(), routes });
   const context: GatewayContext = { ...opened, stack: service, cache };
   const router = buildRouter(context);
   const ofExchanges = exchangeGatewayOf(context);

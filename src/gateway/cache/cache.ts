@@ -1,5 +1,5 @@
-import type { Logger } from 'pino';
 import type { Clock } from '../../core/clock.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
 import { ageMs, freshnessOf } from '../../policy/cache/freshness.ts';
 import { clientClosed } from '../http/request-body.ts';
 import { Refusal } from '../refusal.ts';
@@ -21,7 +21,7 @@ export interface CacheOptions {
   readonly clock: Clock;
   /** The layers that ask a backend. */
   readonly stack: Service;
-  readonly log: Logger;
+  readonly bugs: Bugs;
   /** 0 switches it off. */
   readonly maxBytes: number;
   /** The most bytes that a route may take, by endpoint, where it has a limit of its own. */
@@ -44,7 +44,7 @@ export class Cache {
   readonly #refreshAfter = new WeakMap<Entry, number>();
   readonly #routes: readonly string[];
 
-  constructor({ clock, stack, log, maxBytes, shares, routes }: CacheOptions) {
+  constructor({ clock, stack, bugs, maxBytes, shares, routes }: CacheOptions) {
     this.isOn = maxBytes > 0;
     this.store = new ReplyStore(maxBytes, shares);
     this.#routes = routes;
@@ -57,7 +57,7 @@ export class Cache {
       store: this.store,
       fetches: this.#fetches,
       lines: new HeaderLines(),
-      onBug: (error) => log.error({ err: error }, 'a shared request met a bug'),
+      onBug: (error) => bugs.report('cache', error),
     };
   }
 
