@@ -1,5 +1,6 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, barcode): that part alone; --write puts its table into docs/costs.md.
+import { barcodeTable, benchBarcode } from './bench/barcode.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
@@ -17,6 +18,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   interceptors: async () => {
     for (const { question, answer } of await findInterceptorRules()) console.log(`${question}: ${answer}`);
   },
+  barcode: async () => put('barcode', barcodeTable(await benchBarcode())),
   memory: async () => put('memory', memoryTable(await benchMemory())),
 };
 
