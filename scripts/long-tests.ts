@@ -7,7 +7,7 @@ const long: ReadonlySet<string> = new Set([
   'lab-soak',
   'lab-tune',
   'lab-tune-running',
-  'lab-wrk',
+  'lab-other-tools',
 ]);
 
 /** `name`: of the test file, without its ending. */

@@ -4,8 +4,8 @@ import type { LoadResult, LoadTarget, OpenPlan } from './engine.ts';
 import { requestOf } from './mix.ts';
 import type { ReplyCheck } from '../../policy/slo/slo.ts';
 import type { OutcomeName } from './outcome.ts';
-import { CheckedBody, outcomeOfReply, readsBody } from './reply-check.ts';
 import { replyConnector } from './reply-connector.ts';
+import { ReplyReader } from './reply-reader.ts';
 import { Requests } from './requests.ts';
 import { SenderWatch } from './sender-watch.ts';
 import { parseServerTiming } from './server-timing.ts';
@@ -133,56 +133,25 @@ class OpenLoop {
   }
 }
 
-interface Abortable {
-  abort(reason: Error): void;
-}
-
-/** The end of one request: as an object, since closures for each would cost the sender. */
-class Reply {
+/** The reply to one request. */
+class Reply extends ReplyReader {
   readonly index: number;
   readonly limitMs: number;
   readonly #run: OpenLoop;
-  readonly #check: ReplyCheck | undefined;
-  readonly #body: CheckedBody | undefined;
-  #headers: Readonly<Record<string, unknown>> = {};
-  status = 0;
-  #controller: Abortable | undefined;
 
   constructor(run: OpenLoop, index: number, limitMs: number, check: ReplyCheck | undefined) {
+    super(check);
     this.#run = run;
-    this.#check = check;
-    if (check !== undefined && readsBody(check)) this.#body = new CheckedBody();
     this.index = index;
     this.limitMs = limitMs;
   }
 
-  timeOut(): void {
-    this.#run.settle(this, 'timeout');
-    this.#controller?.abort(new Error('the time for the reply is over'));
-  }
-
-  onRequestStart(controller: Abortable): void {
-    this.#controller = controller;
-  }
-
-  onResponseStart(_controller: unknown, status: number, headers: Readonly<Record<string, unknown>>): void {
-    if (status < 200) return;
-    this.status = status;
-    if (this.#check !== undefined) this.#headers = headers;
+  protected headed(headers: Readonly<Record<string, unknown>>): void {
     const timing = headers['server-timing'];
     if (typeof timing === 'string') this.#run.timing(this.index, timing);
   }
 
-  onResponseData(_controller: unknown, chunk: Buffer): void {
-    this.#body?.add(chunk);
-  }
-
-  onResponseEnd(): void {
-    const reply = { status: this.status, headers: this.#headers, body: this.#body?.text() ?? '' };
-    this.#run.settle(this, outcomeOfReply(reply, this.#check));
-  }
-
-  onResponseError(): void {
-    this.#run.settle(this, 'connection-error');
+  protected ended(outcome: OutcomeName): void {
+    this.#run.settle(this, outcome);
   }
 }
