@@ -1,8 +1,9 @@
 import type { EcLevel } from '../../barcode/symbologies.ts';
+import { bitLinesOf, darken, emptyLines, flipInto } from './bit-lines.ts';
 import { codewordsOf, planFor } from './codewords.ts';
 import { penaltyOf } from './penalty.ts';
 import { ReedSolomon } from './reed-solomon.ts';
-import { type Template, formatPlaces, templateOf } from './template.ts';
+import { type Mask, type Template, templateOf } from './template.ts';
 
 const levelBits: Record<EcLevel, number> = { L: 1, M: 0, Q: 3, H: 2 };
 
@@ -52,24 +53,34 @@ function place(codewords: Uint8Array, { patterns, path }: Template): Uint8Array 
 }
 
 function bestMasked(plain: Uint8Array, template: Template, level: EcLevel): Uint8Array {
-  let best = plain;
+  const { size, masks } = template;
+  const plainLines = bitLinesOf(plain, size);
+  const masked = emptyLines(size);
+  let best = 0;
   let least = Infinity;
-  template.masks.forEach((mask, number) => {
-    const masked = new Uint8Array(plain.length);
-    for (let at = 0; at < plain.length; at++) masked[at] = (plain[at] ?? 0) ^ (mask[at] ?? 0);
-    drawFormat(masked, template.size, (levelBits[level] << 3) | number);
-    const penalty = penaltyOf(masked, template.size, least);
-    if (penalty < least) [best, least] = [masked, penalty];
-  });
-  return best;
+  for (const [number, { lines }] of masks.entries()) {
+    flipInto(masked, plainLines, lines);
+    forFormat(template, level, number, (x, y) => darken(masked, x, y));
+    const penalty = penaltyOf(masked, least);
+    if (penalty < least) [best, least] = [number, penalty];
+  }
+  const mask = (masks[best] as Mask).modules;
+  for (let at = 0; at < plain.length; at++) plain[at] = (plain[at] as number) ^ (mask[at] as number);
+  forFormat(template, level, best, (x, y) => (plain[y * size + x] = 1));
+  return plain;
 }
 
-/** Five bits of level and mask, ten of their BCH check, all flipped by a pattern so that they are never all zero (annex C). */
-function drawFormat(modules: Uint8Array, size: number, data: number): void {
+/**
+ * Visits the dark modules of the format information; those that it leaves light are light before. Five bits of level and
+ * mask, ten of their BCH check, all flipped by a pattern so that they are never all zero (annex C).
+ */
+function forFormat({ format }: Template, level: EcLevel, mask: number, darkens: (x: number, y: number) => void): void {
+  const data = (levelBits[level] << 3) | mask;
   let remainder = data;
   for (let bit = 0; bit < 10; bit++) remainder = (remainder << 1) ^ ((remainder >> 9) * 0x537);
   const bits = ((data << 10) | remainder) ^ 0x5412;
-  formatPlaces(size).forEach((copies, bit) => {
-    for (const [x, y] of copies) modules[y * size + x] = (bits >> bit) & 1;
-  });
+  for (const [bit, copies] of format.entries()) {
+    if (((bits >> bit) & 1) === 0) continue;
+    for (const [x, y] of copies) darkens(x, y);
+  }
 }

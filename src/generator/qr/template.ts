@@ -1,3 +1,4 @@
+import { type BitLines, bitLinesOf } from './bit-lines.ts';
 import { alignmentCentres, sizeOf } from './versions.ts';
 
 /** What all symbols of a version have in common. One byte a module, 1 where it is dark. */
@@ -8,8 +9,17 @@ export interface Template {
   readonly patterns: Uint8Array;
   /** Indices of the modules that data fill, in the order of filling (ISO/IEC 18004 §7.7.3). */
   readonly path: Int32Array;
-  /** Per mask, 1 where it flips a data module. */
-  readonly masks: readonly Uint8Array[];
+  readonly masks: readonly Mask[];
+  /** Where the bits of format information stand, as `formatPlaces` gives them. */
+  readonly format: readonly (readonly Place[])[];
+}
+
+export type Place = readonly [x: number, y: number];
+
+/** One of the eight masks: 1 where it flips a data module. */
+export interface Mask {
+  readonly modules: Uint8Array;
+  readonly lines: BitLines;
 }
 
 const maskRules: readonly ((x: number, y: number) => boolean)[] = [
@@ -34,9 +44,9 @@ export function templateOf(version: number): Template {
   const masks = maskRules.map((rule) => {
     const mask = new Uint8Array(size * size);
     for (const at of path) mask[at] = rule(at % size, Math.floor(at / size)) ? 1 : 0;
-    return mask;
+    return { modules: mask, lines: bitLinesOf(mask, size) };
   });
-  return { size, version, patterns: canvas.dark, path, masks };
+  return { size, version, patterns: canvas.dark, path, masks, format: formatPlaces(size) };
 }
 
 class Canvas {
@@ -111,12 +121,12 @@ function drawVersion(canvas: Canvas, version: number): void {
 }
 
 /** Where the fifteen bits of format information stand, lowest bit first, in both copies (§7.9). */
-export function formatPlaces(size: number): (readonly [x: number, y: number])[][] {
-  const places: (readonly [number, number])[][] = [];
+function formatPlaces(size: number): Place[][] {
+  const places: Place[][] = [];
   for (let bit = 0; bit < 15; bit++) {
-    const first: readonly [number, number] =
+    const first: Place =
       bit < 6 ? [8, bit] : bit === 6 ? [8, 7] : bit === 7 ? [8, 8] : bit === 8 ? [7, 8] : [14 - bit, 8];
-    const second: readonly [number, number] = bit < 8 ? [size - 1 - bit, 8] : [8, size - 15 + bit];
+    const second: Place = bit < 8 ? [size - 1 - bit, 8] : [8, size - 15 + bit];
     places.push([first, second]);
   }
   return places;
