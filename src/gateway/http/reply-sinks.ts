@@ -16,12 +16,6 @@ const consumed: ReadonlySet<string> = new Set([
   'x-rampart-overloaded',
 ]);
 
-/**
- * A body up to this size that comes as one goes out with the head as one text: the system is then called with one buffer,
- * and Node neither corks nor gathers. Copying so little costs less.
- */
-const MAX_TEXT_BYTES = 4096;
-
 export interface ClientSinkOptions {
   readonly bugs: Bugs;
   readonly replies: SlowReplies;
@@ -82,9 +76,10 @@ export class ClientSink implements ReplySink {
     if (over || this.#isEnded) return true;
     this.#hasBody = true;
     if (this.#queue !== undefined) return this.#queue.push(chunk, resume);
-    if (chunk.length === this.#announcedBytes && chunk.length <= MAX_TEXT_BYTES) {
+    if (chunk.length === this.#announcedBytes) {
+      // All of it: ended here, since the head and a small body then go out as one.
       this.#isEnded = true;
-      reply.end(chunk.toString('latin1'), 'latin1');
+      reply.end(chunk);
       return true;
     }
     if (!reply.write(chunk)) {

@@ -15,6 +15,12 @@ import type { Socket } from 'node:net';
 /** A body that nobody wants is read away to save the connection, as long as that is cheaper than a new one. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
+/**
+ * A body up to this size that comes as one goes out with the head as one text: the system is then called with one buffer,
+ * and Node neither corks nor gathers. Copying so little costs less.
+ */
+const MAX_TEXT_BYTES = 4096;
+
 /** The parts of the server that a transaction needs. */
 export interface TransactionHost {
   readonly clock: Clock;
@@ -168,6 +174,11 @@ export class Http1Transaction implements ClientRequest, ClientReply {
    * (RFC 9112 §9.6).
    */
   end(data?: string | Uint8Array, encoding: BufferEncoding = 'utf8'): void {
+    if (data instanceof Uint8Array && data.length > 0 && data.length <= MAX_TEXT_BYTES) {
+      const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
+      this.end(text, 'latin1');
+      return;
+    }
     const res = this.#res;
     if (this.#req.complete || this.#bodyBytes === 0 || !this.closeAfterReply || this.expectsContinue) {
       if (typeof data === 'string') res.end(data, encoding);

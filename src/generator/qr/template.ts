@@ -11,10 +11,10 @@ export interface Template {
   readonly path: Int32Array;
   readonly masks: readonly Mask[];
   /** Where the bits of format information stand, as `formatPlaces` gives them. */
-  readonly format: readonly (readonly Place[])[];
+  readonly format: readonly (readonly ModulePlace[])[];
 }
 
-export type Place = readonly [x: number, y: number];
+export type ModulePlace = readonly [x: number, y: number];
 
 /** One of the eight masks: 1 where it flips a data module. */
 export interface Mask {
@@ -121,12 +121,12 @@ function drawVersion(canvas: Canvas, version: number): void {
 }
 
 /** Where the fifteen bits of format information stand, lowest bit first, in both copies (§7.9). */
-function formatPlaces(size: number): Place[][] {
-  const places: Place[][] = [];
+function formatPlaces(size: number): ModulePlace[][] {
+  const places: ModulePlace[][] = [];
   for (let bit = 0; bit < 15; bit++) {
-    const first: Place =
+    const first: ModulePlace =
       bit < 6 ? [8, bit] : bit === 6 ? [8, 7] : bit === 7 ? [8, 8] : bit === 8 ? [7, 8] : [14 - bit, 8];
-    const second: Place = bit < 8 ? [size - 1 - bit, 8] : [8, size - 15 + bit];
+    const second: ModulePlace = bit < 8 ? [size - 1 - bit, 8] : [8, size - 15 + bit];
     places.push([first, second]);
   }
   return places;
