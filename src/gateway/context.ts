@@ -20,7 +20,7 @@ import type { Uploads } from './http/upload.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import type { Service } from './upstream/layer.ts';
 
-/** The parts of one worker, which the steps of the path and the routes use. */
+/** The parts of one worker that the steps of the path and the routes use. */
 export interface GatewayContext {
   readonly config: Config;
   readonly clock: Clock;

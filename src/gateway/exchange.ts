@@ -15,7 +15,7 @@ export interface KeyIdentity {
   readonly id: string;
   readonly name: string;
   readonly priority?: Priority | undefined;
-  /** Its own; the configuration's `keyLimit` where it has none. */
+  /** The key's own limit; the configuration's `keyLimit` if it has none. */
   readonly limit?: RateLimit | undefined;
 }
 
@@ -37,15 +37,15 @@ export interface ClientBehaviour {
 export interface ExchangeGateway {
   readonly unmatched: EndpointMetrics;
   readonly trustedProxies: AddressSet;
-  /** The name of this gateway in Via; empty: none is written. */
+  /** The name of this gateway in Via; if empty, no Via is written. */
   readonly viaName: string;
-  /** Whether replies say where the time went. */
+  /** Whether replies carry Server-Timing. */
   readonly serverTiming: boolean;
-  /** Told of the end of a request that has begun. */
+  /** Called when a request that has begun ends. */
   readonly ended: (x: Exchange) => void;
 }
 
-/** One request with its reply, and what the path has learnt of it so far. */
+/** One request with its reply, and the findings of the path about it so far. */
 export class Exchange implements ReplyOwner {
   readonly #gateway: ExchangeGateway;
   #held: Releasable[] | undefined;
@@ -58,7 +58,7 @@ export class Exchange implements ReplyOwner {
   /** How the client behaves; undefined for an upgrade, which has the connection for itself. */
   connection: ClientBehaviour | undefined;
   id = '';
-  /** Empty: the client has sent none that can be read. */
+  /** Empty if the client has sent no valid one. */
   traceparent = '';
   /** This gateway's entry in Via; empty where it is switched off. */
   via = '';
@@ -73,23 +73,26 @@ export class Exchange implements ReplyOwner {
   waitMs = 0;
   /** Milliseconds until control gave a permit for which others had no use. */
   permitMs = 0;
-  /** Milliseconds for which another request's reply was waited for, until its head was there. */
+  /** Milliseconds spent waiting for the head of another request's reply. */
   coalescedMs = 0;
-  /** Milliseconds that the backend took until its head was there, or a local handler until its reply. */
+  /** Milliseconds from the dispatch to the head of the backend's reply, or to the reply of a local handler. */
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
   /** The backend's own times, as Server-Timing entries. */
   backendTiming = '';
   cacheStatus = '';
-  /** The reply may be silent for as long as it likes: a client that ends its side has left, as nothing else would tell. */
+  /**
+   * The silence of the reply has no limit. A client that ends its side then counts as gone, because nothing else would
+   * show that it left.
+   */
   isEndless = false;
-  /** The connection has become a tunnel: the reply was 101, and has been delivered. */
+  /** The connection has become a tunnel: the 101 has been delivered. */
   tunnelled = false;
-  /** The reply has begun, and what has come of it is held back for a moment. */
+  /** The reply has begun, and its first part is held back for a moment. */
   isReplyHeld = false;
-  /** The client is gone, or everything has been said: nothing may be written any more. */
+  /** The client is gone, or the reply is complete: nothing more may be written. */
   over = false;
-  /** Why the request failed, where it did not end well; recorded with it. */
+  /** The reason for a failure; recorded with the request. */
   failure: string | undefined;
   /** The work that the request waits for, if any. */
   underway: Cancellable | undefined;
@@ -118,7 +121,7 @@ export class Exchange implements ReplyOwner {
     return safeMethods.has(this.request.method);
   }
 
-  /** Gives something back when the request has ended; at once where it has ended already. */
+  /** Releases something when the request has ended; at once if it has ended already. */
   releaseAtEnd(resource: Releasable): void {
     if (this.over) resource.release();
     else (this.#held ??= []).push(resource);
@@ -135,33 +138,33 @@ export class Exchange implements ReplyOwner {
     return this.isReplyHeld || this.reply.headSent;
   }
 
-  /** Its reply is out, or its client has gone. */
+  /** The reply is complete, or the client has gone. */
   closed(): void {
     this.#gateway.ended(this);
   }
 
-  /** Ends a reply that will not be whole. */
+  /** Cuts a reply that cannot be completed. */
   cutReply(): void {
     if (!this.reply.ended) this.reply.cut();
   }
 
-  /** Its class in the queue; its route can make it bulk too, and so does a client that ignores every `Retry-After`. */
+  /** Its class in the queue. Its route can make it bulk, too; so can a client that ignores every `Retry-After`. */
   get priority(): Priority {
     if (this.isImpatient) return 'bulk';
     return priorityOf(this.key?.priority, this.routePriority, this.head.priority);
   }
 
-  /** Its client comes back at once from every refusal. */
+  /** Its client retries at once after every refusal. */
   get isImpatient(): boolean {
     return this.connection?.refusalPause.isImpatient(this.startedAt) === true;
   }
 
-  /** Requests of one key share what they get; without a key, those of one address. */
+  /** The subject among which the queue is fair: the key, or the client's address if there is no key. */
   get fairKey(): string {
     return this.key?.id ?? clientNetwork(this.request.peerAddress, this.head, this.#gateway.trustedProxies);
   }
 
-  /** Adds what every reply carries. `headers`: name, value, name, value. */
+  /** Adds the header fields that every reply carries. `headers`: name, value, name, value. */
   addCommonHeaders(headers: string[]): void {
     headers.push('x-request-id', this.id);
     if (this.#gateway.serverTiming) headers.push('server-timing', this.#serverTiming());
@@ -179,7 +182,7 @@ export class Exchange implements ReplyOwner {
     if (!this.over) this.reply.writeInformational(status, headers);
   }
 
-  /** Replies with a body that is there as a whole. */
+  /** Replies with a complete body. */
   respond(status: number, headers: string[], body: string | Uint8Array): void {
     if (this.over) return;
     if (status !== 204 && status !== 304) headers.push('content-length', String(Buffer.byteLength(body)));

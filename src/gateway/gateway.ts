@@ -13,10 +13,10 @@ import { useBackendConnections } from './limits/connection-limit.ts';
 import type { LeaseClient } from './upstream/lease-client.ts';
 import { buildRouter } from './route-table.ts';
 
-/** How often a drain looks whether requests are left. */
+/** How often a drain checks for remaining requests. */
 const DRAIN_POLL_MS = 20;
 
-/** One gateway worker without its process: the server, and what control may tell it. */
+/** One gateway worker without its process: the server, and the handlers of control's messages. */
 export class Gateway {
   readonly listener: PublicServer;
   readonly #context: GatewayContext;
@@ -44,7 +44,7 @@ export class Gateway {
     return this.listener.listen(options);
   }
 
-  /** Takes over what control says; backends that it does not name stay as they are. */
+  /** Takes over the health that control reports; backends that the report does not name stay as they are. */
   applyBackends(states: readonly BackendState[]): void {
     const byName = new Map(states.map((state) => [`${state.upstream}/${state.backend}`, state]));
     for (const upstream of this.#context.upstreams) {
@@ -57,21 +57,24 @@ export class Gateway {
     }
   }
 
-  /** A new connection to control: what this worker holds, by upstream, to be said before anything else. */
+  /**
+   * A new connection to control. Returns the permits that this worker holds, by upstream, which must be the first
+   * message.
+   */
   controlFound(): Record<string, readonly number[]> {
     this.#context.limiter.tokens.connected();
     this.#context.cachePeers.connected();
     return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
   }
 
-  /** Control has said something, whatever it is. */
+  /** A message has come from control. */
   controlHeard(): void {
     for (const lease of this.#leases.values()) lease.heard();
   }
 
   /**
-   * The backends of each upstream by what control knows, of which it leases permits. Control decides which ones this worker
-   * uses where they announce themselves, and everywhere while both have the same configuration.
+   * The backends of each upstream that control knows, and for which it leases permits. Where backends announce
+   * themselves, this worker uses control's list; for other upstreams only while both have the same configuration.
    */
   useMembers(members: Readonly<Record<string, readonly BackendConfig[]>>, hash: string): void {
     for (const { name, isAnnounced } of this.#context.config.upstreams) {
@@ -83,7 +86,7 @@ export class Gateway {
     this.#leaveDescriptors();
   }
 
-  /** Clients leave room for the connections to the backends. */
+  /** Bounds client connections, because backend connections need descriptors, too. */
   #leaveDescriptors(): void {
     const { config, upstreams } = this.#context;
     const connections = upstreams.map(({ name, backends }) => {
@@ -115,7 +118,10 @@ export class Gateway {
     this.#context.limiter.tokens.answered(grants);
   }
 
-  /** Control is gone, and with it its checks: what it took for down may be up by now, and failed attempts will tell. */
+  /**
+   * Control is gone, and its health checks with it. Backends that it reported as down may be up by now, so all are used
+   * again; failed attempts will show which are down.
+   */
   controlLost(): void {
     this.#context.limiter.tokens.lost();
     this.#context.cachePeers.lost();
@@ -156,8 +162,8 @@ export class Gateway {
   }
 
   /**
-   * Ends in this order: goes on accepting for SHUTDOWN_DELAY_MS, with `Connection: close` and /readyz at 503; closes
-   * the listener; lets requests end, for DRAIN_TIMEOUT_MS at most; says goodbye to tunnels. Resolves when all of it has
+   * Stops in this order: accepts for SHUTDOWN_DELAY_MS more, with `Connection: close` and /readyz at 503; closes the
+   * listener; waits for requests to end, for DRAIN_TIMEOUT_MS at most; closes the tunnels. Resolves when all have
    * ended.
    */
   async drain(): Promise<void> {
@@ -184,13 +190,13 @@ export class Gateway {
     await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
 
-  /** A drain that is under way, or comes, waits for nothing any more. */
+  /** A present or future drain waits for nothing any more. */
   hasten(): void {
     this.#hurry.resolve();
     this.#isHurried = true;
   }
 
-  /** Requests that have not ended; tunnels have no end to wait for. */
+  /** Requests that have not ended, without tunnels, because a tunnel may never end by itself. */
   #underway(): number {
     return this.#context.metrics.underway - this.#context.tunnels.size;
   }

@@ -2,8 +2,8 @@ import type { Counter, Family, Gauge, Histogram, Registry } from '../metrics/ins
 import type { Reason } from './refusal.ts';
 
 /**
- * How a request fared before the cache. `stale`: a stale reply served, while it is validated or in place of an error ·
- * `revalidated`: a stale reply that a backend has confirmed · `collapsed`: answered by the request of another.
+ * The result of a cache lookup. `stale`: a stale reply was served, while it was validated or in place of an error ·
+ * `revalidated`: a backend confirmed a stale reply · `collapsed`: another request's fetch answered this one.
  */
 export type CacheResult = 'hit' | 'miss' | 'stale' | 'revalidated' | 'collapsed' | 'bypass';
 

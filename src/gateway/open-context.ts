@@ -41,13 +41,16 @@ export interface GatewayDependencies {
   readonly findKey: FindKey;
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
-  /** Reads of the store that clients may have under way at a time; 4 if not given. */
+  /** Reads of the store that clients may have in progress at a time; 4 if not given. */
   readonly readConcurrency?: number;
-  /** Says to control what is held and what waits. Without it this worker has its equal share of the permits. */
+  /**
+   * Sends reports about permits and waiting requests to control. Without it this worker has its equal share of the
+   * permits.
+   */
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
   /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
   readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
-  /** Says to control what concerns the caches of all workers. Without it this worker is the only one. */
+  /** Sends messages about the caches of all workers to control. Without it this worker is the only one. */
   readonly sendCacheReport?: (report: CacheReport) => void;
 }
 
@@ -108,7 +111,7 @@ function openBuffers({
 }: GatewayDependencies): Pick<GatewayContext, 'uploads' | 'replies'> {
   const spool = new Spool(join(dataDir, 'spool'), Math.floor(env.SPOOL_MAX_BYTES / env.GATEWAY_WORKERS));
   const onError = (error: unknown): void => {
-    // What the system does not refuse is a bug.
+    // An error without a system code is a bug.
     if (codeOf(error) === undefined) bugs.report('spool', error);
     else log.warn({ err: error }, 'the spool failed');
   };

@@ -3,7 +3,7 @@ import type { GatewayDependencies } from './open-context.ts';
 import { LeaseClient } from './upstream/lease-client.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
-/** The worker's half of the leases of each upstream; none without control. */
+/** Makes the worker's half of the leases of each upstream; none without control. */
 export function openLeases(
   upstreams: readonly Upstream[],
   { config, clock, sendLeaseReport: send }: GatewayDependencies,

@@ -13,7 +13,7 @@ import { Http1Server } from './http1/server.ts';
 /** The server of a worker. */
 export type PublicServer = Http1Server;
 
-/** Opens the server of a worker, whose requests go the request path. */
+/** Opens the server of a worker and connects it to the request path. */
 export function openServer(context: GatewayContext, router: Router, random: Random): PublicServer {
   const { config, clock, metrics, bugs, isDraining } = context;
   const { KEEP_ALIVE_TIMEOUT_MS, CONNECTION_MAX_AGE_SECONDS } = config.env;
@@ -53,7 +53,7 @@ export function exchangeGatewayOf(context: GatewayContext): ExchangeGateway {
   };
 }
 
-/** One name for all workers of a host, by which they know a request that one of them has passed on. */
+/** One name for all workers of a host, by which each recognises a request that one of them has forwarded. */
 function viaNameOf({ dataDir, env }: Config): string {
   const digest = createHash('sha256').update(`${hostname()}\n${dataDir}\n${env.PORT}`).digest('hex');
   return `rampart-${digest.slice(0, 12)}`;

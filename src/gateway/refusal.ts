@@ -10,7 +10,7 @@ export const reasons = {
   'method-not-allowed': { status: 405, title: 'Method not allowed' },
   'not-acceptable': { status: 406, title: 'Not acceptable' },
   'request-timeout': { status: 408, title: 'Request timeout' },
-  // Never sent, as nobody is there to read it; the status under which the request is counted.
+  // Never sent, because the client has left; the request is counted under this status.
   'client-closed': { status: 499, title: 'Client closed the connection' },
   'body-too-large': { status: 413, title: 'Body too large' },
   'target-too-long': { status: 414, title: 'Target too long' },
@@ -28,7 +28,7 @@ export const reasons = {
   'spool-full': { status: 503, title: 'Spool full' },
   draining: { status: 503, title: 'Draining' },
   'upstream-timeout': { status: 504, title: 'Upstream timeout' },
-  // RFC 9111 §5.2.1.7 asks for this status; no backend was asked.
+  // RFC 9111 §5.2.1.7 requires this status; no backend was asked.
   'not-cached': { status: 504, title: 'Not cached' },
   deadline: { status: 504, title: 'Deadline exceeded' },
   loop: { status: 508, title: 'Loop detected' },
@@ -44,7 +44,7 @@ export interface RefusalExtras {
   readonly headers?: readonly string[];
   /** The errors of the request, field by field. */
   readonly errors?: readonly unknown[];
-  /** The connection cannot be used any further: its framing is in doubt, or its body will not be read. */
+  /** The connection cannot be reused, because its framing is in doubt or the body will not be read. */
   readonly close?: boolean;
   /** RFC 9209 error type, where a backend was at fault. */
   readonly proxyError?: string;

@@ -5,7 +5,10 @@ import { hundredths } from './http/hundredths.ts';
 
 /** Requests that took longer than this are logged, with where the time went. */
 const SLOW_MS = 500;
-/** Lines a second for slow and failed requests: under overload each request could be one, and writing them the load. */
+/**
+ * Lines a second for slow and failed requests. Under overload every request could cause a line, and the writing itself
+ * would be the load.
+ */
 const MAX_LINES_PER_SECOND = 20;
 
 /** Writes one line for each request that was slow or failed, within a rate; for every request at level `debug`. */
@@ -24,7 +27,7 @@ export class RequestLog {
   /** `status` 499: the client left. */
   write(x: Exchange, status: number, elapsedMs: number): void {
     const failed = x.failure !== undefined && x.failure !== 'client-closed';
-    // A long stream is not slow: what counts is the time to its head.
+    // A long stream is not slow: the time to its head counts.
     const toHeadMs = x.execPhase === undefined ? elapsedMs : x.waitMs + x.permitMs + x.execMs;
     if ((failed || toHeadMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
       if (this.#admit()) this.#log.warn(accessLine(x, status, elapsedMs), failed ? 'failed request' : 'slow request');

@@ -11,8 +11,8 @@ import { forward } from './stack.ts';
 import { requestIdOf, traceparentOf } from './http/trace-context.ts';
 
 /**
- * The life of a request, in order. A step gives what the next one needs, or a refusal, which ends it. Never rejects:
- * an exception is a bug, and costs this request alone.
+ * The life of a request, in order. A step returns the input of the next one, or a refusal, which ends the request.
+ * Never rejects: an exception is a bug, and ends this request only.
  */
 export async function requestPath(x: Exchange, gateway: GatewayContext, router: Router): Promise<void> {
   try {
@@ -47,7 +47,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (x.isLoop) return new Refusal('loop', 'the request has passed through this gateway before', { close: true });
   if (isForGateway(x)) return answerForGateway(x);
 
-  // 2 match: a path that no route has costs nothing further
+  // 2 match: early, because a path without a route needs no further work
   const match = router.find(x.request.method, head);
   if (match instanceof Refusal) return match;
   const { route } = match;
@@ -55,8 +55,8 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   x.routePriority = route.priority;
   enter(x, route.metrics);
 
-  // 3 authenticate: the limit and the record need to know whose request it is. The limit of the address comes before,
-  // so that guessing keys costs it too
+  // 3 authenticate: before the limit and the record, which need the key. The limit of the address comes first, so that
+  // requests which guess keys count, too
   if (route.unlimited !== true) {
     const checking = gateway.limiter.checkAddress(x);
     const flooding = checking instanceof Promise ? await checking : checking;
@@ -69,16 +69,16 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
     x.key = key;
   }
 
-  // 4 limit: before the cache, as a hit costs quota too
+  // 4 limit: before the cache, because a hit uses quota, too
   const limiting = gateway.limiter.checkKey(x);
   const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
   if (route.kind === 'local') return route.answer(x);
 
-  // A client that has left meanwhile costs no capacity.
+  // A client that has left in the meantime must use no capacity.
   if (x.over) return clientClosed;
 
-  // 5 look up: before admission, as a hit costs no capacity; who misses the same goes through 6 to 8 as one
+  // 5 look up: before admission, because a hit uses no capacity; concurrent misses of a key share steps 6 to 8
   const preparing = route.prepare(x);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   if (prepared instanceof Refusal) return prepared;
@@ -88,7 +88,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   return forward(x, prepared.request, prepared.sink, gateway.stack);
 }
 
-/** A key that turned out to be none counts as a guess. */
+/** An invalid key counts as a guess. */
 function withoutKey(x: Exchange, refusal: Refusal, gateway: GatewayContext): Refusal {
   if (refusal.reason === 'unauthenticated' && presentsKey(x.head)) gateway.guesses.failed(x);
   return refusal;
@@ -97,7 +97,7 @@ function withoutKey(x: Exchange, refusal: Refusal, gateway: GatewayContext): Ref
 const presentsKey = ({ apiKey, authorization }: Exchange['head']): boolean =>
   apiKey !== undefined || authorization !== undefined;
 
-/** OPTIONS of the server as a whole, and what may not be forwarded any further (RFC 9110 §7.6.2). */
+/** Answers OPTIONS for the whole server, and requests with Max-Forwards 0 (RFC 9110 §7.6.2). */
 function isForGateway({ request: { method }, head: { path, maxForwards } }: Exchange): boolean {
   return path === '*' || (maxForwards === 0 && (method === 'OPTIONS' || method === 'TRACE'));
 }
@@ -114,7 +114,7 @@ function begin(x: Exchange): void {
   x.reply.ownedBy(x);
 }
 
-/** The end of a request: gives everything back before anything that may throw. */
+/** The end of a request: releases everything before any step that may throw. */
 export function endRequest(x: Exchange, gateway: GatewayContext): void {
   if (x.over) return;
   const delivered = x.tunnelled || x.reply.isDelivered;
@@ -142,7 +142,7 @@ function enter(x: Exchange, metrics: Exchange['metrics']): void {
 const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-failed', 'upstream-timeout']);
 
 function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
-  // A failure of a backend or of the client is no rejection by the gateway.
+  // A failure of a backend or of the client does not count as a rejection by the gateway.
   if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;
   if (x.over) return;
@@ -150,7 +150,8 @@ function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
     x.reply.cut();
     return;
   }
-  // A client that ignores Retry-After is told a little later each time: its refusals must not crowd out the work.
+  // A client that ignores Retry-After gets each refusal a little later, because its refusals must not crowd out the
+  // work.
   gateway.lateRefusals.send(x, refusal, () => answerRefusal(x, refusal));
 }
 

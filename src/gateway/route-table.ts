@@ -43,6 +43,9 @@ function barcodeRoutes(gateway: GatewayContext): RoutePattern[] {
 
 function upstreamOf(gateway: GatewayContext, name: string): Upstream {
   const found = gateway.upstreams.find((upstream) => upstream.name === name);
-  if (found === undefined) throw new Error(`There is no upstream ${name}; the configuration should have been refused`);
+  if (found === undefined)
+    throw new Error(
+      `Cannot build the routes as there is no upstream ${name}; the configuration check should have found this`,
+    );
   return found;
 }

@@ -44,9 +44,9 @@ export class Router {
   }
 
   /**
-   * The route of a request. An ambiguous path goes where it is allowed as it stands (`paths: 'literal'`), and only if
-   * everybody would take it for a path of the same route: else `//admin/x` would reach an open route, and a backend
-   * that merges slashes would serve what a closed one protects.
+   * The route of a request. An ambiguous path is accepted only by a route with `paths: 'literal'`, and only if every
+   * reading leads to that same route. Otherwise `//admin/x` would reach an open route, and a backend that merges
+   * slashes would serve a resource that a route with a key protects.
    */
   find(method: string, { path, pathForm }: Pick<RequestHead, 'path' | 'pathForm'>): Match | Refusal {
     const match = this.match(method, path);
@@ -56,7 +56,7 @@ export class Router {
     return isSame && match.route.takesLiteralPaths === true ? match : readInTwoWays;
   }
 
-  /** The route, or 404, or 405 with what is allowed. */
+  /** The route, or 404, or 405 with the allowed methods. */
   match(method: string, path: string): Match | Refusal {
     const literal = this.#literal.get(path);
     if (literal !== undefined) return choose(literal, method, '');
@@ -105,7 +105,7 @@ function choose({ byMethod, any }: Methods, method: string, parameter: string): 
   });
 }
 
-/** Percent encoding that is no UTF-8 stays as it is: it will match no id. */
+/** Percent encoding that is not valid UTF-8 stays undecoded; it matches no id. */
 function decode(segment: string): string {
   if (!segment.includes('%')) return segment;
   try {

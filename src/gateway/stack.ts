@@ -13,21 +13,21 @@ import { type Caller, UpstreamCall, type UpstreamRequest } from './upstream/upst
 export function openStack(clock: Clock): Service {
   return compose(
     [
-      // One time limit over all that is below: the queue, and every attempt.
+      // One time limit over everything below it: the queue and every attempt.
       deadlines(clock),
-      // Above admission, since another attempt needs a permit of another backend.
+      // Above admission, because another attempt needs a permit of another backend.
       retries(),
-      // Below retries, since both calls of a pair are one attempt: only when both fail, another one follows.
+      // Below retries, because both calls of a pair are one attempt: a retry follows only when both fail.
       hedging(clock),
-      // Admits, and picks the backend: a permit is one backend's.
+      // Admits and picks the backend in one layer, because a permit belongs to one backend.
       admission(clock),
     ],
-    // One request on one connection; gives the permit back when the backend has sent its last byte.
+    // Sends one request on one connection, and gives the permit back when the backend has sent its last byte.
     connection(clock),
   );
 }
 
-/** Sends a request through the stack and the reply into the sink. A refusal is what the client gets instead of a reply. */
+/** Sends a request through the stack and the reply into the sink. Returns a refusal if there is no reply. */
 export async function forward(
   caller: Caller,
   request: UpstreamRequest,
@@ -43,7 +43,7 @@ export async function forward(
   if (failure.kind === 'refused') return failure.refusal;
   caller.failure = failure.refusal.reason;
   if (!caller.replyBegun) return failure.refusal;
-  // A reply that has begun cannot become an error reply: it is cut, so that nobody takes it for whole.
+  // A reply that has begun cannot become an error reply. It is cut, so that the client sees that it is incomplete.
   caller.cutReply();
   return undefined;
 }

@@ -6,17 +6,20 @@ import { connectionsFor, descriptorLimit } from '../../core/descriptors.ts';
 export interface ConnectionLimitOptions {
   readonly bugs: Bugs;
   readonly maxPerAddress: number | undefined;
-  /** Told of a connection that was closed as there are too many. */
+  /** Called for each connection that was closed because there are too many. */
   readonly onRefused: () => void;
 }
 
-/** Bounds the connections of clients in all. `max` undefined: what descriptors allow beside those to backends. */
+/**
+ * Bounds the connections of all clients together. Without `max`, the bound is the descriptor limit less the backend
+ * connections.
+ */
 export function useBackendConnections(server: Server, max: number | undefined, backendConnections: number): void {
   const allowed = max ?? connectionsFor(descriptorLimit(), backendConnections);
   if (allowed !== undefined) server.maxConnections = allowed;
 }
 
-/** Bounds the connections of an address, and counts those that are closed at once because there are too many. */
+/** Bounds the connections of an address, and counts the connections that are closed at once because of this bound. */
 export function limitConnections(server: Server, { maxPerAddress, onRefused, bugs }: ConnectionLimitOptions): void {
   server.on('drop', bugs.guard('connection', onRefused));
   if (maxPerAddress === undefined) return;

@@ -7,13 +7,13 @@ import { clientNetwork } from '../http/client-network.ts';
 import type { Exchange } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
 
-/** Keys that turn out to be none, of one client address and worker. */
+/** Invalid keys that one client address may try at one worker. */
 const LIMIT: RateLimit = { requestsPerSecond: 5, burst: 50 };
 const MAX_ADDRESSES = 10_000;
 
 /**
- * Bounds how many keys an address may try that are none: each costs a look-up in the database. Keys that are known
- * already are not asked about, so that a guesser behind the same address stops nobody who has been here.
+ * Bounds how many invalid keys an address may try, because each costs a look-up in the database. Cached keys are not
+ * subject to this limit, so a guesser does not lock out known clients behind the same address.
  */
 export class GuessLimit {
   readonly #clock: Clock;
@@ -25,18 +25,18 @@ export class GuessLimit {
     this.#trusted = trusted;
   }
 
-  /** Why this client may have no unknown key looked up at the moment; undefined: it may. */
+  /** The refusal for an unknown key of this client; undefined if the key may be looked up. */
   refusal(x: Exchange): Refusal | undefined {
     const previous = this.#arrivals.get(clientNetwork(x.request.peerAddress, x.head, this.#trusted));
     if (previous === undefined) return undefined;
     const { allowed, retryAfterMs } = gcra(previous, this.#clock.now(), LIMIT);
     if (allowed) return undefined;
-    return new Refusal('rate-limited', 'too many keys that are none have come from this address', {
+    return new Refusal('rate-limited', 'too many invalid keys have come from this address', {
       retryAfterSeconds: Math.ceil(retryAfterMs / 1000),
     });
   }
 
-  /** A key of this client has turned out to be none. */
+  /** A key of this client has turned out to be invalid. */
   failed(x: Exchange): void {
     const network = clientNetwork(x.request.peerAddress, x.head, this.#trusted);
     this.#arrivals.set(network, gcra(this.#arrivals.get(network), this.#clock.now(), LIMIT).next);

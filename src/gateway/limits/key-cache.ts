@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { KeyIdentity } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
 
-/** Where a key is looked up when the cache does not know it: by the SHA-256 of its text. */
+/** Looks up keys that the cache does not know, by the SHA-256 of their text. */
 export type FindKey = (hash: Uint8Array) => Promise<KeyIdentity | undefined>;
 
 interface Entry {
@@ -12,13 +12,16 @@ interface Entry {
   readonly checkedAt: number;
 }
 
-/** A key is asked for again after this long, while it goes on opening; control tells of a revocation at once. */
+/**
+ * After this time a key is checked again in the background, and is accepted meanwhile; control reports a revocation at
+ * once.
+ */
 const FRESH_MS = 30_000;
-/** A text that was no key. Short, since the key may be made a moment later. */
+/** How long an invalid key is remembered. Short, because the key may be created a moment later. */
 const FRESH_UNKNOWN_MS = 2_000;
-/** With PostgreSQL away, a key that was valid is believed for this long. */
+/** While PostgreSQL is unavailable, a key that was valid is accepted for this long. */
 const STALE_MS = 60 * 60_000;
-/** Look-ups under way at once: a flood of guesses must not take the database away from everyone else. */
+/** Look-ups in flight: a flood of guesses must not use up the database connections. */
 const MAX_LOOKUPS = 16;
 const CAPACITY = 10_000;
 const keyPattern = /^rk_[A-Za-z0-9_-]{16,86}$/;
@@ -27,25 +30,29 @@ const unauthenticated = (detail: string): Refusal =>
   new Refusal('unauthenticated', detail, { headers: ['www-authenticate', 'Bearer realm="rampart"'] });
 const unknownKey = unauthenticated('the key is not known, or has been revoked');
 const noKey = unauthenticated('a key is needed: Authorization: Bearer rk_… or x-api-key: rk_…');
-const unavailable = new Refusal('store-unavailable', 'the key cannot be checked, as the database does not answer', {
-  retryAfterSeconds: 1,
-});
+const unavailable = new Refusal(
+  'store-unavailable',
+  'the key cannot be checked, because the database does not answer',
+  {
+    retryAfterSeconds: 1,
+  },
+);
 const busy = new Refusal('overloaded', 'too many unknown keys are being checked', { retryAfterSeconds: 1 });
 
 /**
- * Finds who a key belongs to. The cache is keyed by the hash, so that comparing takes no longer for a guess that is
- * nearly right, and so that no key text is kept.
+ * Finds the owner of a key. The cache is keyed by the hash, so that the time of a comparison reveals nothing about a
+ * key, and so that no key text is kept.
  */
 export class KeyCache {
   readonly #find: FindKey;
   readonly #clock: Clock;
-  /** Apart, so that guesses push no key out. */
+  /** Kept apart, so that guesses evict no valid key. */
   readonly #valid = new LRUCache<string, Entry>({ max: CAPACITY });
   readonly #unknown = new LRUCache<string, Entry>({ max: CAPACITY });
   readonly #lookups = new Map<string, Promise<KeyIdentity | Refusal>>();
-  /** Look-ups under way of texts that are not known to be keys. */
+  /** Look-ups in flight of texts that may be no keys. */
   #guesses = 0;
-  /** Counts the clearings: what was asked before one must not be kept after it. */
+  /** Counts the clearings: the result of a look-up that began before a clearing must not be stored after it. */
   #generation = 0;
 
   constructor(find: FindKey, clock: Clock) {
@@ -54,7 +61,7 @@ export class KeyCache {
   }
 
   /**
-   * The owner of the presented key: at once when the cache knows it, else after a look-up. `mayLookUp`: asked before
+   * The owner of the presented key: at once if the cache knows it, else after a look-up. `mayLookUp` is called before
    * the database is asked about a text that may be no key.
    */
   identify(
@@ -72,7 +79,7 @@ export class KeyCache {
       if (age < (entry.key === undefined ? FRESH_UNKNOWN_MS : FRESH_MS)) return entry.key ?? unknownKey;
       const stale = this.#stillValid(entry);
       if (stale !== undefined) {
-        // Nobody waits for the database to say again what it said half a minute ago: not even when it hangs.
+        // No request waits for this second check, so a database that hangs delays none of them.
         void this.#lookUp(digest, entry);
         return stale;
       }
@@ -84,7 +91,7 @@ export class KeyCache {
     return this.#lookUp(digest, entry);
   }
 
-  /** Forgets everything, as keys have changed. */
+  /** Forgets all keys, because keys have changed. */
   clear(): void {
     this.#generation++;
     this.#valid.clear();
@@ -113,7 +120,8 @@ export class KeyCache {
       if (generation === this.#generation) this.#keep(digest, key);
       return key ?? unknownKey;
     } catch {
-      // The store has reported why. A key that was valid a while ago stays so: generation goes on without PostgreSQL.
+      // The store has logged the reason. A key that was valid a while ago is still accepted, so that generation
+      // continues without PostgreSQL.
       return this.#stillValid(entry) ?? unavailable;
     }
   }

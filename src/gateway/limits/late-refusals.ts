@@ -5,17 +5,17 @@ import type { Cancellable } from '../upstream/cancellable.ts';
 import type { Refusal } from '../refusal.ts';
 import { peerAddress } from '../http/peer-address.ts';
 
-/** Refusals that wait at a time, in a worker; more are sent at once. */
+/** Delayed refusals that a worker holds at a time; further ones are sent at once. */
 const MAX_WAITING = 4096;
 
 export interface LateRefusalsOptions {
   readonly clock: Clock;
   readonly bugs: Bugs;
-  /** Whether a peer is a proxy of ours, whose connections carry many clients. */
+  /** Whether a peer is a trusted proxy, whose connections carry many clients. */
   readonly isProxy: (address: string) => boolean;
 }
 
-/** Holds back refusals to direct clients that come back at once after each of them. */
+/** Delays refusals to direct clients that retry at once after each of them. */
 export class LateRefusals {
   readonly #options: LateRefusalsOptions;
   #waiting = 0;
@@ -24,7 +24,7 @@ export class LateRefusals {
     this.#options = options;
   }
 
-  /** Calls `send` now, or later if the client ignores `Retry-After`; never once the client has left. */
+  /** Calls `send` now, or later if the client ignores `Retry-After`; never after the client has left. */
   send(x: Exchange, refusal: Refusal, send: () => void): void {
     const pauseMs = this.#pauseMs(x, refusal);
     if (pauseMs === 0 || this.#waiting >= MAX_WAITING) {

@@ -13,7 +13,7 @@ export interface RateLimiterOptions {
   readonly registry: Registry;
   readonly bugs: Bugs;
   readonly workers: number;
-  /** Of every key that has none of its own. */
+  /** The limit of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
   readonly addressLimit: RateLimit | undefined;
   readonly trustedProxies: AddressSet;
@@ -28,7 +28,7 @@ const details: Readonly<Record<Policy, string>> = {
   address: 'requests come too fast from this address',
 };
 
-/** Holds keys and addresses to their rates: one limit for the host, whichever workers the requests come to. */
+/** Enforces the rates of keys and addresses: one limit for the host, whichever workers the requests reach. */
 export class RateLimiter {
   readonly tokens: TokenClient;
   readonly #options: RateLimiterOptions;
@@ -38,7 +38,7 @@ export class RateLimiter {
     this.#options = options;
     const { clock, bugs, workers, registry, sendTokenAsks: send } = options;
     this.tokens = new TokenClient({ clock, bugs, workers, send });
-    const help = 'Requests that met a rate limit, by whose it is';
+    const help = 'Requests that were checked against a rate limit, by policy and result';
     const results = registry.counter('rampart_rate_limit_total', help, 'policy', 'result');
     const of = (policy: Policy) => ({
       allowed: results.of(policy, 'allowed'),

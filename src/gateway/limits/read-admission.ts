@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { RequestQueue } from '../../policy/admission/request-queue.ts';
 
-/** Reads that wait for their turn, of all keys together. */
+/** Reads of all keys that may wait for their turn. */
 const QUEUE_CAPACITY = 64;
 const MAX_WAIT_MS = 2000;
 
@@ -13,7 +13,7 @@ interface Waiter {
 }
 
 /**
- * Bounds the reads of a worker's clients, so that connections are left for look-ups of keys and for the ledger, and keys
+ * Bounds the reads of a worker's clients, so that database connections are left for key look-ups and the ledger. Keys
  * take turns, so that none starves the others.
  */
 export class ReadAdmission {
@@ -22,16 +22,16 @@ export class ReadAdmission {
   readonly #queue = new RequestQueue<Waiter>(QUEUE_CAPACITY);
   #running = 0;
 
-  /** `max`: reads under way at a time. */
+  /** `max`: reads in progress at a time. */
   constructor(max: number, clock: Clock) {
     this.#max = Math.max(1, max);
     this.#clock = clock;
   }
 
-  /** Does the work when its turn has come; rejects with ReadsBusy where that is too late. */
+  /** Does the work when its turn has come; rejects with ReadsBusy if that is too late. */
   async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
     if (this.#running >= this.#max || this.#queue.depth > 0) {
-      if (!(await this.#wait(key))) throw new ReadsBusy('Too many reads of the database are under way');
+      if (!(await this.#wait(key))) throw new ReadsBusy('Too many reads of the database are in progress');
     } else this.#running++;
     try {
       return await work();

@@ -4,25 +4,25 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
 import { LocalTokenBucket } from '../../policy/rate/local-token-bucket.ts';
 
-/** Subjects that are kept; one that falls out comes back with an unused share, and nothing else. */
+/** Subjects that are kept. A subject that is evicted and returns starts with an unused share and without tokens. */
 const CAPACITY = 100_000;
-/** Longest wait for control; then the share decides, and goes on to until control answers. */
+/** How long a request waits for control. After that this worker decides from its static share until control answers. */
 const PATIENCE_MS = 20;
 /** How often unused tokens are looked for. */
 const SWEEP_MS = 50;
-/** Keeps a message far below the longest that the link takes. */
+/** Keeps a message far below the longest message that the connection accepts. */
 const MAX_ASKS = 1000;
 
 export interface TokenClientOptions {
   readonly clock: Clock;
   readonly bugs: Bugs;
-  /** Workers of the host, for the share of this one. */
+  /** The number of workers of the host, from which the share of this one follows. */
   readonly workers: number;
   /** Asks control; false when it cannot be asked now. Undefined where there is no control. */
   readonly send?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
 }
 
-/** Milliseconds until a request would be let through, or undefined: it is let through. */
+/** Milliseconds until a request would be allowed; undefined if it is allowed now. */
 export type TokenVerdict = number | undefined;
 
 interface Queue {
@@ -40,7 +40,7 @@ export class TokenClient {
   readonly #held = new Set<LocalTokenBucket>();
   readonly #toAsk = new Set<LocalTokenBucket>();
   #present = false;
-  /** Control has not answered in time, and not since. */
+  /** Control has not answered in time, and has not answered since. */
   #late = false;
   #flushing = false;
   #patience: Timer | undefined;
@@ -62,7 +62,7 @@ export class TokenClient {
     return this.#byShare;
   }
 
-  /** Whether a request for this subject may go on; waits for control where that is the only one to know. */
+  /** Whether a request of this subject may continue; waits for control if this worker has no token. */
   take(subject: string, limit: RateLimit): TokenVerdict | Promise<TokenVerdict> {
     const now = this.#options.clock.now();
     const bucket = this.#bucket(subject, limit);
@@ -79,14 +79,16 @@ export class TokenClient {
     return this.#takeByShare(bucket, now);
   }
 
-  /** Control is there: it decides from now on. What went by share until then was within the shares, and is no debt. */
+  /**
+   * Control is connected and decides from now on. Requests that were decided by share until then are not charged to it.
+   */
   connected(): void {
     this.#present = true;
     this.#late = false;
     for (const bucket of this.#buckets.values()) bucket.forget();
   }
 
-  /** Control is gone: what it gave and what it refused count no more, and nobody waits for it. */
+  /** Control is gone: its tokens and refusals no longer count, and no request waits for it. */
   lost(): void {
     this.#present = false;
     for (const bucket of this.#buckets.values()) bucket.forget();

@@ -15,13 +15,13 @@ import type { PendingPermit, Claim } from './claim.ts';
 export interface QueueSnapshot extends QueueSituation {
   /** No backend can be used at all. */
   readonly isUnavailable: boolean;
-  /** Requests in flight, those of all workers. */
+  /** Requests in flight of all workers. */
   readonly inFlight: number;
   /** Requests that wait at the other workers, and how many of them are bulk. */
   readonly queuedElsewhere: number;
   readonly bulkElsewhere: number;
   readonly workers: number;
-  /** The service time, as far as it is known from however few requests. */
+  /** The estimate of the service time, even from a few requests. */
   readonly paceMs: number;
   /** Permits of this worker. */
   readonly held: number;
@@ -34,7 +34,7 @@ export interface AdmissionQueueOptions {
   >;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called at a time that was asked for, and at the first deadline. */
+  /** Called at the requested times and at the earliest deadline. */
   readonly wake: () => void;
 }
 
@@ -69,15 +69,18 @@ export class Waiter implements PendingPermit {
 
 /** How far the queue may exceed its bound before its newest are refused: figures of the other workers are a few milliseconds old. */
 const TOLERATED_EXCESS = 1.1;
-/** How much longer than the timeout a request waits while nothing but a stall keeps it from its permit. */
+/** How much longer than the timeout a request may wait while only a stall of the machine delays its permit. */
 const STALL_MS = 5000;
-/** Where a round takes longer, as when nothing ends any more, it is no stall. */
+/** If a round takes longer than this, for example because no request ends any more, it is not a stall. */
 const MAX_ROUND_MS = 15_000;
 const EXPIRY_INTERVAL_MS = 10;
 /** After a worker has shed requests, the others may still count them for this long. */
 const SHED_INTERVAL_MS = 25;
 
-/** The queue before an upstream with its clockwork: who may wait, for how long, and what the others are told. */
+/**
+ * The queue of an upstream with its timers: which requests may wait, for how long, and what this worker reports to the
+ * others.
+ */
 export class AdmissionQueue {
   readonly #queue: RequestQueue<Waiter>;
   readonly #bound: QueueBound;
@@ -118,13 +121,13 @@ export class AdmissionQueue {
     return this.#bound.isStanding(this.#clock.now());
   }
 
-  /** So many requests may be in flight at all backends together: that decides how many may wait. */
+  /** Sets how many requests may be in flight at all backends together, from which the bound of the queue follows. */
   useCaps(permits: number): void {
     const { queueCapacity, queuePerPermit } = this.#config;
     this.#capacity = Math.max(queueCapacity, queuePerPermit * permits);
   }
 
-  /** A place, or at once the refusal of one before whom too many wait. */
+  /** A place in the queue, or a refusal at once if too many requests wait. */
   join(claim: Claim, snapshot: QueueSnapshot): Waiter | Refusal {
     const now = this.#clock.now();
     const { priority, fairKey, isImpatient = false } = claim.claimant;
@@ -143,7 +146,10 @@ export class AdmissionQueue {
     return waiter;
   }
 
-  /** Control has told how many wait elsewhere: when all workers together exceed what may wait, each refuses its part. */
+  /**
+   * Control has reported how many requests wait at the other workers. If all workers together exceed the bound, each
+   * refuses its part of the excess.
+   */
   shed(snapshot: QueueSnapshot): void {
     const now = this.#clock.now();
     const { queuedElsewhere, bulkElsewhere, isUnavailable } = snapshot;
@@ -165,7 +171,7 @@ export class AdmissionQueue {
     return left;
   }
 
-  /** The next whose turn it is. A permit is free for it, so only its own deadline can make it too late. */
+  /** The next request in turn. A permit is free for it, so only its own deadline can make it too late. */
   next(): Waiter | undefined {
     const now = this.#clock.now();
     for (let place = this.#queue.take(); place !== undefined; place = this.#queue.take()) {
@@ -177,7 +183,7 @@ export class AdmissionQueue {
     return undefined;
   }
 
-  /** Refuses everyone who has waited for as long as one may. */
+  /** Refuses the requests that have waited for the longest allowed time. */
   expire(snapshot: QueueSnapshot): void {
     // Without a backend there is no round to wait for.
     const longestMs = snapshot.isUnavailable ? this.#timeoutMs : this.#bound.longestWaitMs(snapshot.paceMs);
@@ -189,7 +195,7 @@ export class AdmissionQueue {
     if (oldest !== undefined) this.wakeAt(Math.max(oldest + this.#timeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
   }
 
-  /** One timer for the whole queue, at the earliest time that was asked for. */
+  /** One timer for the whole queue, at the earliest requested time. */
   wakeAt(at: number): void {
     if (this.#timer !== undefined) {
       if (this.#timer.at <= at) return;
@@ -210,8 +216,8 @@ export class AdmissionQueue {
   }
 
   /**
-   * Whether a wait beyond the timeout is a stall and no overload: there is a permit for each that is in flight or waits,
-   * or all of them fit into two rounds. A timeout that was set is kept.
+   * Whether a wait beyond the timeout is a stall rather than overload: there is a permit for each request that is in
+   * flight or waits, or all of them fit into two rounds. A configured timeout is always kept.
    */
   #isCovered({ isUnavailable, permits, inFlight, queuedElsewhere, paceMs }: QueueSnapshot): boolean {
     const outstanding = inFlight + queuedElsewhere + this.#queue.depth;
@@ -247,7 +253,11 @@ export class AdmissionQueue {
   #full(isUnavailable: boolean): Refusal {
     return isUnavailable
       ? new Refusal('no-backend', 'no backend is up, and the queue is full', this.#retryAfter())
-      : new Refusal('overloaded', 'every backend is at its cap, and too many wait already', this.#retryAfter());
+      : new Refusal(
+          'overloaded',
+          'every backend is at its cap, and too many requests wait already',
+          this.#retryAfter(),
+        );
   }
 
   #timedOut(isUnavailable: boolean): Refusal {
@@ -257,7 +267,10 @@ export class AdmissionQueue {
   }
 }
 
-/** The part that the other workers leave, and an equal share at least, because a worker that came late must not starve. */
+/**
+ * The part of the bound that the other workers leave, but at least an equal share, because a worker that has just
+ * started must not starve.
+ */
 function localPart(total: number, elsewhere: number, workers: number): number {
   return total === Number.POSITIVE_INFINITY ? total : Math.max(total - elsewhere, Math.ceil(total / workers));
 }
@@ -268,7 +281,7 @@ function excessOf(here: number, elsewhere: number, total: number): number {
   return elsewhere === 0 || all <= total * TOLERATED_EXCESS + 1 ? 0 : ((all - total) * here) / all;
 }
 
-/** How a request ends that was cancelled before it reached a backend; without a reason, its client has left. */
+/** The refusal of a request that was cancelled before it reached a backend; without a reason, the client has left. */
 export const refusalFor = (reason: Cancellation | undefined): Refusal =>
   reason === undefined || reason instanceof ClientGone ? clientClosed : pastDeadline;
 

@@ -22,7 +22,7 @@ export const admission =
     );
   };
 
-const noSpare = new Refusal('overloaded', 'no other backend has a permit that nobody waits for');
+const noSpare = new Refusal('overloaded', 'no other backend has a spare permit');
 
 function acquire(call: UpstreamCall): Permit | PendingPermit | Refusal {
   const { caller, request, excluded, deadline } = call;
@@ -42,7 +42,7 @@ function proceed(call: UpstreamCall, permit: Permit, next: Service): Promise<Ans
   return next(call);
 }
 
-/** Time for which a permit was asked of control is told apart from time in the queue. */
+/** The time spent waiting for a permit from control is recorded separately from the time in the queue. */
 async function wait(call: UpstreamCall, pending: PendingPermit, clock: Clock): Promise<Permit | Refusal> {
   const { caller } = call;
   const joinedAt = clock.now();

@@ -17,7 +17,7 @@ export class UnreadableReply extends Error {}
 
 /** How far an attempt had come when it failed. */
 export interface AttemptProgress {
-  /** No connection was made, so that the backend cannot have seen the request. */
+  /** No connection was made, so the backend cannot have seen the request. */
   readonly beforeConnection: boolean;
   /** The backend has the whole request and has not answered. */
   readonly isWaiting: boolean;
@@ -27,7 +27,7 @@ export interface AttemptProgress {
 export interface Explanation {
   readonly refusal: Refusal;
   readonly outcome: Outcome;
-  /** Another backend would end it the same way. */
+  /** Another backend would end the request the same way. */
   readonly isFinal: boolean;
 }
 
@@ -43,12 +43,12 @@ const noDescriptors = new Refusal('overloaded', 'this worker has no file descrip
   retryAfterSeconds: 1,
 });
 
-/** System errors of our own connect that say nothing about the backend. */
+/** System errors of our own `connect` that do not depend on the backend. */
 const ownLimits: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'EADDRNOTAVAIL']);
 
 export function explain(error: Error, { beforeConnection, isWaiting }: AttemptProgress): Explanation {
   const ended = (refusal: Refusal, outcome: Outcome, isFinal = true): Explanation => ({ refusal, outcome, isFinal });
-  // A client that gives up on a backend that has all it needs says something about the backend.
+  // A client that gives up on a backend which has the whole request may show that the backend is slow.
   const left = isWaiting && !beforeConnection ? 'abandoned' : 'aborted';
   if (error instanceof ClientGone) return ended(clientClosed, left);
   if (error instanceof ClientDeadline) return ended(pastClientDeadline, left);
@@ -64,7 +64,8 @@ export function explain(error: Error, { beforeConnection, isWaiting }: AttemptPr
   const detail = beforeConnection ? 'no connection to a backend could be made' : 'the backend failed while it answered';
   const proxyError = proxyErrorOf(error, code, beforeConnection);
   const refusal = new Refusal('upstream-failed', detail, { proxyError });
-  // It has answered, with more than is taken: that is this request's, and no failure of the backend.
+  // The backend has answered, with a larger head than is allowed. That fails this request, and does not count against
+  // the backend.
   if (proxyError === 'http_response_header_section_size') return ended(refusal, 'aborted');
   return ended(refusal, 'failure', false);
 }

@@ -4,7 +4,10 @@ import type { BackendSet } from './backend-set.ts';
 import { type Outcome, outcomesForLoad } from './backend.ts';
 import type { Permit } from './permit.ts';
 
-/** How long a backend may leave a client waiting before its leaving counts, while too little is known of the class. */
+/**
+ * While too little is known of the class: how long a client must have waited before its leaving counts against the
+ * backend.
+ */
 const UNKNOWN_PATIENCE_MS = 250;
 
 /** Learns from the ends of attempts: the load of backends, which of them are outliers, and how long a class of requests takes. */
@@ -40,7 +43,7 @@ export class AttemptResults {
       this.learn(permit, this.#isBackendsFault(permit, outcome) ? 'timeout' : outcome);
       return;
     }
-    // The head of a stream was a success, and has been learnt from; its client decides how long the stream lasts.
+    // The head of a stream was counted as a success already; its client decides how long the stream lasts.
     if (outcome === 'failure' && permit.headAt === undefined)
       this.#backends.record(permit.backend, false, permit.startedAt);
   }
@@ -56,7 +59,7 @@ export class AttemptResults {
     }
   }
 
-  /** A client that gave up counts against a backend that had not answered within what it usually takes. */
+  /** A client that gave up counts against the backend if the backend had not answered within its usual time. */
   #isBackendsFault({ routeClass, startedAt }: Permit, outcome: Outcome): boolean {
     if (outcome !== 'abandoned') return false;
     const usualMs = this.#hedgeDelay(routeClass).afterMs ?? UNKNOWN_PATIENCE_MS;

@@ -14,11 +14,11 @@ import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
-/** A backend that keeps sending 1xx replies never gets to its answer. */
+/** Bounds the 1xx replies of a backend that never sends its final reply. */
 const MAX_INFORMATIONAL = 16;
 
 type Controller = Dispatcher.DispatchController;
-/** How an attempt ended: with nothing where the reply came to its end. */
+/** How an attempt ended; undefined if the reply is complete. */
 type End = { readonly failure: Failure | undefined };
 
 /**
@@ -40,7 +40,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   readonly #permit: Permit;
   readonly #clock: Clock;
   readonly #answered = Promise.withResolvers<Answer>();
-  /** Resolves when the head of a reply is there, or there will be none. */
+  /** Resolves when the head of a reply has arrived, or when none can arrive any more. */
   readonly answer = this.#answered.promise;
   readonly #early: Buffer[] = [];
   #headers: ReplyHeaders = {};
@@ -55,7 +55,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   #discarded: DiscardedReply | undefined;
   #end: End | undefined;
   #whenEnded: ((failure: Failure | undefined) => void) | undefined;
-  /** Set while undici is made to drop the connection: the permit then waits for the backend to see it. */
+  /** Set while undici drops the connection. The permit is then held until the backend has closed its side. */
   #cancelling: { outcome: Outcome | undefined } | undefined;
 
   constructor(call: UpstreamCall, permit: Permit, clock: Clock) {
@@ -80,14 +80,14 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     for (const chunk of this.#early) this.#discarded.take(chunk);
   }
 
-  /** Closes the connection, or keeps it from being used if there is none yet. */
+  /** Closes the connection, or prevents the use of one that is still being made. */
   cancel(reason: Cancellation): void {
     if (this.#end !== undefined) return;
     this.#cancelled = reason;
     const controller = this.#controller;
     if (controller === undefined) this.#fail(reason);
     else this.#drop(controller, reason);
-    // undici reads the body of a request whose connection is still being made, cancelled or not: it must be gone.
+    // undici would read the body once a connection is made, even for a cancelled request, so the body is destroyed.
     const { body } = this.#call;
     if (body instanceof RequestBody) body.destroy();
   }
@@ -148,7 +148,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   }
 
   #takeInformational(controller: Controller, status: number, headers: ReplyHeaders): void {
-    // A 101 that switches to nothing comes here, too.
+    // A 101 without a switch of protocols comes here, too.
     if (status < 100 || status === 101) controller.abort(new UnreadableReply(`the backend sent a status ${status}`));
     else if (++this.#informational > MAX_INFORMATIONAL)
       controller.abort(new Error('the backend sends 1xx replies only'));
@@ -175,7 +175,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     this.#answered.resolve(this);
   }
 
-  /** Takes up the load that the backend reports, and decides how this reply counts. */
+  /** Records the load that the backend reports, and decides how this reply counts. */
   #readSelfReport(status: number, headers: ReplyHeaders, now: number): void {
     const report = headers['endpoint-load-metrics'];
     const load = typeof report === 'string' ? readLoadReport(report) : undefined;
@@ -246,7 +246,10 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     return { kind: 'failed', refusal, execMs, beforeConnection, replyStarted: this.#hasHead, isFinal };
   }
 
-  /** Ends the attempt: the permit goes back first, and whatever that leads to elsewhere is no reason not to end. */
+  /**
+   * Ends the attempt. The permit goes back first, and an exception that this causes elsewhere must not keep the attempt
+   * from ending.
+   */
   #finish(end: End, outcome: Outcome): void {
     if (this.#end !== undefined) return;
     this.#end = end;
@@ -273,7 +276,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     });
   }
 
-  /** undici swallows what its handlers throw, and would leave the attempt without an end. */
+  /** undici swallows the exceptions of its handlers, so an attempt would never end. */
   #guard(callback: () => void): void {
     try {
       callback();
