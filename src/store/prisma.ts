@@ -9,20 +9,31 @@ export interface LazyPrisma {
   close(): Promise<void>;
 }
 
-/** A client over this pool. */
-export function lazyPrisma(pool: Pool): LazyPrisma {
+async function openClient(pool: Pool): Promise<PrismaClient> {
+  const [{ PrismaPg }, { PrismaClient: Client }] = await Promise.all([
+    import('@prisma/adapter-pg'),
+    import('./generated/client.ts'),
+  ]);
+  return new Client({ adapter: new PrismaPg(pool), errorFormat: 'minimal' });
+}
+
+/** A client over this pool. A load that failed, as for want of file descriptors, is tried again by the next call. */
+export function lazyPrisma(pool: Pool, open: (pool: Pool) => Promise<PrismaClient> = openClient): LazyPrisma {
   let opening: Promise<PrismaClient> | undefined;
-  const open = async (): Promise<PrismaClient> => {
-    const [{ PrismaPg }, { PrismaClient: Client }] = await Promise.all([
-      import('@prisma/adapter-pg'),
-      import('./generated/client.ts'),
-    ]);
-    return new Client({ adapter: new PrismaPg(pool), errorFormat: 'minimal' });
+  const load = async (): Promise<PrismaClient> => {
+    try {
+      return await open(pool);
+    } catch (error) {
+      opening = undefined;
+      throw error;
+    }
   };
   return {
-    prisma: () => (opening ??= open()),
+    prisma: () => (opening ??= load()),
     async close() {
-      await (await opening)?.$disconnect();
+      // A client that could not be loaded has nothing to close; whoever asked for it has got the error.
+      const client = await opening?.catch(() => undefined);
+      await client?.$disconnect();
     },
   };
 }
