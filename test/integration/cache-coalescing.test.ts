@@ -166,6 +166,39 @@ describe('coalescing', () => {
     assert.match((await get(rampart, '/a', { 'accept-language': 'fr' })).cacheStatus, /fwd=vary-miss/);
   });
 
+  for (const [kind, fields] of [
+    ['selects another one', { 'cache-control': 'max-age=60', vary: 'Accept-Language' }],
+    ['may not share it', { 'cache-control': 'max-age=0, stale-if-error=60' }],
+  ] as const) {
+    test(`a reply whose client has left, while the other one ${kind}, is read to its end and stored whole`, async () => {
+      const answers: (() => void)[] = [];
+      const { rampart, seen } = await startCaching((_req, res, number) => {
+        if (number === 2) return void res.writeHead(200, { 'cache-control': 'no-store' }).end('another');
+        if (number > 2) return void res.writeHead(500).end();
+        // The head comes in one read with the first bytes of the body.
+        answers.push(() => {
+          res.writeHead(200, { ...fields, 'content-length': '11' }).write('first,');
+          setTimeout(() => res.end('whole'), 50);
+        });
+        return undefined;
+      });
+      const leader = connect(rampart.port, '127.0.0.1');
+      leader.write('GET /a HTTP/1.1\r\nHost: a.example\r\nAccept-Language: en\r\n\r\n');
+      await eventually('it is asked', () => answers.length === 1);
+      const follower = get(rampart, '/a', { 'accept-language': 'de' });
+      const clients = (): string | undefined =>
+        /rampart_in_flight\{endpoint="app"\} (\d+)/.exec(rampart.metrics())?.[1];
+      await eventually('both wait', () => clients() === '2');
+      leader.destroy();
+      await eventually('one has left', () => clients() === '1');
+      answers[0]?.();
+      assert.equal((await follower).body, 'another');
+      assert.equal(seen.length, 2);
+      await eventually('both are over', () => inFlight(rampart) === 0);
+      assert.equal((await get(rampart, '/a', { 'accept-language': 'en' })).body, 'first,whole');
+    });
+  }
+
   test('a reply that is cut is cut for all, and not kept', async () => {
     const { rampart, seen } = await startCaching((req, res, number) => {
       if (number > 1) return void res.end('whole');

@@ -132,6 +132,8 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
       if (subscriber === leader || reply.isFor(subscriber.client)) this.#begin(subscriber, reply);
       else this.#release(subscriber, reply);
     }
+    // A reply that is for none of them is read to its end where the store wants it.
+    if (subscribers.size === 0 && reply.isStoring) this.#caller.isInBackground = true;
     if (!this.#isWanted) this.cancel();
   }
 
@@ -140,13 +142,13 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     const reply = this.#reply as ArrivingReply;
     if (!reply.push(chunk)) this.#outgrow(reply);
     for (const subscriber of this.#caller.subscribers) subscriber.data(chunk);
-    if (reply.isStoring || !this.#isHeldBack) return true;
+    if (reply.isStoring || !this.#caller.isHeldBack) return true;
     this.#resume = resume;
     return false;
   }
 
   drained(): void {
-    if (this.#resume === undefined || this.#isHeldBack) return;
+    if (this.#resume === undefined || this.#caller.isHeldBack) return;
     const resume = this.#resume;
     this.#resume = undefined;
     resume();
@@ -275,11 +277,6 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     this.#caller.isInBackground = false;
     this.#close();
     if (!this.#isWanted) this.cancel();
-  }
-
-  get #isHeldBack(): boolean {
-    for (const { isFull } of this.#caller.subscribers) if (isFull) return true;
-    return false;
   }
 
   get #isWanted(): boolean {

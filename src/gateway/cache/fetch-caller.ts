@@ -53,6 +53,12 @@ export class FetchCaller implements Caller {
     return false;
   }
 
+  /** A client has left its sink full. */
+  get isHeldBack(): boolean {
+    for (const { isFull } of this.subscribers) if (isFull) return true;
+    return false;
+  }
+
   cutReply(): void {
     this.isCut = true;
     for (const subscriber of this.subscribers) {

@@ -201,10 +201,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     sink.head(this.status, this.#headers);
     for (const chunk of this.#early) this.#deliver(sink, chunk, this.#controller as Controller);
     if (this.#end === undefined) this.#watchSilence(hasNoEnd || this.#permit.isStream);
-    else sink.end();
+    else if (this.#end.failure === undefined) sink.end();
   }
 
   #deliver(sink: ReplySink, chunk: Buffer, controller: Controller): void {
+    if (this.#end?.failure !== undefined) return;
     this.lastByteAt = this.#clock.now();
     const resume = (): void => {
       this.isHeld = false;
@@ -242,8 +243,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
 
   #failureOf(refusal: Failure['refusal'], beforeConnection: boolean, isFinal: boolean): Failure {
     if (!this.#hasHead) this.execMs = this.#clock.now() - this.#permit.startedAt;
-    const { execMs } = this;
-    return { kind: 'failed', refusal, execMs, beforeConnection, replyStarted: this.#hasHead, isFinal };
+    return { kind: 'failed', refusal, execMs: this.execMs, beforeConnection, replyStarted: this.#hasHead, isFinal };
   }
 
   /**

@@ -10,7 +10,10 @@ export interface Reply {
   readonly isOverloaded: boolean;
   /** Milliseconds until the head was there. A hedge adds the time before it was sent. */
   execMs: number;
-  /** Passes all of the reply on. Resolves with why it is not whole, or with nothing. */
+  /**
+   * Passes all of the reply on. Resolves with why it is not whole, or with nothing. A sink that cancels the call gets no
+   * more bytes and no end, which would say that it has the whole reply.
+   */
   passTo(sink: ReplySink): Promise<Failure | undefined> | Failure | undefined;
   /** Reads the rest away to keep the connection, or closes the connection if that takes too long. Nobody waits for it. */
   discard(): void;
