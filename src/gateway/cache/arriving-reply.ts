@@ -14,7 +14,7 @@ export interface Keeping {
   readonly lines: HeaderLines;
 }
 
-/** How long a key whose replies cannot be shared is asked for without waiting for one another. */
+/** How long requests for a key whose replies cannot be shared are sent without coalescing. */
 const PASS_MS = 10_000;
 
 /** The reply of a backend to a coalesced fetch, from its head on, and as much of its body as the cache wants to keep. */
@@ -28,7 +28,7 @@ export class ArrivingReply {
   readonly #slotKey: string | undefined;
   #buffer: ReplyBuffer | undefined;
 
-  /** `client`: the one whose request has brought the reply. */
+  /** `client`: the client whose request has brought the reply. */
   constructor(keeping: Keeping, client: CacheClient, head: ReplyHead) {
     this.head = head;
     this.verdict = client.judge(head);
@@ -51,13 +51,13 @@ export class ArrivingReply {
     return this.#buffer?.chunks ?? [];
   }
 
-  /** Whether the reply answers this request too. */
+  /** Whether the reply answers this request, too. */
   isFor({ x }: CacheClient): boolean {
     if (!this.verdict.share) return false;
     return !this.verdict.store || selectSame(this.verdict.vary, this.#client.x, x);
   }
 
-  /** False where the reply has outgrown what may be stored. */
+  /** False if the reply has become too large to be stored. */
   push(chunk: Buffer): boolean {
     return this.#buffer?.push(chunk) !== false;
   }
@@ -67,7 +67,7 @@ export class ArrivingReply {
     this.#buffer = undefined;
   }
 
-  /** Stores the reply, which is whole. */
+  /** Stores the complete reply. */
   store(): void {
     if (this.#buffer === undefined || !this.verdict.store) return;
     this.keep(this.entryWith(this.#buffer.whole(), this.verdict.lifetime));

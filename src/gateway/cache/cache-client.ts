@@ -6,16 +6,16 @@ import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheKey, Entry } from './entry.ts';
 
-/** How a request ends: with a refusal, or with the reply that has been made. */
+/** How a request ends: with a refusal, or with a reply. */
 export type Ending = Refusal | undefined | Promise<Refusal | undefined>;
 
 /** Takes a reply as it comes; several clients may take the same one. */
 export interface CacheSink extends ReplySink {
-  /** The client has all that it wants: a 304 needs no body. */
+  /** The client needs no more bytes, for example after a 304. */
   readonly isSatisfied: boolean;
 }
 
-/** One request before the cache: what it asks for, and what it makes of the reply. */
+/** One request to the cache: its key and conditions, and how it uses the reply. */
 export interface CacheClient {
   readonly kind: 'cacheable';
   readonly x: Exchange;
@@ -23,13 +23,13 @@ export interface CacheClient {
   readonly requestCacheControl: RequestCacheControl;
   /** The largest reply that may be kept. */
   readonly maxEntryBytes: number;
-  /** Its request as a backend gets it: one for a whole reply, or for a validation of the stale one. */
+  /** The request to a backend: for a whole reply, or for a validation of the stale one. */
   request(stale: Entry | undefined): UpstreamRequest;
-  /** Whether the reply to its request may be kept, and shared with those who wait for it too. */
+  /** Whether the reply to its request may be stored, and shared with the requests that wait for it. */
   judge(head: ReplyHead): Verdict;
-  /** Where a reply goes that is still coming; called again where the first one failed. */
+  /** Makes the sink of an arriving reply; called again if the first attempt failed. */
   openSink(): CacheSink;
-  /** Ends a reply that has come through the sink. */
+  /** Ends a reply that came through the sink. */
   finish(sink: CacheSink): Ending;
   /** Replies out of the cache. */
   deliver(entry: Entry, ageSeconds: number): Ending;

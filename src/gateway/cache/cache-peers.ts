@@ -12,7 +12,7 @@ interface Pending {
   release?: () => void;
 }
 
-/** This worker's half of what the workers of a host forget together. */
+/** This worker's half of the invalidations and purges that all workers of a host carry out. */
 export class CachePeers {
   readonly #clock: Clock;
   readonly #carryOut: (order: CacheOrder) => number;
@@ -22,7 +22,7 @@ export class CachePeers {
   #isConnected = false;
   #lastId = 0;
 
-  /** `carryOut` returns how many entries went; without `tell` there are no other workers. */
+  /** `carryOut` returns the number of removed entries; without `tell` there are no other workers. */
   constructor(
     clock: Clock,
     carryOut: (order: CacheOrder) => number,
@@ -34,8 +34,8 @@ export class CachePeers {
   }
 
   /**
-   * Has the other workers carry out an order. Resolves when all of them have, or after 100 ms. Undefined: control is away,
-   * and will be asked when it is back.
+   * Makes the other workers carry out an order. Resolves when all of them have done so, or after 100 ms. Undefined if
+   * control is unavailable; the order is then sent when it is back.
    */
   announce(order: CacheOrder): Promise<void> | undefined {
     if (this.#tell === undefined) return undefined;
@@ -44,7 +44,7 @@ export class CachePeers {
     return this.#ask({ purge: {} });
   }
 
-  /** Takes what control says. */
+  /** Handles a message of control. */
   said(command: CacheCommand): void {
     if (command.type === 'invalidated') this.#settle(command.id);
     else {
@@ -54,14 +54,17 @@ export class CachePeers {
     this.#position = command.position;
   }
 
-  /** A connection to control: it may not have read what was sent on the one before. */
+  /**
+   * A new connection to control. Control may not have read the last messages on the previous one, so they are sent
+   * again.
+   */
   connected(): void {
     this.#isConnected = true;
     this.#tell?.({ type: 'cache-position', position: this.#position });
     for (const [id, { order }] of this.#pending) this.#tell?.({ type: 'invalidate', id, order });
   }
 
-  /** Without control nobody can be waited for. */
+  /** Without control there is no answer to wait for. */
   lost(): void {
     this.#isConnected = false;
     for (const pending of this.#pending.values()) release(pending);

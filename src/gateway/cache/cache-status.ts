@@ -18,7 +18,7 @@ export function forwardedStatus({ reason, status, stored, collapsed, detail }: F
   return detail === undefined ? text : `${text}; detail=${detail}`;
 }
 
-/** `ttlSeconds`: what is left of its freshness; below zero for what is served stale. */
+/** `ttlSeconds`: the remaining freshness; below zero for a stale reply. */
 export function hitStatus(ttlSeconds: number): string {
   return `Rampart; hit; ttl=${ttlSeconds}`;
 }

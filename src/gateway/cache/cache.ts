@@ -30,10 +30,13 @@ export interface CacheOptions {
   readonly routes: readonly string[];
 }
 
-/** How long a stale entry is served without another refresh behind it after one has failed: the backend is in trouble. */
+/**
+ * How long no further refresh is started after one has failed, because the backend is in trouble; the stale entry is
+ * served meanwhile.
+ */
 const REFRESH_PAUSE_MS = 1000;
 
-/** Step 5 of the request path: stored replies, and one request to a backend for all who miss the same one. */
+/** Step 5 of the request path: stored replies, and one request to a backend for concurrent misses of a key. */
 export class Cache {
   readonly isOn: boolean;
   readonly store: ReplyStore;
@@ -76,9 +79,9 @@ export class Cache {
       return this.#hit(client, entry, now);
     }
     if (requestCacheControl.onlyIfCached)
-      return new Refusal('not-cached', 'it is not in the cache, and only-if-cached asks for no more');
+      return new Refusal('not-cached', 'the reply is not in the cache, and only-if-cached forbids asking a backend');
     const reason = reasonOf(slot, freshness);
-    // The reply to HEAD has no body to keep.
+    // The reply to HEAD has no body to store.
     if (x.request.method === 'HEAD') return this.#goPast(client, reason);
     const subscriber = new Subscriber(client, reason, now);
     if (x.head.deadlineMs !== undefined) {
@@ -89,16 +92,19 @@ export class Cache {
     return this.#fetchFor(subscriber, entry, mayShare);
   }
 
-  /** Whether an unsafe request can change what is kept. */
+  /** Whether an unsafe request can make a stored reply outdated. */
   get keepsRoutes(): boolean {
     return this.isOn && this.#routes.length > 0;
   }
 
-  /** Forgets what an order names, and has nothing of it kept that is on its way. How many entries a purge took. */
+  /**
+   * Removes the replies that an order names, and keeps those in flight from being stored. Returns the number of purged
+   * entries.
+   */
   carryOut(order: CacheOrder): number {
     if ('purge' in order) return this.#purge(order.purge);
     const { host, targets, selection } = order.invalidate;
-    // Any route may keep what a path serves: GET need not go the way of the unsafe method.
+    // Any route may store replies for the path, because GET may use another route than the unsafe method.
     for (const endpoint of this.#routes)
       for (const target of targets) this.#invalidate(keyText(endpoint, host, target, selection));
     return 0;
@@ -114,12 +120,12 @@ export class Cache {
     this.store.forget(text);
   }
 
-  /** Gives up what is under way for nobody but the cache. */
+  /** Cancels the fetches that serve no client. */
   close(): void {
     for (const fetch of this.#fetches) fetch.cancelIfInBackground();
   }
 
-  /** To a backend as if there were no cache. */
+  /** Forwards the request as if there were no cache. */
   async #goPast(client: CacheClient, reason: ForwardReason): Promise<Refusal | undefined> {
     const { x } = client;
     x.cacheStatus = forwardedStatus({ reason });
@@ -133,7 +139,9 @@ export class Cache {
     return client.deliver(entry, ageSeconds(entry, now));
   }
 
-  /** Waits for the subscriber's own request or for that of another, and for the next one where the reply was not for it. */
+  /**
+   * Waits for the subscriber's own fetch or another's, and for the next one if the reply was not for this subscriber.
+   */
   async #fetchFor(
     subscriber: Subscriber,
     stale: Entry | undefined,
@@ -199,7 +207,7 @@ export class Cache {
   }
 }
 
-/** Waiting for one another pays where the reply can be shared: not where it never is, nor where it is never fresh. */
+/** Coalescing is useful only if the reply can be shared and can be fresh. */
 function mayWait(slot: Slot | undefined, now: number): boolean {
   if (slot?.kind === 'pass') return now >= slot.until;
   return slot?.kind !== 'reply' || slot.lifetime.freshMs > slot.lifetime.ageMs;

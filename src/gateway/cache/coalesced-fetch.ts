@@ -24,14 +24,14 @@ export interface FetchDependencies extends Keeping {
  * failure is returned to all of them.
  */
 const MAX_LEADERS = 2;
-/** A body that nobody gets is read away up to here, to save the connection. */
+/** A body without a recipient is read up to this size, to keep the connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
 /**
- * One request to a backend on behalf of all that ask for the same at the time (singleflight). It belongs to no client:
- * any of them may leave, and it goes on while one is left. Each subscriber gets the reply as it comes, in a sink of its
- * own that bounds what a slow client leaves unread (ADR 70). A reply that is being stored comes at the pace of the
- * backend; another one waits for the clients that hold their sinks back.
+ * One request to a backend on behalf of all concurrent requests for a key (singleflight). It belongs to no client: any
+ * client may leave, and the fetch continues while one is left. Each subscriber gets the reply while it arrives, in a
+ * sink of its own that bounds the unread bytes of a slow client (ADR 70). A reply that is being stored is read at the
+ * pace of the backend; any other reply waits for clients whose sinks are full.
  */
 export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
   readonly key: CacheKey;
@@ -47,12 +47,12 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
   #hasEnded = false;
   #isClosed = false;
   #isInvalidated = false;
-  /** Everybody has been answered otherwise: the body is read away. */
+  /** All subscribers have been answered in another way, so the body is read and dropped. */
   #isMuted = false;
   #isError = false;
   #discardedBytes = 0;
 
-  /** `joinKey`: undefined for a fetch that nobody may join. `stale`: the entry that is to be validated, if any. */
+  /** `joinKey`: undefined for a fetch that no request may join. `stale`: the entry to validate, if any. */
   constructor(
     dependencies: FetchDependencies,
     client: CacheClient,
@@ -79,7 +79,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     return this.#run();
   }
 
-  /** Takes another client along; false where the reply is not for it. */
+  /** Adds another client; false if the reply is not for it. */
   join(subscriber: Subscriber): boolean {
     const reply = this.#reply;
     if (this.#isClosed || reply?.isFor(subscriber.client) === false) return false;
@@ -87,12 +87,12 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     subscriber.subscribeTo(this);
     if (reply === undefined) return true;
     this.#begin(subscriber, reply);
-    // The sink keeps what its client does not read at once; the bytes themselves are there once for all.
+    // The sink keeps the bytes that its client does not read at once; all sinks share one copy of the bytes.
     for (const chunk of reply.chunks) subscriber.data(chunk);
     return true;
   }
 
-  /** The reply was invalidated on its way: it is neither stored, nor shared with those that come from now on. */
+  /** The reply was invalidated while it arrived. It is neither stored nor shared with later requests. */
   invalidate(): void {
     this.#isInvalidated = true;
     this.#close();
@@ -110,7 +110,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     this.#caller.underway?.cancel(new ClientGone());
   }
 
-  /** Gives it up if it serves nobody but the cache. */
+  /** Cancels it if it serves no client. */
   cancelIfInBackground(): void {
     if (this.#caller.isInBackground && this.#caller.subscribers.size === 0) this.cancel();
   }
@@ -186,7 +186,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     }
   }
 
-  /** Decides when a request has ended without a whole reply: true if another one goes out for the remaining subscribers. */
+  /** Decides after a request without a complete reply: true if another one is sent for the remaining subscribers. */
   #goesOn(refusal: Refusal | undefined): boolean {
     const { leader, subscribers } = this.#caller;
     const now = this.#dependencies.clock.now();
@@ -194,7 +194,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
       this.#serveOnError(undefined);
       if (leader !== undefined && subscribers.has(leader)) this.#caller.fail(leader, refusal, now);
     }
-    // The remaining subscribers have no reply. The one that came last has the most time left, so its request goes out.
+    // The remaining subscribers have no reply. The last one to join has the most time left, so its request is sent.
     const next = this.#caller.leader ?? [...subscribers].at(-1);
     if (next === undefined) return false;
     if (this.#leaders < MAX_LEADERS && !this.#caller.over) {
@@ -227,13 +227,13 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     this.#caller.settle(subscriber, { kind: 'released', mayShare: verdict.share }, arrivedAt);
   }
 
-  /** A 304, or an error in whose place a stale reply serves: whether it has answered everybody. */
+  /** Whether the stale reply has answered all subscribers: after a 304, or in place of an error. */
   #isAnsweredByStale(head: ReplyHead, stale: Entry): boolean {
     if (head.status === 304) {
       this.#isMuted = true;
       if (validates(headOf(stale), head)) this.#confirm(stale, head);
       else {
-        // The 304 is about another reply than the stored one: ask again, for the whole.
+        // The 304 is about another reply than the stored one, so ask again without conditions.
         this.#stale = undefined;
         this.#dependencies.store.forget(stale.key.text);
       }
@@ -246,7 +246,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     return this.#isMuted;
   }
 
-  /** The stored reply, with the fields of the 304, answers everybody and is fresh again. */
+  /** The stored reply, with the fields of the 304, answers all subscribers and is fresh again. */
   #confirm(stale: Entry, notModified: ReplyHead): void {
     const { leader, client, subscribers } = this.#caller;
     const reply = new ArrivingReply(this.#dependencies, client, updatedHead(stale, notModified));
@@ -271,7 +271,9 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     }
   }
 
-  /** The reply is larger than may be stored: it goes on for the clients that have it already, and for nobody else. */
+  /**
+   * The reply is too large to be stored. It continues for the clients that have begun it, and no other request joins.
+   */
   #outgrow(reply: ArrivingReply): void {
     reply.stopStoring();
     this.#caller.isInBackground = false;

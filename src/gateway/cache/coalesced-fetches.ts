@@ -1,17 +1,18 @@
-/** A fetch as the list knows it. */
+/** The part of a fetch that the list uses. */
 export interface ListedFetch {
-  /** The key under which others find it; undefined for one that nobody may join. */
+  /** The key under which other requests find it; undefined if none may join. */
   readonly joinKey: string | undefined;
   /** Its place in the list. */
   slot: number;
 }
 
 /**
- * The fetches that are in flight, and by key those that may be joined.
+ * The fetches in flight, and by key the fetches that requests may join.
  *
- * They lie in a list of slots, and the map holds the slots' numbers. A map or set that many pass through is rebuilt every
- * few entries, and in V8 each of its tables keeps the next one alive with all that was in it: with fetches in the map
- * itself, what one full collection had left behind kept every request alive until the next (docs/costs.md).
+ * The fetches are in a list of slots, and the map holds the slot numbers. V8 rebuilds a map or set with many insertions
+ * and removals every few entries, and each old table keeps the next one reachable with all of its values. If the map
+ * held the fetches themselves, one old table would keep every later request alive until the next full collection
+ * (docs/costs.md).
  */
 export class CoalescedFetches<Fetch extends ListedFetch> {
   readonly #slots: (Fetch | undefined)[] = [];
@@ -25,18 +26,18 @@ export class CoalescedFetches<Fetch extends ListedFetch> {
     if (fetch.joinKey !== undefined) this.#joinable.set(fetch.joinKey, slot);
   }
 
-  /** The one that may be joined under this key. */
+  /** The fetch that a request with this key may join. */
   find(joinKey: string): Fetch | undefined {
     const slot = this.#joinable.get(joinKey);
     return slot === undefined ? undefined : this.#slots[slot];
   }
 
-  /** Nobody may join it any more. */
+  /** No further request may join it. */
   close({ joinKey, slot }: Fetch): void {
     if (joinKey !== undefined && this.#joinable.get(joinKey) === slot) this.#joinable.delete(joinKey);
   }
 
-  /** It is over; its slot is another's. */
+  /** The fetch has ended; its slot is free. */
   remove(fetch: Fetch): void {
     if (this.#slots[fetch.slot] !== fetch) return;
     this.close(fetch);

@@ -14,12 +14,12 @@ export interface CacheKey {
   readonly text: string;
 }
 
-/** The text of a key. `selection`: what a trusted peer says of the request, as a backend may answer by it. */
+/** The text of a key. `selection`: the forwarding fields of a trusted peer, because the reply may depend on them. */
 export function keyText(endpoint: string, host: string, target: string, selection: string): string {
   return `${endpoint}\n${host}\n${target}${selection}`;
 }
 
-/** A stored reply, with all that a hit needs made ready. Never changed: a validated one is replaced. */
+/** A stored reply, prepared for hits. It is immutable: a validated one is replaced. */
 export interface Entry extends Aging {
   readonly kind: 'reply';
   readonly key: CacheKey;
@@ -29,13 +29,16 @@ export interface Entry extends Aging {
   readonly status: number;
   /** The header lines of a reply out of this entry, Age excepted: name, value, name, value. */
   readonly headers: readonly string[];
-  /** A small one is text, a character for each byte: Node sends it in one write with the head, and V8 frees it cheaply. */
+  /**
+   * A small body is a text with one character for each byte, because Node sends that in one write with the head, and V8
+   * frees it cheaply.
+   */
   readonly body: Buffer | string;
   readonly validators: Validators;
   readonly bytes: number;
 }
 
-/** The rough cost of an entry beyond its texts and bytes: objects, arrays, the store's own book-keeping. */
+/** The approximate cost of an entry beyond its texts and bytes: objects, arrays, the bookkeeping of the store. */
 export const ENTRY_OVERHEAD_BYTES = 1024;
 
 /** Beyond this, copying into one write costs more than two. */
@@ -61,7 +64,7 @@ export function makeEntry(
     const name = lines[index] as string;
     if (name !== 'content-length' && name !== 'age') own.push(name, lines[index + 1] as string);
   }
-  // Without one the reply would bear the date of each hit, which its Age contradicts.
+  // Without a Date, each hit would carry its own date, which contradicts Age.
   if (head.headers['date'] === undefined) own.push('date', formatHttpDate(arrivedAtWallMs));
   if (head.status !== 204) own.push('content-length', String(body.length));
   const headers = known.shared(own);
@@ -84,7 +87,7 @@ export function makeEntry(
   };
 }
 
-/** The head from which an entry was made, as far as it was kept. */
+/** The stored part of the head from which an entry was made. */
 export function headOf({ status, headers }: Entry): ReplyHead {
   const record: Record<string, string | string[]> = {};
   for (let index = 0; index < headers.length; index += 2) {
@@ -96,7 +99,7 @@ export function headOf({ status, headers }: Entry): ReplyHead {
   return { status, headers: record };
 }
 
-/** Fields that tell of the body, which a 304 does not replace (RFC 9111 §3.2). */
+/** Fields that describe the body, which a 304 does not replace (RFC 9111 §3.2). */
 const ofTheBody: ReadonlySet<string> = new Set([
   'content-encoding',
   'content-length',
@@ -105,7 +108,7 @@ const ofTheBody: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
-/** The head of a stored reply with what a 304 says anew (RFC 9111 §4.3.4). */
+/** The head of a stored reply, updated by a 304 (RFC 9111 §4.3.4). */
 export function updatedHead(entry: Entry, notModified: ReplyHead): ReplyHead {
   const headers: Record<string, string | string[] | undefined> = { ...headOf(entry).headers };
   for (const name in notModified.headers) {
@@ -114,7 +117,7 @@ export function updatedHead(entry: Entry, notModified: ReplyHead): ReplyHead {
   return { status: entry.status, headers };
 }
 
-/** The fields that a 304 repeats of the reply that the client has (RFC 9110 §15.4.5). */
+/** The fields of the client's stored reply that a 304 repeats (RFC 9110 §15.4.5). */
 const repeated: ReadonlySet<string> = new Set([
   'cache-control',
   'content-location',

@@ -5,7 +5,7 @@ import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import type { FetchResult, Subscriber } from './subscriber.ts';
 
-/** For whom a coalesced fetch asks a backend: the client whose request goes out, on behalf of all subscribers. */
+/** The caller of a coalesced fetch: the client whose request is sent, on behalf of all subscribers. */
 export class FetchCaller implements Caller {
   startedAt: number;
   over = false;
@@ -15,15 +15,15 @@ export class FetchCaller implements Caller {
   execPhase: 'upstream' | 'database' | undefined;
   failure: string | undefined;
   underway: Cancellable | undefined;
-  /** Whose request goes out; it may have left. */
+  /** The client whose request is sent; it may have left. */
   client: CacheClient;
   /** The subscriber of that client, as long as it is there. */
   leader: Subscriber | undefined;
-  /** All that share the fetch, the leader among them. A loop over them may remove some. */
+  /** All subscribers of the fetch, including the leader. A loop over them may remove some. */
   readonly subscribers = new Set<Subscriber>();
-  /** The fetch goes on for the cache when no client is left. */
+  /** The fetch continues for the cache when no client is left. */
   isInBackground = false;
-  /** A reply has begun and will not be whole. */
+  /** A reply has begun and cannot be completed. */
   isCut = false;
 
   constructor(client: CacheClient, startedAt: number) {
@@ -67,7 +67,7 @@ export class FetchCaller implements Caller {
     }
   }
 
-  /** The request of this subscriber goes out; what the one before it took counts no longer. */
+  /** The request of this subscriber is sent; the times of the previous one no longer count. */
   lead(leader: Subscriber): void {
     this.subscribers.add(leader);
     this.leader = leader;
@@ -105,7 +105,7 @@ export class FetchCaller implements Caller {
       x.execMs = this.execMs;
       x.execPhase = this.execPhase;
     } else x.coalescedMs += Math.max(0, until - subscriber.joinedAt);
-    // Told again after another attempt, this time does not count twice.
+    // If this is called again after another attempt, the time does not count twice.
     subscriber.joinedAt = Math.max(subscriber.joinedAt, until);
   }
 }

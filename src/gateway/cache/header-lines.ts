@@ -1,11 +1,11 @@
 /**
- * Header lines as entries keep them: those that are like the last one's are its very texts. Replies of a server are alike
- * but for a few lines, and what is kept twice is moved twice by each collection of garbage.
+ * Header lines as entries keep them: lines that equal those of the last reply share its strings. Most lines of a
+ * server's replies are equal, and each garbage collection would move every copy.
  */
 export class HeaderLines {
   #last: readonly string[] = [];
 
-  /** The same lines, in an array that may be shared and must not be changed. */
+  /** The same lines, in an array that may be shared and must not be modified. */
   shared(lines: readonly string[]): readonly string[] {
     const last = this.#last;
     let same = 0;

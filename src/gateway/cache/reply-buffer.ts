@@ -1,6 +1,6 @@
 import { MAX_TEXT_BYTES } from './entry.ts';
 
-/** The bytes that all fetches of a worker together may keep while their replies come. */
+/** The bytes that all fetches of a worker together may hold while their replies arrive. */
 export class BufferBudget {
   readonly #maxBytes: number;
   #bytes = 0;
@@ -13,7 +13,7 @@ export class BufferBudget {
     return this.#bytes;
   }
 
-  /** False, and nothing is taken, where there is no room. */
+  /** Takes nothing and returns false if there is no room. */
   take(bytes: number): boolean {
     if (this.#bytes + bytes > this.#maxBytes) return false;
     this.#bytes += bytes;
@@ -25,7 +25,7 @@ export class BufferBudget {
   }
 }
 
-/** The body of a reply on its way, kept for the cache and for those who join late. */
+/** The body of an arriving reply, kept for the cache and for late subscribers. */
 export class ReplyBuffer {
   readonly #budget: BufferBudget;
   readonly #maxBytes: number;
@@ -41,7 +41,7 @@ export class ReplyBuffer {
     return this.#chunks;
   }
 
-  /** False where the reply has outgrown its bound, or all fetches together theirs. */
+  /** False if the reply exceeds its bound, or if all fetches together exceed theirs. */
   push(chunk: Buffer): boolean {
     if (this.#bytes + chunk.length > this.#maxBytes || !this.#budget.take(chunk.length)) return false;
     this.#chunks.push(chunk);
@@ -56,7 +56,7 @@ export class ReplyBuffer {
     this.#bytes = 0;
   }
 
-  /** All of it as one, in memory of its own: a chunk is a part of a larger buffer, which it would keep alive. */
+  /** The whole body in memory of its own, because a chunk is a part of a larger buffer and would keep that alive. */
   whole(): Buffer | string {
     if (this.#bytes <= MAX_TEXT_BYTES) return this.#chunks.map((chunk) => chunk.toString('latin1')).join('');
     const whole = Buffer.allocUnsafeSlow(this.#bytes);

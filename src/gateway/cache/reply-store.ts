@@ -5,17 +5,17 @@ import type { Exchange } from '../exchange.ts';
 import { valueAt } from '../http/request-head.ts';
 import { type CacheKey, ENTRY_OVERHEAD_BYTES, type Entry } from './entry.ts';
 
-/** Stands where replies vary: they lie under keys of their own, of this generation. */
+/** A mark for a key whose replies vary: they are stored under keys of their own, with this generation. */
 interface Variants {
   readonly kind: 'variants';
   readonly key: CacheKey;
   readonly names: readonly string[];
-  /** Unique: what was stored under a mark that has gone is never found again, though it may still lie there. */
+  /** Unique, so that replies which were stored under a removed mark are never found again. */
   readonly generation: number;
   readonly bytes: number;
 }
 
-/** Stands where replies have been found not to be shared: waiting for one another would only cost time. */
+/** A mark for a key whose replies cannot be shared: coalescing would only cost time. */
 interface PassMark {
   readonly kind: 'pass';
   readonly key: CacheKey;
@@ -38,7 +38,10 @@ interface Share {
   bytes: number;
 }
 
-/** The replies that one worker keeps: the least recently used ones go when bytes run out, of the host or of a route. */
+/**
+ * The stored replies of one worker. When the bytes of the worker or of a route run out, the least recently used replies
+ * are removed.
+ */
 export class ReplyStore {
   readonly maxBytes: number;
   readonly #slots: LRUCache<string, Slot>;
@@ -53,7 +56,7 @@ export class ReplyStore {
       [...shares].map(([endpoint, bytes]) => [endpoint, { maxBytes: bytes, keys: new Set(), bytes: 0 }]),
     );
     this.#slots = new LRUCache<string, Slot>({
-      // One byte holds nothing, and is the least that there is.
+      // One byte is the smallest bound, and holds no reply.
       maxSize: Math.max(1, maxBytes),
       sizeCalculation: (slot) => slot.bytes,
       dispose: (slot, slotKey, reason) => {
@@ -82,18 +85,18 @@ export class ReplyStore {
     const selectedKey = slot.kind === 'variants' ? variantKey(slot, x) : key.text;
     const found = slot.kind === 'variants' ? this.#slots.get(selectedKey) : slot;
     if (found !== undefined) this.#touch(found, selectedKey);
-    // The mark last: without it no variant is found.
+    // The mark is touched last, because no variant is found without it.
     if (slot.kind === 'variants') this.#touch(slot, key.text);
     return found ?? slot;
   }
 
-  /** Equal for requests that select the same reply, as far as is known before it is there. */
+  /** A text that is equal for requests which select the same reply, as far as is known before the reply arrives. */
   joinKey(key: CacheKey, x: Exchange): string {
     const slot = this.#slots.peek(key.text);
     return slot?.kind === 'variants' ? variantKey(slot, x) : key.text;
   }
 
-  /** Where a reply to this request is kept that varies by these fields; undefined where there is no room. */
+  /** The slot of a reply that varies by these fields; undefined if there is no room. */
   placeOf(key: CacheKey, names: readonly string[], x: Exchange): string | undefined {
     if (names.length === 0) return key.text;
     const slot = this.#slots.peek(key.text);
@@ -108,19 +111,19 @@ export class ReplyStore {
     this.#set(slotKey, entry);
   }
 
-  /** A reply that is there may still be good for others. */
+  /** A reply that is stored already may still answer other requests. */
   markPass(key: CacheKey, until: number): void {
     const slot = this.#slots.peek(key.text);
     if (slot?.kind === 'reply' || slot?.kind === 'variants') return;
     this.#set(key.text, { kind: 'pass', key, until, bytes: key.text.length * 2 + ENTRY_OVERHEAD_BYTES });
   }
 
-  /** Forgets all that was kept for a key. */
+  /** Removes all replies of a key. */
   forget(keyText: string): void {
     this.#slots.delete(keyText);
   }
 
-  /** How many entries went. */
+  /** Returns the number of removed entries. */
   purge(target: PurgeTarget): number {
     let purged = 0;
     for (const [slotKey, slot] of Array.from(this.#slots.entries())) {
@@ -163,7 +166,7 @@ function variantKey(variants: Variants, x: Exchange): string {
   return `${variants.key.text}\n${variants.generation}\n${selected(variants.names, x)}`;
 }
 
-/** Whether two requests select the same of replies that vary by these fields. */
+/** Whether two requests select the same reply among those that vary by these fields. */
 export const selectSame = (vary: readonly string[], left: Exchange, right: Exchange): boolean =>
   vary.length === 0 || selected(vary, left) === selected(vary, right);
 

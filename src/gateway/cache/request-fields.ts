@@ -6,8 +6,8 @@ import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 type Field = keyof RequestFields;
 
 /**
- * Fields that say how a request may be answered, and those that change what some backends answer without being part of
- * any key: a request with one of the latter goes past the cache, and so can put nothing into it.
+ * Fields that control how the cache answers a request, and fields that change the answer of some backends without being
+ * part of a key. A request with one of the latter bypasses the cache, so its reply is not stored.
  */
 const wanted: Readonly<Record<string, Field>> = Object.assign(Object.create(null), {
   'cache-control': 'cacheControl',
@@ -31,10 +31,10 @@ const wanted: Readonly<Record<string, Field>> = Object.assign(Object.create(null
 
 const none: RequestFields = {};
 
-/** Gives the same object for every request that has none of them. */
+/** Returns the same object for every request that has none of them. */
 export function readFields(head: Exchange['head']): RequestFields {
   const { names, connection } = head;
-  // Fields that Connection nominates do not reach the backend: its reply is not that for what the client sent.
+  // Fields that Connection nominates do not reach the backend, so its reply does not depend on them.
   const dropped = nominated(connection);
   if (dropped !== undefined && names.some((name) => dropped.has(name) && !isHopByHop(name))) return { override: '' };
   let fields: { [name in Field]?: string } | undefined;
@@ -49,7 +49,7 @@ export function readFields(head: Exchange['head']): RequestFields {
   return fields ?? none;
 }
 
-/** Whether a request says who asks; what it gets may then be for that one alone. */
+/** Whether a request has credentials; its reply may then be for that client only. */
 export function hasCredentials({ names }: Exchange['head']): boolean {
   return names.includes('authorization') || names.includes('x-api-key') || names.includes('cookie');
 }

@@ -10,19 +10,19 @@ import type { Entry } from './entry.ts';
 export interface StoredReply {
   readonly kind: 'stored';
   readonly entry: Entry;
-  /** `revalidated`: a backend has confirmed it; `stale`: it serves in place of an error. */
+  /** `revalidated`: a backend has confirmed it; `stale`: it is served in place of an error. */
   readonly result: 'revalidated' | 'stale';
-  /** The status of the backend's reply; undefined where there was none. */
+  /** The status of the backend's reply; undefined if there was none. */
   readonly status: number | undefined;
 }
 
-/** The reply is not for this request, which may join another fetch (`mayShare`) or goes alone. */
+/** The reply is not for this request, which may join another fetch (`mayShare`) or needs a fetch of its own. */
 export interface Released {
   readonly kind: 'released';
   readonly mayShare: boolean;
 }
 
-/** The reply has gone through the client's sink, or the client is refused one. */
+/** The reply has gone through the client's sink, or the request is refused. */
 export interface Ended {
   readonly kind: 'ended';
   readonly ending: Ending;
@@ -31,7 +31,7 @@ export interface Ended {
 /** The result of a fetch for one of the requests that share it. */
 export type FetchResult = StoredReply | Released | Ended;
 
-/** A fetch, as a subscriber knows it. */
+/** The part of a fetch that a subscriber uses. */
 export interface SubscribedFetch {
   leave(subscriber: Subscriber): void;
   /** A client whose sink was full has read. */
@@ -41,13 +41,13 @@ export interface SubscribedFetch {
 /** One request that shares a fetch, its own or another's, until it has a result. */
 export class Subscriber implements Cancellable {
   readonly client: CacheClient;
-  /** Why its request went on; it may be another for one that came by another way to the same fetch. */
+  /** Why its request was forwarded; subscribers of one fetch may have different reasons. */
   readonly reason: ForwardReason;
   /** Since when it has waited for its present fetch. */
   joinedAt: number;
-  /** Ends the wait of a client that said how long it waits. */
+  /** Ends the wait of a client that set a deadline. */
   timer: Timer | undefined;
-  /** The client's sink is full: it takes what comes, and asks for no more. */
+  /** The client's sink is full: it accepts further chunks, but wants the backend to pause. */
   isFull = false;
   #sink: CacheSink | undefined;
   #fetch: SubscribedFetch | undefined;
@@ -60,7 +60,7 @@ export class Subscriber implements Cancellable {
     this.joinedAt = now;
   }
 
-  /** Resolves with what the present fetch gives. */
+  /** Resolves with the result of the present fetch. */
   get result(): Promise<FetchResult> {
     if (this.#result === undefined) throw new Error('The subscriber waits for no fetch');
     return this.#result;
@@ -88,7 +88,7 @@ export class Subscriber implements Cancellable {
     this.#sink.head(head.status, head.headers);
   }
 
-  /** The client has all that it wants. */
+  /** The client needs no more bytes. */
   get isSatisfied(): boolean {
     return this.#sink?.isSatisfied === true;
   }
@@ -97,7 +97,7 @@ export class Subscriber implements Cancellable {
     if (this.#sink?.data(chunk, this.#onDrained) === false) this.isFull = true;
   }
 
-  /** The reply is whole. */
+  /** The reply is complete. */
   end(): void {
     const sink = this.#sink;
     if (sink === undefined) return;
@@ -105,7 +105,7 @@ export class Subscriber implements Cancellable {
     this.settle({ kind: 'ended', ending: this.client.finish(sink) });
   }
 
-  /** Ends a reply that will not be whole. */
+  /** Cuts a reply that cannot be completed. */
   cut(failure: string | undefined): void {
     const { x } = this.client;
     x.failure = failure;
@@ -113,14 +113,14 @@ export class Subscriber implements Cancellable {
     this.settle({ kind: 'ended', ending: undefined });
   }
 
-  /** The client has left, or its time is over. */
+  /** The client has left, or its deadline has passed. */
   cancel(reason: Cancellation): void {
     if (this.#resolve === undefined) return;
     this.#fetch?.leave(this);
     this.settle({ kind: 'ended', ending: refusalFor(reason) });
   }
 
-  /** Gives the result to the request; the first one counts. */
+  /** Gives the result to the request; only the first result counts. */
   settle(result: FetchResult): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;

@@ -4,9 +4,9 @@ import { type HeadLines, valueAt } from './request-head.ts';
 import { peerAddress } from './peer-address.ts';
 
 /**
- * Whose address a request counts against: an IPv4 address, or the /64 of an IPv6 one, as that much is given to a single
- * customer. It is the peer, or behind trusted proxies the last address that none of them has. What stands further to
- * the left, anyone can write.
+ * The address that a request counts against: an IPv4 address, or the /64 of an IPv6 one, because a single customer
+ * usually has a /64. It is the peer, or, behind trusted proxies, the last address that is not one of theirs. Any client
+ * can write the addresses further to the left.
  */
 export function clientNetwork(address: string | undefined, head: HeadLines, trusted: AddressSet): string {
   const peer = peerAddress(address);
@@ -15,7 +15,8 @@ export function clientNetwork(address: string | undefined, head: HeadLines, trus
   const hops = forwardedHops(head);
   for (let index = hops.length - 1; index >= 0 && trusted.has(client); index--) {
     const address = addressOf(hops[index] as string);
-    // A hop that is not an address was written by a proxy that hides it, or by the client: the proxy that passed it on counts.
+    // A hop that is not an address comes from a proxy that hides it, or from the client. Then the proxy that forwarded
+    // it counts.
     if (address === undefined) break;
     client = address;
   }

@@ -1,6 +1,6 @@
-/** Where a protocol adapter takes the reply to one request, whichever version of HTTP carries it. */
+/** The reply to one request, which a protocol adapter writes in its version of HTTP. */
 export interface ClientReply {
-  /** Of the head that has been written. */
+  /** The status of the written head. */
   readonly status: number;
   readonly headSent: boolean;
   /** `end` has been called. */
@@ -11,35 +11,38 @@ export interface ClientReply {
   readonly isCut: boolean;
   /** The client has left a buffer unread: nothing should be written before `drained` is called. */
   readonly isFull: boolean;
-  /** Bytes that the system has taken for the client. */
+  /** Bytes that the system has accepted for the client. */
   readonly deliveredBytes: number;
-  /** The connection should end with this reply, where the protocol has connections that carry one reply at a time. */
+  /** Asks for the connection to end with this reply, in protocols whose connections carry one reply at a time. */
   closeAfterReply: boolean;
-  /** Names who hears of the end of the reply; before that nobody does. */
+  /** Sets the owner that is called at the end of the reply. */
   ownedBy(owner: ReplyOwner): void;
-  /** Names who is told that the reply takes more again. */
+  /** Sets the writer that is called when the reply accepts more again. */
   filledBy(writer: ReplyWriter): void;
-  /** Writes a 1xx reply, where the protocol has them and the final head has not been sent. `headers`: name, value, name, value. */
+  /**
+   * Writes a 1xx reply, if the protocol has them and the final head has not been sent. `headers`: name, value, name,
+   * value.
+   */
   writeInformational(status: number, headers: readonly string[]): void;
   /** `headers`: name, value, name, value, without those of the connection. */
   writeHead(status: number, headers: string[]): void;
-  /** Sends a head whose body takes its time. */
+  /** Sends a head before its body is available. */
   flushHead(): void;
-  /** False: the reply is full. The chunk was taken all the same. */
+  /** False if the reply is full; the chunk is accepted in any case. */
   write(chunk: Uint8Array): boolean;
   end(data?: string | Uint8Array, encoding?: BufferEncoding): void;
-  /** Ends a reply that is not whole, so that nobody takes it for whole. */
+  /** Cuts a reply that is incomplete, so that the client sees that it is incomplete. */
   cut(): void;
   /** Ends the client's connection after a bug. */
   abort(): void;
 }
 
-/** Hears once that a reply has ended: it is out, or its client has gone. */
+/** Called once when a reply has ended: it is complete, or its client has gone. */
 export interface ReplyOwner {
   closed(): void;
 }
 
-/** Hears that a reply takes more again. */
+/** Called when a reply accepts more again. */
 export interface ReplyWriter {
   drained(): void;
 }

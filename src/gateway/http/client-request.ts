@@ -1,26 +1,26 @@
 import type { Duplex } from 'node:stream';
 import type { Refusal } from '../refusal.ts';
 
-/** What a protocol adapter reads of a client: one request, whichever version of HTTP carries it. */
+/** One request, which a protocol adapter reads in its version of HTTP. */
 export interface ClientRequest {
   readonly method: string;
-  /** The target as it came. */
+  /** The target as received. */
   readonly target: string;
-  /** The header lines as they came: name, value, name, value. */
+  /** The header lines as received: name, value, name, value. */
   readonly headerLines: readonly string[];
   /** The version of HTTP as Via has it: `1.0`, `1.1`. */
   readonly version: string;
   /** The address of the peer; undefined once its connection has closed. */
   readonly peerAddress: string | undefined;
-  /** There when the client asks for a WebSocket. */
+  /** Set if the client asks for a WebSocket. */
   readonly upgrade: ClientUpgrade | undefined;
-  /** Checks the fields by which the protocol frames a request, or says why the request cannot be taken. */
+  /** Checks the fields that frame a request in this protocol; a refusal if they are invalid. */
   framing(fields: FramingFields): Framing | Refusal;
-  /** Passes the body on until `stopBody`, and asks the client for it if the client waits to be asked. */
+  /** Passes the body to the receiver until `stopBody`, and sends `100 Continue` if the client waits for it. */
   receiveBody(receiver: BodyReceiver): void;
   pauseBody(): void;
   resumeBody(): void;
-  /** Tells the receiver nothing more. The rest of the body is thrown away as it comes, unless it is paused. */
+  /** Stops calling the receiver. The rest of the body is dropped as it arrives, unless the body is paused. */
   stopBody(): void;
 }
 
@@ -33,16 +33,16 @@ export interface FramingFields {
 
 /** The host and the length of the body by the rules of the protocol. */
 export interface Framing {
-  /** Empty where an HTTP/1.0 request names none. */
+  /** Empty if an HTTP/1.0 request names none. */
   readonly host: string;
-  /** Bytes of the body; undefined where only its end will tell. */
+  /** Bytes of the body; undefined if the length is not announced. */
   readonly contentLength: number | undefined;
 }
 
-/** Takes a request's body as it comes. */
+/** Receives a request's body as it arrives. */
 export interface BodyReceiver {
   bodyData(chunk: Buffer): void;
-  /** All of the body has come. */
+  /** The body is complete. */
   bodyEnd(): void;
   /** The client left before its body was complete. */
   bodyAborted(): void;
@@ -51,11 +51,11 @@ export interface BodyReceiver {
 /** An upgrade that a client asks for. */
 export interface ClientUpgrade {
   /**
-   * Switches protocols and hands the connection over, with what the client has sent behind its request. `headers`: name,
-   * value, name, value.
+   * Switches protocols and hands the connection over, with the bytes that the client has sent after its request.
+   * `headers`: name, value, name, value.
    */
   accept(headers: readonly string[]): { readonly socket: Duplex; readonly head: Buffer };
-  /** The client gets a reply instead, and what it has sent for the tunnel is thrown away. */
+  /** Sends a reply instead, and drops the bytes that the client has sent for the tunnel. */
   decline(): void;
   /** The accepted connection has closed. */
   closed(): void;

@@ -5,8 +5,9 @@ interface WithHandle {
 }
 
 /**
- * Bytes that the kernel has taken for the client. `bytesWritten` of the socket counts what waits in the process too, and
- * `drain` comes only when all of it has gone: of a slow but steady reader neither says how fast it is.
+ * Bytes that the kernel has accepted for the client. `bytesWritten` of the socket includes bytes that still wait in the
+ * process, and `drain` is emitted only when all of them are gone. So neither shows how fast a slow but steady client
+ * reads.
  */
 export function deliveredBytes(socket: Socket | null): number {
   if (socket === null) return 0;

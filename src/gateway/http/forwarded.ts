@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** What the peer of a connection says of those who passed the request on before. */
+/** The forwarding fields of the peer: which hops passed the request on before it. */
 export interface SaidOfForwarding {
   /** Further fields of this kind (X-Forwarded-Port, X-Real-IP, …): name, value. */
   others?: string[];
@@ -10,7 +10,7 @@ export interface SaidOfForwarding {
   proto?: string;
 }
 
-/** Takes a field into account; the lines of a list are one list, and of other fields the last one counts. */
+/** Adds a field. The lines of a list field are one list; of any other field the last line counts. */
 export function remember(into: SaidOfForwarding, name: string, value: string): void {
   if (name === 'forwarded') into.forwarded = joinLists(into.forwarded, value);
   else if (name === 'x-forwarded-for') into.for = joinLists(into.for, value);
@@ -23,7 +23,7 @@ export function remember(into: SaidOfForwarding, name: string, value: string): v
 const joinLists = (left: string | undefined, right: string): string =>
   left === undefined ? right : `${left}, ${right}`;
 
-/** What a trusted peer has said, in both forms; each says the same as the other. */
+/** The forwarding information of a trusted peer, in both forms with the same content. */
 interface Before {
   /** The addresses, the nearest last. */
   readonly hops: readonly string[];
@@ -34,8 +34,8 @@ interface Before {
 }
 
 /**
- * The X-Forwarded-* and Forwarded lines for a backend. `said`: what the peer says, where it is trusted; what others say is
- * dropped, because anyone can write it. `host`: the Host of the request, or empty.
+ * The X-Forwarded-* and Forwarded lines for a backend. `said`: the fields of a trusted peer. The fields of other peers
+ * are dropped, because anyone can write them. `host`: the Host of the request, or empty.
  */
 export function forwardedLines(peer: string, host: string, said: SaidOfForwarding): string[] {
   const before = beforeOf(said);
@@ -49,8 +49,8 @@ export function forwardedLines(peer: string, host: string, said: SaidOfForwardin
 }
 
 /**
- * Most proxies write one form and pass the other on as it came from the client. X-Forwarded-* is believed where it names
- * addresses, and Forwarded is then kept only where it says nothing else; without X-Forwarded-For, Forwarded is believed.
+ * Most proxies write one form and pass the other on as received from the client. If X-Forwarded-* names addresses, it
+ * is trusted, and Forwarded is kept only if it agrees. Without X-Forwarded-For, Forwarded is trusted.
  */
 function beforeOf(said: SaidOfForwarding): Before {
   const hops = listed(said.for ?? '');
@@ -70,7 +70,7 @@ function beforeOf(said: SaidOfForwarding): Before {
   return { hops: addresses, host, proto, elements };
 }
 
-/** One element of Forwarded, as it came and as it is read. */
+/** One element of Forwarded, as received and as parsed. */
 interface ForwardedElement {
   readonly text: string;
   readonly address: string;
@@ -79,8 +79,8 @@ interface ForwardedElement {
 }
 
 /**
- * The elements of a Forwarded field (RFC 7239 §4) from the last malformed one on: a quote that a client leaves open would
- * make what proxies have added after it a part of its text.
+ * The elements of a Forwarded field (RFC 7239 §4) after the last malformed one. A quote that a client leaves open would
+ * otherwise swallow the elements that proxies have added after it.
  */
 function readForwarded(field: string): ForwardedElement[] {
   const elements: ForwardedElement[] = [];
@@ -117,7 +117,7 @@ const presentText = (text: string | undefined): string | undefined => (text === 
 /** An IPv6 address without brackets and port, as X-Forwarded-For has it; any other text as it is. */
 const addressOf = (node: string): string => /^\[([^\]]*)\](?::\d+)?$/.exec(node)?.[1] ?? node;
 
-/** An element of Forwarded. What is no address stays inside quotes (RFC 7239 §6). */
+/** An element of Forwarded. A text that is not an address stays inside quotes (RFC 7239 §6). */
 function element(address: string, host?: string, proto?: string): string {
   const node = isIP(address) === 6 ? `"[${address}]"` : quoted(address);
   const pairs = [`for=${node}`];

@@ -1,8 +1,7 @@
 /**
- * How a path may be read by others than the one who wrote it. `plain`: in one way only. `ambiguous`: it has empty segments,
- * parameters of segments, or characters that are encoded without need or that separate segments when decoded; valid by
- * RFC 3986, but a second reader may take it for another path, and so for another route. `refused`: no path, or one with
- * dot segments, which readers remove.
+ * How different readers may interpret a path. `plain`: all in the same way. `ambiguous`: the path has empty segments,
+ * segment parameters, needless encodings, or encoded slashes; it is valid by RFC 3986, but a second reader may take it
+ * for another path, and so for another route. `refused`: it is not a path, or has dot segments, which readers remove.
  */
 export type PathForm = 'plain' | 'ambiguous' | 'refused';
 
@@ -18,7 +17,7 @@ export function pathForm(path: string): PathForm {
   return path.includes(';') || path.includes('//') || needless.test(path) ? 'ambiguous' : 'plain';
 }
 
-/** The path as a reader sees it who decodes it, drops parameters and merges slashes. */
+/** The path for a reader that decodes it, drops parameters and merges slashes. */
 export function canonicalPath(path: string): string {
   const segments = decodeURIComponent(path)
     .split('/')
@@ -28,7 +27,7 @@ export function canonicalPath(path: string): string {
   return joined.startsWith('/') ? joined : `/${joined}`;
 }
 
-/** In whatever spelling: `..`, `%2e.`, `..;x`, behind an encoded slash. */
+/** In any spelling: `..`, `%2e.`, `..;x`, or behind an encoded slash. */
 function hasDotSegment(path: string): boolean {
   return decodeURIComponent(path)
     .split('/')

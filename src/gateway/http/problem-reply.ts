@@ -1,7 +1,7 @@
 import { PROBLEM_CONTENT_TYPE, problemBody } from '../../core/problem.ts';
 import { type Refusal, reasons } from '../refusal.ts';
 
-/** A reply, but for the header fields that every reply carries and those of its connection. */
+/** A reply without the header fields that every reply carries and those of its connection. */
 export interface RenderedReply {
   readonly status: number;
   /** Name, value, name, value. */

@@ -1,6 +1,6 @@
 /** The least that a client must read in a second while others need a permit or spool space that it holds. */
 const MIN_BYTES_PER_SECOND = 4096;
-/** For how long its rate is measured before it counts. */
+/** How long the rate is measured before it counts. */
 const MEASURED_MS = 5000;
 
 interface Mark {

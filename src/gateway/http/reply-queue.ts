@@ -8,14 +8,15 @@ import type { SpoolFile } from './spool.ts';
 const MAX_WRITING_BYTES = 1024 * 1024;
 
 /**
- * The bytes that a backend has sent and a client has not read: first in memory, then in a spool file, so that the backend is done
- * with the request when it has sent its last byte. Beyond the budgets it says so, and the backend waits for the client.
+ * The bytes that a backend has sent and a client has not read: first in memory, then in a spool file, so that the
+ * backend has finished the request when it has sent its last byte. When the budgets are used up, the backend has to
+ * wait for the client.
  */
 export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
   readonly #replies: SlowReplies;
   readonly #reply: ClientReply;
   readonly #maxMemoryBytes: number;
-  /** In order: what lies in memory, then what lies in the file, then what had no room in either. */
+  /** In order: the bytes in memory, then those in the file, then those that had no room in either. */
   #memory: Buffer[] = [];
   #memoryBytes = 0;
   #file: SpoolFile | undefined;
@@ -25,7 +26,7 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
   #writing: Buffer[] = [];
   #writingBytes = 0;
   #isBusy = false;
-  /** The disk has failed; said once a reply. */
+  /** The disk has failed; logged once for each reply. */
   #hasFailed = false;
   #isEnded = false;
   #isOver = false;
@@ -52,12 +53,12 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
     return this.#file?.bytes ?? 0;
   }
 
-  /** Its backend has been asked to wait. */
+  /** The backend of the reply is paused. */
   get holdsBackend(): boolean {
     return this.#resume !== undefined;
   }
 
-  /** Takes what comes from the backend; false: enough, until `resume` is called. */
+  /** Takes a chunk of the backend; false if the backend must pause until `resume` is called. */
   push(chunk: Buffer, resume: () => void): boolean {
     if (this.#isOver) return true;
     if (this.#overflow.length > 0) this.#overflow.push(chunk);
@@ -75,18 +76,18 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
     return false;
   }
 
-  /** Nothing more will come. */
+  /** No more bytes will come. */
   end(): void {
     this.#isEnded = true;
     void this.#move();
   }
 
-  /** Whether the client reads too slowly for what others need. */
+  /** Whether the client reads too slowly while others need the memory or disk that it holds. */
   isTooSlow(now: number): boolean {
     return this.#rate.isTooSlow(this.#reply.deliveredBytes, now);
   }
 
-  /** Ends the reply: its client is too slow for what it holds. */
+  /** Ends the reply, because its client is too slow for the memory or disk that it holds. */
   cut(): void {
     this.release();
     this.#reply.cut();
@@ -100,7 +101,10 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
     void this.#move();
   }
 
-  /** Moves on what can be moved: from memory to the client, from the backend to the file, from the file to the client. */
+  /**
+   * Moves all bytes that can move: from memory to the client, from the backend to the file, from the file to the
+   * client.
+   */
   async #move(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
@@ -121,7 +125,7 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
     }
   }
 
-  /** All that can be moved has been: the backend may go on, or the reply is over. */
+  /** All bytes that could move have moved: the backend may continue, or the reply has ended. */
   #concluded(): void {
     if (this.#isOver) return;
     if (this.#resume !== undefined && this.#overflow.length === 0 && this.#writingBytes <= MAX_WRITING_BYTES / 2) {
@@ -174,7 +178,7 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
     return moved;
   }
 
-  /** False where there is no room: in the budget, or on a disk that is full or fails. */
+  /** False if there is no room in the budget, or if the disk is full or fails. */
   async #append(chunk: Buffer): Promise<boolean> {
     try {
       this.#file ??= await this.#openFile();
@@ -204,7 +208,7 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
       moved = true;
     }
     if (this.#filePosition === file.bytes) {
-      // Read to its end: the room goes back, and what comes next begins anew in memory.
+      // The file has been read to its end. Its room is given back, and the next bytes go to memory again.
       file.release();
       this.#file = undefined;
       this.#filePosition = 0;
@@ -230,7 +234,7 @@ export class ReplyQueue implements SlowReply, ReplyWriter, Releasable {
     this.#replies.hold(-chunk.length);
   }
 
-  /** The reply is over: lets go of everything. */
+  /** The reply has ended: releases everything. */
   release(): void {
     if (this.#isOver) return;
     this.#isOver = true;

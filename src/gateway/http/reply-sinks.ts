@@ -22,18 +22,18 @@ export interface ClientSinkOptions {
   readonly tunnels: Tunnels;
   /** Bytes of this reply that may wait in memory for a slow client. */
   readonly bufferReplyBytes: number;
-  /** Whether nothing bounds the silence within the reply. */
+  /** Whether the silence within the reply is unbounded. */
   readonly isEndless: boolean;
-  /** Whether event streams end by themselves: then a worker that stops waits for them. */
+  /** Whether event streams end by themselves, so that a worker that stops waits for them. */
   readonly streamsAreWork: boolean;
 }
 
-/** Streams a backend's reply to the client; what the client does not read yet is kept for it. */
+/** Streams a backend's reply to the client, and buffers the bytes that the client has not read yet. */
 export class ClientSink implements ReplySink {
   readonly #x: Exchange;
   readonly #options: ClientSinkOptions;
   #queue: ReplyQueue | undefined;
-  /** The length of the body by the head; NaN where the head does not say it. */
+  /** The length of the body by the head; NaN if the head does not give it. */
   #announcedBytes = Number.NaN;
   #hasBody = false;
   #isEnded = false;
@@ -57,11 +57,11 @@ export class ClientSink implements ReplySink {
     x.isEndless = this.#isEventStream || this.#options.isEndless;
     if (this.#isEventStream) this.#options.tunnels.add(this);
     x.writeHead(status, replyHeaders(headers, status));
-    // Bytes of the body that came with the head are passed on before this runs, and go out with it as one.
+    // Body bytes that arrived with the head are passed on before this runs, and are sent together with the head.
     queueMicrotask(this.#flushHead);
   }
 
-  /** Sends a head whose body takes its time: its client may act on it, as that of an event stream does. */
+  /** Sends a head before its body is available, because a client may act on the head alone, as with an event stream. */
   readonly #flushHead = (): void => {
     try {
       if (!this.#hasBody && !this.#isEnded && !this.#x.over) this.#x.reply.flushHead();
@@ -96,7 +96,7 @@ export class ClientSink implements ReplySink {
     else this.#queue.end();
   }
 
-  /** An event stream of a worker that ends: its client sees a whole reply, and connects anew. */
+  /** Ends an event stream when the worker stops: the client sees a complete reply and reconnects. */
   shutDown(): void {
     this.end();
     this.#x.underway?.cancel(new ClientGone());
@@ -126,7 +126,7 @@ export function backendTiming(headers: ReplyHeaders): string {
   return entries.map(([, name, duration]) => `backend-${name};dur=${duration}`).join(', ');
 }
 
-/** Keeps a reply whole, for a handler that makes something of it. */
+/** Collects a whole reply for a handler that processes it. */
 export class CollectingSink implements ReplySink {
   status = 0;
   headers: ReplyHeaders = {};

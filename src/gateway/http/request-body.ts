@@ -5,7 +5,7 @@ import type { BodyReceiver, ClientRequest } from './client-request.ts';
 import { Refusal } from '../refusal.ts';
 import { streamedPace, UploadPace } from './upload-pace.ts';
 
-/** The client sent more than the route takes. */
+/** The client sent more than the route accepts. */
 export class BodyTooLarge extends Error {
   readonly limitBytes: number;
 
@@ -25,13 +25,14 @@ export class BodyMetBug extends Error {}
 export class BodyTooSlow extends Error {}
 
 /**
- * The body of a request that is forwarded while it comes: bounded, read only as fast as the backend takes it, and not
- * touched before the first read, so that an attempt whose connection fails leaves it whole for the next one.
+ * The body of a request that is forwarded while it arrives. It is bounded, and read only as fast as the backend takes
+ * it. It is not touched before the first read, so an attempt whose connection fails leaves it complete for the next
+ * one.
  */
 export class RequestBody extends Readable implements BodyReceiver {
-  /** Told when all of it has come. */
+  /** Called when the body is complete. */
   onComplete: (() => void) | undefined;
-  /** Told when the backend has taken nothing for `stallMs`, though more has come. */
+  /** Called when the backend has taken nothing for `stallMs` although more bytes have arrived. */
   onStalled: (() => void) | undefined;
   readonly #request: ClientRequest;
   readonly #limitBytes: number;
@@ -55,13 +56,13 @@ export class RequestBody extends Readable implements BodyReceiver {
     this.#bugs = bugs;
   }
 
-  /** Whether any of it may have been handed on. */
+  /** Whether any part of it may have been passed on. */
   get started(): boolean {
     return this.#pace !== undefined;
   }
 
   override _read(): void {
-    // undici may read the body of an attempt that was cancelled before its connection was there.
+    // undici may read the body of an attempt that was cancelled before its connection was made.
     if (this.destroyed) return;
     try {
       if (this.#pace === undefined) this.#attach();
@@ -79,7 +80,8 @@ export class RequestBody extends Readable implements BodyReceiver {
       if (this.#pace === undefined) return;
       this.#pace.stop();
       this.#request.stopBody();
-      // A reply may come before the body is complete: the rest is read away, as the client may send all before it reads.
+      // A reply may come before the body is complete. The rest is read and dropped, because the client may send all of
+      // it before it reads.
       this.#request.resumeBody();
     } catch (bug) {
       this.#bugs.report('request-body', bug);
@@ -105,7 +107,7 @@ export class RequestBody extends Readable implements BodyReceiver {
     }
   }
 
-  /** The backend takes no more, or takes more again. While it takes nothing the client is not the slow one. */
+  /** The backend pauses or resumes. While it pauses, the client does not count as slow. */
   #hold(isHeld: boolean): void {
     this.#pace?.hold(isHeld);
     this.#stall?.cancel();

@@ -9,14 +9,14 @@ const MAX_TARGET_LENGTH = 8192;
 
 /** The header fields that the path needs, read in one pass: building the parsed header object costs more. */
 export interface RequestHead {
-  /** Path without query, as it came. */
+  /** Path without query, as received. */
   readonly path: string;
-  /** Whether somebody else could read it as another path. */
+  /** Whether another reader could interpret it as another path. */
   readonly pathForm: PathForm;
-  /** With its question mark, or empty. */
+  /** The query with its question mark, or empty. */
   readonly query: string;
   readonly host: string;
-  /** The host in the one form by which spellings of it are compared. */
+  /** The host in its canonical form, by which spellings are compared. */
   readonly origin: string;
   readonly authorization: string | undefined;
   readonly apiKey: string | undefined;
@@ -27,9 +27,9 @@ export interface RequestHead {
   readonly contentType: string | undefined;
   /** RFC 9218. */
   readonly priority: string | undefined;
-  /** Milliseconds for which the client will wait, as it said. */
+  /** Milliseconds for which the client will wait, by `x-deadline-ms`. */
   readonly deadlineMs: number | undefined;
-  /** Bytes that the body was announced to have; undefined where only its end will tell. */
+  /** The announced length of the body in bytes; undefined if it is not announced. */
   readonly contentLength: number | undefined;
   /** The names of the header lines in lower case, in the order of `lines`. */
   readonly names: readonly string[];
@@ -42,7 +42,7 @@ export interface RequestHead {
 /** A request before its head is read. */
 export type RequestLines = Pick<ClientRequest, 'method' | 'target' | 'headerLines' | 'framing'>;
 
-/** Stands in for a head that has not been read, or that could not be read. */
+/** Replaces a head that has not been read, or that could not be parsed. */
 export const unreadHead: RequestHead = {
   path: '',
   pathForm: 'plain',
@@ -73,8 +73,8 @@ export const valueAt = ({ lines }: HeadLines, index: number): string => lines[in
 export const malformed = (detail: string): Refusal => new Refusal('malformed-request', detail, { close: true });
 
 /**
- * Checks what intermediaries could read in two ways, and collects the header fields that the path needs. A refusal here
- * closes the connection: its framing is in doubt.
+ * Refuses requests that intermediaries could read in two ways, and collects the header fields that the path needs. A
+ * refusal here closes the connection, because its framing is in doubt.
  */
 export function readHead(request: RequestLines): RequestHead | Refusal {
   const fields = collectFields(request.headerLines);
@@ -139,7 +139,7 @@ const wanted: Readonly<Record<string, Exclude<keyof Fields, 'names'>>> = Object.
   'transfer-encoding': 'transferEncoding',
 });
 
-/** Two lines of any of these would let two readers choose differently. */
+/** If one of these fields has two lines, two readers could choose different ones. */
 const single = new Set<keyof Fields>([
   'host',
   'contentLength',
@@ -163,14 +163,14 @@ function collectFields(lines: readonly string[]): Fields | Refusal {
     const before = fields[field];
     if (before === undefined) fields[field] = value;
     else if (field === 'connection' || field === 'via') fields[field] = `${before}, ${value}`;
-    // Two of them are no context that can be read (W3C Trace Context §3.2).
+    // Two `traceparent` fields are not a valid context (W3C Trace Context §3.2).
     else if (field === 'traceparent') fields.traceparent = '';
     else if (single.has(field)) return malformed(`there are two ${name} headers`);
   }
   return fields;
 }
 
-/** RFC 9110 §7.6.2; what is no number is not there. */
+/** RFC 9110 §7.6.2; a value that is not a number is ignored. */
 function maxForwardsOf(field: string | undefined): number | undefined {
   return field !== undefined && /^\d{1,9}$/.test(field) ? Number(field) : undefined;
 }
@@ -200,7 +200,7 @@ function splitTarget(target: string): { path: string; query: string; form: PathF
   const path = mark === -1 ? rest : rest.slice(0, mark);
   const query = mark === -1 ? '' : rest.slice(mark);
   const form = pathForm(path);
-  if (form === 'refused') return malformed('the path has dot segments, or an encoding that is none');
+  if (form === 'refused') return malformed('the path has dot segments, or an invalid encoding');
   if (query !== '' && (query.includes('%00') || query.includes('#'))) return malformed('the query holds %00 or #');
   return host === undefined ? { path, query, form } : { path, query, form, host };
 }

@@ -5,7 +5,7 @@ import { peerAddress } from './peer-address.ts';
 import { valueAt } from './request-head.ts';
 import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
 
-/** Fields that the gateway itself writes, or that are not for a backend. */
+/** Fields that the gateway writes itself, or does not forward to a backend. */
 const replaced: ReadonlySet<string> = new Set([
   'host',
   'content-length',
@@ -19,8 +19,8 @@ const replaced: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The header lines for a backend: what the client sent, without what belongs to its connection, without its key, and
- * with what the gateway knows. Ours come last and after the stripping, so a `Connection` header cannot remove them.
+ * The header lines for a backend: those of the client without the fields of its connection and without its key, then
+ * those of the gateway. The gateway's lines are added after the removal, so a `Connection` header cannot remove them.
  */
 export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[] {
   const { names, connection } = x.head;
@@ -30,14 +30,14 @@ export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[
   for (const [index, name] of names.entries()) {
     const value = valueAt(x.head, index);
     if (replaced.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip') remember(said, name, value);
-    // It belongs to a trace context, and means nothing without one (W3C Trace Context §3.3).
+    // It has no meaning without a `traceparent` (W3C Trace Context §3.3).
     else if (name === 'tracestate' && x.traceparent === '') continue;
     else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(name, value)) continue;
     else out.push(name, value);
   }
   const peer = peerAddress(x.request.peerAddress);
   out.push(...forwardedLines(peer, x.head.host, trustedProxies.has(peer) ? said : {}));
-  // An HTTP/1.0 request may have none; then the backend gets its own name.
+  // An HTTP/1.0 request may have no Host; then the backend gets its own name.
   if (x.head.host !== '') out.push('host', x.head.host);
   out.push('x-request-id', x.id);
   if (x.traceparent !== '') out.push('traceparent', x.traceparent);
@@ -48,15 +48,16 @@ export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[
   return out;
 }
 
-/** A key opens this gateway; it must not leak to a backend, not even on a route that asks for none. */
+/** The key of this gateway must not leak to a backend, not even on a route that needs no key. */
 function carriesKey(name: string, value: string): boolean {
   if (name === 'x-api-key') return value.startsWith('rk_');
   return name === 'authorization' && /^bearer +rk_/i.test(value);
 }
 
 /**
- * The statements of a trusted peer about the original request, beyond the client's address: a part of the cache
- * key, as replies may depend on it. Empty where nothing is told; what others say is dropped before a backend sees it.
+ * The fields of a trusted peer about the original request, without the client's address. They are a part of the cache
+ * key, because replies may depend on them. Empty if there are none; the fields of other peers are dropped before a
+ * backend sees them.
  */
 export function forwardedSelection(x: Exchange, trusted: AddressSet): string {
   if (trusted.size === 0 || !trusted.has(peerAddress(x.request.peerAddress))) return '';

@@ -8,11 +8,11 @@ const SWEEP_MS = 1000;
 /** A reply that waits for its client. */
 export interface SlowReply {
   readonly spooledBytes: number;
-  /** Its backend has been asked to wait. */
+  /** The backend of the reply is paused. */
   readonly holdsBackend: boolean;
-  /** Whether the client reads too slowly for what others need. */
+  /** Whether the client reads too slowly while others need the memory or disk that it holds. */
   isTooSlow(now: number): boolean;
-  /** Ends the reply: its client is too slow for what it holds. */
+  /** Ends the reply, because its client is too slow for the memory or disk that it holds. */
   cut(): void;
 }
 
@@ -50,7 +50,7 @@ export class SlowReplies {
     return true;
   }
 
-  /** Counts bytes that are held whether there is room for them or not; negative: bytes that are gone. */
+  /** Counts held bytes, even beyond the budget; a negative number counts released bytes. */
   hold(bytes: number): void {
     this.#memoryBytes += bytes;
   }
@@ -63,7 +63,10 @@ export class SlowReplies {
     this.#onSpoolError(error);
   }
 
-  /** Makes room in the spool by cutting the reply of the client that holds most and reads too slowly; false if none does. */
+  /**
+   * Makes room in the spool by cutting the reply that holds most of those whose clients read too slowly; false if there
+   * is none.
+   */
   cutSlowest(except: SlowReply): boolean {
     const now = this.#clock.now();
     let slowest: SlowReply | undefined;
@@ -80,7 +83,7 @@ export class SlowReplies {
     this.#timer?.cancel();
   }
 
-  /** A client that holds a backend back has to read at a least rate. */
+  /** A client that makes a backend wait must read at a minimum rate. */
   #sweep(): void {
     this.#timer = this.#replies.size > 0 ? this.#clock.setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
     const now = this.#clock.now();

@@ -6,7 +6,7 @@ import { randomHex } from '../../core/ids.ts';
 
 const READ_BYTES = 64 * 1024;
 
-/** The disk space of a worker for what slow clients send and read. */
+/** The disk space of a worker for the uploads and replies of slow clients. */
 export class Spool {
   readonly #folder: string;
   readonly #maxBytes: number;
@@ -33,7 +33,7 @@ export class Spool {
     this.#usedBytes -= bytes;
   }
 
-  /** A file that has no name: nothing is left of it when the process dies. Rejects with the system's error. */
+  /** A file without a name, so that nothing is left of it when the process dies. Rejects with the system's error. */
   async open(): Promise<SpoolFile> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const path = join(this.#folder, randomHex(24));
@@ -68,7 +68,7 @@ export class SpoolFile {
     try {
       await this.#using(() => this.#write(chunk, at));
     } catch (error) {
-      // The bytes that were written lie beyond the end; the next chunk overwrites them.
+      // The written bytes are beyond the end; the next chunk overwrites them.
       this.#bytes = at;
       if (!this.#isReleased) this.#spool.release(chunk.length);
       throw error;
@@ -94,7 +94,10 @@ export class SpoolFile {
     });
   }
 
-  /** All of it, as a stream; any number of them may be open. One that is open when the file is released ends with an error. */
+  /**
+   * The whole file as a stream; any number of streams may be open. A stream that is open when the file is released ends
+   * with an error.
+   */
   stream(): Readable {
     const end = this.#bytes;
     let position = 0;
@@ -115,7 +118,7 @@ export class SpoolFile {
     });
   }
 
-  /** Gives the room back and closes the file, when nobody reads it any more. */
+  /** Gives the room back and closes the file once it is no longer read. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -134,7 +137,7 @@ export class SpoolFile {
   }
 
   #closeIfUnused(): void {
-    // Its content is of no use any more, so an error in closing it changes nothing.
+    // The content is no longer needed, so an error of the close has no effect.
     if (this.#isReleased && this.#users === 0) this.#handle.close().catch(() => {});
   }
 }

@@ -1,18 +1,21 @@
 import { randomHex } from '../../core/ids.ts';
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
-/** W3C Trace Context §3.2.2; a higher version may go on behind the flags (§3.2.4). */
+/** W3C Trace Context §3.2.2; a higher version may have more text after the flags (§3.2.4). */
 const tracePattern = /^([0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** The client's request id where it is well-formed, as it goes into logs and headers as it is; else a new one. */
+/**
+ * The client's request id if it is well-formed, because it is written unchanged into logs and headers; otherwise a new
+ * one.
+ */
 export function requestIdOf(said: string | undefined): string {
   return said !== undefined && idPattern.test(said) ? said : randomHex(16);
 }
 
 /**
- * The trace context to pass on: the client's, in the version that this gateway knows; empty where there is none that
- * can be read, and then no tracestate either. The gateway makes none of its own: it takes no sampling decision, and a
- * `-00` of its own would keep every backend from tracing.
+ * The trace context to forward: the client's, in the version that this gateway knows. Empty if the client sent no valid
+ * one; then tracestate is dropped, too. The gateway creates none of its own, because it makes no sampling decision, and
+ * a `-00` would keep every backend from tracing.
  */
 export function traceparentOf(said: string | undefined): string {
   const found = said === undefined ? null : tracePattern.exec(said);

@@ -3,18 +3,18 @@ import type { Clock, Timer } from '../../core/clock.ts';
 export interface PaceLimits {
   /** Milliseconds without a byte after which the client is too slow. */
   readonly silenceMs: number;
-  /** Milliseconds for which the rate is not looked at. */
+  /** Milliseconds before the rate is checked. */
   readonly graceMs: number;
   /** The least average since the start, once the grace is over. */
   readonly bytesPerSecond: number;
 }
 
-/** Of an upload that costs no backend anything: the limits only keep idle connections from piling up. */
+/** The limits of an upload that occupies no backend: they only keep idle connections from piling up. */
 export const bufferedPace: PaceLimits = { silenceMs: 30_000, graceMs: 300_000, bytesPerSecond: 1024 };
-/** Of an upload that holds a permit while it comes. */
+/** The limits of an upload that holds a permit while it arrives. */
 export const streamedPace: PaceLimits = { silenceMs: 5_000, graceMs: 5_000, bytesPerSecond: 4096 };
 
-/** Watches how fast a client sends a body, and tells once when it is too slow. */
+/** Watches how fast a client sends a body, and calls back once if it is too slow. */
 export class UploadPace {
   readonly #clock: Clock;
   readonly #limits: PaceLimits;
@@ -38,7 +38,7 @@ export class UploadPace {
     this.#bytes += bytes;
   }
 
-  /** Whether it is our side that takes nothing at the moment: that time is not the client's. */
+  /** Whether the gateway has paused the body; that time does not count against the client. */
   hold(isHeld: boolean): void {
     if (isHeld) this.#heldSince ??= this.#clock.now();
     else if (this.#heldSince !== undefined) {

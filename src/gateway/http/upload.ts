@@ -11,13 +11,13 @@ import { bufferedPace, type PaceLimits, UploadPace } from './upload-pace.ts';
 /** A request's body, received as a whole. */
 export interface StoredBody {
   readonly bytes: number;
-  /** The body itself where it lies in memory, a new stream of it where it lies on disk. */
+  /** The body itself if it is in memory; a new stream of it if it is on disk. */
   readonly open: () => Buffer | Readable;
 }
 
 export interface UploadLimits {
   readonly maxBytes: number;
-  /** A body is kept in memory up to here, and goes to disk beyond. */
+  /** Largest body in memory; a larger one goes to disk. */
   readonly memoryBytes: number;
 }
 
@@ -28,7 +28,7 @@ export class Uploads {
   readonly #pace: PaceLimits;
   readonly #onSpoolError: (error: unknown) => void;
 
-  /** `onSpoolError`: told of a disk that fails, once a request. */
+  /** `onSpoolError`: called when the disk fails, once for each request. */
   constructor(spool: Spool, clock: Clock, onSpoolError: (error: unknown) => void, pace: PaceLimits = bufferedPace) {
     this.#spool = spool;
     this.#clock = clock;
@@ -36,7 +36,7 @@ export class Uploads {
     this.#pace = pace;
   }
 
-  /** The whole body, or why it did not come. It is released with the exchange. */
+  /** The whole body, or the reason why it is missing. It is released with the exchange. */
   receive(x: Exchange, limits: UploadLimits): Promise<StoredBody | Refusal> {
     const receiving = new Receiving(x, limits, {
       spool: this.#spool,
@@ -58,7 +58,7 @@ const spoolFull = new Refusal('spool-full', 'there is no room for the body at th
   close: true,
 });
 
-/** One body on its way in. */
+/** One body that is being received. */
 class Receiving implements BodyReceiver {
   readonly done: Promise<StoredBody | Refusal>;
   readonly #x: Exchange;
@@ -104,7 +104,7 @@ class Receiving implements BodyReceiver {
     this.#end(clientClosed);
   }
 
-  /** Moves what has come to the file; the client waits meanwhile. */
+  /** Writes the received bytes to the file; the client waits meanwhile. */
   async #store(): Promise<void> {
     if (this.#isStoring) return;
     this.#isStoring = true;

@@ -2,19 +2,23 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 
 /**
- * About a line of the kernel's tables. They are read in small pieces, as the kernel makes up no more than is asked for: for
- * a larger one it would walk through all connections first, and what it says of the queue would be milliseconds old.
+ * About one line of the kernel's tables. They are read in small pieces, because the kernel produces only the requested
+ * bytes. For a larger piece it would walk through all connections first, and the length of the queue would be
+ * milliseconds old.
  */
 const PIECE_BYTES = 150;
 const MOST_PIECES = 5000;
 /** Listening sockets come first. */
 const LISTEN = '0A';
-/** Turns of the event loop before the first close: what is run then is compiled by now, and takes microseconds. */
+/**
+ * Turns of the event loop before the first close, so that V8 has compiled the code of the close, which then takes
+ * microseconds.
+ */
 const FEWEST_TURNS = 20;
-/** Turns after which a listener is closed, though connections go on coming in. */
+/** Turns after which a listener is closed even if connections still arrive. */
 const MOST_TURNS = 2000;
 
-/** Looks at how many connections the kernel has established on a listening socket that nobody has accepted. */
+/** Reads how many connections of a listening socket the kernel has established and this process has not accepted. */
 class AcceptQueue {
   readonly #inode: string | undefined;
   readonly #tables: number[] = [];
@@ -25,7 +29,7 @@ class AcceptQueue {
       this.#inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
       for (const path of ['/proc/net/tcp', '/proc/net/tcp6']) this.#tables.push(openSync(path, 'r'));
     } catch {
-      // No /proc, or no IPv6: what cannot be seen counts as empty.
+      // Without /proc or IPv6, the queue counts as empty.
     }
   }
 
@@ -67,14 +71,15 @@ class AcceptQueue {
 }
 
 /**
- * Calls `close`, which closes a listening socket, once nothing waits on it: the kernel resets what waits in a socket that
- * closes, although its client has been told that it is connected. In the same turn, as every microsecond in between counts.
+ * Calls `close`, which closes a listening socket, once no connection waits on it. When a socket closes, the kernel
+ * resets the connections that wait in it, although their clients are connected. Check and close happen in the same
+ * turn, because a connection may arrive in any microsecond between them.
  */
 export function closeWhenEmpty(fd: number, close: () => void, bugs: Bugs): void {
   const queue = new AcceptQueue(fd);
   let turns = 0;
   const look = (): void => {
-    // The connections that waited when this turn polled have been accepted, one connection a turn.
+    // One connection a turn is accepted, so those that waited when this turn polled have been accepted.
     const isEmpty = queue.isEmpty();
     if (++turns < FEWEST_TURNS || (!isEmpty && turns < MOST_TURNS)) {
       setImmediate(guarded);

@@ -6,7 +6,7 @@ import { deliveredBytes } from '../http/delivered-bytes.ts';
 import type { Probed } from './half-open-probe.ts';
 import type { Http1Transaction } from './transaction.ts';
 
-/** How long a client may leave a reply unread, without taking a byte. */
+/** How long a client may leave a reply unread without taking a byte. */
 const STALL_LIMIT_MS = 75_000;
 
 /** One connection of a client. */
@@ -41,8 +41,9 @@ export class ClientConnection implements Probed {
   }
 
   /**
-   * Whether a request may begin beside those in progress. After an unsafe one nothing further is begun before its reply
-   * (RFC 9112 §9.3.2), and an unsafe one waits for all before it, so that they have the effect of their order.
+   * Whether a request may begin beside those in progress. No request begins after an unsafe one before the reply to
+   * that one (RFC 9112 §9.3.2), and an unsafe one waits for all requests before it, so that they take effect in their
+   * order.
    */
   admits(transaction: Http1Transaction, maxInProgress: number): boolean {
     if (this.#inProgress.size === 0) return true;
@@ -69,7 +70,7 @@ export class ClientConnection implements Probed {
     return now - this.#deliveredAt > STALL_LIMIT_MS;
   }
 
-  /** Ends the replies that wait for the connection: nobody else tells them that it is gone. */
+  /** Ends the replies that wait for the connection, because no other event shows them that it is gone. */
   closeUnassigned(): void {
     for (const transaction of this.#inProgress) transaction.closeUnassigned();
   }

@@ -12,12 +12,13 @@ const MAX_WAITING_PER_CONNECTION = 1000;
 /** Pipelined requests that wait for their turn, over all connections of a worker: about 3 KB each. */
 const MAX_WAITING = 16_384;
 /**
- * For so long after a connection had too many, every connection may have this many only. Ending one costs time for each
- * request that it has sent: done a thousand times for hundreds of connections, it held the event loop for seconds.
+ * For this long after one connection had too many, every connection may have only this many. Ending a connection takes
+ * time for each request that it has sent: with a thousand requests on each of hundreds of connections, it blocked the
+ * event loop for seconds.
  */
 const STRICT_MS = 10_000;
 const STRICT_MAX_WAITING = 64;
-/** Above this many waiting requests no more is read from the connection. */
+/** Above this many waiting requests, reading from the connection pauses. */
 const PAUSE_READING_ABOVE = 32;
 
 const SWEEP_MS = 5_000;
@@ -52,7 +53,7 @@ export class ClientConnections {
     this.#sweepTimer?.cancel();
   }
 
-  /** The connection of a socket; made when it is asked for first. */
+  /** The connection of a socket; created at the first call. */
   of(socket: Socket): ClientConnection {
     const known = this.#bySocket.get(socket);
     if (known !== undefined) return known;
@@ -69,7 +70,7 @@ export class ClientConnections {
     return made;
   }
 
-  /** The loop of a client's address, as long as it has connections. */
+  /** The request pattern of a client's address, kept while the address has connections. */
   #loopOf(address: string): ClientLoop<ClientConnection> {
     let loop = this.#loops.get(address);
     if (loop === undefined) {
@@ -92,7 +93,7 @@ export class ClientConnections {
     return this.#bySocket.get(socket)?.isBusy === true;
   }
 
-  /** Ends a busy connection that Node's server has let go of; false if it owes no reply. */
+  /** Ends a busy connection that Node's server has detached; false if no reply is due on it. */
   abandon(socket: Socket): boolean {
     const connection = this.#bySocket.get(socket);
     if (connection?.isBusy !== true) return false;
@@ -116,7 +117,7 @@ export class ClientConnections {
     });
   }
 
-  /** Begins the request, or has it wait for those before it; false: too many wait already. */
+  /** Begins the request, or lets it wait for those before it; false if too many wait already. */
   enter(transaction: Http1Transaction): boolean {
     const connection = this.of(transaction.socket);
     transaction.exchange.connection = connection;
@@ -139,7 +140,7 @@ export class ClientConnections {
     return true;
   }
 
-  /** A request has ended: its reply is out, or its connection is gone. Those that waited for it begin. */
+  /** A request has ended: its reply is complete, or its connection is gone. The requests that waited for it begin. */
   leave(transaction: Http1Transaction): void {
     const connection = this.#bySocket.get(transaction.socket);
     if (connection === undefined || !connection.end(transaction)) return;
@@ -159,7 +160,7 @@ export class ClientConnections {
     if (connection.waiting.length <= PAUSE_READING_ABOVE && connection.socket.isPaused()) connection.socket.resume();
   }
 
-  /** Ends the connections of clients that leave what they asked for unread. */
+  /** Ends the connections of clients that leave their replies unread. */
   #sweep(): void {
     const { clock, bugs } = this.#options;
     this.#sweepTimer = this.#busy.size > 0 ? clock.setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;

@@ -2,10 +2,13 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 
-/** Part of the age by which each connection's own may differ, so that those of one moment do not end in one moment. */
+/**
+ * Fraction by which the age of each connection varies at random, so that connections opened together do not end
+ * together.
+ */
 const SPREAD = 0.1;
 
-/** Knows which client connections are old, so that load moves on to workers that have come since. */
+/** Knows which client connections are old, so that load moves to newer workers. */
 export class ConnectionAges {
   readonly #maxAgeMs: number;
   readonly #clock: Clock;

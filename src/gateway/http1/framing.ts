@@ -3,8 +3,8 @@ import { isHost, malformed } from '../http/request-head.ts';
 import { Refusal } from '../refusal.ts';
 
 /**
- * The host and the length of the body by RFC 9112 §3.2 and §6, without what Node's parser lets through although
- * intermediaries could read it in two ways (§11.2).
+ * The host and the length of the body by RFC 9112 §3.2 and §6. Refuses ambiguous requests that Node's parser accepts
+ * and that intermediaries could read in two ways (§11.2).
  */
 export function http1Framing(
   version: string,

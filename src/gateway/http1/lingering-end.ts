@@ -4,11 +4,11 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import type { BodyReceiver } from '../http/client-request.ts';
 import { BodyReader } from './body-reader.ts';
 
-/** How long a client may be silent, and go on in all, with a request whose reply it has. */
+/** How long a client may be silent, and how long it may send in all, after it has its reply. */
 const LINGER_SILENCE_MS = 2000;
 const LINGER_MS = 30_000;
 
-/** Reads the rest of a request away, and ends its reply when the client is done. */
+/** Reads and drops the rest of a request, and ends its reply when the client has sent all of it. */
 export class LingeringEnd implements BodyReceiver {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;

@@ -32,7 +32,7 @@ export function refuse(res: ServerResponse, refusal: Refusal): void {
   res.writeHead(status, [...headers, 'connection', 'close']).end(body);
 }
 
-/** Says why on a connection without a usable request, and closes it; a reply that has begun is cut instead. */
+/** Sends the reason on a connection without a usable request, and closes it; a reply that has begun is cut instead. */
 export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null, refusal: Refusal, bugs: Bugs): void {
   if (socket === null) return;
   const owed = (socket as WithMessage)._httpMessage;
@@ -41,7 +41,7 @@ export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null,
     return;
   }
   if (owed?.req.complete === true) {
-    // A whole request before this one still waits for its reply: this must not be taken for it.
+    // An earlier request still waits for its reply, and this reply must not be taken for that one.
     const answered = (): void => refuseConnection(socket, refusal, bugs);
     owed.once(
       'finish',
@@ -64,9 +64,10 @@ function rawProblem(refusal: Refusal): string {
 }
 
 /**
- * Ends a connection and everything that it has sent. Node would go on with the requests in the bytes that it has read,
- * some 1,700 of them: 600 such connections held the event loop for longer than a worker may stand still. A parser whose
- * callback says that the connection is no longer HTTP stops where it is; undocumented, as is the callback.
+ * Ends a connection and drops everything that it has sent. Otherwise Node would handle all requests in the bytes that
+ * it has read, up to 1,700: 600 such connections blocked the event loop for longer than a worker may hang. The parser
+ * stops where it is if its callback reports that the connection is no longer HTTP; the callback and this effect are
+ * undocumented.
  */
 export function dropConnection(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming?: () => number } | null };

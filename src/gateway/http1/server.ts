@@ -15,7 +15,7 @@ import { stopAccepting } from './stop-accepting.ts';
 import { Http1Transaction, type TransactionHost } from './transaction.ts';
 import { Http1Upgrade, mayUpgrade } from './upgrade.ts';
 
-/** Slow clients are cut off by these; all in milliseconds. */
+/** The limits for slow clients, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECK_INTERVAL_MS = 2_000;
 
@@ -39,7 +39,7 @@ export interface Http1Options {
   readonly onOverflow: () => void;
 }
 
-/** The HTTP/1.1 server of a worker: the limits of the protocol, and an answer to everything that is no request. */
+/** The HTTP/1.1 server of a worker: enforces the limits of the protocol, and answers malformed requests. */
 export class Http1Server implements TransactionHost {
   readonly server: Server;
   readonly clock: Clock;
@@ -88,7 +88,7 @@ export class Http1Server implements TransactionHost {
     const server = createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
-      // Bodies have limits of their own (UploadPace), by their rate: a large one may take long.
+      // UploadPace limits bodies by their rate instead, because a large body may take long.
       requestTimeout: 0,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       keepAliveTimeout: this.#options.keepAliveTimeoutMs,
@@ -97,7 +97,8 @@ export class Http1Server implements TransactionHost {
       requireHostHeader: false,
       shouldUpgradeCallback: (req) => this.#mayUpgrade(req),
     });
-    // Beyond its default Node drops header lines in silence, and with them a Content-Length; the path counts instead.
+    // Above its default limit Node silently drops header lines, which may include Content-Length; the path counts the
+    // lines instead.
     server.maxHeadersCount = 0;
     // A client may end its side and wait for the reply.
     (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
@@ -144,7 +145,7 @@ export class Http1Server implements TransactionHost {
     );
   }
 
-  /** Node calls this without a guard of its own; an upgrade that cannot be judged is none. */
+  /** Node calls this without a guard of its own. If it throws, the request is not an upgrade. */
   #mayUpgrade(req: IncomingMessage): boolean {
     try {
       return mayUpgrade(req, (socket) => this.#connections.isBusy(socket));
@@ -180,7 +181,7 @@ export class Http1Server implements TransactionHost {
 
   #connect(socket: Socket): void {
     this.#options.onMalformed('method-not-allowed');
-    // Replies are owed on a connection that Node has let go of: none of them can be written.
+    // Node has detached the connection, so the replies that are still due cannot be written.
     if (this.#connections.abandon(socket)) return;
     refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here'), this.bugs);
   }

@@ -4,15 +4,15 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { closeWhenEmpty } from './accept-queue.ts';
 
-/** How long an idle connection may stay open once the worker drains, for a request that is already under way to it. */
+/** How long an idle connection may stay open once the worker drains, for a request that the client has just sent. */
 const IDLE_GRACE_MS = 1_500;
-/** Connections whose last reply has ended since are closed this often. */
+/** How often connections are closed whose last reply has ended. */
 const SWEEP_INTERVAL_MS = 100;
 
 /**
- * Stops accepting; resolves when the last connection is closed. Idle ones are closed after a grace, as
- * http.Server.close() would close them at once, under the feet of a client that is just sending.
- * `listenFd`: the descriptor of a socket that only this process has.
+ * Stops accepting; resolves when the last connection is closed. Idle connections are closed after a grace period,
+ * because http.Server.close() would close them at once, even while a client is sending a request. `listenFd`: the
+ * descriptor of a socket that only this process has.
  */
 export function stopAccepting(
   server: Server,

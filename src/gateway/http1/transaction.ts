@@ -12,7 +12,7 @@ import { http1Framing } from './framing.ts';
 import { LingeringEnd } from './lingering-end.ts';
 import type { Socket } from 'node:net';
 
-/** A body that nobody wants is read away to save the connection, as long as that is cheaper than a new one. */
+/** An unwanted body is read and dropped to keep the connection, as long as that is cheaper than a new connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
 /**
@@ -26,9 +26,9 @@ export interface TransactionHost {
   readonly clock: Clock;
   readonly bugs: Bugs;
   readonly isDraining: () => boolean;
-  /** Whether a connection has served for long enough: this reply is its last. */
+  /** Whether a connection has reached its maximum age, so that this reply is its last. */
   isOld(socket: Socket): boolean;
-  /** A request has ended: those that waited for it on its connection may begin. */
+  /** A request has ended: the requests that waited for it on its connection may begin. */
   left(transaction: Http1Transaction): void;
 }
 
@@ -147,12 +147,13 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   writeInformational(status: number, headers: readonly string[]): void {
     // HTTP/1.0 has none (RFC 9110 §15.2).
     if (this.#res.headersSent || this.version === '1.0') return;
-    // Not `writeEarlyHints`: that throws for many a Link that RFC 8288 allows, such as two links in one field.
+    // Not `writeEarlyHints`, because that throws for Link values that RFC 8288 allows, such as two links in one field.
     this.#res.writeInformation(status, headers);
   }
 
   writeHead(status: number, headers: string[]): void {
-    // A body that was announced and not asked for will never be read: the connection has no next request.
+    // The client has announced a body and waits for `100 Continue`, which will not come. So the connection has no next
+    // request.
     if (this.#isLast || this.#hasLongRest) {
       this.closeAfterReply = true;
       if (rawHeader(headers, 'connection') === undefined) headers.push('connection', 'close');
@@ -169,8 +170,8 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   }
 
   /**
-   * Ends the reply. On a connection that is to be closed while the request still comes, what is left of that is read
-   * away first: closed with bytes unread, the kernel would reset the connection, and the client could lose the reply
+   * Ends the reply. If the connection must be closed while the request still arrives, the rest of the request is read
+   * first. The kernel would reset a connection that is closed with unread bytes, and the client could lose the reply
    * (RFC 9112 §9.6).
    */
   end(data?: string | Uint8Array, encoding: BufferEncoding = 'utf8'): void {
@@ -192,7 +193,8 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   }
 
   cut(): void {
-    // To an HTTP/1.0 client the end of the connection is the end of the reply: only a reset says that it is not whole.
+    // For an HTTP/1.0 client the end of the connection is the end of the reply, so only a reset shows that the reply is
+    // incomplete.
     if (this.version === '1.0') this.#req.socket.resetAndDestroy();
     else this.#res.destroy();
   }
@@ -212,7 +214,7 @@ export class Http1Transaction implements ClientRequest, ClientReply {
     else if (this.mayContinue) this.#res.writeContinue();
   }
 
-  /** Ends a reply that waits for its connection: nobody else tells it that the connection is gone. */
+  /** Ends a reply that waits for its connection, because no other event shows it that the connection is gone. */
   closeUnassigned(): void {
     if (this.#res.socket !== null) return;
     this.#res.destroy();

@@ -11,9 +11,9 @@ export interface WithMessage {
 }
 
 /**
- * Whether a request becomes an upgrade. Any other is answered as an ordinary request, as if it did not offer one
- * (RFC 9110 §7.8): other protocols (h2c), HTTP/1.0, one with a body, and a request behind which a reply is owed still, since
- * Node hands the connection over at once and that reply could no longer be written.
+ * Whether a request becomes an upgrade. Any other request is answered as an ordinary one, as if it offered no upgrade
+ * (RFC 9110 §7.8): other protocols (h2c), HTTP/1.0, a request with a body, and a request on a connection with an
+ * earlier reply still due, because Node hands the connection over at once and that reply could no longer be written.
  */
 export function mayUpgrade(req: IncomingMessage, isBusy: (socket: Socket) => boolean): boolean {
   if (req.headers.upgrade?.toLowerCase() !== 'websocket' || req.httpVersionMinor === 0) return false;
@@ -21,9 +21,9 @@ export function mayUpgrade(req: IncomingMessage, isBusy: (socket: Socket) => boo
   return !isBusy(req.socket) && ((req.socket as WithMessage)._httpMessage ?? null) === null;
 }
 
-/** A connection that Node's server has let go of, because its client asks for another protocol. */
+/** A connection that Node's server has detached, because its client asks for another protocol. */
 export class Http1Upgrade implements ClientUpgrade {
-  /** A reply, so that an upgrade that is not granted is answered as any other request; the last one on its connection. */
+  /** A reply, so that a refused upgrade is answered like any other request; it is the last one on its connection. */
   readonly res: ServerResponse;
   readonly #req: IncomingMessage;
   readonly #socket: Socket;
@@ -49,13 +49,13 @@ export class Http1Upgrade implements ClientUpgrade {
     this.res.detachSocket(this.#socket);
     const lines = ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket'];
     for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
-    // As the fields of any reply: undici has read their bytes as latin1.
+    // Encoded as latin1, because undici has decoded the field bytes as latin1.
     this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
     return { socket: this.#socket, head: this.#head };
   }
 
   decline(): void {
-    // Unread, what the client has sent for the tunnel would hide that it leaves.
+    // If the client's bytes for the tunnel stayed unread, they would hide the end of the connection.
     this.#socket.resume();
   }
 
@@ -65,7 +65,7 @@ export class Http1Upgrade implements ClientUpgrade {
 
   #finish(): void {
     this.res.detachSocket(this.#socket);
-    // For an upgrade with a body Node gives a stream around the socket, so nothing but a stream may be asked of it.
+    // For an upgrade with a body Node passes a stream around the socket, so only methods of streams may be used.
     const ended = (): void => {
       this.#req.socket.destroySoon();
       this.#socket.destroy();

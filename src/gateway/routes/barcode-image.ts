@@ -18,7 +18,7 @@ export interface Image {
   readonly bytes: Buffer;
 }
 
-/** Makes a reply of an image; `ageSeconds` is above 0 only for an image out of the cache. */
+/** Sends an image as a reply; `ageSeconds` is above 0 only for an image from the cache. */
 export type UseImage = (image: Image, ageSeconds: number) => Ending;
 
 /** The generators of a worker, and the largest image that is kept. */
@@ -28,7 +28,7 @@ export interface ImageSource {
   readonly maxEntryBytes: number;
 }
 
-/** The image of a barcode, by its canonical request: out of the cache, or of a generator. */
+/** The image of a barcode, by its canonical request: from the cache, or from a generator. */
 export class BarcodeImage implements CacheClient {
   readonly kind = 'cacheable';
   readonly x: Exchange;
@@ -51,7 +51,7 @@ export class BarcodeImage implements CacheClient {
     return this.#source.maxEntryBytes;
   }
 
-  /** Rendering is pure: the same request gives the same bytes, so it may be done twice. */
+  /** Rendering is pure: the same request gives the same bytes, so it may be repeated. */
   request(): UpstreamRequest {
     const { gateway, upstream } = this.#source;
     const { id, traceparent } = this.x;
@@ -77,12 +77,15 @@ export class BarcodeImage implements CacheClient {
       // A PDF417 takes five times as long as an Aztec.
       routeClass: upstream.classOf(this.#symbology),
       timeoutMs: gateway.config.env.UPSTREAM_TIMEOUT_MS,
-      // A fetch is for several: each subscriber has a deadline of its own.
+      // A fetch serves several subscribers, each of which has a deadline of its own.
       clientWaitsMs: undefined,
     };
   }
 
-  /** An image never changes; that a text cannot be encoded does not either, yet is found out quickly. */
+  /**
+   * An image never changes. A refusal to encode a text never changes either, but is not stored, because it is quick to
+   * repeat.
+   */
   judge({ status, headers }: ReplyHead): Verdict {
     if (status === 422) return { store: false, share: true, because: 'it is no image' };
     if (status !== 200 || typeof headers['content-type'] !== 'string') {
@@ -109,12 +112,12 @@ export class BarcodeImage implements CacheClient {
   }
 }
 
-/** Its record needs the image whole. */
+/** The record needs the whole image. */
 class ImageSink extends CollectingSink implements CacheSink {
   readonly isSatisfied = false;
 }
 
-/** The generator's image, or its refusal as one of ours. */
+/** The generator's image, or its refusal as a refusal of the gateway. */
 function imageOf(x: Exchange, sink: CollectingSink): Image | Refusal {
   x.backendTiming = backendTiming(sink.headers);
   const contentType = sink.headers['content-type'];

@@ -14,7 +14,7 @@ import type { Prepared, UpstreamRoute } from './route.ts';
 import { storeRefusal } from './store-refusal.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
-/** Bytes that are not UTF-8 are refused: with U+FFFD in their place the barcode would say something else. */
+/** Bytes that are not UTF-8 are refused, because with U+FFFD in their place the barcode would contain another text. */
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** POST /v1/barcodes: generates, records, and replies with the image. */
@@ -73,7 +73,7 @@ async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise
   try {
     json = JSON.parse(strictUtf8.decode(body));
   } catch {
-    return new Refusal('malformed-request', 'the body is no JSON in UTF-8');
+    return new Refusal('malformed-request', 'the body is not JSON in UTF-8');
   }
   const parsed = parseBarcodeRequest(json);
   return parsed.ok ? parsed.request : invalid(parsed.problems);
@@ -112,7 +112,7 @@ async function replyCreated(
 
 function replyImage(gateway: GatewayContext, x: Exchange, image: Image, ageSeconds: number): undefined {
   const { CACHE_TTL_SECONDS } = gateway.config.env;
-  // Private: it takes a key to get here, and a shared cache in front of us would hand it out without.
+  // Private, because the request needs a key, and a shared cache in front of Rampart would serve the image without one.
   const headers = ['content-type', image.contentType, 'cache-control', `private, max-age=${CACHE_TTL_SECONDS}`];
   if (ageSeconds > 0) headers.push('age', String(ageSeconds));
   x.respond(200, headers, image.bytes);

@@ -30,7 +30,7 @@ export interface CachedRoute {
   readonly judge: ReplyJudge;
 }
 
-/** The key of a path with query: equal only for requests that a backend gets with the same host, path and query. */
+/** The key of a path with query: equal only for requests that reach a backend with the same host, path and query. */
 function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: AddressSet): CacheKey {
   const host = x.head.origin;
   const selection = forwardedSelection(x, trustedProxies);
@@ -77,7 +77,7 @@ export class CachedProxyRequest implements CacheClient {
       idleTimeoutMs: config.idleTimeoutMs,
       routeClass: this.#route.routeClass,
       timeoutMs: config.timeoutMs,
-      // A fetch is for several: each subscriber has a deadline of its own.
+      // A fetch serves several subscribers, each of which has a deadline of its own.
       clientWaitsMs: undefined,
     };
   }
@@ -112,13 +112,13 @@ export class CachedProxyRequest implements CacheClient {
     return undefined;
   }
 
-  /** Whether the client says that it has a reply. */
+  /** Whether the client has a stored reply, by its conditions. */
   mayHave(): boolean {
     const { ifNoneMatch, ifModifiedSince } = this.#fields;
     return this.requestCacheControl.past === undefined && (ifNoneMatch !== undefined || ifModifiedSince !== undefined);
   }
 
-  /** Whether it is this one. */
+  /** Whether the client's stored reply is this one. */
   hasAlready(validators: Validators): boolean {
     const { ifNoneMatch, ifModifiedSince } = this.#fields;
     return (
@@ -127,7 +127,10 @@ export class CachedProxyRequest implements CacheClient {
   }
 }
 
-/** The client's conditions are answered here, by the whole reply; a backend hears of the one that is stored. */
+/**
+ * The cache answers the client's conditions from a whole reply. A backend gets the conditions of the stored reply
+ * instead.
+ */
 function validateOurs(headers: string[], stale: Entry | undefined): void {
   for (let index = headers.length - 2; index >= 0; index -= 2) {
     const name = (headers[index] as string).toLowerCase();
@@ -139,7 +142,7 @@ function validateOurs(headers: string[], stale: Entry | undefined): void {
   if (lastModifiedMs !== undefined) headers.push('if-modified-since', formatHttpDate(lastModifiedMs));
 }
 
-/** Streams a reply, or says 304 where the client has it already. */
+/** Streams a reply, or sends 304 if the client has it already. */
 class ConditionalSink extends ClientSink implements CacheSink {
   readonly #client: CachedProxyRequest;
   #isSatisfied = false;

@@ -4,7 +4,7 @@ import type { GatewayContext } from '../context.ts';
 import { forwardedSelection } from '../http/request-headers.ts';
 import { ClientSink, type ClientSinkOptions } from '../http/reply-sinks.ts';
 
-/** A reply that waits until the other workers have forgotten what it outdates. */
+/** A reply that waits until the other workers have removed the replies that it makes outdated. */
 interface HeldReply {
   readonly status: number;
   readonly headers: ReplyHeaders;
@@ -15,8 +15,8 @@ interface HeldReply {
 }
 
 /**
- * The reply to an unsafe request. One that succeeded outdates what the workers of the host keep of its target (RFC 9111
- * §4.4) before the client hears of its success: what it then reads is new, whichever worker it asks.
+ * The reply to an unsafe request. After a success, all workers of the host remove their stored replies for its target
+ * (RFC 9111 §4.4) before the client gets the reply. So the client then reads the new state from any worker.
  */
 export class InvalidatingSink extends ClientSink {
   readonly #gateway: GatewayContext;
@@ -66,7 +66,7 @@ export class InvalidatingSink extends ClientSink {
     const held = this.#held;
     this.#held = undefined;
     this.#x.isReplyHeld = false;
-    // The attempt has failed, or its client has left: it has been ended.
+    // The attempt has failed, or its client has left, so the reply has ended already.
     if (held === undefined || this.#x.over || this.#x.reply.isCut) return;
     super.head(held.status, held.headers);
     let isFull = false;
@@ -76,7 +76,7 @@ export class InvalidatingSink extends ClientSink {
     else if (!isFull) resume();
   }
 
-  /** Undefined: nobody else has to forget anything, or nobody can be asked. */
+  /** Undefined if no other worker has stored replies to remove, or if control is unavailable. */
   #outdate(headers: ReplyHeaders): Promise<void> | undefined {
     const { cache, cachePeers, trustedProxies } = this.#gateway;
     const { path, query, origin } = this.#x.head;
@@ -87,7 +87,7 @@ export class InvalidatingSink extends ClientSink {
     return cachePeers.announce(order);
   }
 
-  /** Another host's replies are not this one's to outdate. */
+  /** A reply cannot invalidate replies of another host. */
   #target(value: string | string[] | undefined): string[] {
     const base = `http://${this.#x.head.host}`;
     if (typeof value !== 'string' || !URL.canParse(value, base)) return [];

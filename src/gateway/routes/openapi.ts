@@ -142,7 +142,7 @@ function paths(): Json {
   };
 }
 
-/** Every field of the request but the one that stands in the path. */
+/** Every field of the request except the one in the path. */
 function renderParameters(): Json[] {
   const { properties = {} } = z.toJSONSchema(barcodeRequestSchema, { io: 'input' });
   return Object.entries(properties)

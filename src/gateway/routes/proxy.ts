@@ -20,7 +20,7 @@ import { InvalidatingSink } from './invalidating-sink.ts';
 /** RFC 9110 §9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** A route of the configuration file: what comes in goes to a backend as it is, and its reply back. */
+/** A route of the configuration file: forwards a request to a backend, and its reply to the client. */
 export function proxyRoute(
   gateway: GatewayContext,
   config: RouteConfig,
@@ -73,7 +73,7 @@ class ProxyRoute {
       return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
     }
     if (this.#cached !== undefined) {
-      // A body is part of no key, and a backend may read it though the method gives it no meaning.
+      // A body is not part of a key, and a backend may read it although the method gives it no meaning.
       const isRead = (method === 'GET' || method === 'HEAD') && !hasBody && x.request.upgrade === undefined;
       if (isRead) return new CachedProxyRequest(this.#cached, x);
       x.cacheStatus = forwardedStatus({ reason: x.isSafe ? 'bypass' : 'method' });
@@ -89,7 +89,7 @@ class ProxyRoute {
     return this.#direct(x, body, x.head.contentLength);
   }
 
-  /** A client that sends slowly costs no permit: nothing is asked of a backend before the body is there. */
+  /** A client that sends slowly holds no permit, because no backend is asked before the body is complete. */
   async #buffered(x: Exchange): Promise<Prepared | Refusal> {
     const { maxBodyBytes, bufferBodyBytes } = this.#config;
     const stored = await this.#gateway.uploads.receive(x, { maxBytes: maxBodyBytes, memoryBytes: bufferBodyBytes });

@@ -10,9 +10,9 @@ import { storeRefusal } from './store-refusal.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 100;
-/** A record is written within the flush interval; one that young may still be with the worker that made it. */
+/** A record is written within the flush interval; a younger record may still be in the memory of its worker. */
 const YOUNG_MS = 5_000;
-/** Each wait twice as long as the one before: a second and a half in all, for a machine that has other things to do. */
+/** Each wait is twice as long as the one before: a second and a half in all, for a machine that is busy. */
 const YOUNG_LOOKS = 6;
 
 const busy = new Refusal('overloaded', 'too many reads of the database are under way', { retryAfterSeconds: 1 });
@@ -52,7 +52,7 @@ export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointM
   });
 }
 
-/** GET /v1/barcodes: what the key has made, newest first. */
+/** GET /v1/barcodes: the barcodes of the key, newest first. */
 export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return local(gateway, metrics, async (x) => {
     const query = new URLSearchParams(x.head.query);
@@ -80,7 +80,7 @@ export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetr
 
 type Answer = (x: Exchange) => Promise<Refusal | (() => void)>;
 
-/** A handler whose work is the database's: its time is exec, and its failure no fault of the client. */
+/** A handler whose work is done by the database: its time counts as exec, and its failure is not the client's fault. */
 function local(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer): LocalRoute {
   return {
     kind: 'local',
@@ -110,7 +110,7 @@ async function whileYoung<T>(
   for (let looks = 1; ; looks++) {
     const found = await look();
     const age = gateway.clock.wallNow() - createdAt;
-    // One from the future is not young: nobody has made it.
+    // A time in the future is not a young record, because no worker can have made it.
     if (found !== undefined || Math.abs(age) > YOUNG_MS || looks >= YOUNG_LOOKS) return found;
     const waitMs = gateway.config.env.LEDGER_FLUSH_MS * 2 ** (looks - 1);
     await new Promise<void>((resolve) => void gateway.clock.setTimeout(resolve, waitMs));

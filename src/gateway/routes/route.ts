@@ -19,9 +19,9 @@ export type Prepared = Direct | CacheClient;
 interface Common {
   readonly metrics: EndpointMetrics;
   readonly authenticate: boolean;
-  /** Left out of the limit per address: probes must always be answered. */
+  /** Exempt from the limit per address, because probes must always be answered. */
   readonly unlimited?: boolean;
-  /** Whether its backends get paths as they stand that others might read as other paths. */
+  /** Whether ambiguous paths are forwarded to its backends. */
   readonly takesLiteralPaths?: boolean;
   /** The class of its requests in the queue. */
   readonly priority?: Priority | undefined;

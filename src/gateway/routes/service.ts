@@ -19,7 +19,10 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
   };
 }
 
-/** GET /readyz: this worker can serve: it is not draining, and each upstream that is required has a backend that is up. */
+/**
+ * GET /readyz: whether this worker can serve. It must not be draining, and each required upstream must have a backend
+ * that is up.
+ */
 export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return {
     kind: 'local',

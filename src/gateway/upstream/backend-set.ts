@@ -13,7 +13,9 @@ export interface BackendSetOptions {
   readonly clock: Clock;
 }
 
-/** The backends of one upstream: who is there, who is leaving, and who is set aside for its results. */
+/**
+ * The backends of one upstream: which are present, which are leaving, and which are ejected because of their results.
+ */
 export class BackendSet {
   readonly #open: BackendSetOptions['open'];
   readonly #isChecked: boolean;
@@ -36,7 +38,7 @@ export class BackendSet {
     return this.#present;
   }
 
-  /** By position, as in the leases: those that are leaving too; undefined where there is none. */
+  /** By position, as in the leases, with the backends that are leaving; undefined at a vacant position. */
   get slots(): readonly (Backend | undefined)[] {
     return this.#slots.items;
   }
@@ -46,7 +48,7 @@ export class BackendSet {
     return this.#outliers.ejections;
   }
 
-  /** The backends are these now. What one that is not among them has in flight goes on to its end. */
+  /** Replaces the backends. The requests in flight at a backend that is no longer listed run to their end. */
   use(wanted: readonly BackendConfig[]): void {
     for (const backend of this.#present) {
       if (!wanted.some(({ id }) => id === backend.id)) this.#leave(backend);
@@ -55,7 +57,7 @@ export class BackendSet {
     this.applyEjections();
   }
 
-  /** Closes a backend that has left, once nothing is under way there. */
+  /** Closes a backend that has left, once no request is in flight there. */
   retireIfIdle(backend: Backend): void {
     if (!backend.isLeaving || backend.inFlight > 0 || backend.streams > 0) return;
     this.#slots.release(backend.index);
@@ -64,14 +66,14 @@ export class BackendSet {
 
   /** The result of a request that was sent at `startedAt`. */
   record(backend: Backend, isSuccess: boolean, startedAt: number): void {
-    // The position of one that has left may be another's by now.
+    // Another backend may have the position of one that has left by now.
     if (backend.isLeaving) return;
     const before = this.#outliers.ejections;
     this.#outliers.record(backend.index, isSuccess, this.#clock.now(), startedAt);
     if (this.#outliers.ejections !== before) this.applyEjections();
   }
 
-  /** With too few left, ejecting would only overload the rest: then nobody is. */
+  /** If too few backends are left, none counts as ejected, because that would only overload the rest. */
   applyEjections(): void {
     const now = this.#clock.now();
     const usable = this.#present.filter(({ healthy, index }) => healthy && !this.#outliers.isEjected(index, now));

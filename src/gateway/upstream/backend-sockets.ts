@@ -5,7 +5,10 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import { codeOf } from '../../core/errors.ts';
 import { leaveOutContinue } from '../../core/interim-filter.ts';
 
-/** How long a backend may take to read the end of a cancelled request, or we to read a reply behind a broken write. */
+/**
+ * How long a backend may take to close after a cancelled request, and how long the gateway reads a reply after a failed
+ * write.
+ */
 const LINGER_MS = 2000;
 
 type Connector = ReturnType<typeof buildConnector>;
@@ -45,8 +48,8 @@ export class BackendSockets {
   }
 
   /**
-   * Runs what makes undici drop the connection of a request that is no longer wanted. Resolves when that is closed: when
-   * the backend has seen it, or had two seconds for it. Undefined if the request has no connection.
+   * Calls `abort`, which makes undici drop the connection of a cancelled request. Resolves when the backend has closed
+   * its side, after two seconds at most. Undefined if the request has no connection.
    */
   cancel(abort: () => void): Promise<void> | undefined {
     this.#closed = undefined;
@@ -90,7 +93,7 @@ function isBrokenWrite(error: Error | undefined): boolean {
   );
 }
 
-/** A connection that is over, but for what the other side has to say yet. */
+/** A connection that undici has given up, kept open until the other side has sent its last bytes. */
 class Lingering {
   readonly #socket: Socket;
   readonly #reason: 'cancelled' | 'broken-write';
@@ -125,7 +128,7 @@ class Lingering {
     if (reason === 'cancelled') socket.end();
   }
 
-  /** Somebody wants it destroyed again: the other side is done, or undici is with a reply that it has read to its end. */
+  /** A second call destroys it: the other side has ended, or undici has read its reply to the end. */
   destroy(error: Error | undefined): Socket {
     const syscall = (error as { syscall?: string } | undefined)?.syscall;
     const isRead = error === undefined || syscall === 'read';

@@ -10,14 +10,14 @@ import type { Candidate } from '../../policy/balance/balancer.ts';
 import { BackendSockets } from './backend-sockets.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
-/** How an attempt ended, for the metrics and for the backend's standing. */
+/** How an attempt ended, for the metrics and for the health of the backend. */
 export type Outcome =
   | 'success'
   | 'failure'
-  /** The backend said that it has too much to do. */
+  /** The backend reported that it is overloaded. */
   | 'refused'
   | 'timeout'
-  /** It ended for a reason that says nothing about the backend. */
+  /** It ended for a reason that does not depend on the backend. */
   | 'aborted'
   /** The client left while the backend had the whole request and had not answered. */
   | 'abandoned'
@@ -32,7 +32,7 @@ export const outcomesForLoad = {
   refused: 'dropped',
   aborted: 'ignored',
   abandoned: 'ignored',
-  // It may have hung: that it was given up early must not make it look fast.
+  // The backend may hang: an attempt that was given up early must not make it look fast.
   superseded: 'dropped',
 } as const;
 
@@ -45,30 +45,30 @@ export interface BackendOptions {
   readonly metrics: GatewayMetrics;
   readonly clock: Clock;
   readonly bugs: Bugs;
-  /** In place of the system's resolver. */
+  /** Replaces the system's resolver, for tests. */
   readonly lookUp?: LookUp;
 }
 
 const lookUpBySystem: LookUp = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
 
-/** After a failed connection the backend is left alone for this long, then tried again: the check by control is slower. */
+/** How long a backend is avoided after a failed connection. Control's health check takes longer to notice. */
 const SUSPENSION_MS = 250;
-/** The generators keep a connection open for longer, so that it is always this side that closes an idle one. */
+/** Generators keep idle connections open for longer, so it is always this side that closes one. */
 const IDLE_TIMEOUT_MS = 60_000;
 
-/** One backend as this worker sees it: its connections, its permits, its standing. */
+/** One backend as this worker sees it: its connections, its permits and its health. */
 export class Backend implements Candidate {
   readonly id: string;
   /** Its place in the upstream's list. */
   readonly index: number;
   #origin: string;
-  /** It takes no new requests, and is closed when those that it has have ended. */
+  /** It takes no new requests, and is closed when its requests in flight have ended. */
   isLeaving = false;
   readonly sockets: BackendSockets;
   /** Its latency, from its replies, and its load, from its reports. */
   readonly load: BackendLoad;
   inFlight = 0;
-  /** Open streams, which are no part of the cap. */
+  /** Open streams, which do not count within the cap. */
   streams = 0;
   /** Permits that this worker holds. */
   cap: number;
@@ -93,7 +93,7 @@ export class Backend implements Candidate {
     this.#now = () => clock.now();
     this.load = new BackendLoad(clock.now());
     this.sockets = new BackendSockets(options.connectMs, clock, options.bugs);
-    // No limit on connections: permits are the limit, and a pool that is full would queue out of sight.
+    // No limit on connections: permits are the limit, and a full pool would queue requests that the gateway cannot see.
     this.#openPool = () =>
       new Pool(this.#origin, {
         connections: null,
@@ -102,7 +102,7 @@ export class Backend implements Candidate {
         keepAliveTimeout: IDLE_TIMEOUT_MS,
         keepAliveMaxTimeout: IDLE_TIMEOUT_MS,
         headersTimeout: 0,
-        // How long a reply may be silent depends on the reply: IdleWatch ends it.
+        // The limit of silence differs between replies, so IdleWatch ends them.
         bodyTimeout: 0,
         maxHeaderSize: options.replyHeadBytes,
         connect: this.sockets.connect,
@@ -131,7 +131,7 @@ export class Backend implements Candidate {
     };
   }
 
-  /** The connections of now. */
+  /** The present connections. */
   get pool(): Pool {
     return this.#pool;
   }
@@ -148,7 +148,7 @@ export class Backend implements Candidate {
     return this.#origin;
   }
 
-  /** Its requests go to another origin from now on. */
+  /** Sends new requests to another origin. */
   moveTo(origin: string): void {
     if (origin === this.#origin) return;
     this.#origin = origin;
@@ -157,7 +157,7 @@ export class Backend implements Candidate {
     this.#renewPool();
   }
 
-  /** It has left, and nothing is under way there. */
+  /** It has left, and no request is in flight there. */
   retire(): void {
     this.#names.close();
     this.#removeGauge();
@@ -170,7 +170,7 @@ export class Backend implements Candidate {
     await this.#pool.destroy();
   }
 
-  /** Whether the health checks pass; true before the first result, because a worker must serve without control. */
+  /** Whether the health checks pass; true before the first result, because a worker must serve without control, too. */
   get healthy(): boolean {
     return this.#healthy;
   }
@@ -190,18 +190,18 @@ export class Backend implements Candidate {
     return this.#ejectedUntil > this.#now();
   }
 
-  /** When it may be used again, as far as this worker knows of reasons to wait. */
+  /** When its suspension and its ejection in this worker are over. */
   get availableAt(): number {
     return Math.max(this.#suspendedUntil, this.#ejectedUntil);
   }
 
-  /** Set aside for its results until then; 0 takes it back at once. */
+  /** Ejects the backend until this time; 0 takes it back at once. */
   eject(until: number): void {
     if (until > 0 && until !== this.#ejectedUntil) this.load.joined(until);
     this.#ejectedUntil = until;
   }
 
-  /** No connection could be made: others come first for a while. */
+  /** No connection could be made: other backends come first for a while. */
   suspend(): void {
     this.#suspendedUntil = this.#now() + SUSPENSION_MS;
   }

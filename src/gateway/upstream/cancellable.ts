@@ -8,9 +8,9 @@ export class ClientDeadline extends Cancellation {}
 export class Superseded extends Cancellation {}
 /** The client left. */
 export class ClientGone extends Cancellation {}
-/** A backend that has been found to be down while it held requests. */
+/** The backend of the request went down. */
 export class BackendLost extends Cancellation {}
-/** The reply turned out to be a stream, and the upstream has as many as it may. */
+/** The reply turned out to be a stream, and the upstream has no place for another one. */
 export class NoStreamPlace extends Cancellation {}
 
 /**

@@ -19,7 +19,7 @@ export interface Claim {
   readonly routeClass: number;
   /** When the request is no longer worth doing. */
   readonly deadline: number;
-  /** The backend of an attempt that failed: another one comes first. */
+  /** The backend of a failed attempt: others are preferred. */
   readonly excluded?: Backend | undefined;
 }
 

@@ -27,7 +27,7 @@ export const connection =
     return attempt.answer;
   };
 
-/** Tells the backend what is left of the time; while the client is still sending, nothing is running out. */
+/** Sends the remaining time to the backend. While the client is still sending, the deadline does not run. */
 function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): void {
   const { body, deadline, request } = call;
   if (deadline === undefined) return;
@@ -46,7 +46,7 @@ function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): v
   };
 }
 
-/** The last header, which another attempt overwrites. */
+/** The last header line, which the next attempt overwrites. */
 function setDeadline(headers: string[], leftMs: number): void {
   const value = String(Math.ceil(leftMs));
   if (headers.at(-2) === 'x-deadline-ms') headers[headers.length - 1] = value;

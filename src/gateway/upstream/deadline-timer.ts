@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { type Cancellable, type Cancellation, ClientDeadline, UpstreamTimeout } from './cancellable.ts';
 
-/** How long a reply may take: for the route, and for the client where it said so. */
+/** How long a reply may take: by the route, and by the client's `x-deadline-ms` if there is one. */
 export interface TimeLimits {
   readonly timeoutMs: number;
   readonly clientWaitsMs: number | undefined;

@@ -3,8 +3,8 @@ import { Deadline } from './deadline-timer.ts';
 import type { Layer } from './layer.ts';
 
 /**
- * Cancels a call whose time is over before the head of a reply is there: the wait for a permit and all attempts together.
- * The time of a body that is forwarded while it comes counts from its end, as until then the client is the slow one.
+ * Cancels a call if the head of a reply does not arrive in time. The time covers the wait for a permit and all
+ * attempts. For a streamed body it counts from the end of the body, because until then the client may be the slow one.
  */
 export const deadlines =
   (clock: Clock): Layer =>

@@ -4,7 +4,9 @@ import type { Clock, Timer } from '../../core/clock.ts';
 const MAX_BYTES = 64 * 1024;
 const LIMIT_MS = 1000;
 
-/** A reply that is read away. `cancel` is called once when that takes too long, or too much. */
+/**
+ * A reply that is read and thrown away. `cancel` is called once if that takes too long or if the reply is too large.
+ */
 export class DiscardedReply {
   readonly #cancel: () => void;
   readonly #limit: Timer;

@@ -4,8 +4,8 @@ import type { Answer, Layer, Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
 /**
- * Asks a second backend when the first takes longer than 95 of 100 do. The first good reply wins, and the other call is
- * cancelled. Only where a permit is free at once, and within the retry budget.
+ * Asks a second backend when the first takes longer than 95 of 100 requests do. The first good reply wins, and the
+ * other call is cancelled. A hedge is sent only if a permit is free at once and the retry budget allows it.
  */
 export const hedging =
   (clock: Clock): Layer =>
@@ -13,7 +13,7 @@ export const hedging =
   (call) =>
     call.request.hedge ? new HedgedCall(call, next, clock).run() : next(call);
 
-/** A call with the answer that it came to. */
+/** A call with its answer. */
 interface Branch {
   readonly call: UpstreamCall;
   readonly answer: Answer;
@@ -45,7 +45,7 @@ class HedgedCall implements Cancellable {
     const earliest = await Promise.race([first, this.#secondAnswered.promise]);
     this.#timer?.cancel();
     if (this.#second === undefined || isGood(earliest.answer)) return this.#choose(earliest);
-    // A bad answer is only half of one while the other call goes on.
+    // A bad answer does not decide while the other call is still in flight.
     const other = await (earliest.call === this.#first ? this.#secondAnswered.promise : first);
     if (isGood(other.answer) || other.call === this.#first) return this.#choose(other, earliest);
     return this.#choose(earliest, other);
@@ -57,7 +57,9 @@ class HedgedCall implements Cancellable {
     this.#second?.cancel(reason);
   }
 
-  /** Whether a 1xx reply of this call goes on: that of the winner, or of the first while there is none. */
+  /**
+   * Whether a 1xx reply of this call is forwarded: yes for the winner, and for the first call while there is no winner.
+   */
   readonly #mayInform = (branch: UpstreamCall): boolean => branch === (this.#winner ?? this.#first);
 
   #branch(): UpstreamCall {
@@ -73,21 +75,21 @@ class HedgedCall implements Cancellable {
     const loser = call === this.#first ? this.#second : this.#first;
     if (dropped?.answer.kind === 'replied') dropped.answer.discard();
     else if (dropped === undefined) loser?.cancel(new Superseded());
-    // The layers above read the permit and the body of the call that won.
+    // The layers above read the permit and the body of the winning call.
     this.#call.permit = call.permit;
     this.#call.body = call.body;
-    // The client has waited for the first all the while.
+    // The client has waited since the first call.
     if (call !== this.#first && answer.kind === 'replied') answer.execMs += this.#delayMs;
     return answer;
   }
 
-  /** Without a free permit it is looked at again: the first may hang for ever. */
+  /** If no permit is free, this tries again later, because the first call may hang for ever. */
   #arm(waitMs: number, afterMs: number): void {
     this.#timer = this.#clock.setTimeLimit(
       () => {
         const now = this.#clock.now();
         const leftMs = (this.#first.permit?.startedAt ?? now) + afterMs - now;
-        // The time in the queue is no delay of the backend.
+        // The time in the queue does not count as a delay of the backend.
         if (leftMs > 1) this.#arm(leftMs, afterMs);
         else if (!this.#startSecond()) this.#arm(afterMs, afterMs);
       },

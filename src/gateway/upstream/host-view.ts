@@ -14,7 +14,7 @@ export class HostView {
   /** The load of the other workers, from control; undefined without control. */
   load: HostLoad | undefined;
 
-  /** The figures of all workers, with those of this one. Without control this worker is all there is. */
+  /** The figures of all workers, this one included. Without control they are the figures of this worker alone. */
   with(own: OwnLoad): {
     permits: number;
     inFlight: number;

@@ -2,11 +2,11 @@ import type { Clock, Timer } from '../../core/clock.ts';
 
 /** A reply whose body is on its way. */
 export interface Idler {
-  /** When the last of it came, or when we last asked for more. */
+  /** When its last byte came, or when more was last requested. */
   readonly lastByteAt: number;
-  /** Milliseconds; undefined: it may be silent for as long as it likes. */
+  /** The limit in milliseconds; undefined if its silence has no limit. */
   readonly idleTimeoutMs: number | undefined;
-  /** Nothing is asked of the backend at the moment, as the client does not read. */
+  /** The backend is paused, because the client does not read. */
   readonly isHeld: boolean;
   timeOutIdle(): void;
 }
@@ -14,7 +14,9 @@ export interface Idler {
 const MIN_INTERVAL_MS = 20;
 const MAX_INTERVAL_MS = 1000;
 
-/** Ends replies that have fallen silent. One timer for all of an upstream: most replies are over before it fires. */
+/**
+ * Ends replies that have fallen silent. All replies of an upstream share one timer, because most end before it fires.
+ */
 export class IdleWatch {
   readonly #clock: Clock;
   readonly #idlers = new Set<Idler>();
@@ -42,7 +44,7 @@ export class IdleWatch {
   #sweep(intervalMs: number): void {
     this.#timer = undefined;
     const now = this.#clock.now();
-    // Armed first: an exception in what follows must not be the end of it.
+    // The timer is set again first, so that an exception below does not stop the watch.
     if (this.#idlers.size > 0) this.#timer = this.#clock.setTimeLimit(() => this.#sweep(intervalMs), intervalMs);
     for (const idler of this.#idlers) {
       const { idleTimeoutMs, lastByteAt, isHeld } = idler;

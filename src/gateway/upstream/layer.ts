@@ -2,20 +2,23 @@ import type { Refusal } from '../refusal.ts';
 import type { ReplySink } from './reply-sink.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
-/** The head of a backend's reply is there. Whoever gets it passes the reply on or discards it. */
+/** The head of a backend's reply has arrived. The layer that gets it passes the reply on or discards it. */
 export interface Reply {
   readonly kind: 'replied';
   readonly status: number;
-  /** The backend says that it has too much to do: 429, or 503 with Retry-After or with the mark of a generator. */
+  /** The backend is overloaded: it answered 429, or 503 with Retry-After or with a generator's overload header. */
   readonly isOverloaded: boolean;
   /** Milliseconds until the head was there. A hedge adds the time before it was sent. */
   execMs: number;
   /**
-   * Passes all of the reply on. Resolves with why it is not whole, or with nothing. A sink that cancels the call gets no
-   * more bytes and no end, which would say that it has the whole reply.
+   * Passes the whole reply on. Resolves with the failure that cut it, or with undefined. A sink that cancels the call gets
+   * no more bytes and no end, because an end would mark the reply as complete.
    */
   passTo(sink: ReplySink): Promise<Failure | undefined> | Failure | undefined;
-  /** Reads the rest away to keep the connection, or closes the connection if that takes too long. Nobody waits for it. */
+  /**
+   * Reads and drops the rest to keep the connection, or closes the connection if that takes too long. No caller waits
+   * for it.
+   */
   discard(): void;
 }
 
@@ -41,7 +44,7 @@ export interface Refused {
 /** The result of a call. */
 export type Answer = Reply | Failure | Refused;
 
-/** Something that answers calls: a layer with all that is below it. Never rejects but by a bug. */
+/** Answers calls: a layer with all layers below it. It rejects only because of a bug. */
 export type Service = (call: UpstreamCall) => Promise<Answer>;
 
 /** One concern between the request path and a backend: makes a service of the one below it. */

@@ -7,23 +7,29 @@ import type { Upstream } from './upstream.ts';
 /** How soon a call for permits may follow another, and how often it is repeated while work waits. */
 const CALL_SPACING_MS = 2;
 const REPEAT_MS = 20;
-/** How often it is looked at whether control has been away for too long. */
+/** How often it checks whether control has been unavailable for too long. */
 const PATROL_MS = 250;
 
 export interface LeaseClientOptions {
   readonly upstream: Upstream;
-  /** Permits of each backend that it takes when control stays away. */
+  /** Permits of each backend that it takes while control stays unavailable. */
   readonly share: number;
   readonly clock: Clock;
-  /** Sends to control; what cannot be sent is said again later. */
+  /** Sends a report to control; a report that cannot be sent is repeated later. */
   readonly send: (upstream: string, report: LeaseReport) => void;
 }
 
-/** Keeps the permits of one upstream in step with control: asks when work waits, gives back what is asked for. */
+/**
+ * Keeps the permits of one upstream in step with control: asks for permits when work waits, and gives recalled ones
+ * back.
+ */
 export class LeaseClient {
   readonly #options: LeaseClientOptions;
   readonly #holder: LeaseState;
-  /** Since when nothing has been heard of control; a connection alone proves nothing, as a hung one has them too. */
+  /**
+   * Since when control has been silent. An open connection proves nothing, because a control that hangs keeps its
+   * connections.
+   */
   #awaySince: number | undefined;
   #isConnected = false;
   #isKnown = true;
@@ -31,7 +37,7 @@ export class LeaseClient {
   #callTimer: Timer | undefined;
   #checkTimer: Timer | undefined;
   #reportSoon = false;
-  /** Whether the last report said that work waits here: the other workers count it with theirs. */
+  /** Whether the last report said that work waits here; the other workers add that work to theirs. */
   #saidQueued = false;
 
   constructor(options: LeaseClientOptions) {
@@ -47,21 +53,22 @@ export class LeaseClient {
     return this.#options.upstream.name;
   }
 
-  /** A new connection to control: what the worker holds, to be said first. */
+  /** A new connection to control. Returns the report of the held permits, which must be the first message. */
   connected(): readonly number[] {
     this.#isConnected = true;
     this.#holder.connected();
     return this.#report().held;
   }
 
-  /** Takes up what control tells of the other workers. */
+  /** Takes over the load of the other workers from control. */
   applyLoad(load: HostLoad): void {
     this.#options.upstream.useHostLoad(load);
   }
 
   /**
-   * What control leases of this upstream; undefined where it does not know the upstream. Then it is as if it were away,
-   * and of a backend that it does not know this worker has its share. Called whenever the backends have changed.
+   * Sets the backends of this upstream for which control leases permits; undefined if control does not know the
+   * upstream. For an unknown upstream or backend, this worker takes its equal share, as if control were unavailable.
+   * Called whenever the backends have changed.
    */
   leasedByControl(ids: readonly string[] | undefined): void {
     this.#isKnown = ids !== undefined;
@@ -73,11 +80,11 @@ export class LeaseClient {
       present.map((backend) => backend !== undefined && (ids === undefined || ids.includes(backend.id))),
     );
     this.#usePermits();
-    // Permits of a backend that left were given up: control may not think of them as held when it is back.
+    // Permits of a backend that left were given up; control must hear of that when it is back.
     this.#tell();
   }
 
-  /** Control has said something. */
+  /** A message of control has come. */
   heard(): void {
     if (this.#isKnown) this.#awaySince = undefined;
   }
@@ -90,7 +97,7 @@ export class LeaseClient {
     this.#awaySince ??= this.#options.clock.now();
   }
 
-  /** Carries out what control says, and answers. */
+  /** Carries out an order of control, and answers it. */
   apply(order: LeaseOrder): void {
     this.#holder.apply(order, this.#options.upstream.leaseUse());
     this.#usePermits();
@@ -117,7 +124,7 @@ export class LeaseClient {
     this.#options.send(this.upstream, report);
   }
 
-  /** Work waits: control is told at once, then again and again for as long as it does. */
+  /** Work waits: calls control at once, and repeats the call for as long as work waits. */
   #call(): void {
     if (this.#callTimer !== undefined) return;
     const { clock, upstream } = this.#options;

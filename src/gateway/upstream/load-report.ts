@@ -2,13 +2,13 @@ import type { LoadReport } from '../../policy/balance/backend-load.ts';
 
 const IN_FLIGHT = 'named_metrics.in_flight=';
 const SLOTS = 'named_metrics.slots=';
-/** No backend has more slots or requests: what says so is no report. */
+/** No real backend has more slots or requests than this; a report with more is ignored. */
 const MOST = 1e6;
 const UTILIZATION = 'application_utilization=';
 
 /**
- * The load that a backend reports in `endpoint-load-metrics` (ORCA, text form); undefined where it does not say how
- * many requests it has in flight. Those that queue in the backend count too: utilization beyond 1 shows them.
+ * The load that a backend reports in `endpoint-load-metrics` (ORCA, text form); undefined if the report does not give
+ * the requests in flight. Requests that queue in the backend count, too: a utilization above 1 shows them.
  */
 export function readLoadReport(header: string): LoadReport | undefined {
   const inFlight = numberAfter(header, IN_FLIGHT);

@@ -1,22 +1,22 @@
 import { isIP } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
 
-/** A name in a file has no TTL; one of the DNS is asked for through the system's resolver, which keeps to its TTL. */
+/** A name in the hosts file has no TTL. A DNS name is resolved by the system's resolver, which respects the TTL. */
 const LOOK_UP_INTERVAL_MS = 5_000;
 
 /** The addresses of a host name, as the system resolves it. */
 export type LookUp = (name: string) => Promise<readonly string[]>;
 
 export interface NameWatchOptions {
-  /** Of a backend; one with an address in it is not watched. */
+  /** The URL of a backend; a URL with an IP address is not watched. */
   readonly origin: string;
   readonly clock: Clock;
   readonly lookUp: LookUp;
-  /** An address that the name had is gone from the answer: connections to it are to end. */
+  /** Called when an address of the name is gone from the answer, so that connections to it are ended. */
   readonly onMoved: () => void;
 }
 
-/** Resolves the name of a backend again and again, as kept connections would stay with an old address for ever. */
+/** Resolves the name of a backend regularly, because kept connections would stay with an old address for ever. */
 export class NameWatch {
   readonly #options: NameWatchOptions;
   readonly #name: string;
@@ -44,7 +44,7 @@ export class NameWatch {
       this.#known = addresses;
       if (hasLost) onMoved();
     } catch {
-      // A resolver that is away says nothing of where the backend is.
+      // A failure of the resolver does not mean that the backend has moved.
     }
     if (!this.#closed) this.#timer = clock.setTimeout(() => void this.#look(), LOOK_UP_INTERVAL_MS);
   }

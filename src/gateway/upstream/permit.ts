@@ -8,24 +8,27 @@ export interface PermitOwner {
   returned(permit: Permit, outcome: Outcome): void;
   /** Learns from the outcome of the request. */
   learn(permit: Permit, outcome: Outcome): void;
-  /** Whether the permit has become a place among the streams; it then no longer counts as a permit. */
+  /** Turns the permit into a place among the streams, if one is free; it then no longer counts as a permit. */
   makeStream(permit: Permit): boolean;
 }
 
-/** The right to have one request in flight at one backend, held until the last body byte. A link in the list of all that are out. */
+/**
+ * The right to have one request in flight at one backend, held until the last body byte. An element of the list of all
+ * permits in use.
+ */
 export class Permit {
   readonly backend: Backend;
   readonly routeClass: number;
   readonly startedAt: number;
-  /** A connection was there, and the request has gone out on it. */
+  /** The request has been sent on a connection. */
   isSent = false;
-  /** It is a place among the upstream's streams, which is no part of the backend's cap. */
+  /** It is a place among the upstream's streams, which does not count within the backend's cap. */
   isStream: boolean;
-  /** When the head of the reply was there. */
+  /** When the head of the reply arrived. */
   headAt: number | undefined;
   /** Milliseconds after which a backend that refused wants to be asked again. */
   retryAfterMs: number | undefined;
-  /** It was waited for, and came from control rather than from a request that ended. */
+  /** A request waited for it, and it came from control rather than from a request that ended. */
   isNewlyLeased = false;
   /** The attempt that it is used for. */
   user: Cancellable | undefined;
@@ -47,15 +50,15 @@ export class Permit {
     this.backend.load.reported(report, this.backend.inFlight, now);
   }
 
-  /** Turns it into a place among the streams, if there is one; what it is already, it stays. */
+  /** Turns it into a place among the streams, if one is free; returns whether it is one now. */
   becomeStream(): boolean {
     this.isStream ||= this.#owner.makeStream(this);
     return this.isStream;
   }
 
   /**
-   * Gives it back, once, whatever happens. `seen`: until it resolves the backend may still be at work on a request that
-   * was cancelled, and the permit stays out.
+   * Gives it back, exactly once. `seen`: until it resolves, the backend may still work on a cancelled request, so the
+   * permit stays in use.
    */
   release(outcome: Outcome, seen?: Promise<void>): void {
     if (this.#released) return;
@@ -74,7 +77,7 @@ export class Permit {
   }
 }
 
-/** Every permit that is out, the oldest first. */
+/** All permits in use, the oldest first. */
 export class PermitList {
   oldest: Permit | undefined;
   #newest: Permit | undefined;
@@ -93,7 +96,7 @@ export class PermitList {
     else permit.previous.next = permit.next;
     if (permit.next === undefined) this.#newest = permit.previous;
     else permit.next.previous = permit.previous;
-    // A permit that is gone must not keep the others alive.
+    // A removed permit must not keep the others reachable.
     permit.next = undefined;
     permit.previous = undefined;
     this.size--;

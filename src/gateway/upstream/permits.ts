@@ -15,7 +15,10 @@ export interface PermitsOptions {
   readonly random: Random;
 }
 
-/** The permits of an upstream in this worker: those that are out, and the balancer that chooses the backend of the next. */
+/**
+ * The permits of an upstream in this worker: the list of those in use, and the balancer that chooses the backend of the
+ * next one.
+ */
 export class Permits {
   readonly #options: PermitsOptions;
   readonly #balancer: Balancer;
@@ -28,19 +31,19 @@ export class Permits {
     this.#pick = { now: 0, random: options.random, routeClass: 0, excluded: undefined };
   }
 
-  /** How many are out. */
+  /** How many permits are in use. */
   get inFlight(): number {
     return this.#out.size;
   }
 
-  /** How many there are at backends that can be used. */
+  /** How many permits the usable backends have. */
   get total(): number {
     let sum = 0;
     for (const backend of this.#options.backends.present) if (backend.available) sum += backend.cap;
     return sum;
   }
 
-  /** Whether a backend that can be used has a free one. */
+  /** Whether a usable backend has a free permit. */
   get isAnyFree(): boolean {
     for (const backend of this.#options.backends.present)
       if (backend.inFlight < backend.cap && backend.available) return true;

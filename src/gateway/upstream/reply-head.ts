@@ -1,18 +1,21 @@
 import type { ReplyHeaders } from './reply-sink.ts';
 
-/** Whether a backend says that it has too much to do: 429, or 503 with Retry-After or with the mark of a generator. */
+/**
+ * Whether a reply shows that the backend is overloaded: 429, or 503 with Retry-After or with a generator's overload
+ * header.
+ */
 export function saysOverloaded(status: number, headers: ReplyHeaders): boolean {
   const asksForLess = headers['retry-after'] !== undefined || headers['x-rampart-overloaded'] !== undefined;
   return status === 429 || (status === 503 && asksForLess);
 }
 
-/** Milliseconds after which a backend wants to be asked again; undefined where it does not say so in seconds. */
+/** The `Retry-After` of a reply in milliseconds; undefined if it is not a number of seconds. */
 export function retryAfterMs(headers: ReplyHeaders): number | undefined {
   const seconds = Number(headers['retry-after']);
   return seconds > 0 ? seconds * 1000 : undefined;
 }
 
-/** undici undoes `chunked` alone: what else a transfer coding has done to the body, the client would not hear of. */
+/** undici decodes `chunked` only, and the client would not learn of any other transfer coding. */
 export function isReadable(headers: ReplyHeaders): boolean {
   const coding = headers['transfer-encoding'];
   return coding === undefined || (typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked');

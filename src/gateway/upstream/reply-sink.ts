@@ -11,6 +11,9 @@ export interface ReplySink {
   /** False: the sink is full, and calls `resume` when it can take more. */
   data(chunk: Buffer, resume: () => void): boolean;
   end(): void;
-  /** The backend has switched protocols: the sink owns the connection now, and calls `done` when it has closed. */
+  /**
+   * The backend has switched protocols. The sink now owns the connection, and calls `done` when the connection has
+   * closed.
+   */
   upgrade?(headers: ReplyHeaders, socket: Duplex, done: () => void): void;
 }

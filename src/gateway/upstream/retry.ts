@@ -3,7 +3,7 @@ import type { RetryKind } from './upstream-metrics.ts';
 import type { Answer, Layer } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
-/** Asks another backend where that is safe, worth it and within the budget of the host. */
+/** Retries a request at another backend if that is safe, useful and within the budget of the host. */
 export const retries = (): Layer => (next) => async (call) => {
   const { caller, request } = call;
   request.upstream.budget.deposit(caller.startedAt);
@@ -21,7 +21,7 @@ export const retries = (): Layer => (next) => async (call) => {
   }
 };
 
-/** The kind of failure that another attempt may repair; undefined if no attempt may follow. Spends nothing. */
+/** The kind of failure that another attempt may repair; undefined if no attempt may follow. Spends no budget. */
 function furtherAttempt(call: UpstreamCall, answer: Exclude<Answer, { kind: 'refused' }>): RetryKind | undefined {
   const { upstream, idempotent, pure, retry } = call.request;
   if (retry === false) return undefined;

@@ -16,11 +16,11 @@ export interface UpstreamRequest {
   readonly path: string;
   /** Name, value, name, value; the deadline is added to it. */
   readonly headers: string[];
-  /** Bytes for what is there as a whole; else makes the stream anew for each attempt. */
+  /** The bytes of a complete body; otherwise a function that makes the stream anew for each attempt. */
   readonly body: Buffer | string | (() => Buffer | Readable) | null;
-  /** Whether doing it twice is the same as doing it once. */
+  /** Whether the request is idempotent. */
   readonly idempotent: boolean;
-  /** Whether it only computes. */
+  /** Whether the request only computes a result, without side effects. */
   readonly pure: boolean;
   /** Which failures are retried; `false`: none. */
   readonly retry: RetryRules | false;
@@ -32,17 +32,17 @@ export interface UpstreamRequest {
   readonly streamsAreWork: boolean;
   /** Requests of one class take equally long; numbered from 0 within the upstream. */
   readonly routeClass: number;
-  /** Longest wait for the head of the reply from when the request is complete, queue included. */
+  /** Longest wait for the head of the reply, queue included, from the moment the request is complete. */
   readonly timeoutMs: number;
   /** Longest silence within the reply's body; undefined: the upstream's, and none for event streams. */
   readonly idleTimeoutMs: number | undefined;
-  /** Milliseconds for which the client waits, where it said so: when they are over, that is no fault of a backend. */
+  /** Milliseconds for which the client waits, if it said so. If they run out, that does not count against a backend. */
   readonly clientWaitsMs: number | undefined;
   /** The protocol to switch to, where the client asks for one. */
   readonly upgrade?: 'websocket';
 }
 
-/** For whom a backend is asked: a request, or a coalesced fetch that several requests share. */
+/** The party on whose behalf a backend is asked: a request, or a coalesced fetch that several requests share. */
 export interface Caller extends Claimant {
   /** The request's id, for the log. */
   readonly id: string;
@@ -50,7 +50,7 @@ export interface Caller extends Claimant {
   readonly startedAt: number;
   /** When the request was complete: the backend's time counts from there. */
   readonly readyAt: number;
-  /** Nobody wants the reply any more. */
+  /** The reply is no longer wanted. */
   readonly over: boolean;
   /** Whether a part of the reply has been sent, so that it cannot become an error reply. */
   readonly replyBegun: boolean;
@@ -62,20 +62,20 @@ export interface Caller extends Claimant {
   execPhase: 'upstream' | 'database' | undefined;
   failure: string | undefined;
   underway: Cancellable | undefined;
-  /** Ends a reply that has begun and will not be whole. */
+  /** Cuts a reply that has begun and cannot be completed. */
   cutReply(): void;
 }
 
-/** One request on its way through the layers, with what each of them leaves for those below. */
+/** One request on its way through the layers, with the values that each layer leaves for the ones below. */
 export class UpstreamCall implements Cancellable {
   readonly caller: Caller;
   readonly request: UpstreamRequest;
   /** Set by the deadline layer; undefined without that layer. */
   deadline: Deadline | undefined;
-  /** Set by the retry layer: earlier attempts that were sent, and those that never were. */
+  /** Set by the retry layer: how many earlier attempts were sent, and how many were not. */
   sent = 0;
   unsent = 0;
-  /** The backend of an attempt that failed: another one comes first. */
+  /** The backend of a failed attempt: others are preferred. */
   excluded: Backend | undefined;
   /** Set by the hedging layer: the call takes only a permit that no other request waits for. */
   isSpare = false;
@@ -85,7 +85,7 @@ export class UpstreamCall implements Cancellable {
   body: Buffer | string | Readable | null = null;
   /** The queue place or the attempt that the call waits for. */
   current: Cancellable | undefined;
-  /** Why nobody wants an answer any more. */
+  /** Why an answer is no longer wanted. */
   cancelled: Cancellation | undefined;
   readonly #sink: ReplySink;
 
@@ -99,7 +99,7 @@ export class UpstreamCall implements Cancellable {
     return this.cancelled !== undefined || this.caller.over;
   }
 
-  /** Whether the request can be sent again as it was. */
+  /** Whether the same request can be sent again. */
   get isReplayable(): boolean {
     return !(this.body instanceof RequestBody) || !this.body.started;
   }
@@ -110,12 +110,12 @@ export class UpstreamCall implements Cancellable {
     this.current?.cancel(reason);
   }
 
-  /** A 1xx reply, which goes on at once. */
+  /** A 1xx reply, which is forwarded at once. */
   inform(status: number, headers: ReplyHeaders): void {
     this.#sink.informational?.(status, headers);
   }
 
-  /** A second call for the same request, which can be cancelled by itself. */
+  /** A second call for the same request, which can be cancelled separately. */
   branch(inform: (branch: UpstreamCall) => boolean): UpstreamCall {
     const branch: UpstreamCall = new UpstreamCall(this.caller, this.request, {
       informational: (status, headers) => {

@@ -14,6 +14,6 @@ export interface UpstreamDependencies {
   readonly maxStreams: number;
   /** Gateway workers of the host, which share the budget of retries. */
   readonly workers?: number;
-  /** Permits per backend before control has said anything. */
+  /** Permits per backend before the first message of control. */
   readonly initialPermits: (cap: number) => number;
 }

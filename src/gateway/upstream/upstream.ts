@@ -32,11 +32,11 @@ export class Upstream {
   readonly isAdaptive: boolean;
   readonly bugs: Bugs;
   readonly idle: IdleWatch;
-  /** Longest silence within the body of a reply that is no stream. */
+  /** Longest silence within the body of a reply that is not a stream. */
   readonly idleTimeoutMs: number;
-  /** Told when work waits, so that permits can be asked for. */
+  /** Called when work waits, so that the owner can ask for permits. */
   onNeed: (() => void) | undefined;
-  /** Told when a request has ended at a backend, with how many were in flight there before. */
+  /** Called when a request has ended at a backend, with the number that was in flight there before. */
   onReturn: ((backend: Backend, before: number) => void) | undefined;
   readonly #clock: Clock;
   readonly #cancelOnDown: boolean;
@@ -106,7 +106,7 @@ export class Upstream {
     };
   }
 
-  /** The backends are these now. */
+  /** Replaces the backends. */
   useBackends(wanted: readonly BackendConfig[]): void {
     this.#set.use(wanted);
     this.#queue.useCaps(wanted.length * this.#cap);
@@ -120,13 +120,13 @@ export class Upstream {
     return this.isAdaptive ? { ...use, ...this.#serviceTime.totals } : use;
   }
 
-  /** Takes up what control tells of the other workers; undefined when control is gone. */
+  /** Takes over the load of the other workers from control; undefined when control is gone. */
   useHostLoad(load: HostLoad | undefined): void {
     this.#host.load = load;
     if (load === undefined || this.#queue.depth === 0) return;
     const before = this.#queue.depth;
     this.#queue.shed(this.#snapshot());
-    if (this.#queue.depth < before) this.onNeed?.(); // the others count what waits here with theirs
+    if (this.#queue.depth < before) this.onNeed?.(); // the other workers add the requests that wait here to theirs
   }
 
   /** The number of a class of requests that take equally long. */
@@ -143,7 +143,7 @@ export class Upstream {
     return this.#enqueue(claim);
   }
 
-  /** A place for a stream, which is no part of a cap. */
+  /** A place for a stream, which does not count within a cap. */
   openStream(routeClass: number, excluded: Backend | undefined): Permit | Refusal {
     const backend = this.#streams.open(this.backends, excluded);
     return backend instanceof Refusal ? backend : new Permit(this, backend, routeClass, this.#clock.now(), true);
@@ -158,7 +158,7 @@ export class Upstream {
     return true;
   }
 
-  /** A permit at a backend other than `excluded`, if there is one that nobody waits for. */
+  /** A permit at a backend other than `excluded`, if no waiting request needs it. */
   acquireSpare(routeClass: number, excluded: Backend): Permit | undefined {
     const backend = this.#spareBackend(routeClass, excluded);
     return backend === undefined ? undefined : this.#permits.take(backend, routeClass);
@@ -180,20 +180,22 @@ export class Upstream {
     return this.#results.hedgeAfterMs(routeClass);
   }
 
-  /** Whether one more attempt is within the retry budget; if so, it is taken from it. */
+  /** Takes one attempt from the retry budget; false if the budget is used up. */
   mayTryAgain(kind: RetryKind): boolean {
     const granted = this.budget.withdraw(this.#clock.now(), kind === 'hedge' ? 'hedge' : 'retry');
     this.#metrics.countRetry(granted ? kind : 'over-budget');
     return granted;
   }
 
-  /** Takes up permits that have come from control. */
+  /** Uses new permits from control. */
   usePermits(permits: readonly number[]): void {
     for (const backend of this.backends) backend.cap = permits[backend.index] ?? 0;
     this.#pump(true);
   }
 
-  /** Takes up what has changed. What a backend that is down has not answered is cancelled only where that is asked for. */
+  /**
+   * Takes over changes of health. Unanswered requests of a backend that is down are cancelled only with `cancelOnDown`.
+   */
   refresh(): void {
     this.#set.applyEjections();
     const mayCancel = this.#cancelOnDown && this.backends.some(({ healthy }) => healthy);
@@ -210,7 +212,7 @@ export class Upstream {
     await this.#set.close();
   }
 
-  /** A request has ended, and its place is free again. */
+  /** A request has ended, and its permit is free again. */
   returned(permit: Permit, outcome: Outcome): void {
     permit.backend.count(outcome);
     if (permit.isStream) this.#streams.giveBack(permit.backend);
@@ -244,8 +246,8 @@ export class Upstream {
   }
 
   /**
-   * In a microtask, not at once: undici calls back before it has put the connection aside, and would open another
-   * for a request that is dispatched within the call.
+   * In a microtask, because undici calls back before its connection is idle again. A request that is dispatched within
+   * the callback would open another connection.
    */
   #pumpSoon(): void {
     if (this.#pumping) return;
@@ -267,14 +269,14 @@ export class Upstream {
     return joined;
   }
 
-  /** A backend that is set aside for a while must be tried when that is over, though nothing else reminds of it. */
+  /** When a suspension or ejection ends, no other event starts the waiting requests, so this timer does. */
   #wakeAtReturn(): void {
     const now = this.#clock.now();
     for (const backend of this.backends) if (backend.availableAt > now) this.#queue.wakeAt(backend.availableAt);
   }
 
   #pump(isNewlyLeased = false): void {
-    // Before the timeouts: nobody is refused at the moment when a permit is free.
+    // Before the timeouts, so that no request is refused while a permit is free.
     while (this.#queue.depth > 0 && this.#permits.isAnyFree) {
       const waiter = this.#queue.next();
       if (waiter === undefined) break;

@@ -1,19 +1,19 @@
 const CLOSE = 0x8;
 const GOING_AWAY = 1001;
 
-/** Where the frames of one direction of a WebSocket begin and end (RFC 6455 §5.2). */
+/** Finds where the frames of one direction of a WebSocket begin and end (RFC 6455 §5.2). */
 export class FrameTracker {
   /** Bytes of the present frame that are still to come; 0 between frames, or while its head is not complete. */
   #left = 0;
   #head: number[] = [];
   #isClosed = false;
 
-  /** Whether a frame may be put in here. */
+  /** Whether a frame may be inserted at this point. */
   get isBetweenFrames(): boolean {
     return this.#left === 0 && this.#head.length === 0;
   }
 
-  /** Whether a close frame has gone by: nothing may follow it. */
+  /** Whether a close frame has passed; no frame may follow it. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -32,7 +32,7 @@ export class FrameTracker {
     }
   }
 
-  /** How many more bytes, at most, the present frame goes on for; used to end in front of the next. */
+  /** The remaining bytes of the present frame at most, so that a chunk can be cut before the next frame. */
   get bytesLeft(): number {
     return this.#left;
   }
@@ -52,7 +52,7 @@ export class FrameTracker {
   }
 }
 
-/** A close frame that says that this side goes away. `maskKey`: from a client to a server a frame must be masked. */
+/** A close frame with code 1001 (going away). `maskKey`: a frame from a client to a server must be masked. */
 export function goingAwayFrame(maskKey?: Uint8Array): Buffer {
   const code = [GOING_AWAY >> 8, GOING_AWAY & 0xff];
   if (maskKey === undefined) return Buffer.from([0x80 | CLOSE, 2, ...code]);

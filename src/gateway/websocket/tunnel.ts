@@ -10,10 +10,12 @@ import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-
 import type { Endless } from './tunnels.ts';
 import { FrameTracker, goingAwayFrame } from './frames.ts';
 
-/** How long one side may do nothing when the other has ended: what is buffered is delivered, if it is read at all. */
+/** How long one side may be silent after the other has ended, so that buffered bytes are still delivered. */
 const HALF_OPEN_LIMIT_MS = 5_000;
 
-/** Takes the reply to an upgrade: a tunnel where the backend switches protocols, its reply as it is where it does not. */
+/**
+ * Takes the reply to an upgrade: opens a tunnel if the backend switches protocols, and otherwise forwards its reply.
+ */
 export class TunnelSink extends ClientSink {
   readonly #x: Exchange;
   readonly #gateway: GatewayContext;
@@ -28,7 +30,7 @@ export class TunnelSink extends ClientSink {
 
   override head(status: number, headers: ReplyHeaders): void {
     super.head(status, headers);
-    // Unread, what the client has sent for the tunnel that it does not get would hide that it leaves.
+    // If the client's bytes for the refused tunnel stayed unread, they would hide the end of the connection.
     this.#x.request.upgrade?.decline();
   }
 
@@ -69,8 +71,8 @@ interface TunnelOptions {
 }
 
 /**
- * Bytes both ways. When one side ends, what it has sent is delivered, and the other may answer for a while; when one
- * side breaks, or both are silent for too long, the tunnel ends.
+ * Copies bytes in both directions. When one side ends, its last bytes are delivered, and the other side may answer for
+ * a while. When one side breaks, or both are silent for too long, the tunnel ends.
  */
 class Tunnel implements Endless {
   readonly #client: Duplex;
@@ -99,13 +101,13 @@ class Tunnel implements Endless {
     if (head.length > 0) this.#pass(this.#client, this.#backend, this.#toBackend, head);
     this.#join(this.#client, this.#backend, this.#toBackend);
     this.#join(this.#backend, this.#client, this.#toClient);
-    // A side that ended before it was joined does not say so again.
+    // A side that ended before it was joined emits no second `end`.
     if (this.#client.readableEnded) this.#halfEnd(this.#backend);
     if (this.#backend.readableEnded) this.#halfEnd(this.#client);
     if (this.#client.destroyed || this.#backend.destroyed) this.#end();
   }
 
-  /** A close frame to both, between frames of theirs; then each may finish what it has begun. */
+  /** Sends a close frame to both sides, between two frames; then each side may finish. */
   shutDown(): void {
     this.#isShuttingDown = true;
     this.#sayGoingAway();
@@ -116,7 +118,7 @@ class Tunnel implements Endless {
     from.on('data', (chunk: Buffer) => this.#guard(() => this.#pass(from, to, frames, chunk)));
     to.on('drain', () => this.#guard(() => void from.resume()));
     from.on('end', () => this.#guard(() => this.#halfEnd(to)));
-    // An error, or the end of a side that has been heard to its end.
+    // An error, or a close after the side has ended.
     from.on('error', () => this.#guard(() => this.#end()));
     from.on('close', () => this.#guard(() => this.#closed(from, to)));
   }
@@ -154,12 +156,13 @@ class Tunnel implements Endless {
       this.#end();
       return;
     }
-    // It has said all it had to say, and cannot hear any more. The other is closed when it has what is left and has
-    // ended itself: closed while it still sends, the kernel would reset the connection and throw away what is left.
+    // This side has sent all its bytes and can receive no more. The other side is closed when it has the remaining
+    // bytes and has ended itself. If it were closed while it still sends, the kernel would reset the connection and
+    // drop the remaining bytes.
     this.#halfEnd(other);
   }
 
-  /** Ends what has been half open for long, unless bytes still move. */
+  /** Ends a tunnel that has been half open for too long, unless bytes still move. */
   #armLimit(): void {
     const moved = this.#moved();
     this.#limit = this.#options.setTimer(() => {

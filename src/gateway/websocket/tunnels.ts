@@ -1,6 +1,6 @@
-/** Something without a last byte to wait for: a worker that ends has to end it. */
+/** A reply without a last byte to wait for, so a worker that stops has to end it. */
 export interface Endless {
-  /** Ends it so that its client can tell that from a failure. */
+  /** Ends it in a way that its client can distinguish from a failure. */
   shutDown(): void;
 }
 

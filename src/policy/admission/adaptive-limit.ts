@@ -1,12 +1,12 @@
 import type { Random } from '../../core/random.ts';
 
-/** The work of an upstream since the last look, summed over all workers. */
+/** The work of an upstream since the last observation, summed over all workers. */
 export interface Flow {
   /** Requests that ended. */
   readonly ended: number;
   /** Their time in flight, summed over the requests. */
   readonly busyMs: number;
-  /** Requests wait for a permit: only then does the limit change anything. */
+  /** Whether requests wait for a permit; only then does the limit have an effect. */
   readonly isSaturated: boolean;
   /** Requests that may be in flight, by the caps. */
   readonly permits: number;
@@ -18,14 +18,14 @@ export interface AdaptiveLimitOptions {
   readonly random: Random;
 }
 
-/** So many times the part that is used now. Trials from all permits cost a tenth of them. */
+/** The factors by which a trial changes the used part. A trial from all permits costs a tenth of them. */
 const CAREFUL_STEP = 0.9;
 const STEP = 0.75;
 /** A phase of a trial lasts until so many requests have ended in it, within these bounds. */
 const PHASE_REQUESTS = 50;
 const MIN_PHASE_MS = 500;
 const MAX_PHASE_MS = 60_000;
-/** Service times that are waited for after each change, as what began before it must have ended. */
+/** How many service times to wait after each change, because requests that began before it must have ended. */
 const SETTLE = 2;
 /** The rest between two trials, in units of a trial: careful ones take about a tenth of the time. */
 const CAREFUL_REST = 4;
@@ -37,9 +37,9 @@ const MAX_TRIALS = 16;
 const CAREFUL_ERRORS = 5;
 const ERRORS = 3;
 const DEPENDS = 0.5;
-/** Below this elasticity more in flight brings more throughput. */
+/** Below this elasticity, more requests in flight bring more throughput. */
 const FLAT = 0.85;
-/** Trials that count: those before say how the backends were, not how they are. */
+/** How many of the latest trials count, because older ones show a past state of the backends. */
 const MEMORY = 100;
 /** Without saturation the limit rises by a tenth this often. */
 const RECOVERY_MS = 5000;
@@ -54,17 +54,18 @@ interface Trial {
 }
 
 /**
- * The part of an upstream's permits that is used: all, until fewer have been shown to do as much.
+ * The part of an upstream's permits that is used: all, until trials have shown that fewer give the same throughput.
  *
- * Latency alone shows nothing, because it varies by itself, and because a backend that is slow has more in flight for
- * being slow. So the part is changed on purpose, for a short time, and throughput before and during the trial is
- * compared. With r times as many in flight
+ * Latency alone shows nothing, because it varies by itself, and because a slow backend has more requests in flight only
+ * because it is slow. So the part is changed on purpose, for a short time, and throughput before and during the trial
+ * is compared. With r times as many in flight
  *   elasticity = 1 - ln(throughput during / before) / ln r
- * is 0 for backends whose latency does not depend on what they have in flight, 1 for those that share one processor or
- * one lock (fewer in flight cost nothing), and more for those that thrash. The part falls only when the mean of ten trials or
- * more exceeds a half by five standard errors of the mean, and is above 0.85. Below all permits it goes on in larger
- * steps, down and up in turns; it rises when more in flight brings more, when trials do not decide, and while it is not
- * in use. Trials begin at random times, so that nothing periodic is taken for their effect.
+ * is 0 for backends whose latency does not depend on the requests in flight, 1 for backends that share one processor or
+ * one lock (fewer in flight cost nothing), and more for backends that thrash. The part falls only if the mean of at
+ * least ten trials exceeds a half by five standard errors of the mean, and is above 0.85. Below all permits the trials
+ * take larger steps, down and up in turns. The part rises if more requests in flight bring more throughput, if trials
+ * do not decide, and while the limit is not in use. Trials begin at random times, so that no periodic event is mistaken
+ * for their effect.
  */
 export class AdaptiveLimit {
   #least: number;
@@ -83,12 +84,12 @@ export class AdaptiveLimit {
     this.#random = random;
   }
 
-  /** Another number of requests in flight that it always allows. */
+  /** Changes the number of requests in flight that it always allows. */
   useLeast(least: number): void {
     this.#least = least;
   }
 
-  /** Requests that may be in flight where the caps allow so many. */
+  /** Requests that may be in flight if the caps allow this many. */
   of(permits: number): number {
     const stage = this.#trial?.stage;
     const isTried = stage === 'changing' || stage === 'during';
@@ -101,7 +102,7 @@ export class AdaptiveLimit {
       const weight = this.#serviceMs === 0 ? 1 : Math.min(0.5, ended / PHASE_REQUESTS);
       this.#serviceMs += weight * (busyMs / ended - this.#serviceMs);
     }
-    // The limit was in use all the while only if work waits at the end as well as at the beginning.
+    // The limit was in use all the time only if work waits at the end as well as at the beginning.
     const wasSaturated = this.#wasSaturated;
     this.#wasSaturated = isSaturated;
     if (!isSaturated || !wasSaturated) {
@@ -119,14 +120,14 @@ export class AdaptiveLimit {
     return Math.min(permits, Math.max(this.#least, Math.ceil(permits * this.#part)));
   }
 
-  /** One permit more or fewer at least: a trial that changes nothing would look like backends that do not care. */
+  /** At least one permit more or fewer, because a trial without a change would look as if the limit had no effect. */
   #after(step: number, permits: number): number {
     const used = this.#used(permits);
     const wanted = step < 1 ? Math.min(used - 1, Math.ceil(used * step)) : Math.max(used + 1, Math.ceil(used * step));
     return Math.min(permits, Math.max(this.#least, wanted));
   }
 
-  /** The limit does not matter now, and a trial that was under way says nothing. */
+  /** The limit has no effect now, so a running trial shows nothing. */
   #idle(now: number): void {
     this.#trial = undefined;
     this.#idleSince ??= now;
@@ -154,7 +155,7 @@ export class AdaptiveLimit {
     else if (trial.stage === 'before') this.#trial = { ...next, stage: 'changing', throughput };
     else if (trial.stage === 'changing') this.#trial = { ...next, stage: 'during' };
     else if (trial.stage === 'during') {
-      // The rest lasts as long as this trial did, several times: phases of slow requests are long.
+      // The rest lasts several times as long as this trial, because phases of slow requests are long.
       const factor = this.#part === 1 ? CAREFUL_REST * 2 : 0;
       const untilMs = next.untilMs + factor * (elapsedMs + next.untilMs) * (0.5 + this.#random());
       this.#trial = { ...next, stage: 'changing back', untilMs };

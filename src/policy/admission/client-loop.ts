@@ -1,21 +1,24 @@
-/** A connection that has had nothing to do for longer than this is one to spare. */
+/** A connection that has been idle for longer than this counts as spare. */
 const SPARE_AFTER_MS = 250;
-/** With more connections to spare than this, and than this part of them, a client has more of them than it needs. */
+/** A client has more connections than it needs if more than this number, and more than this part of them, are spare. */
 const FEW = 1;
 const FEW_PART = 0.1;
-/** A client whose connections have grown by more than this within so long needs more of them for what arrives. */
+/**
+ * A client whose connections have grown by more than this within this time needs more of them for arriving requests.
+ */
 const GROWTH_MS = 300;
 const GROWTH_PART = 0.05;
 /** A verdict holds for this long. */
 const VERDICT_MS = 50;
 
 /**
- * Whether the connections of one address belong to a closed loop that never pauses: then each comes back with its next
- * request as soon as it is answered. Requests that arrive by themselves (an open loop) share connections, of which some
- * are always to spare, or their number grows. On a single connection the two look alike, because both use it again at once.
+ * Whether the connections of one address belong to a closed loop that never pauses. In such a loop each connection
+ * carries its next request as soon as it has a reply. In an open loop requests arrive by themselves and share
+ * connections, so some connections are always spare, or their number grows. On a single connection the two look alike,
+ * because both use it again at once.
  */
 export class ClientLoop<Connection> {
-  /** Those without a request, the one that has been idle for longest first, with the time since when. */
+  /** The idle connections, longest idle first, with the time since when they are idle. */
   readonly #idle = new Map<Connection, number>();
   #open = 0;
   #grownBy = 0;

@@ -1,4 +1,4 @@
-/** Interactive requests have somebody waiting; bulk ones take what is left. */
+/** A person waits for an interactive request; bulk requests use the remaining capacity. */
 export type Priority = 'interactive' | 'bulk';
 
 /** RFC 9218 §4.1: urgency runs from 0 to 7, 3 is the default, and 5 and above say that the reply can wait. */

@@ -3,14 +3,17 @@ export interface QueueBoundOptions {
   readonly maxWaitMs: number | 'auto';
   /** After this time in the queue a request is refused. */
   readonly timeoutMs: number;
-  /** Where it was not set, it is only the least: some rounds may be waited for, if they take longer. */
+  /**
+   * Whether the timeout was not configured. Then it is a minimum, and requests may wait for some rounds if these take
+   * longer.
+   */
   readonly isTimeoutSet: boolean;
 }
 
 export interface QueueSituation {
   /** Requests that may be in flight at the upstream, over all workers. */
   readonly permits: number;
-  /** How long one holds its permit, on average; 0 while that is not known. */
+  /** How long a request holds its permit, on average; 0 while that is not known. */
   readonly serviceMs: number;
 }
 
@@ -20,13 +23,13 @@ const BURST_ROUNDS = 2.4;
 /** Waits below these come from timers and garbage collection rather than from load. */
 const MIN_STANDING_MS = 50;
 const MIN_BURST_MS = 100;
-/** The memory of the empty share, and the empty share of a queue that has recovered. */
+/** The time over which the empty share is averaged, and the empty share at which a queue counts as recovered. */
 const MEMORY_MS = 2000;
 const RECOVERED_EMPTY = 1 / 3;
-/** Where no timeout was set, a request waits for so many rounds, and for so long, at most. */
+/** If no timeout is configured, a request waits for at most this many rounds, and at most this long. */
 const PATIENT_ROUNDS = 2;
 const MAX_PATIENCE_MS = 30_000;
-/** Nobody was refused for so long: those who wait are as many as they were before, and no overload. */
+/** After this long without a refusal, the queue does not grow and is no overload. */
 const CALM_MS = 5000;
 
 /**
@@ -37,11 +40,11 @@ const CALM_MS = 5000;
  * than an idle one.
  *   standing: max(1 × permits, 50 ms × permits / service time)
  *   burst:    max(2.4 × permits, 100 ms × permits / service time)
- * A burst that empties again does good, because it evens out the arrivals; a queue that stands only makes everybody
- * late (CoDel, Nichols and Jacobson 2012; for requests: Maurer, "Fail at Scale", 2015). The first refusal makes the
- * queue a standing one, until it has been empty for a third of two seconds or nobody was refused for five seconds.
- * Beyond one round nobody is let in who would only meet the timeout, which is two rounds where it was not set: a second is no
- * time to wait for work that takes two. A `maxWaitMs` that was set replaces both regimes.
+ * A burst that empties again is useful, because it evens out the arrivals; a standing queue only delays all requests
+ * (CoDel, Nichols and Jacobson 2012; for requests: Maurer, "Fail at Scale", 2015). The first refusal makes the queue a
+ * standing one, until it has been empty for a third of two seconds or no request was refused for five seconds. Beyond
+ * one round, a request that would only time out is not admitted. The timeout is two rounds if it is not configured,
+ * because one second is too short for work that takes two. A configured `maxWaitMs` replaces both regimes.
  */
 export class QueueBound {
   readonly #maxWaitMs: number | 'auto';
@@ -72,19 +75,19 @@ export class QueueBound {
     const rounds = standing ? STANDING_ROUNDS : BURST_ROUNDS;
     const leastMs = standing ? MIN_STANDING_MS : MIN_BURST_MS;
     const allowed = Math.max(rounds * permits, leastMs * perMs);
-    // A round that takes longer than anybody may wait ends in the timeout for all but the first.
+    // If a round takes longer than the timeout, all waiting requests except the first ones would time out.
     const longestMs = this.longestWaitMs(serviceMs);
     const oneRound = serviceMs < longestMs ? permits : 0;
     return Math.min(allowed, Math.max(oneRound, longestMs * perMs));
   }
 
-  /** How long a request may wait, given how long one holds its permit, as far as that is known. */
+  /** How long a request may wait, given the service time as far as it is known. */
   longestWaitMs(paceMs: number): number {
     if (this.#isTimeoutSet) return this.#timeoutMs;
     return Math.max(this.#timeoutMs, Math.min(PATIENT_ROUNDS * paceMs, MAX_PATIENCE_MS));
   }
 
-  /** A request was refused because too many waited. */
+  /** A request was refused because too many requests waited. */
   exceeded(now: number): void {
     const wasStanding = this.isStanding(now);
     this.#advance(now);
@@ -100,7 +103,7 @@ export class QueueBound {
     if (this.#emptyShare >= RECOVERED_EMPTY) this.#recovered = true;
   }
 
-  /** Weighs in the time that has passed, the last two seconds most. */
+  /** Adds the elapsed time to the average, in which the last two seconds have the most weight. */
   #advance(now: number): void {
     const weight = Math.exp(-(now - this.#changedAt) / MEMORY_MS);
     this.#emptyShare = this.#emptyShare * weight + (this.#empty ? 1 - weight : 0);

@@ -1,26 +1,26 @@
-/** A client that comes back sooner than this after a refusal has not waited, whatever it was asked to do. */
+/** A client that returns sooner than this after a refusal has ignored `Retry-After`. */
 const AT_ONCE_MS = 250;
-/** After so many refusals in a row that it came back from at once, a client is impatient. */
+/** A client is impatient after it has returned at once from this many refusals in a row. */
 const IMPATIENT_AFTER = 4;
 const LONGEST_MS = 100;
 
 /**
- * Treats a client that comes back at once after every refusal, although each refusal asked it to wait.
- * A closed loop without back-off turns refusals into load, because each one brings the next. Early refusals gain an
- * impatient client nothing, so its requests may wait behind all others. Where there is no place even for that, it is
- * refused 1, 2, 4 and up to 100 ms later each time. It is patient again when a request was served, or when it has
- * waited. One of these per connection.
+ * Handles a client that returns at once after every refusal, although each refusal asked it to wait. A closed loop
+ * without back-off turns refusals into load, because each one causes the next request. Early refusals do not help an
+ * impatient client, so its requests may wait behind all others. If the queue has no place even for that, each further
+ * refusal is sent later than the one before: after 1, 2, 4 and up to 100 ms. The client counts as patient again when a
+ * request was served, or when it has waited. Each connection has one of these.
  */
 export class RefusalPause {
   #streak = 0;
   #refusedAt = Number.NEGATIVE_INFINITY;
 
-  /** Whether the client of a request that began at `startedAt` would be back at once if it was refused. */
+  /** Whether the client of a request that began at `startedAt` would return at once after a refusal. */
   isImpatient(startedAt: number): boolean {
     return this.#streak > IMPATIENT_AFTER && startedAt - this.#refusedAt < AT_ONCE_MS;
   }
 
-  /** A request that began at `startedAt` is refused; how long to wait before it is told, in milliseconds. */
+  /** A request that began at `startedAt` is refused. Returns the delay of the refusal in milliseconds. */
   refused(startedAt: number, now: number): number {
     this.#streak = startedAt - this.#refusedAt < AT_ONCE_MS ? this.#streak + 1 : 1;
     const late = this.#streak - IMPATIENT_AFTER;
@@ -29,7 +29,7 @@ export class RefusalPause {
     return pauseMs;
   }
 
-  /** A request is refused that has waited in the queue. */
+  /** A request is refused after it has waited in the queue. */
   timedOut(startedAt: number, now: number): void {
     if (this.isImpatient(startedAt)) this.#refusedAt = now;
   }

@@ -3,7 +3,7 @@ import type { Priority } from './priority.ts';
 /** A place in the queue. */
 export interface Place<T> {
   readonly item: T;
-  /** Whose it is: keys share the queue fairly. */
+  /** The subject of the request; keys share the queue fairly. */
   readonly key: string;
   readonly priority: Priority;
   readonly joinedAt: number;
@@ -13,7 +13,7 @@ export interface QueueArrival<T> {
   readonly item: T;
   readonly key: string;
   readonly priority: Priority;
-  /** It waits in a line whose newest goes first, beside the other line of its key. */
+  /** It waits in a separate line of its key, whose newest request is served first. */
   readonly isImpatient?: boolean;
 }
 
@@ -21,7 +21,10 @@ export type Admission<T> =
   | { readonly admitted: true; readonly place: Place<T>; /** Who had to make room. */ readonly evicted: T | undefined }
   | { readonly admitted: false };
 
-/** Above this part of the capacity the newest goes first: the oldest have waited so long that their clients give up. */
+/**
+ * Above this part of the capacity the newest request is served first, because the oldest have waited so long that their
+ * clients give up.
+ */
 const LIFO_ABOVE = 0.8;
 
 interface Line<T> {
@@ -39,18 +42,18 @@ interface LivePlace<T> extends Place<T> {
 /**
  * A bounded queue in two classes, with a line for each key.
  *
- * Interactive goes before bulk. Within a class the keys take turns, so that one key's crowd costs another key nothing;
- * within a key the order is first in, first out, or last in, first out while the queue is more than 80 % full
- * (adaptive LIFO, Maurer, "Fail at Scale", 2015). Where there is no room, a newcomer takes the place of the newest
- * bulk request, if it is interactive itself, or of the newest of the longest line, if that is longer than its own will be.
- * Impatient requests have a line of their own, newest first: most of them wait in vain, and those that are served
- * should not be late as well.
+ * Interactive requests go before bulk ones. Within a class the keys take turns, so that many requests of one key do not
+ * delay another key. Within a key the order is first in, first out, or last in, first out while the queue is more than
+ * 80 % full (adaptive LIFO, Maurer, "Fail at Scale", 2015). If there is no room, an interactive request replaces the
+ * newest bulk request. Otherwise a new request replaces the newest one of the longest line, if that line is longer than
+ * its own will be. Impatient requests have a line of their own, newest first: most of them wait in vain, and those that
+ * are served should at least be served early.
  */
 export class RequestQueue<T> {
-  /** How many may wait; may change at any time, and takes effect on those who come. */
+  /** How many requests may wait. A change takes effect on new requests. */
   capacity: number;
   readonly #classes: Record<Priority, LineSet<T>> = { interactive: new LineSet(), bulk: new LineSet() };
-  /** Everybody in order of arrival, for the deadlines; those that have gone stay until they come to the front. */
+  /** All requests in order of arrival, for the deadlines; requests that have left stay until they reach the front. */
   #arrivals: LivePlace<T>[] = [];
   #front = 0;
 
@@ -66,12 +69,15 @@ export class RequestQueue<T> {
     return this.#classes[priority].depth;
   }
 
-  /** How many would be served before a newcomer of this class. */
+  /** How many requests would be served before a new one of this class. */
   aheadOf(priority: Priority): number {
     return priority === 'interactive' ? this.#classes.interactive.depth : this.depth;
   }
 
-  /** A place, if there is room or somebody to make it. `room`: how many of its class and above may wait. */
+  /**
+   * A place, if there is room or another request can be replaced. `room`: how many requests of its class and above may
+   * wait.
+   */
   join(arrival: QueueArrival<T>, now: number, room: number): Admission<T> {
     const full = this.depth >= this.capacity;
     let evicted: LivePlace<T> | undefined;
@@ -85,12 +91,12 @@ export class RequestQueue<T> {
     return { admitted: true, place, evicted: evicted?.item };
   }
 
-  /** Gives a place up; false when it is gone already. */
+  /** Gives a place up; false if it is gone already. */
   leave(place: Place<T>): boolean {
     return this.#remove(place as LivePlace<T>);
   }
 
-  /** The next to be served. */
+  /** The next request to serve. */
   take(): Place<T> | undefined {
     const lifo = this.depth > this.capacity * LIFO_ABOVE;
     const place = this.#classes.interactive.next(lifo) ?? this.#classes.bulk.next(lifo);
@@ -98,7 +104,7 @@ export class RequestQueue<T> {
     return place;
   }
 
-  /** Removes and returns so many of the newest: bulk first, then of the longest line. */
+  /** Removes and returns this many of the newest requests: bulk ones first, then those of the longest line. */
   shed(count: number): T[] {
     const shed: T[] = [];
     while (shed.length < count) {
@@ -121,14 +127,14 @@ export class RequestQueue<T> {
     return expired;
   }
 
-  /** When the one that waits longest joined. */
+  /** When the request that has waited longest joined. */
   oldestJoinedAt(): number | undefined {
     return this.#oldest()?.joinedAt;
   }
 
   #victim(arrival: QueueArrival<T>, full: boolean): LivePlace<T> | undefined {
     const { bulk } = this.#classes;
-    // Bulk makes room only where room is what is short: it does not delay anybody.
+    // A bulk request is replaced only if room is short, because it delays no other request.
     if (arrival.priority === 'interactive' && full && bulk.depth > 0) return bulk.longest()?.places.at(-1);
     const own = this.#classes[arrival.priority];
     const longest = own.longest();
@@ -160,7 +166,7 @@ export class RequestQueue<T> {
   }
 }
 
-/** The lines of one class: those with somebody in them, in the order of their turns. */
+/** The lines of one class that are not empty, in the order of their turns. */
 class LineSet<T> {
   readonly #byKey = new Map<string, Line<T>>();
   depth = 0;
@@ -179,7 +185,7 @@ class LineSet<T> {
     return place;
   }
 
-  /** The next of the line whose turn it is; that line then goes to the end. */
+  /** The next request of the first line; that line then goes to the end. */
   next(lifo: boolean): LivePlace<T> | undefined {
     const line = this.#byKey.values().next().value;
     if (line === undefined) return undefined;

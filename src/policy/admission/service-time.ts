@@ -1,8 +1,8 @@
-/** A period holds at least this much time and this many requests; the mean spans so many periods. */
+/** A period has at least this much time and this many requests; the mean spans this many periods. */
 const PERIOD_MS = 1000;
 const PERIOD_REQUESTS = 10;
 const PERIODS = 10;
-/** Nothing is said before so many have ended, because a process that has just started is slow. */
+/** Requests that must have ended before there is an estimate, because a process that has just started is slow. */
 const ENOUGH = 100;
 
 interface Period {
@@ -56,7 +56,7 @@ export class ServiceTime {
     return this.#total < ENOUGH ? 0 : this.paceMs(now);
   }
 
-  /** The same from however few requests; while none has ended, the time that those in flight have taken together. */
+  /** The same even from a few requests; while none has ended, the total time of those in flight. */
   paceMs(now: number): number {
     let busyMs = this.#current.busyMs + this.#inFlight * (now - this.#changedAt);
     let ended = this.#current.ended;

@@ -3,21 +3,25 @@ import { Ewma } from './ewma.ts';
 /**
  * The load of one backend, as one worker knows it. All times are milliseconds of one clock; reads never mutate.
  *
- * Latency, for each route class: peak-EWMA of what requests took. Service time, for each route class: mean of latency /
- *   max(1, in flight / slots), by the report that came with the reply: a request that waited behind others says less
- *   about the backend's speed than about its queue, and the queue is counted by those who ask for the service time.
- *   Not below restMs, as near 0 the requests in flight would no longer count. Without a sample: restMs while nothing is
- *   under way, then unknownMs: one request tries a new backend.
+ * Latency, for each route class: the peak-EWMA of the latencies of requests.
  *
- * Penalty, the same for every class: the mean time that a request loses by failing, penaltyMs or the Retry-After that
- *   came with it, over the requests of the last decayMs and one that did not fail (linkerd's failure bias, as a mean: one
- *   failure in a thousand must not take a backend out for a minute). An early error never counts as a fast success.
+ * Service time, for each route class: the mean of latency / max(1, in flight / slots), by the report that came with the
+ *   reply. The latency of a request that waited behind others shows the backend's queue rather than its speed, and the
+ *   callers of the service time count the queue themselves. It is at least restMs, because near 0 the requests in
+ *   flight would no longer count. Without a sample it is restMs while no request is in flight, then unknownMs, so that
+ *   one request tries a new backend.
  *
- * Overdue: by how much the oldest request under way is older than the slowest class takes; what hangs sends no samples.
+ * Penalty, the same for every class: the mean time that a request loses by failures, over the requests of the last
+ *   decayMs and one that did not fail. A failure counts as penaltyMs, or as the Retry-After that came with it. (This is
+ *   linkerd's failure bias as a mean, because one failure in a thousand must not exclude a backend for a minute.) An
+ *   early error never counts as a fast success.
  *
- * Others: requests of other workers. After a report it goes back to the mean of the reports within about relaxMs, as
- *   what was seen a moment ago has been served since, and fades with decayMs. (Fading to 0 at once made backends that
- *   had not been heard of look idle: of two, the one that was known less was chosen.)
+ * Overdue: how much older the oldest request in flight is than the latency of the slowest class. It is needed because a
+ *   backend that hangs sends no samples.
+ *
+ * Others: requests of other workers. After a report the number returns to the mean of the reports within about relaxMs,
+ *   because the reported requests have been served since, and fades with decayMs. (If it faded to 0 at once, a backend
+ *   without recent reports would look idle, and the less known of two backends would be chosen.)
  */
 export class BackendLoad {
   readonly #options: LoadOptions;
@@ -58,13 +62,13 @@ export class BackendLoad {
     this.#countedAt = now;
     this.#ended = this.#ended * faded + 1;
     this.#lostMs = this.#lostMs * faded + lostMs;
-    // A late failure was slow as well; an early failure says nothing about speed.
+    // A late failure was slow as well; an early failure does not show the speed.
     if (outcome !== 'success' && latencyMs <= (this.#latency.read(routeClass, now) ?? 0)) return;
     this.#latency.sample(routeClass, latencyMs, now);
     this.#service.sample(routeClass, latencyMs / this.#crowding, now);
   }
 
-  /** The backend said how many requests it has under way, of which `mine` are this worker's. */
+  /** The backend has reported its requests in flight, `mine` of which are this worker's. */
   reported({ inFlight, slots }: LoadReport, mine: number, now: number): void {
     const weight = Math.exp((this.#reportedAt - now) / this.#options.reportMeanMs);
     this.#others = Math.max(0, inFlight - mine);
@@ -76,7 +80,7 @@ export class BackendLoad {
     }
   }
 
-  /** New or recovered: slow start begins, at `now` or at a time to come, and what had failed is forgotten. */
+  /** The backend is new or has recovered: slow start begins at `now` or later, and earlier failures are forgotten. */
   joined(now: number): void {
     this.#joinedAt = now;
     this.#lostMs = 0;
@@ -92,7 +96,7 @@ export class BackendLoad {
     return this.#known(this.#service.read(routeClass, now)) + this.#overdueMs(now) + this.#penaltyMs(now);
   }
 
-  /** Requests that other workers have under way, as far as is known. */
+  /** Requests of other workers in flight, as far as this worker knows. */
   othersInFlight(now: number): number {
     if (this.#meanOthers === 0) return 0;
     const age = now - this.#reportedAt;
@@ -101,7 +105,7 @@ export class BackendLoad {
     return others * Math.exp(-age / this.#options.decayMs);
   }
 
-  /** Requests that the backend serves at the same time; 1 as long as it has not said. */
+  /** Requests that the backend serves at the same time; 1 until it has reported a number. */
   get slots(): number {
     return this.#slots;
   }
@@ -113,7 +117,7 @@ export class BackendLoad {
     return share >= 1 ? 1 : Math.max(slowStartFloor, share);
   }
 
-  /** 1 when all is well, near 0 when every request fails or the oldest hangs; for those who do not look at latency. */
+  /** 1 without failures, near 0 when every request fails or the oldest hangs; for balancers that do not use latency. */
   reliability(now: number): number {
     const { penaltyMs, unknownMs } = this.#options;
     const share = Math.max(0.01, 1 - this.#penaltyMs(now) / penaltyMs);
@@ -137,7 +141,7 @@ export class BackendLoad {
     return (this.#lostMs * faded) / (this.#ended * faded + 1);
   }
 
-  /** Never keeps one too many, even where `startedAt` is not what `started` was told. */
+  /** Always removes one start, even if `startedAt` differs from the value passed to `started`. */
   #removeStart(startedAt: number): void {
     const found = this.#starts.findIndex((start) => start >= startedAt);
     this.#starts.splice(found, 1);
@@ -148,9 +152,9 @@ export class BackendLoad {
 export interface EndedRequest {
   readonly routeClass: number;
   readonly latencyMs: number;
-  /** What `started` was told. */
+  /** The time that was passed to `started`. */
   readonly startedAt: number;
-  /** `dropped`: refused or given up on, for want of capacity; `ignored`: says nothing about the backend. */
+  /** `dropped`: refused or abandoned for lack of capacity; `ignored`: independent of the backend. */
   readonly outcome: 'success' | 'failure' | 'dropped' | 'ignored';
   readonly now: number;
   readonly retryAfterMs?: number | undefined;
@@ -158,7 +162,7 @@ export interface EndedRequest {
 
 /** The load that a backend reports with a reply (ORCA). */
 export interface LoadReport {
-  /** Requests under way there, of everyone, the one that is being answered included. */
+  /** Requests in flight there of all workers, including the one that is being answered. */
   readonly inFlight: number;
   /** Requests that it serves at the same time. */
   readonly slots?: number | undefined;

@@ -23,7 +23,7 @@ export type BalancerName = (typeof balancerNames)[number];
 /** The balancer of an upstream that names none; docs/balancing.md has the figures. */
 export const defaultBalancer: BalancerName = 'expected-latency';
 
-/** Two would do against herding; more find the fast and idle ones more often. As many as Prequal looks at. */
+/** Two are enough against herding; more find fast and idle backends more often. Prequal uses the same number. */
 const SAMPLE = 16;
 
 const makers: Readonly<Record<BalancerName, () => Balancer>> = {
@@ -35,7 +35,7 @@ const makers: Readonly<Record<BalancerName, () => Balancer>> = {
   'round-robin': () => new RoundRobin(),
 };
 
-/** A balancer for one upstream of one worker: some keep a place in the list or room to sort, so it is not shared. */
+/** A balancer for one upstream of one worker. It is not shared, because some balancers keep a position or a buffer. */
 export function createBalancer(name: BalancerName): Balancer {
   return makers[name]();
 }

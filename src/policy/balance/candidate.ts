@@ -11,13 +11,13 @@ export interface Candidate {
   readonly load: BackendLoad;
 }
 
-/** For whom a backend is chosen. */
+/** The request for which a backend is chosen. */
 export interface PickRequest<C> {
   readonly now: number;
   readonly random: Random;
-  /** A small whole number from 0: routes whose requests cost about the same share one. */
+  /** A small whole number from 0; routes whose requests cost about the same share a class. */
   readonly routeClass: number;
-  /** The backend of a failed attempt: avoided while there is another. */
+  /** The backend of a failed attempt, which is avoided if there is another one. */
   readonly excluded?: C | undefined;
 }
 
@@ -31,7 +31,7 @@ export function isEligible(candidate: Candidate): boolean {
   return candidate.available && candidate.inFlight < candidate.cap;
 }
 
-/** `excluded` if it can serve: what is left when no other could be chosen. */
+/** `excluded` if it can serve; used when no other backend could be chosen. */
 export function lastResort<C extends Candidate>(candidates: readonly C[], excluded: C | undefined): C | undefined {
   return excluded !== undefined && isEligible(excluded) && candidates.includes(excluded) ? excluded : undefined;
 }

@@ -8,7 +8,7 @@
 export class Ewma {
   readonly #decayMs: number;
   readonly #isPeak: boolean;
-  /** By route class; undefined where there has been no sample. */
+  /** By route class; undefined without a sample. */
   readonly #estimates: (number | undefined)[] = [];
   readonly #sampledAt: number[] = [];
 
@@ -28,7 +28,7 @@ export class Ewma {
     this.#sampledAt[routeClass] = now;
   }
 
-  /** Undefined where there has been no sample. */
+  /** Undefined without a sample. */
   read(routeClass: number, now: number): number | undefined {
     const estimate = this.#estimates[routeClass];
     return estimate === undefined ? undefined : estimate * this.#fade(routeClass, now);

@@ -1,6 +1,6 @@
 import type { Candidate } from './candidate.ts';
 
-/** (Requests of everyone + this one) / slots: above 1, somebody waits. */
+/** (Requests of all workers + this one) / slots; above 1, some requests wait. */
 export function occupancy({ inFlight, load }: Candidate, now: number): number {
   return (inFlight + load.othersInFlight(now) + 1) / load.slots;
 }
@@ -8,10 +8,11 @@ export function occupancy({ inFlight, load }: Candidate, now: number): number {
 /**
  * (1 + occupancy^2) x penalised service time / slow start.
  *
- * With free slots the faster backend counts. With a queue the plain product, occupancy x service time, sends a request
- * to a fast backend's queue as long as that is shorter for this request, while slots of slower ones stay free: each for
- * itself, all wait (Wardrop's equilibrium). What one more request costs everyone grows with the square of the occupancy.
- * The 1 keeps an idle backend that is ten times slower from looking good; docs/balancing.md has the figures.
+ * While slots are free, the faster backend wins. With a queue, the plain product, occupancy x service time, would send
+ * a request to the queue of a fast backend as long as that is quicker for this one request, while slots of slower
+ * backends stay free. Each request gains, and all wait longer (Wardrop's equilibrium). The cost of one more request to
+ * all others grows with the square of the occupancy. The 1 keeps an idle backend that is ten times slower from looking
+ * good; docs/balancing.md has the figures.
  */
 export function expectedLatencyScore(candidate: Candidate, routeClass: number, now: number): number {
   const { load } = candidate;

@@ -22,7 +22,7 @@ export class LeastOfSample implements Balancer {
     let best: C | undefined;
     let bestScore = Number.POSITIVE_INFINITY;
     let ties = 0;
-    // Of many, after the draws the list in turn until one can serve, as nearly all may be full or away.
+    // If no draw can serve, the list is searched in order, because nearly all candidates may be full or unavailable.
     const steps = isWhole ? total : this.#size + total;
     for (let step = 0; step < steps; step++) {
       const isDrawn = !isWhole && step < this.#size;

@@ -4,13 +4,16 @@ import { type Balancer, type Candidate, isEligible, lastResort, type PickRequest
 /** How loaded a candidate is, for a request of this class; the lower one is chosen. */
 export type Score = (candidate: Candidate, routeClass: number, now: number) => number;
 
-/** Draws before the whole list is looked through: finds one of a half that is eligible with 99.6 %. */
+/**
+ * Draws before the whole list is searched. If half of the candidates are eligible, they find one with 99.6 %
+ * probability.
+ */
 const DRAWS = 8;
 
 /**
  * The lower score of two candidates drawn at random (Mitzenmacher 2001; the default of Envoy, HAProxy and linkerd). Two
- * rather than all, so that workers that see the same stale picture do not all run to the same backend; the draws also
- * break ties. Constant time unless most are full or away: then one look through the list.
+ * rather than all, so that workers with the same stale view do not all choose the same backend; the draws also break
+ * ties. It takes constant time unless most candidates are full or unavailable; then it searches the list once.
  */
 export class PowerOfTwo implements Balancer {
   readonly #score: Score;

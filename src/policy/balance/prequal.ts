@@ -17,7 +17,10 @@ const HOT_QUANTILE = 2 ** -0.25;
  * of the cold ones.
  */
 export class Prequal implements Balancer {
-  /** The pool of one choice, kept so that none is allocated: who, how many requests in flight, the same sorted. */
+  /**
+   * The pool of one choice, reused to avoid allocation: the candidates, their requests in flight, and the same numbers
+   * sorted.
+   */
   readonly #pool: Candidate[] = [];
   readonly #loads = new Float64Array(POOL);
   readonly #sorted = new Float64Array(POOL);
@@ -42,7 +45,7 @@ export class Prequal implements Balancer {
     return best;
   }
 
-  /** Fills the pool with eligible candidates: all of few, 16 draws of many; how many. */
+  /** Fills the pool with eligible candidates: all if there are few, otherwise 16 draws. Returns their number. */
   #gather<C extends Candidate>(candidates: readonly C[], request: PickRequest<C>): number {
     const total = candidates.length;
     let size = 0;
@@ -53,7 +56,7 @@ export class Prequal implements Balancer {
     for (let drawn = 0; drawn < 2 * POOL && size < POOL; drawn++) {
       size = this.#add(candidates[Math.floor(request.random() * total)] as C, size, request);
     }
-    // Nearly all are full or away: the first that can serve, from a random place on.
+    // Nearly all are full or unavailable: take the first that can serve, from a random position on.
     const start = Math.floor(request.random() * total);
     for (let step = 0; step < total && size === 0; step++) {
       size = this.#add(candidates[(start + step) % total] as C, size, request);
@@ -68,7 +71,10 @@ export class Prequal implements Balancer {
     return size + 1;
   }
 
-  /** The load at the quantile, rounded down: of four the busiest can be hot, and somebody is always cold. */
+  /**
+   * The load at the quantile, rounded down: with four candidates the busiest can be hot, and at least one is always
+   * cold.
+   */
   #threshold(size: number): number {
     const sorted = this.#sorted;
     for (let count = 0; count < size; count++) {
@@ -85,7 +91,10 @@ function requestsInFlight({ inFlight, load }: Candidate, now: number): number {
   return (inFlight + load.othersInFlight(now) + 1) / load.slowStartFactor(now);
 }
 
-/** The latency at the present number of requests, as the paper's servers report it, and not at that of the last sample. */
+/**
+ * The latency at the present number of requests, as the paper's servers report it, rather than at the number of the
+ * last sample.
+ */
 function latencyScore(candidate: Candidate, routeClass: number, now: number): number {
   const { load } = candidate;
   return (load.serviceTimeMs(routeClass, now) * Math.max(1, occupancy(candidate, now))) / load.slowStartFactor(now);

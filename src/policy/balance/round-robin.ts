@@ -1,9 +1,9 @@
 import { type Balancer, type Candidate, isEligible, lastResort, type PickRequest } from './candidate.ts';
 
 /**
- * One after the other, from a random first one, so that workers that start together do not go round together. One in slow
- * start, or one that fails, is passed over in as many rounds as its share is below 1; after a whole round without a
- * choice the first eligible one is taken.
+ * One backend after the other, from a random first one, so that workers which start together do not choose in step. A
+ * backend in slow start, or one that fails, is skipped in a fraction of the rounds: as large as its share is below 1.
+ * After a whole round without a choice the first eligible backend is taken.
  */
 export class RoundRobin implements Balancer {
   #next: number | undefined;

@@ -11,8 +11,8 @@ export interface Condition {
 }
 
 /**
- * Whether a client that has a copy already gets 304 in place of the reply (RFC 9110 §13.2.2): If-None-Match decides
- * where it is there, by weak comparison; If-Modified-Since only where it is not.
+ * Whether a client with a stored reply gets 304 in place of the reply (RFC 9110 §13.2.2): If-None-Match decides if it
+ * is present, by weak comparison; otherwise If-Modified-Since decides.
  */
 export function isNotModified({ etag, lastModifiedMs }: Validators, condition: Condition): boolean {
   const { ifNoneMatch, ifModifiedSinceMs } = condition;
@@ -25,7 +25,7 @@ export function isNotModified({ etag, lastModifiedMs }: Validators, condition: C
 
 const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
 
-/** A tag is quoted and may hold commas. */
+/** A tag is quoted and may contain commas. */
 function entityTags(list: string): string[] {
   return [...list.matchAll(/(?:W\/)?("[^"]*")/g)].map(([, tag]) => tag as string);
 }

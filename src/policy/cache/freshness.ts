@@ -1,16 +1,16 @@
 import { anything, type RequestCacheControl } from './request-cache-control.ts';
 
-/** For how long a reply serves, in milliseconds from when it arrived. */
+/** How long a reply may be served, in milliseconds from its arrival. */
 export interface Lifetime {
   /** How old it was when it arrived (RFC 9111 §4.2.3). */
   readonly ageMs: number;
   /** Fresh up to this age. */
   readonly freshMs: number;
-  /** Beyond that, served at once while it is validated behind the request (RFC 5861 §3). */
+  /** For this long after that, it is served at once while it is validated in the background (RFC 5861 §3). */
   readonly staleWhileRevalidateMs: number;
-  /** Beyond that, served where validating fails (RFC 5861 §4). */
+  /** For this long after it turned stale, it is served if its validation fails (RFC 5861 §4). */
   readonly staleIfErrorMs: number;
-  /** Whether it must never be served stale, whatever the client takes. */
+  /** Whether it must never be served stale, even if the client would accept it. */
   readonly mustRevalidate: boolean;
 }
 
@@ -24,14 +24,14 @@ export function ageMs({ lifetime, arrivedAt }: Aging, now: number): number {
   return lifetime.ageMs + Math.max(0, now - arrivedAt);
 }
 
-/** When it turns stale; in the past for what never was fresh. */
+/** When it turns stale; in the past for a reply that was never fresh. */
 export function freshUntil({ lifetime, arrivedAt }: Aging): number {
   return arrivedAt + lifetime.freshMs - lifetime.ageMs;
 }
 
 /**
- * How fresh a stored reply is for a request: `fresh`: serve it · `stale-at-once`: serve it, and validate it behind
- * the request · `stale`: validate it first · `demanded`: it is fresh, yet the request wants it validated.
+ * How fresh a stored reply is for a request: `fresh`: serve it · `stale-at-once`: serve it, and validate it in the
+ * background · `stale`: validate it first · `demanded`: it is fresh, but the request demands a validation.
  */
 export type Freshness = 'fresh' | 'stale-at-once' | 'stale' | 'demanded';
 
@@ -41,7 +41,7 @@ export function freshnessOf(reply: Aging, requestCacheControl: RequestCacheContr
   if (requestCacheControl === anything && left > 0) return 'fresh';
   const age = ageMs(reply, now);
   const { mustRevalidate, staleWhileRevalidateMs } = reply.lifetime;
-  // max-age beyond the reply's own lifetime widens nothing, so fresh and young enough are both needed.
+  // A max-age beyond the reply's own lifetime does not extend it, so the reply must be both fresh and young enough.
   if (requestCacheControl.validate || age > requestCacheControl.maxAgeMs) return left > 0 ? 'demanded' : 'stale';
   if (left > 0) return left >= requestCacheControl.minFreshMs ? 'fresh' : 'demanded';
   if (mustRevalidate || requestCacheControl.minFreshMs > 0) return 'stale';

@@ -1,6 +1,6 @@
 import { type CacheRules, judgeReply, type ReplyHead, type Verdict } from './storing.ts';
 
-/** The input of a verdict beside the rules: fields whose text counts, and fields whose presence counts. */
+/** The input of a verdict beside the rules: fields whose value matters, and fields whose presence matters. */
 const read = ['cache-control', 'date', 'vary', 'expires', 'pragma', 'age'] as const;
 const present = [
   'set-cookie',
@@ -12,8 +12,8 @@ const present = [
 ] as const;
 
 /**
- * Judges replies by one route's rules, and remembers the last verdict: within a second, most replies of a route are alike
- * in all that it follows from. By seconds, as dates and ages have no smaller unit.
+ * Judges replies by one route's rules, and remembers the last verdict, because within a second most replies of a route
+ * have the same input. Seconds are enough, because dates and ages have no smaller unit.
  */
 export class ReplyJudge {
   readonly #rules: CacheRules;
@@ -39,7 +39,7 @@ function isAlike(left: ReplyHead, right: ReplyHead): boolean {
   if (left.status !== right.status) return false;
   const [one, other] = [left.headers, right.headers];
   for (const name of read) {
-    // A field of several lines is a list, which is not compared.
+    // A field with several lines is an array, which is not compared.
     if (one[name] !== other[name]) return false;
   }
   for (const name of present) if ((one[name] === undefined) !== (other[name] === undefined)) return false;

@@ -1,6 +1,9 @@
 import { parseDirectives, secondsOf } from './directives.ts';
 
-/** The fields of a request that say how it may be answered, as they came; several lines of one joined by commas. */
+/**
+ * The fields of a request that control how the cache may answer it, as received; several lines of a field are joined by
+ * commas.
+ */
 export interface RequestFields {
   readonly cacheControl?: string;
   readonly pragma?: string;
@@ -9,13 +12,17 @@ export interface RequestFields {
   readonly ifModifiedSince?: string;
   /** If-Match, If-Unmodified-Since or If-Range: about the state at the origin, which no stored reply knows. */
   readonly precondition?: string;
-  /** Fields that change what some backends answer, and are part of no key: X-Original-URL, X-HTTP-Method-Override, … */
+  /**
+   * Fields that change the answer of some backends and are not part of a key: X-Original-URL, X-HTTP-Method-Override, …
+   */
   readonly override?: string;
 }
 
 /** The cache directives of a request (RFC 9111 §5.2.1). */
 export interface RequestCacheControl {
-  /** It goes past the cache: `request` where it asks for that, `bypass` where the cache does not handle its kind. */
+  /**
+   * The request bypasses the cache: `request` if it asks for that, `bypass` if the cache does not handle such requests.
+   */
   readonly past: 'request' | 'bypass' | undefined;
   /** A stored reply must be validated first. */
   readonly validate: boolean;
@@ -25,7 +32,7 @@ export interface RequestCacheControl {
   readonly maxStaleMs: number;
 }
 
-/** Of a request that says nothing of caches: the same object each time, so that the fast path is a comparison. */
+/** The result for a request without such fields: the same object each time, so that the fast path is a comparison. */
 export const anything: RequestCacheControl = {
   past: undefined,
   validate: false,
@@ -46,7 +53,7 @@ export function requestCacheControlOf(fields: RequestFields): RequestCacheContro
   const maxStale = directives.get('max-stale');
   return {
     past: undefined,
-    // RFC 9111 §5.4: Pragma counts only where there is no Cache-Control.
+    // RFC 9111 §5.4: Pragma counts only without Cache-Control.
     validate:
       directives.has('no-cache') || (fields.cacheControl === undefined && /no-cache/i.test(fields.pragma ?? '')),
     onlyIfCached: directives.has('only-if-cached'),

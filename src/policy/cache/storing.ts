@@ -5,46 +5,46 @@ import { varyNames } from './vary.ts';
 
 /** How the replies of a route are kept, as its configuration says. */
 export interface CacheRules {
-  /** Of a reply that says nothing of its own. */
+  /** The lifetime of a reply that states none. */
   readonly ttlSeconds: number | undefined;
   /** The same for 404, 405, 410, 414 and 501. */
   readonly negativeTtlSeconds: number | undefined;
   readonly staleWhileRevalidateSeconds: number;
   readonly staleIfErrorSeconds: number;
-  /** Whether replies to authorised requests may be shared although they do not say so. */
+  /** Whether replies to authorised requests may be shared although they do not allow it themselves. */
   readonly public: boolean;
 }
 
-/** A reply's head: names in lower case, values of several lines joined or as a list, as they came. */
+/** A reply's head as received: names in lower case, values of several lines joined or as a list. */
 export interface ReplyHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /**
- * Whether a reply may be kept, and why not: the reason is for people. `share`: whether it also answers those who asked
- * for the same while it was on its way, which it does only while it is fresh.
+ * Whether a reply may be stored, and a human-readable reason if not. `share`: whether it also answers concurrent
+ * requests for the same key, which it does only if it is fresh.
  */
 export type Verdict =
   | { readonly store: true; readonly share: boolean; readonly lifetime: Lifetime; readonly vary: readonly string[] }
   | { readonly store: false; readonly share: boolean; readonly because: string };
 
-/** Lasting failures that RFC 9110 §15.1 lets caches keep without being told. */
+/** Lasting failures that caches may store by default (RFC 9110 §15.1). */
 const negative: ReadonlySet<number> = new Set([404, 405, 410, 414, 501]);
-/** The same for what is no failure. 206 is not kept at all. */
+/** Other statuses that caches may store by default. 206 is never stored. */
 const heuristic: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308]);
-/** Redirections that are kept only where the reply says for how long. */
+/** Redirections that are stored only if the reply states a lifetime. */
 const explicitOnly: ReadonlySet<number> = new Set([302, 303, 307]);
 const mayLackBody: ReadonlySet<number> = new Set([204]);
 
 const refuse = (because: string): Verdict => ({ store: false, share: false, because });
 
 /**
- * Whether the reply to a GET may be kept and shared, and for how long (RFC 9111 §3 and §4.2 for a shared cache).
+ * Whether the reply to a GET may be stored and shared, and for how long (RFC 9111 §3 and §4.2 for a shared cache).
  *
- * `credentials`: the request had Authorization, a key or a cookie. `arrivedAt`: by the wall clock, for a reply
- * without a date. Stricter than the RFC: no heuristic lifetimes; qualified `private` and `no-cache` count as whole; no
- * Set-Cookie without `public`; nothing whose end cannot be told from a connection that broke.
+ * `credentials`: the request had Authorization, a key or a cookie. `arrivedAt`: by the wall clock, for a reply without
+ * a date. It is stricter than the RFC: no heuristic lifetimes; `private` and `no-cache` with field names count for the
+ * whole reply; no Set-Cookie without `public`; no reply whose end looks like a broken connection.
  */
 export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheRules, arrivedAt: number): Verdict {
   const { status } = reply;
@@ -102,7 +102,7 @@ interface LifetimeInputs {
   readonly expires: string | undefined;
   readonly age: string | undefined;
   readonly pragma: string | undefined;
-  /** By the reply's Date, or where it has none by `arrivedAt`: milliseconds of the wall clock. */
+  /** The reply's Date, or `arrivedAt` if it has none, in milliseconds of the wall clock. */
   readonly date: number;
   readonly arrivedAt: number;
 }
@@ -115,12 +115,13 @@ function lifetimeOf(inputs: LifetimeInputs): Lifetime {
   const fallback = negative.has(status) ? rules.negativeTtlSeconds : heuristic.has(status) ? rules.ttlSeconds : 0;
   const freshSeconds = saysNothing(inputs) ? (fallback ?? 0) : explicitSeconds(inputs);
   const mustRevalidate = ['must-revalidate', 'proxy-revalidate', 'no-cache'].some((name) => directives.has(name));
-  // s-maxage implies proxy-revalidate (RFC 9111 §5.2.2.10), unless the reply itself says how long stale is good.
+  // s-maxage implies proxy-revalidate (RFC 9111 §5.2.2.10), unless the reply itself says how long it may be served
+  // stale.
   const byRoute = mustRevalidate || directives.has('s-maxage') || freshSeconds === 0 ? 0 : 1;
   const window = (name: string, seconds: number): number =>
     mustRevalidate ? 0 : (secondsOf(directives, name) ?? seconds * byRoute) * 1000;
   return {
-    // By its date, for a reply that has lain in a cache that does not say for how long (RFC 9111 §4.2.3).
+    // Computed from Date, for a reply from another cache that sends no Age (RFC 9111 §4.2.3).
     ageMs: Math.max(0, arrivedAt - DATE_RESOLUTION_MS - date, seconds(inputs.age) * 1000),
     freshMs: freshSeconds * 1000,
     staleWhileRevalidateMs: window('stale-while-revalidate', rules.staleWhileRevalidateSeconds),
@@ -134,7 +135,7 @@ function explicitSeconds({ directives, expires, date, arrivedAt }: LifetimeInput
   if (directives.has('no-cache') || directives.has('proxy-revalidate')) return 0;
   const stated = secondsOf(directives, 's-maxage') ?? secondsOf(directives, 'max-age');
   if (stated !== undefined) return stated;
-  // A date that is none lies in the past (RFC 9111 §5.3).
+  // An invalid date counts as a date in the past (RFC 9111 §5.3).
   const expiresAt = parseHttpDate(expires, arrivedAt) ?? 0;
   return Math.max(0, (expiresAt - date) / 1000);
 }
@@ -144,7 +145,7 @@ function saysNothing({ expires, pragma, directives }: LifetimeInputs): boolean {
   return !['max-age', 's-maxage', 'no-cache', 'proxy-revalidate'].some((name) => directives.has(name));
 }
 
-/** An Age that is no number counts as 0. */
+/** An Age that is not a number counts as 0. */
 const seconds = (age: string | undefined): number => (/^\s*\d+/.test(age ?? '') ? Number.parseInt(age ?? '', 10) : 0);
 
 /** Several lines of a field are one list (RFC 9110 §5.3). */
@@ -156,7 +157,7 @@ export function joined(value: string | string[] | undefined): string | undefined
 export function validates(stored: ReplyHead, notModified: ReplyHead): boolean {
   const [ours, theirs] = [joined(stored.headers['etag']), joined(notModified.headers['etag'])];
   const [ourDate, theirDate] = [joined(stored.headers['last-modified']), joined(notModified.headers['last-modified'])];
-  // A 304 without any validator is about the only reply that was asked about.
+  // A 304 without a validator is about the only reply of the conditional request.
   if (theirs === undefined && theirDate === undefined) return true;
   if (theirs !== undefined && !isWeak(theirs)) return ours !== undefined && opaqueTag(ours) === theirs;
   if (theirs !== undefined && ours !== undefined) return opaqueTag(ours) === opaqueTag(theirs);

@@ -1,4 +1,4 @@
-/** Personal by their nature: a reply that varies by one of these is for one client, and no stranger shares it. */
+/** Personal fields: a reply that varies by one of these is for one client and is not shared. */
 const personal: ReadonlySet<string> = new Set([
   '*',
   'authorization',
@@ -16,7 +16,7 @@ const personal: ReadonlySet<string> = new Set([
   'x-deadline-ms',
 ]);
 
-/** The fields that a reply depends on, in lower case, sorted, each once; `never` where no other request can match. */
+/** The fields that a reply depends on, in lower case, sorted, each once; `never` if no other request can match. */
 export function varyNames(field: string | undefined): readonly string[] | 'never' {
   if (field === undefined) return [];
   const names = field
@@ -45,7 +45,7 @@ export function selection(
       const value = normalised(valueAt(index));
       joined = joined === undefined ? value : `${joined},${value}`;
     }
-    // A field that is not there differs from one that is empty; neither separator can stand in a field.
+    // A missing field differs from an empty one; neither separator can occur in a field.
     text += joined === undefined ? '\u0001\n' : `${joined}\n`;
   }
   return text;

@@ -1,16 +1,16 @@
 interface Watched {
-  /** Time without a beat, as far as the one watched could have sent one. */
+  /** Time without a beat during which the watched process could have sent one. */
   silentMs: number;
-  /** Its starvation at the last check. */
+  /** How long it had waited for a processor at the last check. */
   starvedMs: number;
 }
 
 /**
- * Tells processes that hang from processes that are slow, by the beats that they send.
+ * Distinguishes processes that hang from processes that are slow, by the beats that they send.
  *
- * Silence is added up check by check rather than taken from the clock, and two things are left out of it: what a gap
- * between checks has beyond `intervalMs` (the watcher itself did not run: a suspended or a very busy machine), and the
- * time for which the one watched was ready to run and got no processor.
+ * Silence is added up check by check rather than taken from the clock. Two times do not count: the part of a gap
+ * between checks beyond `intervalMs`, in which the watcher itself did not run (a suspended or very busy machine), and
+ * the time during which the watched process was ready to run and got no processor.
  */
 export class Heartbeats<Id> {
   readonly #limitMs: number;

@@ -1,21 +1,23 @@
 /**
- * Which backends of one upstream are set aside for their results (after Envoy's outlier detection).
+ * Decides which backends of one upstream are ejected because of their results (after Envoy's outlier detection).
  *
- *   in a row       ejected at the n-th failure in a row, n = max(consecutiveFailures, ln 10^-6 / ln f), f the share of
- *                  failures among the others: a run that chance gives one in a million times to one that is like them.
- *                  A request that was sent before the last success is no part of a run: where a queue is too long,
- *                  many time out at once at a backend that works
- *   success rate   once an interval, of those with minimumRequests in it and with minimumBackends such: ejected when
- *                  rate < min(maximumSuccessRate, mean of the others - deviationFactor x max(their deviation,
- *                  minimumDeviation)). Of the others, where Envoy takes all: with 4 backends none can be 1.9 deviations
- *                  from a mean that it is part of. One that serves more than it fails carries load: the balancer gives
- *                  it less, but without it under overload the rest would time out more and be ejected in turn
- *   duration       baseEjectionMs x times ejected, at most maxEjectionMs; an interval without an ejection takes one
- *                  time off
- *   cap            at most maxEjectedFraction are out at once, yet one of two or more may be, and the last never
+ *   in a row       A backend is ejected at its n-th failure in a row, n = max(consecutiveFailures, ln 10^-6 / ln f), where
+ *                  f is the share of failures among the other backends. Chance gives such a run to a backend like the
+ *                  others once in a million times. A request that was sent before the last success does not count in a
+ *                  run, because a queue that is too long makes many requests time out at once at a backend that works.
+ *   success rate   Checked once an interval, among the backends with minimumRequests in it, if there are minimumBackends
+ *                  of them. A backend is ejected if its rate < min(maximumSuccessRate, mean of the others -
+ *                  deviationFactor x max(their deviation, minimumDeviation)). Mean and deviation exclude the backend
+ *                  under test (Envoy includes it): with 4 backends none can be 1.9 deviations from a mean that includes
+ *                  it. A backend with more successes than failures is not ejected: the balancer gives it less, and its
+ *                  ejection under overload would push its load onto the others and eject them next.
+ *   duration       baseEjectionMs x times ejected, at most maxEjectionMs. An interval without an ejection subtracts one
+ *                  time.
+ *   cap            At most maxEjectedFraction of the backends are ejected at a time, but one of two or more always may
+ *                  be, and the last one never.
  *
- * A refusal for being full is no failure here. Intervals end with the first result after them, so no timer is needed.
- * Milliseconds of one clock.
+ * A refusal by a full backend is not a failure here. An interval ends with the first result after it, so no timer is
+ * needed. Times are milliseconds of one clock.
  */
 export class OutlierDetector {
   readonly #options: OutlierOptions;
@@ -32,7 +34,7 @@ export class OutlierDetector {
     this.#standings = Array.from({ length: backends }, newStanding);
   }
 
-  /** A backend has joined; nothing is known of it. */
+  /** A backend has joined, without results so far. */
   joined(index: number): void {
     while (this.#standings.length < index) this.#standings.push(undefined);
     this.#standings[index] = newStanding();
@@ -46,11 +48,15 @@ export class OutlierDetector {
     this.#standings[index] = undefined;
   }
 
-  /** One result of the backend at this index, of a request sent at `startedAt`; whether it is ejected for it. */
+  /**
+   * Records one result of the backend at this index, of a request sent at `startedAt`. Returns whether the backend is
+   * ejected.
+   */
   record(index: number, success: boolean, now: number, startedAt = now): boolean {
     if (now >= this.#intervalEndsAt) this.#endInterval(now);
     const standing = this.#standings[index];
-    // Requests that were under way at the ejection say nothing new, and must not pass for the state of the others.
+    // Requests that were in flight at the ejection bring no new information, and must not count in the mean of the
+    // others.
     if (standing === undefined || standing.ejectedUntil > now) return false;
     standing.requests++;
     this.#total.requests++;
@@ -70,7 +76,7 @@ export class OutlierDetector {
     return this.ejectedUntil(index) > now;
   }
 
-  /** When the last ejection ends or ended; 0 where there was none. The backend joins again then, in slow start. */
+  /** When the last ejection ends or ended; 0 if there was none. The backend then joins again, in slow start. */
   ejectedUntil(index: number): number {
     return this.#standings[index]?.ejectedUntil ?? 0;
   }
@@ -80,7 +86,7 @@ export class OutlierDetector {
     return this.#ejections;
   }
 
-  /** Whether so few can serve that leaving any out would only overload the rest: then ejections are to be ignored. */
+  /** Whether so few backends can serve that ejections must be ignored, because they would only overload the rest. */
   inPanic(available: number, total: number): boolean {
     return total > 0 && available / total < this.#options.panicThreshold;
   }
@@ -152,7 +158,7 @@ export class OutlierDetector {
   }
 }
 
-/** The chance of a run of failures that is put down to the backend. */
+/** The probability below which a run of failures counts as the backend's fault. */
 const LOG_CHANCE = Math.log(1e-6);
 
 export interface OutlierOptions {
@@ -161,7 +167,7 @@ export interface OutlierOptions {
   readonly minimumRequests: number;
   readonly minimumBackends: number;
   readonly deviationFactor: number;
-  /** So that backends that are all near 100 % are not told apart by chance. */
+  /** Keeps chance differences between backends near 100 % from counting. */
   readonly minimumDeviation: number;
   readonly maximumSuccessRate: number;
   readonly baseEjectionMs: number;

@@ -22,15 +22,15 @@ export function afterCheck(state: HealthState, passed: boolean, { rise, fall }: 
 /** The result of one check. */
 export interface CheckResult {
   readonly passed: boolean;
-  /** Nobody listens there: two more checks would tell the same. */
+  /** No process listens there, so two more checks would give the same result. */
   readonly definite: boolean;
   /** There was no answer in time. */
   readonly timedOut: boolean;
 }
 
 /**
- * The state after a check. The first one decides alone, as there is nothing to hold on to yet; one that nobody answers
- * because the backend has as much to do as it takes (`isFull`) says nothing: it would get no more anyway.
+ * The state after a check. The first check decides alone, because there is no earlier state. A check that times out
+ * while the backend is at its cap (`isFull`) is ignored, because such a backend gets no more requests anyway.
  */
 export function afterResult(
   state: HealthState | undefined,

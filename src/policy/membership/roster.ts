@@ -12,11 +12,13 @@ interface RosterEntry {
   member: BackendConfig;
   /** The processes that announce it: two while one replaces the other on the same port. */
   readonly processes: Set<string>;
-  /** Since when no process announces it; undefined where one does, or none ever has. */
+  /** Since when no process announces it; undefined if one does, or if none ever has. */
   absentSince: number | undefined;
 }
 
-/** A member whose process ended without a word stays for this long: whoever started it will start it again. */
+/**
+ * How long a member stays after its process has ended without withdrawing, because the process is probably restarted.
+ */
 const ABSENCE_LIMIT_MS = 10 * 60_000;
 
 /**
@@ -40,7 +42,7 @@ export class Roster {
     for (const member of saved.announced) this.#add(member, now);
   }
 
-  /** In a stable order: the configured ones, then the others as they came. */
+  /** In a stable order: the configured ones, then the others in order of arrival. */
   members(): BackendConfig[] {
     return [...this.#entries.values()].map(({ member }) => member);
   }
@@ -52,7 +54,7 @@ export class Roster {
     return { announced: announced.map(({ member }) => member), left: [...this.#left] };
   }
 
-  /** A process says that it serves as this backend; whether the members have changed. */
+  /** A process announces that it serves as this backend. Returns whether the members have changed. */
   announce(process: string, member: BackendConfig): boolean {
     const known = this.#entries.get(member.id);
     const entry = known ?? this.#add(member, undefined);
@@ -64,17 +66,17 @@ export class Roster {
     return !isSame;
   }
 
-  /** A process says that it is about to end; whether the members have changed. */
+  /** A process announces that it is about to end. Returns whether the members have changed. */
   withdraw(process: string): boolean {
     return this.#without(process, (id) => this.#remove(id));
   }
 
-  /** The connection of a process is gone: it may be back, or another in its place. */
+  /** The connection of a process is gone. The process may come back, or another may replace it. */
   lost(process: string, now: number): void {
     this.#without(process, (_id, entry) => (entry.absentSince = now));
   }
 
-  /** Removes members that have been absent for too long; whether the members have changed. */
+  /** Removes members that have been absent for too long. Returns whether the members have changed. */
   expire(now: number): boolean {
     const before = this.#entries.size;
     for (const [id, { absentSince }] of this.#entries) {
@@ -83,7 +85,7 @@ export class Roster {
     return this.#entries.size !== before;
   }
 
-  /** Calls `last` for each member that only this process announced; whether there was one. */
+  /** Calls `last` for each member that only this process announced. Returns whether there was one. */
   #without(process: string, last: (id: string, entry: RosterEntry) => void): boolean {
     let found = false;
     for (const [id, entry] of this.#entries) {

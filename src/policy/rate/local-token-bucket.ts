@@ -7,17 +7,17 @@ interface Batch {
   readonly chain: number;
 }
 
-/** A worker asks for what it will need in this time, as far as can be told from what came in as much time before. */
+/** A worker asks for the tokens that it will need in this time, estimated from the demand of an equal time before. */
 const HORIZON_MS = 50;
-/** It asks for more when it has less than what it needs in this time: longer than an answer takes. */
+/** It asks for more when it has less than it needs for this time, which is longer than an answer takes. */
 const LOW_WATER_MS = 10;
-/** An empty bucket is not asked more often than this, though it may have a token sooner. */
+/** An empty bucket is not asked more often than this, even if it has a token sooner. */
 const MAX_SPACING_MS = 5;
 
 /**
  * The worker's half of the rate limit of one subject: tokens from control, and the worker's static share of the limit
- * for when control does not answer. The share is charged with what is let through by tokens too, so that falling back
- * brings no second burst.
+ * for the time when control does not answer. Requests with tokens are charged to the share as well, so that the
+ * fallback allows no second burst.
  */
 export class LocalTokenBucket {
   readonly subject: string;
@@ -33,7 +33,7 @@ export class LocalTokenBucket {
   #spent = 0;
   #returned = 0;
   #returnedChain = 0;
-  /** Requests, refused ones included, of which each counts less as it grows older: about those of the last HORIZON_MS. */
+  /** Requests, refused ones included, decayed by age: about the number of the last HORIZON_MS. */
   #demand = 0;
   #demandAt = Number.NEGATIVE_INFINITY;
 
@@ -48,7 +48,7 @@ export class LocalTokenBucket {
     return this.#limit;
   }
 
-  /** When it asked control and has not been answered since. */
+  /** When it asked control, while the answer is outstanding. */
   get askedAt(): number | undefined {
     return this.#askedAt;
   }
@@ -59,7 +59,7 @@ export class LocalTokenBucket {
     return sum;
   }
 
-  /** The limit of the subject may have changed: then an earlier refusal says nothing any more. */
+  /** Updates the limit of the subject; after a change an earlier refusal no longer counts. */
   adopt(limit: RateLimit): void {
     if (limit === this.#limit) return;
     const { requestsPerSecond, burst } = this.#limit;
@@ -85,7 +85,7 @@ export class LocalTokenBucket {
     return true;
   }
 
-  /** Milliseconds for which control need not be asked, as it has no token; 0 when it may have one. */
+  /** Milliseconds during which control has no token and need not be asked; 0 if it may have one. */
   refusedMs(now: number): number {
     return Math.max(0, this.#refusedUntil - now);
   }
@@ -98,7 +98,7 @@ export class LocalTokenBucket {
     return verdict;
   }
 
-  /** Tokens that are not used in time go back with the next message. Whether there is something to be said or kept. */
+  /** Returns tokens that were not used in time with the next message; true if something must be sent or kept. */
   expire(now: number): boolean {
     for (let batch = this.#batches[0]; batch !== undefined && batch.until <= now; batch = this.#batches[0]) {
       this.#batches.shift();
@@ -131,18 +131,21 @@ export class LocalTokenBucket {
     return ask;
   }
 
-  /** Control could not be told. Tokens that were to go back do not; what was let through without it must be said later. */
+  /**
+   * The message could not be sent. The returned tokens are lost; the requests that were allowed without control must be
+   * reported later.
+   */
   unsent({ spent, wanted }: TokenAsk): void {
     this.#spent += spent;
     if (wanted > 0) this.#askedAt = undefined;
   }
 
-  /** Whether more should be asked for, though nobody waits. */
+  /** Whether to ask for more tokens although no request waits. */
   isLow(now: number): boolean {
     return this.#askedAt === undefined && this.#wants(0, now) > 0;
   }
 
-  /** Tokens count from when they were asked for: control cannot have given them sooner. */
+  /** The age of tokens counts from the request for them, because control cannot have granted them earlier. */
   answered({ tokens, remaining, retryAfterMs, chain }: TokenGrant, now: number): void {
     const askedAt = this.#askedAt ?? now;
     this.#askedAt = undefined;
@@ -167,7 +170,7 @@ export class LocalTokenBucket {
     if (waiting === 0 && now < this.#refusedUntil) return 0;
     const demand = this.#demand * Math.exp((this.#demandAt - now) / HORIZON_MS);
     const worth = (this.#limit.requestsPerSecond * HORIZON_MS) / 1000;
-    // The first request of a while says nothing of a second one, so it is worth a token only where there are plenty.
+    // A first request after a pause does not predict a second one: prefetch a token for it only if plenty are left.
     const plenty = demand > 0.5 && this.#remaining * 2 >= this.#limit.burst ? 1 : 0;
     const target = Math.floor(Math.max(plenty, Math.min(demand - 1, worth)));
     const { tokens } = this;
@@ -182,7 +185,7 @@ export class LocalTokenBucket {
   }
 }
 
-/** Rounded down, so that the shares of all workers stay within the limit; at least one request can always be made. */
+/** Rounded down, so that the shares of all workers stay within the limit, but at least one request. */
 function shareOf({ requestsPerSecond, burst }: RateLimit, workers: number): RateLimit {
   return { requestsPerSecond: requestsPerSecond / workers, burst: Math.max(1, Math.floor(burst / workers)) };
 }

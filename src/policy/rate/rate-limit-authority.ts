@@ -2,9 +2,9 @@ import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
 
 interface Bucket {
   limit: RateLimit;
-  /** The theoretical arrival time of the GCRA. Every token that is out or spent has moved it on by one spacing. */
+  /** The theoretical arrival time of the GCRA. Each granted token has moved it forward by one spacing. */
   arrival: number;
-  /** Changes whenever the bucket was full: tokens from before are no longer missing from it. */
+  /** Changes whenever the bucket was full, because tokens granted before that are no longer missing from it. */
   chain: number;
 }
 
@@ -13,7 +13,7 @@ const isSame = (left: RateLimit, right: RateLimit): boolean =>
   left.requestsPerSecond === right.requestsPerSecond && left.burst === right.burst;
 
 /**
- * Control's half of the rate limits: the one true bucket of each subject, from which workers take tokens in batches.
+ * Control's half of the rate limits: the bucket of each subject, from which workers take tokens in batches.
  *
  * The invariant: arrival ≥ tokens given × spacing, and tokens are given only while arrival ≤ now + burst × spacing, so
  * the tokens given since the start never exceed burst + rate × time (the GCRA of ITU-T I.371, batch by batch). Tokens
@@ -21,13 +21,16 @@ const isSame = (left: RateLimit, right: RateLimit): boolean =>
  */
 export class RateLimitAuthority {
   readonly #capacity: number;
-  /** In order of use, the one that was not used for longest first. */
+  /** In order of use, the least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
-  /** A bucket that is made counts as having held one token at this time: what was spent before is not known. */
+  /** A new bucket counts as if it had held one token at this time, because earlier use is unknown. */
   #blankSince: number;
   #chains = 0;
 
-  /** `blankSince`: when a predecessor's buckets were lost; -Infinity where there was none, and all buckets are full. */
+  /**
+   * `blankSince`: when the buckets of a previous control were lost; -Infinity if there was none, and all buckets are
+   * full.
+   */
   constructor(capacity: number, blankSince: number) {
     this.#capacity = capacity;
     this.#blankSince = blankSince;
@@ -38,7 +41,7 @@ export class RateLimitAuthority {
     return this.#buckets.size;
   }
 
-  /** Settles what the worker says, and gives what there is. */
+  /** Settles the worker's report, and grants the tokens that are available. */
   answer(ask: TokenAsk, now: number): TokenGrant {
     const bucket = this.#touch(ask, now);
     settle(bucket, ask, now);
@@ -75,7 +78,7 @@ export class RateLimitAuthority {
     return bucket;
   }
 
-  /** A bucket that was not full when it had to go could come back full: from then on, all new ones start nearly empty. */
+  /** An evicted bucket that was not full could come back full, so from then on all new buckets start nearly empty. */
   #makeRoom(now: number): void {
     if (this.#buckets.size < this.#capacity) return;
     for (const [subject, { arrival }] of this.#buckets) {
@@ -86,13 +89,13 @@ export class RateLimitAuthority {
   }
 }
 
-/** Whole tokens in the bucket; the small addition is for sums that come out a hair below. */
+/** Whole tokens in the bucket; the small addition corrects rounding errors. */
 function available({ limit, arrival }: Bucket, now: number): number {
   const spacing = spacingMs(limit);
   return Math.max(0, Math.floor((now + limit.burst * spacing - Math.max(arrival, now)) / spacing + 1e-9));
 }
 
-/** Requests that were let through without asking are made up for within this time at most. */
+/** The longest time in which the debt of requests that were allowed without asking is paid off. */
 const MAX_DEBT_MS = 1000;
 
 function settle(bucket: Bucket, { spent, returned, chain }: TokenAsk, now: number): void {
@@ -103,7 +106,7 @@ function settle(bucket: Bucket, { spent, returned, chain }: TokenAsk, now: numbe
   bucket.arrival = Math.min(bucket.arrival + spent * spacing, most);
 }
 
-/** A new limit keeps the tokens that are there, as far as they fit: a change is no way to a fresh burst. */
+/** A new limit keeps the present tokens as far as they fit, so that a change does not grant a new burst. */
 function adopt(bucket: Bucket, limit: RateLimit, now: number): void {
   const before = spacingMs(bucket.limit);
   const level = bucket.limit.burst - Math.max(0, bucket.arrival - now) / before;

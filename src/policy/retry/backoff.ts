@@ -6,8 +6,8 @@ export interface BackoffLimits {
 }
 
 /**
- * The wait before the next try after `failures` failures in a row: doubling, at most `maxMs`, with the upper half
- * drawn at random so that those who failed together do not come back together.
+ * The wait before the next try after `failures` failures in a row: doubling, at most `maxMs`, with the upper half drawn
+ * at random, so that clients which failed together do not return together.
  */
 export function backoffMs(failures: number, { firstMs, maxMs }: BackoffLimits, random: Random): number {
   if (failures <= 0) return 0;

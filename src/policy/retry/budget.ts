@@ -2,18 +2,21 @@
 const LIFETIME_SECONDS = 10;
 /** Requests that pay for one retry: a fifth. */
 const RETRY_COST = 5;
-/** Retries a second that a host is allowed with no traffic to speak of. */
+/** Retries a second that a host is allowed with little traffic. */
 const HOST_RESERVE_PER_SECOND = 10;
-/** Of everything, at most: hedges come first, while all is well, and would leave nothing for the moment of failure. */
+/**
+ * The largest share of hedges in the budget. Hedges happen in good times, and would otherwise leave no budget for
+ * retries in bad ones.
+ */
 const HEDGE_SHARE = 0.5;
 
 export type BudgetUse = 'retry' | 'hedge';
 
 /**
- * The load that retries and hedges together may add: a fifth of the requests of the last ten seconds, or ten a
- * second where that is more; hedges half of that at most. Kept in one bucket a second.
- * After Finagle's `RetryBudget`, which adds the two: then 200 requests a second could become 250 and more. The ten are
- * those of the host, so each of its workers has its part of them.
+ * Bounds the load that retries and hedges together may add: a fifth of the requests of the last ten seconds, or ten a
+ * second if that is more; hedges may take half of that. It keeps one bucket for each second. After Finagle's
+ * `RetryBudget`, which adds the two, so that 200 requests a second could become 250 and more. The ten a second are for
+ * the host, so each worker has a part of them.
  */
 export class RetryBudget {
   readonly #reserve: number;
@@ -35,7 +38,7 @@ export class RetryBudget {
     this.#add(this.#deposits);
   }
 
-  /** Whether one more attempt is within the budget; if so, it is taken from it. */
+  /** Takes one attempt from the budget; false if the budget is used up. */
   withdraw(now: number, use: BudgetUse = 'retry'): boolean {
     this.#turn(now);
     if (this.#left(this.#withdrawals, 1) < 1) return false;
@@ -55,7 +58,7 @@ export class RetryBudget {
       : Math.max(0, Math.floor(this.#left(this.#withdrawals, 1)));
   }
 
-  /** Retries that are left of this share of the budget after these withdrawals. */
+  /** The remaining retries in this share of the budget. */
   #left(withdrawals: Float64Array, share: number): number {
     const taken = withdrawals.reduce((sum, count) => sum + count, 0);
     const deposits = this.#deposits.reduce((sum, count) => sum + count, 0);

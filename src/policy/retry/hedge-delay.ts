@@ -1,4 +1,4 @@
-/** Samples before the estimate is worth acting on. */
+/** Samples before the estimate is used. */
 const ENOUGH = 20;
 const QUANTILE = 0.95;
 /** How far one sample moves the estimate, as a part of it. */
@@ -6,9 +6,9 @@ const STEP = 0.05;
 
 /**
  * When a second backend is asked: after the 95th percentile of the latencies of a class, so that at most about one
- * request in twenty is doubled (Dean and Barroso, "The Tail at Scale", 2013).
- * The percentile is followed by stochastic approximation (Robbins and Monro 1951): each sample above the estimate moves
- * it up by 0.95 steps, each below down by 0.05, so that it rests where one in twenty lies above.
+ * request in twenty is doubled (Dean and Barroso, "The Tail at Scale", 2013). The percentile is tracked by stochastic
+ * approximation (Robbins and Monro 1951): each sample above the estimate raises it by 0.95 steps, and each sample below
+ * lowers it by 0.05, so that it settles where one sample in twenty is above.
  */
 export class HedgeDelay {
   #estimateMs = 0;

@@ -1,9 +1,12 @@
-/** Ends of an attempt after which a route may try again: no connection, a connection that ended without a reply, a status. */
+/** The failures after which a route may retry: no connection, a connection that ended without a reply, a status. */
 export type RetryCause = 'connect' | 'reset' | number;
 
 /** A route's rules for further attempts. */
 export interface RetryRules {
-  /** Requests that may be sent in all, the first included; undefined: two where a backend died, else three. */
+  /**
+   * The total number of requests that may be sent, including the first; undefined: two if a backend died, otherwise
+   * three.
+   */
   readonly attempts: number | undefined;
   /** Undefined: `connect`, `reset`, 502, 503 and 504, and 500 for pure requests. */
   readonly on: readonly RetryCause[] | undefined;
@@ -13,13 +16,13 @@ export const defaultRetryRules: RetryRules = { attempts: undefined, on: undefine
 
 /** The common part of both kinds of failure. */
 interface Failed {
-  /** Whether doing the request twice is the same as doing it once. */
+  /** Whether the request is idempotent. */
   readonly idempotent: boolean;
-  /** Whether the request can be sent again as it was. */
+  /** Whether the same request can be sent again. */
   readonly replayable: boolean;
   /** Attempts so far that were sent to a backend, this one included. */
   readonly sent: number;
-  /** Backends that there are. */
+  /** The number of backends. */
   readonly backends: number;
   readonly rules: RetryRules;
 }
@@ -34,15 +37,21 @@ export interface FailedAttempt extends Failed {
   readonly replyStarted: boolean;
 }
 
-/** Requests in all of what has been sent; the budget bounds what all requests add together (Google SRE book, ch. 21). */
+/**
+ * The most requests that are sent for one request; the budget bounds the additional load of all requests (Google SRE
+ * book, ch. 21).
+ */
 const MAX_SENT = 3;
-/** The request may be what kills its backend: it gets one more, so that a backend that died by chance costs nothing. */
+/**
+ * The request itself may kill its backend, so it gets only one more attempt, which covers a backend that died by
+ * chance.
+ */
 const MAX_SENT_AFTER_DEATH = 2;
 
 /**
- * Whether a failed attempt may be made again at another backend: where the backend cannot have seen it, until each has
- * been tried; else once more, and only where doing it twice is harmless; never when a part of the reply has arrived
- * (RFC 9110 §9.2.2).
+ * Whether a failed attempt may be retried at another backend. If the backend cannot have seen the request, it may be
+ * retried until each backend has been tried. Otherwise it may be retried once, and only if a repetition is harmless. It
+ * is never retried after a part of the reply has arrived (RFC 9110 §9.2.2).
  */
 export function mayRetry(attempt: FailedAttempt): boolean {
   const { rules, replayable, replyStarted, beforeConnection, sent, unsent, backends, idempotent } = attempt;
@@ -51,19 +60,19 @@ export function mayRetry(attempt: FailedAttempt): boolean {
   return allows(rules, 'reset', true) && idempotent && sent < (rules.attempts ?? MAX_SENT_AFTER_DEATH);
 }
 
-/** A reply that says that a backend failed. */
+/** A reply that shows a failure of the backend. */
 export interface FailedReply extends Failed {
   readonly status: number;
-  /** The backend says that it has too much to do: with the mark of a generator, or with Retry-After. */
+  /** The backend is overloaded, by a generator's overload header or by Retry-After. */
   readonly overloaded: boolean;
-  /** Whether the request only computes: then even a 500 may be somebody's bad moment. */
+  /** Whether the request has no side effects, so that even a 500 may be retried. */
   readonly pure: boolean;
 }
 
 /**
- * Whether a reply may be thrown away, and the request made again at another backend: where doing it twice is
- * harmless. When the backend asks for less, only a route that names the status does (else every refusal would double
- * the load that it is about); the backend has then done nothing, so the method does not matter.
+ * Whether a reply may be discarded and the request retried at another backend, which requires that a repetition is
+ * harmless. If the backend is overloaded, the request is retried only if the route names the status; otherwise every
+ * refusal would double the load. An overloaded backend has done nothing, so the method does not matter then.
  */
 export function mayRetryReply(reply: FailedReply): boolean {
   const { status, overloaded, pure, idempotent, replayable, sent, backends, rules } = reply;

@@ -1,4 +1,4 @@
-/** The steps of a path such as `$.items[0].name`, `items[0].name` or `$`; undefined where it is none. */
+/** The steps of a path such as `$.items[0].name`, `items[0].name` or `$`; undefined if the text is not a path. */
 export function parseJsonPath(path: string): readonly (string | number)[] | undefined {
   const steps: (string | number)[] = [];
   const step = /\.?([\w-]+)|\[(\d+)\]/y;
@@ -11,7 +11,7 @@ export function parseJsonPath(path: string): readonly (string | number)[] | unde
   return path === '' ? undefined : steps;
 }
 
-/** The value at a path; undefined if there is none. Own members only, so that no prototype answers. */
+/** The value at a path; undefined if there is none. Only own members count, so that no value comes from a prototype. */
 export function valueAtPath(value: unknown, path: string): unknown {
   let at = value;
   for (const step of parseJsonPath(path) ?? []) {

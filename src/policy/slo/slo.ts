@@ -1,22 +1,22 @@
 /** The conditions under which a reply counts as a success; a missing condition is not checked. */
 export interface ReplyCheck {
-  /** One of these; success (2xx or 3xx) where it is missing. */
+  /** The status must be one of these; if missing, any success (2xx or 3xx). */
   readonly statuses?: readonly number[];
   /** By name in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   /** A part of the body. */
   readonly contains?: string;
-  /** Values by their paths in a JSON body; see json-path.ts. */
+  /** Expected values by their paths in a JSON body; see json-path.ts. */
   readonly json?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
 /** A request before all others, whose reply has a token for them. */
 export interface Login {
   readonly request: SloRequest;
-  /** Where in the JSON of the reply. */
+  /** The path of the token in the JSON of the reply. */
   readonly tokenPath: string;
   readonly header: string;
-  /** Before the token. */
+  /** The text before the token. */
   readonly prefix: string;
 }
 
@@ -34,7 +34,7 @@ export type Objective =
   | { readonly sli: 'latency'; readonly withinMs: number; readonly target: number }
   | { readonly sli: 'availability'; readonly target: number };
 
-/** The targets of a load at the lab's gate; undefined where there is none. */
+/** The targets of a load at the lab's gate; undefined if there is no target. */
 export interface EndpointGate {
   readonly p95Ms: number | undefined;
   readonly p99Ms: number | undefined;
@@ -43,7 +43,7 @@ export interface EndpointGate {
   readonly maxTimeouts: number | undefined;
 }
 
-/** When somebody is to be told. */
+/** The conditions of an alert. */
 export interface EndpointAlerts {
   /** As factors of the gate's targets. */
   readonly p95Factor: number;
@@ -51,7 +51,7 @@ export interface EndpointAlerts {
   readonly forMs: number;
   readonly errorShare: number;
   readonly poolUse: number;
-  /** Below this many requests a second nothing is said. */
+  /** No alert below this many requests a second. */
   readonly minPerSecond: number;
 }
 
@@ -60,11 +60,11 @@ export interface EndpointSlo {
   readonly id: string;
   /** Undefined for one that the lab knows by its name. */
   readonly request: SloRequest | undefined;
-  /** How often it comes in the mix, compared with the others; 0 for not at all. */
+  /** Its weight in the mix, relative to the others; 0 leaves it out. */
   readonly weight: number;
   readonly gate: EndpointGate;
   readonly objectives: readonly Objective[];
-  /** p95 under a spike, at most so many times the normal one. */
+  /** The largest allowed ratio of p95 under a spike to the normal p95. */
   readonly spikeP95Factor: number;
   readonly alerts: EndpointAlerts;
 }
