@@ -10,7 +10,7 @@ const checks: readonly (readonly [name: string, program: string, ...args: string
   ['unused code', 'knip', '--no-progress'],
 ];
 
-/** Runs every check, prints what those that fail say, and returns how many passed and failed. */
+/** Runs every check, prints the output of the failed ones, and returns the numbers of passed and failed checks. */
 export function runChecks(): { passed: number; failed: number } {
   let failed = 0;
   for (const [name, program, ...args] of checks) {

@@ -12,9 +12,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, 'node_modules', '.rampart-setup');
 const lockFolder = join(root, '.setup-lock');
 const inputs = ['package.json', 'package-lock.json', 'prisma/schema.prisma', 'prisma.config.ts', 'scripts/setup.mjs'];
-/** A set-up that holds the lock for longer than this has died, even if another process has its id by now. */
+/** A set-up that holds the lock for longer than this counts as dead, even if another process has its id by now. */
 const LOCK_STALE_MS = 10 * 60_000;
-/** The holder's id is in the lock at once; one that has none for this long never will. */
+/** A holder writes its id into the lock at once; a lock without an id for this long counts as abandoned. */
 const UNSIGNED_STALE_MS = 5_000;
 
 /** The pinned Node of this project: the runtime of everything but this set-up. */
@@ -47,7 +47,10 @@ function run(what, command, args, env = {}) {
     throw new Error(`Cannot ${what}: ${command} ${args.join(' ')} ended with ${result.status ?? result.signal}`);
 }
 
-/** Whose the lock is: `pid@host`, as a process id says nothing on another machine; '' where it is not signed yet. */
+/**
+ * The holder of the lock as `pid@host`, because a process id means nothing on another machine; '' if there is no id
+ * yet.
+ */
 function lockHolder(folder) {
   try {
     return readFileSync(join(folder, 'holder'), 'utf8');
@@ -74,7 +77,10 @@ function isStale(folder, holder) {
   return heldMs > LOCK_STALE_MS || (host === hostname() && !isAlive(Number(pid)));
 }
 
-/** Moved before it is removed: of two that find it stale, only one can, and neither removes what the other has taken. */
+/**
+ * The lock is moved before it is removed. If two processes find it stale, only one can move it, and neither removes a
+ * lock that the other has taken.
+ */
 function removeStale(folder, holder) {
   const grave = `${folder}-${holder || 'unsigned'}`;
   try {
@@ -155,7 +161,7 @@ function generatePrismaClient() {
   );
 }
 
-/** Fills the module cache. Where the code changes later, each process that ends brings it up to date. */
+/** Fills the module cache. If the code changes later, each process updates the cache when it ends. */
 function compileModules() {
   run('compile the modules', pinnedNode, [join(root, 'scripts', 'compile-modules.mjs')], {
     NODE_COMPILE_CACHE: moduleCache,

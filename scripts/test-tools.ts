@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-/** What some tests compare with or read with, and the Debian package it comes in. */
+/** Programs that some tests use for comparison or for reading, with their Debian packages. */
 const tools = [
   { program: '/usr/bin/zbarimg', debianPackage: 'zbar-tools' },
   { program: '/usr/bin/dmtxread', debianPackage: 'dmtx-utils' },
@@ -9,7 +9,9 @@ const tools = [
   { program: '/usr/bin/wrk', debianPackage: 'wrk' },
 ] as const;
 
-/** Installs what is missing where that can be done (root, Debian); a test whose tool is missing says so when it skips. */
+/**
+ * Installs missing programs if possible (root, Debian); a test whose program is missing is skipped with that reason.
+ */
 export function ensureTestTools(): void {
   ensurePrograms(tools);
 }

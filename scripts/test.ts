@@ -7,7 +7,7 @@ import { conclude, runTests } from './run-tests.ts';
 ensureTestTools();
 const count = { ...runChecks(), skipped: 0 };
 await runTests('test/unit/**/*.test.ts', 2, count);
-/** What they show goes by rates and waits: beside others they would measure those. */
+/** These tests depend on rates and waits, so they run alone; beside others they would measure the others. */
 const quiet: ReadonlySet<string> = new Set([
   'admission',
   'backend-faults',
@@ -21,7 +21,7 @@ const quiet: ReadonlySet<string> = new Set([
   'spread',
   'takeover',
 ]);
-/** These tests of the lab look at its words and not at its measurements. */
+/** These tests of the lab check its texts rather than its measurements. */
 const anywhere: ReadonlySet<string> = new Set(['lab-own-service', 'lab-strangers', 'lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
 await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name) && !isLong(name));

@@ -13,16 +13,17 @@ export function runEntry(entry, args) {
     process.exit(2);
   }
   const file = resolve(root, entry);
-  // For this process and those that it starts.
+  // For this process and its children.
   const env = { NODE_COMPILE_CACHE: moduleCache, ...process.env };
-  // In place of this process, so that whoever ends it ends the right one. Older Nodes cannot.
+  // Replaces this process, so that a signal to it reaches the entry. Older Nodes cannot do this.
   if (process.execve !== undefined) process.execve(pinnedNode, [pinnedNode, file, ...args], env);
-  // The channel ends with this process, however that ends: then the entry stops too.
+  // The channel closes when this process ends for any reason; then the entry stops, too.
   const child = spawn(pinnedNode, [file, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...env, RAMPART_WRAPPED: '1' },
   });
-  // A terminal sends Ctrl-C to the whole group, so the child has it already; what a service manager sends, only we have.
+  // A terminal sends Ctrl-C to the whole group, so the child gets it directly; a signal of a service manager reaches
+  // only this process.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {

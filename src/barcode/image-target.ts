@@ -3,7 +3,10 @@ import { canonicalBody, fromQuery } from './request.ts';
 /** The endpoint under which images lie in the cache: creating renders through the same entries. */
 export const IMAGE_ENDPOINT = 'renderBarcode';
 
-/** The canonical request under which the image of a path of renderBarcode lies; undefined where the path asks for none. */
+/**
+ * The canonical request of a path of renderBarcode, under which its image is stored; undefined if the path is not a
+ * valid request.
+ */
 export function imageTargetOf(path: string): string | undefined {
   const found = /^\/v1\/render\/([a-z0-9]+)\?(.*)$/.exec(path);
   if (found === null) return undefined;

@@ -1,6 +1,6 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
-/** Addresses that a set remembers the answer for: its peers, which are few. */
+/** Addresses whose result a set remembers: its peers, which are few. */
 const MAX_REMEMBERED = 1000;
 
 /** An address in one form: without a zone, and as IPv4 where it is an IPv4 address that came over IPv6. */

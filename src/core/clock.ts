@@ -1,4 +1,4 @@
-/** Where time comes from; only composition roots build the real one. */
+/** The source of time; only composition roots build the real one. */
 export interface Clock {
   /** Monotonic milliseconds, with fractions; for durations and deadlines. */
   now(): number;
@@ -6,8 +6,8 @@ export interface Clock {
   wallNow(): number;
   setTimeout(callback: () => void, delayMs: number): Timer;
   /**
-   * For what is given up when it is late: what has arrived by then is taken in first. After a stall of the process its
-   * timers run before its sockets are read, and what came in time would look late.
+   * A timer for a time limit: it reads the bytes that have arrived first. After a stall of the process, timers run
+   * before sockets are read, so bytes that came in time would look late.
    */
   setTimeLimit(callback: () => void, delayMs: number): Timer;
 }
@@ -16,7 +16,7 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Told of an exception in a timer's callback. */
+/** Called for an exception in a timer's callback. */
 type OnTimerError = (error: unknown) => void;
 
 /** As an object with a shared callback: each request has one, and closures for it would cost more than the timer. */
@@ -58,8 +58,8 @@ function run(callback: () => void, onError: OnTimerError | undefined): void {
 }
 
 /**
- * The real clock. Its timers keep the process alive: what waits for one must not be cut off by an exit.
- * `onError` is told of an exception in a timer's callback; without it the exception is uncaught.
+ * The real clock. Its timers keep the process alive, so that an exit cannot cut off work that waits for one. `onError`
+ * gets an exception in a timer's callback; without it the exception is uncaught.
  */
 export function openClock(onError?: OnTimerError): Clock {
   return {

@@ -5,8 +5,8 @@ import { runInNewContext } from 'node:vm';
 type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
 
 /**
- * Gives back the memory that only the start of this process needed: V8 keeps it until the heap grows again, 10 MB a
- * process (docs/costs.md). Takes some 40 ms, so it is for the moment before the process says that it serves.
+ * Releases the memory that only the start of this process needed. V8 would keep it until the heap grows again: 10 MB a
+ * process (docs/costs.md). It takes about 40 ms, so call it before the process reports that it is ready.
  */
 export function compactHeap(): void {
   setFlagsFromString('--expose-gc');

@@ -8,7 +8,7 @@ export interface ErrorPlace {
 /** Node's stripping of types says `/path:line` before the code; a stack has `file:///path:line:column` in each frame. */
 const patterns = [/^(\/.+):(\d+)$/, /^\s+at (?:.*\()?(file:\/\/\/.+?):(\d+):\d+\)?$/];
 
-/** Where the code of a user went wrong: the first place of the stack that is neither Node's nor a package's. */
+/** The position of an error in a user's code: the first frame of the stack that is neither Node's nor a package's. */
 export function placeOf(error: unknown): ErrorPlace | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   for (const text of stack.split('\n')) {

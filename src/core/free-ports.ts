@@ -1,12 +1,12 @@
 import { createServer } from 'node:net';
 import type { Random } from './random.ts';
 
-/** Below the range from which systems hand out ports of their own, which a connection could take at any moment. */
+/** Below the range of ephemeral ports, which a connection could take at any moment. */
 const LOWEST = 12_000;
 const HIGHEST = 30_000;
 const ATTEMPTS = 200;
 
-/** The first of so many consecutive ports of 127.0.0.1 that are free at this moment. */
+/** The first of `count` consecutive ports of 127.0.0.1 that are free at this moment. */
 export async function freePorts(count: number, random: Random): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = LOWEST + Math.floor(random() * (HIGHEST - LOWEST - count));
@@ -15,7 +15,7 @@ export async function freePorts(count: number, random: Random): Promise<number> 
   throw new Error(`Found no ${count} free ports in a row between ${LOWEST} and ${HIGHEST}`);
 }
 
-/** Whether so many consecutive ports of 127.0.0.1 are free at this moment. */
+/** Whether `count` consecutive ports of 127.0.0.1 are free at this moment. */
 export async function arePortsFree(first: number, count: number): Promise<boolean> {
   const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
   return free.every(Boolean);

@@ -1,4 +1,4 @@
-/** Fields that belong to one connection (RFC 9110 §7.6.1), and those that old agents treat so. */
+/** Fields that belong to one connection (RFC 9110 §7.6.1), and fields that old agents treat in the same way. */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',

@@ -1,12 +1,13 @@
 import { isIPv6, SocketAddress } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** Hosts that are written as they are compared: nearly all. */
+/** Hosts that are in canonical form already, as nearly all are. */
 const plain = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
 /**
- * The one form of a host with its port, by which two spellings of one origin are equal (RFC 9110 §4.2.3): lower case, no
- * default port, no trailing dot, internationalised names in their ASCII form, IPv6 addresses in their shortest.
+ * The canonical form of a host with its port, in which two spellings of one origin are equal (RFC 9110 §4.2.3): lower
+ * case, no default port, no trailing dot, internationalised names in their ASCII form, IPv6 addresses in their
+ * shortest.
  */
 export function canonicalHost(host: string, scheme: 'http' | 'https' = 'http'): string {
   if (host.length < 80 && plain.test(host)) return host;

@@ -22,9 +22,9 @@ export function parseHttpDate(text: string | undefined, wallNow?: number): numbe
   return old === null ? undefined : instant(old[7], old[2], old[3], old.slice(4, 7));
 }
 
-/** What seems to lie more than 50 years ahead was meant for the century before. */
+/** A date that seems to be more than 50 years ahead belongs to the century before. */
 function fullYear(twoDigits: number, wallNow: number | undefined): number {
-  // Without a clock: as of 2026, which is wrong for no date before 2076.
+  // Computed without a clock, as of 2026, which is correct for all dates before 2076.
   const thisYear = wallNow === undefined ? 2026 : new Date(wallNow).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + twoDigits;
   return year > thisYear + 50 ? year - 100 : year;
@@ -39,7 +39,7 @@ function instant(
   const [hours = 99, minutes = 99, seconds = 99] = clock.map(Number);
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
   const at = Date.UTC(Number(year), months.indexOf(month ?? ''), Number(day), hours, minutes, seconds);
-  // 31 February is no day.
+  // 31 February does not exist.
   return new Date(at).getUTCDate() === Number(day) || seconds === 60 ? at : undefined;
 }
 

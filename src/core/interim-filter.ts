@@ -8,14 +8,15 @@ const ONE = 0x31;
 const nothing: Buffer = Buffer.alloc(0);
 
 /**
- * Leaves `100 Continue` out of the bytes of a connection, wherever the head of a reply may stand, and of every other 1xx
- * the fields of the connection: they say nothing of the reply that follows, but a parser that believes them ends there.
+ * Removes `100 Continue` from the bytes of a connection, wherever a reply may begin. From every other 1xx it removes
+ * the fields of the connection, because they do not describe the reply that follows, but a parser that follows them
+ * ends there.
  */
 export class InterimFilter {
   #isExpectingHead = false;
   #held: Buffer = nothing;
 
-  /** Whether what comes next begins a reply, so that it has to be looked at. */
+  /** Whether the next bytes begin a reply, so that they must be checked. */
   get isExpectingHead(): boolean {
     return this.#isExpectingHead;
   }
@@ -27,7 +28,7 @@ export class InterimFilter {
 
   /** The remaining bytes; empty while they may still be a `100 Continue`. */
   pass(chunk: Buffer): Buffer {
-    // Position 9 holds the first digit of the status; nearly every reply is told by it.
+    // Position 9 is the first digit of the status, which decides for nearly every reply.
     if (this.#held.length === 0 && chunk.length > 9 && chunk[9] !== ONE) {
       this.#isExpectingHead = false;
       return chunk;
@@ -63,7 +64,10 @@ export class InterimFilter {
   }
 }
 
-/** The head of a 1xx reply without fields that belong to a connection or to the framing of a body, which it has not. */
+/**
+ * The head of a 1xx reply without the fields of a connection or of the framing of a body, because a 1xx reply has no
+ * body.
+ */
 function withoutConnection(head: Buffer): Buffer {
   const [statusLine = '', ...lines] = head.toString('latin1', 0, head.length - END.length).split('\r\n');
   const fields = lines.map((line) => {
@@ -87,8 +91,8 @@ function mayBeInterim(bytes: Buffer): boolean {
 }
 
 /**
- * Has undici see no `100 Continue` on a connection that it uses. It takes one that it did not ask for as an error; RFC 9110
- * §15.2 has clients accept it.
+ * Hides every `100 Continue` on a connection from undici, which treats an unrequested one as an error, although RFC
+ * 9110 §15.2 requires clients to accept it.
  */
 export function leaveOutContinue(socket: Socket): void {
   const filter = new InterimFilter();
@@ -101,7 +105,7 @@ export function leaveOutContinue(socket: Socket): void {
     const chunk = read.call(socket, size) as Buffer | null;
     if (chunk === null || !filter.isExpectingHead) return chunk;
     const passed = filter.pass(chunk);
-    // With nothing to pass on, undici is to wait as if nothing had come.
+    // Without remaining bytes, undici must wait as if nothing had arrived.
     return passed.length > 0 ? passed : socket.read(size);
   };
 }

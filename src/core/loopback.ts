@@ -5,5 +5,5 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-/** The same of the host of a URL or of a Host header, where an IPv6 address stands in brackets. */
+/** The same for the host of a URL or of a Host header, in which an IPv6 address is in brackets. */
 export const isLoopbackHost = (host: string): boolean => isLoopback(host.replace(/^\[|\]$/g, ''));

@@ -1,7 +1,13 @@
-/** Changes beyond a third of a name make another name of it; short names may differ by two letters. */
+/**
+ * A name with changes in more than a third of its letters counts as another name; short names may differ by two
+ * letters.
+ */
 const mostChanges = (name: string): number => Math.max(2, Math.floor(name.length / 3));
 
-/** The known name that begins like `name`, or that the fewest changes make of it, ignoring case; undefined if none is near. */
+/**
+ * The known name that begins like `name`, or that differs from it by the fewest changes, ignoring case; undefined if
+ * none is near.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const longer = known.filter((each) => each.toLowerCase().startsWith(name.toLowerCase()));
   if (longer.length === 1) return longer[0];

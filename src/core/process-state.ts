@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** How long the main thread of a process has waited for a processor since its start, in milliseconds; 0 where the system does not say. */
+/**
+ * How long the main thread of a process has waited for a processor since its start, in milliseconds; 0 if the system
+ * does not report it.
+ */
 export function starvedMs(pid: number): number {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6 || 0;
@@ -9,7 +12,7 @@ export function starvedMs(pid: number): number {
   }
 }
 
-/** Whether a process has been stopped by a signal (SIGSTOP); not one that a debugger holds. */
+/** Whether a signal (SIGSTOP) has stopped a process; false for a process that a debugger holds. */
 export function isStopped(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

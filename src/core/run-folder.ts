@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const LONGEST_FOLDER_BYTES = 80;
 
 /**
- * Where the sockets and process records of a data directory lie: within it, or, where its path is too long for a
+ * The folder of the sockets and process records of a data directory: within it, or, if its path is too long for a
  * socket, in a folder of this user under the system's temporary folder.
  */
 export function runFolder(dataDir: string): string {

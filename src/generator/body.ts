@@ -5,7 +5,7 @@ export type JsonBody =
   | { readonly ok: true; readonly json: unknown }
   | { readonly ok: false; readonly reason: 'too-large' | 'malformed' | 'left' };
 
-/** Reads a request's body as JSON, as far as `limitBytes`; a client that goes away meanwhile has `left`. */
+/** Reads a request's body as JSON, as far as `limitBytes`; the result is `left` if the client leaves meanwhile. */
 export async function readJson(request: IncomingMessage, limitBytes: number): Promise<JsonBody> {
   const body = await readBody(request, limitBytes);
   return typeof body === 'string' ? { ok: false, reason: body } : parse(body);

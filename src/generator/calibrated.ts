@@ -12,10 +12,10 @@ export interface CalibratedOptions {
   readonly law: ServiceLaw;
 }
 
-/** Lateness beyond this is a stall of the process, not a timer's rounding, and is not made up for. */
+/** Lateness beyond this is a stall of the process rather than a timer's rounding, and is not compensated. */
 const maxCreditMs = 10;
 
-/** What a slot's last job left behind. */
+/** The end of a slot's last job. */
 interface Place {
   /** When it should have ended. */
   readonly intendedEnd: number;

@@ -70,9 +70,9 @@ export async function loadEncoder(): Promise<Encode> {
 }
 
 /**
- * zint would declare one of a dozen 8-bit character sets (ECI); UTF-8, ECI 26, is the one that most readers know.
- * It would also take Data Matrix's smallest shape, which often is one of the long ones that ISO/IEC 21471 added (DMRE)
- * and that libdmtx and many a scanner do not know; every reader knows the squares.
+ * By default zint declares one of a dozen 8-bit character sets (ECI). Most readers know UTF-8, ECI 26, instead. It
+ * would also choose the smallest Data Matrix, which often has a rectangular shape added by ISO/IEC 21471 (DMRE).
+ * libdmtx and many scanners do not know these shapes; every reader knows the squares.
  */
 function optionsOf(symbology: Symbology, text: string, ecLevel: EcLevel | undefined): string {
   const shape = symbology === 'datamatrix' ? 'forceSquare,' : '';

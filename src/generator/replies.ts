@@ -2,7 +2,7 @@ import type { FieldProblem } from '../barcode/validate.ts';
 import { PROBLEM_CONTENT_TYPE, problemBody } from '../core/problem.ts';
 import type { RenderedImage } from './work.ts';
 
-/** An answer before the headers that every answer has. */
+/** An answer without the headers that every answer has. */
 export interface GeneratorReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export function unencodable(errors: readonly FieldProblem[], busyMs = 0): Genera
   return { ...problem(422, 'unencodable', 'The request cannot be encoded', detail, errors), busyMs };
 }
 
-/** `x-rampart-overloaded` tells a gateway that the generator is well, and only full. */
+/** `x-rampart-overloaded` shows a gateway that the generator is healthy, and only full. */
 export function overloaded(reason: 'queue-full' | 'queue-timeout'): GeneratorReply {
   const detail =
     reason === 'queue-full' ? 'Every slot and every place in the queue is taken' : 'No slot came free in time';

@@ -28,14 +28,17 @@ export interface GeneratorOptions {
 export interface GeneratorDeps {
   readonly clock: Clock;
   readonly work: Work;
-  /** Told of errors that are bugs. */
+  /** Called for errors that are bugs. */
   readonly onError?: (error: unknown) => void;
 }
 
 export interface Generator {
   readonly port: number;
   stats(): GeneratorStats;
-  /** Takes no new connection, answers what is there with `Connection: close`, and resolves when all are closed. */
+  /**
+   * Accepts no new connection, answers the requests on open ones with `Connection: close`, and resolves when all are
+   * closed.
+   */
   drain(): Promise<void>;
 }
 
@@ -163,14 +166,14 @@ class GeneratorEndpoint {
 
   /** The slot is held until the last byte is out, or the client gone. */
   async #serve(job: Job, permit: SlotPermit, response: ServerResponse): Promise<void> {
-    // What arrived meanwhile is counted against the cap before a render holds the event loop up again. Without
-    // this, requests would pile up unseen in socket buffers, and cap and queue would never fill.
+    // Requests that have arrived are counted against the cap before the next render blocks the event loop. Otherwise
+    // requests would pile up unseen in socket buffers, and cap and queue would never fill.
     await nextTurn();
     if (response.destroyed) {
       permit.release();
       return;
     }
-    // A client that leaves gives its slot back at once: whoever holds a permit for it counts connections.
+    // When a client leaves, its slot is free at once, because gateways count connections as permits.
     const release = this.#guard(permit.release);
     response.once('close', release);
     response.once('finish', release);

@@ -37,7 +37,7 @@ export class SlotQueue {
   readonly limits: SlotLimits;
   readonly #clock: Clock;
   readonly #free: number[];
-  /** In order of arrival; a Set, so that whoever leaves from the middle costs no search. */
+  /** In order of arrival; a Set, so that a removal from the middle needs no search. */
   readonly #waiters = new Set<SlotRequest>();
 
   constructor(limits: SlotLimits, clock: Clock) {
@@ -86,7 +86,7 @@ export class SlotQueue {
     return { slot, askedAt, release };
   }
 
-  /** Hands a slot to whoever waits longest, or back to the free ones. */
+  /** Gives a slot to the request that has waited longest, or back to the free ones. */
   #pass(slot: number): void {
     for (const waiter of this.#waiters) {
       this.#waiters.delete(waiter);

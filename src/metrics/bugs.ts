@@ -8,8 +8,8 @@ export interface BugDetails {
 }
 
 /**
- * Records exceptions that no code expected. Every callback that Node, undici, a timer or a socket calls reports here
- * instead of throwing: the exception then costs its own request or connection, never the process.
+ * Records unexpected exceptions. Every callback that Node, undici, a timer or a socket calls reports here instead of
+ * throwing, so that the exception ends its own request or connection and never the process.
  */
 export class Bugs {
   readonly #log: Logger;

@@ -47,7 +47,7 @@ export const latencyBounds: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 10, 20, 30,
 ];
 
-/** How the values of several processes become one: added, or the largest. */
+/** How the values of several processes are combined: by their sum, or by their maximum. */
 export type Merge = 'sum' | 'max';
 export type Kind = 'counter' | 'gauge' | 'histogram';
 
@@ -90,7 +90,7 @@ export class Family<I extends Counter | Gauge | Histogram> {
     return made;
   }
 
-  /** Shows it no more. Only for a gauge: a counter that goes away would seem to fall. */
+  /** Removes an instrument. Only for gauges, because a counter that disappears would seem to fall. */
   remove(...values: readonly string[]): void {
     this.#series.delete(values.join('\u0000'));
   }
@@ -125,7 +125,7 @@ export class Registry {
     return this.#add(new Family(head, () => new Histogram(latencyBounds)), name);
   }
 
-  /** Told of a refresh that threw. Its gauges keep their last values, and the others are refreshed all the same. */
+  /** Called for a refresh that threw. Its gauges keep their last values, and the others are still refreshed. */
   onRefreshError: ((error: unknown) => void) | undefined;
 
   /** Calls `refresh` before each snapshot: for gauges that are read rather than counted. */

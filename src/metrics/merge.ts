@@ -2,7 +2,9 @@ import type { FamilySnapshot, HistogramValue, Merge, Snapshot } from './instrume
 
 type Value = number | HistogramValue;
 
-/** The metrics of several processes as one: counters and histograms added, gauges as each of them says. */
+/**
+ * The combined metrics of several processes: counters and histograms are added, gauges are combined by their own rule.
+ */
 export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   const families = new Map<
     string,

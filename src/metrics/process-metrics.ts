@@ -6,7 +6,7 @@ const quantiles = [0.5, 0.9, 0.99] as const;
 /** The sampling period of the delay monitor, which it counts into every sample. */
 const RESOLUTION_MS = 10;
 
-/** Registers what a process says about itself: processor time, memory, descriptors, event-loop delay. */
+/** Registers the metrics of the process itself: processor time, memory, descriptors, event-loop delay. */
 export function registerProcessMetrics(registry: Registry, role: string): void {
   const cpu = registry.counter('rampart_process_cpu_seconds_total', 'Processor time of the role', 'role', 'mode');
   const user = cpu.of(role, 'user');
@@ -31,7 +31,7 @@ export function registerProcessMetrics(registry: Registry, role: string): void {
     const usage = process.cpuUsage();
     user.value = usage.user / 1e6;
     system.value = usage.system / 1e6;
-    // Both open a file: out of descriptors they fail, and the last value stays.
+    // Both open a file. Without free descriptors they fail, and the last value stays.
     rss.value = readOr(rss.value, () => process.memoryUsage.rss());
     descriptors.value = readOr(descriptors.value, () => readdirSync('/proc/self/fd').length);
     for (const quantile of quantiles) {
@@ -42,7 +42,7 @@ export function registerProcessMetrics(registry: Registry, role: string): void {
   });
 }
 
-/** The reading, or the previous value where it cannot be taken: out of descriptors, or no /proc as on macOS. */
+/** The reading, or the previous value if there is none: without free descriptors, or without /proc as on macOS. */
 function readOr(previous: number, read: () => number): number {
   try {
     return read();

@@ -7,7 +7,7 @@ export interface BackendConfig {
 /** The backends of each upstream. */
 export type BackendsByUpstream = Readonly<Record<string, readonly BackendConfig[]>>;
 
-/** Whether a backend is up, as workers are told. */
+/** Whether a backend is up, as control reports it to workers. */
 export interface BackendState {
   readonly upstream: string;
   readonly backend: string;

@@ -6,7 +6,7 @@ export interface PurgeTarget {
   readonly target?: string;
 }
 
-/** Targets that an unsafe request has changed: what any route keeps of them is outdated (RFC 9111 §4.4). */
+/** Targets that an unsafe request has changed, whose stored replies are outdated for all routes (RFC 9111 §4.4). */
 export interface Invalidation {
   readonly host: string;
   /** Paths with query, as in CacheKey. */
@@ -15,7 +15,7 @@ export interface Invalidation {
   readonly selection: string;
 }
 
-/** Replies that the workers of a host must remove; twice, or in another order, has the same result. */
+/** Replies that the workers of a host must remove. Orders may be repeated or reordered with the same result. */
 export type CacheOrder = { readonly purge: PurgeTarget } | { readonly invalidate: Invalidation };
 
 /** The last order that a worker has carried out; orders are numbered anew by each control. */
@@ -26,16 +26,16 @@ export interface CachePosition {
 
 /** A worker's messages to control about its cache. */
 export type CacheReport =
-  /** The first words on a connection; without a position it is the worker's first one. */
+  /** The first message on a connection; without a position it is the worker's first connection. */
   | { readonly type: 'cache-position'; readonly position?: CachePosition | undefined }
-  /** Pass this on to the other workers, and say `invalidated` with this id. */
+  /** Asks control to pass this on to the other workers, and to answer `invalidated` with this id. */
   | { readonly type: 'invalidate'; readonly id: number; readonly order: CacheOrder }
-  /** The orders up to this one are carried out; how many entries went. */
+  /** The orders up to this one are carried out; the number of removed entries. */
   | { readonly type: 'forgotten'; readonly number: number; readonly entries: number };
 
 /** Control's messages to a worker about its cache. */
 export type CacheCommand =
-  /** Carry these out, and say `forgotten`. */
+  /** Asks the worker to carry these out, and to answer `forgotten`. */
   | { readonly type: 'forget'; readonly position: CachePosition; readonly orders: readonly CacheOrder[] }
-  /** The other workers have carried it out, or are late. */
+  /** The other workers have carried the order out, or are late. */
   | { readonly type: 'invalidated'; readonly id: number; readonly position: CachePosition };

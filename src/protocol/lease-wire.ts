@@ -3,7 +3,7 @@ import type { LeaseGrant, LeaseOrder, LeaseRecall, LeaseReport } from './lease.t
 /** A count for each backend, by its id: two processes may know a list of backends in different orders, or of different lengths. */
 export type ById = Readonly<Record<string, number>>;
 
-/** An order or report as it travels. */
+/** An order or report on the wire. */
 export type WireOrder =
   | (Omit<LeaseGrant, 'permits' | 'fallback'> & { readonly permits: ById; readonly fallback: ById })
   | (Omit<LeaseRecall, 'limits'> & { readonly limits: ById });

@@ -1,4 +1,4 @@
-/** Control gives: the worker may hold this many permits of each backend of the upstream. */
+/** Control grants permits: the worker may hold this many of each backend of the upstream. */
 export interface LeaseGrant {
   readonly kind: 'grant';
   readonly number: number;
@@ -26,7 +26,7 @@ export interface LeaseRecall {
 
 export type LeaseOrder = LeaseGrant | LeaseRecall;
 
-/** The worker says what it holds: the answer to every recall, and the call for more. */
+/** The worker reports the permits that it holds, as the answer to a recall or as a call for more. */
 export interface LeaseReport {
   /** The last order that it has carried out. */
   readonly seen: number;
@@ -37,7 +37,7 @@ export interface LeaseReport {
   readonly bulk?: number;
   /** Requests in flight at all backends. */
   readonly inFlight?: number;
-  /** Requests that have ended since the worker started, and their time in flight: what the adaptive limit goes by. */
+  /** Requests that have ended since the worker started, and their time in flight: the input of the adaptive limit. */
   readonly ended?: number;
   readonly busyMs?: number;
 }

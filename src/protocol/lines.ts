@@ -13,11 +13,11 @@ export interface ReceiveOptions<Message> {
   /** The message if the value is one; undefined closes the connection. */
   readonly accept: (value: unknown) => Message | undefined;
   readonly onMessage: (message: Message) => void;
-  /** Told of an exception in `onMessage`, which closes the connection too. */
+  /** Called for an exception in `onMessage`, which also closes the connection. */
   readonly onBug: (error: unknown) => void;
 }
 
-/** Reads messages, one JSON value a line; anything that is none costs the sender its connection. */
+/** Reads messages, one JSON value a line; an invalid line closes the connection. */
 export function receive<Message>(socket: Socket, { accept, onMessage, onBug }: ReceiveOptions<Message>): void {
   let pending = '';
   socket.setEncoding('utf8');

@@ -58,7 +58,7 @@ const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject
 const cachePosition = z.looseObject({ epoch: count, number: count });
 const nothing = z.looseObject({});
 
-/** The shape of each message of a process; further fields pass. */
+/** The shape of each message of a process; further fields are allowed. */
 const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   hello: z.looseObject({
     member: text,
@@ -81,7 +81,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   ping: nothing,
 };
 
-/** The same of what control tells a process. */
+/** The shape of each message of control to a process. */
 const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   members: z.looseObject({
     upstreams: z.record(text, z.array(z.looseObject({ id: text, origin: z.url().max(4096) }))),
@@ -100,10 +100,10 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   report: nothing,
 };
 
-/** The message if it is one that a process may send; undefined for anything else. */
+/** The value if it is a valid message of a process; otherwise undefined. */
 export const asMemberMessage = (value: unknown): MemberMessage | undefined => check(memberMessages, value);
 
-/** The message if it is one that control may send; undefined for anything else. */
+/** The value if it is a valid message of control; otherwise undefined. */
 export const asControlMessage = (value: unknown): ControlMessage | undefined => check(controlMessages, value);
 
 /** The metrics of a process if the value has their shape; undefined for anything else, such as those of an older version. */

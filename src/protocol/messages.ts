@@ -31,21 +31,21 @@ export type MemberMessage =
   | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
   /** The tokens of rate limits that a worker asks for, for all subjects at once. */
   | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
-  /** It serves as a backend of the upstream at this origin: said on each connection. */
+  /** The process serves as a backend of the upstream at this origin; sent on each connection. */
   | { readonly type: 'announce'; readonly upstream: string; readonly origin: string }
-  /** It is about to end, and takes no new requests as a backend. */
+  /** The process is about to end, and takes no new requests as a backend. */
   | { readonly type: 'withdraw' }
   | CacheReport
-  /** From the command line: keys have been made or revoked. */
+  /** From the command line: keys have been created or revoked. */
   | { readonly type: 'keys-changed' }
-  /** Asks for nothing but whether somebody reads. */
+  /** Only checks whether control reads its connection. */
   | { readonly type: 'ping' };
 
 /** A message of control to a process. */
 export type ControlMessage =
   /**
-   * The backends of each upstream, of which control leases permits: the first words to a worker, and said again when
-   * they change. `configHash` is that of control's configuration.
+   * The backends of each upstream for which control leases permits: the first message to a worker, repeated when they
+   * change. `configHash` is that of control's configuration.
    */
   | { readonly type: 'members'; readonly upstreams: BackendsByUpstream; readonly configHash: string }
   | { readonly type: 'backends'; readonly backends: readonly BackendState[] }
@@ -56,7 +56,7 @@ export type ControlMessage =
   /** The tokens granted, in the order in which the worker asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   | CacheCommand
-  /** Control lives; said twice a second, as a silent one is as good as none. */
+  /** Control lives; sent twice a second, because a silent control counts as gone. */
   | { readonly type: 'heartbeat' }
   /** Send a report now. */
   | { readonly type: 'report' };

@@ -5,14 +5,14 @@ export interface RateLimit {
   readonly burst: number;
 }
 
-/** A worker asks control for tokens of one subject, and settles what it has done since it asked last. */
+/** A worker asks control for tokens of one subject, and reports the requests since its last message. */
 export interface TokenAsk {
-  /** The subject of the limit: `key:` or `address:`, and which one. */
+  /** The subject of the limit: `key:` or `address:` with its value. */
   readonly subject: string;
   readonly limit: RateLimit;
-  /** 0: it only settles, and needs no answer. */
+  /** 0 if it only reports, and needs no answer. */
   readonly wanted: number;
-  /** Requests that it let through by its share, as control took too long to answer. */
+  /** Requests that it allowed from its share, because control took too long to answer. */
   readonly spent: number;
   /** Tokens that it was given in `chain` and did not use in time. */
   readonly returned: number;
@@ -23,11 +23,11 @@ export interface TokenAsk {
 export interface TokenGrant {
   readonly subject: string;
   readonly tokens: number;
-  /** Tokens that are left in the bucket. */
+  /** The remaining tokens of the bucket. */
   readonly remaining: number;
   /** Milliseconds until the bucket has a token; 0 when it has one. */
   readonly retryAfterMs: number;
-  /** To be said when tokens are returned. */
+  /** The chain to name when tokens are returned. */
   readonly chain: number;
 }
 

@@ -271,9 +271,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     }
   }
 
-  /**
-   * The reply is too large to be stored. It continues for the clients that have begun it, and no other request joins.
-   */
+  /** The reply is too large to be stored. It continues for the clients that have begun it; no other joins. */
   #outgrow(reply: ArrivingReply): void {
     reply.stopStoring();
     this.#caller.isInBackground = false;

@@ -16,8 +16,8 @@ import type { Socket } from 'node:net';
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
 /**
- * A body up to this size that comes as one goes out with the head as one text: the system is then called with one buffer,
- * and Node neither corks nor gathers. Copying so little costs less.
+ * A body up to this size that arrives in one piece is sent with the head as one text. Node then makes one system call
+ * with one buffer, and neither corks nor gathers, which would cost more than the copy.
  */
 const MAX_TEXT_BYTES = 4096;
 

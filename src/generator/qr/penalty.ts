@@ -5,8 +5,8 @@ const boxPenalty = 3;
 const balancePenalty = 10;
 
 /**
- * How badly a masked symbol reads (ISO/IEC 18004 §7.8.3.1): long runs, boxes of one colour, shapes like a
- * finder, and an uneven share of dark modules. 32 modules are looked at together.
+ * The penalty of a masked symbol (ISO/IEC 18004 §7.8.3.1): long runs, boxes of one colour, shapes like a finder, and an
+ * uneven share of dark modules. 32 modules are looked at together.
  *
  * @param limit stop when the sum has reached it, as another mask is already better
  */

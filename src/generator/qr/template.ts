@@ -1,7 +1,7 @@
 import { type BitLines, bitLinesOf } from './bit-lines.ts';
 import { alignmentCentres, sizeOf } from './versions.ts';
 
-/** What all symbols of a version have in common. One byte a module, 1 where it is dark. */
+/** The common part of all symbols of a version. One byte a module, 1 where it is dark. */
 export interface Template {
   readonly size: number;
   readonly version: number;

@@ -17,8 +17,9 @@ export interface ReplyEvent {
 }
 
 /**
- * A backend: slots, a bounded line before them, a speed that antagonists change from epoch to epoch. A request keeps the
- * speed that it began with. One that its worker gave up on leaves the line, but finishes in its slot, as CPU-bound work does.
+ * A backend: slots, a bounded line before them, a speed that antagonists change from epoch to epoch. A request keeps
+ * the speed with which it began. When its worker gives up, a waiting request leaves the line, but a request in a slot
+ * runs to its end, as CPU-bound work does.
  */
 export class BackendModel {
   readonly index: number;
@@ -96,7 +97,7 @@ export class BackendModel {
     if (antagonist === undefined) return 1;
     const epoch = Math.floor(now / antagonist.epochMs + this.#phase);
     for (; this.#epoch < epoch; this.#epoch++) {
-      // Two draws an epoch, used or not: the same antagonists come whatever the balancer does.
+      // Two draws for each epoch, even if unused, so that every balancer meets the same antagonists.
       const isSlowed = this.#random() < antagonist.probability;
       const left = antagonist.least + (1 - antagonist.least) * this.#random();
       this.#left = isSlowed ? left : 1;

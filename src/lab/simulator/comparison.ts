@@ -19,7 +19,7 @@ export interface Row {
   readonly result: Result;
 }
 
-/** Every balancer under every load, each with the same arrivals, work and trouble. */
+/** Runs every balancer under every load, each with the same arrivals, work and failures. */
 export function compareBalancers({ scenario, balancers, loads, requests, seed }: BalancerComparison): Row[] {
   return loads.flatMap((load) =>
     balancers.map((balancer) => ({

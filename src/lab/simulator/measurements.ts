@@ -2,7 +2,7 @@ import type { SimulatedOutcome, SimulatedRequest } from './request.ts';
 
 /** The results of a run. Times in milliseconds. */
 export interface Result {
-  /** The counts of all requests, those of the warm-up included. */
+  /** The counts of all requests, including the warm-up. */
   readonly outcomes: Readonly<Record<SimulatedOutcome, number>>;
   /** The rest is without the warm-up. Latency from arrival; a request past its deadline counts with its deadline. */
   readonly meanMs: number;
@@ -37,7 +37,7 @@ export class Measurements {
     if (request.number < this.#warmUp) return;
     this.#measured++;
     if (outcome !== 'success') this.#errors++;
-    // An answer that is an error comes early: counted, it would make a gateway look faster the more it fails.
+    // Errors come early, so if they counted, a gateway would look faster the more it fails.
     if (outcome === 'failed' || outcome === 'refused') return;
     this.#latencies[this.#timed++] = now - request.arrivedAt;
     this.#latencySum += now - request.arrivedAt;

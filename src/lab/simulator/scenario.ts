@@ -1,6 +1,6 @@
 import type { LawName } from './service-law.ts';
 
-/** A fleet and what is asked of it. Times in milliseconds. */
+/** A fleet and its load. Times in milliseconds. */
 export interface Scenario {
   readonly gateways: number;
   /** Per gateway. Each worker has its own view of every backend. */
@@ -32,7 +32,7 @@ export interface Scenario {
   readonly warmUp: number;
 }
 
-/** Others on the same machines: each backend, in each epoch, is slowed down with a probability. */
+/** Other programs on the same machines: each backend, in each epoch, is slowed down with a probability. */
 export interface Antagonist {
   readonly epochMs: number;
   readonly probability: number;

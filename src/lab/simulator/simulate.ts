@@ -73,7 +73,7 @@ class Simulation implements World {
     this.#measurements.add(request, outcome, this.now);
   }
 
-  /** Takes the next event; whether there was one. */
+  /** Handles the next event. Returns whether there was one. */
   #step(): boolean {
     const { deadlineMs, gatewayQueue } = this.#run.scenario;
     const deadlineAt = firstDue(this.#deadlines, deadlineMs, isUnderWay);

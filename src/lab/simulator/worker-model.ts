@@ -18,7 +18,7 @@ export interface World {
   settle(request: SimulatedRequest, outcome: SimulatedOutcome): void;
 }
 
-/** A backend in the eyes of one worker. */
+/** A backend as one worker sees it. */
 class View implements Candidate {
   readonly cap: number;
   readonly load: BackendLoad;

@@ -8,7 +8,7 @@ const SIGNIFICANT = 1.96;
  * By how much the variance of Mann and Kendall's S grows because neighbouring values are alike, as those of memory are
  * (Hamed and Rao 1998), with r_k the autocorrelation at lag k of the ranks of what the trend leaves:
  *     1 + 2 / (n(n-1)(n-2)) sum over k of (n-k)(n-k-1)(n-k-2) r_k,  of those |r_k| > 1.96 / sqrt n
- * Never below 1: what alternates must not make a test bolder.
+ * Never below 1, because an alternating series must not make a test more confident.
  */
 export function varianceInflation(values: readonly number[]): number {
   const n = values.length;

@@ -26,7 +26,8 @@ const RESAMPLES = 2000;
 /**
  * Whether a second sample of runs differs from the first. Better or worse: Mann-Whitney's p below 5 %, and the shift
  * (Hodges-Lehmann) at or beyond the threshold. Same: the bootstrap interval of the change lies within the threshold on
- * both sides. Inconclusive otherwise: more runs would tell. One figure a run, taken in turns.
+ * both sides. Otherwise the result is inconclusive and needs more runs. The samples have one figure a run, from runs in
+ * turns.
  */
 export function compareSamples(
   first: readonly number[],

@@ -2,7 +2,7 @@
  * How many requests a run must have for it to show, with this confidence, that at least the share `within` is within the
  * target, when `over` of them were not: the smallest n with
  *     P(Binomial(n, 1 - within) <= over) <= 1 - confidence
- * as in MLPerf's rules for early stopping. Requests that follow each other are alike, so it is a lower bound.
+ * as in MLPerf's rules for early stopping. Successive requests are correlated, so n is a lower bound.
  */
 export function requestsNeeded(over: number, within: number, confidence: number): number {
   const enough = (n: number): boolean => lowerTail(over, n, 1 - within) <= 1 - confidence;

@@ -45,8 +45,8 @@ function exactP(u: number, n: number, m: number): number {
 }
 
 /**
- * In how many ways each U comes about: the coefficients of the Gaussian binomial, product over i = 1..n of
- * (1 - q^(m+i)) / (1 - q^i). Below 2^53 for 20 and 20, so exact.
+ * The number of arrangements with each U: the coefficients of the Gaussian binomial, product over i = 1..n of (1 -
+ * q^(m+i)) / (1 - q^i). Below 2^53 for 20 and 20, so exact.
  */
 function waysByU(n: number, m: number): number[] {
   const size = n * m + 1;

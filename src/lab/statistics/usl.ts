@@ -1,7 +1,10 @@
 import { inverse } from './linear.ts';
 import { studentFactor } from './student-t.ts';
 
-/** Throughput measured at a concurrency: the mean number in the system that was measured, not the one that was set. */
+/**
+ * Throughput at a concurrency, which is the measured mean number of requests in the system rather than the configured
+ * one.
+ */
 export interface UslPoint {
   readonly concurrency: number;
   readonly throughput: number;
@@ -12,7 +15,7 @@ export interface UslFit {
   readonly alpha: number;
   /** Coherence: what each costs every other. */
   readonly beta: number;
-  /** Throughput of one alone. */
+  /** Throughput with one request at a time. */
   readonly gamma: number;
   /** Half the width of the 95 % confidence interval of each; NaN with fewer than four points. */
   readonly margins: { readonly alpha: number; readonly beta: number; readonly gamma: number };
