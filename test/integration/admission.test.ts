@@ -29,7 +29,7 @@ describe('admission under overload', () => {
     assert.ok(served(large) < 0.6, `${served(large)} of the large one: the load was no overload`);
   });
 
-  test('bulk requests take what interactive ones leave', async () => {
+  test('bulk requests use the permits that interactive ones leave', async () => {
     const { url } = await start();
     const key = bearing(testKey);
     const [interactive, bulk] = await Promise.all([

@@ -74,7 +74,7 @@ describe('one of four backends', () => {
     });
   }
 
-  test('that control finds to be down hands over what it has not answered, with cancelOnDown', async () => {
+  test('that control finds to be down: its unanswered requests go to another backend with cancelOnDown', async () => {
     const { rampart, origins, break: breakOne, requestsAtFaulty } = await setUp(true);
     breakOne(faults['hanging'] as Behaviour);
     const replies = Array.from({ length: 12 }, () => fetch(rampart.url));

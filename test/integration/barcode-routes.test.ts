@@ -49,7 +49,7 @@ describe('barcode routes', () => {
     assert.match(rampart.metrics(), /rampart_rejections_total\{endpoint="createBarcode",reason="rate-limited"\} 1\n/);
   });
 
-  test('what the generator answers becomes the reply of the contract', async () => {
+  test('answers of the generator become replies of the contract', async () => {
     let answer = image();
     // Off: an image that is in the cache would be the answer, whatever becomes of the generator.
     const rampart = await start(() => answer, { env: { CACHE_TTL_SECONDS: '0' } });

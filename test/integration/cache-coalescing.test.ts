@@ -58,7 +58,7 @@ describe('coalescing', () => {
     assert.deepEqual([created.status, created.headers.get('cache-control'), asked], [201, 'no-store', 1]);
   });
 
-  test('who joins late has what is there at once, and the rest as it comes', async () => {
+  test('a late subscriber gets the bytes so far at once, and the rest as it arrives', async () => {
     let release: (() => void) | undefined;
     const { rampart, seen } = await startCaching((_req, res) => {
       res.write('first,');
@@ -77,7 +77,7 @@ describe('coalescing', () => {
     assert.equal(seen.length, 1);
   });
 
-  test('the one who asked first may leave; when all have left, the backend is let go', async () => {
+  test('the first client may leave; when all have left, the request to the backend is cancelled', async () => {
     let closed = 0;
     const answers: (() => void)[] = [];
     const { rampart, seen } = await startCaching((_req, res) => {
@@ -106,7 +106,7 @@ describe('coalescing', () => {
     assert.equal(seen.length, 2);
   });
 
-  test('a failure before the reply is tried once more for those who wait, and none of them fails with it', async () => {
+  test('a failure before the reply is retried once for the waiting clients, and none of them fails with it', async () => {
     const { rampart, seen } = await startCaching((req, res, number) => {
       // The first attempt and its retries.
       setTimeout(() => (number <= 3 ? req.socket.destroy() : res.end('good')), 100);
@@ -117,7 +117,7 @@ describe('coalescing', () => {
     assert.equal(seen.length, 4);
   });
 
-  test('two failures speak for all who wait', async () => {
+  test('a second failure is returned to all waiting clients', async () => {
     const { rampart, seen } = await startCaching((req) => void setTimeout(() => req.socket.destroy(), 50));
     const replies = await many(20, () => get(rampart, '/a'));
     assert.ok(replies.every(({ status }) => status === 502));
@@ -125,7 +125,7 @@ describe('coalescing', () => {
     assert.equal(seen.length, 4);
   });
 
-  test('each who waits has a deadline of its own, and none of them is the others’', async () => {
+  test('each waiting client has its own deadline, which does not affect the others', async () => {
     const { rampart, seen } = await startCaching((_req, res) => void setTimeout(() => res.end('good'), 200));
     const impatient = get(rampart, '/a', { 'x-deadline-ms': '50' });
     await eventually('it is at the backend', () => seen.length === 1);
@@ -138,7 +138,7 @@ describe('coalescing', () => {
     assert.equal(seen.length, 1);
   });
 
-  test('a reply that is for one client alone is given to one: each of the others asks for itself', async () => {
+  test('a private reply goes to one client: each of the others sends its own request', async () => {
     const { rampart, seen } = await startCaching((_req, res, number) => {
       setTimeout(() => res.writeHead(200, { 'cache-control': 'private' }).end(`for ${number}`), 50);
     });
@@ -152,7 +152,7 @@ describe('coalescing', () => {
     assert.ok(performance.now() - started < 95, 'they did not wait for one another');
   });
 
-  test('who selects another reply by Vary waits for that one', async () => {
+  test('a request that selects another variant by Vary waits for that variant', async () => {
     const { rampart, seen } = await startCaching((req, res) => {
       const language = req.headers['accept-language'] ?? 'none';
       setTimeout(() => res.writeHead(200, { vary: 'Accept-Language' }).end(language), 50);
@@ -211,7 +211,7 @@ describe('coalescing', () => {
     assert.equal(seen.length, 2);
   });
 
-  test('a slow reader holds nobody back, and gets the whole reply, whether it is kept or not', async () => {
+  test('a slow reader delays no other client, and gets the whole reply, stored or not', async () => {
     const size = 24 * 1024 ** 2;
     for (const maxBytes of ['1GiB', '32MiB']) {
       const { rampart, seen } = await startCaching(

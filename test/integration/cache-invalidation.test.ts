@@ -129,7 +129,7 @@ const change = ({ workers }: Host, path: string, method = 'POST'): Promise<Got> 
   get(workers[0].rampart, path, {}, method);
 
 describe('an unsafe request that succeeds, on a host of two workers', () => {
-  test('is outdated everywhere when its reply is there: its path and what its reply names, not what was refused', async () => {
+  test('invalidates its path and the paths that its reply names before the reply, but not after a refusal', async () => {
     const host = await startHost();
     for (const [path, method, target] of [
       ['/x', 'POST', '/x'],
@@ -158,7 +158,7 @@ describe('an unsafe request that succeeds, on a host of two workers', () => {
     }
   });
 
-  test('the whole reply comes, however long it is; one that breaks off meanwhile is no whole one', async () => {
+  test('the whole reply arrives, however long it takes; a reply that breaks off is incomplete', async () => {
     const host = await startHost();
     assert.equal((await change(host, '/large')).body.length, 1_000_000);
     await bodies(host, '/broken');
@@ -172,7 +172,7 @@ describe('an unsafe request that succeeds, on a host of two workers', () => {
     for (let round = 0; round < 5; round++) assert.equal((await change(host, '/x')).status, 200);
   });
 
-  test('a worker that was away forgets what changed meanwhile when it is back, and keeps the rest', async () => {
+  test('a worker that returns removes the replies that changed meanwhile, and keeps the rest', async () => {
     const host = await startHost();
     for (const path of ['/x', '/y', '/kept']) await bodies(host, path);
     const [, away] = host.workers;
@@ -187,7 +187,7 @@ describe('an unsafe request that succeeds, on a host of two workers', () => {
     assert.match((await get(away.rampart, '/kept')).cacheStatus, /hit/);
   });
 
-  test('what changed while control was away reaches the others when it is back', async () => {
+  test('invalidations during an outage of control reach the other workers when it is back', async () => {
     const host = await startHost();
     for (const path of ['/x', '/kept']) await bodies(host, path);
     await host.control.close();

@@ -4,7 +4,7 @@ import { get, saying, startCaching } from '../support/caching.ts';
 import { sendRaw } from '../support/raw.ts';
 
 describe('what cannot be put into the cache', () => {
-  test('nothing is kept that varies by what the gateway writes, or was asked for with fields that it drops', async () => {
+  test('stores no reply that varies by fields of the gateway, or whose request had fields that the gateway drops', async () => {
     const { rampart, seen } = await startCaching((req, res) => {
       const byAddress = req.url === '/address';
       res.writeHead(200, { vary: byAddress ? 'X-Forwarded-For' : 'Accept-Language' });
@@ -68,7 +68,7 @@ describe('what cannot be put into the cache', () => {
     assert.equal(seen.length, 3);
   });
 
-  test('what a trusted peer forwards is a part of the key', async () => {
+  test('the forwarding fields of a trusted peer are a part of the key', async () => {
     const { rampart, seen } = await startCaching((req, res) => res.end(String(req.headers['x-forwarded-proto'])), {
       trustedProxies: ['127.0.0.1'],
     });

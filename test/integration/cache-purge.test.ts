@@ -150,7 +150,7 @@ describe('POST /api/cache/purge', () => {
     );
   });
 
-  test('what is wrong gets 400 with the field, and changes nothing', async () => {
+  test('an invalid body gets 400 with the field, and changes nothing', async () => {
     const { workers, port } = await startHost();
     for (const worker of workers) await get(worker, '/a');
     const fieldsOf = async (body: string): Promise<unknown[]> => {

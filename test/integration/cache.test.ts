@@ -20,8 +20,8 @@ async function askedTwice(
   return seen.length;
 }
 
-describe('what is kept', () => {
-  test('what the reply says counts, and the time of the route where it says nothing', async () => {
+describe('replies that are stored', () => {
+  test('the lifetime of the reply counts, and that of the route if the reply has none', async () => {
     assert.equal(await askedTwice({}), 1);
     assert.equal(await askedTwice({}, { cache: {} }), 2);
     assert.equal(await askedTwice({ 'cache-control': 'max-age=60' }, { cache: {} }), 1);
@@ -45,7 +45,7 @@ describe('what is kept', () => {
     assert.equal(await askedTwice({ 'cache-control': 'max-age=60' }, { status: 500 }), 2);
   });
 
-  test('what was authorised is kept only where the reply or the route says that it may', async () => {
+  test('a reply to an authorised request is stored only if the reply or the route allows it', async () => {
     const cookie = { request: { cookie: 'a=b' } };
     assert.equal(await askedTwice({}, { request: { authorization: 'Basic eDp5' } }), 2);
     assert.equal(await askedTwice({}, cookie), 2);
@@ -135,7 +135,7 @@ describe('what is kept', () => {
 });
 
 describe('hits', () => {
-  test('a hit has the head of the reply, its Age, and nothing of the request that fetched it', async () => {
+  test('a hit has the head of the reply and its Age, and nothing from the request that fetched it', async () => {
     const { rampart } = await startCaching(
       saying({
         'content-type': 'text/x',
@@ -171,7 +171,7 @@ describe('hits', () => {
     }
   });
 
-  test('HEAD shares what GET has brought, and keeps nothing itself', async () => {
+  test('HEAD uses the reply that GET has stored, and stores none itself', async () => {
     const { rampart, seen } = await startCaching(saying({}));
     assert.match((await get(rampart, '/a', {}, 'HEAD')).cacheStatus, /fwd=uri-miss/);
     await get(rampart, '/a');
@@ -211,7 +211,7 @@ describe('hits', () => {
     assert.match((await get(rampart, '/a')).body, /reply 1/);
   });
 
-  test('what the request says of caches counts', async () => {
+  test('cache directives of the request count', async () => {
     const { rampart, seen } = await startCaching(saying({}));
     const none = await get(rampart, '/a', { 'cache-control': 'only-if-cached' });
     assert.deepEqual([none.status, seen.length], [504, 0]);
@@ -251,7 +251,7 @@ describe('hits', () => {
     assert.deepEqual([await isHit('/a', 'other'), await isHit('/fail')], [true, true]);
   });
 
-  test('what is outdated stays so: no selection of it comes back with the next one', async () => {
+  test('invalidated variants stay so: none comes back with the next stored reply', async () => {
     const { rampart } = await startCaching((req, res, number) => {
       res.writeHead(200, { vary: 'x-any' }).end(`${req.headers['x-any']} ${number}`);
     });
@@ -284,7 +284,7 @@ describe('hits', () => {
 });
 
 describe('stale replies', () => {
-  test('one with a validator is confirmed by 304, and serves on with what that says anew', async () => {
+  test('an entry with a validator is confirmed by 304, and is served with the updated fields', async () => {
     const { rampart, seen } = await startCaching((req, res, number) => {
       const headers = {
         etag: '"v1"',

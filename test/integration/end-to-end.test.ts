@@ -198,7 +198,7 @@ describe('500 products as 1,000 barcodes', { skip }, () => {
     }
   });
 
-  test('nobody else gets them', async () => {
+  test('no other client gets them', async () => {
     const [first] = made;
     assert.ok(first);
     const { stdout } = await stack.run('keys', 'create', '--json');

@@ -118,7 +118,7 @@ test('beyond slots and queue a generator is overloaded, and says so at once', as
   assert.deepEqual([count, turnedAway, waiting], [3, 1, 0]);
 });
 
-test('who waits too long in the queue is overloaded', async () => {
+test('a request that waits too long in the queue is refused as overloaded', async () => {
   const work = new HeldWork();
   const generator = await start({ slots: 1, queueTimeoutMs: 20 }, work);
   const served = post(generator.port, '{}');

@@ -90,7 +90,7 @@ describe('backends that are busy, restart, or are down', () => {
     assert.deepEqual(await Promise.all(requests), Array<number>(8).fill(200));
   });
 
-  test('the only backend, silent on its health page while it is full, keeps what it has, and is not given it twice', async () => {
+  test('the only backend, whose health check times out while it is full, keeps its requests and gets none twice', async () => {
     const get = () => fetch(`${stack.url}/only/3000`).then(async (reply) => [reply.status, await reply.text()]);
     assert.deepEqual(await Promise.all([get(), get()]), [
       [200, 'done'],

@@ -344,7 +344,7 @@ describe('names', () => {
   });
 });
 
-describe('what strangers may take', () => {
+describe('limits for strangers', () => {
   test('connections beyond the limit are closed, and one address has its own', async () => {
     const rampart = await startTestGateway({ connections: { max: 10, maxPerAddress: 4 } });
     closers.push(() => rampart.close());
@@ -382,7 +382,7 @@ describe('what strangers may take', () => {
     }
   });
 
-  test('C8: guesses push no key out, are refused after a while, and stop nobody who is known', async () => {
+  test('C8: guesses evict no key, are refused after a while, and do not affect known clients', async () => {
     const rampart = await startGateway(['http://127.0.0.1:1'], { authenticate: true });
     const status = async (key: string): Promise<number> =>
       (await fetch(`${rampart.url}/v1/barcodes`, { headers: { 'x-api-key': key } })).status;

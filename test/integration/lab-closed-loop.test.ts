@@ -65,7 +65,7 @@ describe('closed loop', () => {
     assert.ok(Math.abs(littlesLaw.counted - 5) < 0.2, JSON.stringify(littlesLaw));
   });
 
-  test('who is refused waits as long as Retry-After says, if the plan says so', async () => {
+  test('a refused user waits as long as Retry-After says, if the plan says so', async () => {
     answer = (_req, res) => {
       res.writeHead(503, { 'retry-after': '1' });
       res.end();

@@ -116,7 +116,7 @@ describe('malformed replies of a backend', () => {
     await eventually('the connection is closed', () => backend.sockets.size === 0);
   });
 
-  test('what a 103 says of its connection or of a body ends neither the reply nor the connection', async () => {
+  test('connection and framing fields of a 103 end neither the reply nor the connection', async () => {
     for (const field of ['Connection: close', 'Transfer-Encoding: chunked', 'Content-Length: 5']) {
       answer = (socket) => socket.write(`HTTP/1.1 103 Early Hints\r\n${field}\r\nLink: </a>\r\n\r\n${ok}`);
       const before = backend.received.length;

@@ -122,7 +122,7 @@ describe('under pm2', () => {
     );
   });
 
-  test('what a worker logs is in the log of its app', () => {
+  test('the log lines of a worker are in the log of its app', () => {
     const folder = join(dataDir, 'pm2', 'logs');
     const logs = readdirSync(folder).filter((name) => name.startsWith('gateway-out'));
     assert.equal(logs.length, 2);
@@ -242,7 +242,7 @@ describe('under pm2', () => {
     assert.ok(now.includes(staying), 'the other one has stayed');
   });
 
-  test('a worker that stands still is replaced, whoever started it', async () => {
+  test('a worker that hangs is replaced, whichever way it was started', async () => {
     const [victim = 0] = await workers(2);
     process.kill(victim, 'SIGSTOP');
     await workers(2, [victim]);

@@ -37,7 +37,7 @@ describe('proxying at its limits', () => {
     await eventually('its permit is back', () => inFlight(rampart) === 0);
   });
 
-  test('never has more in flight than the cap; who waits is served in turn; who finds the queue full is told at once', async () => {
+  test('never exceeds the cap; serves waiting requests in turn; refuses at once when the queue is full', async () => {
     const atBackend: { path: string; answer: () => void }[] = [];
     let most = 0;
     let now = 0;
@@ -80,7 +80,7 @@ describe('proxying at its limits', () => {
     assert.equal(most, 2);
   });
 
-  test('who waits too long gets 503 queue-timeout with Retry-After', async () => {
+  test('a request that waits too long gets 503 queue-timeout with Retry-After', async () => {
     const { origin } = await startBackend(() => {});
     const rampart = await startGateway([origin], { cap: 1, queueTimeoutMs: 50 });
     const abort = new AbortController();
@@ -227,7 +227,7 @@ describe('proxying at its limits', () => {
     assert.equal((await fetch(`${rampart.url}/readyz`)).status, 200);
   });
 
-  test('drains: what is under way is answered with Connection: close, and then the worker is gone', async () => {
+  test('drains: requests in flight are answered with Connection: close, and then the worker ends', async () => {
     let finish = (): void => {};
     const { origin } = await startBackend((_req, res) => {
       finish = () => res.end('done');

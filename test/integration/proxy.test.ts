@@ -53,7 +53,7 @@ describe('proxying', () => {
     assert.equal(gauge('rampart_reply_buffer_bytes'), 0);
   });
 
-  test('strips what belongs to a connection both ways, and what it nominates; adds what it knows after that', async () => {
+  test('strips the fields of a connection and those it nominates in both directions, then adds its own', async () => {
     let seen: IncomingMessage | undefined;
     const { origin } = await startBackend((req, res) => {
       seen = req;
@@ -96,7 +96,7 @@ describe('proxying', () => {
     );
   });
 
-  test('believes what a trusted peer says of those before it', async () => {
+  test('believes the forwarding fields of a trusted peer', async () => {
     let seen: IncomingMessage | undefined;
     const { origin } = await startBackend((req, res) => {
       seen = req;

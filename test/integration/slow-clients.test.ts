@@ -77,7 +77,7 @@ describe('slow uploads', () => {
     assert.match(text, /100000 bytes/);
   });
 
-  test('the time of the backend begins with the end of the body, and what the client takes is not its fault', async () => {
+  test('the time of the backend begins with the end of the body, so a slow client does not count against it', async () => {
     const { origin } = await counting();
     const rampart = await startGateway([origin], { timeoutMs: 300 });
     const slow = await open(rampart, upload(4, 'a'));

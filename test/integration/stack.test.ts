@@ -84,7 +84,7 @@ describe('a stack as users start it', () => {
     }
   });
 
-  test('what cannot be encoded gets 422 with the field and the rule', async () => {
+  test('a text that cannot be encoded gets 422 with the field and the rule', async () => {
     const cases: [body: unknown, field: string, rule: string][] = [
       [{ symbology: 'ean13', text: '4006381333932' }, 'text', 'check-digit'],
       [{ symbology: 'ean13', text: '40063813339a' }, 'text', 'charset'],
@@ -144,7 +144,7 @@ describe('a stack as users start it', () => {
     assert.equal(head.headers.get('content-length'), String(Buffer.byteLength(body)));
   });
 
-  test('a key that is revoked opens nothing any more, at once; one never sees what another made', async () => {
+  test('a revoked key is refused at once; a key never sees the barcodes of another one', async () => {
     const made = await stack.run('keys', 'create', '--name', 'other', '--json');
     const other = JSON.parse(made.stdout) as { id: string; key: string };
     const created = await create({ symbology: 'qrcode', text: 'mine' });
@@ -203,7 +203,7 @@ describe('a stack as users start it', () => {
     assert.match(text, /rampart_processes\{role="gateway"\} 2\n/);
   });
 
-  test('/api/status tells of workers, backends, queues and versions', async () => {
+  test('/api/status shows workers, backends, queues and versions', async () => {
     const status = (await stack.status()) as unknown as Record<string, unknown>;
     assert.match(String(status['version']), /^\d+\.\d+\.\d+$/);
     assert.match(JSON.stringify(status['workers']), /"queued":{"interactive":0,"bulk":0}/);

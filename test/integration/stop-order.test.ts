@@ -21,7 +21,7 @@ function tryToConnect(port: number): Promise<string> {
   });
 }
 
-test('a stop: /readyz says so while connections are accepted, then none completes, then what is open ends', async () => {
+test('a stop: /readyz answers 503 while connections are accepted, then none completes, then open ones end', async () => {
   const stack = await startStack({
     GATEWAY_WORKERS: '2',
     GENERATOR_INSTANCES: '1',

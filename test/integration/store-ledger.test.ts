@@ -132,7 +132,7 @@ test('a record that PostgreSQL rejects is set aside, and its neighbours are writ
   assert.deepEqual(await readdir(spillDir), ['rejected.ndjson']);
 });
 
-test('what a process spilled before kill -9 is taken over by a living one, a file with a torn tail too', async (t) => {
+test('records that a process spilled before kill -9 are taken over by another one, even from a file with a torn tail', async (t) => {
   const { url, keyId, spillDir, totals, open } = await setting();
   const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../src/${path}`, import.meta.url)));
   const code = `const { BatchedLedger } = await import(${module('store/ledger/batched-ledger.ts')});

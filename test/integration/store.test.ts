@@ -96,7 +96,7 @@ test('a record is there for the key that made it, and for no other', async () =>
   assert.equal(await store.barcodes.get(mine.id, "' OR 1=1 --"), undefined);
 });
 
-test('insertMany puts in what is new and leaves what is there', async () => {
+test('insertMany inserts new records and leaves existing ones unchanged', async () => {
   const store = await postgres.store();
   const { record: key } = await store.keys.create('twice');
   const first = record(key.id);

@@ -99,7 +99,7 @@ describe('tunnels', () => {
     assert.ok(got >= size, `${got} of ${size}`);
   });
 
-  test('what a client has sent before it ended is delivered to the backend', async () => {
+  test('the bytes that a client sent before its end reach the backend', async () => {
     let got = 0;
     const backend = await startTunnels((socket) => {
       socket.on('data', (chunk: Buffer) => (got += chunk.length));

@@ -119,7 +119,7 @@ describe('WebSocket upgrades', () => {
     assert.equal(backend.received.length, before);
   });
 
-  test('what the client says of itself and of those before it is not passed on', async () => {
+  test('forwarding fields of an untrusted client are not passed on', async () => {
     const before = backend.received.length;
     const socket = connect(rampart.port, '127.0.0.1');
     socket.write(
@@ -149,7 +149,7 @@ describe('WebSocket upgrades', () => {
     assert.equal(statusOf(await sendRaw(rampart.port, handshake(key).replace('GET', 'POST'))), 400);
   });
 
-  test('what the backend says instead of 101 reaches the client, and the permit comes back', async () => {
+  test('a reply instead of 101 reaches the client, and the permit comes back', async () => {
     accept = false;
     const reply = await sendRaw(rampart.port, handshake(key));
     assert.equal(statusOf(reply), 403);

@@ -43,7 +43,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  test('an empty value is one that is not set', async () => {
+  test('an empty value counts as not set', async () => {
     assert.deepEqual(await problemsOf({ PORT: '' }), []);
   });
 
@@ -76,7 +76,7 @@ describe('loadConfig', () => {
     assert.equal((await loadConfig({ CACHE_MAX_BYTES: '2MiB' }, folder)).env.CACHE_MAX_BYTES, 2 * 1024 ** 2);
   });
 
-  test('a file that cannot be loaded is said with the line, be it another one that it imports', async () => {
+  test('a file that cannot be loaded is reported with the line, even if it is an imported one', async () => {
     const reasons: readonly (readonly [string, string])[] = [
       [
         "export default {\n  upstreams: { a: { backends: ['x'] }\n  routes: [] };\n",

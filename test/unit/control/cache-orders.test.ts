@@ -90,7 +90,7 @@ describe('CacheOrders', () => {
     assert.deepEqual(told['b'], [changed('/x'), changed('/y'), changed('/z')]);
   });
 
-  test('a worker that was away gets what it has missed, purges too, and nothing twice', () => {
+  test('a worker that returns gets the orders that it missed, including purges, and none twice', () => {
     const { told, orders, join, ask } = open();
     join('a');
     ask('a', 1, changed('/x'));

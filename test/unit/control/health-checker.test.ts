@@ -143,7 +143,7 @@ async function twoBackends(t: TestContext, inFlight: number) {
   };
 }
 
-test('where every check times out, backends at work are used: nobody else would do their work', async (t) => {
+test('if every check times out, backends with requests in flight are still used', async (t) => {
   const { answers, changes, known, checks } = await twoBackends(t, 3);
   answers.fill(false);
   await checks(6);

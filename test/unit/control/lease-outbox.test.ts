@@ -65,7 +65,7 @@ describe('LeaseOutbox', () => {
     assert.deepEqual(done, ['a1', 'w', 'a2', 'w', 'a3', 'a4', 'b1']);
   });
 
-  test('what waits for a connection that has gone is not sent on the next one', () => {
+  test('a message that waited for a closed connection is not sent on the next one', () => {
     const { clock, done, outbox } = open();
     outbox.push('app', [grant(1)]);
     outbox.push('app', [grant(2), grant(1, 'b')]);

@@ -32,7 +32,7 @@ test('C5: a worker that reconnects is counted once', () => {
   assert.equal(valueOf(book, 'open'), 3);
 });
 
-test('what has left counts on, without its gauges; so does what has ended, and a control that starts anew knows both', () => {
+test('counters of left and ended processes stay, without gauges, even after a restart of control', () => {
   const book = new MetricsBook();
   for (const [name, count] of [
     ['gone', 5],

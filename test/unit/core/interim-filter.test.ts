@@ -38,7 +38,7 @@ test('InterimFilter leaves out 100 Continue and nothing else, wherever the bytes
   );
 });
 
-test('InterimFilter leaves the fields of the connection out of a 1xx, and nothing out of any other reply', () => {
+test('InterimFilter removes the fields of the connection from a 1xx, and nothing from other replies', () => {
   const hintsWith = (fields: string): string => `HTTP/1.1 103 Early Hints\r\n${fields}\r\n`;
   for (const [fields, left] of [
     ['Connection: close\r\nLink: </a>\r\n', 'Link: </a>\r\n'],
@@ -56,7 +56,7 @@ test('InterimFilter leaves the fields of the connection out of a 1xx, and nothin
   assert.equal(pass(closing, []), closing);
 });
 
-test('InterimFilter passes on what is no reply at all', () => {
+test('InterimFilter passes on bytes that are not a reply', () => {
   for (const text of ['', 'x', 'HTTP/2 100 \r\n\r\n', 'HTTP/1.1 2', 'SSH-2.0-x\r\n'])
     assert.equal(pass(text, [1]), text);
 });

@@ -24,7 +24,7 @@ function setUp(level = 'info') {
   return { lines, clock, exchange, requestLog: new RequestLog(log, clock) };
 }
 
-test('RequestLog logs what is slow or has failed, with where the time went, and nothing else', () => {
+test('RequestLog logs only slow and failed requests, with their times by phase', () => {
   const { lines, exchange, requestLog } = setUp();
   requestLog.write(exchange(), 200, 500);
   requestLog.write(exchange('client-closed'), 499, 3);

@@ -179,7 +179,7 @@ describe('requestPath, without a protocol', () => {
     assert.match(metrics(), /rampart_bugs_total\{where="request"\} 1/);
   });
 
-  test('keeps what a slow client has not read', async () => {
+  test('buffers the bytes that a slow client has not read', async () => {
     const { send } = await setUp(() => replyOf(200, {}, ['a', 'b', 'c']));
     const client = send({ target: '/open/a' });
     client.isFull = true;

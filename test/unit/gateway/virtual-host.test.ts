@@ -71,7 +71,7 @@ for (const [name, serviceMs] of [
   });
 }
 
-test('where nothing ends any more, nobody waits for longer than half a minute', async () => {
+test('if no request ends any more, none waits for longer than half a minute', async () => {
   for (const clients of [17, 32, 64]) {
     const host = new VirtualHost({ workers: 2, backends: 2, cap: 8, serviceMs: () => 600_000 });
     await host.runFor(500);
@@ -123,7 +123,7 @@ test('no permit idles while a request waits at another worker', async () => {
   }
 });
 
-test('eight times the permits in a closed loop: every permit is used, and the refused are told at once', async () => {
+test('eight times the permits in a closed loop: every permit is used, and refusals are immediate', async () => {
   const tally = await tallyOf({ workers: 2, backends: 2, cap: 20, serviceMs: () => 55 }, (host) => {
     for (let client = 0; client < 320; client++) void host.closedLoop(client < 250 ? 0 : 1, { pauseMs: 100 });
   });

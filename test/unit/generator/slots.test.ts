@@ -15,7 +15,7 @@ test('Slots admits up to the cap, queues up to the capacity, and refuses beyond'
   assert.deepEqual([slots.inFlight, slots.queued], [2, 2]);
 });
 
-test('Slots hands a freed slot to whoever waits longest', async () => {
+test('Slots gives a freed slot to the request that has waited longest', async () => {
   const slots = new SlotQueue(limits, new VirtualClock());
   const first = permitOf(slots.ask());
   permitOf(slots.ask());
@@ -37,7 +37,7 @@ test('SlotPermit releases once, however often it is told to', () => {
   assert.equal(slots.inFlight, 1);
 });
 
-test('Slots refuses who has waited for the timeout, and no sooner', async () => {
+test('Slots refuses a request when its timeout has passed, and not sooner', async () => {
   const clock = new VirtualClock();
   const slots = new SlotQueue(limits, clock);
   slots.ask();

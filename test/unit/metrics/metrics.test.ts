@@ -76,7 +76,7 @@ describe('MetricsBook', () => {
     assert.equal(value(book.merged(), 'requests_total'), 8);
   });
 
-  test('counts nobody twice when control comes back: a worker that reports again replaces what is known of it', () => {
+  test('counts no worker twice when control comes back: a new report replaces the known figures', () => {
     const before = new MetricsBook();
     before.update('a', worker(2, 3));
     before.update('b', worker(5, 4));

@@ -52,12 +52,12 @@ test('servesOnError within its window, and not against the request', () => {
 });
 
 describe('requestCacheControlOf', () => {
-  test('a request that says nothing is the same as any other', () => {
+  test('all requests without cache fields share one result', () => {
     assert.equal(requestCacheControlOf({}), anything);
     assert.equal(requestCacheControlOf({ ifNoneMatch: '"a"' }), anything);
   });
 
-  test('what goes past the cache, and why', () => {
+  test('requests that bypass the cache, and why', () => {
     assert.equal(asking('No-Store').past, 'request');
     assert.equal(requestCacheControlOf({ range: 'bytes=0-' }).past, 'bypass');
     assert.equal(requestCacheControlOf({ precondition: '"a"' }).past, 'bypass');

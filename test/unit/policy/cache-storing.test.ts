@@ -42,7 +42,7 @@ describe('parseDirectives', () => {
     assert.deepEqual([...parseDirectives(',,  ="x", ok')], [['ok', true]]);
   });
 
-  test('of two numbers the smaller one counts, and what is none counts as 0', () => {
+  test('the smaller of two numbers counts, and an invalid number counts as 0', () => {
     assert.equal(secondsOf(parseDirectives('max-age=60, max-age=5, max-age=90'), 'max-age'), 5);
     assert.equal(secondsOf(parseDirectives('max-age=60, max-age=-1'), 'max-age'), 0);
     assert.equal(secondsOf(parseDirectives('max-age=1e9'), 'max-age'), 0);
@@ -88,7 +88,7 @@ describe('judgeReply', () => {
     assert.deepEqual(lifetime({ 'cache-control': 'max-age=60' }, 302), [60_000, 0, 3000, 4000, false]);
   });
 
-  test('what has lain in a cache that says nothing of it is as old as its date says, to the second', () => {
+  test('a reply from a cache that sends no Age has the age of its Date, to the second', () => {
     const dated = (date: string, more: Record<string, string> = {}) =>
       lifetime({ 'cache-control': 'max-age=60', date, ...more });
     assert.deepEqual(dated('Wed, 31 Dec 2025 23:59:20 GMT'), [60_000, 39_000, 3000, 4000, false]);
@@ -98,14 +98,14 @@ describe('judgeReply', () => {
     assert.deepEqual(dated('yesterday'), [60_000, 0, 3000, 4000, false]);
   });
 
-  test('no heuristics: what says nothing on a route without a time is not kept', () => {
+  test('no heuristics: a reply without a lifetime is not stored on a route without one', () => {
     const reply = { status: 200, headers: { 'content-length': '1', 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } };
     const verdict = judgeReply(reply, false, { ...rules, ttlSeconds: undefined }, arrivedAt);
     // Kept for its validator alone, and fresh not for a moment.
     assert.deepEqual([verdict.store, verdict.share, verdict.store && verdict.lifetime.freshMs], [true, false, 0]);
   });
 
-  test('what is not kept, and why', () => {
+  test('replies that are not stored, and why', () => {
     assert.equal(lifetime({ 'cache-control': 'private=""' }), 'it is private');
     assert.equal(lifetime({ 'cache-control': ['public', 'PRIVATE'] }), 'it is private');
     assert.equal(lifetime({ 'cache-control': 'no-store' }), 'RFC 9111 §3 does not allow it');
@@ -120,7 +120,7 @@ describe('judgeReply', () => {
     assert.equal(judge({ 'cache-control': 'public' }, { credentials: true }).store, true);
   });
 
-  test('never keeps what forbids it, whatever else it says', () => {
+  test('never stores a reply that forbids it, whatever else the reply says', () => {
     const directive = fc.constantFrom(
       'public',
       'max-age=60',
@@ -142,7 +142,7 @@ describe('judgeReply', () => {
   });
 });
 
-test('validates compares what both have', () => {
+test('validates compares the validators that both have', () => {
   const stored = { status: 200, headers: { etag: '"a"', 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' } };
   const says = (headers: Record<string, string>) => validates(stored, { status: 304, headers });
   assert.deepEqual(
@@ -185,7 +185,7 @@ describe('vary', () => {
   });
 });
 
-test('ReplyJudge says of every reply what judgeReply says, whatever came before', () => {
+test('ReplyJudge gives the verdict of judgeReply for every reply, whatever came before', () => {
   // Mostly not there: of a reply that may not be kept anyway, nothing else tells.
   const value = (...texts: string[]) => fc.constantFrom(undefined, undefined, undefined, ...texts);
   const heads = fc.record({

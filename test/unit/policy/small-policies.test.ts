@@ -40,11 +40,11 @@ describe('mayRetry', () => {
   };
   const unsent = { ...attempt, beforeConnection: true, sent: 0, unsent: 1 };
 
-  test('retries what the backend cannot have seen, whatever the method', () => {
+  test('retries a request that the backend cannot have seen, whatever the method', () => {
     assert.equal(mayRetry(unsent), true);
   });
 
-  test('retries what was sent only where doing it twice is harmless', () => {
+  test('retries a sent request only if a repetition is harmless', () => {
     assert.equal(mayRetry(attempt), false);
     assert.equal(mayRetry({ ...attempt, idempotent: true }), true);
   });
@@ -123,7 +123,7 @@ describe('mayRetryReply', () => {
 });
 
 describe('HedgeDelay', () => {
-  test('says nothing of a class of which it has seen fewer than twenty', () => {
+  test('has no estimate for a class with fewer than twenty samples', () => {
     const delay = new HedgeDelay();
     for (let count = 0; count < 19; count++) delay.sample(50);
     assert.equal(delay.afterMs, undefined);

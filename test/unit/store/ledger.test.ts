@@ -23,7 +23,7 @@ test('a record waits for company for the flush time, and a full batch does not',
   assert.deepEqual(host.totals, { written: 10, spilled: 0, replayed: 0, dropped: 0, rejected: 0 });
 });
 
-test('flush resolves when what was appended before is written', async () => {
+test('flush resolves when all records appended before are written', async () => {
   const host = new FakeHost();
   const ledger = host.start();
   await ledger.flush();
@@ -116,7 +116,7 @@ test('close does not wait for a write that hangs for ever', async () => {
   assert.equal(host.totals.spilled, 1);
 });
 
-test('what a killed process left on the disk is taken over, and a live one keeps its own', async () => {
+test('the files of a killed process are taken over, and a live process keeps its own', async () => {
   const host = new FakeHost();
   host.database = 'down';
   const first = host.start();
@@ -232,7 +232,7 @@ test('beyond the disk budget records are dropped and counted', async () => {
   assert.equal(ledger.pending, host.totals.spilled);
 });
 
-test('with PostgreSQL away and the disk full, memory holds what it may and the rest is counted', async () => {
+test('without PostgreSQL and with a full disk, memory holds a bounded number of records and the rest are counted', async () => {
   const host = new FakeHost();
   const ledger = host.start({ maxPending: 10 });
   await settled();

@@ -22,7 +22,7 @@ test('only the adapter in http1 knows the objects of HTTP/1.1', () => {
   }
 });
 
-test('only the place that opens the server is told which adapters there are', () => {
+test('only the place that opens the server knows the adapters', () => {
   const importers = globSync('**/*.ts', { cwd: gateway })
     .filter((file) => !file.startsWith('http1/'))
     .filter((file) => /from '[^']*\/http1\//.test(readFileSync(join(gateway, file), 'utf8')));

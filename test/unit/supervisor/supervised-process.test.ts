@@ -55,7 +55,7 @@ test('a restart that cannot be spawned is tried again, until it can', async () =
   await supervised.stop(1000);
 });
 
-test('what is killed on purpose is not started again', async () => {
+test('a process that was killed on purpose is not restarted', async () => {
   const { supervised, clock, deaths } = supervise(
     specOf(process.execPath, "process.send('ready'); setInterval(() => {}, 1000)"),
   );

@@ -83,7 +83,7 @@ describe('rampart lab tune, before anything is started', () => {
     assert.match(refusalToWrite(folder, true) ?? '', /cannot be written: EISDIR/);
   });
 
-  test('writeWhole leaves the file and nothing beside it; who reads meanwhile reads the old one', async () => {
+  test('writeWhole leaves only the file; a concurrent reader reads the old one', async () => {
     await writeWhole(join(folder, 'out'), 'A=1\n');
     const reader = openSync(join(folder, 'out'), 'r');
     await writeWhole(join(folder, 'out'), 'A=2\n');

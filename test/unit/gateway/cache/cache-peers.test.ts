@@ -43,7 +43,7 @@ describe('CachePeers', () => {
     );
   });
 
-  test('without control waits for nobody, and says all that was not answered when control is back', async () => {
+  test('without control it does not wait, and sends all unanswered orders when control is back', async () => {
     const { said, peers, released, announce, turn } = open();
     assert.equal(announce('/before'), false);
     peers.connected();
@@ -64,7 +64,7 @@ describe('CachePeers', () => {
     ]);
   });
 
-  test('carries out what it is told, says so, and knows how far it has come', () => {
+  test('carries out orders, confirms them, and knows the last one', () => {
     const { said, carriedOut, peers } = open();
     peers.connected();
     peers.said({ type: 'forget', position, orders: [changed('/x'), { purge: {} }] });
@@ -77,7 +77,7 @@ describe('CachePeers', () => {
     ]);
   });
 
-  test('what piles up without control becomes one order to forget everything', () => {
+  test('orders that pile up without control become one order to remove everything', () => {
     const { said, peers, announce } = open();
     for (let count = 0; count <= 4096; count++) announce(`/${count}`);
     peers.connected();
@@ -87,7 +87,7 @@ describe('CachePeers', () => {
     );
   });
 
-  test('a worker without control in its settings waits for nobody', () => {
+  test('a worker without control in its settings does not wait', () => {
     const peers = new CachePeers(new ManualClock(), () => 0, undefined);
     assert.equal(peers.announce(changed('/x')), undefined);
   });

@@ -136,7 +136,7 @@ describe('CoalescedFetch', () => {
     assert.deepEqual([clients.map(({ got }) => got), [...fetches]], [['head,abcd,end', 'head,abcd,end'], []]);
   });
 
-  test('a slow client that leaves holds nobody back any more', async () => {
+  test('a slow client that leaves no longer delays the others', async () => {
     const { clients, send, resumed } = setUp({ isStorable: false });
     const [fast, slow] = clients;
     await settled();
@@ -156,7 +156,7 @@ describe('CoalescedFetch', () => {
     assert.deepEqual([store.entries, budget.bytes, clients[0].got], [1, 0, 'head,12345678,end']);
   });
 
-  test('a client that joins late gets what has come at once, and the rest as it comes', async () => {
+  test('a client that joins late gets the bytes so far at once, and the rest as it arrives', async () => {
     const { fetch, send, end } = setUp({ isStorable: true });
     await settled();
     send('12');
@@ -168,7 +168,7 @@ describe('CoalescedFetch', () => {
     assert.equal(late.got, 'head,1234,end');
   });
 
-  test('a reply that outgrows its bound goes on for those that have it, and nobody joins it any more', async () => {
+  test('a reply that exceeds its bound continues for its clients, and no other request joins', async () => {
     const { fetch, clients, send, end, store, budget } = setUp({ isStorable: true });
     await settled();
     send('12345678');

@@ -5,7 +5,7 @@ import { CoalescedFetches } from '../../../../src/gateway/cache/coalesced-fetche
 
 const fetch = (joinKey?: string): CoalescedFetch => ({ joinKey, slot: -1 }) as unknown as CoalescedFetch;
 
-test('CoalescedFetches finds what may be joined, and all that are under way', () => {
+test('CoalescedFetches finds fetches that may be joined, and all in flight', () => {
   const fetches = new CoalescedFetches();
   const [a, b, alone] = [fetch('a'), fetch('b'), fetch()];
   for (const each of [a, b, alone]) fetches.add(each);
@@ -18,7 +18,7 @@ test('CoalescedFetches finds what may be joined, and all that are under way', ()
   assert.deepEqual([...fetches], [b, alone]);
 });
 
-test('CoalescedFetches: one that has taken the key, or the slot, of another is not touched by its end', () => {
+test('CoalescedFetches: the end of a fetch does not affect another that has taken its key or slot', () => {
   const fetches = new CoalescedFetches();
   const [first, second, third] = [fetch('a'), fetch('a'), fetch('c')];
   fetches.add(first);

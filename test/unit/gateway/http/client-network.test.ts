@@ -33,7 +33,7 @@ function fairKey(peerAddress: string, lines: string[]): string {
 const trusted = new AddressSet(['10.0.0.1', '10.0.0.2', '2001:db8::1']);
 const behind = (...lines: string[]): string => networkFor(request('10.0.0.1', lines), trusted);
 
-test('Exchange.fairKey tells clients behind a trusted proxy apart, and takes nobody else at their word', () => {
+test('Exchange.fairKey distinguishes clients behind a trusted proxy, and ignores the fields of other peers', () => {
   assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.1']), '198.51.100.1');
   assert.equal(fairKey('10.0.0.1', ['x-forwarded-for', '198.51.100.2']), '198.51.100.2');
   assert.equal(fairKey('192.0.2.1', ['x-forwarded-for', '198.51.100.2']), '192.0.2.1');
@@ -63,7 +63,7 @@ describe('clientNetwork', () => {
     assert.equal(behind('forwarded', 'for=203.0.113.1', 'x-forwarded-for', '198.51.100.1'), '198.51.100.1');
   });
 
-  test('goes no further than to what is no address', () => {
+  test('stops at a hop that is not an address', () => {
     assert.equal(behind('x-forwarded-for', '203.0.113.1, unknown'), '10.0.0.1');
     assert.equal(behind('x-forwarded-for', '203.0.113.1, , 10.0.0.2'), '10.0.0.2');
     assert.equal(behind('forwarded', 'for=203.0.113.1, for=_hidden'), '10.0.0.1');

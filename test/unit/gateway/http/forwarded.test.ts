@@ -68,7 +68,7 @@ test('X-Forwarded-* follows a Forwarded that stands alone', () => {
   assert.equal(mixed['forwarded'], `for=1.2.3.4;proto=http, ${own}`);
 });
 
-test('what cannot be read takes nothing with it that stands behind it', () => {
+test('an invalid part does not hide the parts behind it', () => {
   for (const [forwarded, left] of [
     ['for="x, for=9.9.9.9', ['9.9.9.9']],
     ['for="a;b, for=1.1.1.1, for=9.9.9.9;proto="ht"tp, for=2.2.2.2', ['2.2.2.2']],

@@ -25,7 +25,7 @@ test('A6: pathForm: what RFC 3986 allows and readers disagree about is ambiguous
     assert.equal(pathForm(path), 'plain', path);
 });
 
-test('canonicalPath is what a reader makes of it who decodes, drops parameters and merges slashes', () => {
+test('canonicalPath is the path for a reader that decodes, drops parameters and merges slashes', () => {
   assert.equal(canonicalPath('//admin///x'), '/admin/x');
   assert.equal(canonicalPath('/%61dmin/x;v=1'), '/admin/x');
   assert.equal(canonicalPath('/a%2Fb/'), '/a/b/');

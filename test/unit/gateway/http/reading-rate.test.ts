@@ -8,7 +8,7 @@ test('ReadingRate takes five seconds before it says that a client is too slow', 
   assert.equal(rate.isTooSlow(0, 5000), true);
 });
 
-test('ReadingRate lets a client at the least rate go on, and one that has become slow not', () => {
+test('ReadingRate accepts a client at the least rate, and rejects one that has become slow', () => {
   const rate = new ReadingRate(1000, 0);
   assert.equal(rate.isTooSlow(1000 + 5 * 4096, 5000), false);
   assert.equal(rate.isTooSlow(1000 + 10 * 4096, 10_000), false);

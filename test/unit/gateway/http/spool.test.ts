@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { test } from 'node:test';
 import { Spool, SpoolFile } from '../../../../src/gateway/http/spool.ts';
 
-test('what a full disk did not take is no part of the file, and its room goes back', async () => {
+test('bytes that a full disk did not take are not a part of the file, and their room is given back', async () => {
   const spool = new Spool('unused', 1000);
   const content = Buffer.alloc(100);
   let isFull = false;

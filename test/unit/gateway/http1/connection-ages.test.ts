@@ -21,7 +21,7 @@ for (const [random, ageMs] of [
   });
 }
 
-test('without a limit none is old, and neither is one that was not seen to open', () => {
+test('without a limit no connection is old, nor is one whose start was not seen', () => {
   const clock = new ManualClock();
   const ages = new ConnectionAges(0, clock, () => 0.5);
   const connection = new Socket();

@@ -103,7 +103,7 @@ describe('KeyCache', () => {
     assert.equal(await reasonOf(`Bearer ${key}`), 'unauthenticated');
   });
 
-  test('does not keep what was asked before keys changed', async () => {
+  test('does not keep the result of a look-up that began before keys changed', async () => {
     let answer = (_owner: typeof owner | undefined): void => {};
     const { cache, reasonOf } = setUp((count) =>
       count === 1 ? new Promise((resolve) => (answer = resolve)) : Promise.resolve(undefined),

@@ -37,7 +37,7 @@ test('C9: ReadAdmission never has more under way than it may, and lets keys take
   assert.ok(begun.slice(2).some(({ key }) => key === 'modest'));
 });
 
-test('ReadAdmission refuses what has waited too long, and what finds no place', async () => {
+test('ReadAdmission refuses reads that have waited too long, and reads without a place', async () => {
   const { clock, results, read, settle } = setUp(1);
   read('first');
   for (let index = 0; index < 65; index++) read('many');

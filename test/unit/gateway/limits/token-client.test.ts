@@ -55,7 +55,7 @@ describe('TokenClient', () => {
     );
   });
 
-  test('asks for all subjects in one message a turn, and serves those who wait in their order', async () => {
+  test('asks for all subjects in one message a turn, and serves waiting requests in their order', async () => {
     const { client, sent, answer } = setUp();
     client.connected();
     const verdicts = Array.from({ length: 10 }, () => client.take('key:1', limit));
@@ -144,7 +144,7 @@ describe('TokenClient', () => {
     assert.ok(isWaiting(client.take('key:1', large)));
   });
 
-  test('a control that takes no message is not waited for, and hears later what went without it', async () => {
+  test('requests do not wait for a control that takes no message, and are reported to it later', async () => {
     const { client, clock, sent, state } = setUp();
     client.connected();
     state.takes = false;

@@ -135,7 +135,7 @@ describe('Upstream whose backends change', () => {
     assert.equal(idsOf(takeAll(host)), 'c');
   });
 
-  test('one that is back before its requests have ended is the same backend', () => {
+  test('a backend that is back before its requests have ended is the same backend', () => {
     const host = setUp('ab');
     host.use('ab', 'ab');
     host.grant(1);
@@ -159,7 +159,7 @@ describe('Upstream whose backends change', () => {
     assert.deepEqual(host.sent.at(-1)?.held, [0, 2]);
   });
 
-  test('without control a backend that has left is not used, and one that joined is', () => {
+  test('without control the last membership holds: a left backend is not used, and a joined one is', () => {
     const host = setUp('a');
     host.use('bc', '');
     host.lease.lost();

@@ -68,7 +68,7 @@ describe('retries', () => {
     assert.equal(answer.kind === 'replied' && answer.status, 200);
   });
 
-  test('passes on what may not be tried again, and spends nothing for it', async () => {
+  test('returns a failure that may not be retried, and spends no budget', async () => {
     const { upstream, clock } = setUp({ backends: 2 });
     const cases: [Answer, Parameters<typeof callOf>[1]][] = [
       [failed({ replyStarted: true }), {}],
@@ -100,7 +100,7 @@ describe('retries', () => {
 });
 
 describe('deadlines', () => {
-  test('cancels what is being waited for when the time of the route is over', async () => {
+  test('cancels the pending work when the time of the route is over', async () => {
     const { upstream, clock } = setUp();
     const { answer, give } = pending();
     const { service } = fakeService(answer);
@@ -145,7 +145,7 @@ describe('admission', () => {
     assert.equal(upstream.status().inFlight, 1);
   });
 
-  test('waits for a permit, counts the wait, and asks nobody for a call that was cancelled meanwhile', async () => {
+  test('waits for a permit, counts the wait, and asks no backend for a call that was cancelled meanwhile', async () => {
     const { upstream, clock } = setUp();
     const first = callOf(upstream);
     await admission(clock)(fakeService(replied()).service)(first);
@@ -209,7 +209,7 @@ describe('hedging', () => {
     first.give(failed());
   });
 
-  test('asks nobody else when the first answers in time', async () => {
+  test('sends no hedge when the first backend answers in time', async () => {
     const { upstream, clock } = practised();
     const { service, calls } = fakeService(replied());
     await compose([hedging(clock), admission(clock)], service)(callOf(upstream, { hedge: true }));
@@ -217,7 +217,7 @@ describe('hedging', () => {
     assert.equal(calls.length, 1);
   });
 
-  test('gives the answer of the first when the second is no better', async () => {
+  test('returns the first answer if the second is no better', async () => {
     const { upstream, clock } = practised();
     const first = pending();
     const worse = replied(503);

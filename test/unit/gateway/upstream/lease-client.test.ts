@@ -31,7 +31,7 @@ function setUp() {
   return { clock, sent, upstream, client, ask, grant, close };
 }
 
-test('LeaseClient calls for permits at once when work waits, again while it does, and says nothing when none does', async () => {
+test('LeaseClient calls for permits when work waits, repeats the call while it does, and is silent otherwise', async () => {
   const { clock, sent, client, ask, grant, close } = setUp();
   assert.deepEqual(client.connected(), [0]);
   client.heard();
@@ -83,7 +83,7 @@ test('LeaseClient serves with its equal share when control stays away, and is si
   await close();
 });
 
-test('LeaseClient serves with its equal share beside a control that takes connections and says nothing', async () => {
+test('LeaseClient serves with its equal share if control accepts connections and is silent', async () => {
   const { clock, client, ask, close } = setUp();
   client.connected();
   clock.advance(500);

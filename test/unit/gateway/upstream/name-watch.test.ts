@@ -33,7 +33,7 @@ test('a name that moves is noticed at the next look, one that stays or gains an 
   assert.deepEqual(await movesAfter([[a], [a], [b], [b], [b, a], [a]], 'http://up.test:80'), [0, 0, 1, 1, 1, 2]);
 });
 
-test('a resolver that fails says nothing', async () => {
+test('a failure of the resolver changes nothing', async () => {
   const [a, b] = ['127.0.0.2', '127.0.0.3'];
   assert.deepEqual(await movesAfter([[a], new Error('SERVFAIL'), [a], [b]], 'http://up.test'), [0, 0, 0, 1]);
 });

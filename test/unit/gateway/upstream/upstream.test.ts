@@ -44,7 +44,7 @@ async function outcomeOf(acquired: ReturnType<Upstream['acquire']>): Promise<str
 }
 
 describe('Upstream', () => {
-  test('hands a permit that comes back to who waits longest; nobody slips in before', async () => {
+  test('gives a returned permit to the request that has waited longest; no other gets it first', async () => {
     const { upstream } = setUp({ queueCapacity: 10 });
     const first = take(upstream);
     const waiting = ask(upstream);
@@ -63,7 +63,7 @@ describe('Upstream', () => {
     assert.equal(await outcomeOf(ask(upstream)), 'waits');
   });
 
-  test('refuses at once when the queue is full, and at the timeout who waits', async () => {
+  test('refuses new requests at once when the queue is full, and waiting ones at the timeout', async () => {
     const { upstream, clock } = setUp();
     take(upstream);
     const waiting = [ask(upstream), ask(upstream)];
@@ -74,7 +74,7 @@ describe('Upstream', () => {
     assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['queue-timeout', 'queue-timeout']);
   });
 
-  test('with every backend down one waits for it to come back, and is told no-backend when it does not', async () => {
+  test('with every backend down a request waits for one to come back, and gets no-backend if none does', async () => {
     const { upstream, clock } = setUp();
     const [backend] = upstream.backends;
     assert.ok(backend);
@@ -110,7 +110,7 @@ describe('Upstream', () => {
     assert.ok(ask(one, { excluded: one.backends[0] }) instanceof Permit);
   });
 
-  test('more permits let more of those who wait through', async () => {
+  test('more permits serve more waiting requests', async () => {
     const { upstream } = setUp();
     take(upstream);
     const waiting = ask(upstream);
@@ -132,7 +132,7 @@ describe('Upstream', () => {
     assert.deepEqual(await Promise.all([...waiting, interactive].map(outcomeOf)), ['waits', 'waits', 'b0']);
   });
 
-  test('who gives up is told that it left, and its place is free', async () => {
+  test('a request that is given up gets the refusal of a client that left, and its place is free', async () => {
     const { upstream } = setUp({ queueCapacity: 1 });
     take(upstream);
     const waiting = ask(upstream);

@@ -33,7 +33,7 @@ test('findKnee says that there is no sharp one where its ways differ by more tha
   assert.match(describeKnee(apart, 'connections') ?? '', /^No sharp knee: throughput levels off at 10, .* up to 14\.$/);
 });
 
-test('findKnee says nothing of what it has not seen', () => {
+test('findKnee finds no knee beyond the measured loads', () => {
   const straight = findKnee(closed([1, 2, 3, 4, 5], 10), 1000);
   assert.deepEqual([straight.throughput, straight.target, straight.load], [undefined, undefined, undefined]);
   assert.equal(describeKnee(findKnee(closed([1, 2, 3], 2), 10), 'connections'), undefined);

@@ -44,7 +44,7 @@ test('a JSON path has members and indices, and reaches own members only', () => 
     assert.equal(valueAtPath({ a: [] }, path), undefined);
 });
 
-test('CheckedBody joins what comes in pieces, and keeps a bounded part', () => {
+test('CheckedBody joins the chunks, and keeps a bounded part', () => {
   const body = new CheckedBody();
   const text = Buffer.from('äb');
   for (const byte of text) body.add(Buffer.from([byte]));

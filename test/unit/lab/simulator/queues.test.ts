@@ -6,7 +6,7 @@ import { Line } from '../../../../src/lab/simulator/line.ts';
 
 const step = fc.oneof(fc.constant('take' as const), fc.nat(20));
 
-test('EventQueue gives the earliest first, and of equals the one that was added first', () => {
+test('EventQueue returns the earliest first, and of equals the one that was added first', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const queue = new EventQueue<number>();
@@ -39,7 +39,7 @@ test('EventQueue keeps the order of equals when many wait', () => {
   );
 });
 
-test('Line gives back in order what was put in', () => {
+test('Line returns items in the order of their insertion', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 1000, minLength: 300 }), (steps) => {
       const line = new Line<number>();

@@ -145,14 +145,14 @@ test('a request that no backend answers ends at its deadline', () => {
   assert.equal(result.p999Ms, 500);
 });
 
-test('a cap keeps the queue in the gateway: backends without a queue of their own refuse nobody', () => {
+test('a cap keeps the queue in the gateway: backends without a queue of their own refuse no request', () => {
   const capped = { workers: 3, backends: 4, slots: 4, backendQueue: 0, cap: 4 };
   const result = run({ ...capped, gatewayQueue: { capacity: 1e6, timeoutMs: 1e9 } }, 0.95, 20_000);
   assert.deepEqual(result.outcomes, { success: 20_000, failed: 0, refused: 0, timeout: 0 });
   assert.ok(run({ ...capped, cap: undefined }, 0.95, 20_000).outcomes.refused > 0);
 });
 
-test('who waits too long in the gateway is refused', () => {
+test('a request that waits too long in the gateway is refused', () => {
   const changes = { cap: 1, gatewayQueue: { capacity: 1e6, timeoutMs: 30 } };
   const result = run(changes, 2, 5000);
   assert.ok(result.outcomes.refused > 2000, JSON.stringify(result.outcomes));

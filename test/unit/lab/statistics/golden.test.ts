@@ -46,7 +46,7 @@ test('fitUsl finds coefficients and standard errors of the ray tracer as R does 
   near(gamma - margins.gamma * errors, 19.267, 2e-3);
 });
 
-test('fitUsl of a straight line finds no contention, and of two points says nothing', () => {
+test('fitUsl finds no contention in a straight line, and has no fit for two points', () => {
   const { alpha, beta, gamma } = fit([1, 2, 3, 4], [10, 20, 30, 40]);
   near(alpha, 0, 1e-6);
   near(beta, 0, 1e-6);

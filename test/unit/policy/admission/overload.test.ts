@@ -53,7 +53,7 @@ function offer(load: number, seconds: number, seed: number) {
   };
 }
 
-test('QueueBound refuses nobody at 90 % of capacity, in ten minutes of Poisson arrivals', () => {
+test('QueueBound refuses no request at 90 % of capacity, in ten minutes of Poisson arrivals', () => {
   const refused = Array.from({ length: 20 }, (_, seed) => offer(0.9, 30, seed + 1).refused);
   assert.ok(refused.reduce((sum, count) => sum + count, 0) <= 2, `refused ${refused.join(' ')}`);
 });
@@ -109,7 +109,7 @@ test('QueueBound counts rounds of the permits: a machine that serves at a tenth 
   assert.equal(queue.allowed({ permits: 16, serviceMs: 0 }, 0), Number.POSITIVE_INFINITY);
 });
 
-test('QueueBound lets in whoever can expect to wait no longer than what was set, and always one round', () => {
+test('QueueBound admits requests whose expected wait is within the setting, and always one round', () => {
   const queue = bound({ maxWaitMs: 30_000, timeoutMs: 30_000 });
   queue.exceeded(0);
   assert.equal(queue.allowed({ permits: 16, serviceMs: 4000 }, 0), 120);

@@ -79,7 +79,7 @@ test('ClientLoop: an open loop has connections to spare', () => {
   }
 });
 
-test('ClientLoop: connections that have just been opened say nothing, and those that have gone are not counted', () => {
+test('ClientLoop: new connections do not count as spare, and closed ones are not counted', () => {
   const loop = loopOf(100, 100);
   for (let connection = 100; connection < 120; connection++) loop.opened(connection, 1005);
   assert.equal(loop.isClosed(1010), false);

@@ -45,7 +45,7 @@ test('RequestQueue serves the newest first while it is more than 80 % full', () 
   assert.deepEqual(drained(queue), ['5', '1', '2', '3', '4']);
 });
 
-test('RequestQueue serves interactive before bulk, whoever came first', () => {
+test('RequestQueue serves interactive before bulk requests, in any order of arrival', () => {
   const queue = filled(10, [
     ['b1', 'a', 'bulk'],
     ['i1', 'a'],
@@ -106,7 +106,7 @@ test('RequestQueue takes room as a bound on those that would be served first', (
   assert.equal(queue.depthOf('bulk'), 2);
 });
 
-test('RequestQueue.expire removes those that have waited too long, of both classes', () => {
+test('RequestQueue.expire removes requests that have waited too long, of both classes', () => {
   const queue = new RequestQueue<string>(10);
   queue.join({ item: 'b', key: 'a', priority: 'bulk' }, 0, ample);
   queue.join({ item: 'i', key: 'a', priority: 'interactive' }, 10, ample);
@@ -117,7 +117,7 @@ test('RequestQueue.expire removes those that have waited too long, of both class
   assert.equal(queue.depth, 1);
 });
 
-test('RequestQueue still knows who waits longest after hundreds have come and gone behind', () => {
+test('RequestQueue still knows the longest wait after hundreds of requests have come and gone', () => {
   const queue = filled(500, [['first', 'a']]);
   for (let now = 1; now < 300; now++) {
     const joined = queue.join({ item: 'passing', key: 'a', priority: 'interactive' }, now, ample);
@@ -136,7 +136,7 @@ test('RequestQueue.leave gives a place up once', () => {
   assert.equal(queue.take(), undefined);
 });
 
-test('RequestQueue loses nobody and serves nobody twice, whatever happens in it', () => {
+test('RequestQueue loses no request and serves none twice, in any sequence of operations', () => {
   const arrival = fc.record({
     key: fc.constantFrom('a', 'b', 'c'),
     priority: fc.constantFrom<Priority>('interactive', 'bulk'),

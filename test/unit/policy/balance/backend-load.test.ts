@@ -18,7 +18,7 @@ function after(...requests: (Partial<EndedRequest> & { now: number; latencyMs: n
 }
 
 describe('BackendLoad.expectedLatencyMs', () => {
-  test('is low for a backend that nobody has tried, and high while the first request is under way', () => {
+  test('is low for an untried backend, and high while its first request is in flight', () => {
     const load = new BackendLoad(0);
     assert.equal(load.expectedLatencyMs(0, 0), 1);
     load.started(0);
@@ -58,7 +58,7 @@ describe('BackendLoad.expectedLatencyMs', () => {
     near(load.expectedLatencyMs(0, 0), 50 + 5000 / 1001);
   });
 
-  test('what fails for every class is held against it for every class', () => {
+  test('failures of all classes count against the backend for every class', () => {
     const load = after({ now: 0, latencyMs: 1, outcome: 'failure', routeClass: 2 });
     assert.ok(load.expectedLatencyMs(0, 0) > 2000);
   });
@@ -80,7 +80,7 @@ describe('BackendLoad.expectedLatencyMs', () => {
     near(after({ now: 1000, latencyMs: 800, outcome: 'dropped' }).expectedLatencyMs(0, 1000), 800 + 2500);
   });
 
-  test('one that is to be ignored changes nothing', () => {
+  test('an ignored outcome changes nothing', () => {
     const load = after({ now: 100, latencyMs: 50 }, { now: 100, latencyMs: 5000, outcome: 'ignored' });
     near(load.expectedLatencyMs(0, 100), 50);
   });
@@ -97,7 +97,7 @@ describe('BackendLoad.expectedLatencyMs', () => {
     assert.ok(load.expectedLatencyMs(0, 9100) < 100);
   });
 
-  test('a request that takes as long as its class does not look like one that hangs', () => {
+  test('a request that takes as long as others of its class does not count as overdue', () => {
     const load = after({ now: 1000, latencyMs: 50 }, { now: 1000, latencyMs: 250, routeClass: 1 });
     load.started(1000);
     near(load.expectedLatencyMs(0, 1200), 50 * Math.exp(-0.02));
@@ -173,7 +173,7 @@ describe('BackendLoad.othersInFlight', () => {
 });
 
 describe('BackendLoad.slowStartFactor', () => {
-  test('is 1 for one that was there from the start, and rises from 0.1 to 1 within 10 s for one that joins', () => {
+  test('is 1 for an initial backend, and rises from 0.1 to 1 within 10 s for one that joins', () => {
     const load = new BackendLoad(0);
     assert.equal(load.slowStartFactor(0), 1);
     load.joined(1000);
@@ -183,7 +183,7 @@ describe('BackendLoad.slowStartFactor', () => {
     );
   });
 
-  test('joining wipes out what had failed', () => {
+  test('joining forgets earlier failures', () => {
     const load = after({ now: 0, latencyMs: 1, outcome: 'failure' });
     load.joined(0);
     assert.equal(load.reliability(0), 1);

@@ -28,7 +28,7 @@ for (const name of balancerNames) {
       );
     });
 
-    test('finds the one that can serve among a thousand', () => {
+    test('finds the only backend that can serve among a thousand', () => {
       const candidates = fleet(1000);
       for (const candidate of candidates) candidate.cap = 0;
       const free = candidates[777] as FakeBackend;
@@ -73,7 +73,7 @@ for (const name of balancerNames) {
       });
     }
 
-    test('spreads evenly over those that can serve, wherever they stand in the list', () => {
+    test('spreads evenly over the backends that can serve, at any position in the list', () => {
       const backends = fleet(6);
       for (const full of backends.slice(1, 5)) full.cap = 0;
       const counts = drive(name, backends, { requests: 1000, gapMs: 200 });

@@ -34,7 +34,7 @@ test('a beat begins anew', () => {
   assert.equal(hangsAt(heartbeats, 2000, 3750), undefined);
 });
 
-test('who has never sent a beat, or is forgotten, is not watched', () => {
+test('a process that has never sent a beat, or was forgotten, is not watched', () => {
   const heartbeats = new Heartbeats<string>(2000, 500);
   assert.equal(hangsAt(heartbeats, 0, 10_000), undefined);
   heartbeats.beat('a');
@@ -42,7 +42,7 @@ test('who has never sent a beat, or is forgotten, is not watched', () => {
   assert.equal(hangsAt(heartbeats, 10_000, 20_000), undefined);
 });
 
-test('time for which the watcher did not run is no silence: a suspended machine, one that is very busy', () => {
+test('time during which the watcher did not run is not silence: on a suspended or very busy machine', () => {
   const heartbeats = watched();
   // An hour later: the beats of that hour have not been read yet.
   assert.deepEqual(heartbeats.check(3_600_000, never), []);
@@ -64,7 +64,7 @@ test('time for which the one watched was ready to run and got no processor is no
   );
 });
 
-test('only the one that is silent hangs', () => {
+test('only a silent process hangs', () => {
   const heartbeats = watched();
   for (let now = 250; now <= 3000; now += 250) {
     heartbeats.beat('b');

@@ -27,7 +27,7 @@ describe('OutlierDetector, failures in a row', () => {
     assert.equal(detector.ejections, 0);
   });
 
-  test('those that time out together at a backend that works are no run', () => {
+  test('requests that time out together at a healthy backend are not a run of failures', () => {
     const detector = new OutlierDetector(4, 0);
     detector.record(1, true, 900);
     for (let failure = 0; failure < 20; failure++) detector.record(1, false, 1000, 500);
@@ -45,7 +45,7 @@ describe('OutlierDetector, failures in a row', () => {
     assert.equal(detector.isEjected(1, 100), true);
   });
 
-  test('ejects nobody for what fails everywhere', () => {
+  test('ejects no backend for failures that are as common elsewhere', () => {
     const detector = new OutlierDetector(4, 0);
     for (let round = 0; round < 100; round++)
       for (let index = 0; index < 4; index++) detector.record(index, false, 100);
@@ -54,7 +54,7 @@ describe('OutlierDetector, failures in a row', () => {
 });
 
 describe('OutlierDetector, success rate', () => {
-  test('ejects the one that fails most, at the first result after the interval', () => {
+  test('ejects the backend that fails most, at the first result after the interval', () => {
     const detector = new OutlierDetector(4, 0);
     for (const index of [0, 1, 2]) results(detector, index, mix(100, 1), 9000);
     results(detector, 3, '--+'.repeat(40), 9000);
@@ -66,7 +66,7 @@ describe('OutlierDetector, success rate', () => {
     );
   });
 
-  test('leaves one that serves more than it fails to the balancer', () => {
+  test('does not eject a backend with more successes than failures', () => {
     const detector = new OutlierDetector(4, 0);
     for (const index of [0, 1, 2]) results(detector, index, mix(100, 1), 9000);
     results(detector, 3, '-++'.repeat(40), 9000);
@@ -74,7 +74,7 @@ describe('OutlierDetector, success rate', () => {
     assert.equal(detector.ejections, 0);
   });
 
-  test('says nothing by few requests, or among two', () => {
+  test('ejects no backend after few requests, or among two', () => {
     const few = new OutlierDetector(4, 0);
     for (const index of [0, 1, 2]) results(few, index, mix(100, 0), 9000);
     results(few, 3, '--+'.repeat(33), 9000);

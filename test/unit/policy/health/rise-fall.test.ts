@@ -30,7 +30,7 @@ test('a refused connection takes down at once, though the backend is full', () =
   assert.deepEqual(ups([passed, refused], true), [true, false]);
 });
 
-test('a time-out of a backend that is full says nothing, one of a backend that has room counts', () => {
+test('a timed-out check of a full backend is ignored, one of a backend with room counts', () => {
   assert.deepEqual(ups([passed, ...Array.from({ length: 9 }, () => timedOut)], true), Array<boolean>(10).fill(true));
   assert.deepEqual(ups([passed, timedOut, timedOut, timedOut], false), [true, true, true, false]);
   assert.deepEqual(ups([timedOut, passed], true), [undefined, true]);

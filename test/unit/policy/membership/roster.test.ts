@@ -35,7 +35,7 @@ describe('Roster', () => {
     assert.deepEqual(numbers(roster), [2, 0]);
   });
 
-  test('a member leaves with the last of the processes that announce it, in either order', () => {
+  test('a member leaves when the last process that announces it leaves, in either order', () => {
     const roster = open(1);
     roster.announce('old', generator(0));
     roster.announce('new', generator(0));
@@ -46,7 +46,7 @@ describe('Roster', () => {
     assert.deepEqual(numbers(roster), [0]);
   });
 
-  test('one that dies without a word stays for ten minutes, or until it is back', () => {
+  test('a backend that dies without withdrawing stays for ten minutes, or until it is back', () => {
     const roster = open(0);
     for (const index of [0, 1]) roster.announce(`p${index}`, generator(index));
     roster.lost('p0', 0);
@@ -58,7 +58,7 @@ describe('Roster', () => {
     assert.equal(roster.expire(100 * MINUTE), false);
   });
 
-  test('one that never announced itself stays: it may be no generator of ours', () => {
+  test('a backend that never announced itself stays, because it may not be one of our generators', () => {
     const roster = open(2);
     roster.announce('p0', generator(0));
     assert.equal(roster.expire(1000 * MINUTE), false);
@@ -66,7 +66,7 @@ describe('Roster', () => {
     assert.deepEqual(numbers(roster), [0, 1]);
   });
 
-  test('another control knows who was there and who had left, and forgets who does not come back', () => {
+  test('another control knows the present and the departed members, and removes those that do not come back', () => {
     const before = open(2);
     for (const index of [1, 2, 5]) before.announce(`p${index}`, generator(index));
     before.withdraw('p1');

@@ -102,7 +102,7 @@ test('leases follow a cap that changes: it rises at once, and falls as permits c
   );
 });
 
-test('leases come to rest: whoever waits gets what nobody uses', () => {
+test('leases settle: waiting workers get the unused permits', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const host = new LeaseHost([4, 3], 2);
@@ -206,7 +206,7 @@ test('LeaseAllocator keeps a dead worker’s permits until the backend has dropp
   assert.equal(host.workers[0]?.inFlight[0], 4);
 });
 
-test('LeaseAllocator that starts anew with what was saved gives nothing that an absent worker may hold', () => {
+test('a LeaseAllocator restored from its saved state grants no permit that an absent worker may hold', () => {
   const saved = [
     { member: 'a', bound: [3] },
     { member: 'b', bound: [1] },
@@ -221,7 +221,7 @@ test('LeaseAllocator that starts anew with what was saved gives nothing that an 
   );
 });
 
-test('LeaseAllocator levels the leases once nobody calls for more', () => {
+test('LeaseAllocator evens out the leases once no worker calls for more', () => {
   const host = new LeaseHost([8], 2);
   host.settle();
   for (let request = 0; request < 8; request++) host.arrive(0, 0);
@@ -240,7 +240,7 @@ test('LeaseAllocator levels the leases once nobody calls for more', () => {
   );
 });
 
-test('LeaseState without control uses what it has, then goes to its share: down first, up later', () => {
+test('LeaseState without control keeps its permits, then goes to its share: down first, up later', () => {
   const grant = (permits: number[]): LeaseState => {
     const holder = new LeaseState([1]);
     holder.apply({ kind: 'grant', number: 1, permits, fallback: [2] }, { inFlight: [0], queued: 0 });
@@ -264,7 +264,7 @@ test('LeaseState that never heard of control serves with its static share after 
   assert.deepEqual(holder.permits, [2]);
 });
 
-test('LeaseAllocator gives no permit of a backend that is down to whoever calls for one', () => {
+test('LeaseAllocator grants no permit of a backend that is down to a worker that calls', () => {
   const book = new LeaseAllocator([2, 2]);
   book.joined('a', [0, 0], 0);
   book.reported('a', { seen: 1, held: [0, 0], queued: 0 }, 0);

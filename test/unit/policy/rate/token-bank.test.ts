@@ -16,7 +16,7 @@ const ask = (wanted: number, more: Partial<TokenAsk> = {}): TokenAsk => ({
 const newBank = (capacity = 10, blankSince = Number.NEGATIVE_INFINITY) => new RateLimitAuthority(capacity, blankSince);
 
 describe('RateLimitAuthority', () => {
-  test('gives what there is, and says when there will be more', () => {
+  test('grants the available tokens, and says when there will be more', () => {
     const authority = newBank();
     assert.deepEqual(authority.answer(ask(3), 1000), {
       subject: 'key:1',
@@ -44,7 +44,7 @@ describe('RateLimitAuthority', () => {
     assert.equal(authority.answer(ask(5, { returned: 5, chain }), 1000).tokens, 0);
   });
 
-  test('charges what was spent without asking, up to a debt of a second', () => {
+  test('charges requests that were allowed without asking, up to a debt of a second', () => {
     const authority = newBank();
     authority.answer(ask(1), 0);
     assert.equal(authority.answer(ask(5, { spent: 2 }), 0).tokens, 2);
@@ -58,7 +58,7 @@ describe('RateLimitAuthority', () => {
     assert.equal(authority.answer(ask(9, { subject: 'key:3' }), 9000).tokens, 5);
   });
 
-  test('keeps no more buckets than it may; to push out one that is not full brings no fresh burst', () => {
+  test('bounds the number of buckets; the eviction of one that is not full grants no new burst', () => {
     const authority = newBank(2);
     authority.answer(ask(5), 0);
     authority.answer(ask(5, { subject: 'key:2' }), 0);

@@ -180,7 +180,7 @@ describe('tokens over several workers', () => {
     assert.ok(host.admitted.length >= 15, `${host.admitted.length} admitted`);
   });
 
-  test('what goes by share while control is slow is made up for afterwards', () => {
+  test('requests that were allowed by share while control was slow are charged afterwards', () => {
     const limit = { requestsPerSecond: 500, burst: 50 };
     let delayMs = 0.2;
     const host = new TokenHost(limit, 4, () => delayMs);
