@@ -8,11 +8,11 @@ export interface LeaseGrant {
 }
 
 /**
- * How much a worker keeps when it is asked to give back.
- * `spare`: another one has work waiting: all that is not in use if it is idle, half of that if it is not, nothing if it
- * has work waiting itself. `share`: the same, on behalf of one that has less than its part: what exceeds the limits
- * too, in use or not. `level`: nobody waits: what exceeds both the limits and its use. `limit`: what exceeds the
- * limits, as the cap is smaller now.
+ * How much a worker keeps when it is asked to give back. `spare`: work waits at another worker. An idle worker gives
+ * all unused permits, a busy one half of them, and one with waiting work none. `share`: work waits at a worker with
+ * less than its share. The worker also gives the permits above the limits, even if they are in use. `level`: no work
+ * waits. It gives the permits above both the limits and its use. `limit`: the cap was lowered. It gives the permits
+ * above the limits.
  */
 export type RecallMode = 'spare' | 'share' | 'level' | 'limit';
 

@@ -6,7 +6,7 @@ import type { HeaderLines } from './header-lines.ts';
 import { type BufferBudget, ReplyBuffer } from './reply-buffer.ts';
 import { type ReplyStore, selectSame } from './reply-store.ts';
 
-/** What the cache keeps replies with. */
+/** The parts of the cache that store replies. */
 export interface Keeping {
   readonly clock: Clock;
   readonly store: ReplyStore;
@@ -91,7 +91,7 @@ export class ArrivingReply {
     const { store, clock } = this.#keeping;
     const { key, x } = this.#client;
     if (this.verdict.store) return store.placeOf(key, this.verdict.vary, x);
-    // An error says nothing about the next reply.
+    // An error does not predict the next reply.
     if (this.head.status < 500 && !this.verdict.share) store.markPass(key, clock.now() + PASS_MS);
     return undefined;
   }

@@ -3,16 +3,16 @@ import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import { deliveredBytes } from '../http/delivered-bytes.ts';
 
-/** How long after the end of a client's side it is asked whether the client is there, and how the wait grows. */
+/** The first and the longest wait before the gateway probes a client that has ended its side. */
 const FIRST_PROBE_MS = 10;
 const LONGEST_PROBE_MS = 10_000;
-/** A reply that says nothing for so long to a client that has ended its side is for nobody. */
+/** After this long without a byte of the reply, a client that has ended its side counts as gone. */
 const SILENT_PROBE_MS = 4000;
 
 /** A client that may have ended its side. */
 export interface Probed {
   readonly socket: Socket;
-  /** Whether it is owed a reply. */
+  /** Whether a reply to it is still due. */
   readonly isBusy: boolean;
   /** Whether it may be sent a `100 Continue`: not within a reply, and not in HTTP/1.0. */
   readonly mayContinue: boolean;
@@ -20,11 +20,11 @@ export interface Probed {
 }
 
 /**
- * A client that ends its side may wait for the reply (RFC 9112 §9.6 has no rule against it), or it may be gone: only sending
- * something tells. A `100 Continue` is nothing to a client that is there, and makes the kernel of one that is gone reset the
- * connection. The next write meets the reset, as nothing is read any more, and cancels the request: hence the short waits at
- * first. Within a reply, and in HTTP/1.0, nothing can be sent but the reply: a client to which that has said nothing for some
- * seconds counts as gone.
+ * A client that ends its side may wait for the reply (RFC 9112 §9.6 has no rule against it), or it may be gone; only a
+ * write shows which. A client that is there ignores a `100 Continue`, and the kernel of a client that is gone resets
+ * the connection. Since the gateway no longer reads from the connection, the next write detects the reset and cancels
+ * the request, so the first waits are short. Within a reply, and in HTTP/1.0, the gateway can send only the reply.
+ * There a client counts as gone after some seconds without a byte of the reply.
  */
 export class HalfOpenProbe {
   readonly #clock: Clock;

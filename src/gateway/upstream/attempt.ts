@@ -22,9 +22,9 @@ type Controller = Dispatcher.DispatchController;
 type End = { readonly failure: Failure | undefined };
 
 /**
- * One request to one backend: an undici handler that gives a value for the head of the reply, and holds the permit until
- * the last byte. What arrives before the reply is passed on waits here: at most what one read of the socket brought, since
- * the layers above decide before the next one.
+ * One request to one backend: an undici handler that returns a value for the head of the reply, and holds the permit
+ * until the last byte. It buffers the bytes that arrive before the reply is passed on: at most those of one read of the
+ * socket, because the layers above decide before the next read.
  */
 export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, Idler {
   readonly kind = 'replied';

@@ -2,7 +2,7 @@ import type { Backend, Outcome } from './backend.ts';
 import type { Cancellable } from './cancellable.ts';
 import type { LoadReport } from '../../policy/balance/backend-load.ts';
 
-/** Where a permit goes back to. */
+/** The owner of a permit, to which it is given back. */
 export interface PermitOwner {
   /** The place at the backend is free again. */
   returned(permit: Permit, outcome: Outcome): void;

@@ -24,7 +24,7 @@ export class OutlierDetector {
   /** By the position of the backend; undefined where there is none. */
   readonly #standings: (Standing | undefined)[];
   #intervalEndsAt: number;
-  /** Of all backends, in this interval. */
+  /** The results of all backends in this interval. */
   #total = { requests: 0, failures: 0 };
   #ejections = 0;
 

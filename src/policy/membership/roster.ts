@@ -24,9 +24,9 @@ const ABSENCE_LIMIT_MS = 10 * 60_000;
 /**
  * The backends of one upstream that processes announce themselves.
  *
- * The configured ones are members from the start, so that backends which announce nothing are used too. A member leaves when
- * the last process that announced it withdraws, or has been absent for ten minutes. One that crashes stays: its health
- * check fails until it is back, and an alert on that must see it.
+ * The configured ones are members from the start, so that backends which announce nothing are used too. A member leaves
+ * when the last process that announced it withdraws, or has been absent for ten minutes. A member that crashes stays,
+ * because its failing health check must be visible to alerts until it is back.
  */
 export class Roster {
   readonly #configured: ReadonlySet<string>;
