@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { circles, readSources } from '../../support/imports.ts';
 
 const src = fileURLToPath(new URL('../../../src', import.meta.url));
 
@@ -23,57 +24,8 @@ const order = [
   'cli',
 ];
 
-interface Import {
-  readonly file: string;
-  readonly specifier: string;
-  readonly typeOnly: boolean;
-}
-
-function importsOf(file: string): Import[] {
-  const text = readFileSync(join(src, file), 'utf8');
-  const found = text.matchAll(
-    /^\s*(import|export)\s+(type\s+)?[^'"]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm,
-  );
-  return [...found].map((match) => ({
-    file,
-    specifier: (match[3] ?? match[4]) as string,
-    typeOnly: match[2] !== undefined,
-  }));
-}
-
-const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.startsWith('store/generated/'));
-const imports = files.flatMap(importsOf);
+const { files, imports, localImports } = readSources(src);
 const folderOf = (path: string): string => path.split('/')[0] as string;
-
-/** Imports of files of src, with the file that is meant. */
-const localImports = imports
-  .filter(({ specifier }) => specifier.startsWith('.'))
-  .map(({ file, specifier }) => ({ file, target: relative(src, resolve(src, dirname(file), specifier)) }))
-  .filter(({ target }) => !target.startsWith('..'));
-
-/** The groups of files that import each other: the strongly connected components of more than one file (Tarjan 1972). */
-function circles(edges: readonly { readonly file: string; readonly target: string }[]): string[][] {
-  const targets = new Map<string, string[]>();
-  for (const { file, target } of edges) targets.set(file, [...(targets.get(file) ?? []), target]);
-  const index = new Map<string, number>();
-  const low = new Map<string, number>();
-  const stack: string[] = [];
-  const found: string[][] = [];
-  const visit = (file: string): void => {
-    index.set(file, index.size);
-    low.set(file, index.get(file) as number);
-    stack.push(file);
-    for (const target of targets.get(file) ?? []) {
-      if (!index.has(target)) visit(target);
-      if (stack.includes(target)) low.set(file, Math.min(low.get(file) as number, low.get(target) as number));
-    }
-    if (low.get(file) !== index.get(file)) return;
-    const group = stack.splice(stack.indexOf(file));
-    if (group.length > 1) found.push(group.toSorted());
-  };
-  for (const file of targets.keys()) if (!index.has(file)) visit(file);
-  return found;
-}
 
 test('every folder of src has its place in the order of imports', () => {
   assert.deepEqual(new Set(files.map(folderOf)), new Set(order));
