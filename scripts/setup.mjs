@@ -161,9 +161,14 @@ function generatePrismaClient() {
   );
 }
 
-/** Fills the module cache. If the code changes later, each process updates the cache when it ends. */
-function compileModules() {
-  run('compile the modules', pinnedNode, [join(root, 'scripts', 'compile-modules.mjs')], {
-    NODE_COMPILE_CACHE: moduleCache,
-  });
+/**
+ * Fills the module cache. If the code changes later, each process updates the cache when it ends. Without the cache,
+ * processes only start more slowly. A source that does not compile therefore does not stop commands that never load it.
+ */
+export function compileModules(script = join(root, 'scripts', 'compile-modules.mjs'), node = pinnedNode) {
+  try {
+    run('compile the modules', node, [script], { NODE_COMPILE_CACHE: moduleCache });
+  } catch (error) {
+    console.error(`rampart: ${error.message}. Processes start more slowly until they have compiled them themselves`);
+  }
 }
