@@ -92,9 +92,10 @@ function mayBeInterim(bytes: Buffer): boolean {
 
 /**
  * Hides every `100 Continue` on a connection from undici, which treats an unrequested one as an error, although RFC
- * 9110 §15.2 requires clients to accept it.
+ * 9110 §15.2 requires clients to accept it. undici reads in a listener of the socket, where an exception would be an
+ * uncaught one. An exception therefore ends the connection, and is passed to `onBug`.
  */
-export function leaveOutContinue(socket: Socket): void {
+export function leaveOutContinue(socket: Socket, onBug: (error: unknown) => void = () => {}): void {
   const filter = new InterimFilter();
   const { read, write } = socket;
   socket.write = ((...args: Parameters<Socket['write']>) => {
@@ -104,7 +105,14 @@ export function leaveOutContinue(socket: Socket): void {
   socket.read = (size?: number): unknown => {
     const chunk = read.call(socket, size) as Buffer | null;
     if (chunk === null || !filter.isExpectingHead) return chunk;
-    const passed = filter.pass(chunk);
+    let passed: Buffer;
+    try {
+      passed = filter.pass(chunk);
+    } catch (error) {
+      onBug(error);
+      socket.destroy(new Error('the reply could not be read'));
+      return null;
+    }
     // Without remaining bytes, undici must wait as if nothing had arrived.
     return passed.length > 0 ? passed : socket.read(size);
   };

@@ -192,7 +192,7 @@ export class Cache {
     if (this.#clock.now() < (this.#refreshAfter.get(entry) ?? 0)) return;
     const joinKey = this.store.joinKey(client.key, client.x);
     if (this.#fetches.find(joinKey) !== undefined) return;
-    void this.#refresh(this.#newFetch(client, joinKey, entry), entry);
+    this.#refresh(this.#newFetch(client, joinKey, entry), entry).catch(this.#fetchDependencies.onBug);
   }
 
   async #refresh(fetch: CoalescedFetch, entry: Entry): Promise<void> {

@@ -70,7 +70,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
   start(leader: Subscriber): void {
     this.#caller.lead(leader);
     leader.subscribeTo(this);
-    void this.#run();
+    this.#run().catch(this.#dependencies.onBug);
   }
 
   /** Starts for the cache alone; no client waits for it. Resolves with whether it succeeded. */

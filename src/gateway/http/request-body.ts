@@ -54,6 +54,8 @@ export class RequestBody extends Readable implements BodyReceiver {
     this.#stallMs = stallMs;
     this.#clock = clock;
     this.#bugs = bugs;
+    // undici listens while it reads. The client of a body that undici has let go can still be too slow, or leave.
+    this.on('error', () => {});
   }
 
   /** Whether any part of it may have been passed on. */

@@ -39,7 +39,12 @@ function proceed(call: UpstreamCall, permit: Permit, next: Service): Promise<Ans
     return Promise.resolve({ kind: 'refused', refusal: refusalFor(call.cancelled) });
   }
   call.permit = permit;
-  return next(call);
+  try {
+    return next(call);
+  } catch (error) {
+    permit.release('aborted');
+    throw error;
+  }
 }
 
 /** The time spent waiting for a permit from control is recorded separately from the time in the queue. */

@@ -63,7 +63,7 @@ export class BackendSockets {
   }
 
   #adapt(socket: Socket): void {
-    leaveOutContinue(socket);
+    leaveOutContinue(socket, (error) => this.#bugs.report('backend-socket', error));
     const { destroy } = socket;
     let lingering: Lingering | undefined;
     socket.destroy = (error?: Error): Socket => {

@@ -8,6 +8,8 @@ export interface PermitOwner {
   returned(permit: Permit, outcome: Outcome): void;
   /** Learns from the outcome of the request. */
   learn(permit: Permit, outcome: Outcome): void;
+  /** Hears of an exception in `returned` whose caller has gone on meanwhile. */
+  failed(error: unknown): void;
   /** Turns the permit into a place among the streams, if one is free; it then no longer counts as a permit. */
   makeStream(permit: Permit): boolean;
 }
@@ -72,7 +74,7 @@ export class Permit {
       }
       return;
     }
-    void seen.then(() => this.#owner.returned(this, outcome));
+    seen.then(() => this.#owner.returned(this, outcome)).catch((error: unknown) => this.#owner.failed(error));
     this.#owner.learn(this, outcome);
   }
 }

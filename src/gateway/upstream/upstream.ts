@@ -220,6 +220,10 @@ export class Upstream {
     this.#set.retireIfIdle(permit.backend);
   }
 
+  failed(error: unknown): void {
+    this.bugs.report('permit', error);
+  }
+
   #giveBack(permit: Permit): void {
     const { backend } = permit;
     this.#permits.giveBack(permit);

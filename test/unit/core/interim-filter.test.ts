@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import fc from 'fast-check';
-import { InterimFilter } from '../../../src/core/interim-filter.ts';
+import { Socket } from 'node:net';
+import { InterimFilter, leaveOutContinue } from '../../../src/core/interim-filter.ts';
 
 const interim = 'HTTP/1.1 100 Continue\r\n\r\n';
 const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
@@ -66,4 +67,21 @@ test('InterimFilter does not hold a head without end', () => {
   filter.expectHead();
   const long = Buffer.from(`HTTP/1.1 100 ${'x'.repeat(20_000)}`);
   assert.equal(filter.pass(long).length, long.length);
+});
+
+test('an exception while the bytes of a reply are looked at ends their connection, and nothing else', (t) => {
+  t.after(() => mock.restoreAll());
+  const socket = new Socket();
+  const errors: Error[] = [];
+  socket.on('error', (error) => errors.push(error));
+  mock.method(socket, 'write', () => true);
+  mock.method(socket, 'read', () => Buffer.from('HTTP/1.1 200 OK\r\n'));
+  const bugs: unknown[] = [];
+  leaveOutContinue(socket, (error) => bugs.push(error));
+  socket.write('GET / HTTP/1.1\r\nhost: a.example\r\n\r\n');
+  mock.method(InterimFilter.prototype, 'pass', () => {
+    throw new Error('planted');
+  });
+  assert.equal(socket.read(), null);
+  assert.deepEqual([(bugs[0] as Error).message, socket.destroyed], ['planted', true]);
 });

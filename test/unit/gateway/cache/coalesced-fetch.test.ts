@@ -86,9 +86,8 @@ function setUp({ isStorable }: { isStorable: boolean }) {
       return new Promise((resolve) => (finish = resolve));
     },
   });
-  const onBug = (error: unknown): never => {
-    throw error;
-  };
+  const bugs: unknown[] = [];
+  const onBug = (error: unknown): void => void bugs.push(error);
   const dependencies = { clock, budget, store, fetches, stack, onBug, lines: new HeaderLines() };
   const clients = [new Client(isStorable), new Client(isStorable)] as const;
   const fetch = new CoalescedFetch(dependencies, clients[0].subscriber.client, 'a', undefined);
@@ -101,6 +100,7 @@ function setUp({ isStorable }: { isStorable: boolean }) {
   return {
     fetch,
     fetches,
+    bugs,
     budget,
     store,
     clients,
@@ -122,6 +122,20 @@ function setUp({ isStorable }: { isStorable: boolean }) {
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('CoalescedFetch', () => {
+  test('an exception behind the end of the request is reported, as nobody waits for it', async () => {
+    const { fetches, bugs, clients, end } = setUp({ isStorable: true });
+    fetches.remove = () => {
+      throw new Error('planted');
+    };
+    await settled();
+    end();
+    await settled();
+    assert.deepEqual(
+      [bugs.map(String), clients.map(({ got }) => got)],
+      [['Error: planted'], ['head,,end', 'head,,end']],
+    );
+  });
+
   test('a reply that is not stored waits for the client that holds its sink back', async () => {
     const { clients, send, resumed, end, budget, fetches } = setUp({ isStorable: false });
     const [, slow] = clients;

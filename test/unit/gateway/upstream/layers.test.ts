@@ -137,6 +137,22 @@ describe('deadlines', () => {
 });
 
 describe('admission', () => {
+  test('gives the permit back where the layer below it throws, at once and after a wait', async () => {
+    const { upstream, clock } = setUp();
+    const layer = admission(clock)(() => {
+      throw new Error('planted');
+    });
+    const inFlight = (): number => (upstream.backends[0] as { inFlight: number }).inFlight;
+    assert.throws(() => layer(callOf(upstream)), /planted/);
+    assert.equal(inFlight(), 0);
+    const first = callOf(upstream);
+    await admission(clock)(fakeService(replied()).service)(first);
+    const waiting = layer(callOf(upstream));
+    first.permit?.release('success');
+    await assert.rejects(waiting, /planted/);
+    assert.equal(inFlight(), 0);
+  });
+
   test('gives the call a permit, and passes it on', async () => {
     const { upstream, clock } = setUp();
     const call = callOf(upstream);
