@@ -2,16 +2,19 @@ import { z } from 'zod';
 import { milliseconds } from './upstream-schema.ts';
 
 const retrySchema = z.strictObject({
-  /** Requests that may be sent in all, the first included. Two where a backend died, three otherwise. */
+  /** How often a request may be sent to a backend, including the first time. By default 2 if a connection broke, otherwise 3. */
   attempts: z.int().min(1).max(10).optional(),
-  /** `connect`: no connection; `reset`: it ended without a reply; or statuses. connect, reset, 502, 503, 504 by default. */
+  /**
+   * The failures after which it is sent again: `connect` (no connection could be made), `reset` (the connection ended
+   * without a reply), or statuses. By default connect, reset, 502, 503, 504, and 500 for `pure` routes.
+   */
   on: z.array(z.union([z.enum(['connect', 'reset']), z.int().min(429).max(599)])).optional(),
 });
 
 const seconds = z.int().min(0).max(31_536_000);
 
 const cacheSchema = z.strictObject({
-  /** How long a reply is fresh that says nothing of its own; not at all by default. */
+  /** For how long a reply without freshness of its own (`Cache-Control`, `Expires`) is fresh. 0 by default. */
   ttlSeconds: seconds.optional(),
   /** The same for 404, 405, 410, 414 and 501. */
   negativeTtlSeconds: seconds.optional(),

@@ -53,7 +53,10 @@ export const upstreamSchema = z.strictObject({
   required: z.boolean().optional(),
   /** Requests that may wait, counted over the whole host. */
   queueCapacity: z.int().min(0).max(100_000).optional(),
-  /** Longest wait of a request. Where it is set, waits up to it are let in. */
+  /**
+   * Longest wait of a request in the queue. If it is set, it is also the default of `admission.maxWaitMs`. If not, it is
+   * QUEUE_TIMEOUT_MS, or two rounds of the permits where these take longer (30000 at most).
+   */
   queueTimeoutMs: milliseconds.optional(),
   admission: admissionSchema.optional(),
   /** How a backend is chosen. */

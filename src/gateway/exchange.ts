@@ -56,7 +56,7 @@ export class Exchange implements ReplyOwner {
   /** When a body that is received before the request goes on was complete; the backend's time counts from there. */
   readyAt: number;
   /** How the client behaves; undefined for an upgrade, which has the connection for itself. */
-  connection: ClientBehaviour | undefined;
+  clientBehaviour: ClientBehaviour | undefined;
   id = '';
   /** Empty if the client has sent no valid one. */
   traceparent = '';
@@ -69,9 +69,9 @@ export class Exchange implements ReplyOwner {
   parameter = '';
   key: KeyIdentity | undefined;
   routePriority: Priority | undefined;
-  /** Milliseconds in the queue of the upstream. */
-  waitMs = 0;
-  /** Milliseconds until control gave a permit for which others had no use. */
+  /** Milliseconds in the queue of the upstream, without those of `permitMs`. */
+  queueMs = 0;
+  /** Milliseconds in the queue that ended with a permit from control, which no other worker needed. */
   permitMs = 0;
   /** Milliseconds spent waiting for the head of another request's reply. */
   coalescedMs = 0;
@@ -156,7 +156,7 @@ export class Exchange implements ReplyOwner {
 
   /** Its client retries at once after every refusal. */
   get isImpatient(): boolean {
-    return this.connection?.refusalPause.isImpatient(this.startedAt) === true;
+    return this.clientBehaviour?.refusalPause.isImpatient(this.startedAt) === true;
   }
 
   /** The subject among which the queue is fair: the key, or the client's address if there is no key. */
@@ -191,10 +191,10 @@ export class Exchange implements ReplyOwner {
   }
 
   #serverTiming(): string {
-    const wait = hundredths(this.waitMs);
+    const wait = hundredths(this.queueMs);
     const exec = hundredths(this.execMs);
-    const waits = this.waitMs + this.permitMs + this.coalescedMs;
-    let timing = `wait;dur=${waits === this.waitMs ? wait : hundredths(waits)}, exec;dur=${exec}`;
+    const waits = this.queueMs + this.permitMs + this.coalescedMs;
+    let timing = `wait;dur=${waits === this.queueMs ? wait : hundredths(waits)}, exec;dur=${exec}`;
     if (this.permitMs > 0) timing += `, wait-permit;dur=${hundredths(this.permitMs)}`;
     if (this.coalescedMs > 0) timing += `, wait-coalesced;dur=${hundredths(this.coalescedMs)}`;
     if (this.execPhase === 'upstream') timing += `, wait-queue;dur=${wait}, exec-upstream;dur=${exec}`;

@@ -28,7 +28,7 @@ export class RequestLog {
   write(x: Exchange, status: number, elapsedMs: number): void {
     const failed = x.failure !== undefined && x.failure !== 'client-closed';
     // A long stream is not slow: the time to its head counts.
-    const toHeadMs = x.execPhase === undefined ? elapsedMs : x.waitMs + x.permitMs + x.execMs;
+    const toHeadMs = x.execPhase === undefined ? elapsedMs : x.queueMs + x.permitMs + x.execMs;
     if ((failed || toHeadMs > SLOW_MS) && this.#log.isLevelEnabled('warn')) {
       if (this.#admit()) this.#log.warn(accessLine(x, status, elapsedMs), failed ? 'failed request' : 'slow request');
     } else if (this.#log.isLevelEnabled('debug')) this.#log.debug(accessLine(x, status, elapsedMs), 'request');
@@ -56,7 +56,7 @@ function accessLine(x: Exchange, status: number, elapsedMs: number): Record<stri
     method: x.request.method,
     status,
     elapsedMs: hundredths(elapsedMs),
-    waitMs: hundredths(x.waitMs + x.permitMs),
+    waitMs: hundredths(x.queueMs + x.permitMs),
     execMs: hundredths(x.execMs),
     phase: x.execPhase,
     keyId: x.key?.id,

@@ -5,7 +5,7 @@ import { readHead } from './http/request-head.ts';
 import { problemReply } from './http/problem-reply.ts';
 import { ClientGone } from './upstream/cancellable.ts';
 import { type Reason, Refusal } from './refusal.ts';
-import { clientClosed } from './http/request-body.ts';
+import { clientClosed } from './http/body-refusals.ts';
 import type { Router } from './router.ts';
 import { forward } from './stack.ts';
 import { requestIdOf, traceparentOf } from './http/trace-context.ts';
@@ -19,7 +19,8 @@ export async function requestPath(x: Exchange, gateway: GatewayContext, router: 
     begin(x);
     const refusal = await walk(x, gateway, router);
     if (refusal !== undefined) refuse(x, refusal, gateway);
-    else if (x.connection?.refusalPause.hasStreak === true) x.connection.refusalPause.served(gateway.clock.now());
+    else if (x.clientBehaviour?.refusalPause.hasStreak === true)
+      x.clientBehaviour.refusalPause.served(gateway.clock.now());
   } catch (error) {
     gateway.bugs.report('request', error, { requestId: x.id, endpoint: x.metrics.endpoint });
     answerBug(x, gateway);
@@ -39,16 +40,12 @@ function answerBug(x: Exchange, gateway: GatewayContext): void {
 
 async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promise<Refusal | undefined> {
   // 1 identify: before anything else can fail, so that every reply and every log line has the id
-  const head = readHead(x.request);
-  if (head instanceof Refusal) return head;
-  x.head = head;
-  x.id = requestIdOf(head.requestId);
-  x.traceparent = traceparentOf(head.traceparent);
-  if (x.isLoop) return new Refusal('loop', 'the request has passed through this gateway before', { close: true });
+  const unidentified = identify(x);
+  if (unidentified !== undefined) return unidentified;
   if (isForGateway(x)) return answerForGateway(x);
 
   // 2 match: early, because a path without a route needs no further work
-  const match = router.find(x.request.method, head);
+  const match = router.find(x.request.method, x.head);
   if (match instanceof Refusal) return match;
   const { route } = match;
   x.parameter = match.parameter;
@@ -57,13 +54,13 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 
   // 3 authenticate: before the limit and the record, which need the key. The limit of the address comes first, so that
   // requests which guess keys count, too
-  if (route.unlimited !== true) {
+  if (route.skipsAddressLimit !== true) {
     const checking = gateway.limiter.checkAddress(x);
     const flooding = checking instanceof Promise ? await checking : checking;
     if (flooding !== undefined) return flooding;
   }
   if (route.authenticate) {
-    const found = gateway.keys.identify(head.authorization, head.apiKey, () => gateway.guesses.refusal(x));
+    const found = gateway.keys.identify(x.head.authorization, x.head.apiKey, () => gateway.guesses.refusal(x));
     const key = found instanceof Promise ? await found : found;
     if (key instanceof Refusal) return withoutKey(x, key, gateway);
     x.key = key;
@@ -78,7 +75,8 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   // A client that has left in the meantime must use no capacity.
   if (x.over) return clientClosed;
 
-  // 5 look up: before admission, because a hit uses no capacity; concurrent misses of a key share steps 6 to 8
+  // 5 look up: before admission, because a hit uses no capacity; concurrent misses of a cache key share steps 6 to 8.
+  // A body that is received whole is received here, so that a slow client holds no permit
   const preparing = route.prepare(x);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   if (prepared instanceof Refusal) return prepared;
@@ -86,6 +84,16 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 
   // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again
   return forward(x, prepared.request, prepared.sink, gateway.stack);
+}
+
+function identify(x: Exchange): Refusal | undefined {
+  const head = readHead(x.request);
+  if (head instanceof Refusal) return head;
+  x.head = head;
+  x.id = requestIdOf(head.requestId);
+  x.traceparent = traceparentOf(head.traceparent);
+  if (!x.isLoop) return undefined;
+  return new Refusal('loop', 'the request has passed through this gateway before', { close: true });
 }
 
 /** An invalid key counts as a guess. */
@@ -170,7 +178,7 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.reply.status;
   metrics.countStatus(status);
   metrics.latency.observe(elapsedMs / 1000);
-  if (x.execPhase === 'upstream' || x.waitMs > 0) metrics.waitQueue.observe(x.waitMs / 1000);
+  if (x.execPhase === 'upstream' || x.queueMs > 0) metrics.waitQueue.observe(x.queueMs / 1000);
   if (x.execPhase === 'upstream') metrics.execUpstream.observe(x.execMs / 1000);
   if (x.permitMs > 0) metrics.observeWait('permit', x.permitMs / 1000);
   if (x.coalescedMs > 0) metrics.observeWait('coalesced', x.coalescedMs / 1000);

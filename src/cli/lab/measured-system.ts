@@ -1,5 +1,5 @@
 import { UsageError } from '../../core/errors.ts';
-import type { Resources } from '../../lab/experiments/limit.ts';
+import type { Resources } from '../../lab/experiments/bottleneck.ts';
 import { createBarcodeMix } from '../../lab/experiments/barcode-mix.ts';
 import { hasOwnRequests, type LoadedSlo, sloMix } from '../../lab/experiments/slo-mix.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';

@@ -113,7 +113,9 @@ function capsOf({ caps }: AdminStatus, upstream: string, admin: AdminTarget): [B
   }
   if (others.some(({ cap }) => cap !== first.cap)) {
     const each = [first, ...others].map(({ backend, cap }) => `${backend} ${cap}`).join(', ');
-    throw new Error(`the backends of ${upstream} have different caps (${each}): one cap for all is what is tried`);
+    throw new Error(
+      `the backends of ${upstream} have different caps (${each}), and tune tries one cap for all: set them to the same cap with POST ${admin.url}/api/cap`,
+    );
   }
   return [first, ...others];
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import { ageMs, freshnessOf } from '../../policy/cache/freshness.ts';
-import { clientClosed } from '../http/request-body.ts';
+import { clientClosed } from '../http/body-refusals.ts';
 import { Refusal } from '../refusal.ts';
 import { forward } from '../stack.ts';
 import type { Service } from '../upstream/layer.ts';

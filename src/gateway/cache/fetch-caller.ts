@@ -9,7 +9,7 @@ import type { FetchResult, Subscriber } from './subscriber.ts';
 export class FetchCaller implements Caller {
   startedAt: number;
   over = false;
-  waitMs = 0;
+  queueMs = 0;
   permitMs = 0;
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
@@ -74,7 +74,7 @@ export class FetchCaller implements Caller {
     this.client = leader.client;
     this.startedAt = leader.client.x.startedAt;
     this.failure = undefined;
-    this.waitMs = 0;
+    this.queueMs = 0;
     this.permitMs = 0;
     this.execMs = 0;
   }
@@ -100,7 +100,7 @@ export class FetchCaller implements Caller {
   tellTimes(subscriber: Subscriber, until: number): void {
     const { x } = subscriber.client;
     if (subscriber === this.leader) {
-      x.waitMs = this.waitMs;
+      x.queueMs = this.queueMs;
       x.permitMs = this.permitMs;
       x.execMs = this.execMs;
       x.execPhase = this.execPhase;

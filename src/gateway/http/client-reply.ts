@@ -11,7 +11,10 @@ export interface ClientReply {
   readonly isCut: boolean;
   /** The client has left a buffer unread: nothing should be written before `drained` is called. */
   readonly isFull: boolean;
-  /** Bytes that the system has accepted for the client. */
+  /**
+   * Bytes that the system has accepted for the client on this connection, in earlier replies too: only the difference of
+   * two readings counts.
+   */
   readonly deliveredBytes: number;
   /** Asks for the connection to end with this reply, in protocols whose connections carry one reply at a time. */
   closeAfterReply: boolean;

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Exchange } from '../exchange.ts';
 import type { BodyReceiver } from './client-request.ts';
 import { Refusal } from '../refusal.ts';
-import { bodyTooLarge, clientClosed, clientTooSlow } from './request-body.ts';
+import { bodyTooLarge, clientClosed, clientTooSlow } from './body-refusals.ts';
 import type { Spool, SpoolFile } from './spool.ts';
 import { bufferedPace, type PaceLimits, UploadPace } from './upload-pace.ts';
 

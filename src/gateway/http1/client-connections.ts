@@ -120,7 +120,7 @@ export class ClientConnections {
   /** Begins the request, or lets it wait for those before it; false if too many wait already. */
   enter(transaction: Http1Transaction): boolean {
     const connection = this.of(transaction.socket);
-    transaction.exchange.connection = connection;
+    transaction.exchange.clientBehaviour = connection;
     if (connection.waiting.length === 0 && connection.admits(transaction, this.#options.maxPipelined)) {
       connection.begin(transaction);
       this.#busy.add(connection);

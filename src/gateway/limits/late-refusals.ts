@@ -49,10 +49,10 @@ export class LateRefusals {
   }
 
   #pauseMs(x: Exchange, refusal: Refusal): number {
-    if (refusal.extras.retryAfterSeconds === undefined || x.connection === undefined) return 0;
+    if (refusal.extras.retryAfterSeconds === undefined || x.clientBehaviour === undefined) return 0;
     if (x.request.version === '1.0' || this.#options.isProxy(peerAddress(x.request.peerAddress ?? ''))) return 0;
     const now = this.#options.clock.now();
-    const { refusalPause, loop } = x.connection;
+    const { refusalPause, loop } = x.clientBehaviour;
     if (!loop.isClosed(now)) {
       refusalPause.forget();
       return 0;

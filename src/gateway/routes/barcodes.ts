@@ -7,7 +7,7 @@ import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
 import { isUtf8 } from '../http/path-form.ts';
 import { Refusal } from '../refusal.ts';
-import { bodyTooLarge } from '../http/request-body.ts';
+import { bodyTooLarge } from '../http/body-refusals.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { BarcodeImage, type Image } from './barcode-image.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';

@@ -4,7 +4,8 @@ import { forwardedStatus } from '../cache/cache-status.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
-import { bodyTooLarge, RequestBody } from '../http/request-body.ts';
+import { bodyTooLarge } from '../http/body-refusals.ts';
+import { StreamedUpload } from '../http/streamed-upload.ts';
 import { valueAt } from '../http/request-head.ts';
 import { requestHeaders } from '../http/request-headers.ts';
 import { Refusal } from '../refusal.ts';
@@ -85,7 +86,7 @@ class ProxyRoute {
 
   #streamed(x: Exchange): Prepared {
     const limits = { limitBytes: this.#config.maxBodyBytes, stallMs: this.#config.timeoutMs };
-    const body = (): RequestBody => new RequestBody(x.request, limits, this.#gateway);
+    const body = (): StreamedUpload => new StreamedUpload(x.request, limits, this.#gateway);
     return this.#direct(x, body, x.head.contentLength);
   }
 

@@ -20,7 +20,7 @@ interface Common {
   readonly metrics: EndpointMetrics;
   readonly authenticate: boolean;
   /** Exempt from the limit per address, because probes must always be answered. */
-  readonly unlimited?: boolean;
+  readonly skipsAddressLimit?: boolean;
   /** Whether ambiguous paths are forwarded to its backends. */
   readonly takesLiteralPaths?: boolean;
   /** The class of its requests in the queue. */

@@ -11,7 +11,7 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
     kind: 'local',
     metrics,
     authenticate: false,
-    unlimited: true,
+    skipsAddressLimit: true,
     answer(x) {
       x.respond(200, jsonHeaders(), '{"status":"ok"}');
       return undefined;
@@ -28,7 +28,7 @@ export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): L
     kind: 'local',
     metrics,
     authenticate: false,
-    unlimited: true,
+    skipsAddressLimit: true,
     answer(x) {
       if (gateway.isDraining()) return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
       const away = gateway.upstreams.filter(

@@ -8,7 +8,7 @@ import { retryAfterSeconds } from '../../policy/admission/retry-after.ts';
 import { type Cancellation, ClientGone } from './cancellable.ts';
 import type { Permit } from './permit.ts';
 import { Refusal } from '../refusal.ts';
-import { clientClosed } from '../http/request-body.ts';
+import { clientClosed } from '../http/body-refusals.ts';
 import type { PendingPermit, Claim } from './claim.ts';
 
 /** The state of the upstream over all workers when a request wants to wait. */

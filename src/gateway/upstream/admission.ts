@@ -55,7 +55,7 @@ async function wait(call: UpstreamCall, pending: PendingPermit, clock: Clock): P
   const result = await pending.result;
   call.current = undefined;
   const waitedMs = clock.now() - joinedAt;
-  if (result instanceof Refusal || !result.isNewlyLeased) caller.waitMs += waitedMs;
+  if (result instanceof Refusal || !result.isNewlyLeased) caller.queueMs += waitedMs;
   else caller.permitMs += waitedMs;
   return result;
 }

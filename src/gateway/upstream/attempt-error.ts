@@ -2,15 +2,8 @@ import { codeOf, messageOf } from '../../core/errors.ts';
 import type { Outcome } from './backend.ts';
 import { ClientDeadline, ClientGone, NoStreamPlace, Superseded, UpstreamTimeout } from './cancellable.ts';
 import { Refusal } from '../refusal.ts';
-import {
-  BodyAborted,
-  BodyMetBug,
-  BodyTooLarge,
-  bodyTooLarge,
-  BodyTooSlow,
-  clientClosed,
-  clientTooSlow,
-} from '../http/request-body.ts';
+import { bodyTooLarge, clientClosed, clientTooSlow } from '../http/body-refusals.ts';
+import { BodyAborted, BodyMetBug, BodyTooLarge, BodyTooSlow } from '../http/streamed-upload.ts';
 
 /** A reply whose framing cannot be passed on. */
 export class UnreadableReply extends Error {}

@@ -7,7 +7,7 @@ import type { Outcome } from './backend.ts';
 import type { Idler } from './idle-watch.ts';
 import { readLoadReport } from './load-report.ts';
 import type { Permit } from './permit.ts';
-import { RequestBody } from '../http/request-body.ts';
+import { StreamedUpload } from '../http/streamed-upload.ts';
 import { DiscardedReply } from './discarded-reply.ts';
 import type { Answer, Failure, Reply } from './layer.ts';
 import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply-head.ts';
@@ -89,7 +89,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     else this.#drop(controller, reason);
     // undici would read the body once a connection is made, even for a cancelled request, so the body is destroyed.
     const { body } = this.#call;
-    if (body instanceof RequestBody) body.destroy();
+    if (body instanceof StreamedUpload) body.destroy();
   }
 
   timeOutIdle(): void {

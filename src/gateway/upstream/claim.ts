@@ -23,7 +23,7 @@ export interface Claim {
   readonly excluded?: Backend | undefined;
 }
 
-/** A wait that can be given up: it then ends with the refusal of a client that left. */
+/** A wait that can be cancelled: it then ends with the refusal that belongs to the cancellation. */
 export interface PendingPermit extends Cancellable {
   readonly result: Promise<Permit | Refusal>;
 }

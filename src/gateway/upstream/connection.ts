@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { UpstreamTimeout } from './cancellable.ts';
 import type { Permit } from './permit.ts';
-import { RequestBody } from '../http/request-body.ts';
+import { StreamedUpload } from '../http/streamed-upload.ts';
 import { Attempt } from './attempt.ts';
 import type { Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
@@ -31,7 +31,7 @@ export const connection =
 function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): void {
   const { body, deadline, request } = call;
   if (deadline === undefined) return;
-  if (!(body instanceof RequestBody)) {
+  if (!(body instanceof StreamedUpload)) {
     setDeadline(request.headers, Math.max(1, deadline.at - permit.startedAt));
     return;
   }

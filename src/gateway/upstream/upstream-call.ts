@@ -3,7 +3,7 @@ import type { RetryRules } from '../../policy/retry/retryable.ts';
 import type { Cancellable, Cancellation } from './cancellable.ts';
 import type { Backend } from './backend.ts';
 import type { Permit } from './permit.ts';
-import { RequestBody } from '../http/request-body.ts';
+import { StreamedUpload } from '../http/streamed-upload.ts';
 import type { Claimant } from './claim.ts';
 import type { Upstream } from './upstream.ts';
 import type { Deadline } from './deadline-timer.ts';
@@ -54,9 +54,9 @@ export interface Caller extends Claimant {
   readonly over: boolean;
   /** Whether a part of the reply has been sent, so that it cannot become an error reply. */
   readonly replyBegun: boolean;
-  /** Milliseconds in the queue. */
-  waitMs: number;
-  /** Milliseconds until a permit came from control. */
+  /** Milliseconds in the queue, without those of `permitMs`. */
+  queueMs: number;
+  /** Milliseconds in the queue that ended with a permit from control. */
   permitMs: number;
   execMs: number;
   execPhase: 'upstream' | 'database' | undefined;
@@ -101,7 +101,7 @@ export class UpstreamCall implements Cancellable {
 
   /** Whether the same request can be sent again. */
   get isReplayable(): boolean {
-    return !(this.body instanceof RequestBody) || !this.body.started;
+    return !(this.body instanceof StreamedUpload) || !this.body.started;
   }
 
   cancel(reason: Cancellation): void {

@@ -3,7 +3,7 @@ import { requestsNeeded } from '../statistics/early-stopping.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { type Move, nextMove, type Probe } from './capacity-search.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
@@ -62,7 +62,7 @@ function capacityOutcome(
     steps: byLoad,
     confirmations: [],
     usl: undefined,
-    limit: limitOf(confirmed ?? (byLoad[0] as Step), resources),
+    limit: bottleneckOf(confirmed ?? (byLoad[0] as Step), resources),
   };
   return {
     scenario: `${describeMix(options.mix)}; open loop, Poisson arrivals`,

@@ -4,7 +4,7 @@ import { compareSamples } from '../statistics/comparison.ts';
 import type { System } from '../system/system.ts';
 import type { Mix } from '../load/mix.ts';
 import { describeMix } from './slo-mix.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { disturbances, type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 
@@ -50,7 +50,7 @@ export async function compare(options: CompareOptions, context: LabContext): Pro
     steps: steps[name],
     confirmations: [],
     usl: undefined,
-    limit: limitOf(steps[name].at(-1) as Step, options.resources),
+    limit: bottleneckOf(steps[name].at(-1) as Step, options.resources),
   }));
   return outcomeOf(series, scenario, options, context.random);
 }

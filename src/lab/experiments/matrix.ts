@@ -4,7 +4,7 @@ import type { System } from '../system/system.ts';
 import { classify } from './classify.ts';
 import { errorGate, failedGate, latencyGate, timeoutGate } from './gates.ts';
 import { describeKnee, kneeOf, type KneeTarget } from './knee.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import type { NamedMix } from './loads.ts';
 import { describeMix } from './slo-mix.ts';
 import { disturbances, type LabContext, runStep, type Step } from './step.ts';
@@ -84,7 +84,7 @@ async function measured(
     confirmations: [],
     usl: points.length < MIN_USL_POINTS ? undefined : fitUsl(points),
     knee: kneeOf(steps, kneeTarget(options)).load,
-    limit: limitOf(steps.at(-1) as Step, resources),
+    limit: bottleneckOf(steps.at(-1) as Step, resources),
   };
 }
 

@@ -4,7 +4,7 @@ import type { System } from '../system/system.ts';
 import { known } from '../report/tables.ts';
 import { describeClass } from './classify.ts';
 import { describeKnee, kneeOf } from './knee.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
@@ -63,7 +63,7 @@ export function rampOutcome(steps: readonly Step[], stopped: string, options: Ra
     confirmations: [],
     usl: undefined,
     knee: knee.load,
-    limit: limitOf(most ?? (steps[0] as Step), resources),
+    limit: bottleneckOf(most ?? (steps[0] as Step), resources),
   };
   return {
     scenario: `${describeMix(options.mix)}; open loop, Poisson arrivals`,

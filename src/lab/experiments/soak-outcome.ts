@@ -5,7 +5,7 @@ import type { Gate, ExperimentOutcome } from '../report/run-record.ts';
 import { signed } from '../report/tables.ts';
 import type { System } from '../system/system.ts';
 import { errorGate, failedGate, latencyGate, timeoutGate } from './gates.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import type { Mix } from '../load/mix.ts';
 import { describeProfiles, type ProfileName } from './profiles.ts';
 import { describeMix } from './slo-mix.ts';
@@ -53,7 +53,7 @@ export function soakOutcome(windows: readonly SoakWindow[], whole: Step, options
         steps: [whole],
         confirmations: [],
         usl: undefined,
-        limit: limitOf(whole, resources),
+        limit: bottleneckOf(whole, resources),
       },
     ],
     gates: [...loadGates, ...driftGates.latency, ...driftGates.leaks],

@@ -5,7 +5,7 @@ import type { Gate, ExperimentOutcome } from '../report/run-record.ts';
 import { known, percent } from '../report/tables.ts';
 import type { System } from '../system/system.ts';
 import type { Mix } from '../load/mix.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
 import { failedGate } from './gates.ts';
 import { disturbances, type Step } from './step.ts';
@@ -66,7 +66,7 @@ export function spikeOutcome({ phases, seconds, whole }: SpikeMeasured, options:
         steps,
         confirmations: [],
         usl: undefined,
-        limit: limitOf(phases.held, options.resources),
+        limit: bottleneckOf(phases.held, options.resources),
       },
     ],
     gates,

@@ -4,7 +4,7 @@ import { fitUsl, MIN_USL_POINTS } from '../statistics/usl.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { kneeOf } from './knee.ts';
-import { limitOf, type Resources } from './limit.ts';
+import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
 
 export interface SweepOptions {
@@ -41,7 +41,7 @@ export async function sweep(options: SweepOptions, context: LabContext): Promise
     confirmations: [confirmed],
     usl: points.length < MIN_USL_POINTS ? undefined : fitUsl(points),
     knee: kneeOf(steps, { p95Ms: targetMs }).load,
-    limit: limitOf(confirmed, resources),
+    limit: bottleneckOf(confirmed, resources),
   };
 }
 

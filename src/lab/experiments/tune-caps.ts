@@ -9,7 +9,7 @@ import {
   objectives,
   type TuneTargets,
 } from '../tuning/merits.ts';
-import { limitOf } from './limit.ts';
+import { bottleneckOf } from './bottleneck.ts';
 import type { LabContext, Step } from './step.ts';
 import { doubtsOf, meritsOf } from './tune-measure.ts';
 
@@ -101,7 +101,7 @@ function outcomeOf(runs: readonly CapRuns[], found: Found, options: TuneCapsOpti
     steps,
     confirmations: [],
     usl: undefined,
-    limit: limitOf(steps.at(-1) as Step, { slots: undefined }),
+    limit: bottleneckOf(steps.at(-1) as Step, { slots: undefined }),
   }));
   return {
     scenario: `${scenario}; closed loop, no delay between requests; one running system whose caps are changed`,

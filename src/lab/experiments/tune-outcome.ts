@@ -4,7 +4,7 @@ import { tuningFindings } from '../tuning/findings.ts';
 import type { Stage } from '../tuning/ladder.ts';
 import { describeTuneTargets, meets } from '../tuning/merits.ts';
 import type { Tuning } from '../tuning/tuning.ts';
-import { limitOf } from './limit.ts';
+import { bottleneckOf } from './bottleneck.ts';
 import type { Step } from './step.ts';
 import { doubtsOf, type Runs, type TuneOptions } from './tune-measure.ts';
 
@@ -22,7 +22,7 @@ export function tuneOutcome(tuning: Tuning, runs: readonly Runs[], options: Tune
       steps,
       confirmations: [],
       usl: undefined,
-      limit: limitOf(steps.at(-1) as Step, { slots: instances * concurrency }),
+      limit: bottleneckOf(steps.at(-1) as Step, { slots: instances * concurrency }),
     };
   });
   return {

@@ -4,7 +4,7 @@ export interface QueueBoundOptions {
   /** After this time in the queue a request is refused. */
   readonly timeoutMs: number;
   /**
-   * Whether the timeout was not configured. Then it is a minimum, and requests may wait for some rounds if these take
+   * Whether the timeout was configured. If not, it is a minimum, and requests may wait for some rounds if these take
    * longer.
    */
   readonly isTimeoutSet: boolean;

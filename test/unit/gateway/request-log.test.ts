@@ -20,7 +20,7 @@ function setUp(level = 'info') {
   const trustedProxies = new AddressSet([]);
   const gateway = { unmatched, trustedProxies, viaName: '', serverTiming: false, ended() {} };
   const exchange = (failure?: string): Exchange =>
-    Object.assign(new Exchange(new MemoryClient(), 0, gateway), { waitMs: 1.234, execMs: 2, failure });
+    Object.assign(new Exchange(new MemoryClient(), 0, gateway), { queueMs: 1.234, execMs: 2, failure });
   return { lines, clock, exchange, requestLog: new RequestLog(log, clock) };
 }
 

@@ -171,7 +171,7 @@ describe('admission', () => {
     clock.advance(10);
     first.permit?.release('success');
     await waiting;
-    assert.deepEqual([calls.length, second.caller.waitMs], [1, 10]);
+    assert.deepEqual([calls.length, second.caller.queueMs], [1, 10]);
     const third = callOf(upstream);
     const cancelled = admission(clock)(fakeService().service)(third);
     third.cancel(new ClientGone());

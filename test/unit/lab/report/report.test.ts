@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Step } from '../../../../src/lab/experiments/step.ts';
-import { limitOf } from '../../../../src/lab/experiments/limit.ts';
+import { bottleneckOf } from '../../../../src/lab/experiments/bottleneck.ts';
 import { htmlReport } from '../../../../src/lab/report/html.ts';
 import { junitReport } from '../../../../src/lab/report/junit.ts';
 import { linePlot } from '../../../../src/lab/report/line-plot.ts';
@@ -204,18 +204,25 @@ test('linePlot leaves out the dots where they would stand too close', () => {
   assert.deepEqual([dots(60), dots(61)], [60, 0]);
 });
 
-test('limitOf names the slots, the processors, a process, or nothing', () => {
+test('bottleneckOf names the slots, the processors, a process, or nothing', () => {
   const of = (endpoint: string, ...args: Parameters<typeof step>): Step => {
     const made = step(...args);
     return { ...made, endpoints: [{ endpoint, histogram: '', ...made.figures }] };
   };
-  assert.match(limitOf(of('createBarcode', 4, 70), { slots: 4 }), /slots: 3\.9 of 4/);
-  assert.match(limitOf(of('renderBarcode', 4, 70), { slots: 24 }), /nothing that was full: 3\.9 of 24 slots and 30 %/);
+  assert.match(bottleneckOf(of('createBarcode', 4, 70), { slots: 4 }), /slots: 3\.9 of 4/);
+  assert.match(
+    bottleneckOf(of('renderBarcode', 4, 70), { slots: 24 }),
+    /nothing that was full: 3\.9 of 24 slots and 30 %/,
+  );
   for (const endpoint of ['getBarcode', 'listBarcodes', 'items']) {
-    assert.doesNotMatch(limitOf(of(endpoint, 4, 70), { slots: 4 }), /slots/, `${endpoint} does not go to a generator`);
+    assert.doesNotMatch(
+      bottleneckOf(of(endpoint, 4, 70), { slots: 4 }),
+      /slots/,
+      `${endpoint} does not go to a generator`,
+    );
   }
-  assert.match(limitOf(step(4, 70, 0.95), { slots: 24 }), /processors: 95 % busy, 5 % of all with other programs/);
-  assert.match(limitOf(step(4, 70, 0.5, 0.97), { slots: 24 }), /gateway 1, which used 97 %/);
+  assert.match(bottleneckOf(step(4, 70, 0.95), { slots: 24 }), /processors: 95 % busy, 5 % of all with other programs/);
+  assert.match(bottleneckOf(step(4, 70, 0.5, 0.97), { slots: 24 }), /gateway 1, which used 97 %/);
 });
 
 test('deltaOf sets the loads that two runs share side by side, and says what was different about them', () => {

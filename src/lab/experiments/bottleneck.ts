@@ -11,7 +11,7 @@ const FULL = 0.9;
  * What kept a load from more, by utilisation: a resource whose share of busy time is 90 % or more. For the slots that
  * follows from the utilisation law, U = X S / m (Denning and Buzen 1978), with S the mean exec that Server-Timing says.
  */
-export function limitOf({ endpoints, use }: Step, { slots: ofAll }: Resources): string {
+export function bottleneckOf({ endpoints, use }: Step, { slots: ofAll }: Resources): string {
   if (use.processes.length === 0) return 'what cannot be seen from here: its processes and slots are not known';
   const busySlots = busySlotsOf(endpoints);
   const slots = busySlots === undefined ? undefined : ofAll;

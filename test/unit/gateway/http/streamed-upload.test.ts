@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClientRequest } from '../../../../src/gateway/http/client-request.ts';
-import { RequestBody } from '../../../../src/gateway/http/request-body.ts';
+import { StreamedUpload } from '../../../../src/gateway/http/streamed-upload.ts';
 import { quietInstruments } from '../../../support/instruments.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 const request = { receiveBody() {}, pauseBody() {}, resumeBody() {}, stopBody() {} } as unknown as ClientRequest;
 const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-function openBody(): { body: RequestBody; clock: ManualClock } {
+function openBody(): { body: StreamedUpload; clock: ManualClock } {
   const clock = new ManualClock();
-  const body = new RequestBody(request, { limitBytes: 4, stallMs: 1000 }, { clock, bugs: quietInstruments().bugs });
+  const body = new StreamedUpload(request, { limitBytes: 4, stallMs: 1000 }, { clock, bugs: quietInstruments().bugs });
   // As undici reads, which then lets the body go.
   body.read();
   return { body, clock };

@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { BodyReceiver, ClientRequest } from './client-request.ts';
-import { Refusal } from '../refusal.ts';
 import { streamedPace, UploadPace } from './upload-pace.ts';
 
 /** The client sent more than the route accepts. */
@@ -29,7 +28,7 @@ export class BodyTooSlow extends Error {}
  * it. It is not touched before the first read, so an attempt whose connection fails leaves it complete for the next
  * one.
  */
-export class RequestBody extends Readable implements BodyReceiver {
+export class StreamedUpload extends Readable implements BodyReceiver {
   /** Called when the body is complete. */
   onComplete: (() => void) | undefined;
   /** Called when the backend has taken nothing for `stallMs` although more bytes have arrived. */
@@ -125,11 +124,4 @@ export class RequestBody extends Readable implements BodyReceiver {
   bodyAborted(): void {
     this.destroy(new BodyAborted('the client left before its body was complete'));
   }
-}
-
-export const clientClosed = new Refusal('client-closed', 'the client left');
-export const clientTooSlow = new Refusal('request-timeout', 'the body took too long to arrive', { close: true });
-
-export function bodyTooLarge(limitBytes: number): Refusal {
-  return new Refusal('body-too-large', `the body must have at most ${limitBytes} bytes`, { close: true });
 }
