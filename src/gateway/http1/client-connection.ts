@@ -17,6 +17,8 @@ export class ClientConnection implements Probed {
   /** Requests that have not begun, in the order in which they came. */
   readonly waiting: Http1Transaction[] = [];
   readonly refusalPause = new RefusalPause();
+  /** A reply was the last one. A request behind it never begins, so its client can safely send it again (RFC 9112 §9.6). */
+  isClosing = false;
   readonly #inProgress = new Set<Http1Transaction>();
   readonly loop: ClientLoop<ClientConnection>;
   readonly #clock: Clock;
@@ -47,6 +49,7 @@ export class ClientConnection implements Probed {
    */
   admits(transaction: Http1Transaction, maxInProgress: number): boolean {
     if (this.#inProgress.size === 0) return true;
+    for (const one of this.#inProgress) if (one.closeAfterReply) return false;
     return transaction.exchange.isSafe && this.#unsafe === 0 && this.#inProgress.size < maxInProgress;
   }
 
@@ -78,6 +81,7 @@ export class ClientConnection implements Probed {
   /** False if it was not in progress. */
   end(transaction: Http1Transaction): boolean {
     if (!this.#inProgress.delete(transaction)) return false;
+    this.isClosing ||= transaction.closeAfterReply;
     if (!transaction.exchange.isSafe) this.#unsafe--;
     if (this.#inProgress.size === 0 && !this.socket.destroyed) this.loop.idle(this, this.#clock.now());
     return true;

@@ -121,6 +121,7 @@ export class ClientConnections {
   enter(transaction: Http1Transaction): boolean {
     const connection = this.of(transaction.socket);
     transaction.exchange.clientBehaviour = connection;
+    if (connection.isClosing) return true;
     if (connection.waiting.length === 0 && connection.admits(transaction, this.#options.maxPipelined)) {
       connection.begin(transaction);
       this.#busy.add(connection);
@@ -144,7 +145,7 @@ export class ClientConnections {
   leave(transaction: Http1Transaction): void {
     const connection = this.#bySocket.get(transaction.socket);
     if (connection === undefined || !connection.end(transaction)) return;
-    if (connection.socket.destroyed) {
+    if (connection.socket.destroyed || connection.isClosing) {
       this.#forget(connection);
       return;
     }
