@@ -2,6 +2,7 @@ import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts
 import type { Environment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import type { RouteCache, RouteConfig } from './model.ts';
+import { routeSchema } from './route-schema.ts';
 
 const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;
 const DEFAULT_BUFFER_BODY_BYTES = 64 * 1024;
@@ -16,17 +17,13 @@ export const maxEntryBytes = (cacheMaxBytes: number): number => Math.floor(cache
 
 type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
 
-/** A route of the file with its defaults. */
+/** A route of the file with its defaults; settings without a default are passed on as they are. */
 export function routeOf(route: RouteFile, env: Environment): RouteConfig {
   return {
-    endpoint: route.endpoint,
-    path: route.path,
-    methods: route.methods,
-    upstream: route.upstream,
+    ...everySettingOf(route),
     authenticate: route.authenticate ?? true,
     timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
-    priority: route.priority,
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
     cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
@@ -34,11 +31,19 @@ export function routeOf(route: RouteFile, env: Environment): RouteConfig {
     upload: route.upload ?? 'buffer',
     bufferBodyBytes: route.bufferBodyBytes ?? DEFAULT_BUFFER_BODY_BYTES,
     bufferReplyBytes: route.bufferReplyBytes ?? DEFAULT_BUFFER_REPLY_BYTES,
-    idleTimeoutMs: route.idleTimeoutMs,
     longLived: route.longLived ?? false,
     streamsAreWork: route.longLived === false,
     retry: retryRules(route.retry),
   };
+}
+
+type EverySetting = { readonly [Name in keyof Required<RouteFile>]: RouteFile[Name] };
+
+const settingNames = Object.keys(routeSchema.shape) as (keyof RouteFile)[];
+
+/** Settings that the file leaves out are undefined, so that all routes have one shape, which the request path reads. */
+function everySettingOf(route: RouteFile): EverySetting {
+  return Object.fromEntries(settingNames.map((name) => [name, route[name]])) as EverySetting;
 }
 
 /** The retry rules of a route. */

@@ -8,12 +8,8 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Cache } from './cache/cache.ts';
 import type { CachePeers } from './cache/cache-peers.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { GuessLimit } from './limits/guess-limit.ts';
-import type { KeyCache } from './limits/key-cache.ts';
-import type { LateRefusals } from './limits/late-refusals.ts';
-import type { ReadAdmission } from './limits/read-admission.ts';
+import type { Limits } from './limits/open.ts';
 import type { RequestLog } from './request-log.ts';
-import type { RateLimiter } from './limits/rate-limiter.ts';
 import type { SlowReplies } from './http/slow-replies.ts';
 import type { Tunnels } from './websocket/tunnels.ts';
 import type { Uploads } from './http/upload.ts';
@@ -26,13 +22,9 @@ export interface GatewayContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bugs: Bugs;
-  readonly lateRefusals: LateRefusals;
   readonly requestLog: RequestLog;
   readonly metrics: GatewayMetrics;
-  readonly keys: KeyCache;
-  readonly guesses: GuessLimit;
-  readonly reads: ReadAdmission;
-  readonly limiter: RateLimiter;
+  readonly limits: Limits;
   /** Steps 6 to 9, which ask a backend. */
   readonly stack: Service;
   readonly cache: Cache;

@@ -62,7 +62,7 @@ export class Gateway {
    * message.
    */
   controlFound(): Record<string, readonly number[]> {
-    this.#context.limiter.tokens.connected();
+    this.#context.limits.rates.tokens.connected();
     this.#context.cachePeers.connected();
     return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
   }
@@ -115,7 +115,7 @@ export class Gateway {
 
   /** Takes tokens of rate limits. */
   applyTokens(grants: readonly TokenGrant[]): void {
-    this.#context.limiter.tokens.answered(grants);
+    this.#context.limits.rates.tokens.answered(grants);
   }
 
   /**
@@ -123,7 +123,7 @@ export class Gateway {
    * again; failed attempts will show which are down.
    */
   controlLost(): void {
-    this.#context.limiter.tokens.lost();
+    this.#context.limits.rates.tokens.lost();
     this.#context.cachePeers.lost();
     for (const lease of this.#leases.values()) lease.lost();
     for (const upstream of this.#context.upstreams) {
@@ -134,7 +134,7 @@ export class Gateway {
 
   /** Keys have been made or revoked. */
   forgetKeys(): void {
-    this.#context.keys.clear();
+    this.#context.limits.keys.clear();
   }
 
   /** Carries out an order of control about the cache. */
@@ -156,7 +156,7 @@ export class Gateway {
     }));
     const { entries, bytes, maxBytes, evictions } = this.#context.cache.store;
     const cache = { entries, bytes, max_bytes: maxBytes, evictions };
-    const { size, byShare } = this.#context.limiter.tokens;
+    const { size, byShare } = this.#context.limits.rates.tokens;
     const rateLimits = { subjects: size, decided_by_share: byShare };
     return { draining: this.#draining, upstreams, cache, rate_limits: rateLimits };
   }
@@ -183,7 +183,7 @@ export class Gateway {
     this.listener.server.closeAllConnections();
     await closed;
     for (const lease of this.#leases.values()) lease.close();
-    this.#context.limiter.tokens.close();
+    this.#context.limits.rates.tokens.close();
     this.#context.cache.close();
     this.#context.replies.close();
     this.listener.close();

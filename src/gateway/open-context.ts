@@ -3,13 +3,9 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/model.ts';
 import { AddressSet } from '../core/addresses.ts';
 import { codeOf } from '../core/errors.ts';
-import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { LeaseReport } from '../protocol/lease.ts';
-import type { TokenAsk } from '../protocol/tokens.ts';
 import { staticShare } from '../policy/permits/shares.ts';
-import type { Bugs } from '../metrics/bugs.ts';
-import type { Registry } from '../metrics/instruments.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
@@ -18,11 +14,7 @@ import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { GatewayContext } from './context.ts';
 import { GatewayMetrics } from './metrics.ts';
-import { GuessLimit } from './limits/guess-limit.ts';
-import { type FindKey, KeyCache } from './limits/key-cache.ts';
-import { LateRefusals } from './limits/late-refusals.ts';
-import { RateLimiter } from './limits/rate-limiter.ts';
-import { ReadAdmission } from './limits/read-admission.ts';
+import { type LimitsOptions, openLimits } from './limits/open.ts';
 import { RequestLog } from './request-log.ts';
 import { SlowReplies } from './http/slow-replies.ts';
 import { openStack } from './stack.ts';
@@ -31,34 +23,23 @@ import { Tunnels } from './websocket/tunnels.ts';
 import { Uploads } from './http/upload.ts';
 import { Upstream } from './upstream/upstream.ts';
 
-export interface GatewayDependencies {
-  readonly config: Config;
-  readonly clock: Clock;
+export interface GatewayDependencies extends LimitsOptions {
   readonly random: Random;
   readonly log: Logger;
-  readonly registry: Registry;
-  readonly bugs: Bugs;
-  readonly findKey: FindKey;
   readonly ledger: Ledger;
   readonly store: { readonly barcodes: BarcodeStore };
-  /** Reads of the store that clients may have in progress at a time; 4 if not given. */
-  readonly readConcurrency?: number;
   /**
    * Sends reports about permits and waiting requests to control. Without it this worker has its equal share of the
    * permits.
    */
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
-  /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
-  readonly sendTokenAsks?: (asks: readonly TokenAsk[]) => boolean;
   /** Sends messages about the caches of all workers to control. Without it this worker is the only one. */
   readonly sendCacheReport?: (report: CacheReport) => void;
 }
 
-const DEFAULT_READS = 4;
-
 /** Makes the parts of a worker. */
 export function openContext(dependencies: GatewayDependencies, isDraining: () => boolean): GatewayContext {
-  const { config, clock, registry, log, bugs, findKey, ledger, store } = dependencies;
+  const { config, clock, registry, log, bugs, ledger, store } = dependencies;
   const trusted = new AddressSet(config.trustedProxies);
   const metrics = new GatewayMetrics(registry);
   const stack = openStack(clock);
@@ -69,13 +50,9 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     clock,
     log,
     bugs,
-    lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trusted.has(address) }),
     requestLog: new RequestLog(log, clock),
     metrics,
-    keys: new KeyCache(findKey, clock),
-    guesses: new GuessLimit(clock, trusted),
-    reads: new ReadAdmission(dependencies.readConcurrency ?? DEFAULT_READS, clock),
-    limiter: openLimiter(dependencies),
+    limits: openLimits(dependencies, trusted),
     stack,
     cache,
     cachePeers: new CachePeers(clock, (order) => cache.carryOut(order), dependencies.sendCacheReport),
@@ -125,13 +102,6 @@ function openBuffers({
     memory.set(replies.memoryBytes);
   });
   return { uploads: new Uploads(spool, clock, onError), replies };
-}
-
-function openLimiter({ config, clock, registry, bugs, sendTokenAsks }: GatewayDependencies): RateLimiter {
-  const { env, keyLimit, addressLimit } = config;
-  const trustedProxies = new AddressSet(config.trustedProxies);
-  const workers = env.GATEWAY_WORKERS;
-  return new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks });
 }
 
 function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs'>): Cache {

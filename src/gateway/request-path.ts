@@ -49,25 +49,26 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (match instanceof Refusal) return match;
   const { route } = match;
   x.parameter = match.parameter;
-  x.routePriority = route.priority;
+  x.routePriority = route.config?.priority;
   enter(x, route.metrics);
 
   // 3 authenticate: before the limit and the record, which need the key. The limit of the address comes first, so that
   // requests which guess keys count, too
   if (route.skipsAddressLimit !== true) {
-    const checking = gateway.limiter.checkAddress(x);
+    const checking = gateway.limits.rates.checkAddress(x);
     const flooding = checking instanceof Promise ? await checking : checking;
     if (flooding !== undefined) return flooding;
   }
   if (route.authenticate) {
-    const found = gateway.keys.identify(x.head.authorization, x.head.apiKey, () => gateway.guesses.refusal(x));
+    const { keys, guesses } = gateway.limits;
+    const found = keys.identify(x.head.authorization, x.head.apiKey, () => guesses.refusal(x));
     const key = found instanceof Promise ? await found : found;
     if (key instanceof Refusal) return withoutKey(x, key, gateway);
     x.key = key;
   }
 
   // 4 limit: before the cache, because a hit uses quota, too
-  const limiting = gateway.limiter.checkKey(x);
+  const limiting = gateway.limits.rates.checkKey(x);
   const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
   if (route.kind === 'local') return route.answer(x);
@@ -98,7 +99,7 @@ function identify(x: Exchange): Refusal | undefined {
 
 /** An invalid key counts as a guess. */
 function withoutKey(x: Exchange, refusal: Refusal, gateway: GatewayContext): Refusal {
-  if (refusal.reason === 'unauthenticated' && presentsKey(x.head)) gateway.guesses.failed(x);
+  if (refusal.reason === 'unauthenticated' && presentsKey(x.head)) gateway.limits.guesses.failed(x);
   return refusal;
 }
 
@@ -160,7 +161,7 @@ function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
   }
   // A client that ignores Retry-After gets each refusal a little later, because its refusals must not crowd out the
   // work.
-  gateway.lateRefusals.send(x, refusal, () => answerRefusal(x, refusal));
+  gateway.limits.lateRefusals.send(x, refusal, () => answerRefusal(x, refusal));
 }
 
 function answerRefusal(x: Exchange, refusal: Refusal): void {

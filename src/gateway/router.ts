@@ -53,7 +53,7 @@ export class Router {
     if (pathForm === 'plain' || match instanceof Refusal) return match;
     const other = this.match(method, canonicalPath(path));
     const isSame = !(other instanceof Refusal) && other.route === match.route;
-    return isSame && match.route.takesLiteralPaths === true ? match : readInTwoWays;
+    return isSame && match.route.config?.paths === 'literal' ? match : readInTwoWays;
   }
 
   /** The route, or 404, or 405 with the allowed methods. */

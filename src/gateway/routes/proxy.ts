@@ -33,8 +33,7 @@ export function proxyRoute(
     kind: 'upstream',
     metrics,
     authenticate: config.authenticate,
-    priority: config.priority,
-    takesLiteralPaths: config.paths === 'literal',
+    config,
     prepare: (x) => route.prepare(x),
   };
 }

@@ -27,7 +27,7 @@ export function getBarcodeRoute(gateway: GatewayContext, metrics: EndpointMetric
       pending?.keyId === keyId
         ? pending
         : await whileYoung(gateway, x.parameter, () =>
-            gateway.reads.run(keyId, () => gateway.store.barcodes.get(keyId, x.parameter)),
+            gateway.limits.reads.run(keyId, () => gateway.store.barcodes.get(keyId, x.parameter)),
           );
     if (record === undefined) return notFound;
     return () => replyJson(x, publicRecord(record));
@@ -43,7 +43,7 @@ export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointM
       pending?.keyId === keyId
         ? pending
         : await whileYoung(gateway, x.parameter, () =>
-            gateway.reads.run(keyId, () => gateway.store.barcodes.getImage(keyId, x.parameter)),
+            gateway.limits.reads.run(keyId, () => gateway.store.barcodes.getImage(keyId, x.parameter)),
           );
     if (image === undefined) return notFound;
     const type = image.format === 'png' ? 'image/png' : 'image/svg+xml';
@@ -71,7 +71,7 @@ export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetr
     }
     const cursor = query.get('cursor') ?? undefined;
     const keyId = x.key?.id ?? '';
-    const page = await gateway.reads.run(keyId, () => gateway.store.barcodes.list({ keyId, pageSize, cursor }));
+    const page = await gateway.limits.reads.run(keyId, () => gateway.store.barcodes.list({ keyId, pageSize, cursor }));
     if (page.kind !== 'page') return new Refusal('invalid-cursor', 'cursor must be one that an earlier page gave');
     const barcodes = page.records.map(publicRecord);
     return () => replyJson(x, { barcodes, next_cursor: page.nextCursor ?? null });

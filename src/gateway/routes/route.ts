@@ -1,4 +1,4 @@
-import type { Priority } from '../../policy/admission/priority.ts';
+import type { RouteConfig } from '../../config/model.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
@@ -21,10 +21,8 @@ interface Common {
   readonly authenticate: boolean;
   /** Exempt from the limit per address, because probes must always be answered. */
   readonly skipsAddressLimit?: boolean;
-  /** Whether ambiguous paths are forwarded to its backends. */
-  readonly takesLiteralPaths?: boolean;
-  /** The class of its requests in the queue. */
-  readonly priority?: Priority | undefined;
+  /** Its settings, which any step may read; undefined for Rampart's own routes. */
+  readonly config?: RouteConfig;
 }
 
 /** Served by a backend. */

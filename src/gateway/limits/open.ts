@@ -1,0 +1,48 @@
+import type { Config } from '../../config/model.ts';
+import type { AddressSet } from '../../core/addresses.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
+import type { Registry } from '../../metrics/instruments.ts';
+import type { TokenAsk } from '../../protocol/tokens.ts';
+import { GuessLimit } from './guess-limit.ts';
+import { type FindKey, KeyCache } from './key-cache.ts';
+import { LateRefusals } from './late-refusals.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { ReadAdmission } from './read-admission.ts';
+
+const DEFAULT_READS = 4;
+
+export interface LimitsOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly bugs: Bugs;
+  readonly findKey: FindKey;
+  /** Reads of the store that clients may have in progress at a time; 4 if not given. */
+  readonly readConcurrency?: number | undefined;
+  /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
+  readonly sendTokenAsks?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
+}
+
+/** What a worker checks before it serves a request. */
+export interface Limits {
+  readonly keys: KeyCache;
+  readonly guesses: GuessLimit;
+  readonly rates: RateLimiter;
+  readonly reads: ReadAdmission;
+  readonly lateRefusals: LateRefusals;
+}
+
+/** Makes the limits of a worker. A limit that is to hold for the whole host asks control, as the rates do. */
+export function openLimits(options: LimitsOptions, trustedProxies: AddressSet): Limits {
+  const { config, clock, registry, bugs, findKey, sendTokenAsks } = options;
+  const { env, keyLimit, addressLimit } = config;
+  const workers = env.GATEWAY_WORKERS;
+  return {
+    keys: new KeyCache(findKey, clock),
+    guesses: new GuessLimit(clock, trustedProxies),
+    rates: new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks }),
+    reads: new ReadAdmission(options.readConcurrency ?? DEFAULT_READS, clock),
+    lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trustedProxies.has(address) }),
+  };
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseEnvironment } from '../../../src/config/environment.ts';
+import { fileSchema } from '../../../src/config/file-schema.ts';
+import { routeOf } from '../../../src/config/routes.ts';
+import { routeSchema } from '../../../src/config/route-schema.ts';
+
+const { values: env } = parseEnvironment({});
+const least = { endpoint: 'app', path: '/*', upstream: 'app' };
+
+const routeFrom = (more: object) => {
+  const [route] = fileSchema.parse({ routes: [{ ...least, ...more }] }).routes ?? [];
+  assert.ok(route !== undefined);
+  return routeOf(route, env);
+};
+
+test('routeOf passes on settings without a default as the file has them', () => {
+  const settings = { methods: ['GET'], priority: 'bulk', idleTimeoutMs: 7 } as const;
+  const { methods, priority, idleTimeoutMs } = routeFrom(settings);
+  assert.deepEqual({ methods, priority, idleTimeoutMs }, settings);
+});
+
+test('routeOf gives every setting of the schema to every route, so that all routes have one shape', () => {
+  const names = Object.keys(routeFrom({}));
+  assert.deepEqual(Object.keys(routeFrom({ priority: 'bulk', retry: false })), names);
+  assert.deepEqual(
+    Object.keys(routeSchema.shape).filter((name) => !names.includes(name)),
+    [],
+  );
+});
