@@ -10,8 +10,39 @@ import type { AdminProblem } from './admin-change.ts';
 import { purge } from './admin-purge.ts';
 import type { Control } from './control.ts';
 
-const PURGE_PATH = '/api/cache/purge';
-const CAP_PATH = '/api/cap';
+interface Endpoint {
+  readonly methods: readonly string[];
+  readonly answer: (control: Control, req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
+}
+
+const reads = ['GET', 'HEAD'];
+
+const endpoints: ReadonlyMap<string, Endpoint> = new Map([
+  [
+    '/api/status',
+    {
+      methods: reads,
+      answer: (control, _req, res) => reply(res, 200, 'application/json', JSON.stringify(control.status())),
+    },
+  ],
+  [
+    '/api/cache/purge',
+    { methods: ['POST'], answer: (control, req, res) => answerChange(purge(control, req), req, res) },
+  ],
+  ['/api/cap', { methods: ['POST'], answer: (control, req, res) => answerChange(changeCap(control, req), req, res) }],
+  [
+    '/metrics',
+    {
+      methods: reads,
+      answer: async (control, _req, res) =>
+        reply(res, 200, PROMETHEUS_CONTENT_TYPE, renderPrometheus(await control.metrics())),
+    },
+  ],
+  [
+    '/healthz',
+    { methods: reads, answer: (_control, _req, res) => reply(res, 200, 'application/json', '{"status":"ok"}') },
+  ],
+] satisfies [string, Endpoint][]);
 
 /** More than people, dashboards and scrapers of one host need. */
 const MAX_ADMIN_CONNECTIONS = 256;
@@ -61,31 +92,15 @@ async function answer(
 ): Promise<void> {
   const denied = deny(options, req);
   if (denied !== undefined) return problem(res, denied.status, denied.reason, denied.detail);
-  const path = req.url?.split('?', 1)[0];
-  const allowed = path === PURGE_PATH || path === CAP_PATH ? ['POST'] : ['GET', 'HEAD'];
-  if (!allowed.includes(req.method ?? '')) {
-    res.setHeader('allow', allowed.join(', '));
-    return problem(res, 405, 'method-not-allowed', `this path takes ${allowed.join(', ')}`);
+  const endpoint = endpoints.get(req.url?.split('?', 1)[0] ?? '');
+  const methods = endpoint?.methods ?? reads;
+  if (!methods.includes(req.method ?? '')) {
+    res.setHeader('allow', methods.join(', '));
+    return problem(res, 405, 'method-not-allowed', `this path takes ${methods.join(', ')}`);
   }
-  switch (path) {
-    case PURGE_PATH:
-      return answerChange(purge(control, req), req, res);
-    case CAP_PATH:
-      return answerChange(changeCap(control, req), req, res);
-    case '/metrics':
-      return reply(res, 200, PROMETHEUS_CONTENT_TYPE, renderPrometheus(await control.metrics()));
-    case '/api/status':
-      return reply(res, 200, 'application/json', JSON.stringify(control.status()));
-    case '/healthz':
-      return reply(res, 200, 'application/json', '{"status":"ok"}');
-    default:
-      return problem(
-        res,
-        404,
-        'not-found',
-        `the admin API has /api/status, ${PURGE_PATH}, ${CAP_PATH}, /metrics and /healthz`,
-      );
-  }
+  if (endpoint !== undefined) return endpoint.answer(control, req, res);
+  const paths = [...endpoints.keys()];
+  return problem(res, 404, 'not-found', `the admin API has ${paths.slice(0, -1).join(', ')} and ${paths.at(-1)}`);
 }
 
 async function answerChange(

@@ -82,6 +82,7 @@ export class Control {
       reported: (member, metrics) => this.#metrics.reported(member, metrics),
       keysChanged: () => this.#keysChanged(),
       said: (member, message) => this.#said(member, message),
+      unknown: () => this.#metrics.unknownMessages.value++,
       bug: (error) => bugs.report('member', error),
     });
     this.#cacheOrders = new CacheOrders({

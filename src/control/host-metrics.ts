@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import type { Registry, Snapshot } from '../metrics/instruments.ts';
+import type { Counter, Registry, Snapshot } from '../metrics/instruments.ts';
 import { BookFile } from './book-file.ts';
 import { Departures } from './departures.ts';
 import type { Member } from './members.ts';
 import { MetricsBook } from './metrics-book.ts';
 import { ReportCollection } from './report-collection.ts';
+import { unknownMessages } from './unknown-messages.ts';
 
 export interface HostMetricsDependencies {
   readonly clock: Clock;
@@ -22,6 +23,7 @@ const SAVE_INTERVAL_MS = 2000;
 
 /** The metrics of all processes of the host, saved so that no counter goes backwards when a process or control ends. */
 export class HostMetrics {
+  readonly unknownMessages: Counter;
   readonly #dependencies: HostMetricsDependencies;
   readonly #book: MetricsBook;
   readonly #file: BookFile;
@@ -31,6 +33,7 @@ export class HostMetrics {
 
   constructor(dependencies: HostMetricsDependencies) {
     this.#dependencies = dependencies;
+    this.unknownMessages = unknownMessages(dependencies.registry);
     this.#file = new BookFile(dependencies.runFolder);
     this.#book = new MetricsBook(this.#file.load());
     this.#collection = new ReportCollection(dependencies.clock, dependencies.ask);

@@ -2,11 +2,12 @@ import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
-import type { Registry } from '../metrics/instruments.ts';
+import type { Counter, Registry } from '../metrics/instruments.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
 import { asControlMessage } from '../protocol/message-check.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { receive, send } from '../protocol/lines.ts';
+import { unknownMessages } from './unknown-messages.ts';
 
 export interface LinkOptions {
   readonly socketPath: string;
@@ -33,6 +34,7 @@ const retryLimits = { firstMs: 50, maxMs: 1000 };
 /** A process's connection to control: made again whenever it breaks, as control may come and go. */
 export class ControlLink {
   readonly #options: LinkOptions;
+  readonly #unknownMessages: Counter;
   #socket: Socket | undefined;
   #failures = 0;
   #heardAt = 0;
@@ -41,6 +43,7 @@ export class ControlLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#unknownMessages = unknownMessages(options.registry);
     this.#connect();
   }
 
@@ -110,6 +113,7 @@ export class ControlLink {
         if (message.type === 'report') this.#report();
         else onMessage?.(message);
       },
+      onUnknown: () => this.#unknownMessages.value++,
       onBug: (error) => bugs.report('control-message', error),
     });
   }

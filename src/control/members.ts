@@ -27,6 +27,8 @@ export interface MemberEvents {
   keysChanged(): void;
   /** Any other message of a member. */
   said(member: Member, message: MemberMessage): void;
+  /** A message of a type that is unknown here, which is ignored. */
+  unknown(): void;
   /** An exception while a message or the end of a connection was dealt with. */
   bug(error: unknown): void;
 }
@@ -90,6 +92,7 @@ export class Members {
       onMessage: (message) => {
         member = this.#take(message, member, socket);
       },
+      onUnknown: () => this.#events.unknown(),
       onBug: (error) => this.#events.bug(error),
     });
   }

@@ -100,11 +100,20 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   report: nothing,
 };
 
-/** The value if it is a valid message of a process; otherwise undefined. */
-export const asMemberMessage = (value: unknown): MemberMessage | undefined => check(memberMessages, value);
+/**
+ * Stands for a message whose type is unknown, as from a later version. It is ignored: while processes are replaced one
+ * by one, two versions talk to each other, and neither may lose its connection because the other one has learned more.
+ */
+export const UNKNOWN_TYPE = 'unknown type';
+export type UnknownType = typeof UNKNOWN_TYPE;
 
-/** The value if it is a valid message of control; otherwise undefined. */
-export const asControlMessage = (value: unknown): ControlMessage | undefined => check(controlMessages, value);
+/** The value if it is a valid message of a process; undefined if it is none. */
+export const asMemberMessage = (value: unknown): MemberMessage | UnknownType | undefined =>
+  check(memberMessages, value);
+
+/** The value if it is a valid message of control; undefined if it is none. */
+export const asControlMessage = (value: unknown): ControlMessage | UnknownType | undefined =>
+  check(controlMessages, value);
 
 /** The metrics of a process if the value has their shape; undefined for anything else, such as those of an older version. */
 export function asSnapshot(value: unknown): Snapshot | undefined {
@@ -114,9 +123,10 @@ export function asSnapshot(value: unknown): Snapshot | undefined {
 function check<Message extends { readonly type: string }>(
   schemas: Record<string, z.ZodType>,
   value: unknown,
-): Message | undefined {
+): Message | UnknownType | undefined {
   if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
   const { type } = value;
-  const schema = typeof type === 'string' && Object.hasOwn(schemas, type) ? schemas[type] : undefined;
-  return schema?.safeParse(value).success === true ? (value as Message) : undefined;
+  if (typeof type !== 'string') return undefined;
+  if (!Object.hasOwn(schemas, type)) return UNKNOWN_TYPE;
+  return schemas[type]?.safeParse(value).success === true ? (value as Message) : undefined;
 }

@@ -19,6 +19,7 @@ import { Bugs } from '../../src/metrics/bugs.ts';
 import { Registry } from '../../src/metrics/instruments.ts';
 import { renderPrometheus } from '../../src/metrics/exposition.ts';
 import { startTestGateway } from '../support/gateway.ts';
+import { controlExamples, lineOf, memberExamples } from '../support/messages.ts';
 import { quietInstruments } from '../support/instruments.ts';
 import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
@@ -38,6 +39,32 @@ const requests = [
   'GET /v1/barcodes?page_size=5 HTTP/1.1\r\nHost: a\r\nx-api-key: rk_tttttttttttttttttttttttttttttttt\r\n\r\n',
   'POST /generate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n{"symbology":"qrcode","text":"hi"}',
   'OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n',
+];
+
+/** Messages of a process to begin with: one of each type, and some that no version sends. */
+const memberLines = [
+  ...Object.values(memberExamples).map(lineOf),
+  lineOf({ type: 'cache-position' }),
+  lineOf({ type: 'invalidate', id: 1, order: { purge: {} } }),
+  '{"type":"report","metrics":[{"name":"a"}],"status":null}\n',
+  '{"type":"holdings","held":{"app":"x"},"pidNamespace":1}\n',
+  '{"type":"held","upstream":"app","report":null}\n',
+  '{"type":"tokens","asks":[null]}\n',
+  '{"type":"invalidate","id":1,"order":{"invalidate":{"host":"a","targets":"/x"}}}\n',
+  '{"type":"forgotten","number":"x","entries":-1}\n',
+  '{"type":"constructor"}\n{"type":"__proto__"}\n[]\nnull\n"x"\n7\n',
+];
+
+const controlLines = [
+  ...Object.values(controlExamples).map(lineOf),
+  lineOf({
+    type: 'lease',
+    upstream: 'app',
+    order: { kind: 'recall', number: 2, mode: 'spare', limits: { 'app-0': 1 } },
+  }),
+  '{"type":"lease","upstream":"app","order":null}\n',
+  '{"type":"tokens","grants":[null]}\n',
+  '{"type":"forget","position":{"epoch":1,"number":1},"orders":[{"purge":7}]}\n',
 ];
 
 function mutate(bytes: Buffer, random: () => number): Buffer {
@@ -166,26 +193,7 @@ describe('random and mutated bytes end no process and keep no permit', () => {
       'POST /api/cache/purge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}',
     ];
     await playAll(port, adminRequests, '');
-    const hello = '{"type":"hello","member":"m","role":"gateway","instance":0,"pid":1,"version":"1","startedAtMs":0}\n';
-    const messages = [
-      hello,
-      '{"type":"report","metrics":[],"status":{}}\n',
-      '{"type":"report","metrics":[{"name":"a"}],"status":null}\n',
-      '{"type":"holdings","held":{"app":[1]},"pidNamespace":"x"}\n',
-      '{"type":"holdings","held":{"app":"x"},"pidNamespace":1}\n',
-      '{"type":"held","upstream":"app","report":{"seen":0,"held":[1],"queued":3}}\n',
-      '{"type":"held","upstream":"app","report":null}\n',
-      '{"type":"tokens","asks":[null]}\n',
-      '{"type":"tokens","asks":[{"subject":"key:a","limit":{"requestsPerSecond":1,"burst":1},"wanted":1,"spent":0,"returned":0,"chain":0}]}\n',
-      '{"type":"cache-position","position":{"epoch":1,"number":-1}}\n',
-      '{"type":"cache-position"}\n',
-      '{"type":"invalidate","id":1,"order":{"invalidate":{"host":"a","targets":["/x"],"selection":""}}}\n',
-      '{"type":"invalidate","id":1,"order":{"invalidate":{"host":"a","targets":"/x"}}}\n',
-      '{"type":"invalidate","id":1,"order":{"purge":{}}}\n',
-      '{"type":"forgotten","number":"x","entries":-1}\n',
-      '{"type":"constructor"}\n{"type":"__proto__"}\n[]\nnull\n"x"\n7\n',
-    ];
-    await playAll(controlSocket(runFolder), messages, hello);
+    await playAll(controlSocket(runFolder), memberLines, lineOf(memberExamples.hello));
     assert.equal((await fetch(`http://127.0.0.1:${port}/metrics`)).status, 200);
     assert.deepEqual(bugsOf(renderPrometheus(registry.snapshot())), []);
   });
@@ -195,23 +203,13 @@ describe('random and mutated bytes end no process and keep no permit', () => {
     const runFolder = mkdtempSync(join(tmpdir(), 'rampart-fuzz-'));
     const path = join(runFolder, 'c.sock');
     const random = seededRandom(seed);
-    const corpus = [
-      '{"type":"backends","backends":[{"upstream":"app","backend":"b","up":true}]}\n',
-      '{"type":"lease","upstream":"app","order":{"kind":"grant","number":1,"permits":[1],"fallback":[1]}}\n',
-      '{"type":"lease","upstream":"app","order":null}\n',
-      '{"type":"tokens","grants":[null]}\n',
-      '{"type":"report"}\n',
-      '{"type":"forget","position":{"epoch":1,"number":1},"orders":[{"purge":7}]}\n',
-      '{"type":"forget","position":{"epoch":1,"number":1},"orders":[{"purge":{}}]}\n',
-      '{"type":"invalidated","id":1}\n',
-    ];
     const { createServer } = await import('node:net');
     let connections = 0;
     const server = createServer((socket) => {
       connections++;
       socket.on('error', () => {});
       socket.on('data', () => {
-        const one = corpus[Math.floor(random() * corpus.length)] as string;
+        const one = controlLines[Math.floor(random() * controlLines.length)] as string;
         socket.write(mutate(Buffer.from(one), random));
         setTimeout(() => socket.destroy(), 2);
       });
@@ -221,7 +219,7 @@ describe('random and mutated bytes end no process and keep no permit', () => {
     const link = new ControlLink({
       ...instruments,
       socketPath: path,
-      hello: { type: 'hello', member: 'm', role: 'gateway', instance: 0, pid: 1, version: '1', startedAtMs: 0 },
+      hello: memberExamples.hello,
       clock: systemClock,
       random: () => 0,
       status: () => ({}),
@@ -232,6 +230,6 @@ describe('random and mutated bytes end no process and keep no permit', () => {
     server.close();
     rmSync(runFolder, { recursive: true, force: true });
     assert.deepEqual(bugsOf(renderPrometheus(instruments.registry.snapshot())), []);
-    assert.ok(received.every((type) => ['backends', 'lease', 'tokens', 'forget'].includes(type)));
+    assert.ok(received.every((type) => Object.hasOwn(controlExamples, type)));
   });
 });

@@ -230,6 +230,10 @@ describe('a stack as users start it', () => {
     });
     assert.equal(foreign, 403);
     assert.equal((await fetch(`${stack.adminUrl}/api/status`, { method: 'POST' })).status, 405);
+    const elsewhere = await fetch(`${stack.adminUrl}/api/elsewhere`);
+    const { detail } = await problemOf(elsewhere);
+    const known = 'the admin API has /api/status, /api/cache/purge, /api/cap, /metrics and /healthz';
+    assert.deepEqual([elsewhere.status, detail], [404, known]);
     for (const path of ['/metrics', '/api/status']) assert.equal((await ask(path)).status, 404);
   });
 

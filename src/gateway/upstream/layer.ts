@@ -47,7 +47,14 @@ export type Answer = Reply | Failure | Refused;
 /** Answers calls: a layer with all layers below it. It rejects only because of a bug. */
 export type Service = (call: UpstreamCall) => Promise<Answer>;
 
-/** One concern between the request path and a backend: makes a service of the one below it. */
+/**
+ * One concern between the request path and a backend: makes a service of the one below it.
+ *
+ * An answer is there with the head of the reply. A layer that watches the whole reply passes on a Reply whose `passTo` and
+ * `discard` wrap those of the one below. Before it calls on, a layer awaits only what is settled already (microtasks), so
+ * that a call is in its queue before the next event. A layer that has to wait longer sets `call.current` to what it waits
+ * for, so that the call can be cancelled.
+ */
 export type Layer = (next: Service) => Service;
 
 /** Puts layers, the outermost first, on top of the service that asks the backend. */

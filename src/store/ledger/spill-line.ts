@@ -10,11 +10,17 @@ export function encodeLine(record: BarcodeRecord): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
 }
 
-function decodeLine(line: string): BarcodeRecord | undefined {
+/**
+ * The value of each field that a line of an earlier version may lack. An insert names every column, so a missing field
+ * would arrive as NULL, and the default of the column would not apply.
+ */
+const DEFAULTS: Partial<BarcodeRecord> = {};
+
+function decodeLine(line: string, defaults: Partial<BarcodeRecord>): BarcodeRecord | undefined {
   const json = line.slice(9);
   if (line[8] !== ' ' || line.slice(0, 8) !== crc32(json).toString(16).padStart(8, '0')) return undefined;
   const stored = JSON.parse(json) as BarcodeRecord & { bytes: string };
-  return { ...stored, bytes: Buffer.from(stored.bytes, 'base64') };
+  return { ...defaults, ...stored, bytes: Buffer.from(stored.bytes, 'base64') };
 }
 
 export interface DecodedFile {
@@ -23,11 +29,11 @@ export interface DecodedFile {
   readonly damaged: number;
 }
 
-export function decodeLines(content: string): DecodedFile {
+export function decodeLines(content: string, defaults = DEFAULTS): DecodedFile {
   const decoded = content
     .split('\n')
     .filter((line) => line !== '')
-    .map(decodeLine);
+    .map((line) => decodeLine(line, defaults));
   const records = decoded.filter((record) => record !== undefined);
   return { records, damaged: decoded.length - records.length };
 }

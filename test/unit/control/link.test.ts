@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ControlLink, tellControl } from '../../../src/control/link.ts';
+import { renderPrometheus } from '../../../src/metrics/exposition.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { eventually } from '../../support/raw.ts';
 import { quietInstruments } from '../../support/instruments.ts';
+import { controlExamples, lineOf, memberExamples } from '../../support/messages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rampart-link-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -62,6 +64,34 @@ test('ControlLink sends no report while control does not read', async () => {
   assert.ok(written < 100, `${written} reports`);
   clock.advance(10_000);
   assert.equal(reports, written);
+  for (const socket of sockets) socket.destroy();
+  await link.close();
+  server.close();
+});
+
+test('ControlLink ignores a message of an unknown type, counts it, and keeps its connection', async () => {
+  const path = join(folder, 'later.sock');
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.write(`{"type":"later"}\n${lineOf(controlExamples['keys-changed'])}`);
+  });
+  await new Promise<void>((resolve) => void server.listen(path, resolve));
+  const instruments = quietInstruments();
+  const received: string[] = [];
+  const link = new ControlLink({
+    socketPath: path,
+    hello: memberExamples.hello,
+    ...instruments,
+    clock: new ManualClock(),
+    random: () => 0.5,
+    status: () => ({}),
+    onMessage: ({ type }) => received.push(type),
+  });
+  await eventually('the next message', () => received.length > 0);
+  assert.deepEqual([received, sockets.length, sockets[0]?.readyState], [['keys-changed'], 1, 'open']);
+  assert.match(renderPrometheus(instruments.registry.snapshot()), /^rampart_unknown_messages_total 1$/m);
   for (const socket of sockets) socket.destroy();
   await link.close();
   server.close();

@@ -52,6 +52,15 @@ test('a spill line gives back its record, and a changed one gives nothing', () =
   assert.deepEqual(decodeLines(`${line}${line.slice(0, 20)}\n${line}`).damaged, 1);
 });
 
+test('a spill line of an earlier version gets the defaults of the fields that it lacks', () => {
+  const whole = record(1);
+  const { status, ...earlier } = whole;
+  const line = encodeLine(earlier as typeof whole);
+  assert.deepEqual(decodeLines(line, { status: 'aborted' }).records, [{ ...earlier, status: 'aborted' }]);
+  assert.deepEqual(decodeLines(encodeLine(whole), { status: 'aborted' }).records, [whole]);
+  assert.equal(status, 'delivered');
+});
+
 test('a URL is shown without its password, wherever that stands', () => {
   assert.equal(withoutPassword('postgresql://u:pw@h:5432/d'), 'postgresql://u:***@h:5432/d');
   assert.equal(withoutPassword('postgresql://h/d?user=u&password=pw'), 'postgresql://h/d?user=u&password=***');

@@ -1,0 +1,72 @@
+import type { ControlMessage, MemberMessage } from '../../src/protocol/messages.ts';
+
+/** One message of each type: the compiler asks for an example when a type is added. */
+type Examples<Message extends { readonly type: string }> = {
+  readonly [Type in Message['type']]: Extract<Message, { readonly type: Type }>;
+};
+
+/** A valid example of each message of a process to control. */
+export const memberExamples: Examples<MemberMessage> = {
+  hello: { type: 'hello', member: 'm', role: 'gateway', instance: 0, pid: 1, version: '1', startedAtMs: 0 },
+  report: {
+    type: 'report',
+    metrics: [
+      { name: 'a_total', help: 'a', kind: 'counter', merge: 'sum', labels: ['b'], series: [[['c'], 1]] },
+      {
+        name: 'd_seconds',
+        help: 'd',
+        kind: 'histogram',
+        merge: 'sum',
+        labels: [],
+        bounds: [1],
+        series: [[[], { counts: [1, 0], sum: 0.5 }]],
+      },
+    ],
+    status: { draining: false },
+  },
+  holdings: { type: 'holdings', held: { app: { 'app-0': 1 } }, pidNamespace: 'pid:[1]', configHash: 'abc' },
+  held: {
+    type: 'held',
+    upstream: 'app',
+    report: { seen: 1, held: { 'app-0': 1 }, queued: 3, bulk: 1, inFlight: 1, ended: 5, busyMs: 12.5 },
+  },
+  tokens: {
+    type: 'tokens',
+    asks: [{ subject: 'key:a', limit: { requestsPerSecond: 1, burst: 1 }, wanted: 1, spent: 0, returned: 0, chain: 0 }],
+  },
+  announce: { type: 'announce', upstream: 'generator', origin: 'http://127.0.0.1:9100' },
+  withdraw: { type: 'withdraw' },
+  'cache-position': { type: 'cache-position', position: { epoch: 1, number: 1 } },
+  invalidate: { type: 'invalidate', id: 1, order: { invalidate: { host: 'a', targets: ['/x'], selection: '' } } },
+  forgotten: { type: 'forgotten', number: 1, entries: 1 },
+  'keys-changed': { type: 'keys-changed' },
+  ping: { type: 'ping' },
+};
+
+/** A valid example of each message of control to a process. */
+export const controlExamples: Examples<ControlMessage> = {
+  members: {
+    type: 'members',
+    upstreams: { app: [{ id: 'app-0', origin: 'http://127.0.0.1:1' }] },
+    configHash: 'abc',
+  },
+  backends: { type: 'backends', backends: [{ upstream: 'app', backend: 'app-0', up: true }] },
+  lease: {
+    type: 'lease',
+    upstream: 'app',
+    order: { kind: 'grant', number: 1, permits: { 'app-0': 1 }, fallback: { 'app-0': 1 } },
+  },
+  load: { type: 'load', upstream: 'app', load: { permits: 1, workers: 2, queued: 0, bulk: 0, inFlight: 1 } },
+  'keys-changed': { type: 'keys-changed' },
+  tokens: {
+    type: 'tokens',
+    grants: [{ subject: 'key:a', tokens: 1, remaining: 0, retryAfterMs: 5, chain: 1 }],
+  },
+  forget: { type: 'forget', position: { epoch: 1, number: 1 }, orders: [{ purge: { endpoint: 'app' } }] },
+  invalidated: { type: 'invalidated', id: 1, position: { epoch: 1, number: 1 } },
+  heartbeat: { type: 'heartbeat' },
+  report: { type: 'report' },
+};
+
+/** A message as it stands on the wire. */
+export const lineOf = (message: MemberMessage | ControlMessage): string => `${JSON.stringify(message)}\n`;
