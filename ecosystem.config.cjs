@@ -53,7 +53,7 @@ const app = (role, more) => ({
   cwd: __dirname,
   // What is set here and now: a reload of this file takes it over.
   env: {
-    // As scripts/setup.mjs does for the other ways to start.
+    // As scripts/setup.mjs does for the other ways to start; workers of a cluster take pm2's own environment, and set it themselves.
     NODE_COMPILE_CACHE: join(__dirname, 'node_modules', '.cache', 'rampart-modules'),
     ...Object.fromEntries(
       Object.keys(variables)

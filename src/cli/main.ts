@@ -1,9 +1,16 @@
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { withEnvFile } from '../config/env-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { commands } from './commands.ts';
 import { exitCodes } from './io.ts';
 import { guess } from './options.ts';
 import { version } from './version.ts';
+
+// Where scripts/setup.mjs has put compiled modules (ADR 72): also for a process whose starter has not said so, such as a
+// worker of pm2's cluster mode.
+if (process.env['NODE_COMPILE_CACHE'] === undefined)
+  enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/rampart-modules', import.meta.url)));
 
 const usage = `rampart ${version}: a clustered gateway for CPU-heavy generators
 
