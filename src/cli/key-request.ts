@@ -62,7 +62,7 @@ export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequ
   if (!isCommand(command)) {
     const names = Object.keys(commands);
     throw new UsageError(
-      `rampart keys takes ${names.join(', ')}: got '${command}'${guess(command, names)}. ${SEE_HELP}`,
+      `rampart keys takes ${names.join(', ')}: got '${command}'${guess(command, names) || '.'} ${SEE_HELP}`,
     );
   }
   checkArguments(command, options);

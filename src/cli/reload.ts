@@ -44,11 +44,12 @@ function refuseSupervised({ dataDir }: Config): void {
 
 /** Starts a worker as pm2 would, beside the host and without its control, and asks it whether it lives. */
 async function tryWorker(config: Config, io: CommandIo): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'rampart-trial-'));
   const port = await freePorts(1, Math.random);
+  const database = needsDatabase(config) ? { DATABASE_URL: await databaseUrlOf(config) } : {};
+  const dataDir = mkdtempSync(join(tmpdir(), 'rampart-trial-'));
   const env = {
     ...io.env,
-    ...(needsDatabase(config) ? { DATABASE_URL: await databaseUrlOf(config) } : {}),
+    ...database,
     PORT: String(port),
     HOST: '127.0.0.1',
     RAMPART_DATA_DIR: dataDir,

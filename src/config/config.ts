@@ -25,17 +25,17 @@ export async function loadConfig(env: Env, folder: string, what = 'start'): Prom
 }
 
 export async function loadConfigAndFile(env: Env, folder: string, what = 'start'): Promise<LoadedConfig> {
-  const { values, problems: fromEnvironment } = parseEnvironment(env);
+  const { values, given, problems: fromEnvironment } = parseEnvironment(env);
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
   refuseProblems([...fromEnvironment, ...fromFile, ...crossProblems(values)], what);
-  return { config: deepFreeze(buildConfig(values, file, folder)), file };
+  return { config: deepFreeze(buildConfig(values, file, folder, given)), file };
 }
 
 /** The same with a file that has been read before. */
 export function configWithFile(env: Env, file: ParsedConfigFile, folder: string, what = 'start'): Config {
-  const { values, problems } = parseEnvironment(env);
+  const { values, given, problems } = parseEnvironment(env);
   refuseProblems([...problems, ...crossProblems(values)], what);
-  return deepFreeze(buildConfig(values, file, folder));
+  return deepFreeze(buildConfig(values, file, folder, given));
 }
 
 function refuseProblems(problems: readonly string[], what: string): void {
@@ -61,7 +61,7 @@ export function buildConfig(
   env: Environment,
   file: ParsedConfigFile,
   folder: string,
-  given: ReadonlySet<string> = new Set(),
+  given: ReadonlySet<string>,
 ): Config {
   return {
     env,

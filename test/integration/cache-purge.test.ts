@@ -26,7 +26,7 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
   const upstreams = { app: { backends: ['http://127.0.0.1:1'] } };
   const app = { endpoint: 'app', path: '/app/*', upstream: 'app', cache: { ttlSeconds: 60 } };
   const plain = { endpoint: 'plain', path: '/*', upstream: 'app' };
-  const config = buildConfig(env, { upstreams, routes: [app, plain] }, import.meta.dirname);
+  const config = buildConfig(env, { upstreams, routes: [app, plain] }, import.meta.dirname, new Set());
   const log = pino({ level: 'silent' });
   const control = new Control({
     ...quietInstruments(),

@@ -160,7 +160,12 @@ describe('random and mutated bytes end no process and keep no permit', () => {
   test("the admin listener, and control's socket", async () => {
     const runFolder = mkdtempSync(join(tmpdir(), 'rampart-fuzz-'));
     const { env } = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);
-    const config = buildConfig(env, { upstreams: { app: { backends: ['http://127.0.0.1:1'] } } }, import.meta.dirname);
+    const config = buildConfig(
+      env,
+      { upstreams: { app: { backends: ['http://127.0.0.1:1'] } } },
+      import.meta.dirname,
+      new Set(),
+    );
     const log = pino({ level: 'silent' });
     const registry = new Registry();
     const bugs = new Bugs(log, registry);

@@ -134,7 +134,7 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
     ...(options.upstreams && { upstreams: options.upstreams }),
     ...(routes && { routes }),
   };
-  const built = buildConfig(env, file, import.meta.dirname);
+  const built = buildConfig(env, file, import.meta.dirname, new Set());
   const [generator, ...named] = built.upstreams;
   if (generator === undefined) throw new Error('There is no upstream for the generators');
   const backends = options.generators?.map((origin, index) => ({ id: `generator-${index}`, origin }));

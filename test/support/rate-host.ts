@@ -28,7 +28,7 @@ export interface RateHost {
 export async function startRateHost(options: TestGatewayOptions & { authenticate?: boolean }): Promise<RateHost> {
   const runFolder = mkdtempSync(join(tmpdir(), 'rampart-rates-'));
   const { env } = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);
-  const config = buildConfig(env, {}, import.meta.dirname);
+  const config = buildConfig(env, {}, import.meta.dirname, new Set());
   const log = pino({ level: 'silent' });
   const { origin } = await startBackend((_req, res) => void res.end('ok'));
   const openControl = async (): Promise<Control> => {

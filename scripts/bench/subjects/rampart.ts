@@ -22,7 +22,7 @@ const file = {
   ],
   ...(isOn('limit') ? { keyLimit: { requestsPerSecond: 1_000_000, burst: 1_000_000 } } : {}),
 };
-const config = buildConfig(env, file, import.meta.dirname);
+const config = buildConfig(env, file, import.meta.dirname, new Set());
 const registry = new Registry();
 const log = pino({ level: 'silent' });
 registerProcessMetrics(registry, 'gateway');

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../../src/config/config.ts';
+import { configWithFile, loadConfig } from '../../../src/config/config.ts';
 import { variables } from '../../../src/config/environment.ts';
 import { parseConfigFile } from '../../../src/config/file.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rampart-config-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 async function problemsOf(env: Record<string, string>): Promise<readonly string[]> {
   const error = await loadConfig(env, folder).then(
@@ -21,6 +22,21 @@ async function problemsOf(env: Record<string, string>): Promise<readonly string[
 }
 
 describe('loadConfig', () => {
+  test('tells settings of the environment from their defaults, whatever their values', async () => {
+    const queueOf = ({ upstreams }: Awaited<ReturnType<typeof loadConfig>>) =>
+      upstreams.map(({ queuePerPermit, isQueueTimeoutSet }) => [queuePerPermit > 0, isQueueTimeoutSet]);
+    const file = { upstreams: { app: { backends: ['http://127.0.0.1:1'] } } };
+    for (const [env, expected] of [
+      [{}, [true, false]],
+      [{ QUEUE_CAPACITY: '256' }, [false, false]],
+      [{ QUEUE_TIMEOUT_MS: '1000' }, [true, true]],
+      [{ QUEUE_CAPACITY: '20', QUEUE_TIMEOUT_MS: '5000' }, [false, true]],
+    ] as const) {
+      assert.deepEqual(queueOf(await loadConfig(env, folder)), [expected]);
+      assert.deepEqual(queueOf(configWithFile(env, file, folder)), [expected, expected]);
+    }
+  });
+
   test('needs nothing, and gives the defaults of the contract', async () => {
     const { env, upstreams } = await loadConfig({}, folder);
     assert.deepEqual(

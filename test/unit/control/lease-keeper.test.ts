@@ -12,7 +12,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 async function open(path: string, more: Partial<UpstreamConfig> = {}) {
   const { env } = await loadConfig({}, import.meta.dirname);
   const file = { upstreams: { app: { backends: ['http://127.0.0.1:1'], cap: 8 } } };
-  const upstreams = buildConfig(env, file, import.meta.dirname)
+  const upstreams = buildConfig(env, file, import.meta.dirname, new Set())
     .upstreams.filter(({ name }) => name === 'app')
     .map((upstream) => ({ ...upstream, ...more }));
   const clock = new ManualClock();
