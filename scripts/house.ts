@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { circles, readSources, type SourceFolder } from '../test/support/imports.ts';
+import { circles, crossesProcesses, folderOf, readSources, type SourceFolder } from '../test/support/imports.ts';
 import { root } from './root.ts';
 
 const [revision] = process.argv.slice(2);
@@ -29,7 +29,7 @@ function readHouse(folder: string): House {
 /** The folder of a file; those of the gateway are told apart, as each is a room. */
 function roomOf(file: string): string {
   const parts = file.split('/');
-  return parts[0] === 'gateway' && parts.length > 2 ? parts.slice(0, 2).join('/') : (parts[0] as string);
+  return parts[0] === 'gateway' && parts.length > 2 ? parts.slice(0, 2).join('/') : folderOf(file);
 }
 
 function facts({ source, lines }: House): ReadonlyMap<string, string> {
@@ -37,15 +37,11 @@ function facts({ source, lines }: House): ReadonlyMap<string, string> {
   const rooms = new Set(source.files.map(roomOf));
   const edges = new Set(
     source.localImports
-      .map(({ file, target }) => [file.split('/')[0] as string, target.split('/')[0] as string] as const)
+      .map(({ file, target }) => [folderOf(file), folderOf(target)] as const)
       .filter(([from, to]) => from !== to)
       .map(([from, to]) => `${from} ${to}`),
   );
-  const processes: ReadonlySet<string> = new Set(['gateway', 'generator', 'control', 'supervisor']);
-  const across = source.localImports.filter(({ file, target }) => {
-    const [from, to] = [file.split('/')[0] as string, target.split('/')[0] as string];
-    return from !== to && processes.has(from) && processes.has(to);
-  });
+  const across = source.localImports.filter(crossesProcesses);
   return new Map([
     ['files', String(counts.length)],
     ['lines', String(counts.reduce((sum, each) => sum + each, 0))],

@@ -3,11 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readProducts } from '../../test/support/products.ts';
+import { median } from '../../src/lab/statistics/quantile.ts';
 import { runLoad } from './load.ts';
 import { processorSeconds } from './processor-time.ts';
 import { type ProcessRole, startWholeHost, type WholeHost } from './whole-host.ts';
 
-const PORT = 18_960;
 const CONNECTIONS = 16;
 const WARM_UP = 10_000;
 const ROUNDS = 5;
@@ -27,7 +27,7 @@ export interface BarcodeCost {
 
 /** Creates QR codes of products' names, each another one, over 16 connections in a closed loop. */
 export async function benchBarcode(): Promise<BarcodeCost> {
-  const host = await startWholeHost(PORT);
+  const host = await startWholeHost();
   let rounds: Awaited<ReturnType<typeof measureRound>>[];
   try {
     await create(host, WARM_UP);
@@ -98,7 +98,7 @@ interface CpuProfile {
 /** A run of its own, as profiling costs time: the share of each part, of the time that the measured run took. */
 async function profileWorkers(workerMicroseconds: number): Promise<ReadonlyMap<string, number>> {
   const folder = mkdtempSync(join(tmpdir(), 'rampart-bench-profile-'));
-  const host = await startWholeHost(PORT, { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` });
+  const host = await startWholeHost({ NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` });
   const workers = host.processes().filter(({ role }) => role === 'gateway');
   try {
     await create(host, WARM_UP + REQUESTS);
@@ -138,9 +138,6 @@ function partOfFrame(functionName: string, url: string): string | undefined {
   if (url.includes('/pg') || url.includes('prisma')) return 'client of PostgreSQL';
   return 'Node: sockets, streams, timers, promises';
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((left, right) => left - right)[values.length >> 1] ?? 0;
 
 export function barcodeTable({ perSecond, microseconds, workerParts }: BarcodeCost): string {
   const total = [...microseconds.values()].reduce((sum, each) => sum + each, 0);

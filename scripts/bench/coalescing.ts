@@ -1,6 +1,7 @@
 // npm run bench -- coalescing: what the clients that share one fetch wait for, and what they cost the gateway.
 import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { median } from '../../src/lab/statistics/quantile.ts';
 import { processorSeconds } from './processor-time.ts';
 import { startNode, type Subject } from './subjects.ts';
 
@@ -98,8 +99,7 @@ const slowest = (times: readonly ClientTimes[]): ClientTimes => ({
 });
 
 function medianOf(rounds: readonly CoalescingCost[]): CoalescingCost {
-  const of = (value: (round: CoalescingCost) => number): number =>
-    rounds.map(value).toSorted((left, right) => left - right)[rounds.length >> 1] as number;
+  const of = (value: (round: CoalescingCost) => number): number => median(rounds.map(value));
   return {
     name: rounds[0]?.name ?? '',
     fetches: of(({ fetches }) => fetches),

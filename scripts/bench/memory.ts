@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type ProcessRole, startWholeHost } from './whole-host.ts';
 
-const PORT = 18_940;
 /** The pauses after a start in which V8 and PostgreSQL still tidy up. */
 const SETTLE_MS = 10_000;
 
@@ -21,7 +20,7 @@ const bareServer = `require('node:http').createServer((_, res) => res.end('x')).
 
 export async function benchMemory(): Promise<Memory[]> {
   const bare = spawn(process.execPath, ['-e', bareServer], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const host = await startWholeHost(PORT);
+  const host = await startWholeHost();
   try {
     await once(bare.stdout, 'data');
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));

@@ -72,8 +72,9 @@ export async function startNode(
   return { name, port, pids: [child.pid as number], headers: '', stop: () => void child.kill('SIGTERM') };
 }
 
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+/** The processes that the main thread of this one has started. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 /** Waits until somebody accepts connections there. */

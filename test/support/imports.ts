@@ -20,6 +20,18 @@ export interface SourceFolder {
   readonly localImports: readonly LocalImport[];
 }
 
+/** The folders of processes of their own: the messages that they exchange are in src/protocol. */
+const processes: ReadonlySet<string> = new Set(['gateway', 'generator', 'control', 'supervisor']);
+
+/** The folder of src to which a file belongs. */
+export const folderOf = (path: string): string => path.split('/')[0] as string;
+
+/** Whether a file of one process imports a file of another. */
+export function crossesProcesses({ file, target }: LocalImport): boolean {
+  const [from, to] = [folderOf(file), folderOf(target)];
+  return from !== to && processes.has(from) && processes.has(to);
+}
+
 /** Reads a folder of TypeScript sources, generated ones left out. */
 export function readSources(folder: string): SourceFolder {
   const files = globSync('**/*.ts', { cwd: folder }).filter((file) => !file.startsWith('store/generated/'));

@@ -1,3 +1,4 @@
+import { median } from '../../../src/lab/statistics/quantile.ts';
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -120,10 +121,6 @@ async function startBackend(port: number, { kind, ms }: (typeof services)[number
 function startBusyLoops(): ChildProcess[] {
   const source = 'const end = Date.now() + 60_000; while (Date.now() < end);';
   return Array.from({ length: BUSY_LOOPS }, () => spawn(process.execPath, ['-e', source], { stdio: 'ignore' }));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 const HEAD = `| service | permits | machine | clients, of the permits | gateway | goodput | refused |

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { circles, readSources } from '../../support/imports.ts';
+import { circles, crossesProcesses, folderOf, readSources } from '../../support/imports.ts';
 
 const src = fileURLToPath(new URL('../../../src', import.meta.url));
 
@@ -25,7 +25,6 @@ const order = [
 ];
 
 const { files, imports, localImports } = readSources(src);
-const folderOf = (path: string): string => path.split('/')[0] as string;
 
 test('every folder of src has its place in the order of imports', () => {
   assert.deepEqual(new Set(files.map(folderOf)), new Set(order));
@@ -41,15 +40,8 @@ test('imports go one way: from a folder to itself and to those before it', () =>
   assert.deepEqual(wrong, []);
 });
 
-/** Processes of their own: what they exchange is in src/protocol. */
-const processes: ReadonlySet<string> = new Set(['gateway', 'generator', 'control', 'supervisor']);
-
 test('no process imports from another one', () => {
-  const wrong = localImports.filter(
-    ({ file, target }) =>
-      processes.has(folderOf(file)) && processes.has(folderOf(target)) && folderOf(file) !== folderOf(target),
-  );
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(localImports.filter(crossesProcesses), []);
 });
 
 test('there is no circle of files, type imports included', () => {
