@@ -3,7 +3,7 @@ import type { Timer } from '../../core/clock.ts';
 import type { ClosedRun, UnderWay } from './closed-run.ts';
 import type { Stay } from './engine.ts';
 import type { OutcomeName } from './outcome.ts';
-import { replyConnector } from './reply-connector.ts';
+import { clientOptions } from './reply-connector.ts';
 import { ReplyReader } from './reply-reader.ts';
 
 const FIRST_RECONNECT_MS = 20;
@@ -26,10 +26,8 @@ export class ClosedUser {
   constructor(run: ClosedRun, stay: Stay) {
     this.#run = run;
     this.#stay = stay;
-    const { origin, timeoutMs, insecure } = run.target;
-    // Replies are timed here: the limits of undici are for the head and for each part of the body, and coarse.
-    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: replyConnector(timeoutMs, insecure) };
-    this.#client = new Client(origin, { pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, ...limits });
+    const options = { pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, ...clientOptions(run.target) };
+    this.#client = new Client(run.target.origin, options);
   }
 
   start(): void {
@@ -88,10 +86,13 @@ class UserReply extends ReplyReader {
     this.#underWay = underWay;
   }
 
-  protected headed(headers: Readonly<Record<string, unknown>>): void {
-    const timing = headers['server-timing'];
-    if (typeof timing === 'string') this.#run.timing(this.#underWay, timing);
-    if (this.status >= 400) this.#retryAfterMs = Math.max(0, Number(headers['retry-after']) * 1000) || 0;
+  protected timed(header: string): void {
+    this.#run.timing(this.#underWay, header);
+  }
+
+  override onResponseStart(controller: unknown, status: number, headers: Readonly<Record<string, unknown>>): void {
+    super.onResponseStart(controller, status, headers);
+    if (status >= 400) this.#retryAfterMs = Math.max(0, Number(headers['retry-after']) * 1000) || 0;
   }
 
   protected ended(outcome: OutcomeName): void {

@@ -4,7 +4,7 @@ import type { LoadResult, LoadTarget, OpenPlan } from './engine.ts';
 import { requestOf } from './mix.ts';
 import type { ReplyCheck } from '../../policy/slo/slo.ts';
 import type { OutcomeName } from './outcome.ts';
-import { replyConnector } from './reply-connector.ts';
+import { clientOptions } from './reply-connector.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { Requests } from './requests.ts';
 import { SenderWatch } from './sender-watch.ts';
@@ -50,10 +50,7 @@ class OpenLoop {
     this.#clock = clock;
     this.#share = share;
     this.#requests = new Requests(plan.arrivals.length);
-    const { timeoutMs } = target;
-    // Replies are timed here: the limits of undici are for the head and for each part of the body, and coarse.
-    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: replyConnector(timeoutMs, target.insecure) };
-    this.#pool = new Pool(target.origin, { connections: null, pipelining: 1, ...limits });
+    this.#pool = new Pool(target.origin, { connections: null, pipelining: 1, ...clientOptions(target) });
     this.#startedAt = clock.now();
     this.#watch = new SenderWatch(clock, this.#startedAt);
   }
@@ -146,9 +143,8 @@ class Reply extends ReplyReader {
     this.limitMs = limitMs;
   }
 
-  protected headed(headers: Readonly<Record<string, unknown>>): void {
-    const timing = headers['server-timing'];
-    if (typeof timing === 'string') this.#run.timing(this.index, timing);
+  protected timed(header: string): void {
+    this.#run.timing(this.index, header);
   }
 
   protected ended(outcome: OutcomeName): void {

@@ -1,4 +1,5 @@
 import { buildConnector } from 'undici';
+import type { LoadTarget } from './engine.ts';
 import { leaveOutContinue } from '../../core/interim-filter.ts';
 
 /**
@@ -15,3 +16,10 @@ export function replyConnector(timeoutMs: number, insecure = false): buildConnec
       } else callback(error, null);
     });
 }
+
+/** The limits of undici's client are off: they are for the head and for each part of the body, and coarse. */
+export const clientOptions = ({ timeoutMs, insecure }: LoadTarget) => ({
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  connect: replyConnector(timeoutMs, insecure),
+});

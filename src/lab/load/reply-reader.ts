@@ -16,8 +16,8 @@ export abstract class ReplyReader implements Dispatcher.DispatchHandler {
     if (check !== undefined && readsBody(check)) this.#body = new CheckedBody();
   }
 
-  /** The reply's header fields, by name in lower case. */
-  protected abstract headed(headers: Readonly<Record<string, unknown>>): void;
+  /** The reply's `Server-Timing`. */
+  protected abstract timed(header: string): void;
   protected abstract ended(outcome: OutcomeName): void;
 
   /** Ends the request, and with it its connection. */
@@ -34,7 +34,8 @@ export abstract class ReplyReader implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     if (this.#check !== undefined) this.#headers = headers;
-    this.headed(headers);
+    const timing = headers['server-timing'];
+    if (typeof timing === 'string') this.timed(timing);
   }
 
   onResponseData(_controller: unknown, chunk: Buffer): void {
