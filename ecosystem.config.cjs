@@ -28,6 +28,7 @@ if (Number(process.versions.node.split('.')[0]) < Number(pinned.split('.')[0])) 
   );
 }
 
+const { moduleCache } = require('./scripts/setup.mjs');
 const { parseEnvironment, variables } = require('./src/config/environment.ts');
 const { withEnvFile } = require('./src/config/env-file.ts');
 const { values, problems } = parseEnvironment(withEnvFile(process.env, __dirname));
@@ -54,7 +55,7 @@ const app = (role, more) => ({
   // What is set here and now: a reload of this file takes it over.
   env: {
     // As scripts/setup.mjs does for the other ways to start; workers of a cluster take pm2's own environment, and set it themselves.
-    NODE_COMPILE_CACHE: join(__dirname, 'node_modules', '.cache', 'rampart-modules'),
+    NODE_COMPILE_CACHE: moduleCache,
     ...Object.fromEntries(
       Object.keys(variables)
         .filter((name) => process.env[name])

@@ -9,11 +9,11 @@ export function readBody(
   request: Readable & Pick<IncomingMessage, 'headers'>,
   limitBytes: number,
 ): Promise<BoundedBody> {
-  const { promise, resolve } = Promise.withResolvers<BoundedBody>();
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) {
     request.resume();
     return Promise.resolve('too-large');
   }
+  const { promise, resolve } = Promise.withResolvers<BoundedBody>();
   const chunks: Buffer[] = [];
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {

@@ -8,7 +8,7 @@ export interface Problem {
   readonly title: string;
   readonly detail: string;
   readonly requestId?: string | undefined;
-  /** What is wrong, field by field. */
+  /** The faults of the request, field by field. */
   readonly errors?: readonly unknown[] | undefined;
 }
 

@@ -40,7 +40,7 @@ export function openServer(context: GatewayContext, router: Router, random: Rand
   return http1;
 }
 
-/** What the exchanges of a worker have in common, whichever server opens them. */
+/** The parts that all exchanges of a worker share, whichever server opens them. */
 export function exchangeGatewayOf(context: GatewayContext): ExchangeGateway {
   const { config, metrics, trustedProxies } = context;
   const { via, serverTiming } = config.headers;

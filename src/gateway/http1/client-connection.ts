@@ -12,7 +12,7 @@ const STALL_LIMIT_MS = 75_000;
 /** One connection of a client. */
 export class ClientConnection implements Probed {
   readonly socket: Socket;
-  /** Of the client. */
+  /** The address of the client. */
   readonly address: string;
   /** Requests that have not begun, in the order in which they came. */
   readonly waiting: Http1Transaction[] = [];

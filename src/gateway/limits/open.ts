@@ -24,7 +24,7 @@ export interface LimitsOptions {
   readonly sendTokenAsks?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
 }
 
-/** What a worker checks before it serves a request. */
+/** The limits that a worker checks before it serves a request. */
 export interface Limits {
   readonly keys: KeyCache;
   readonly guesses: GuessLimit;
