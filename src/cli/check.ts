@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/config.ts';
 import { unknownVariables } from '../config/env-file.ts';
+import type { RouteConfig } from '../config/model.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
@@ -27,7 +28,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     return exitCodes.ok;
   }
   const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(28)}${value ?? '(not set)'}`);
-  const routeLines = routes.map(({ endpoint, path, upstream }) => `  ${path.padEnd(28)}${endpoint} -> ${upstream}`);
+  const routeLines = routes.map((route) => `  ${placeOf(route).padEnd(36)}${route.endpoint} -> ${actionOf(route)}`);
   io.stdout.write(
     ['The configuration is sound.', '', ...lines, ...(routes.length > 0 ? ['', 'routes', ...routeLines] : []), ''].join(
       '\n',
@@ -35,6 +36,14 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   );
   return exitCodes.ok;
 }
+
+function placeOf({ host, path, methods }: RouteConfig): string {
+  const hosts = host === undefined ? '' : typeof host === 'string' ? host : host.join('|');
+  return `${methods === undefined ? '' : `${methods.join(',')} `}${hosts}${path}`;
+}
+
+const actionOf = ({ upstream, redirect, static: reply }: RouteConfig): string =>
+  upstream ?? (redirect !== undefined ? `redirect ${redirect.status}` : `static reply ${reply?.status}`);
 
 const secret = (value: string | undefined): string | undefined =>
   value === undefined ? undefined : '(set, not shown)';

@@ -10,6 +10,7 @@ export const commands: Readonly<Record<string, { summary: string; load: () => Pr
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
+  route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },
   reload: {
     summary: 'under pm2: new gateway workers, if they would start',
     load: async () => (await import('./reload.ts')).reload,

@@ -6,7 +6,7 @@ import { type Environment, parseEnvironment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import { loadConfigFile } from './file.ts';
 import type { Config } from './model.ts';
-import { routeOf } from './routes.ts';
+import { errorPagesOf, routeOf } from './routes.ts';
 import { upstreamsOf } from './upstreams.ts';
 
 const DEFAULT_MAX_PIPELINED = 8;
@@ -75,9 +75,15 @@ export function buildConfig(
       maxPipelined: file.connections?.maxPipelined ?? DEFAULT_MAX_PIPELINED,
     },
     headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },
+    builtin: builtinOf(file.builtin),
+    errorPages: errorPagesOf(file.errorPages),
     keyLimit: file.keyLimit,
     addressLimit: file.addressLimit,
   };
+}
+
+function builtinOf(builtin: ParsedConfigFile['builtin']): Config['builtin'] {
+  return builtin === false ? false : { host: builtin?.host?.toLowerCase(), prefix: builtin?.prefix ?? '' };
 }
 
 /** Problems of several variables together: ports that collide, an admin API open to the world. */

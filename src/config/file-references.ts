@@ -1,56 +1,119 @@
+import { pathPattern } from '../policy/routing/path-pattern.ts';
+import type { RouteRule } from '../policy/routing/route-matcher.ts';
+import { hiddenRules } from '../policy/routing/route-overlaps.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
+import { ownEndpoints } from './own-routes.ts';
+import { rulesOf } from './route-rules.ts';
 
-/** Paths that Rampart's own routes have. */
+/** Paths that Rampart's own routes have; with generators or without, so that a file fits both. */
 const ownPaths = ['/v1/barcodes', '/healthz', '/readyz', '/openapi.json'];
-
-/** Endpoint names that Rampart's own routes have. */
-export const ownEndpoints = [
-  'createBarcode',
-  'renderBarcode',
-  'getBarcode',
-  'getBarcodeImage',
-  'listBarcodes',
-  'openapi',
-  'health',
-  'ready',
-  'unmatched',
-] as const;
 
 /** Names of the file that do not fit each other: an unknown upstream, an endpoint or path that is taken, a backend twice. */
 export function referenceProblems(file: ParsedConfigFile, path: string): string[] {
+  return [
+    ...(file.routes ?? []).flatMap((route, index) =>
+      routeProblems(route, file).map((problem) => `${path}: routes.${index}.${problem}`),
+    ),
+    ...endpointProblems(file).map((problem) => `${path}: ${problem}`),
+    ...hiddenRoutes(file).map((problem) => `${path}: ${problem}`),
+    ...upstreamProblems(file).map((problem) => `${path}: upstreams.${problem}`),
+  ];
+}
+
+type Route = NonNullable<ParsedConfigFile['routes']>[number];
+
+/** The problems of one route, each with the path of its setting. */
+function routeProblems(route: Route, file: ParsedConfigFile): string[] {
   const problems: string[] = [];
-  const endpoints = new Set<string>(ownEndpoints);
-  const taken = new Map<string, string>(ownPaths.map((path) => [path, 'Rampart itself']));
-  const upstreams = Object.keys(file.upstreams ?? {});
-  for (const [index, route] of (file.routes ?? []).entries()) {
-    if (!upstreams.includes(route.upstream)) {
-      const known = upstreams.length === 0 ? 'upstreams names none' : `upstreams names ${upstreams.join(', ')}`;
-      problems.push(`${path}: routes.${index}.upstream: there is no upstream '${route.upstream}'; ${known}`);
-    }
-    if (endpoints.has(route.endpoint)) {
-      const holder = ownEndpoints.some((name) => name === route.endpoint) ? 'Rampart itself' : 'another route';
-      problems.push(`${path}: routes.${index}.endpoint: '${route.endpoint}' is taken by ${holder}`);
-    }
-    endpoints.add(route.endpoint);
-    for (const method of route.methods ?? ['*']) {
-      const holder = taken.get(route.path) ?? taken.get(`${route.path} *`) ?? taken.get(`${route.path} ${method}`);
-      if (holder !== undefined)
-        problems.push(`${path}: routes.${index}.path: '${route.path}' is served by ${holder} already`);
-      taken.set(`${route.path} ${method}`, `routes.${index}`);
-    }
+  const { upstream, redirect, static: reply } = route;
+  const actions = [upstream, redirect, reply].filter((action) => action !== undefined).length;
+  if (actions !== 1) {
+    const got = actions === 0 ? 'none' : `${actions} of them`;
+    problems.push(`upstream: a route needs exactly one of upstream, redirect and static: got ${got}`);
   }
-  for (const [name, { backends }] of Object.entries(file.upstreams ?? {})) {
+  const names = Object.keys(file.upstreams ?? {});
+  if (upstream !== undefined && !names.includes(upstream)) {
+    const known = names.length === 0 ? 'upstreams names none' : `upstreams names ${names.join(', ')}`;
+    problems.push(`upstream: there is no upstream '${upstream}'; ${known}`);
+  }
+  return [...problems, ...parameterProblems(route), ...prefixProblems(route), ...bodilessProblems(route)];
+}
+
+/** Parameters that the route's path does not have, and rests that it does not have either. */
+function parameterProblems({ path, rewrite, redirect, secret = [] }: Route): string[] {
+  const pattern = pathPattern(path);
+  const problems = secret
+    .filter((name) => !pattern.names.includes(name))
+    .map((name) => `secret: the path ${path} has no parameter ':${name}'`);
+  for (const [setting, template] of [
+    ['rewrite.path', rewrite?.path],
+    ['redirect.to', redirect?.to?.replace(/^https?:\/\/[^/]*/, '')],
+  ] as const) {
+    if (template === undefined) continue;
+    for (const [, name = ''] of template.matchAll(/\/:(\w+)/g)) {
+      if (!pattern.names.includes(name)) problems.push(`${setting}: the path ${path} has no parameter ':${name}'`);
+    }
+    if (template.endsWith('*') && !pattern.isPrefix)
+      problems.push(`${setting}: it ends in *, but the path ${path} has no /* at its end`);
+  }
+  return problems;
+}
+
+function prefixProblems({ path, rewrite }: Route): string[] {
+  const strip = rewrite?.stripPrefix;
+  if (strip === undefined || strip === '/') return [];
+  const fits = path === strip || path.startsWith(`${strip}/`);
+  return fits ? [] : [`rewrite.stripPrefix: the path ${path} does not begin with ${strip}`];
+}
+
+/** Settings of an upstream's requests on a route that asks no upstream. */
+function bodilessProblems(route: Route): string[] {
+  if (route.upstream !== undefined) return [];
+  return (['rewrite', 'request', 'cache', 'retry', 'hedge', 'pure', 'upload', 'longLived'] as const)
+    .filter((name) => route[name] !== undefined && route[name] !== false)
+    .map((name) => `${name}: it has no effect on a route without an upstream`);
+}
+
+function endpointProblems({ routes = [] }: ParsedConfigFile): string[] {
+  const taken = new Set<string>(ownEndpoints);
+  return routes.flatMap(({ endpoint }, index) => {
+    const isTaken = taken.has(endpoint);
+    taken.add(endpoint);
+    if (!isTaken) return [];
+    const holder = ownEndpoints.includes(endpoint) ? 'Rampart itself' : 'another route';
+    return [`routes.${index}.endpoint: '${endpoint}' is taken by ${holder}`];
+  });
+}
+
+/** Routes that get no request, because another one takes all that they match. */
+function hiddenRoutes(file: ParsedConfigFile): string[] {
+  const own = ownRules(file.builtin);
+  const rules = (file.routes ?? []).flatMap((route, index) => rulesOf<string | number>(route, index));
+  return hiddenRules([...own, ...rules])
+    .filter(({ second }) => second.target !== OWN)
+    .map(({ first, second }) => {
+      const holder = first.target === OWN ? 'Rampart itself (builtin moves its endpoints)' : `routes.${first.target}`;
+      return `routes.${second.target}.path: '${second.path.text}' is served by ${holder} already`;
+    });
+}
+
+const OWN = 'own';
+
+function ownRules(builtin: ParsedConfigFile['builtin']): RouteRule<string | number>[] {
+  if (builtin === false) return [];
+  const { host, prefix = '' } = builtin ?? {};
+  return ownPaths.flatMap((path) => rulesOf({ host, path: `${prefix}${path}` }, OWN));
+}
+
+function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
+  const problems: string[] = [];
+  for (const [name, { backends, healthPath, health }] of Object.entries(upstreams)) {
     const origins = backends.map((url) => new URL(url).origin);
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
-    if (twice !== undefined)
-      problems.push(`${path}: upstreams.${name}.backends: ${twice} is there twice, which would double its cap`);
-  }
-  for (const [name, { healthPath, health }] of Object.entries(file.upstreams ?? {})) {
+    if (twice !== undefined) problems.push(`${name}.backends: ${twice} is there twice, which would double its cap`);
     if (healthPath !== undefined && health !== undefined)
-      problems.push(`${path}: upstreams.${name}.healthPath: health has a path too; one of them is enough`);
+      problems.push(`${name}.healthPath: health has a path too; one of them is enough`);
   }
-  if (upstreams.includes('generator')) {
-    problems.push(`${path}: upstreams.generator: the name belongs to Rampart's own generators`);
-  }
+  if (Object.hasOwn(upstreams, 'generator')) problems.push("generator: the name belongs to Rampart's own generators");
   return problems;
 }

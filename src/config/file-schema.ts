@@ -1,16 +1,25 @@
 import { z } from 'zod';
-import { addressProblem } from '../core/addresses.ts';
+import { addressOrRange } from './route-access-schema.ts';
+import { errorPagesSchema } from './route-rewrite-schema.ts';
 import { routeSchema } from './route-schema.ts';
 import { upstreamSchema } from './upstream-schema.ts';
-
-const addressOrRange = z.string().superRefine((text, context) => {
-  const problem = addressProblem(text);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-});
 
 const rateLimitSchema = z.strictObject({
   requestsPerSecond: z.number().min(0.001).max(1_000_000),
   burst: z.int().min(1).max(1_000_000),
+});
+
+const builtinSchema = z.strictObject({
+  /** The only host name that Rampart's own endpoints have, without port. */
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/, 'must be a host name such as admin.example, without a port')
+    .optional(),
+  /** The path in front of theirs. */
+  prefix: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9_-]+)+$/, 'must be a path such as /_rampart, without a slash at its end')
+    .optional(),
 });
 
 /** The whole configuration file. */
@@ -40,6 +49,10 @@ export const fileSchema = z.strictObject({
       serverTiming: z.boolean().optional(),
     })
     .optional(),
+  /** Where Rampart's own endpoints are (/healthz, /readyz, /openapi.json, /v1/…); `false`: nowhere. At their paths on every host by default. */
+  builtin: z.union([z.literal(false), builtinSchema]).optional(),
+  /** Error pages of every route that has none of its own for a status, and of requests without a route. */
+  errorPages: errorPagesSchema.optional(),
   /** The rate limit of every key that has none of its own, over this host. No limit by default. */
   keyLimit: rateLimitSchema.optional(),
   /** The rate limit of every client address, with any key or none, over this host. No limit by default. */

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '../core/errors.ts';
 import { placeOf } from '../core/error-place.ts';
 import { referenceProblems } from './file-references.ts';
 import { fileSchema, type ParsedConfigFile } from './file-schema.ts';
+import { withTexts } from './file-texts.ts';
 import { inPlainWords, problemLines } from './plain-words.ts';
 
 const DEFAULT_FILE = 'rampart.config.ts';
@@ -36,6 +37,9 @@ function placeText(error: unknown, path: string): string {
 /** Checks the value that a configuration file exports. */
 export function parseConfigFile(value: unknown, path: string): { file: ParsedConfigFile; problems: string[] } {
   const parsed = fileSchema.safeParse(value, { error: inPlainWords, reportInput: true });
-  if (parsed.success) return { file: parsed.data, problems: referenceProblems(parsed.data, path) };
+  if (parsed.success) {
+    const { file, problems } = withTexts(parsed.data, dirname(path));
+    return { file, problems: [...referenceProblems(file, path), ...problems.map((problem) => `${path}: ${problem}`)] };
+  }
   return { file: {}, problems: problemLines(parsed.error.issues, path, 'the default export') };
 }

@@ -61,13 +61,75 @@ export interface RouteCache extends CacheRules {
   readonly maxBytes: number | undefined;
 }
 
+/** A text that the gateway answers with. */
+export interface StaticBody {
+  readonly body: string;
+  readonly contentType: string;
+}
+
+/** Error pages by status, or by `4xx` and `5xx`. */
+export type ErrorPages = Readonly<Record<string, StaticBody>>;
+
+export interface StaticReply extends StaticBody {
+  readonly status: number;
+  readonly retryAfterSeconds: number | undefined;
+}
+
+/** Exactly one of `to`, `scheme` and `trailingSlash`. */
+export interface Redirect {
+  readonly to: string | undefined;
+  readonly scheme: 'https' | undefined;
+  readonly port: number | undefined;
+  readonly trailingSlash: 'add' | 'remove' | undefined;
+  readonly status: number;
+}
+
+/** How path and host change on the way to a backend. */
+export interface Rewrite {
+  readonly stripPrefix: string | undefined;
+  readonly addPrefix: string | undefined;
+  readonly path: string | undefined;
+  readonly host: string | undefined;
+}
+
+export interface HeaderRules {
+  readonly set: Readonly<Record<string, string>>;
+  readonly add: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+export interface Cors {
+  readonly origins: '*' | readonly string[];
+  readonly methods: readonly string[] | undefined;
+  readonly headers: '*' | readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly credentials: boolean;
+  readonly maxAgeSeconds: number;
+}
+
 export interface RouteConfig {
   readonly endpoint: string;
+  /** Undefined: every host. */
+  readonly host: string | readonly string[] | undefined;
   readonly path: string;
   /** Undefined: every method. */
   readonly methods: readonly string[] | undefined;
-  readonly upstream: string;
+  readonly headers: Readonly<Record<string, string | true>> | undefined;
+  readonly query: Readonly<Record<string, string | true>> | undefined;
+  /** A route has one of `upstream`, `redirect` and `static`. */
+  readonly upstream: string | undefined;
+  readonly redirect: Redirect | undefined;
+  readonly static: StaticReply | undefined;
+  readonly rewrite: Rewrite | undefined;
+  readonly request: HeaderRules | undefined;
+  readonly response: HeaderRules | undefined;
+  readonly errorPages: ErrorPages | undefined;
   readonly authenticate: boolean;
+  readonly allow: readonly string[] | undefined;
+  readonly deny: readonly string[] | undefined;
+  readonly cors: Cors | undefined;
+  /** Parameters of the path that no log shows. */
+  readonly secret: readonly string[] | undefined;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
   readonly priority: Priority | undefined;
@@ -101,6 +163,10 @@ export interface Config {
     readonly maxPipelined: number;
   };
   readonly headers: { readonly via: boolean; readonly serverTiming: boolean };
+  /** Where Rampart's own endpoints are; false: nowhere. */
+  readonly builtin: false | { readonly host: string | undefined; readonly prefix: string };
+  /** Those of requests whose route has none. */
+  readonly errorPages: ErrorPages | undefined;
   /** The rate limit of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
   /** The rate limit of every client address. */

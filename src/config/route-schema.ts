@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { accessFields } from './route-access-schema.ts';
+import { matchFields } from './route-match-schema.ts';
+import { redirectSchema, rewriteFields, staticSchema } from './route-rewrite-schema.ts';
 import { milliseconds } from './upstream-schema.ts';
 
 const retrySchema = z.strictObject({
@@ -34,24 +37,15 @@ const cacheSchema = z.strictObject({
 export const routeSchema = z.strictObject({
   /** Name of the operation: the label in metrics and reports. */
   endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
-  /** A literal path, or a prefix that ends in `/*`. */
-  path: z
-    .string()
-    .regex(/^\/(?:[^\s*?#%\\;]*\/)?(?:\*|[^\s*?#%\\;]*)$/, {
-      error: 'must start with / and may end in /*, without other *, ?, #, %, ; or spaces',
-      abort: true,
-    })
-    .refine(
-      (path) => !path.includes('/:'),
-      'must have no parameters: a segment such as :id matches only itself, /* anything',
-    ),
-  methods: z
-    .array(z.string().regex(/^[A-Z]+$/, 'must be a method in capital letters, such as GET'))
-    .min(1)
-    .optional(),
-  upstream: z.string(),
-  /** Whether a key is needed; true unless said otherwise. */
-  authenticate: z.boolean().optional(),
+  ...matchFields,
+  /** The upstream that serves it. A route has this, or `redirect`, or `static`. */
+  upstream: z.string().optional(),
+  /** Answers with a redirect. */
+  redirect: redirectSchema.optional(),
+  /** Answers with a text of its own. */
+  static: staticSchema.optional(),
+  ...rewriteFields,
+  ...accessFields,
   /** Longest wait for the head of the backend's reply. */
   timeoutMs: milliseconds.optional(),
   /** Largest body of a request. 10 MiB by default. */

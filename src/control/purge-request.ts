@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ownEndpoints } from '../config/file-references.ts';
+import { ownEndpoints } from '../config/own-routes.ts';
 import type { Config } from '../config/model.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { imageTargetOf, IMAGE_ENDPOINT } from '../barcode/image-target.ts';
@@ -55,9 +55,7 @@ function endpointProblem(endpoint: string, config: Config): string | undefined {
   const cached = config.routes.filter(({ cache }) => cache !== undefined).map((route) => route.endpoint);
   const known = [IMAGE_ENDPOINT, ...cached];
   if (known.includes(endpoint)) return undefined;
-  const isThere =
-    (ownEndpoints as readonly string[]).includes(endpoint) ||
-    config.routes.some((route) => route.endpoint === endpoint);
+  const isThere = ownEndpoints.includes(endpoint) || config.routes.some((route) => route.endpoint === endpoint);
   return `${isThere ? 'nothing is kept for this endpoint' : 'there is no such endpoint'}; kept are replies of ${known.join(', ')}`;
 }
 

@@ -1,3 +1,4 @@
+import type { ErrorPages } from '../config/model.ts';
 import type { AddressSet } from '../core/addresses.ts';
 import { clientNetwork } from './http/client-network.ts';
 import type { EndpointMetrics } from './metrics.ts';
@@ -8,6 +9,8 @@ import type { RateLimit } from '../protocol/tokens.ts';
 import type { ClientReply, ReplyOwner } from './http/client-reply.ts';
 import type { ClientRequest } from './http/client-request.ts';
 import type { Cancellable } from './upstream/cancellable.ts';
+import { decodeSegment } from './http/path-form.ts';
+import type { ReplyChange } from './http/reply-change.ts';
 import { hundredths } from './http/hundredths.ts';
 
 /** A valid key, which identifies the client. */
@@ -65,8 +68,12 @@ export class Exchange implements ReplyOwner {
   /** Empty until the request has been read. */
   head: RequestHead = unreadHead;
   metrics: EndpointMetrics;
-  /** The value of the path's parameter, decoded. */
-  parameter = '';
+  /** The values of the path's parameters as received, in order. */
+  pathValues: readonly string[] = [];
+  /** Changes the header lines of the reply, by the rules of the route. */
+  replyChange: ReplyChange | undefined;
+  /** Pages in place of problem replies, for clients that prefer HTML. */
+  errorPages: ErrorPages | undefined;
   key: KeyIdentity | undefined;
   routePriority: Priority | undefined;
   /** Milliseconds in the queue of the upstream, without those of `permitMs`. */
@@ -114,6 +121,11 @@ export class Exchange implements ReplyOwner {
   get isLoop(): boolean {
     const { viaName } = this.#gateway;
     return viaName !== '' && this.head.via?.includes(viaName) === true;
+  }
+
+  /** The value of the path's first parameter, decoded; empty if it has none. */
+  get parameter(): string {
+    return decodeSegment(this.pathValues[0] ?? '');
   }
 
   /** Whether the method changes nothing. */
@@ -169,6 +181,7 @@ export class Exchange implements ReplyOwner {
     headers.push('x-request-id', this.id);
     if (this.#gateway.serverTiming) headers.push('server-timing', this.#serverTiming());
     if (this.cacheStatus !== '') headers.push('cache-status', this.cacheStatus);
+    this.replyChange?.(headers, this.head);
   }
 
   /** Writes the head of the reply. `headers`: name, value, name, value. */

@@ -1,12 +1,15 @@
+import type { ErrorPages } from '../config/model.ts';
 import { requestId } from '../core/ids.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayContext } from './context.ts';
 import { readHead } from './http/request-head.ts';
+import { errorPage } from './http/error-page.ts';
 import { problemReply } from './http/problem-reply.ts';
+import { schemeOf } from './http/scheme.ts';
 import { ClientGone } from './upstream/cancellable.ts';
 import { type Reason, Refusal } from './refusal.ts';
 import { clientClosed } from './http/body-refusals.ts';
-import type { Router } from './router.ts';
+import type { Match, Router } from './router.ts';
 import { forward } from './stack.ts';
 import { requestIdOf, traceparentOf } from './http/trace-context.ts';
 
@@ -45,12 +48,10 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   if (isForGateway(x)) return answerForGateway(x);
 
   // 2 match: early, because a path without a route needs no further work
-  const match = router.find(x.request.method, x.head);
+  const match = router.find(x.request.method, x.head, schemeOf(x, gateway.trustedProxies));
   if (match instanceof Refusal) return match;
   const { route } = match;
-  x.parameter = match.parameter;
-  x.routePriority = route.config?.priority;
-  enter(x, route.metrics);
+  enter(x, match);
 
   // 3 authenticate: before the limit and the record, which need the key. The limit of the address comes first, so that
   // requests which guess keys count, too
@@ -59,6 +60,9 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
     const flooding = checking instanceof Promise ? await checking : checking;
     if (flooding !== undefined) return flooding;
   }
+  // Before the key, which a preflight does not have; an address that may not come in must not guess keys
+  const gate = route.gate?.check(x);
+  if (gate !== undefined) return gate === true ? undefined : gate;
   if (route.authenticate) {
     const { keys, guesses } = gateway.limits;
     const found = keys.identify(x.head.authorization, x.head.apiKey, () => guesses.refusal(x));
@@ -142,9 +146,13 @@ export function endRequest(x: Exchange, gateway: GatewayContext): void {
   }
 }
 
-function enter(x: Exchange, metrics: Exchange['metrics']): void {
+function enter(x: Exchange, { route, values }: Match): void {
+  x.pathValues = values;
+  x.routePriority = route.config?.priority;
+  x.replyChange = route.replyChange;
+  x.errorPages = route.errorPages;
   x.metrics.inFlight.value--;
-  x.metrics = metrics;
+  x.metrics = route.metrics;
   x.metrics.inFlight.value++;
 }
 
@@ -161,12 +169,13 @@ function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
   }
   // A client that ignores Retry-After gets each refusal a little later, because its refusals must not crowd out the
   // work.
-  gateway.limits.lateRefusals.send(x, refusal, () => answerRefusal(x, refusal));
+  gateway.limits.lateRefusals.send(x, refusal, () => answerRefusal(x, refusal, gateway.config.errorPages));
 }
 
-function answerRefusal(x: Exchange, refusal: Refusal): void {
+function answerRefusal(x: Exchange, refusal: Refusal, pages: ErrorPages | undefined): void {
   if (x.id === '') x.id = requestId();
-  const { status, headers, body } = problemReply(refusal, x.id);
+  const page = errorPage(refusal.status, x, pages);
+  const { status, headers, body } = problemReply(refusal, x.id, page);
   if (refusal.extras.close === true) x.reply.closeAfterReply = true;
   x.writeHead(status, headers);
   x.reply.end(body);

@@ -1,47 +1,70 @@
+import { builtinPrefix, type OwnEndpoint, ownRouteRules } from '../config/own-routes.ts';
+import { rulesOf } from '../config/route-rules.ts';
+import type { RouteConfig } from '../config/model.ts';
 import { GENERATOR_UPSTREAM } from '../config/upstreams.ts';
+import type { RouteRule } from '../policy/routing/route-matcher.ts';
 import type { GatewayContext } from './context.ts';
-import { openApiDocument } from './routes/openapi.ts';
-import { Router, type RoutePattern } from './router.ts';
+import { Router } from './router.ts';
 import { createBarcodeRoute, renderBarcodeRoute } from './routes/barcodes.ts';
+import { routeGate } from './routes/gate.ts';
+import { redirectAnswer, staticAnswer } from './routes/local-routes.ts';
+import { openApiDocument } from './routes/openapi.ts';
 import { proxyRoute } from './routes/proxy.ts';
 import { getBarcodeImageRoute, getBarcodeRoute, listBarcodesRoute } from './routes/records.ts';
-import type { Route } from './routes/route.ts';
+import { replyChange } from './routes/reply-changes.ts';
+import type { LocalRoute, Route } from './routes/route.ts';
 import { healthRoute, openApiRoute, readyRoute } from './routes/service.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
 export function buildRouter(gateway: GatewayContext): Router {
-  const metrics = (endpoint: string) => gateway.metrics.endpoint(endpoint);
-  const on = (method: string, path: string, route: Route): RoutePattern => ({ path, methods: [method], route });
-  const own = [
-    ...(gateway.config.env.GENERATOR_INSTANCES > 0 ? barcodeRoutes(gateway) : []),
-    on('GET', '/healthz', healthRoute(metrics('health'))),
-    on('GET', '/readyz', readyRoute(gateway, metrics('ready'))),
-  ];
-  const configured = gateway.config.routes.map((route): RoutePattern => ({
-    path: route.path,
-    methods: route.methods,
-    route: proxyRoute(gateway, route, upstreamOf(gateway, route.upstream), metrics(route.endpoint)),
-  }));
-  return new Router([...own, ...configured]);
+  const configured = gateway.config.routes.flatMap((config) => rulesOf(config, routeOf(gateway, config)));
+  return new Router([...ownRoutes(gateway), ...configured]);
 }
 
-/** The routes that need generators. */
-function barcodeRoutes(gateway: GatewayContext): RoutePattern[] {
-  const metrics = (endpoint: string) => gateway.metrics.endpoint(endpoint);
-  const generator = upstreamOf(gateway, GENERATOR_UPSTREAM);
-  const on = (method: string, path: string, route: Route): RoutePattern => ({ path, methods: [method], route });
-  return [
-    on('POST', '/v1/barcodes', createBarcodeRoute(gateway, generator, metrics('createBarcode'))),
-    on('GET', '/v1/barcodes', listBarcodesRoute(gateway, metrics('listBarcodes'))),
-    on('GET', '/v1/barcodes/{id}', getBarcodeRoute(gateway, metrics('getBarcode'))),
-    on('GET', '/v1/barcodes/{id}/image', getBarcodeImageRoute(gateway, metrics('getBarcodeImage'))),
-    on('GET', '/v1/render/{symbology}', renderBarcodeRoute(gateway, generator, metrics('renderBarcode'))),
-    on('GET', '/openapi.json', openApiRoute(openApiDocument(), metrics('openapi'))),
-  ];
+/** A route of the configuration file. */
+function routeOf(gateway: GatewayContext, config: RouteConfig): Route {
+  const metrics = gateway.metrics.endpoint(config.endpoint);
+  const common = {
+    metrics,
+    authenticate: config.authenticate,
+    config,
+    gate: routeGate(config, gateway.trustedProxies),
+    replyChange: replyChange(config),
+    errorPages: config.errorPages,
+  };
+  const { redirect, static: reply, upstream } = config;
+  const local = (answer: LocalRoute['answer']): LocalRoute => ({ kind: 'local', answer, ...common });
+  if (redirect !== undefined) return local(redirectAnswer(redirect, config));
+  if (reply !== undefined) return local(staticAnswer(reply));
+  return { ...proxyRoute(gateway, config, upstreamOf(gateway, upstream)), ...common };
 }
 
-function upstreamOf(gateway: GatewayContext, name: string): Upstream {
+/** Rampart's own routes, where `builtin` puts them. */
+function ownRoutes(gateway: GatewayContext): RouteRule<Route>[] {
+  const rules = ownRouteRules(gateway.config);
+  if (rules.length === 0) return [];
+  const routes = ownTargets(gateway);
+  return rules.map((rule) => ({ ...rule, target: routes[rule.target]() }));
+}
+
+/** How each of them is made; those that need generators are made only where there are some. */
+function ownTargets(gateway: GatewayContext): Record<OwnEndpoint, () => Route> {
+  const metrics = (endpoint: OwnEndpoint) => gateway.metrics.endpoint(endpoint);
+  const generator = () => upstreamOf(gateway, GENERATOR_UPSTREAM);
+  return {
+    createBarcode: () => createBarcodeRoute(gateway, generator(), metrics('createBarcode')),
+    listBarcodes: () => listBarcodesRoute(gateway, metrics('listBarcodes')),
+    getBarcode: () => getBarcodeRoute(gateway, metrics('getBarcode')),
+    getBarcodeImage: () => getBarcodeImageRoute(gateway, metrics('getBarcodeImage')),
+    renderBarcode: () => renderBarcodeRoute(gateway, generator(), metrics('renderBarcode')),
+    openapi: () => openApiRoute(openApiDocument(builtinPrefix(gateway.config)), metrics('openapi')),
+    health: () => healthRoute(metrics('health')),
+    ready: () => readyRoute(gateway, metrics('ready')),
+  };
+}
+
+function upstreamOf(gateway: GatewayContext, name: string | undefined): Upstream {
   const found = gateway.upstreams.find((upstream) => upstream.name === name);
   if (found === undefined)
     throw new Error(

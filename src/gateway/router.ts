@@ -1,46 +1,31 @@
-import type { RequestHead } from './http/request-head.ts';
+import type { RouteRule } from '../policy/routing/route-matcher.ts';
+import { RouteMatcher } from '../policy/routing/route-matcher.ts';
+import type { RoutedRequest } from '../policy/routing/route-conditions.ts';
 import { canonicalPath } from './http/path-form.ts';
+import { type RequestHead, valueAt } from './http/request-head.ts';
 import { Refusal } from './refusal.ts';
 import type { Route } from './routes/route.ts';
 
-/** A path with at most one `{parameter}` segment, or a prefix that ends in `/*`. */
-export interface RoutePattern {
-  readonly path: string;
-  /** Undefined: every method. HEAD is allowed wherever GET is. */
-  readonly methods: readonly string[] | undefined;
-  readonly route: Route;
-}
-
 export interface Match {
   readonly route: Route;
-  /** The value of the `{parameter}` segment, decoded. */
-  readonly parameter: string;
+  /** The values of the path's parameters as received, in order. */
+  readonly values: readonly string[];
 }
 
 const readInTwoWays = new Refusal('malformed-request', 'the path has a form that can be read in two ways', {
   close: true,
 });
+const noRoute = new Refusal('not-found', 'no route has this path');
 
-interface Methods {
-  readonly byMethod: Map<string, Route>;
-  any: Route | undefined;
-}
-
-interface Parameterised {
-  readonly before: string;
-  readonly after: string;
-  readonly methods: Methods;
-}
-
-/** Finds the route of a request: literal paths first, then one parameter, then the longest prefix. */
+/** Finds the route of a request, by the order of `RouteMatcher`. */
 export class Router {
-  readonly #literal = new Map<string, Methods>();
-  readonly #parameterised: Parameterised[] = [];
-  readonly #prefixes: { prefix: string; methods: Methods }[] = [];
+  readonly #matcher: RouteMatcher<Route>;
+  /** Whether some route answers preflights, which are matched as the request that they announce. */
+  readonly #hasCors: boolean;
 
-  constructor(patterns: readonly RoutePattern[]) {
-    for (const pattern of patterns) add(this.#methodsOf(pattern.path), pattern);
-    this.#prefixes.sort((left, right) => right.prefix.length - left.prefix.length);
+  constructor(rules: readonly RouteRule<Route>[]) {
+    this.#matcher = new RouteMatcher(rules);
+    this.#hasCors = rules.some(({ target }) => target.config?.cors !== undefined);
   }
 
   /**
@@ -48,69 +33,72 @@ export class Router {
    * reading leads to that same route. Otherwise `//admin/x` would reach an open route, and a backend that merges
    * slashes would serve a resource that a route with a key protects.
    */
-  find(method: string, { path, pathForm }: Pick<RequestHead, 'path' | 'pathForm'>): Match | Refusal {
-    const match = this.match(method, path);
-    if (pathForm === 'plain' || match instanceof Refusal) return match;
-    const other = this.match(method, canonicalPath(path));
+  find(method: string, head: RequestHead, scheme: 'http' | 'https'): Match | Refusal {
+    const match = this.#match(method, head, scheme, head.path);
+    if (head.pathForm === 'plain' || match instanceof Refusal) return match;
+    const other = this.#match(method, head, scheme, canonicalPath(head.path));
     const isSame = !(other instanceof Refusal) && other.route === match.route;
     return isSame && match.route.config?.paths === 'literal' ? match : readInTwoWays;
   }
 
   /** The route, or 404, or 405 with the allowed methods. */
-  match(method: string, path: string): Match | Refusal {
-    const literal = this.#literal.get(path);
-    if (literal !== undefined) return choose(literal, method, '');
-    for (const { before, after, methods } of this.#parameterised) {
-      if (!path.startsWith(before) || !path.endsWith(after) || path.length <= before.length + after.length) continue;
-      const segment = path.slice(before.length, path.length - after.length);
-      if (!segment.includes('/')) return choose(methods, method, decode(segment));
+  #match(method: string, head: RequestHead, scheme: 'http' | 'https', path: string): Match | Refusal {
+    if (this.#hasCors && method === 'OPTIONS') {
+      const found = this.#announced(head, scheme, path);
+      if (found !== undefined) return found;
     }
-    const found = this.#prefixes.find(({ prefix }) => path.startsWith(prefix));
-    return found === undefined ? new Refusal('not-found', 'no route has this path') : choose(found.methods, method, '');
+    const found = this.#matcher.match(new Reading(method, head, scheme, path));
+    if ('rule' in found) return { route: found.rule.target, values: found.values };
+    return found.allowed.length === 0 ? noRoute : methodRefusal(found.allowed);
   }
 
-  #methodsOf(path: string): Methods {
-    const fresh: Methods = { byMethod: new Map(), any: undefined };
-    if (path.endsWith('*')) {
-      const prefix = path.slice(0, -1);
-      const known = this.#prefixes.find((entry) => entry.prefix === prefix);
-      if (known === undefined) this.#prefixes.push({ prefix, methods: fresh });
-      return known?.methods ?? fresh;
-    }
-    const parameter = /^([^{]*)\{\w+\}(.*)$/.exec(path);
-    if (parameter === null) {
-      const known = this.#literal.get(path) ?? fresh;
-      this.#literal.set(path, known);
-      return known;
-    }
-    const [, before = '', after = ''] = parameter;
-    const known = this.#parameterised.find((entry) => entry.before === before && entry.after === after);
-    if (known === undefined) this.#parameterised.push({ before, after, methods: fresh });
-    return known?.methods ?? fresh;
+  /** The route of the request that a preflight announces, if it answers preflights. */
+  #announced(head: RequestHead, scheme: 'http' | 'https', path: string): Match | undefined {
+    const wanted = head.names.indexOf('access-control-request-method');
+    if (wanted === -1 || !head.names.includes('origin')) return undefined;
+    const found = this.#matcher.match(new Reading(valueAt(head, wanted), head, scheme, path));
+    if (!('rule' in found) || found.rule.target.config?.cors === undefined) return undefined;
+    return { route: found.rule.target, values: found.values };
   }
 }
 
-function add(methods: Methods, { methods: names, route }: RoutePattern): void {
-  if (names === undefined) methods.any ??= route;
-  for (const name of names ?? []) if (!methods.byMethod.has(name)) methods.byMethod.set(name, route);
-}
-
-function choose({ byMethod, any }: Methods, method: string, parameter: string): Match | Refusal {
-  const route = byMethod.get(method) ?? (method === 'HEAD' ? byMethod.get('GET') : undefined) ?? any;
-  if (route !== undefined) return { route, parameter };
-  const allowed = [...byMethod.keys()];
-  if (byMethod.has('GET') && !byMethod.has('HEAD')) allowed.push('HEAD');
+function methodRefusal(methods: readonly string[]): Refusal {
+  const allowed = methods.includes('GET') && !methods.includes('HEAD') ? [...methods, 'HEAD'] : methods;
   return new Refusal('method-not-allowed', `this path takes ${allowed.join(', ')}`, {
     headers: ['allow', allowed.join(', ')],
   });
 }
 
-/** Percent encoding that is not valid UTF-8 stays undecoded; it matches no id. */
-function decode(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
+/** A request with one reading of its path. */
+class Reading implements RoutedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly scheme: 'http' | 'https';
+  readonly #head: RequestHead;
+
+  constructor(method: string, head: RequestHead, scheme: 'http' | 'https', path: string) {
+    this.method = method;
+    this.path = path;
+    this.scheme = scheme;
+    this.#head = head;
+  }
+
+  get host(): string {
+    return this.#head.origin;
+  }
+
+  get query(): string {
+    return this.#head.query;
+  }
+
+  /** Several lines of one name are joined, as RFC 9110 §5.3 reads them. */
+  headerOf(name: string): string | undefined {
+    const { names } = this.#head;
+    const first = names.indexOf(name);
+    if (first === -1) return undefined;
+    let value = valueAt(this.#head, first);
+    for (let index = names.indexOf(name, first + 1); index !== -1; index = names.indexOf(name, index + 1))
+      value += `, ${valueAt(this.#head, index)}`;
+    return value;
   }
 }

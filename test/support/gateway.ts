@@ -34,6 +34,8 @@ export interface TestGatewayOptions {
   readonly routes?: NonNullable<ConfigFile['routes']>;
   readonly trustedProxies?: readonly string[];
   readonly connections?: ConfigFile['connections'];
+  readonly builtin?: ConfigFile['builtin'];
+  readonly errorPages?: ConfigFile['errorPages'];
   readonly keyLimit?: Config['keyLimit'];
   readonly addressLimit?: Config['addressLimit'];
   readonly sendTokenAsks?: GatewayDependencies['sendTokenAsks'];
@@ -131,6 +133,8 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
   }));
   const file = {
     ...(options.connections && { connections: options.connections }),
+    ...(options.builtin !== undefined && { builtin: options.builtin }),
+    ...(options.errorPages && { errorPages: options.errorPages }),
     ...(options.upstreams && { upstreams: options.upstreams }),
     ...(routes && { routes }),
   };

@@ -9,8 +9,13 @@ import { peerAddress } from './peer-address.ts';
  * can write the addresses further to the left.
  */
 export function clientNetwork(address: string | undefined, head: HeadLines, trusted: AddressSet): string {
+  return networkOf(clientAddress(address, head, trusted));
+}
+
+/** The address of the client: the peer, or the last address before trusted proxies. */
+export function clientAddress(address: string | undefined, head: HeadLines, trusted: AddressSet): string {
   const peer = peerAddress(address);
-  if (trusted.size === 0 || !trusted.has(peer)) return networkOf(peer);
+  if (trusted.size === 0 || !trusted.has(peer)) return peer;
   let client = peer;
   const hops = forwardedHops(head);
   for (let index = hops.length - 1; index >= 0 && trusted.has(client); index--) {
@@ -20,7 +25,7 @@ export function clientNetwork(address: string | undefined, head: HeadLines, trus
     if (address === undefined) break;
     client = address;
   }
-  return networkOf(client);
+  return client;
 }
 
 /** The hops of X-Forwarded-For, or of Forwarded (RFC 7239) where there is none of it: the nearest last. */

@@ -34,6 +34,16 @@ function hasDotSegment(path: string): boolean {
     .some((segment) => /^\.{1,2}(?:;|$)/.test(segment));
 }
 
+/** A segment without percent encoding. One whose encoding is not UTF-8 stays as it is; it matches no id. */
+export function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
 /** Whether what is percent-encoded is UTF-8, without overlong forms. */
 export function isUtf8(encoded: string): boolean {
   if (!encoded.includes('%')) return true;

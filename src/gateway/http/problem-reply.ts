@@ -1,3 +1,4 @@
+import type { StaticBody } from '../../config/model.ts';
 import { PROBLEM_CONTENT_TYPE, problemBody } from '../../core/problem.ts';
 import { type Refusal, reasons } from '../refusal.ts';
 
@@ -9,12 +10,17 @@ export interface RenderedReply {
   readonly body: string;
 }
 
-/** Turns a refusal into an RFC 9457 problem reply. */
-export function problemReply(refusal: Refusal, requestId: string): RenderedReply {
+/** Turns a refusal into an RFC 9457 problem reply, or into a page in its place. */
+export function problemReply(refusal: Refusal, requestId: string, page?: StaticBody): RenderedReply {
   const { status, title } = reasons[refusal.reason];
   const { retryAfterSeconds, headers: more, errors, proxyError } = refusal.extras;
-  const body = problemBody({ status, reason: refusal.reason, title, detail: refusal.detail, requestId, errors });
-  const headers = ['content-type', PROBLEM_CONTENT_TYPE, 'content-length', String(Buffer.byteLength(body))];
+  const body =
+    page === undefined
+      ? problemBody({ status, reason: refusal.reason, title, detail: refusal.detail, requestId, errors })
+      : // A request id has no characters that mean something in HTML.
+        page.body.replaceAll('{request_id}', requestId).replaceAll('{status}', String(status));
+  const contentType = page?.contentType ?? PROBLEM_CONTENT_TYPE;
+  const headers = ['content-type', contentType, 'content-length', String(Buffer.byteLength(body))];
   headers.push('cache-control', 'no-store');
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   if (proxyError !== undefined) headers.push('proxy-status', `Rampart; error=${proxyError}`);

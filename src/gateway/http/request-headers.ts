@@ -4,19 +4,7 @@ import { forwardedLines, remember, type SaidOfForwarding } from './forwarded.ts'
 import { peerAddress } from './peer-address.ts';
 import { valueAt } from './request-head.ts';
 import { isHopByHop, nominated } from '../../core/hop-by-hop.ts';
-
-/** Fields that the gateway writes itself, or does not forward to a backend. */
-const replaced: ReadonlySet<string> = new Set([
-  'host',
-  'content-length',
-  'expect',
-  'forwarded',
-  'x-request-id',
-  'traceparent',
-  'via',
-  'max-forwards',
-  'x-deadline-ms',
-]);
+import { isReplaced } from '../../core/own-fields.ts';
 
 /**
  * The header lines for a backend: those of the client without the fields of its connection and without its key, then
@@ -29,7 +17,7 @@ export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[
   const said: SaidOfForwarding = {};
   for (const [index, name] of names.entries()) {
     const value = valueAt(x.head, index);
-    if (replaced.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip') remember(said, name, value);
+    if (isReplaced(name)) remember(said, name, value);
     // It has no meaning without a `traceparent` (W3C Trace Context §3.3).
     else if (name === 'tracestate' && x.traceparent === '') continue;
     else if (isHopByHop(name) || dropped?.has(name) === true || carriesKey(name, value)) continue;

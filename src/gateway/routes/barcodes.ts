@@ -1,5 +1,6 @@
 import { type BarcodeRequest, fromQuery, parseBarcodeRequest } from '../../barcode/request.ts';
 import type { FieldProblem } from '../../barcode/validate.ts';
+import { builtinPrefix } from '../../config/own-routes.ts';
 import { maxEntryBytes } from '../../config/routes.ts';
 import { uuidv7 } from '../../core/ids.ts';
 import type { EndpointMetrics } from '../metrics.ts';
@@ -104,7 +105,14 @@ async function replyCreated(
   }
   x.respond(
     201,
-    ['content-type', image.contentType, 'location', `/v1/barcodes/${id}`, 'cache-control', 'no-store'],
+    [
+      'content-type',
+      image.contentType,
+      'location',
+      `${builtinPrefix(gateway.config)}/v1/barcodes/${id}`,
+      'cache-control',
+      'no-store',
+    ],
     image.bytes,
   );
   return undefined;

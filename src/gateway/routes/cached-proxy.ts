@@ -16,8 +16,9 @@ import { hasCredentials, readFields } from '../cache/request-fields.ts';
 import type { Exchange } from '../exchange.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { GatewayContext } from '../context.ts';
-import { forwardedSelection, requestHeaders } from '../http/request-headers.ts';
+import { forwardedSelection } from '../http/request-headers.ts';
 import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-sinks.ts';
+import type { ToBackend } from './to-backend.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** The common part of all requests of one cached route. */
@@ -27,6 +28,7 @@ export interface CachedRoute {
   readonly rules: RouteCache;
   readonly upstream: Upstream;
   readonly routeClass: number;
+  readonly toBackend: ToBackend;
   readonly judge: ReplyJudge;
 }
 
@@ -59,13 +61,13 @@ export class CachedProxyRequest implements CacheClient {
   }
 
   request(stale: Entry | undefined): UpstreamRequest {
-    const { gateway, config, upstream } = this.#route;
-    const headers = requestHeaders(this.x, gateway.trustedProxies);
+    const { config, upstream, toBackend } = this.#route;
+    const headers = toBackend.headers(this.x);
     if (this.requestCacheControl.past === undefined && this.x.request.method === 'GET') validateOurs(headers, stale);
     return {
       upstream,
       method: this.x.request.method,
-      path: this.key.target,
+      path: toBackend.target(this.x),
       headers,
       body: null,
       idempotent: true,

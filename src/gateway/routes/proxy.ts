@@ -1,13 +1,12 @@
 import type { RouteConfig, UpstreamConfig } from '../../config/model.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
-import type { EndpointMetrics } from '../metrics.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { bodyTooLarge } from '../http/body-refusals.ts';
 import { StreamedUpload } from '../http/streamed-upload.ts';
 import { valueAt } from '../http/request-head.ts';
-import { requestHeaders } from '../http/request-headers.ts';
+import { type ToBackend, toBackend } from './to-backend.ts';
 import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../http/reply-sinks.ts';
 import { TunnelSink } from '../websocket/tunnel.ts';
@@ -26,16 +25,9 @@ export function proxyRoute(
   gateway: GatewayContext,
   config: RouteConfig,
   upstream: Upstream,
-  metrics: EndpointMetrics,
-): UpstreamRoute {
+): Pick<UpstreamRoute, 'kind' | 'prepare'> {
   const route = new ProxyRoute(gateway, config, upstream);
-  return {
-    kind: 'upstream',
-    metrics,
-    authenticate: config.authenticate,
-    config,
-    prepare: (x) => route.prepare(x),
-  };
+  return { kind: 'upstream', prepare: (x) => route.prepare(x) };
 }
 
 class ProxyRoute {
@@ -45,6 +37,7 @@ class ProxyRoute {
   readonly #upstreamConfig: UpstreamConfig | undefined;
   readonly #routeClass: number;
   readonly #cached: CachedRoute | undefined;
+  readonly #toBackend: ToBackend;
 
   constructor(gateway: GatewayContext, config: RouteConfig, upstream: Upstream) {
     this.#gateway = gateway;
@@ -54,10 +47,19 @@ class ProxyRoute {
     const routeClass = upstream.classOf(config.endpoint);
     this.#routeClass = routeClass;
     const { cache } = config;
+    this.#toBackend = toBackend(config, gateway.trustedProxies);
     this.#cached =
       cache === undefined || !gateway.cache.isOn
         ? undefined
-        : { gateway, config, rules: cache, upstream, routeClass, judge: new ReplyJudge(cache) };
+        : {
+            gateway,
+            config,
+            rules: cache,
+            upstream,
+            routeClass,
+            toBackend: this.#toBackend,
+            judge: new ReplyJudge(cache),
+          };
   }
 
   prepare(x: Exchange): Prepared | Refusal | Promise<Prepared | Refusal> {
@@ -101,7 +103,7 @@ class ProxyRoute {
   #direct(x: Exchange, body: UpstreamRequest['body'], bytes: number | undefined): Prepared {
     const { pure, retry, hedge, longLived, streamsAreWork, timeoutMs, idleTimeoutMs } = this.#config;
     const method = x.request.method;
-    const headers = requestHeaders(x, this.#gateway.trustedProxies);
+    const headers = this.#toBackend.headers(x);
     if (bytes !== undefined) headers.push('content-length', String(bytes));
     const isRepeatable = pure || idempotent.has(method);
     const isWhole = body === null || this.#config.upload === 'buffer';
@@ -110,7 +112,7 @@ class ProxyRoute {
       request: {
         upstream: this.#upstream,
         method,
-        path: x.head.path + x.head.query,
+        path: this.#toBackend.target(x),
         headers,
         body,
         idempotent: idempotent.has(method),

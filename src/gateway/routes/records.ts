@@ -1,3 +1,4 @@
+import { builtinPrefix } from '../../config/own-routes.ts';
 import { uuidv7Time } from '../../core/ids.ts';
 import type { BarcodeSummary } from '../../store/records.ts';
 import type { EndpointMetrics } from '../metrics.ts';
@@ -30,7 +31,7 @@ export function getBarcodeRoute(gateway: GatewayContext, metrics: EndpointMetric
             gateway.limits.reads.run(keyId, () => gateway.store.barcodes.get(keyId, x.parameter)),
           );
     if (record === undefined) return notFound;
-    return () => replyJson(x, publicRecord(record));
+    return () => replyJson(x, publicRecord(record, builtinPrefix(gateway.config)));
   });
 }
 
@@ -73,7 +74,7 @@ export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetr
     const keyId = x.key?.id ?? '';
     const page = await gateway.limits.reads.run(keyId, () => gateway.store.barcodes.list({ keyId, pageSize, cursor }));
     if (page.kind !== 'page') return new Refusal('invalid-cursor', 'cursor must be one that an earlier page gave');
-    const barcodes = page.records.map(publicRecord);
+    const barcodes = page.records.map((record) => publicRecord(record, builtinPrefix(gateway.config)));
     return () => replyJson(x, { barcodes, next_cursor: page.nextCursor ?? null });
   });
 }
@@ -117,10 +118,19 @@ async function whileYoung<T>(
   }
 }
 
-function publicRecord(record: BarcodeSummary): Record<string, unknown> {
+function publicRecord(record: BarcodeSummary, prefix: string): Record<string, unknown> {
   const { id, symbology, format, text, status, requestId, createdAtMs } = record;
   const created_at = new Date(createdAtMs).toISOString();
-  return { id, symbology, format, text, status, request_id: requestId, created_at, image: `/v1/barcodes/${id}/image` };
+  return {
+    id,
+    symbology,
+    format,
+    text,
+    status,
+    request_id: requestId,
+    created_at,
+    image: `${prefix}/v1/barcodes/${id}/image`,
+  };
 }
 
 function replyJson(x: Exchange, value: unknown): void {

@@ -1,9 +1,11 @@
 import type { RouteConfig } from '../../config/model.ts';
+import type { ErrorPages } from '../../config/model.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheClient } from '../cache/cache-client.ts';
+import type { ReplyChange } from '../http/reply-change.ts';
 import type { Refusal } from '../refusal.ts';
 
 /** A request that is ready for a backend, and the sink of its reply. */
@@ -23,6 +25,17 @@ interface Common {
   readonly skipsAddressLimit?: boolean;
   /** Its settings, which any step may read; undefined for Rampart's own routes. */
   readonly config?: RouteConfig;
+  /** Who may use it before a key is looked at; undefined: everyone. */
+  readonly gate?: RouteGate | undefined;
+  /** Changes the header lines of every reply; undefined: none. */
+  readonly replyChange?: ReplyChange | undefined;
+  readonly errorPages?: ErrorPages | undefined;
+}
+
+/** Decides by the address and the origin of a request; answers preflights. */
+export interface RouteGate {
+  /** True: the request has been answered. */
+  check(x: Exchange): Refusal | true | undefined;
 }
 
 /** Served by a backend. */

@@ -120,10 +120,23 @@ describe('loadConfig', () => {
     const { routes, upstreams } = await loadConfig({ RAMPART_CONFIG: 'some.config.ts' }, folder);
     assert.deepEqual(routes[0], {
       endpoint: 'app',
+      host: undefined,
       path: '/app/*',
       methods: undefined,
+      headers: undefined,
+      query: undefined,
       upstream: 'app',
+      redirect: undefined,
+      static: undefined,
+      rewrite: undefined,
+      request: undefined,
+      response: undefined,
+      errorPages: undefined,
       authenticate: true,
+      allow: undefined,
+      deny: undefined,
+      cors: undefined,
+      secret: undefined,
       timeoutMs: 30_000,
       maxBodyBytes: 10_485_760,
       priority: undefined,
@@ -170,20 +183,24 @@ describe('parseConfigFile', () => {
         'routes.0.endpoint: must be a name of letters, digits and _: got "x y"',
         'routes.0.path: must start with / and may end in /*, without other *, ?, #, %, ; or spaces: got "x"',
         'routes.0.methods.0: must be a method in capital letters, such as GET: got "get"',
-        "routes.0: there is no 'rewrite' here",
+        'routes.0.rewrite: must be an object: got "/"',
         "routes.0: there is no 'stripPrefix' here",
       ],
     );
   });
 
-  test('a parameter in a path is refused, as it would match only itself', () => {
+  test('a parameter of a path needs a name, and only a whole segment is one', () => {
     const pathProblems = (path: string) =>
       problems({
         upstreams: { app: { backends: ['http://a:1'] } },
         routes: [{ endpoint: 'x', path, upstream: 'app' }],
       });
-    for (const path of ['/users/:id', '/:tenant/*', '/a/:b/c']) assert.match(pathProblems(path).join(), /such as :id/);
-    for (const path of ['/users/me:rename', '/v1/a:b/*', '/x']) assert.deepEqual(pathProblems(path), []);
+    for (const path of ['/users/:', '/:1/*', '/a/:b-c/c']) assert.match(pathProblems(path).join(), /such as :id/);
+    assert.match(pathProblems('/users/{id}').join(), /must write a parameter as :name/);
+    assert.match(pathProblems('/:id/x/:id').join(), /a name of its own/);
+    assert.match(pathProblems('/a/../b').join(), /no dot segments/);
+    for (const path of ['/users/:id', '/:tenant/*', '/a/:b/c', '/users/me:rename', '/v1/a:b/*', '/x'])
+      assert.deepEqual(pathProblems(path), []);
   });
 
   test('an upstream must exist, and an endpoint be named once', () => {

@@ -24,5 +24,32 @@ test('no remark where no open route takes the other spellings', () => {
   assert.deepEqual(remarked(route('/admin/*', true), route('/public/*', false)), []);
   assert.deepEqual(remarked(route('/admin/*', true), route('/*', true)), []);
   assert.deepEqual(remarked(route('/*', true), route('/health', false)), []);
-  assert.deepEqual(remarked(route('/admin', true, ['POST']), route('/*', false, ['GET'])), []);
+  assert.deepEqual(remarked(route('/admin', true, ['POST']), route('/*', false, ['POST']), route('/ADMIN', true)), [
+    '/admin by /admin/ to /*',
+  ]);
+});
+
+test('a route with a key that leaves a request to an open one, by its method or by its conditions', () => {
+  const admin = route('/admin/:id', true, ['POST']);
+  assert.deepEqual(routeRemarks([admin, route('/admin/:x', false, ['GET'])]), [
+    '/admin/:id (/admin/:id) needs a key and takes POST; GET of its paths goes to /admin/:x (/admin/:x) without one',
+  ]);
+  const beta = { ...route('/a', true), endpoint: 'beta', headers: { 'x-version': 'beta' } };
+  assert.deepEqual(routeRemarks([beta, route('/a', false), route('/A', true), route('/a/', true)]), [
+    'beta (/a) needs a key; a request that does not meet its conditions goes to /a (/a) without one',
+  ]);
+  assert.deepEqual(routeRemarks([admin, route('/admin/*', true)]), []);
+  assert.deepEqual(
+    routeRemarks([
+      { ...admin, host: 'a.example' },
+      { ...route('/*', false), host: 'b.example' },
+    ]),
+    [],
+  );
+});
+
+test('routes of which neither is the narrower one', () => {
+  assert.deepEqual(routeRemarks([route('/:a/b', true), route('/a/:b', true)]), [
+    '/a/:b (/a/:b) and /:a/b (/:a/b) both take /a/b; /a/:b is asked first',
+  ]);
 });

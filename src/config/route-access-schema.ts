@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { addressProblem } from '../core/addresses.ts';
+import { fieldName } from './route-match-schema.ts';
+
+export const addressOrRange = z.string().superRefine((text, context) => {
+  const problem = addressProblem(text);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
+
+const origin = z
+  .string()
+  .regex(
+    /^https?:\/\/(?:\*\.)?[A-Za-z0-9.-]+(?::\d{1,5})?$|^\w[\w.+-]*:\/\/[\w.-]+$/,
+    'must be an origin such as https://shop.example or https://*.shop.example',
+  );
+
+const corsSchema = z
+  .strictObject({
+    /** Origins that may read replies, or `*` for all. */
+    origins: z.union([z.literal('*'), z.array(origin).min(1).max(100)]),
+    /** Methods that a preflight allows. Those of the route by default, or those that it asks for. */
+    methods: z.array(z.string().regex(/^[A-Z]+$/, 'must be a method in capital letters, such as GET')).optional(),
+    /** Header fields that a preflight allows; `*`: those that it asks for. */
+    headers: z.union([z.literal('*'), z.array(fieldName).max(100)]).optional(),
+    /** Header fields of the reply that a page may read. */
+    exposeHeaders: z.array(fieldName).max(100).optional(),
+    /** Whether cookies and credentials are allowed. No by default. */
+    credentials: z.boolean().optional(),
+    /** For how long a browser remembers a preflight. 600 by default. */
+    maxAgeSeconds: z.int().min(0).max(86_400).optional(),
+  })
+  .refine(
+    ({ origins, credentials }) => origins !== '*' || credentials !== true,
+    "must name its origins if credentials are allowed, because '*' would let every page read a user's data",
+  );
+
+/** Who may use a route. */
+export const accessFields = {
+  /** Whether a key is needed; true unless the route says otherwise. `'key'` is true, `'none'` is false. */
+  authenticate: z.union([z.boolean(), z.enum(['key', 'none'])]).optional(),
+  /** Addresses and ranges that may use the route; every other one gets 403. The client's address behind `trustedProxies`. */
+  allow: z.array(addressOrRange).min(1).optional(),
+  /** Addresses and ranges that may not. Checked first. */
+  deny: z.array(addressOrRange).min(1).optional(),
+  /** Which pages of other origins may use the route. Preflights are answered by the gateway. */
+  cors: corsSchema.optional(),
+  /** Parameters of the path that no log shows. */
+  secret: z.array(z.string()).optional(),
+};

@@ -1,0 +1,29 @@
+import type { RouteConfig } from '../../config/model.ts';
+import { CorsPolicy } from '../../policy/routing/cors.ts';
+import { dropLines, headerChange } from '../http/header-rules.ts';
+import type { ReplyChange } from '../http/reply-change.ts';
+import { valueAt } from '../http/request-head.ts';
+
+/** How a route changes the header lines of its replies; undefined if it does not. */
+export function replyChange({ response, cors }: RouteConfig): ReplyChange | undefined {
+  const rules = response === undefined ? undefined : headerChange(response);
+  if (cors === undefined) return rules;
+  const policy = new CorsPolicy(cors);
+  return (lines, head) => {
+    rules?.(lines);
+    const index = head.names.indexOf('origin');
+    const origin = index === -1 ? undefined : valueAt(head, index);
+    // The answer to a preflight has its lines already, and each may be there only once.
+    if (lines.includes('access-control-max-age')) return;
+    dropLines(lines, ofTheBackend);
+    if (policy.dependsOnOrigin) lines.push('vary', 'origin');
+    if (origin !== undefined && policy.allows(origin)) lines.push(...policy.replyLines(origin));
+  };
+}
+
+/** The gate answers for the route, so a backend's own answers would contradict it. */
+const ofTheBackend: ReadonlySet<string> = new Set([
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+]);

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, test } from 'node:test';
+import { startTestGateway, type TestGateway, type TestGatewayOptions, testKey } from '../support/gateway.ts';
+import { closers, startBackend } from '../support/proxying.ts';
+import { sendRaw, statusOf } from '../support/raw.ts';
+
+type Routes = NonNullable<TestGatewayOptions['routes']>;
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+  /** The request as the backend got it; undefined if none did. */
+  readonly got: IncomingMessage | undefined;
+}
+
+/** A gateway with these routes, whose upstreams all have one backend that says its upstream's name. */
+async function startRoutes(routes: readonly Partial<Routes[number]>[], more: TestGatewayOptions = {}) {
+  let got: IncomingMessage | undefined;
+  const open = async (name: string) => {
+    const { origin } = await startBackend((request, reply) => {
+      got = request;
+      reply.setHeader('x-backend', 'yes');
+      reply.setHeader('access-control-allow-origin', '*');
+      reply.end(name);
+    });
+    return { backends: [origin] };
+  };
+  const upstreams = { app: await open('app'), other: await open('other') };
+  const all = routes.map((route, index) => ({ endpoint: `r${index}`, path: '/*', ...route })) as Routes;
+  const gateway = await startTestGateway({ upstreams, routes: all, ...more });
+  closers.push(() => gateway.close());
+  return {
+    gateway,
+    ask: async (path: string, init: RequestInit & { host?: string } = {}): Promise<Answer> => {
+      got = undefined;
+      const { host, ...rest } = init;
+      const reply =
+        host === undefined
+          ? await fetch(gateway.url + path, { redirect: 'manual', ...rest })
+          : await withHost(gateway, path, host);
+      return { status: reply.status, headers: reply.headers, body: await reply.text(), got };
+    },
+  };
+}
+
+/** fetch does not let a caller set Host. */
+async function withHost({ port }: TestGateway, path: string, host: string): Promise<Response> {
+  const raw = await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  const [head = '', body = ''] = raw.text.split('\r\n\r\n');
+  const lines = head
+    .split('\r\n')
+    .slice(1)
+    .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)] as [string, string]);
+  return new Response(body.replace(/^[0-9a-f]+\r\n|\r\n0\r\n$/g, ''), { status: statusOf(raw), headers: lines });
+}
+
+describe('matching', () => {
+  test('by host, then by path, method, header and query, and on to the next route', async () => {
+    const { ask } = await startRoutes([
+      { host: 'shop.example', path: '/*', upstream: 'other' },
+      { path: '/items/:id', methods: ['GET'], upstream: 'app', rewrite: { path: '/one/:id' } },
+      { path: '/items/*', upstream: 'other' },
+      { path: '/x', headers: { 'x-beta': true }, upstream: 'other' },
+      { path: '/x', query: { v: '2' }, upstream: 'other' },
+      { path: '/x', upstream: 'app' },
+    ]);
+    assert.equal((await ask('/items/7', { host: 'shop.example:80' })).body, 'other');
+    const one = await ask('/items/7?q=%2F');
+    assert.deepEqual([one.body, one.got?.url], ['app', '/one/7?q=%2F']);
+    assert.equal((await ask('/items/7', { method: 'DELETE' })).body, 'other');
+    assert.equal((await ask('/x', { headers: { 'X-Beta': '' } })).body, 'other');
+    assert.equal((await ask('/x?v=2')).body, 'other');
+    assert.equal((await ask('/x?v=3')).body, 'app');
+    assert.equal((await ask('/none')).status, 404);
+  });
+
+  test('builtin moves Rampart’s own endpoints, or switches them off', async () => {
+    const everything = [{ upstream: 'app' }];
+    const moved = await startRoutes(everything, { builtin: { prefix: '/_rampart' } });
+    assert.equal((await moved.ask('/healthz')).body, 'app');
+    assert.match((await moved.ask('/_rampart/healthz')).body, /"ok"/);
+    assert.match((await moved.ask('/_rampart/openapi.json')).body, /"servers":\[\{"url":"\/_rampart"\}\]/);
+    const bound = await startRoutes(everything, { builtin: { host: 'Admin.example' } });
+    assert.equal((await bound.ask('/readyz')).body, 'app');
+    assert.match((await bound.ask('/healthz', { host: 'admin.example' })).body, /"ok"/);
+    const off = await startRoutes(everything, { builtin: false });
+    for (const path of ['/healthz', '/readyz', '/openapi.json', '/v1/barcodes'])
+      assert.equal((await off.ask(path)).body, 'app');
+  });
+});
+
+describe('rewriting', () => {
+  test('the backend gets the rewritten path, the host and the changed header fields', async () => {
+    const { ask } = await startRoutes([
+      {
+        path: '/shop/*',
+        upstream: 'app',
+        rewrite: { stripPrefix: '/shop', addPrefix: '/v2', host: 'internal.example' },
+        request: { set: { 'x-team': 'shop' }, add: { 'x-more': 'b' }, remove: ['Cookie'] },
+        response: { set: { 'x-frame-options': 'DENY' }, remove: ['x-backend'] },
+      },
+    ]);
+    const { got, headers } = await ask('/shop/a?b=1', { headers: { cookie: 'c=1', 'x-team': 'mine', 'x-more': 'a' } });
+    assert.equal(got?.url, '/v2/a?b=1');
+    assert.deepEqual(
+      ['host', 'x-team', 'x-more', 'cookie', 'x-forwarded-prefix'].map((name) => got?.headers[name]),
+      ['internal.example', 'shop', 'a, b', undefined, '/shop'],
+    );
+    assert.match(String(got?.headers['x-forwarded-host']), /^127\.0\.0\.1:/);
+    assert.deepEqual([headers.get('x-frame-options'), headers.get('x-backend')], ['DENY', null]);
+    assert.match(headers.get('x-request-id') ?? '', /^[0-9a-f]{32}$/);
+  });
+
+  test('a cached reply gets the changes of the reply, too, and its backend those of the request', async () => {
+    const { ask } = await startRoutes([
+      {
+        path: '/c/*',
+        upstream: 'app',
+        cache: { ttlSeconds: 60 },
+        rewrite: { stripPrefix: '/c' },
+        response: { set: { 'x-cached-too': '1' } },
+      },
+    ]);
+    const first = await ask('/c/a');
+    assert.deepEqual([first.got?.url, first.headers.get('x-cached-too')], ['/a', '1']);
+    const second = await ask('/c/a');
+    assert.deepEqual([second.got, second.headers.get('x-cached-too'), second.body], [undefined, '1', 'app']);
+    assert.match(second.headers.get('cache-status') ?? '', /hit/);
+  });
+
+  test('an error reply has the changes of its route', async () => {
+    const { ask } = await startRoutes([
+      { upstream: 'app', authenticate: true, response: { set: { 'strict-transport-security': 'max-age=1' } } },
+    ]);
+    const { status, headers } = await ask('/x');
+    assert.deepEqual([status, headers.get('strict-transport-security')], [401, 'max-age=1']);
+  });
+});
+
+describe('routes without an upstream', () => {
+  test('redirect, to https only what came over http', async () => {
+    const { ask } = await startRoutes(
+      [
+        { path: '/old/*', redirect: { to: 'https://new.example/*', status: 301 } },
+        { path: '/docs', redirect: { trailingSlash: 'add' } },
+        { path: '/docs/', upstream: 'app' },
+        { path: '/*', redirect: { scheme: 'https' } },
+        { path: '/*', upstream: 'app' },
+      ],
+      { trustedProxies: ['127.0.0.1'] },
+    );
+    const at = async (path: string, proto = 'https') => {
+      const { status, headers, body } = await ask(path, { headers: { 'x-forwarded-proto': proto } });
+      return [status, headers.get('location') ?? body];
+    };
+    assert.deepEqual(await at('/old/a/b?c=1'), [301, 'https://new.example/a/b?c=1']);
+    assert.deepEqual(await at('/docs'), [308, '/docs/']);
+    assert.deepEqual(await at('/docs/'), [200, 'app']);
+    assert.deepEqual(await at('/x'), [200, 'app']);
+    assert.deepEqual(await at('/x?y', 'http'), [308, `https://127.0.0.1/x?y`]);
+  });
+
+  test('a redirect passes no path on that begins with two slashes', async () => {
+    const { ask } = await startRoutes([{ path: '/*', redirect: { trailingSlash: 'remove' } }]);
+    const { status, headers } = await ask('//evil.example/');
+    assert.deepEqual([status, headers.get('location')], [400, null]);
+  });
+
+  test('a static reply, as for maintenance', async () => {
+    const { ask } = await startRoutes([
+      { static: { status: 503, body: '<h1>Back at noon</h1>', contentType: 'text/html', retryAfterSeconds: 60 } },
+    ]);
+    const { status, headers, body } = await ask('/anything', { method: 'POST', body: 'x' });
+    assert.deepEqual(
+      [status, headers.get('content-type'), headers.get('retry-after'), body],
+      [503, 'text/html', '60', '<h1>Back at noon</h1>'],
+    );
+  });
+
+  test('an error page for browsers, a problem reply for programs', async () => {
+    const page = { body: '<p>{status}: {request_id}</p>', contentType: 'text/html; charset=utf-8' };
+    const { ask } = await startRoutes(
+      [{ path: '/a', upstream: 'app', authenticate: true, errorPages: { 401: page } }],
+      { errorPages: { '4xx': { body: 'any', contentType: 'text/html' } } },
+    );
+    const browser = { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', 'x-request-id': 'abc-1' } };
+    const shown = async (path: string) => {
+      const { status, body } = await ask(path, browser);
+      return [status, body];
+    };
+    assert.deepEqual(await shown('/a'), [401, '<p>401: abc-1</p>']);
+    assert.deepEqual(await shown('/b'), [404, 'any']);
+    assert.match((await ask('/a', { headers: { accept: '*/*' } })).headers.get('content-type') ?? '', /problem\+json/);
+  });
+});
+
+describe('who may use a route', () => {
+  test('by address, behind trusted proxies by that of the client', async () => {
+    const { ask } = await startRoutes(
+      [
+        { path: '/inner/*', upstream: 'app', allow: ['10.0.0.0/8', '2001:db8::/32'], deny: ['10.6.6.6'] },
+        { path: '/local', upstream: 'app', allow: ['127.0.0.0/8'] },
+      ],
+      { trustedProxies: ['127.0.0.1'] },
+    );
+    const from = async (address: string) => (await ask('/inner/x', { headers: { 'x-forwarded-for': address } })).status;
+    assert.deepEqual(
+      [
+        await from('10.1.2.3'),
+        await from('10.6.6.6'),
+        await from('192.0.2.1'),
+        await from('2001:db8::7'),
+        await from('::ffff:10.1.1.1'),
+      ],
+      [200, 403, 403, 200, 200],
+    );
+    // An address that the client itself has written does not count.
+    assert.equal(await from('10.1.2.3, 192.0.2.1'), 403);
+    assert.equal((await ask('/local')).status, 200);
+  });
+
+  test('a preflight is answered without key and without backend, and replies may be read', async () => {
+    const { ask } = await startRoutes([
+      { upstream: 'app', authenticate: true, methods: ['GET', 'PUT'], cors: { origins: ['https://shop.example'] } },
+    ]);
+    const origin = 'https://shop.example';
+    const preflight = (more: Record<string, string>) =>
+      ask('/x', { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'PUT', ...more } });
+    const allowed = await preflight({ 'access-control-request-headers': 'content-type' });
+    assert.deepEqual(
+      [
+        allowed.status,
+        allowed.got,
+        allowed.headers.get('access-control-allow-origin'),
+        allowed.headers.get('access-control-allow-methods'),
+      ],
+      [204, undefined, origin, 'GET, PUT'],
+    );
+    assert.equal((await preflight({ origin: 'https://evil.example' })).status, 403);
+    assert.equal((await preflight({ 'access-control-request-headers': 'x-other' })).status, 403);
+    assert.equal((await preflight({ 'access-control-request-method': 'DELETE' })).status, 405);
+    const withKey = { authorization: `Bearer ${testKey}` };
+    const reply = await ask('/x', { headers: { origin, ...withKey } });
+    assert.deepEqual(
+      [reply.body, reply.headers.get('access-control-allow-origin'), reply.headers.get('vary')],
+      ['app', origin, 'origin'],
+    );
+    const other = await ask('/x', { headers: { origin: 'https://evil.example', ...withKey } });
+    assert.deepEqual([other.body, other.headers.get('access-control-allow-origin')], ['app', null]);
+    const refused = await ask('/x', { headers: { origin } });
+    assert.deepEqual([refused.status, refused.headers.get('access-control-allow-origin')], [401, origin]);
+  });
+});
