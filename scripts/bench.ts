@@ -1,5 +1,6 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, barcode): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, barcode, access-log): that part alone; --write puts its table into docs/costs.md.
+import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
@@ -20,6 +21,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   },
   barcode: async () => put('barcode', barcodeTable(await benchBarcode())),
   memory: async () => put('memory', memoryTable(await benchMemory())),
+  'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 
 /** Prints a table, and with --write puts it into docs/costs.md. */

@@ -10,6 +10,7 @@ import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { openGatewayStore } from './gateway-store.ts';
 import type { CommandIo } from './io.ts';
+import { openAccessLogFile } from './access-log-file.ts';
 import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -19,6 +20,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   const { clock, random, log, registry, bugs, runFolder } = context;
   const config = withLastMembers(context.config, runFolder);
   const { barcodes, ledger, findKey, readConcurrency, close: closeStore } = await openGatewayStore(context);
+  const accessLog = openAccessLogFile(context);
   const worker: Gateway = new Gateway({
     config,
     clock,
@@ -26,6 +28,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
     log,
     registry,
     bugs,
+    accessLog,
     store: { barcodes },
     readConcurrency,
     ledger,
@@ -50,6 +53,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   void stop.second.then(() => worker.hasten());
   await worker.drain();
   await leaveCluster();
+  await accessLog?.close();
   await closeStore();
   await link.close();
   endWatch();

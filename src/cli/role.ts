@@ -1,6 +1,5 @@
-import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
-import { type DestinationStream, type Logger, pino, destination } from 'pino';
+import type { Logger } from 'pino';
 import { resolve } from 'node:path';
 import { configWithFile, loadConfigAndFile } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
@@ -21,6 +20,7 @@ import { Registry } from '../metrics/instruments.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
 import { liveProcesses, prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
 import { exitCodes, type CommandIo } from './io.ts';
+import { openLog } from './log.ts';
 import { version } from './version.ts';
 
 /** The common start of every long-running role. */
@@ -55,12 +55,12 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   if (supervised && !process.connected) process.exit(exitCodes.failed);
   const registry = new Registry();
   registerProcessMetrics(registry, role);
-  const log = openLog(config, role, instance);
+  const clock = openClock((error) => bugs.report('timer', error));
+  const log = openLog(config.env.LOG_LEVEL, { role, instance, pid: process.pid }, clock);
   // Under a supervisor it has been said already.
   if (!supervised) for (const remark of unknownVariables(io.env)) log.warn(remark);
   if (remark !== undefined) log.error(remark);
   const bugs = new Bugs(log, registry);
-  const clock = openClock((error) => bugs.report('timer', error));
   const failure = watchForFailure(bugs);
   return { role, instance, config, file, clock, random: Math.random, log, registry, bugs, failure, runFolder };
 }
@@ -129,23 +129,6 @@ function watchForFailure(bugs: Bugs): ProcessFailure {
 
 /** How a role ends that was asked to stop, or that has failed and drained. */
 export const exitCodeOf = ({ failure }: RoleContext): number => (failure.happened ? exitCodes.failed : exitCodes.ok);
-
-function openLog(config: Config, role: Role, instance: number): Logger {
-  const redact = { paths: ['authorization', '*.authorization', 'headers', '*.headers'], censor: '[redacted]' };
-  return pino({ level: config.env.LOG_LEVEL, base: { role, instance, pid: process.pid }, redact }, logStream());
-}
-
-/**
- * Standard output, written at once. In pm2's cluster mode that is its daemon's: there pm2 puts its own write() in place
- * of the stream's, which leads to the log of the app.
- */
-function logStream(): DestinationStream {
-  if (cluster.isWorker) return process.stdout;
-  const stream = destination({ fd: 1, sync: true });
-  // A terminal or a pipe that is gone must not take the process with it.
-  stream.on('error', () => {});
-  return stream;
-}
 
 /** Holds on to control, if it is there, and reports to it. */
 export function linkToControl(

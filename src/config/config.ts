@@ -5,11 +5,12 @@ import { isLoopback } from '../core/loopback.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import { loadConfigFile } from './file.ts';
-import type { Config } from './model.ts';
+import type { AccessLogConfig, Config } from './model.ts';
 import { errorPagesOf, routeOf } from './routes.ts';
 import { upstreamsOf } from './upstreams.ts';
 
 const DEFAULT_MAX_PIPELINED = 8;
+const DEFAULT_SLOW_MS = 500;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -74,6 +75,7 @@ export function buildConfig(
       maxPerAddress: file.connections?.maxPerAddress,
       maxPipelined: file.connections?.maxPipelined ?? DEFAULT_MAX_PIPELINED,
     },
+    accessLog: accessLogOf(env, file, folder),
     headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },
     builtin: builtinOf(file.builtin),
     errorPages: errorPagesOf(file.errorPages),
@@ -84,6 +86,16 @@ export function buildConfig(
 
 function builtinOf(builtin: ParsedConfigFile['builtin']): Config['builtin'] {
   return builtin === false ? false : { host: builtin?.host?.toLowerCase(), prefix: builtin?.prefix ?? '' };
+}
+
+function accessLogOf({ ACCESS_LOG }: Environment, { accessLog }: ParsedConfigFile, folder: string): AccessLogConfig {
+  return {
+    target: ACCESS_LOG === undefined || ACCESS_LOG === '-' ? ACCESS_LOG : resolve(folder, ACCESS_LOG),
+    sampleRate: accessLog?.sampleRate ?? 1,
+    slowMs: accessLog?.slowMs ?? DEFAULT_SLOW_MS,
+    query: accessLog?.query ?? [],
+    clientAddress: accessLog?.clientAddress ?? 'full',
+  };
 }
 
 /** Problems of several variables together: ports that collide, an admin API open to the world. */

@@ -63,6 +63,10 @@ function anyText(what: string) {
     text.trim() === '' || text.includes('\0') ? bad(`must be ${what}`) : good(text);
 }
 
+function pathOrOff(text: string): Parsed<string | undefined> {
+  return text === 'off' ? good(undefined) : anyText('a path, - for standard output, or off')(text);
+}
+
 const port = wholeNumber(1, 65_535);
 const timeout = wholeNumber(1, 3_600_000);
 const none = (): undefined => undefined;
@@ -166,6 +170,11 @@ export const variables = {
     none,
     optional(anyText('a file')),
     'routes, upstreams, SLOs; rampart.config.ts if present',
+  ),
+  ACCESS_LOG: variable<string | undefined>(
+    none,
+    pathOrOff,
+    'one JSON line for each request: a path, - for standard output, or off',
   ),
   LOG_LEVEL: variable<LogLevel>(
     'info',

@@ -41,6 +41,22 @@ export const fileSchema = z.strictObject({
       maxPipelined: z.int().min(1).max(1000).optional(),
     })
     .optional(),
+  /** What ACCESS_LOG has lines of, and what they show. */
+  accessLog: z
+    .strictObject({
+      /** The share of requests that are logged among those that neither failed nor were slow. 1 by default. */
+      sampleRate: z.number().min(0).max(1).optional(),
+      /** A request that takes longer than this is always logged. 500 by default. */
+      slowMs: z.int().min(1).max(3_600_000).optional(),
+      /** The names of the query parameters that are logged. None by default, as a query may hold secrets. */
+      query: z
+        .array(z.string().regex(/^[\w.~[\]-]{1,100}$/, 'must be the name of a query parameter'))
+        .max(50)
+        .optional(),
+      /** The client's address: as it is (`full`), its network only (/24, or /64 for IPv6), or `none`. */
+      clientAddress: z.enum(['full', 'network', 'none']).optional(),
+    })
+    .optional(),
   headers: z
     .strictObject({
       /** Whether requests to backends carry Via, by which loops are seen. True by default. */

@@ -149,6 +149,18 @@ export interface RouteConfig {
   readonly retry: RetryRules | false;
 }
 
+/** The access log. */
+export interface AccessLogConfig {
+  /** A path, or `-` for standard output; undefined: off. */
+  readonly target: string | undefined;
+  /** The share of requests that are logged among those that neither failed nor were slow. */
+  readonly sampleRate: number;
+  readonly slowMs: number;
+  /** The names of the query parameters that are logged. */
+  readonly query: readonly string[];
+  readonly clientAddress: 'full' | 'network' | 'none';
+}
+
 /** Everything that a process needs to know, parsed once and frozen. */
 export interface Config {
   readonly env: Environment;
@@ -162,6 +174,7 @@ export interface Config {
     readonly maxPerAddress: number | undefined;
     readonly maxPipelined: number;
   };
+  readonly accessLog: AccessLogConfig;
   readonly headers: { readonly via: boolean; readonly serverTiming: boolean };
   /** Where Rampart's own endpoints are; false: nowhere. */
   readonly builtin: false | { readonly host: string | undefined; readonly prefix: string };

@@ -4,6 +4,7 @@ import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
+import type { AccessLog } from './access-log/access-log.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Cache } from './cache/cache.ts';
 import type { CachePeers } from './cache/cache-peers.ts';
@@ -23,6 +24,8 @@ export interface GatewayContext {
   readonly log: Logger;
   readonly bugs: Bugs;
   readonly requestLog: RequestLog;
+  /** Undefined where it is off. */
+  readonly accessLog: AccessLog | undefined;
   readonly metrics: GatewayMetrics;
   readonly limits: Limits;
   /** Steps 6 to 9, which ask a backend. */

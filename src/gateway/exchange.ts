@@ -1,7 +1,9 @@
 import type { ErrorPages } from '../config/model.ts';
 import type { AddressSet } from '../core/addresses.ts';
 import { clientNetwork } from './http/client-network.ts';
-import type { EndpointMetrics } from './metrics.ts';
+import type { RouteConfig } from '../config/model.ts';
+import type { CacheResult, EndpointMetrics } from './metrics.ts';
+import type { Reason } from './refusal.ts';
 import { type RequestHead, unreadHead } from './http/request-head.ts';
 import type { RefusalPause } from '../policy/admission/refusal-pause.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
@@ -75,7 +77,13 @@ export class Exchange implements ReplyOwner {
   /** Pages in place of problem replies, for clients that prefer HTML. */
   errorPages: ErrorPages | undefined;
   key: KeyIdentity | undefined;
+  /** The route of the configuration file; undefined for Rampart's own routes, and before one is found. */
+  route: RouteConfig | undefined;
   routePriority: Priority | undefined;
+  /** The upstream that was asked, the backend of the last attempt, and how many attempts there were. */
+  upstream = '';
+  backend = '';
+  attempts = 0;
   /** Milliseconds in the queue of the upstream, without those of `permitMs`. */
   queueMs = 0;
   /** Milliseconds in the queue that ended with a permit from control, which no other worker needed. */
@@ -88,6 +96,7 @@ export class Exchange implements ReplyOwner {
   /** The backend's own times, as Server-Timing entries. */
   backendTiming = '';
   cacheStatus = '';
+  cacheResult: CacheResult | undefined;
   /**
    * The silence of the reply has no limit. A client that ends its side then counts as gone, because nothing else would
    * show that it left.
@@ -101,6 +110,8 @@ export class Exchange implements ReplyOwner {
   over = false;
   /** The reason for a failure; recorded with the request. */
   failure: string | undefined;
+  /** Why the gateway refused the request. */
+  refusedFor: Reason | undefined;
   /** The work that the request waits for, if any. */
   underway: Cancellable | undefined;
   /** Called once at the very end, with whether the client got all of the reply. */
@@ -174,6 +185,11 @@ export class Exchange implements ReplyOwner {
   /** The subject among which the queue is fair: the key, or the client's address if there is no key. */
   get fairKey(): string {
     return this.key?.id ?? clientNetwork(this.request.peerAddress, this.head, this.#gateway.trustedProxies);
+  }
+
+  countCache(result: CacheResult): void {
+    this.cacheResult = result;
+    this.metrics.countCache(result);
   }
 
   /** Adds the header fields that every reply carries. `headers`: name, value, name, value. */

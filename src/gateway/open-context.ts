@@ -9,6 +9,7 @@ import { staticShare } from '../policy/permits/shares.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
+import { AccessLog, type AccessLogCounts, type LineSink } from './access-log/access-log.ts';
 import { Cache, type CacheOptions } from './cache/cache.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
@@ -27,6 +28,8 @@ export interface GatewayDependencies extends LimitsOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly ledger: Ledger;
+  /** Where the access log goes; undefined where it is off. */
+  readonly accessLog?: { readonly sink: LineSink; readonly counts: AccessLogCounts } | undefined;
   readonly store: { readonly barcodes: BarcodeStore };
   /**
    * Sends reports about permits and waiting requests to control. Without it this worker has its equal share of the
@@ -51,6 +54,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     log,
     bugs,
     requestLog: new RequestLog(log, clock),
+    accessLog: openAccessLog(dependencies, trusted),
     metrics,
     limits: openLimits(dependencies, trusted),
     stack,
@@ -64,6 +68,14 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     ...openBuffers(dependencies),
     isDraining,
   };
+}
+
+function openAccessLog(
+  { accessLog, config, clock, random }: GatewayDependencies,
+  trustedProxies: AddressSet,
+): AccessLog | undefined {
+  if (accessLog === undefined) return undefined;
+  return new AccessLog({ ...accessLog, config, clock, random, trustedProxies });
 }
 
 function openUpstreams(dependencies: GatewayDependencies, metrics: GatewayMetrics): Upstream[] {

@@ -148,6 +148,7 @@ export function endRequest(x: Exchange, gateway: GatewayContext): void {
 
 function enter(x: Exchange, { route, values }: Match): void {
   x.pathValues = values;
+  x.route = route.config;
   x.routePriority = route.config?.priority;
   x.replyChange = route.replyChange;
   x.errorPages = route.errorPages;
@@ -159,6 +160,7 @@ function enter(x: Exchange, { route, values }: Match): void {
 const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-failed', 'upstream-timeout']);
 
 function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
+  x.refusedFor = refusal.reason;
   // A failure of a backend or of the client does not count as a rejection by the gateway.
   if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;
@@ -196,4 +198,5 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   if (x.failure !== undefined) metrics.countError(x.failure);
   x.onClose?.(delivered);
   gateway.requestLog.write(x, status, elapsedMs);
+  gateway.accessLog?.write(x, status, elapsedMs);
 }

@@ -36,6 +36,7 @@ export async function forward(
 ): Promise<Refusal | undefined> {
   const call = new UpstreamCall(caller, request, sink);
   caller.underway = call;
+  caller.upstream = request.upstream.name;
   const answer = await stack(call);
   const failure = answer.kind === 'replied' ? await answer.passTo(sink) : answer;
   caller.underway = undefined;

@@ -46,6 +46,8 @@ export interface TestGatewayOptions {
   /** In place of the ledger's, which does nothing. */
   readonly flush?: () => Promise<void>;
   readonly log?: Logger;
+  readonly accessLog?: GatewayDependencies['accessLog'];
+  readonly accessLogConfig?: ConfigFile['accessLog'];
 }
 
 /** A gateway worker in this process, on a free port, with a ledger in memory and one key. */
@@ -99,6 +101,7 @@ export async function testDependencies(
       close: async () => {},
     },
     store: options.store ?? emptyStore,
+    accessLog: options.accessLog,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
     ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),
   };
@@ -135,6 +138,7 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
     ...(options.connections && { connections: options.connections }),
     ...(options.builtin !== undefined && { builtin: options.builtin }),
     ...(options.errorPages && { errorPages: options.errorPages }),
+    ...(options.accessLogConfig && { accessLog: options.accessLogConfig }),
     ...(options.upstreams && { upstreams: options.upstreams }),
     ...(routes && { routes }),
   };

@@ -22,6 +22,8 @@ export class MemoryClient implements ClientRequest, ClientReply {
   readonly target: string;
   readonly headerLines: readonly string[];
   readonly version: string;
+  readonly scheme = 'http';
+  receivedBytes = 0;
   readonly peerAddress: string | undefined;
   upgrade: ClientUpgrade | undefined;
   closeAfterReply = false;
@@ -39,6 +41,7 @@ export class MemoryClient implements ClientRequest, ClientReply {
   /** Set by a test whose client reads nothing. */
   isFull = false;
   deliveredBytes = 0;
+  writtenBytes = 0;
   /** The body is asked for no more at the moment. */
   isBodyPaused = false;
   #owner: ReplyOwner | undefined;
@@ -104,6 +107,7 @@ export class MemoryClient implements ClientRequest, ClientReply {
   }
 
   write(chunk: Uint8Array): boolean {
+    this.writtenBytes += chunk.length;
     this.body += Buffer.from(chunk).toString('latin1');
     return !this.isFull;
   }
@@ -126,6 +130,7 @@ export class MemoryClient implements ClientRequest, ClientReply {
 
   /** The client sends a part of its body. */
   send(text: string): void {
+    this.receivedBytes += Buffer.byteLength(text);
     this.#receiver?.bodyData(Buffer.from(text));
   }
 

@@ -75,7 +75,7 @@ export class Cache {
     const freshness = entry === undefined ? 'stale' : freshnessOf(entry, requestCacheControl, now);
     if (entry !== undefined && (freshness === 'fresh' || freshness === 'stale-at-once')) {
       if (freshness === 'stale-at-once') this.#revalidateInBackground(client, entry);
-      x.metrics.countCache(now < entry.freshUntil ? 'hit' : 'stale');
+      x.countCache(now < entry.freshUntil ? 'hit' : 'stale');
       return this.#hit(client, entry, now);
     }
     if (requestCacheControl.onlyIfCached)
@@ -129,7 +129,7 @@ export class Cache {
   async #goPast(client: CacheClient, reason: ForwardReason): Promise<Refusal | undefined> {
     const { x } = client;
     x.cacheStatus = forwardedStatus({ reason });
-    x.metrics.countCache(reason === 'uri-miss' || reason === 'vary-miss' || reason === 'stale' ? 'miss' : 'bypass');
+    x.countCache(reason === 'uri-miss' || reason === 'vary-miss' || reason === 'stale' ? 'miss' : 'bypass');
     const sink = client.openSink();
     return (await forward(x, client.request(undefined), sink, this.#stack)) ?? client.finish(sink);
   }
@@ -163,7 +163,7 @@ export class Cache {
         const slot = mayShare ? this.store.find(client.key, client.x) : undefined;
         entry = slot?.kind === 'reply' ? slot : undefined;
         if (entry === undefined || freshnessOf(entry, client.requestCacheControl, now) !== 'fresh') continue;
-        client.x.metrics.countCache('hit');
+        client.x.countCache('hit');
         return this.#hit(client, entry, now);
       }
     } finally {
@@ -179,7 +179,7 @@ export class Cache {
   }
 
   #serve({ client, reason }: Subscriber, { entry, result, status }: StoredReply): Ending {
-    client.x.metrics.countCache(result);
+    client.x.countCache(result);
     client.x.cacheStatus = forwardedStatus({
       reason,
       ...(status === undefined ? {} : { status }),

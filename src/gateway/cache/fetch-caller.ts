@@ -13,6 +13,9 @@ export class FetchCaller implements Caller {
   permitMs = 0;
   execMs = 0;
   execPhase: 'upstream' | 'database' | undefined;
+  upstream = '';
+  backend = '';
+  attempts = 0;
   failure: string | undefined;
   underway: Cancellable | undefined;
   /** The client whose request is sent; it may have left. */
@@ -77,6 +80,7 @@ export class FetchCaller implements Caller {
     this.queueMs = 0;
     this.permitMs = 0;
     this.execMs = 0;
+    this.attempts = 0;
   }
 
   remove(subscriber: Subscriber): void {
@@ -99,11 +103,14 @@ export class FetchCaller implements Caller {
   /** The leader waits for its own request; the other subscribers wait for the leader. */
   tellTimes(subscriber: Subscriber, until: number): void {
     const { x } = subscriber.client;
+    x.upstream = this.upstream;
+    x.backend = this.backend;
     if (subscriber === this.leader) {
       x.queueMs = this.queueMs;
       x.permitMs = this.permitMs;
       x.execMs = this.execMs;
       x.execPhase = this.execPhase;
+      x.attempts = this.attempts;
     } else x.coalescedMs += Math.max(0, until - subscriber.joinedAt);
     // If this is called again after another attempt, the time does not count twice.
     subscriber.joinedAt = Math.max(subscriber.joinedAt, until);

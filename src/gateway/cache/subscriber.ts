@@ -76,7 +76,7 @@ export class Subscriber implements Cancellable {
 
   begin(head: ReplyHead, { isStored, isCollapsed }: { isStored: boolean; isCollapsed: boolean }): void {
     const { x } = this.client;
-    x.metrics.countCache(isCollapsed ? 'collapsed' : 'miss');
+    x.countCache(isCollapsed ? 'collapsed' : 'miss');
     x.cacheStatus = forwardedStatus({
       reason: this.reason,
       status: head.status,

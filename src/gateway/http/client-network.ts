@@ -5,8 +5,7 @@ import { peerAddress } from './peer-address.ts';
 
 /**
  * The address that a request counts against: an IPv4 address, or the /64 of an IPv6 one, because a single customer
- * usually has a /64. It is the peer, or, behind trusted proxies, the last address that is not one of theirs. Any client
- * can write the addresses further to the left.
+ * usually has a /64.
  */
 export function clientNetwork(address: string | undefined, head: HeadLines, trusted: AddressSet): string {
   return networkOf(clientAddress(address, head, trusted));

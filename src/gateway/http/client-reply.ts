@@ -16,6 +16,8 @@ export interface ClientReply {
    * two readings counts.
    */
   readonly deliveredBytes: number;
+  /** Bytes of the body, or of the tunnel, that have been written so far. */
+  readonly writtenBytes: number;
   /** Asks for the connection to end with this reply, in protocols whose connections carry one reply at a time. */
   closeAfterReply: boolean;
   /** Sets the owner that is called at the end of the reply. */

@@ -10,6 +10,11 @@ export interface ClientRequest {
   readonly headerLines: readonly string[];
   /** The version of HTTP as Via has it: `1.0`, `1.1`. */
   readonly version: string;
+  readonly scheme: 'http' | 'https';
+  /** The name that the client's TLS handshake asked for, where the request must be for that one. */
+  readonly serverName?: string | undefined;
+  /** Bytes of the body, or of the tunnel, that have arrived. */
+  readonly receivedBytes: number;
   /** The address of the peer; undefined once its connection has closed. */
   readonly peerAddress: string | undefined;
   /** Set if the client asks for a WebSocket. */
@@ -57,6 +62,9 @@ export interface ClientUpgrade {
   accept(headers: readonly string[]): { readonly socket: Duplex; readonly head: Buffer };
   /** Sends a reply instead, and drops the bytes that the client has sent for the tunnel. */
   decline(): void;
+  /** Bytes of the tunnel, once it is accepted. */
+  readonly receivedBytes: number;
+  readonly writtenBytes: number;
   /** The accepted connection has closed. */
   closed(): void;
 }

@@ -8,6 +8,7 @@ export class BodyReader {
   readonly #receiver: BodyReceiver;
   readonly #bugs: Bugs;
   #isComplete = false;
+  bytes = 0;
 
   constructor(req: IncomingMessage, receiver: BodyReceiver, bugs: Bugs) {
     this.#req = req;
@@ -21,6 +22,7 @@ export class BodyReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.bytes += chunk.length;
     try {
       this.#receiver.bodyData(chunk);
     } catch (error) {

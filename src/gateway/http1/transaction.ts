@@ -47,6 +47,7 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   #bodyBytes: number | undefined = 0;
   #owner: ReplyOwner | undefined;
   #body: BodyReader | undefined;
+  #writtenBytes = 0;
 
   constructor(req: IncomingMessage, res: ServerResponse, host: TransactionHost) {
     this.#req = req;
@@ -72,6 +73,19 @@ export class Http1Transaction implements ClientRequest, ClientReply {
 
   get socket(): Socket {
     return this.#req.socket;
+  }
+
+  get scheme(): 'http' | 'https' {
+    return 'http';
+  }
+
+  get receivedBytes(): number {
+    return this.#body?.bytes ?? this.upgrade?.receivedBytes ?? 0;
+  }
+
+  get writtenBytes(): number {
+    // Node drops the body of a reply to HEAD.
+    return this.method === 'HEAD' ? 0 : this.#writtenBytes + (this.upgrade?.writtenBytes ?? 0);
   }
 
   get peerAddress(): string | undefined {
@@ -166,6 +180,7 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   }
 
   write(chunk: Uint8Array): boolean {
+    this.#writtenBytes += chunk.length;
     return this.#res.write(chunk);
   }
 
@@ -180,6 +195,8 @@ export class Http1Transaction implements ClientRequest, ClientReply {
       this.end(text, 'latin1');
       return;
     }
+    if (data !== undefined)
+      this.#writtenBytes += typeof data === 'string' ? Buffer.byteLength(data, encoding) : data.length;
     const res = this.#res;
     if (this.#req.complete || this.#bodyBytes === 0 || !this.closeAfterReply || this.expectsContinue) {
       if (typeof data === 'string') res.end(data, encoding);

@@ -29,6 +29,8 @@ export class Http1Upgrade implements ClientUpgrade {
   readonly #socket: Socket;
   readonly #head: Buffer;
   readonly #bugs: Bugs;
+  /** What the connection had carried before it became a tunnel. */
+  #before: { readonly read: number; readonly written: number } | undefined;
 
   constructor(req: IncomingMessage, socket: Socket, head: Buffer, bugs: Bugs) {
     this.res = new NodeReply(req);
@@ -51,7 +53,16 @@ export class Http1Upgrade implements ClientUpgrade {
     for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
     // Encoded as latin1, because undici has decoded the field bytes as latin1.
     this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    this.#before = { read: this.#socket.bytesRead - this.#head.length, written: this.#socket.bytesWritten };
     return { socket: this.#socket, head: this.#head };
+  }
+
+  get receivedBytes(): number {
+    return this.#before === undefined ? 0 : this.#socket.bytesRead - this.#before.read;
+  }
+
+  get writtenBytes(): number {
+    return this.#before === undefined ? 0 : this.#socket.bytesWritten - this.#before.written;
   }
 
   decline(): void {

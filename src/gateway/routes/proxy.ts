@@ -79,7 +79,7 @@ class ProxyRoute {
       const isRead = (method === 'GET' || method === 'HEAD') && !hasBody && x.request.upgrade === undefined;
       if (isRead) return new CachedProxyRequest(this.#cached, x);
       x.cacheStatus = forwardedStatus({ reason: x.isSafe ? 'bypass' : 'method' });
-      x.metrics.countCache('bypass');
+      x.countCache('bypass');
     }
     if (!hasBody) return this.#direct(x, null, undefined);
     return config.upload === 'stream' ? this.#streamed(x) : this.#buffered(x);

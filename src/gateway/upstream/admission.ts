@@ -39,6 +39,8 @@ function proceed(call: UpstreamCall, permit: Permit, next: Service): Promise<Ans
     return Promise.resolve({ kind: 'refused', refusal: refusalFor(call.cancelled) });
   }
   call.permit = permit;
+  call.caller.backend = permit.backend.id;
+  call.caller.attempts++;
   try {
     return next(call);
   } catch (error) {

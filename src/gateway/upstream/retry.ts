@@ -12,6 +12,8 @@ export const retries = (): Layer => (next) => async (call) => {
     if (answer.kind === 'refused') return answer;
     caller.execMs += answer.execMs;
     caller.execPhase = 'upstream';
+    // With a hedge there were two, and this is the one whose reply counts.
+    if (call.permit !== undefined) caller.backend = call.permit.backend.id;
     const kind = furtherAttempt(call, answer);
     if (kind === undefined || call.isCancelled || !request.upstream.mayTryAgain(kind)) return answer;
     if (answer.kind === 'replied') answer.discard();

@@ -60,6 +60,10 @@ export interface Caller extends Claimant {
   permitMs: number;
   execMs: number;
   execPhase: 'upstream' | 'database' | undefined;
+  /** The upstream that is asked, the backend of the last attempt, and how many attempts there were. */
+  upstream: string;
+  backend: string;
+  attempts: number;
   failure: string | undefined;
   underway: Cancellable | undefined;
   /** Cuts a reply that has begun and cannot be completed. */

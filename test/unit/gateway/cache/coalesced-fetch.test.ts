@@ -41,7 +41,7 @@ class Client {
       head: { names: [] },
       underway: undefined,
       failure: undefined,
-      metrics: { countCache: () => {} },
+      countCache: () => {},
       replyBegun: true,
       cutReply: () => (this.wasCut = true),
     };
@@ -49,7 +49,7 @@ class Client {
       x,
       key,
       maxEntryBytes: 8,
-      request: () => ({}),
+      request: () => ({ upstream: { name: 'app' } }),
       judge: () =>
         isStorable
           ? { store: true, share: true, lifetime, vary: [] }

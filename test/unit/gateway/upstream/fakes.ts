@@ -5,13 +5,15 @@ import { type Caller, UpstreamCall, type UpstreamRequest } from '../../../../src
 import type { Upstream } from '../../../../src/gateway/upstream/upstream.ts';
 
 export function fakeCaller(more: Partial<Caller> = {}): Caller {
-  const times = { startedAt: 0, readyAt: 0, queueMs: 0, permitMs: 0, execMs: 0 };
+  const times = { startedAt: 0, readyAt: 0, queueMs: 0, permitMs: 0, execMs: 0, attempts: 0 };
   return {
     ...times,
     id: 'request-1',
     over: false,
     replyBegun: false,
     execPhase: undefined,
+    upstream: '',
+    backend: '',
     failure: undefined,
     underway: undefined,
     priority: 'interactive',
