@@ -42,8 +42,10 @@ function placeOf({ host, path, methods }: RouteConfig): string {
   return `${methods === undefined ? '' : `${methods.join(',')} `}${hosts}${path}`;
 }
 
-const actionOf = ({ upstream, redirect, static: reply }: RouteConfig): string =>
-  upstream ?? (redirect !== undefined ? `redirect ${redirect.status}` : `static reply ${reply?.status}`);
+const actionOf = ({ upstream, upstreams, redirect, static: reply }: RouteConfig): string =>
+  upstream ??
+  upstreams?.map((side) => `${side.upstream} ${side.weight}`).join(', ') ??
+  (redirect !== undefined ? `redirect ${redirect.status}` : `static reply ${reply?.status}`);
 
 const secret = (value: string | undefined): string | undefined =>
   value === undefined ? undefined : '(set, not shown)';

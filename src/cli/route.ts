@@ -88,7 +88,8 @@ function doesOf({ target: { config }, path }: RouteRule<Target>, request: Routed
   const made = rewrite === undefined ? undefined : pathRewrite(rewrite, path);
   const target = made === undefined ? request.path : made(request.path, values);
   const host = rewrite?.host === undefined ? '' : ` at host ${rewrite.host}`;
-  return `upstream ${upstream} gets ${target}${request.query}${host}, ${key}`;
+  const names = upstream ?? config.upstreams?.map((side) => `${side.upstream} (${side.weight})`).join(' or ');
+  return `upstream ${names} gets ${target}${request.query}${host}, ${key}`;
 }
 
 function valuesIn(pattern: string, path: string): string[] {

@@ -25,19 +25,27 @@ type Route = NonNullable<ParsedConfigFile['routes']>[number];
 /** The problems of one route, each with the path of its setting. */
 function routeProblems(route: Route, file: ParsedConfigFile): string[] {
   const problems: string[] = [];
-  const { upstream, redirect, static: reply } = route;
-  const actions = [upstream, redirect, reply].filter((action) => action !== undefined).length;
+  const { upstream, upstreams, redirect, static: reply } = route;
+  const actions = [upstream, upstreams, redirect, reply].filter((action) => action !== undefined).length;
   if (actions !== 1) {
     const got = actions === 0 ? 'none' : `${actions} of them`;
-    problems.push(`upstream: a route needs exactly one of upstream, redirect and static: got ${got}`);
+    problems.push(`upstream: a route needs exactly one of upstream, upstreams, redirect and static: got ${got}`);
   }
   const names = Object.keys(file.upstreams ?? {});
-  if (upstream !== undefined && !names.includes(upstream)) {
-    const known = names.length === 0 ? 'upstreams names none' : `upstreams names ${names.join(', ')}`;
-    problems.push(`upstream: there is no upstream '${upstream}'; ${known}`);
+  const known = names.length === 0 ? 'upstreams names none' : `upstreams names ${names.join(', ')}`;
+  const used = [['upstream', upstream] as const, ...sidesOf(upstreams)];
+  for (const [setting, name] of used) {
+    if (name !== undefined && !names.includes(name))
+      problems.push(`${setting}: there is no upstream '${name}'; ${known}`);
   }
+  const sides = (upstreams ?? []).map((side) => side.upstream);
+  const twice = sides.find((name, index) => sides.indexOf(name) !== index);
+  if (twice !== undefined) problems.push(`upstreams: '${twice}' is there twice`);
   return [...problems, ...parameterProblems(route), ...prefixProblems(route), ...bodilessProblems(route)];
 }
+
+const sidesOf = (upstreams: Route['upstreams'] = []) =>
+  upstreams.map(({ upstream }, index) => [`upstreams.${index}.upstream`, upstream] as const);
 
 /** Parameters that the route's path does not have, and rests that it does not have either. */
 function parameterProblems({ path, rewrite, redirect, secret = [] }: Route): string[] {
@@ -68,7 +76,7 @@ function prefixProblems({ path, rewrite }: Route): string[] {
 
 /** Settings of an upstream's requests on a route that asks no upstream. */
 function bodilessProblems(route: Route): string[] {
-  if (route.upstream !== undefined) return [];
+  if (route.upstream !== undefined || route.upstreams !== undefined) return [];
   return (['rewrite', 'request', 'cache', 'retry', 'hedge', 'pure', 'upload', 'longLived'] as const)
     .filter((name) => route[name] !== undefined && route[name] !== false)
     .map((name) => `${name}: it has no effect on a route without an upstream`);

@@ -116,8 +116,11 @@ export interface RouteConfig {
   readonly methods: readonly string[] | undefined;
   readonly headers: Readonly<Record<string, string | true>> | undefined;
   readonly query: Readonly<Record<string, string | true>> | undefined;
-  /** A route has one of `upstream`, `redirect` and `static`. */
+  /** A route has one of `upstream`, `upstreams`, `redirect` and `static`. */
   readonly upstream: string | undefined;
+  readonly upstreams: readonly { readonly upstream: string; readonly weight: number }[] | undefined;
+  /** What decides among `upstreams`: `key`, `address`, `random`, `header:NAME` or `cookie:NAME`. */
+  readonly splitBy: string;
   readonly redirect: Redirect | undefined;
   readonly static: StaticReply | undefined;
   readonly rewrite: Rewrite | undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accessFields } from './route-access-schema.ts';
+import { requestPart } from './request-part.ts';
 import { matchFields } from './route-match-schema.ts';
 import { redirectSchema, rewriteFields, staticSchema } from './route-rewrite-schema.ts';
 import { milliseconds } from './upstream-schema.ts';
@@ -38,8 +39,20 @@ export const routeSchema = z.strictObject({
   /** Name of the operation: the label in metrics and reports. */
   endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
   ...matchFields,
-  /** The upstream that serves it. A route has this, or `redirect`, or `static`. */
+  /** The upstream that serves it. A route has this, or `upstreams`, `redirect` or `static`. */
   upstream: z.string().optional(),
+  /** Several upstreams that share its requests by weight; if the last one grows, it keeps the keys that it has. */
+  upstreams: z
+    .array(z.strictObject({ upstream: z.string(), weight: z.number().min(0).max(1_000_000) }))
+    .min(2)
+    .max(20)
+    .refine((sides) => sides.some(({ weight }) => weight > 0), 'must have a weight above 0')
+    .optional(),
+  /**
+   * What decides the upstream of a request: `key` (the API key, or the client's address without one; the default),
+   * `address`, `header:NAME`, `cookie:NAME`, or `random`. A request without such a field goes by `key`.
+   */
+  splitBy: requestPart.optional(),
   /** Answers with a redirect. */
   redirect: redirectSchema.optional(),
   /** Answers with a text of its own. */

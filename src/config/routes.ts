@@ -43,6 +43,7 @@ export function routeOf(route: RouteFile, env: Environment): RouteConfig {
     errorPages: errorPagesOf(route.errorPages),
     cors: corsOf(route.cors),
     authenticate,
+    splitBy: route.splitBy ?? 'key',
     timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     pure: route.pure ?? false,
@@ -69,8 +70,8 @@ function everySettingOf(route: RouteFile): EverySetting {
 }
 
 /** A route that answers by itself needs no key, unless it says otherwise. */
-function needsKey({ authenticate, upstream }: RouteFile): boolean {
-  if (authenticate === undefined) return upstream !== undefined;
+function needsKey({ authenticate, upstream, upstreams }: RouteFile): boolean {
+  if (authenticate === undefined) return (upstream ?? upstreams) !== undefined;
   return authenticate === true || authenticate === 'key';
 }
 

@@ -2,6 +2,7 @@ import type { AddressSet } from '../core/addresses.ts';
 import type { Logger } from 'pino';
 import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { AccessLog } from './access-log/access-log.ts';
@@ -21,6 +22,7 @@ import type { Service } from './upstream/layer.ts';
 export interface GatewayContext {
   readonly config: Config;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly bugs: Bugs;
   readonly requestLog: RequestLog;

@@ -1,8 +1,7 @@
-import type { ErrorPages } from '../config/model.ts';
+import type { ErrorPages, RouteConfig } from '../config/model.ts';
 import type { AddressSet } from '../core/addresses.ts';
 import { clientNetwork } from './http/client-network.ts';
-import type { RouteConfig } from '../config/model.ts';
-import type { CacheResult, EndpointMetrics } from './metrics.ts';
+import type { CacheResult, EndpointMetrics, SideMetrics } from './metrics.ts';
 import type { Reason } from './refusal.ts';
 import { type RequestHead, unreadHead } from './http/request-head.ts';
 import type { RefusalPause } from '../policy/admission/refusal-pause.ts';
@@ -79,6 +78,8 @@ export class Exchange implements ReplyOwner {
   key: KeyIdentity | undefined;
   /** The route of the configuration file; undefined for Rampart's own routes, and before one is found. */
   route: RouteConfig | undefined;
+  /** The instruments of its upstream, on a route with several. */
+  side: SideMetrics | undefined;
   routePriority: Priority | undefined;
   /** The upstream that was asked, the backend of the last attempt, and how many attempts there were. */
   upstream = '';

@@ -62,6 +62,26 @@ export class EndpointMetrics {
   }
 }
 
+/** The instruments of one upstream among those that share a route's requests. */
+export class SideMetrics {
+  readonly #count: (status: string) => Counter;
+  readonly #latency: Histogram;
+  readonly #byStatus = new Map<number, Counter>();
+
+  constructor({ sideRequests, sideLatency }: GatewayMetrics, endpoint: string, upstream: string) {
+    this.#count = (status) => sideRequests.of(endpoint, upstream, status);
+    this.#latency = sideLatency.of(endpoint, upstream);
+  }
+
+  /** A request that went to this side has ended. */
+  observe(status: number, seconds: number): void {
+    let counter = this.#byStatus.get(status);
+    if (counter === undefined) this.#byStatus.set(status, (counter = this.#count(String(status))));
+    counter.value++;
+    this.#latency.observe(seconds);
+  }
+}
+
 export type UpstreamGauge = 'permits' | 'limit' | 'ejected' | 'retryBudget' | 'standing' | 'streams';
 
 /** The metrics of a gateway worker, by the names of the contract. */
@@ -79,6 +99,8 @@ export class GatewayMetrics {
   readonly backendRequests: Family<Counter>;
   readonly cacheRequests: Family<Counter>;
   readonly retries: Family<Counter>;
+  readonly sideRequests: Family<Counter>;
+  readonly sideLatency: Family<Histogram>;
   readonly ejections: Family<Counter>;
   readonly upstreams: Readonly<Record<UpstreamGauge, Family<Gauge>>>;
   readonly #endpoints = new Map<string, EndpointMetrics>();
@@ -113,6 +135,15 @@ export class GatewayMetrics {
       'upstream',
       'kind',
     );
+    const sides = 'of a route with several upstreams, by upstream';
+    this.sideRequests = registry.counter(
+      'rampart_side_requests_total',
+      `Requests ${sides}`,
+      'endpoint',
+      'upstream',
+      'status',
+    );
+    this.sideLatency = registry.histogram('rampart_side_latency_seconds', `Latency ${sides}`, 'endpoint', 'upstream');
     this.ejections = registry.counter('rampart_ejections_total', 'Backends set aside for their results', 'upstream');
     this.upstreams = this.#upstreamGauges();
     this.cacheRequests = registry.counter('rampart_cache_requests_total', 'Cache look-ups', 'endpoint', 'result');

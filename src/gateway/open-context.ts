@@ -11,6 +11,7 @@ import type { Ledger } from '../store/ledger.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
 import { AccessLog, type AccessLogCounts, type LineSink } from './access-log/access-log.ts';
 import { Cache, type CacheOptions } from './cache/cache.ts';
+import { keyName } from './cache/entry.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { GatewayContext } from './context.ts';
@@ -51,6 +52,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
   return {
     config,
     clock,
+    random: dependencies.random,
     log,
     bugs,
     requestLog: new RequestLog(log, clock),
@@ -119,7 +121,11 @@ function openBuffers({
 function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs'>): Cache {
   const shares = new Map<string, number>();
   for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
-  const cachedRoutes = routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);
+  const cachedRoutes = routes
+    .filter(({ cache }) => cache !== undefined)
+    .flatMap(({ endpoint, upstreams }) =>
+      upstreams === undefined ? [endpoint] : upstreams.map(({ upstream }) => keyName(endpoint, upstream)),
+    );
   const maxBytes = env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0;
   return new Cache({ ...deps, maxBytes, shares, routes: cachedRoutes });
 }

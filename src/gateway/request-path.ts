@@ -190,6 +190,7 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.reply.status;
   metrics.countStatus(status);
   metrics.latency.observe(elapsedMs / 1000);
+  x.side?.observe(status, elapsedMs / 1000);
   if (x.execPhase === 'upstream' || x.queueMs > 0) metrics.waitQueue.observe(x.queueMs / 1000);
   if (x.execPhase === 'upstream') metrics.execUpstream.observe(x.execMs / 1000);
   if (x.permitMs > 0) metrics.observeWait('permit', x.permitMs / 1000);

@@ -33,11 +33,11 @@ function routeOf(gateway: GatewayContext, config: RouteConfig): Route {
     replyChange: replyChange(config),
     errorPages: config.errorPages,
   };
-  const { redirect, static: reply, upstream } = config;
+  const { redirect, static: reply } = config;
   const local = (answer: LocalRoute['answer']): LocalRoute => ({ kind: 'local', answer, ...common });
   if (redirect !== undefined) return local(redirectAnswer(redirect, config));
   if (reply !== undefined) return local(staticAnswer(reply));
-  return { ...proxyRoute(gateway, config, upstreamOf(gateway, upstream)), ...common };
+  return { ...proxyRoute(gateway, config, (name) => upstreamOf(gateway, name)), ...common };
 }
 
 /** Rampart's own routes, where `builtin` puts them. */
@@ -64,7 +64,7 @@ function ownTargets(gateway: GatewayContext): Record<OwnEndpoint, () => Route> {
   };
 }
 
-function upstreamOf(gateway: GatewayContext, name: string | undefined): Upstream {
+function upstreamOf(gateway: GatewayContext, name: string): Upstream {
   const found = gateway.upstreams.find((upstream) => upstream.name === name);
   if (found === undefined)
     throw new Error(

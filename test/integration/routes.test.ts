@@ -253,3 +253,48 @@ describe('who may use a route', () => {
     assert.deepEqual([refused.status, refused.headers.get('access-control-allow-origin')], [401, origin]);
   });
 });
+
+describe('a route with several upstreams', () => {
+  const sides = [
+    { upstream: 'app', weight: 80 },
+    { upstream: 'other', weight: 20 },
+  ];
+
+  test('sends each key to one side, by weight, and counts both', async () => {
+    const { ask, gateway } = await startRoutes([{ upstreams: sides, splitBy: 'header:x-user' }]);
+    const sideOf = async (user: string): Promise<string> => (await ask('/x', { headers: { 'x-user': user } })).body;
+    const users = Array.from({ length: 200 }, (_, index) => `user-${index}`);
+    const first = [];
+    for (const user of users) first.push(await sideOf(user));
+    const others = first.filter((side) => side === 'other').length;
+    assert.ok(others >= 20 && others <= 60, `${others} of 200 for a fifth`);
+    for (const [index, user] of users.slice(0, 20).entries()) assert.equal(await sideOf(user), first[index]);
+    const counted = (side: string): number =>
+      Number(
+        new RegExp(`^rampart_side_requests_total\\{endpoint="r0",upstream="${side}",status="200"\\} (\\d+)$`, 'm').exec(
+          gateway.metrics(),
+        )?.[1],
+      );
+    assert.equal(counted('app') + counted('other'), 220);
+    assert.match(gateway.metrics(), /rampart_side_latency_seconds_count\{endpoint="r0",upstream="other"\}/);
+  });
+
+  test('a cookie decides, or the key without one; a side keeps its replies for itself', async () => {
+    const { ask } = await startRoutes([
+      { upstreams: sides, splitBy: 'cookie:session', cache: { ttlSeconds: 60, public: true } },
+    ]);
+    const found = new Map<string, string>();
+    for (let index = 0; found.size < 2 && index < 100; index++) {
+      const cookie = `a=1; session=s${index}; b=2`;
+      found.set((await ask('/x', { headers: { cookie } })).body, cookie);
+    }
+    assert.equal(found.size, 2);
+    for (const [side, cookie] of found) {
+      const again = await ask('/x', { headers: { cookie } });
+      assert.deepEqual([again.body, again.got], [side, undefined]);
+    }
+    const bodies = new Set();
+    for (let index = 0; index < 5; index++) bodies.add((await ask('/x')).body);
+    assert.equal(bodies.size, 1);
+  });
+});

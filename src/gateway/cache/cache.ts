@@ -26,7 +26,7 @@ export interface CacheOptions {
   readonly maxBytes: number;
   /** The most bytes that a route may take, by endpoint, where it has a limit of its own. */
   readonly shares: ReadonlyMap<string, number>;
-  /** The endpoints of proxied routes whose replies are kept. */
+  /** The proxied routes whose replies are kept, by `keyName`. */
   readonly routes: readonly string[];
 }
 
@@ -105,8 +105,8 @@ export class Cache {
     if ('purge' in order) return this.#purge(order.purge);
     const { host, targets, selection } = order.invalidate;
     // Any route may store replies for the path, because GET may use another route than the unsafe method.
-    for (const endpoint of this.#routes)
-      for (const target of targets) this.#invalidate(keyText(endpoint, host, target, selection));
+    for (const name of this.#routes)
+      for (const target of targets) this.#invalidate(keyText(name, host, target, selection));
     return 0;
   }
 

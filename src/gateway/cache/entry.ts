@@ -14,9 +14,13 @@ export interface CacheKey {
   readonly text: string;
 }
 
-/** The text of a key. `selection`: the forwarding fields of a trusted peer, because the reply may depend on them. */
-export function keyText(endpoint: string, host: string, target: string, selection: string): string {
-  return `${endpoint}\n${host}\n${target}${selection}`;
+/** The name of a route in keys. The upstreams of one route may answer differently, so each has entries of its own. */
+export const keyName = (endpoint: string, upstream: string | undefined): string =>
+  upstream === undefined ? endpoint : `${endpoint}@${upstream}`;
+
+/** The text of a key. `name`: by `keyName`. `selection`: the forwarding fields of a trusted peer, because the reply may depend on them. */
+export function keyText(name: string, host: string, target: string, selection: string): string {
+  return `${name}\n${host}\n${target}${selection}`;
 }
 
 /** A stored reply, prepared for hits. It is immutable: a validated one is replaced. */

@@ -1,4 +1,3 @@
-import type { AddressSet } from '../../core/addresses.ts';
 import type { RouteConfig, RouteCache } from '../../config/model.ts';
 import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import { isNotModified, type Validators } from '../../policy/cache/conditional.ts';
@@ -25,6 +24,8 @@ import type { Upstream } from '../upstream/upstream.ts';
 export interface CachedRoute {
   readonly gateway: GatewayContext;
   readonly config: RouteConfig;
+  /** The route's name in keys. */
+  readonly keyName: string;
   readonly rules: RouteCache;
   readonly upstream: Upstream;
   readonly routeClass: number;
@@ -33,10 +34,12 @@ export interface CachedRoute {
 }
 
 /** The key of a path with query: equal only for requests that reach a backend with the same host, path and query. */
-function proxyKey(endpoint: string, x: Exchange, target: string, trustedProxies: AddressSet): CacheKey {
+function proxyKey({ config, keyName: name, gateway }: CachedRoute, x: Exchange): CacheKey {
+  const { endpoint } = config;
+  const target = x.head.path + x.head.query;
   const host = x.head.origin;
-  const selection = forwardedSelection(x, trustedProxies);
-  return { endpoint, host, target, text: keyText(endpoint, host, target, selection) };
+  const selection = forwardedSelection(x, gateway.trustedProxies);
+  return { endpoint, host, target, text: keyText(name, host, target, selection) };
 }
 
 /** A GET or HEAD of a proxied route, as the cache sees it. */
@@ -53,7 +56,7 @@ export class CachedProxyRequest implements CacheClient {
     this.#route = route;
     this.#fields = readFields(x.head);
     this.requestCacheControl = requestCacheControlOf(this.#fields);
-    this.key = proxyKey(route.config.endpoint, x, x.head.path + x.head.query, route.gateway.trustedProxies);
+    this.key = proxyKey(route, x);
   }
 
   get maxEntryBytes(): number {

@@ -1,11 +1,15 @@
 import type { RouteConfig, UpstreamConfig } from '../../config/model.ts';
+import { Split } from '../../policy/routing/split.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
+import { keyName } from '../cache/entry.ts';
 import type { GatewayContext } from '../context.ts';
+import { SideMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import { bodyTooLarge } from '../http/body-refusals.ts';
 import { StreamedUpload } from '../http/streamed-upload.ts';
 import { valueAt } from '../http/request-head.ts';
+import { requestPartOf } from './request-part.ts';
 import { type ToBackend, toBackend } from './to-backend.ts';
 import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../http/reply-sinks.ts';
@@ -24,13 +28,25 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 export function proxyRoute(
   gateway: GatewayContext,
   config: RouteConfig,
-  upstream: Upstream,
+  upstreamOf: (name: string) => Upstream,
 ): Pick<UpstreamRoute, 'kind' | 'prepare'> {
-  const route = new ProxyRoute(gateway, config, upstream);
-  return { kind: 'upstream', prepare: (x) => route.prepare(x) };
+  const { upstream, upstreams = [], splitBy } = config;
+  if (upstream !== undefined) {
+    const side = new ProxySide(gateway, config, upstreamOf(upstream));
+    return { kind: 'upstream', prepare: (x) => side.prepare(x) };
+  }
+  const split = new Split(
+    upstreams.map((one) => ({
+      target: new ProxySide(gateway, config, upstreamOf(one.upstream), one.upstream),
+      weight: one.weight,
+    })),
+  );
+  const partOf = requestPartOf(splitBy, gateway.trustedProxies, gateway.random);
+  return { kind: 'upstream', prepare: (x) => split.of(partOf(x)).prepare(x) };
 }
 
-class ProxyRoute {
+/** A proxied route at one of its upstreams. */
+class ProxySide {
   readonly #gateway: GatewayContext;
   readonly #config: RouteConfig;
   readonly #upstream: Upstream;
@@ -38,31 +54,29 @@ class ProxyRoute {
   readonly #routeClass: number;
   readonly #cached: CachedRoute | undefined;
   readonly #toBackend: ToBackend;
+  /** Only where the route has several upstreams. */
+  readonly #metrics: SideMetrics | undefined;
 
-  constructor(gateway: GatewayContext, config: RouteConfig, upstream: Upstream) {
+  constructor(gateway: GatewayContext, config: RouteConfig, upstream: Upstream, side?: string) {
     this.#gateway = gateway;
     this.#config = config;
     this.#upstream = upstream;
     this.#upstreamConfig = gateway.config.upstreams.find(({ name }) => name === upstream.name);
     const routeClass = upstream.classOf(config.endpoint);
     this.#routeClass = routeClass;
-    const { cache } = config;
-    this.#toBackend = toBackend(config, gateway.trustedProxies);
+    const { cache, endpoint } = config;
+    this.#metrics = side === undefined ? undefined : new SideMetrics(gateway.metrics, endpoint, side);
+    const backend = toBackend(config, gateway.trustedProxies);
+    this.#toBackend = backend;
+    const common = { gateway, config, keyName: keyName(endpoint, side), upstream, routeClass, toBackend: backend };
     this.#cached =
       cache === undefined || !gateway.cache.isOn
         ? undefined
-        : {
-            gateway,
-            config,
-            rules: cache,
-            upstream,
-            routeClass,
-            toBackend: this.#toBackend,
-            judge: new ReplyJudge(cache),
-          };
+        : { ...common, rules: cache, judge: new ReplyJudge(cache) };
   }
 
   prepare(x: Exchange): Prepared | Refusal | Promise<Prepared | Refusal> {
+    x.side = this.#metrics;
     const config = this.#config;
     const { contentLength } = x.head;
     if (contentLength !== undefined && contentLength > config.maxBodyBytes) return bodyTooLarge(config.maxBodyBytes);

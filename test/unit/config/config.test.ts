@@ -126,6 +126,8 @@ describe('loadConfig', () => {
       headers: undefined,
       query: undefined,
       upstream: 'app',
+      upstreams: undefined,
+      splitBy: 'key',
       redirect: undefined,
       static: undefined,
       rewrite: undefined,
@@ -216,6 +218,44 @@ describe('parseConfigFile', () => {
       problems({ upstreams, routes: [{ ...route, endpoint: 'createBarcode' }] }).join(),
       /is taken by Rampart itself/,
     );
+  });
+
+  test('a route has one of upstream, upstreams, redirect and static, and its names must exist', () => {
+    const upstreams = { app: { backends: ['http://a:1'] } };
+    const one = (route: object) =>
+      problems({ upstreams, routes: [{ endpoint: 'x', path: '/x/:id', ...route }] }).join();
+    const sides = (...names: string[]) => ({ upstreams: names.map((upstream) => ({ upstream, weight: 1 })) });
+    assert.match(one({}), /exactly one of upstream, upstreams, redirect and static: got none/);
+    assert.match(one({ upstream: 'app', static: {} }), /got 2 of them/);
+    assert.match(
+      one(sides('app', 'b')),
+      /routes\.0\.upstreams\.1\.upstream: there is no upstream 'b'; upstreams names app/,
+    );
+    assert.match(one(sides('app', 'app')), /upstreams: 'app' is there twice/);
+    assert.match(
+      one({
+        upstreams: [
+          { upstream: 'app', weight: 0 },
+          { upstream: 'app', weight: 0 },
+        ],
+      }),
+      /a weight above 0/,
+    );
+    assert.match(
+      one({ upstream: 'app', rewrite: { path: '/:other' } }),
+      /rewrite\.path: the path \/x\/:id has no parameter ':other'/,
+    );
+    assert.match(one({ upstream: 'app', rewrite: { path: '/a/*' } }), /it ends in \*, but the path/);
+    assert.match(one({ upstream: 'app', rewrite: { stripPrefix: '/y' } }), /does not begin with \/y/);
+    assert.match(one({ upstream: 'app', secret: ['token'] }), /secret: the path \/x\/:id has no parameter ':token'/);
+    assert.match(one({ static: {}, cache: {} }), /cache: it has no effect on a route without an upstream/);
+    assert.match(one({ redirect: { to: '/a', scheme: 'https' } }), /exactly one of to, scheme, trailingSlash/);
+    assert.match(one({ static: { file: 'none.html' } }), /static\.file: \S*none\.html cannot be read/);
+    assert.match(one({ upstream: 'app', request: { set: { Host: 'x' } } }), /is set by rewrite\.host/);
+    assert.match(one({ upstream: 'app', request: { remove: ['x-forwarded-for'] } }), /written by Rampart itself/);
+    assert.match(one({ upstream: 'app', response: { set: { 'transfer-encoding': 'x' } } }), /belongs to a connection/);
+    assert.match(one({ upstream: 'app', response: { set: { 'x-a': 'a\r\nb: c' } } }), /one line/);
+    assert.match(one({ upstream: 'app', cors: { origins: '*', credentials: true } }), /must name its origins/);
   });
 
   test('a route that could never be reached, and a backend that is there twice, are refused', () => {
