@@ -1,21 +1,30 @@
 import { loadConfig } from '../config/config.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import type { RouteConfig } from '../config/model.ts';
+import { nodeRemarks } from '../config/node-floors.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
+import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 
 const help = `usage: rampart check [--json]
 
-Checks the environment and the configuration file. Prints every problem (exit code 2), or all settings if there is none.
+Checks the environment, the configuration file and the certificates that they name. Prints every problem (exit code 2), or all settings if there is none.
 `;
 
 /** `rampart check`. */
 export async function check(args: string[], io: CommandIo): Promise<number> {
   const options = readOptions({ command: 'check', help, options: { json: 'flag' } }, args, io);
   if (options === undefined) return exitCodes.ok;
-  const { env, dataDir, upstreams, routes } = await loadConfig(io.env, io.folder, 'use this configuration');
-  for (const remark of [...unknownVariables(io.env), ...routeRemarks(routes)]) io.stderr.write(`rampart: ${remark}\n`);
+  const config = await loadConfig(io.env, io.folder, 'use this configuration');
+  const { env, dataDir, upstreams, routes, tls } = config;
+  if (tls !== undefined) checkTlsFiles(tls);
+  for (const remark of [
+    ...unknownVariables(io.env),
+    ...routeRemarks(routes),
+    ...nodeRemarks(config, process.versions.node),
+  ])
+    io.stderr.write(`rampart: ${remark}\n`);
   // Both may hold a password.
   const shown = {
     ...env,

@@ -79,6 +79,7 @@ function apply(worker: Gateway, message: ControlMessage): void {
   } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
   else if (message.type === 'tokens') worker.applyTokens(message.grants);
   else if (message.type === 'keys-changed') worker.forgetKeys();
+  else if (message.type === 'ticket-key') worker.useTicketKey(message.key);
   else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);
 }
 
@@ -89,6 +90,14 @@ async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): 
   await worker.listen(fd === undefined ? { host, port } : { fd: Number(fd) }).catch((error: unknown) => {
     throw portTaken('the gateway', 'PORT', host, port, error);
   });
+  const { tls } = config;
+  if (tls === undefined) return;
+  const tlsFd = io.env['RAMPART_LISTEN_TLS_FD'];
+  await worker
+    .listenTls(tlsFd === undefined ? { host, port: tls.port } : { fd: Number(tlsFd) })
+    .catch((error: unknown) => {
+      throw portTaken('the gateway', 'TLS_PORT', host, tls.port, error);
+    });
 }
 
 /**

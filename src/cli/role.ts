@@ -7,6 +7,7 @@ import { parseEnvironment } from '../config/environment.ts';
 import type { ParsedConfigFile } from '../config/file-schema.ts';
 import { readSnapshot, snapshotPath } from '../config/snapshot.ts';
 import { UsageError } from '../core/errors.ts';
+import { nodeRemarks } from '../config/node-floors.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import { type Clock, openClock } from '../core/clock.ts';
 import { compactHeap } from '../core/compact-heap.ts';
@@ -59,6 +60,8 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   const log = openLog(config.env.LOG_LEVEL, { role, instance, pid: process.pid }, clock);
   // Under a supervisor it has been said already.
   if (!supervised) for (const remark of unknownVariables(io.env)) log.warn(remark);
+  if (!supervised && role === 'gateway')
+    for (const remark of nodeRemarks(config, process.versions.node)) log.warn(remark);
   if (remark !== undefined) log.error(remark);
   const bugs = new Bugs(log, registry);
   const failure = watchForFailure(bugs);

@@ -20,12 +20,16 @@ export async function banner(config: Config, database: PreparedDatabase | undefi
   Rampart is up.
 
     public    ${url}    ${GATEWAY_WORKERS} workers
-    admin     ${adminUrl}    /api/status, /metrics
+${tlsLine(config)}    admin     ${adminUrl}    /api/status, /metrics
 ${backendLines(config)}
 ${database === undefined ? '    database  none: no route needs one\n' : await databaseLines(config, database, url)}
   Ctrl-C stops everything.
 
 `;
+}
+
+function tlsLine({ env, tls }: Config): string {
+  return tls === undefined ? '' : `    TLS       https://${hostInUrl(env.HOST)}:${tls.port}\n`;
 }
 
 function backendLines({ env, upstreams }: Config): string {

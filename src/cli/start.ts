@@ -1,6 +1,8 @@
 import { loadConfigAndFile } from '../config/config.ts';
+import { nodeRemarks } from '../config/node-floors.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import { runFolder as runFolderOf } from '../core/run-folder.ts';
+import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
 import { acquireInstanceLock } from '../supervisor/instance-lock.ts';
 import { prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
 import { HostRun } from './host-run.ts';
@@ -20,6 +22,7 @@ start.
 export async function start(args: string[], io: CommandIo): Promise<number> {
   if (readOptions({ command: 'start', help }, args, io) === undefined) return exitCodes.ok;
   const { config, file } = await loadConfigAndFile(io.env, io.folder);
+  if (config.tls !== undefined) checkTlsFiles(config.tls);
   const runFolder = runFolderOf(config.dataDir);
   prepareRunFolder(config.dataDir, runFolder);
   const lock = await acquireInstanceLock(config.dataDir, runFolder, { pid: process.pid, ...addresses(config) });
@@ -27,7 +30,8 @@ export async function start(args: string[], io: CommandIo): Promise<number> {
   const forget = recordThisProcess(runFolder, self, (problem) => io.stderr.write(`rampart: ${problem}\n`));
   process.once('exit', forget);
   const host = new HostRun({ config, file, runFolder, io });
-  for (const remark of unknownVariables(io.env)) io.stderr.write(`rampart: ${remark}\n`);
+  for (const remark of [...unknownVariables(io.env), ...nodeRemarks(config, process.versions.node)])
+    io.stderr.write(`rampart: ${remark}\n`);
   try {
     return await host.run();
   } finally {

@@ -7,6 +7,7 @@ import type { ParsedConfigFile } from './file-schema.ts';
 import { loadConfigFile } from './file.ts';
 import type { AccessLogConfig, Config } from './model.ts';
 import { errorPagesOf, routeOf } from './routes.ts';
+import { tlsOf, tlsProblems } from './tls.ts';
 import { upstreamsOf } from './upstreams.ts';
 
 const DEFAULT_MAX_PIPELINED = 8;
@@ -28,14 +29,14 @@ export async function loadConfig(env: Env, folder: string, what = 'start'): Prom
 export async function loadConfigAndFile(env: Env, folder: string, what = 'start'): Promise<LoadedConfig> {
   const { values, given, problems: fromEnvironment } = parseEnvironment(env);
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
-  refuseProblems([...fromEnvironment, ...fromFile, ...crossProblems(values)], what);
+  refuseProblems([...fromEnvironment, ...fromFile, ...crossProblems(values), ...tlsProblems(values, file.tls)], what);
   return { config: deepFreeze(buildConfig(values, file, folder, given)), file };
 }
 
 /** The same with a file that has been read before. */
 export function configWithFile(env: Env, file: ParsedConfigFile, folder: string, what = 'start'): Config {
   const { values, given, problems } = parseEnvironment(env);
-  refuseProblems([...problems, ...crossProblems(values)], what);
+  refuseProblems([...problems, ...crossProblems(values), ...tlsProblems(values, file.tls)], what);
   return deepFreeze(buildConfig(values, file, folder, given));
 }
 
@@ -75,6 +76,7 @@ export function buildConfig(
       maxPerAddress: file.connections?.maxPerAddress,
       maxPipelined: file.connections?.maxPipelined ?? DEFAULT_MAX_PIPELINED,
     },
+    tls: tlsOf(env, file.tls, folder),
     accessLog: accessLogOf(env, file, folder),
     headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },
     builtin: builtinOf(file.builtin),
@@ -105,9 +107,13 @@ function crossProblems(env: Environment): string[] {
   const range = `GENERATOR_PORT and GENERATOR_INSTANCES take the ports ${env.GENERATOR_PORT} to ${lastPort}`;
   if (env.PORT === env.ADMIN_PORT) problems.push(`ADMIN_PORT must differ from PORT: got '${env.ADMIN_PORT}' for both`);
   if (env.GENERATOR_INSTANCES > 0 && lastPort > 65_535) problems.push(`${range}, which must end at 65535 or below`);
-  for (const name of ['PORT', 'ADMIN_PORT'] as const) {
-    if (env[name] >= env.GENERATOR_PORT && env[name] <= lastPort) {
-      problems.push(`${range}, so ${name} must lie outside: got '${env[name]}'`);
+  const { TLS_PORT } = env;
+  for (const name of ['PORT', 'ADMIN_PORT'] as const)
+    if (TLS_PORT === env[name]) problems.push(`TLS_PORT must differ from ${name}: got '${TLS_PORT}' for both`);
+  for (const name of ['PORT', 'ADMIN_PORT', 'TLS_PORT'] as const) {
+    const taken = env[name];
+    if (taken !== undefined && taken >= env.GENERATOR_PORT && taken <= lastPort) {
+      problems.push(`${range}, so ${name} must lie outside: got '${taken}'`);
     }
   }
   if (!isLoopback(env.ADMIN_HOST) && env.ADMIN_TOKEN === undefined) {

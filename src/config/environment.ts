@@ -165,6 +165,13 @@ export const variables = {
     urlOf('redis:', 'rediss:', 'valkey:', 'valkeys:'),
     'shared limits and cache across hosts',
   ),
+  TLS_PORT: variable<number | undefined>(none, optional(port), 'TLS listener beside PORT'),
+  TLS_CERT_FILE: variable<string | undefined>(
+    none,
+    optional(anyText('a file')),
+    'certificate with its chain, in PEM form; further ones by name in the configuration file',
+  ),
+  TLS_KEY_FILE: variable<string | undefined>(none, optional(anyText('a file')), 'private key of TLS_CERT_FILE'),
   RAMPART_DATA_DIR: variable('.rampart', anyText('a folder'), 'embedded database, sockets, spill files, lab runs'),
   RAMPART_CONFIG: variable<string | undefined>(
     none,

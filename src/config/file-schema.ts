@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { addressOrRange } from './route-access-schema.ts';
 import { errorPagesSchema } from './route-rewrite-schema.ts';
 import { routeSchema } from './route-schema.ts';
+import { tlsSchema } from './tls.ts';
 import { upstreamSchema } from './upstream-schema.ts';
 
 const rateLimitSchema = z.strictObject({
@@ -41,6 +42,8 @@ export const fileSchema = z.strictObject({
       maxPipelined: z.int().min(1).max(1000).optional(),
     })
     .optional(),
+  /** What TLS_PORT presents and asks for. */
+  tls: tlsSchema.optional(),
   /** What ACCESS_LOG has lines of, and what they show. */
   accessLog: z
     .strictObject({

@@ -152,6 +152,25 @@ export interface RouteConfig {
   readonly retry: RetryRules | false;
 }
 
+/** The files of a certificate. */
+export interface CertificateFiles {
+  /** The certificate, then those of its issuers, in PEM form. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The host names for which it is presented; undefined: those in the certificate. */
+  readonly names: readonly string[] | undefined;
+}
+
+/** The TLS listener. */
+export interface TlsConfig {
+  readonly port: number;
+  /** At least one; the first is presented where none fits the name. */
+  readonly certificates: readonly CertificateFiles[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Clients must present a certificate of one of these authorities; undefined: they need none. */
+  readonly clientCaFile: string | undefined;
+}
+
 /** The access log. */
 export interface AccessLogConfig {
   /** A path, or `-` for standard output; undefined: off. */
@@ -178,6 +197,8 @@ export interface Config {
     readonly maxPipelined: number;
   };
   readonly accessLog: AccessLogConfig;
+  /** Undefined: no TLS listener. */
+  readonly tls: TlsConfig | undefined;
   readonly headers: { readonly via: boolean; readonly serverTiming: boolean };
   /** Where Rampart's own endpoints are; false: nowhere. */
   readonly builtin: false | { readonly host: string | undefined; readonly prefix: string };

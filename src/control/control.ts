@@ -4,7 +4,6 @@ import { configHash } from '../config/config.ts';
 import type { Config, UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
-import { messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
@@ -21,7 +20,8 @@ import { Membership } from './membership.ts';
 import { BackendGauges } from './backend-gauges.ts';
 import type { MemberMessage } from '../protocol/messages.ts';
 import { RateTokens } from './rate-tokens.ts';
-import { StoppedWorkers } from './stopped-workers.ts';
+import { TicketKey } from './ticket-key.ts';
+import { endStopped, StoppedWorkers } from './stopped-workers.ts';
 import { HostMetrics } from './host-metrics.ts';
 import { hostStatus } from './host-status.ts';
 
@@ -54,6 +54,7 @@ export class Control {
   readonly #gauges: BackendGauges;
   readonly #cacheOrders: CacheOrders<Member>;
   readonly #stopped: StoppedWorkers;
+  readonly #ticketKey: TicketKey;
   readonly #configHash: string;
   #pulseTimer: Timer | undefined;
 
@@ -90,7 +91,8 @@ export class Control {
       epoch: this.#startedAtMs,
       tell: (member, message) => this.#members.tell(member, message),
     });
-    this.#stopped = new StoppedWorkers(clock, (pid) => this.#endStopped(pid));
+    this.#ticketKey = new TicketKey(clock, () => this.#gateways().forEach((worker) => this.#tellTicketKey(worker)));
+    this.#stopped = new StoppedWorkers(clock, (pid) => endStopped(pid, log));
     const isOwn = (name: string): boolean => config.upstreams.some((one) => one.name === name && one.isAnnounced);
     const healthLog = new HealthLog(log, isOwn);
     this.#checker = new HealthChecker(
@@ -111,6 +113,7 @@ export class Control {
     this.#leases = this.#openLeases();
     await this.#members.listen(path);
     this.#metrics.start();
+    this.#ticketKey.start();
     this.#pulse();
   }
 
@@ -158,6 +161,7 @@ export class Control {
     this.#membership.stop();
     this.#checker.stop();
     this.#stopped.stop();
+    this.#ticketKey.stop();
     this.#leases?.stop();
     this.#pulseTimer?.cancel();
     this.#metrics.close();
@@ -195,6 +199,7 @@ export class Control {
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') {
       this.#tellBackends(member);
+      this.#tellTicketKey(member);
       this.#leases?.joined(member, message.held, message.pidNamespace);
       this.#compare(member, message.configHash);
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
@@ -268,15 +273,6 @@ export class Control {
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'backends', backends });
   }
 
-  #endStopped(pid: number): void {
-    this.#dependencies.log.warn({ worker: pid }, 'a worker stands still: ending it, so that another takes its place');
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      this.#dependencies.log.warn({ worker: pid, reason: messageOf(error) }, 'the worker could not be ended');
-    }
-  }
-
   #left(member: Member): void {
     this.#stopped.left(member.id);
     // A worker may have reconnected before control noticed that its old connection had ended.
@@ -287,6 +283,10 @@ export class Control {
       this.#membership.lost(member.id);
     }
     this.#cacheOrders.left(member);
+  }
+
+  #tellTicketKey(worker: Member): void {
+    if (this.config.tls !== undefined) this.#members.tell(worker, { type: 'ticket-key', key: this.#ticketKey.base64 });
   }
 
   #keysChanged(): void {

@@ -1,4 +1,6 @@
+import type { Logger } from 'pino';
 import type { Clock, Timer } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
 import { processName } from '../core/process-name.ts';
 import { isStopped } from '../core/process-state.ts';
 
@@ -52,5 +54,15 @@ export class StoppedWorkers {
       if (processName(watched.pid) === watched.name) this.#onEnd(watched.pid);
     }
     this.#timer = this.#clock.setTimeout(() => this.#look(), INTERVAL_MS);
+  }
+}
+
+/** Kills a worker that stands still. */
+export function endStopped(pid: number, log: Logger): void {
+  log.warn({ worker: pid }, 'a worker stands still: ending it, so that another takes its place');
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    log.warn({ worker: pid, reason: messageOf(error) }, 'the worker could not be ended');
   }
 }

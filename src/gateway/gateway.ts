@@ -1,4 +1,4 @@
-import type { ListenOptions } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import { configHash } from '../config/config.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Timer } from '../core/clock.ts';
@@ -11,6 +11,8 @@ import { openServer, type PublicServer } from './open-server.ts';
 import type { GatewayContext } from './context.ts';
 import { useBackendConnections } from './limits/connection-limit.ts';
 import type { LeaseClient } from './upstream/lease-client.ts';
+import { openTls } from './tls/open-tls.ts';
+import type { TlsServer } from './tls/tls-server.ts';
 import { buildRouter } from './route-table.ts';
 
 /** How often a drain checks for remaining requests. */
@@ -22,8 +24,10 @@ export class Gateway {
   readonly #context: GatewayContext;
   readonly #leases: ReadonlyMap<string, LeaseClient>;
   readonly #configHash: string;
+  readonly #tls: TlsServer | undefined;
   readonly #hurry = Promise.withResolvers<void>();
   #listenFd: number | undefined;
+  #tlsListenFd: number | undefined;
   #draining = false;
   #isHurried = false;
 
@@ -35,6 +39,7 @@ export class Gateway {
     this.#leases = openLeases(context.upstreams, dependencies);
     this.#configHash = configHash(config);
     this.listener = openServer(context, router, dependencies.random);
+    this.#tls = config.tls === undefined ? undefined : openTls(config.tls, context, this.listener);
     this.#leaveDescriptors();
   }
 
@@ -42,6 +47,22 @@ export class Gateway {
   listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
     if ('fd' in options) this.#listenFd = options.fd;
     return this.listener.listen(options);
+  }
+
+  /** The same for the TLS listener, which there is if `config.tls` is set. */
+  async listenTls(options: ListenOptions | { readonly fd: number }): Promise<void> {
+    if ('fd' in options) this.#tlsListenFd = options.fd;
+    await this.#tls?.listen(options);
+  }
+
+  /** The address of the TLS listener, once it listens. */
+  get tlsAddress(): AddressInfo | undefined {
+    return this.#tls?.server.address() as AddressInfo | undefined;
+  }
+
+  /** Takes the key of session tickets, in Base64, that all workers of the host have. */
+  useTicketKey(key: string): void {
+    this.#tls?.useTicketKey(Buffer.from(key, 'base64'));
   }
 
   /** Takes over the health that control reports; backends that the report does not name stay as they are. */
@@ -94,7 +115,8 @@ export class Gateway {
       return backends.length * cap;
     });
     const all = connections.reduce((sum, count) => sum + count, 0);
-    useBackendConnections(this.listener.server, config.connections.max, all);
+    const listeners = [this.listener.server, ...(this.#tls === undefined ? [] : [this.#tls.server])];
+    useBackendConnections(listeners, config.connections.max, all);
   }
 
   /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
@@ -174,20 +196,26 @@ export class Gateway {
     const closesAt = clock.now() + SHUTDOWN_DELAY_MS;
     await this.#until(() => clock.now() >= closesAt);
     let isClosed = false;
-    const closed = this.listener.stopAccepting(this.#listenFd).then(() => (isClosed = true));
+    const closed = this.#stopAccepting().then(() => (isClosed = true));
     const endsAt = DRAIN_TIMEOUT_MS === 0 ? Number.POSITIVE_INFINITY : clock.now() + DRAIN_TIMEOUT_MS;
     const isOver = (): boolean => isClosed || clock.now() >= endsAt;
     await this.#until(() => isOver() || this.#underway() === 0);
     tunnels.closeAll();
     await this.#until(isOver);
     this.listener.server.closeAllConnections();
+    this.#tls?.dropPending();
     await closed;
     for (const lease of this.#leases.values()) lease.close();
     this.#context.limits.rates.tokens.close();
     this.#context.cache.close();
     this.#context.replies.close();
     this.listener.close();
+    this.#tls?.close();
     await Promise.all(upstreams.map((upstream) => upstream.close()));
+  }
+
+  async #stopAccepting(): Promise<void> {
+    await Promise.all([this.listener.stopAccepting(this.#listenFd), this.#tls?.stopAccepting(this.#tlsListenFd)]);
   }
 
   /** A present or future drain waits for nothing any more. */

@@ -28,6 +28,7 @@ export function openServer(context: GatewayContext, router: Router, random: Rand
     maxAgeMs: CONNECTION_MAX_AGE_SECONDS * 1000,
     maxPipelined: config.connections.maxPipelined,
     isDraining,
+    bindsHostToName: config.tls?.clientCaFile !== undefined,
     open: (transaction) => new Exchange(transaction, clock.now(), ofExchanges),
     start: (x) => void requestPath(x, context, router),
     onMalformed: (reason) => {

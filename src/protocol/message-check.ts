@@ -93,6 +93,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   lease: z.looseObject({ upstream: text, order: leaseOrder }),
   load: z.looseObject({ upstream: text, load: hostLoad }),
   'keys-changed': nothing,
+  'ticket-key': z.looseObject({ key: z.base64().length(64) }),
   tokens: z.looseObject({ grants: z.array(tokenGrant) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),

@@ -53,6 +53,8 @@ export type ControlMessage =
   /** The load of the other workers at an upstream; needs no answer. */
   | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
   | { readonly type: 'keys-changed' }
+  /** The key of session tickets that all workers have, in Base64: with another one, nobody resumes a session of another worker. */
+  | { readonly type: 'ticket-key'; readonly key: string }
   /** The tokens granted, in the order in which the worker asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   | CacheCommand

@@ -17,7 +17,7 @@ export interface PublicSockets {
  * own beside those that the workers of a dead supervisor still serve.
  */
 export async function bindPublicSockets(
-  { host, port, count }: { host: string; port: number; count: number },
+  { host, port, count, variable }: { host: string; port: number; count: number; variable: 'PORT' | 'TLS_PORT' },
   besideOrphans: boolean,
 ): Promise<PublicSockets> {
   const { address } = await lookup(host).catch((error: unknown) => {
@@ -26,11 +26,11 @@ export async function bindPublicSockets(
     );
   });
   // Two listeners with SO_REUSEPORT share a port in silence: ask for it alone first.
-  if (!besideOrphans) await assertPortFree('the gateway', 'PORT', address, port);
+  if (!besideOrphans) await assertPortFree('the gateway', variable, address, port);
   try {
     return bindAll(address, port, count);
   } catch (error) {
-    throw portTaken('the gateway', 'PORT', address, port, error);
+    throw portTaken('the gateway', variable, address, port, error);
   }
 }
 

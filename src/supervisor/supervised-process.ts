@@ -14,6 +14,8 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The listening socket that the process gets as descriptor 3, asked for at each start. */
   readonly listenFd: (() => number) | undefined;
+  /** The one of the TLS listener, which it gets as descriptor 5, behind the channel. */
+  readonly tlsListenFd?: (() => number) | undefined;
 }
 
 export interface ProcessEvents {
@@ -121,12 +123,12 @@ export class SupervisedProcess {
   }
 
   #spawn(): ChildProcess {
-    const { command, args, env, listenFd } = this.spec;
+    const { command, args, env, listenFd, tlsListenFd } = this.spec;
     // A session of its own: Ctrl-C in the terminal must reach the supervisor alone, which knows the order of stopping.
     return spawn(command, args, {
       detached: true,
       env,
-      stdio: ['ignore', 'inherit', 'inherit', listenFd?.() ?? 'ignore', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', listenFd?.() ?? 'ignore', 'ipc', tlsListenFd?.() ?? 'ignore'],
     });
   }
 

@@ -49,6 +49,7 @@ export class Supervisor {
   /** Live processes of the same data directory that no supervisor started: by hand, or under pm2. */
   readonly #others: readonly ProcessRecord[];
   #sockets: PublicSockets | undefined;
+  #tlsSockets: PublicSockets | undefined;
   readonly #absences = new Map<number, Timer>();
   readonly #hangs: HangWatch<SupervisedProcess>;
   #stopping = false;
@@ -76,7 +77,7 @@ export class Supervisor {
 
   /** Throws a UsageError if an address is taken, before anything is started. */
   async claimAddresses(): Promise<void> {
-    const { env, dataDir } = this.#dependencies.config;
+    const { env, dataDir, tls } = this.#dependencies.config;
     // Two controls, or workers of two masters, would share permits and records; a generator disturbs nobody.
     const other = this.#others.find(({ role }) => role === 'control' || role === 'gateway');
     if (other !== undefined) {
@@ -92,7 +93,10 @@ export class Supervisor {
       await assertPortFree(`generator ${index}`, 'GENERATOR_PORT', '127.0.0.1', env.GENERATOR_PORT + index);
     }
     const serving = this.#orphans.some(({ role }) => role === 'gateway');
-    this.#sockets = await bindPublicSockets({ host: env.HOST, port: env.PORT, count: env.GATEWAY_WORKERS }, serving);
+    const place = { host: env.HOST, count: env.GATEWAY_WORKERS };
+    this.#sockets = await bindPublicSockets({ ...place, port: env.PORT, variable: 'PORT' }, serving);
+    if (tls !== undefined)
+      this.#tlsSockets = await bindPublicSockets({ ...place, port: tls.port, variable: 'TLS_PORT' }, serving);
   }
 
   /**
@@ -121,6 +125,7 @@ export class Supervisor {
     // From here on each worker alone holds its socket: when it stops accepting, no handshake completes into a queue that
     // nobody accepts from.
     this.#sockets?.close();
+    this.#tlsSockets?.close();
     await this.#stopRole('gateway', this.#workerStopMs());
     this.#hangs.stop();
     await this.#stopRole('generator', GENERATOR_STOP_LIMIT_MS);
@@ -151,6 +156,8 @@ export class Supervisor {
   }
 
   #spec(role: Role, instance: number, settings: ChildSettings | undefined): ProcessSpec {
+    const sockets = this.#sockets;
+    const tlsSockets = this.#tlsSockets;
     const env = {
       ...process.env,
       ...(settings === undefined ? {} : { DATABASE_URL: settings.databaseUrl }),
@@ -159,11 +166,20 @@ export class Supervisor {
       RAMPART_CONFIG_SNAPSHOT: snapshotPath(this.#dependencies.runFolder),
       RAMPART_INSTANCE: String(instance),
       ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3' } : {}),
+      ...(role === 'gateway' && tlsSockets !== undefined ? { RAMPART_LISTEN_TLS_FD: '5' } : {}),
       ...(role === 'gateway' && settings !== undefined ? { DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),
     };
-    const sockets = this.#sockets;
     const listenFd = role === 'gateway' && sockets !== undefined ? () => sockets.fd(instance) : undefined;
-    return { role, instance, command: process.execPath, args: [this.#dependencies.entry, role], env, listenFd };
+    const tlsListenFd = role === 'gateway' && tlsSockets !== undefined ? () => tlsSockets.fd(instance) : undefined;
+    return {
+      role,
+      instance,
+      command: process.execPath,
+      args: [this.#dependencies.entry, role],
+      env,
+      listenFd,
+      tlsListenFd,
+    };
   }
 
   /** The new generator listens beside the old one before that ends, so that one of them always serves. */
@@ -178,7 +194,10 @@ export class Supervisor {
   /** The socket of a worker that does not come back is closed: waiting connections are reset, new ones go to the others. */
   #isAbsent(instance: number): void {
     this.#absences.get(instance)?.cancel();
-    const absence = this.#dependencies.clock.setTimeout(() => this.#sockets?.renew(instance), LONGEST_ABSENCE_MS);
+    const absence = this.#dependencies.clock.setTimeout(() => {
+      this.#sockets?.renew(instance);
+      this.#tlsSockets?.renew(instance);
+    }, LONGEST_ABSENCE_MS);
     this.#absences.set(instance, absence);
   }
 

@@ -47,6 +47,8 @@ export interface TestGatewayOptions {
   readonly flush?: () => Promise<void>;
   readonly log?: Logger;
   readonly accessLog?: GatewayDependencies['accessLog'];
+  /** The settings of the TLS listener; needs TLS_PORT in `env`. */
+  readonly tls?: ConfigFile['tls'];
   readonly accessLogConfig?: ConfigFile['accessLog'];
 }
 
@@ -138,6 +140,7 @@ async function testConfig(options: TestGatewayOptions): Promise<Config> {
     ...(options.connections && { connections: options.connections }),
     ...(options.builtin !== undefined && { builtin: options.builtin }),
     ...(options.errorPages && { errorPages: options.errorPages }),
+    ...(options.tls && { tls: options.tls }),
     ...(options.accessLogConfig && { accessLog: options.accessLogConfig }),
     ...(options.upstreams && { upstreams: options.upstreams }),
     ...(routes && { routes }),

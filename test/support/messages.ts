@@ -58,6 +58,7 @@ export const controlExamples: Examples<ControlMessage> = {
   },
   load: { type: 'load', upstream: 'app', load: { permits: 1, workers: 2, queued: 0, bulk: 0, inFlight: 1 } },
   'keys-changed': { type: 'keys-changed' },
+  'ticket-key': { type: 'ticket-key', key: Buffer.alloc(48).toString('base64') },
   tokens: {
     type: 'tokens',
     grants: [{ subject: 'key:a', tokens: 1, remaining: 0, retryAfterMs: 5, chain: 1 }],

@@ -23,6 +23,12 @@ export function remember(into: SaidOfForwarding, name: string, value: string): v
 const joinLists = (left: string | undefined, right: string): string =>
   left === undefined ? right : `${left}, ${right}`;
 
+/** How the request came to this gateway. */
+interface Hop {
+  readonly host: string;
+  readonly proto: 'http' | 'https';
+}
+
 /** The forwarding information of a trusted peer, in both forms with the same content. */
 interface Before {
   /** The addresses, the nearest last. */
@@ -37,13 +43,13 @@ interface Before {
  * The X-Forwarded-* and Forwarded lines for a backend. `said`: the fields of a trusted peer. The fields of other peers
  * are dropped, because anyone can write them. `host`: the Host of the request, or empty.
  */
-export function forwardedLines(peer: string, host: string, said: SaidOfForwarding): string[] {
+export function forwardedLines(peer: string, { host, proto }: Hop, said: SaidOfForwarding): string[] {
   const before = beforeOf(said);
   const out = ['x-forwarded-for', [...before.hops, peer].join(', '), ...(said.others ?? [])];
   const firstHost = before.host ?? host;
   if (firstHost !== '') out.push('x-forwarded-host', firstHost);
-  out.push('x-forwarded-proto', before.proto ?? 'http');
-  const own = element(peer, host === '' ? undefined : host, 'http');
+  out.push('x-forwarded-proto', before.proto ?? proto);
+  const own = element(peer, host === '' ? undefined : host, proto);
   out.push('forwarded', [...before.elements, own].join(', '));
   return out;
 }

@@ -40,7 +40,10 @@ export interface RequestHead {
 }
 
 /** A request before its head is read. */
-export type RequestLines = Pick<ClientRequest, 'method' | 'target' | 'headerLines' | 'framing'>;
+export type RequestLines = Pick<
+  ClientRequest,
+  'method' | 'target' | 'headerLines' | 'framing' | 'scheme' | 'serverName'
+>;
 
 /** Replaces a head that has not been read, or that could not be parsed. */
 export const unreadHead: RequestHead = {
@@ -85,12 +88,13 @@ export function readHead(request: RequestLines): RequestHead | Refusal {
   const target = splitTarget(request.target);
   if (target instanceof Refusal) return target;
   const host = target.host ?? framing.host;
+  if (request.serverName !== undefined && nameOf(host) !== request.serverName.toLowerCase()) return misdirected;
   return {
     path: target.path,
     pathForm: target.form,
     query: target.query,
     host,
-    origin: canonicalHost(host),
+    origin: canonicalHost(host, request.scheme),
     authorization: fields.authorization,
     apiKey: fields.apiKey,
     requestId: fields.requestId,
@@ -106,6 +110,12 @@ export function readHead(request: RequestLines): RequestHead | Refusal {
     connection: fields.connection,
   };
 }
+
+/** A client that has shown its certificate to one host must not speak to another one on that connection (RFC 9110 §15.5.20). */
+const misdirected = new Refusal('misdirected', 'the host is not the one that the TLS handshake asked for');
+
+/** The name of a host without its port. */
+const nameOf = (host: string): string => host.toLowerCase().replace(/:\d*$/, '');
 
 interface Fields extends Mutable<FramingFields> {
   readonly names: string[];

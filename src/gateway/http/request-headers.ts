@@ -24,7 +24,9 @@ export function requestHeaders(x: Exchange, trustedProxies: AddressSet): string[
     else out.push(name, value);
   }
   const peer = peerAddress(x.request.peerAddress);
-  out.push(...forwardedLines(peer, x.head.host, trustedProxies.has(peer) ? said : {}));
+  out.push(
+    ...forwardedLines(peer, { host: x.head.host, proto: x.request.scheme }, trustedProxies.has(peer) ? said : {}),
+  );
   // An HTTP/1.0 request may have no Host; then the backend gets its own name.
   if (x.head.host !== '') out.push('host', x.head.host);
   out.push('x-request-id', x.id);
@@ -43,14 +45,15 @@ function carriesKey(name: string, value: string): boolean {
 }
 
 /**
- * The fields of a trusted peer about the original request, without the client's address. They are a part of the cache
- * key, because replies may depend on them. Empty if there are none; the fields of other peers are dropped before a
- * backend sees them.
+ * The scheme, and the fields of a trusted peer about the original request, without the client's address. They are a part
+ * of the cache key, because replies may depend on them. Empty for http without such fields; the fields of other peers are
+ * dropped before a backend sees them.
  */
 export function forwardedSelection(x: Exchange, trusted: AddressSet): string {
-  if (trusted.size === 0 || !trusted.has(peerAddress(x.request.peerAddress))) return '';
+  // A backend may answer one scheme with a redirect to the other.
+  let text = x.request.scheme === 'https' ? '\nhttps' : '';
+  if (trusted.size === 0 || !trusted.has(peerAddress(x.request.peerAddress))) return text;
   const { names } = x.head;
-  let text = '';
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string;
     const value = valueAt(x.head, index);

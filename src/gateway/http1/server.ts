@@ -7,11 +7,11 @@ import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Exchange } from '../exchange.ts';
+import { stopAccepting } from '../http/stop-accepting.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { ClientConnections } from './client-connections.ts';
 import { ConnectionAges } from './connection-ages.ts';
 import { dropConnection, MAX_HEADER_BYTES, refusalOf, refuse, refuseConnection } from './malformed.ts';
-import { stopAccepting } from './stop-accepting.ts';
 import { Http1Transaction, type TransactionHost } from './transaction.ts';
 import { Http1Upgrade, mayUpgrade } from './upgrade.ts';
 
@@ -29,6 +29,8 @@ export interface Http1Options {
   /** Requests of one connection that may be in progress at a time. */
   readonly maxPipelined: number;
   readonly isDraining: () => boolean;
+  /** Whether a request over TLS must be for the name that its handshake asked for. */
+  readonly bindsHostToName: boolean;
   /** Makes the exchange of a request that has come. */
   readonly open: (transaction: Http1Transaction) => Exchange;
   /** Begins a request whose turn has come on its connection. */
@@ -45,6 +47,7 @@ export class Http1Server implements TransactionHost {
   readonly clock: Clock;
   readonly bugs: Bugs;
   readonly isDraining: () => boolean;
+  readonly bindsHostToName: boolean;
   readonly #options: Http1Options;
   readonly #connections: ClientConnections;
   readonly #ages: ConnectionAges;
@@ -54,6 +57,7 @@ export class Http1Server implements TransactionHost {
     this.clock = clock;
     this.bugs = bugs;
     this.isDraining = options.isDraining;
+    this.bindsHostToName = options.bindsHostToName;
     this.#options = options;
     this.#ages = new ConnectionAges(maxAgeMs, clock, random);
     this.#connections = new ClientConnections({ clock, bugs, maxPipelined, start });
@@ -69,7 +73,17 @@ export class Http1Server implements TransactionHost {
 
   /** Stops accepting; resolves when the last connection is closed. `listenFd`: of a socket that only this process has. */
   stopAccepting(listenFd: number | undefined): Promise<void> {
-    return stopAccepting(this.server, this, listenFd);
+    return stopAccepting(this.server, () => this.closeIdle(), this, listenFd);
+  }
+
+  /** Closes the connections that have no request. */
+  closeIdle(): void {
+    this.server.closeIdleConnections();
+  }
+
+  /** Takes a connection whose TLS handshake is complete. */
+  accept(socket: Socket): void {
+    this.server.emit('connection', socket);
   }
 
   close(): void {

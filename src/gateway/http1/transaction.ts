@@ -11,6 +11,7 @@ import { BodyReader } from './body-reader.ts';
 import { http1Framing } from './framing.ts';
 import { LingeringEnd } from './lingering-end.ts';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 /** An unwanted body is read and dropped to keep the connection, as long as that is cheaper than a new connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
@@ -26,11 +27,15 @@ export interface TransactionHost {
   readonly clock: Clock;
   readonly bugs: Bugs;
   readonly isDraining: () => boolean;
+  /** Whether a request over TLS must be for the name that its handshake asked for. */
+  readonly bindsHostToName: boolean;
   /** Whether a connection has reached its maximum age, so that this reply is its last. */
   isOld(socket: Socket): boolean;
   /** A request has ended: the requests that waited for it on its connection may begin. */
   left(transaction: Http1Transaction): void;
 }
+
+const isSecure = (socket: Socket): socket is TLSSocket => 'encrypted' in socket;
 
 /** One request and its reply on an HTTP/1.1 or HTTP/1.0 connection. */
 export class Http1Transaction implements ClientRequest, ClientReply {
@@ -76,7 +81,13 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   }
 
   get scheme(): 'http' | 'https' {
-    return 'http';
+    return isSecure(this.#req.socket) ? 'https' : 'http';
+  }
+
+  get serverName(): string | undefined {
+    const { socket } = this.#req;
+    if (!this.#host.bindsHostToName || !isSecure(socket)) return undefined;
+    return typeof socket.servername === 'string' ? socket.servername : '';
   }
 
   get receivedBytes(): number {
@@ -212,7 +223,9 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   cut(): void {
     // For an HTTP/1.0 client the end of the connection is the end of the reply, so only a reset shows that the reply is
     // incomplete.
-    if (this.version === '1.0') this.#req.socket.resetAndDestroy();
+    // Over TLS the missing close_notify shows it.
+    if (this.version === '1.0' && !isSecure(this.#req.socket)) this.#req.socket.resetAndDestroy();
+    else if (this.version === '1.0') this.#req.socket.destroy();
     else this.#res.destroy();
   }
 

@@ -11,12 +11,17 @@ export interface ConnectionLimitOptions {
 }
 
 /**
- * Bounds the connections of all clients together. Without `max`, the bound is the descriptor limit less the backend
- * connections.
+ * Bounds the connections of all clients together. `max` is for each listener. Without it, the listeners share the
+ * descriptor limit less the backend connections.
  */
-export function useBackendConnections(server: Server, max: number | undefined, backendConnections: number): void {
-  const allowed = max ?? connectionsFor(descriptorLimit(), backendConnections);
-  if (allowed !== undefined) server.maxConnections = allowed;
+export function useBackendConnections(
+  servers: readonly Server[],
+  max: number | undefined,
+  backendConnections: number,
+): void {
+  const all = connectionsFor(descriptorLimit(), backendConnections);
+  const allowed = max ?? (all === undefined ? undefined : Math.ceil(all / servers.length));
+  for (const server of servers) if (allowed !== undefined) server.maxConnections = allowed;
 }
 
 /** Bounds the connections of an address, and counts the connections that are closed at once because of this bound. */

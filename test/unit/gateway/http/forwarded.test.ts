@@ -6,7 +6,7 @@ import { forwardedLines, remember, type SaidOfForwarding } from '../../../../src
 function lines(fields: readonly (readonly [string, string])[]): Record<string, string> {
   const said: SaidOfForwarding = {};
   for (const [name, value] of fields) remember(said, name, value);
-  const out = forwardedLines('127.0.0.1', 'me.example', said);
+  const out = forwardedLines('127.0.0.1', { host: 'me.example', proto: 'http' }, said);
   return Object.fromEntries(out.flatMap((name, index) => (index % 2 === 0 ? [[name, out[index + 1] as string]] : [])));
 }
 const own = 'for=127.0.0.1;host=me.example;proto=http';

@@ -6,7 +6,13 @@ import { http1Framing } from '../../../../src/gateway/http1/framing.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
 
 function head(target: string, headerLines: string[] = ['Host', 'a.example'], version = '1.1') {
-  return readHead({ method: 'GET', target, headerLines, framing: (fields) => http1Framing(version, fields) });
+  return readHead({
+    method: 'GET',
+    scheme: 'http',
+    target,
+    headerLines,
+    framing: (fields) => http1Framing(version, fields),
+  });
 }
 
 const outcome = (result: ReturnType<typeof head>): string => {

@@ -1,5 +1,4 @@
-import type { Server } from 'node:http';
-import { Server as NetServer } from 'node:net';
+import { Server } from 'node:net';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { closeWhenEmpty } from './accept-queue.ts';
@@ -11,11 +10,13 @@ const SWEEP_INTERVAL_MS = 100;
 
 /**
  * Stops accepting; resolves when the last connection is closed. Idle connections are closed after a grace period,
- * because http.Server.close() would close them at once, even while a client is sending a request. `listenFd`: the
+ * because http.Server.close() would close them at once, even while a client is sending a request; `closeIdle` closes
+ * them, and is called again and again. `listenFd`: the
  * descriptor of a socket that only this process has.
  */
 export function stopAccepting(
   server: Server,
+  closeIdle: () => void,
   { clock, bugs }: { clock: Clock; bugs: Bugs },
   listenFd: number | undefined,
 ): Promise<void> {
@@ -23,7 +24,7 @@ export function stopAccepting(
     let sweep: Timer | undefined;
     const sweepIn = (delayMs: number): void => {
       sweep = clock.setTimeout(() => {
-        server.closeIdleConnections();
+        closeIdle();
         sweepIn(SWEEP_INTERVAL_MS);
       }, delayMs);
     };
@@ -32,7 +33,7 @@ export function stopAccepting(
       resolve();
     };
     sweepIn(IDLE_GRACE_MS);
-    const close = (): void => void NetServer.prototype.close.call(server, ended);
+    const close = (): void => void Server.prototype.close.call(server, ended);
     if (listenFd === undefined) close();
     else closeWhenEmpty(listenFd, close, bugs);
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, connect, BoundSocket, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { quietInstruments } from '../../../support/instruments.ts';
-import { closeWhenEmpty } from '../../../../src/gateway/http1/accept-queue.ts';
+import { closeWhenEmpty } from '../../../../src/gateway/http/accept-queue.ts';
 
 for (const host of ['127.0.0.1', '::1']) {
   test(`closeWhenEmpty on ${host}: a listener closes after all that waits in its queue has been accepted`, async () => {

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeRemarks } from '../../../src/config/node-floors.ts';
+import { tlsOf, tlsProblems } from '../../../src/config/tls.ts';
+
+const none = { TLS_PORT: undefined, TLS_CERT_FILE: undefined, TLS_KEY_FILE: undefined } as const;
+const pair = { TLS_CERT_FILE: 'c.pem', TLS_KEY_FILE: '/k.pem' };
+
+test('tlsOf puts the certificate of the environment first, with paths from the folder', () => {
+  assert.equal(tlsOf(none, undefined, '/here'), undefined);
+  const file = {
+    certificates: [{ certFile: 'd.pem', keyFile: 'd.key', names: ['*.d.example'] }],
+    clientCaFile: 'ca.pem',
+  };
+  assert.deepEqual(tlsOf({ ...none, ...pair, TLS_PORT: 8443 }, file, '/here'), {
+    port: 8443,
+    certificates: [
+      { certFile: '/here/c.pem', keyFile: '/k.pem', names: undefined },
+      { certFile: '/here/d.pem', keyFile: '/here/d.key', names: ['*.d.example'] },
+    ],
+    minVersion: 'TLSv1.2',
+    clientCaFile: '/here/ca.pem',
+  });
+});
+
+test('tlsProblems names what is missing', () => {
+  assert.deepEqual(tlsProblems(none, undefined), []);
+  assert.deepEqual(tlsProblems({ ...none, ...pair, TLS_PORT: 8443 }, undefined), []);
+  const [noCertificate = ''] = tlsProblems({ ...none, TLS_PORT: 8443 }, {});
+  assert.match(noCertificate, /^TLS_PORT needs a certificate/);
+  assert.deepEqual(tlsProblems({ ...none, TLS_PORT: 1, TLS_CERT_FILE: 'c' }, { certificates: [] }).length, 2);
+  assert.match(tlsProblems({ ...none, ...pair }, undefined).join(), /^TLS_PORT must be set/);
+});
+
+test('nodeRemarks names the fixes that the running Node lacks, for what is switched on', () => {
+  const tls = tlsOf({ ...none, ...pair, TLS_PORT: 8443 }, undefined, '/');
+  assert.deepEqual(nodeRemarks({ tls: undefined }, '26.0.0'), []);
+  assert.equal(nodeRemarks({ tls }, '26.12.1').length, 1);
+  assert.match(
+    nodeRemarks({ tls }, '26.12.1')[0] ?? '',
+    /^TLS to clients needs Node 26\.13\.1 or later.*this is 26\.12\.1\./,
+  );
+  for (const version of ['26.13.1', '26.14.0', '27.0.0']) assert.deepEqual(nodeRemarks({ tls }, version), []);
+});
