@@ -2,7 +2,8 @@
  * Rampart under pm2: control, the gateway as a cluster, and the generators, with the settings of the environment.
  *
  *   npx pm2 start ecosystem.config.cjs     everything; `npm run -s rampart -- keys create` makes a first key
- *   npm run reload                         new workers one after another, if one would start; no request is lost
+ *   npm run reload                         the changed configuration file, without replacing a worker
+ *   npm run reload -- --workers            new workers one after another, if one would start; no request is lost
  *   npx pm2 reload gateway                 the same unchecked
  *   npx pm2 scale gateway 4                more workers, or fewer; pm2 reload afterwards keeps the number
  *   npx pm2 scale generator 4              the same of the generators, which announce themselves to control

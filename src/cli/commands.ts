@@ -12,7 +12,7 @@ export const commands: Readonly<Record<string, { summary: string; load: () => Pr
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },
   reload: {
-    summary: 'under pm2: new gateway workers, if they would start',
+    summary: 'put the changed configuration file in force',
     load: async () => (await import('./reload.ts')).reload,
   },
   simulate: {

@@ -1,5 +1,5 @@
 import { needsDatabase } from '../config/config.ts';
-import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
+import { ConfigSource } from '../control/config/config-source.ts';
 import { Control } from '../control/control.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -26,7 +26,7 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
       : await prepareDatabase(context.config);
   database?.watch((line) => context.log.warn(line));
   try {
-    await serve(context);
+    await serve(context, io);
   } catch (error) {
     await database?.abandon();
     throw error;
@@ -36,13 +36,18 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
 }
 
 /** Until it is asked to stop. */
-async function serve(context: RoleContext): Promise<void> {
-  const { config, clock, random, log, registry, bugs, runFolder } = context;
+async function serve(context: RoleContext, io: CommandIo): Promise<void> {
+  const { config, file, clock, random, log, registry, bugs, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;
   const stop = stopRequests(context);
-  const running = new Control({ config, clock, random, log, registry, bugs, runFolder, version });
+  const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
+  const running = new Control({ config, file, source, clock, random, log, registry, bugs, runFolder, version });
   await running.listen();
-  if (context.file !== undefined) writeSnapshot(snapshotPath(runFolder), context.file);
+  // Never rejects: the result is logged.
+  process.on(
+    'SIGHUP',
+    () => void running.reload({ who: 'SIGHUP' }).catch((error: unknown) => bugs.report('reload', error)),
+  );
   try {
     const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
       throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);

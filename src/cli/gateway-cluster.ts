@@ -4,6 +4,7 @@ import { backoffMs } from '../policy/retry/backoff.ts';
 import { HangWatch } from '../supervisor/hang-watch.ts';
 import { giveBackHandovers } from '../supervisor/give-back-handovers.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { RELOAD_REMARK } from './role.ts';
 
 const restartLimits = { firstMs: 50, maxMs: 5000 };
 /** A worker that lived for this long was healthy: its next failure is a first one. */
@@ -40,7 +41,7 @@ export class GatewayCluster {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.setupPrimary({ args: ['gateway'] });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#stop(signal));
-    process.on('SIGHUP', () => this.#say('SIGHUP does not reload the configuration yet: stop it and start it'));
+    process.on('SIGHUP', () => this.#say(RELOAD_REMARK));
     process.on('SIGUSR2', () => this.#say('SIGUSR2 is ignored'));
   }
 

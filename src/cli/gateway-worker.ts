@@ -5,14 +5,17 @@ import { pidNamespace } from '../control/lease-keeper.ts';
 import type { ControlLink } from '../control/link.ts';
 import { withLastMembers } from '../control/membership.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import { byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
+import type { ConfigOrder, ConfigReport } from '../protocol/config-wire.ts';
+import { type ById, byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import { liveProcesses } from '../supervisor/process-records.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { openGatewayStore } from './gateway-store.ts';
 import type { CommandIo } from './io.ts';
 import { openAccessLogFile } from './access-log-file.ts';
 import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 import { startWatchdog } from './watchdog.ts';
+import { WorkerConfig } from './worker-config.ts';
 
 /** Runs one gateway worker until it is asked to stop and has drained; resolves to the exit code. */
 export async function runGatewayWorker(io: CommandIo): Promise<number> {
@@ -38,13 +41,18 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
     sendCacheReport: (report) => link.tell(report),
   });
+  const version = openVersion(context, io, worker, (report) => link.tell(report));
   const link: ControlLink = linkToControl(context, {
-    status: () => worker.status(),
-    onConnected: () => link.tell(holdings(worker, configHash(config))),
-    onMessage: (message) => apply(worker, message),
-    onLost: () => worker.controlLost(),
+    status: () => ({ ...worker.status(), config: version.status() }),
+    onConnected: () => link.tell(holdings(worker, version.fileHash)),
+    onMessage: (message) => (isConfigOrder(message) ? version.carryOut(message) : apply(worker, message)),
+    onLost: () => {
+      worker.controlLost();
+      version.lost();
+    },
   });
   const stop = stopRequests(context);
+  await currentVersion(version, context);
   await listen(worker, context, io);
   const endWatch = startWatchdog(context, io.env);
   announceReady();
@@ -60,13 +68,49 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   return exitCodeOf(context);
 }
 
-/** The first message to control: the permits that this worker holds. */
-function holdings(worker: Gateway, hash: string): MemberMessage {
-  const held = Object.entries(worker.controlFound()).map(
-    ([upstream, counts]) => [upstream, byId(counts, worker.leasedIds(upstream))] as const,
-  );
-  return { type: 'holdings', held: Object.fromEntries(held), pidNamespace: pidNamespace(), configHash: hash };
+function openVersion(
+  { file, runFolder, log }: RoleContext,
+  { env, folder }: CommandIo,
+  gateway: Gateway,
+  tell: (report: ConfigReport) => void,
+): WorkerConfig {
+  const held = (): Record<string, ById> => heldBy(gateway, gateway.leasesHeld());
+  return new WorkerConfig({ file, env, folder, runFolder, log, gateway, held, tell });
 }
+
+/** How long a worker that starts waits for control to tell the version of the configuration. */
+const VERSION_LIMIT_MS = 2000;
+
+/** Without control, a worker serves the configuration that it has found. */
+async function currentVersion(version: WorkerConfig, { runFolder, clock }: RoleContext): Promise<void> {
+  if (!liveProcesses(runFolder).some(({ role }) => role === 'control')) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const limit = clock.setTimeout(resolve, VERSION_LIMIT_MS);
+  await Promise.race([version.known, promise]);
+  limit.cancel();
+}
+
+/** The first message to control: the permits that this worker holds, and its configuration. */
+function holdings(worker: Gateway, fileHash: string): MemberMessage {
+  const held = heldBy(worker, worker.controlFound());
+  const hash = configHash(worker.config);
+  return { type: 'holdings', held, pidNamespace: pidNamespace(), configHash: hash, fileHash };
+}
+
+function heldBy(worker: Gateway, counts: Record<string, readonly number[]>): Record<string, ById> {
+  return Object.fromEntries(
+    Object.entries(counts).map(([upstream, held]) => [upstream, byId(held, worker.leasedIds(upstream))]),
+  );
+}
+
+const configOrders: ReadonlySet<string> = new Set([
+  'config',
+  'config-prepare',
+  'config-commit',
+  'config-abandon',
+] satisfies ConfigOrder['type'][]);
+
+const isConfigOrder = (message: ControlMessage): message is ConfigOrder => configOrders.has(message.type);
 
 /** A message of control reaches the worker. */
 function apply(worker: Gateway, message: ControlMessage): void {

@@ -12,7 +12,6 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 import { type PreparedDatabase, prepareDatabase } from './database.ts';
 import { Interrupted, type StopSignal } from './interrupted.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { RELOAD_REMARK } from './role.ts';
 import { banner } from './start-banner.ts';
 
 export interface HostRunOptions {
@@ -54,6 +53,8 @@ export class HostRun {
       throw new Interrupted(signal);
     });
     this.#hastened = second;
+    // Control evaluates the file, and logs what comes of it.
+    process.on('SIGHUP', () => this.#supervisor.signal('control', 'SIGHUP'));
     void second.then(() => this.#supervisor.kill());
   }
 
@@ -85,7 +86,7 @@ export class HostRun {
       );
     }
     this.#hasBegun = true;
-    writeSnapshot(snapshotPath(runFolder), file);
+    writeSnapshot(snapshotPath(runFolder), { file });
     this.#preparing = needsDatabase(config) ? prepareDatabase(config) : undefined;
     const database = this.#preparing === undefined ? undefined : await this.#unlessStopped(this.#preparing);
     database?.watch((line) => io.stderr.write(`rampart: ${line}\n`));
@@ -131,7 +132,6 @@ function stopSignal({ stderr }: CommandIo): { first: Promise<StopSignal>; second
       else second.resolve();
     });
   }
-  process.on('SIGHUP', () => stderr.write(`rampart: ${RELOAD_REMARK}\n`));
   process.on('SIGUSR2', () => stderr.write('rampart: SIGUSR2 is ignored\n'));
   return { first: first.promise, second: second.promise };
 }

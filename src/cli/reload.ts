@@ -1,88 +1,74 @@
-import { fork, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { loadConfig, needsDatabase } from '../config/config.ts';
-import type { Config } from '../config/model.ts';
+import { userInfo } from 'node:os';
+import { z } from 'zod';
+import { controlSocket } from '../control/control-socket.ts';
+import { askControl } from '../control/link.ts';
 import { UsageError } from '../core/errors.ts';
-import { freePorts } from '../core/free-ports.ts';
-import { runFolder as runFolderOf } from '../core/run-folder.ts';
-import { liveProcesses } from '../supervisor/process-records.ts';
-import { databaseUrlOf } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
+import { reloadUnderPm2 } from './reload-workers.ts';
+import { findInstance } from './instance.ts';
 
-const help = `usage: rampart reload [--dry-run]
+const help = `usage: rampart reload [--dry-run] [--force] [--json]
+       rampart reload --workers [--dry-run]
 
-Under pm2: checks the configuration, starts a worker on a free port to see that it serves, and then has pm2 reload the
-gateway with the present settings and files. pm2 reload alone ends the old workers even if the new ones do not start.
-  --dry-run   only check
+Puts the configuration file as it is now in force on the running instance of RAMPART_DATA_DIR, whoever has started it.
+The file is checked, every worker builds what it needs, and then all of them use it as one version, or none does. No
+worker is replaced; requests, tunnels and event streams in flight end as they began. Prints what changes.
+  --dry-run   only say what would change
+  --force     make the change though it takes away most backends of an upstream, or all of them
+  --json      print the result as JSON
+  --workers   under pm2: replace the workers, for new code or variables, if a worker starts with them
+
+Exit codes: 0 in force, or nothing to change; 1 refused, and nothing has changed; 2 wrong usage, or nothing runs.
 `;
 
-const TRIAL_LIMIT_MS = 60_000;
-const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+/** Evaluating the file takes 5 s at most, the workers 2 s for each of two steps. */
+const ANSWER_LIMIT_MS = 30_000;
 
 /** `rampart reload`. */
 export async function reload(args: string[], io: CommandIo): Promise<number> {
-  const options = readOptions({ command: 'reload', help, options: { 'dry-run': 'flag' } }, args, io);
-  if (options === undefined) return exitCodes.ok;
-  const config = await loadConfig(io.env, io.folder, 'reload');
-  refuseSupervised(config);
-  await tryWorker(config, io);
-  io.stderr.write('rampart: the configuration is sound, and a worker starts with it\n');
-  return options.flag('dry-run') ? exitCodes.ok : reloadGateway(io);
-}
-
-function refuseSupervised({ dataDir }: Config): void {
-  const supervisor = liveProcesses(runFolderOf(dataDir)).find(({ role }) => role === 'supervisor');
-  if (supervisor === undefined) return;
-  throw new UsageError(
-    `Cannot reload, as rampart start (process ${supervisor.pid}) runs for ${dataDir}, and pm2 does not: stop it and start it again`,
+  const options = readOptions(
+    { command: 'reload', help, options: { 'dry-run': 'flag', force: 'flag', json: 'flag', workers: 'flag' } },
+    args,
+    io,
   );
-}
-
-/** Starts a worker as pm2 would, beside the host and without its control, and asks it whether it lives. */
-async function tryWorker(config: Config, io: CommandIo): Promise<void> {
-  const port = await freePorts(1, Math.random);
-  const database = needsDatabase(config) ? { DATABASE_URL: await databaseUrlOf(config) } : {};
-  const dataDir = mkdtempSync(join(tmpdir(), 'rampart-trial-'));
-  const env = {
-    ...io.env,
-    ...database,
-    PORT: String(port),
-    HOST: '127.0.0.1',
-    RAMPART_DATA_DIR: dataDir,
-    RAMPART_INSTANCE: '0',
-  };
-  const worker = fork(file('src/cli/main.ts'), ['gateway'], { env, cwd: io.folder, stdio: ['ignore', 2, 2, 'ipc'] });
-  const ended = new Promise<string>((resolve) => {
-    worker.once('exit', (code, signal) => resolve(`it ended (${signal ?? `exit code ${code}`})`));
-  });
-  const ready = new Promise<undefined>((resolve) => void worker.once('message', () => resolve(undefined)));
-  const late = new Promise<string>((resolve) => {
-    setTimeout(() => resolve(`it was not ready after ${TRIAL_LIMIT_MS / 1000} s`), TRIAL_LIMIT_MS).unref();
-  });
-  try {
-    const problem = (await Promise.race([ready, ended, late])) ?? (await answerOf(port));
-    if (problem === undefined) return;
-    throw new UsageError(
-      `Cannot reload, as a worker does not start: ${problem}. The running ones are left as they are`,
-    );
-  } finally {
-    if (worker.exitCode === null && worker.signalCode === null) worker.kill('SIGKILL');
-    await ended;
-    rmSync(dataDir, { recursive: true, force: true });
+  if (options === undefined) return exitCodes.ok;
+  const dryRun = options.flag('dry-run');
+  if (options.flag('workers')) return reloadUnderPm2(io, dryRun);
+  const { runFolder, dataDir } = findInstance(io, 'reload');
+  const who = `${userInfo().username}, rampart reload`;
+  const ask = { type: 'ask', what: 'reload', dryRun, force: options.flag('force'), who } as const;
+  const answer = await askControl(controlSocket(runFolder), ask, ANSWER_LIMIT_MS);
+  if (answer === undefined) {
+    throw new UsageError(`Cannot reload, as the control of ${dataDir} does not answer. Its log says why`);
   }
+  const result = reloadResult.parse(answer);
+  io.stdout.write(options.flag('json') ? `${JSON.stringify(answer, undefined, 2)}\n` : resultText(result));
+  return result.outcome === 'refused' ? exitCodes.failed : exitCodes.ok;
 }
 
-async function answerOf(port: number): Promise<string | undefined> {
-  const reply = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
-  return reply?.status === 200 ? undefined : `it answers /healthz with ${reply?.status ?? 'nothing'}`;
-}
+const reloadResult = z.object({
+  outcome: z.enum(['applied', 'unchanged', 'checked', 'refused']),
+  number: z.number(),
+  hash: z.string(),
+  changes: z.array(z.object({ class: z.string(), text: z.string() })),
+  problems: z.array(z.string()),
+  remarks: z.array(z.string()),
+});
 
-function reloadGateway(io: CommandIo): Promise<number> {
-  const args = [file('node_modules/pm2/bin/pm2'), 'reload', file('ecosystem.config.cjs'), '--only', 'gateway'];
-  const pm2 = spawn(process.execPath, args, { env: io.env, cwd: io.folder, stdio: 'inherit' });
-  return new Promise((resolve) => void pm2.once('exit', (code) => resolve(code ?? exitCodes.failed)));
+function resultText({ outcome, number, hash, changes, problems, remarks }: z.infer<typeof reloadResult>): string {
+  const version = `version ${number} (${hash.slice(0, 12)})`;
+  const heads = {
+    applied: `${version} is in force on all workers`,
+    unchanged: `nothing to do: ${version} is in force, and the file says the same`,
+    checked: `the file is sound; without --dry-run it would change this, from ${version} on`,
+    refused: `refused: nothing has changed, ${version} stays in force`,
+  };
+  const lines = [
+    heads[outcome],
+    ...problems.map((problem) => `  - ${problem}`),
+    ...changes.map((change) => `  ${change.class.padEnd(8)}${change.text}`),
+    ...remarks.map((remark) => `  note    ${remark}`),
+  ];
+  return `${lines.join('\n')}\n`;
 }

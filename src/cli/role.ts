@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { resolve } from 'node:path';
 import { configWithFile, loadConfigAndFile } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import { parseEnvironment } from '../config/environment.ts';
 import type { ParsedConfigFile } from '../config/file-schema.ts';
-import { readSnapshot, snapshotPath } from '../config/snapshot.ts';
+import { readSnapshot, type ConfigSnapshot, snapshotPath } from '../config/snapshot.ts';
 import { UsageError } from '../core/errors.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
 import { unknownVariables } from '../config/env-file.ts';
@@ -19,7 +20,8 @@ import type { Role } from '../protocol/messages.ts';
 import { Bugs } from '../metrics/bugs.ts';
 import { Registry } from '../metrics/instruments.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
-import { liveProcesses, prepareRunFolder, recordThisProcess } from '../supervisor/process-records.ts';
+import { liveProcesses, prepareRunFolder, recordedAtMs, recordThisProcess } from '../supervisor/process-records.ts';
+import { lookForInstance } from './instance.ts';
 import { exitCodes, type CommandIo } from './io.ts';
 import { openLog } from './log.ts';
 import { version } from './version.ts';
@@ -29,8 +31,10 @@ export interface RoleContext {
   readonly role: Role;
   readonly instance: number;
   readonly config: Config;
-  /** The parsed configuration file; undefined if the file could not be read and its last snapshot is used. */
-  readonly file: ParsedConfigFile | undefined;
+  /** The configuration file, or its last snapshot if the file could not be read. */
+  readonly file: ParsedConfigFile;
+  /** The same without the changes by the admin API that are in force beside it. */
+  readonly base: ParsedConfigFile;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -42,7 +46,7 @@ export interface RoleContext {
 
 /** Builds the real clock, randomness, log and metrics of a role, and writes its process down. */
 export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext> {
-  const { config, file, remark } = await configFor(role, io);
+  const { config, file, base, remark } = await configFor(role, io);
   // pm2 counts the instances of an app itself.
   const instance = Number(io.env['RAMPART_INSTANCE'] ?? io.env['NODE_APP_INSTANCE'] ?? 0);
   const runFolder = runFolderOf(config.dataDir);
@@ -65,46 +69,72 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   if (remark !== undefined) log.error(remark);
   const bugs = new Bugs(log, registry);
   const failure = watchForFailure(bugs);
-  return { role, instance, config, file, clock, random: Math.random, log, registry, bugs, failure, runFolder };
+  return { role, instance, config, file, base, clock, random: Math.random, log, registry, bugs, failure, runFolder };
 }
 
 interface RoleConfig {
   readonly config: Config;
-  readonly file: ParsedConfigFile | undefined;
+  readonly file: ParsedConfigFile;
+  readonly base: ParsedConfigFile;
   /** The log record about a broken file; undefined if the file is sound. */
   readonly remark?: Record<string, unknown> | undefined;
 }
 
 /**
- * Under a supervisor, the configuration that the supervisor has read; elsewhere, that of the file. If the file is broken
+ * Under a supervisor, the configuration that the supervisor has read; for a worker, the one that the running control has
+ * put in force; elsewhere, that of the file. If the file is broken
  * while the host is running, as when pm2 reloads, the last sound configuration: to start with that is better than not to
  * start.
  */
 async function configFor(role: Role, io: CommandIo): Promise<RoleConfig> {
   const what = `start ${role}`;
   const given = io.env['RAMPART_CONFIG_SNAPSHOT'];
-  const read = given === undefined ? undefined : readSnapshot(given);
-  if (read !== undefined) return { config: configWithFile(io.env, read, io.folder, what), file: read };
+  const read = given === undefined ? snapshotInForce(role, io) : readSnapshot(given);
+  if (read !== undefined) return ofSnapshot(read, io, what);
   try {
-    return await loadConfigAndFile(io.env, io.folder, what);
+    const loaded = await loadConfigAndFile(io.env, io.folder, what);
+    return { ...loaded, base: loaded.file };
   } catch (error) {
     const last = error instanceof UsageError ? lastGood(role, io, what) : undefined;
     if (last === undefined) throw error;
     const { message, problems } = error as UsageError;
     const msg =
       'THE CONFIGURATION FILE IS BROKEN: this process uses the last one that was good. Correct it, and reload';
-    return { config: last, file: undefined, remark: { problems: [message, ...problems], msg } };
+    return { ...last, remark: { problems: [message, ...problems], msg } };
+  }
+}
+
+const ofSnapshot = ({ file, base = file }: ConfigSnapshot, io: CommandIo, what: string): RoleConfig => ({
+  config: configWithFile(io.env, file, io.folder, what),
+  file,
+  base,
+});
+
+/** What the control that runs has put in force; undefined if there is none, or it has not got so far. */
+function snapshotInForce(role: Role, io: CommandIo): ConfigSnapshot | undefined {
+  if (role !== 'gateway') return undefined;
+  try {
+    const { runFolder, processes } = lookForInstance(io);
+    const control = processes.find((one) => one.role === 'control');
+    const path = snapshotPath(runFolder);
+    const writtenAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    const startedAt = control && recordedAtMs(runFolder, control);
+    if (writtenAt === undefined || startedAt === undefined || writtenAt < startedAt) return undefined;
+    return readSnapshot(path);
+  } catch {
+    // The environment is wrong: the file's path through this start says how.
+    return undefined;
   }
 }
 
 /** Undefined where nothing else of Rampart runs here: then whoever starts it is to see what is wrong. */
-function lastGood(role: Role, io: CommandIo, what: string): Config | undefined {
+function lastGood(role: Role, io: CommandIo, what: string): RoleConfig | undefined {
   try {
     const { RAMPART_DATA_DIR } = parseEnvironment(io.env).values;
     const runFolder = runFolderOf(resolve(io.folder, RAMPART_DATA_DIR));
-    const file = readSnapshot(snapshotPath(runFolder));
+    const snapshot = readSnapshot(snapshotPath(runFolder));
     const isRunning = liveProcesses(runFolder).some((other) => other.pid !== process.pid && other.role !== role);
-    return file !== undefined && isRunning ? configWithFile(io.env, file, io.folder, what) : undefined;
+    return snapshot !== undefined && isRunning ? ofSnapshot(snapshot, io, what) : undefined;
   } catch {
     return undefined;
   }
@@ -171,7 +201,7 @@ export interface StopRequest {
 const SAME_REQUEST_MS = 200;
 
 /** Listens for requests to stop. Other signals that would end a process by default do not. */
-export function stopRequests({ clock, log, failure }: RoleContext): StopRequest {
+export function stopRequests({ clock, log, failure, role }: RoleContext): StopRequest {
   const first = Promise.withResolvers<string>();
   const second = Promise.withResolvers<string>();
   let firstAt: number | undefined;
@@ -185,10 +215,10 @@ export function stopRequests({ clock, log, failure }: RoleContext): StopRequest 
   process.on('message', (message) => {
     if (message === 'shutdown') asked('shutdown');
   });
-  process.on('SIGHUP', () => log.warn(RELOAD_REMARK));
+  if (role !== 'control') process.on('SIGHUP', () => log.warn(RELOAD_REMARK));
   process.on('SIGUSR2', () => log.warn('SIGUSR2 is ignored'));
   return { first: first.promise, second: second.promise };
 }
 
 export const RELOAD_REMARK =
-  'SIGHUP does not reload the configuration yet: under pm2, npm run reload does; rampart start has to be stopped and started';
+  'SIGHUP reloads the configuration where it is sent to control or to rampart start; rampart reload finds them itself';

@@ -8,13 +8,16 @@ import { fileSchema, type ParsedConfigFile } from './file-schema.ts';
 import { withTexts } from './file-texts.ts';
 import { inPlainWords, problemLines } from './plain-words.ts';
 
-const DEFAULT_FILE = 'rampart.config.ts';
+export const DEFAULT_FILE = 'rampart.config.ts';
 
-/** Loads the configuration file, if there is one; each problem is one sentence with the path of the value. */
-export async function loadConfigFile(
-  named: string | undefined,
-  folder: string,
-): Promise<{ file: ParsedConfigFile; problems: string[] }> {
+/** A configuration file with its problems, each one sentence with the path of the value. */
+export interface ReadFile {
+  readonly file: ParsedConfigFile;
+  readonly problems: readonly string[];
+}
+
+/** Loads the configuration file, if there is one. */
+export async function loadConfigFile(named: string | undefined, folder: string): Promise<ReadFile> {
   const path = resolve(folder, named ?? DEFAULT_FILE);
   if (!existsSync(path)) {
     return { file: {}, problems: named === undefined ? [] : [`RAMPART_CONFIG must name a file: got '${named}'`] };
@@ -35,7 +38,7 @@ function placeText(error: unknown, path: string): string {
 }
 
 /** Checks the value that a configuration file exports. */
-export function parseConfigFile(value: unknown, path: string): { file: ParsedConfigFile; problems: string[] } {
+export function parseConfigFile(value: unknown, path: string): ReadFile {
   const parsed = fileSchema.safeParse(value, { error: inPlainWords, reportInput: true });
   if (parsed.success) {
     const { file, problems } = withTexts(parsed.data, dirname(path));

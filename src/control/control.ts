@@ -1,8 +1,6 @@
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { configHash } from '../config/config.ts';
-import type { Config, UpstreamConfig } from '../config/model.ts';
-import type { BackendConfig, BackendState } from '../protocol/backends.ts';
+import type { Config } from '../config/model.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { TokenAsk } from '../protocol/tokens.ts';
@@ -10,15 +8,16 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry, Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
-import { HealthLog } from './health-log.ts';
-import { HealthChecker } from './health-checker.ts';
-import { inFlightOf } from './worker-status.ts';
-import { LeaseKeeper, pidNamespace } from './lease-keeper.ts';
+import { pidNamespace } from './lease-keeper.ts';
+import type { ParsedConfigFile } from '../config/file-schema.ts';
+import type { ControlAsk, ConfigReport } from '../protocol/config-wire.ts';
+import { type ChangeRequest, type ReloadResult, ConfigKeeper } from './config/config-keeper.ts';
+import type { ConfigSource } from './config/config-source.ts';
+import { heldBy, Rollout } from './config/rollout.ts';
+import { HostUpstreams } from './host-upstreams.ts';
 import { claimControlSocket, controlSocket } from './control-socket.ts';
 import { type Member, Members } from './members.ts';
-import { Membership } from './membership.ts';
-import { BackendGauges } from './backend-gauges.ts';
-import type { MemberMessage } from '../protocol/messages.ts';
+import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { RateTokens } from './rate-tokens.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
@@ -27,6 +26,9 @@ import { hostStatus } from './host-status.ts';
 
 export interface ControlDependencies {
   readonly config: Config;
+  /** The configuration file that `config` was built from, and where the next one comes from. */
+  readonly file: ParsedConfigFile;
+  readonly source: ConfigSource;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -38,50 +40,58 @@ export interface ControlDependencies {
   readonly version: string;
 }
 
-const LEASES_NAME = 'leases.json';
 const PULSE_INTERVAL_MS = 500;
 
 /** Owns what the workers of a host share: health, permits, metrics. */
 export class Control {
   readonly #dependencies: ControlDependencies;
   readonly #members: Members;
-  readonly #membership: Membership;
-  readonly #checker: HealthChecker;
-  #leases: LeaseKeeper | undefined;
+  readonly #upstreams: HostUpstreams;
+  readonly #rollout: Rollout;
+  readonly #keeper: ConfigKeeper;
   readonly #tokens: RateTokens;
   readonly #metrics: HostMetrics;
   readonly #startedAtMs: number;
-  readonly #gauges: BackendGauges;
   readonly #cacheOrders: CacheOrders<Member>;
   readonly #stopped: StoppedWorkers;
   readonly #ticketKey: TicketKey;
-  readonly #configHash: string;
+  #config: Config;
+  #configHash: string;
   #pulseTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
     const { config, clock, random, runFolder, registry, bugs, log } = dependencies;
     this.#startedAtMs = clock.wallNow();
+    this.#config = config;
     this.#configHash = configHash(config);
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
     this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
     this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
-    this.#gauges = new BackendGauges(registry);
-    this.#membership = new Membership({
+    const tell = (member: Member, message: ControlMessage): void => this.#members.tell(member, message);
+    const gateways = (): Member[] => this.#gateways();
+    this.#upstreams = new HostUpstreams({
       config,
+      configHash: this.#configHash,
       clock,
+      random,
+      log,
+      registry,
       runFolder,
-      onChange: (upstream, backends) => this.#useBackends(upstream, backends),
-      warn: (message, details) => dependencies.log.warn(details, message),
+      gateways,
+      tell,
     });
+    this.#rollout = new Rollout({ clock, workers: () => this.#joined(), tell });
+    this.#keeper = this.#openKeeper(dependencies);
     this.#members = new Members({
       joined: (member) => {
         this.#metrics.joined(member);
-        this.#broadcast();
+        this.#upstreams.broadcast();
       },
       left: (member) => this.#left(member),
       reported: (member, metrics) => this.#metrics.reported(member, metrics),
       keysChanged: () => this.#keysChanged(),
+      asked: (ask, answer) => void this.#answer(ask).then(answer, (error: unknown) => bugs.report('ask', error)),
       said: (member, message) => this.#said(member, message),
       unknown: () => this.#metrics.unknownMessages.value++,
       bug: (error) => bugs.report('member', error),
@@ -89,28 +99,18 @@ export class Control {
     this.#cacheOrders = new CacheOrders({
       clock,
       epoch: this.#startedAtMs,
-      tell: (member, message) => this.#members.tell(member, message),
+      tell,
     });
     this.#ticketKey = new TicketKey(clock, () => this.#gateways().forEach((worker) => this.#tellTicketKey(worker)));
     this.#stopped = new StoppedWorkers(clock, (pid) => endStopped(pid, log));
-    const isOwn = (name: string): boolean => config.upstreams.some((one) => one.name === name && one.isAnnounced);
-    const healthLog = new HealthLog(log, isOwn);
-    this.#checker = new HealthChecker(
-      this.#upstreams(),
-      { clock, random },
-      (changed) => {
-        healthLog.note(changed);
-        this.#broadcast();
-      },
-      (upstream, backend) => this.#loadOf(upstream, backend),
-    );
   }
 
   async listen(): Promise<void> {
     const path = controlSocket(this.#dependencies.runFolder);
     await claimControlSocket(path);
     // Only now, because a previous control may have been saving its leases until here.
-    this.#leases = this.#openLeases();
+    this.#keeper.begin();
+    this.#upstreams.openLeases();
     await this.#members.listen(path);
     this.#metrics.start();
     this.#ticketKey.start();
@@ -120,10 +120,7 @@ export class Control {
   /** The sum over all processes of the host, with fresh reports of those that answer in time. */
   async metrics(): Promise<Snapshot> {
     await this.#metrics.collect(this.#members.all());
-    for (const { upstream, backend, up } of this.#checker.health()) {
-      const { cap, leased } = this.#leases?.stateOf(upstream, backend) ?? {};
-      this.#gauges.set(upstream, backend, { up, cap, leased });
-    }
+    this.#upstreams.refreshGauges();
     return this.#metrics.merged();
   }
 
@@ -131,8 +128,14 @@ export class Control {
     return this.#dependencies.bugs;
   }
 
+  /** The configuration in force. */
   get config(): Config {
-    return this.#dependencies.config;
+    return this.#config;
+  }
+
+  /** Puts the configuration file as it is now in force; resolves when it is, or when it is refused. */
+  reload(request: ChangeRequest): Promise<ReloadResult> {
+    return this.#keeper.reload(request);
   }
 
   /** Has every worker forget stored replies. */
@@ -143,26 +146,25 @@ export class Control {
   }
 
   status(): Record<string, unknown> {
-    const { version, config, clock } = this.#dependencies;
+    const { version, clock } = this.#dependencies;
     return hostStatus({
       version,
-      config,
+      config: this.#config,
       configHash: this.#configHash,
+      configStatus: this.#keeper.status(),
       nowMs: clock.wallNow(),
       startedAtMs: this.#startedAtMs,
       members: this.#members.all(),
-      health: this.#checker.health(),
-      leases: (upstream, backend) => this.#leases?.stateOf(upstream, backend),
+      health: this.#upstreams.health(),
+      leases: (upstream, backend) => this.#upstreams.leases?.stateOf(upstream, backend),
       rateSubjects: this.#tokens.size,
     });
   }
 
   async close(): Promise<void> {
-    this.#membership.stop();
-    this.#checker.stop();
+    this.#upstreams.stop();
     this.#stopped.stop();
     this.#ticketKey.stop();
-    this.#leases?.stop();
     this.#pulseTimer?.cancel();
     this.#metrics.close();
     await this.#members.close();
@@ -172,83 +174,91 @@ export class Control {
     return this.#members.all().filter(({ role }) => role === 'gateway');
   }
 
-  /** A higher cap takes effect at once, a lower one as permits come back; false if there is no such backend. */
-  setCap(upstream: string, backend: string | undefined, cap: number): boolean {
-    return this.#leases?.setCap(upstream, backend, cap) ?? false;
+  /** The workers that have said which configuration they have. */
+  #joined(): Member[] {
+    return this.#gateways().filter(({ configHash: hash }) => hash !== undefined);
   }
 
-  #openLeases(): LeaseKeeper {
-    const { clock, random, runFolder, log } = this.#dependencies;
-    return new LeaseKeeper({
-      upstreams: this.#upstreams(),
+  /** A higher cap takes effect at once, a lower one as permits come back; false if there is no such backend. */
+  setCap(upstream: string, backend: string | undefined, cap: number): boolean {
+    return this.#upstreams.leases?.setCap(upstream, backend, cap) ?? false;
+  }
+
+  #openKeeper({ config, file, source, clock, log, registry, runFolder }: ControlDependencies): ConfigKeeper {
+    return new ConfigKeeper({
+      config,
+      file,
+      source,
       clock,
-      random,
-      path: join(runFolder, LEASES_NAME),
-      send: (id, upstream, order) => {
-        const member = this.#members.all().findLast((present) => present.id === id);
-        if (member !== undefined) this.#members.tell(member, { type: 'lease', upstream, order });
+      log,
+      registry,
+      runFolder,
+      rollout: this.#rollout,
+      onCommit: (next) => {
+        this.#config = next;
+        this.#configHash = configHash(next);
+        this.#upstreams.useConfig(next, this.#configHash);
       },
-      sendLoad: (id, upstream, load) => {
-        const member = this.#members.all().findLast((present) => present.id === id);
-        if (member !== undefined) this.#members.tell(member, { type: 'load', upstream, load });
-      },
-      warn: (message, details) => log.warn(details, message),
+      onSettled: ({ reports }) => this.#upstreams.startLeases(heldBy(this.#joined(), reports)),
     });
+  }
+
+  async #answer(ask: ControlAsk): Promise<unknown> {
+    if (ask.what === 'status') return this.status();
+    const { dryRun, force, who = 'a command' } = ask;
+    return this.reload({ who, dryRun, force });
   }
 
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') {
-      this.#tellBackends(member);
+      this.#tellVersion(member, message.fileHash);
+      this.#upstreams.tellBackends(member);
       this.#tellTicketKey(member);
-      this.#leases?.joined(member, message.held, message.pidNamespace);
+      this.#upstreams.leases?.joined(member, message.held, message.pidNamespace);
       this.#compare(member, message.configHash);
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
     } else if (message.type === 'held') {
-      this.#leases?.reported(member.id, message.upstream, message.report);
+      this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
     } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
-    else if (message.type === 'announce') this.#membership.announced(member.id, message.upstream, message.origin);
-    else if (message.type === 'withdraw') this.#membership.withdrawn(member.id);
+    else if (message.type === 'announce')
+      this.#upstreams.membership.announced(member.id, message.upstream, message.origin);
+    else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
+    else if (message.type === 'config-prepared' || message.type === 'config-committed') this.#reported(member, message);
     else this.#cacheOrders.said(member, message);
   }
 
-  /** The upstreams with their present backends. */
-  #upstreams(): UpstreamConfig[] {
-    const backends = this.#membership.all();
-    return this.config.upstreams.map((upstream) => ({ ...upstream, backends: backends[upstream.name] ?? [] }));
+  /** A worker that has another version gets the one in force, and takes it before it serves. */
+  #tellVersion(member: Member, fileHash: string | undefined): void {
+    // An earlier version of Rampart, whose workers have to be replaced.
+    if (fileHash === undefined) return;
+    const { version, file } = this.#keeper;
+    const isSame = fileHash === version.hash;
+    if (isSame) member.configVersion = version;
+    this.#members.tell(member, isSame ? { type: 'config', version } : { type: 'config', version, file });
   }
 
-  /** Backends have joined or left. */
-  #useBackends(upstream: string, backends: readonly BackendConfig[]): void {
-    const ids = backends.map(({ id }) => id);
-    const departed = this.#checker.health().filter((one) => one.upstream === upstream && !ids.includes(one.backend));
-    this.#dependencies.log.info({ upstream, backends: ids }, 'the backends of an upstream have changed');
-    // Workers first, because later lease orders are about these backends.
-    this.#checker.useBackends(upstream, backends);
-    for (const worker of this.#gateways()) this.#tellBackends(worker);
-    this.#leases?.useBackends(upstream, backends);
-    for (const { backend } of departed) this.#gauges.remove(upstream, backend);
+  #reported(member: Member, report: ConfigReport): void {
+    if (report.type === 'config-committed') {
+      member.configVersion = report.version;
+      this.#compare(member, report.configHash);
+    } else if (report.problems.length > 0) {
+      const { problems } = report;
+      this.#dependencies.log.warn(
+        { worker: member.instance, pid: member.pid, problems },
+        'a worker cannot use a version',
+      );
+    }
+    this.#rollout.said(member, report);
   }
 
-  /** Sends the backends, then their known health: a worker treats a new backend as down until control says that it is up. */
-  #tellBackends(worker: Member): void {
-    this.#members.tell(worker, { type: 'members', upstreams: this.#membership.all(), configHash: this.#configHash });
-    this.#members.tell(worker, { type: 'backends', backends: this.#knownHealth() });
-  }
-
-  #knownHealth(): BackendState[] {
-    return this.#checker
-      .health()
-      .flatMap(({ upstream, backend, up }) => (up === undefined ? [] : [{ upstream, backend, up }]));
-  }
-
-  /** A worker that was started after the file has changed works with another configuration than control. */
+  /** A worker whose environment differs works with another configuration than control, of the same file. */
   #compare(member: Member, hash: string): void {
     member.configHash = hash;
-    if (hash === this.#configHash) return;
+    if (hash === this.#configHash || member.configVersion?.number !== this.#keeper.version.number) return;
     const details = { worker: member.instance, pid: member.pid, theirs: hash, control: this.#configHash };
     this.#dependencies.log.warn(
       details,
-      'a worker has another configuration than control: restart control, then reload the workers',
+      'a worker has another configuration than control, of the same file: their environments differ. Restart both with the same settings',
     );
   }
 
@@ -258,29 +268,15 @@ export class Control {
     if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
   }
 
-  #loadOf(upstream: string, backend: string): { inFlight: number; cap: number } {
-    const inFlight = this.#gateways().reduce((sum, { status }) => sum + inFlightOf(status, upstream, backend), 0);
-    return { inFlight, cap: this.#leases?.stateOf(upstream, backend).cap ?? Number.POSITIVE_INFINITY };
-  }
-
-  /**
-   * Tells every worker which backends are up. Backends that have not been probed yet are left out: workers may still
-   * know their state from the previous control.
-   */
-  #broadcast(): void {
-    const backends = this.#knownHealth();
-    for (const { upstream, backend, up } of backends) this.#leases?.setUp(upstream, backend, up);
-    for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'backends', backends });
-  }
-
   #left(member: Member): void {
     this.#stopped.left(member.id);
+    this.#rollout.left(member);
     // A worker may have reconnected before control noticed that its old connection had ended.
     const isBack = this.#members.all().some(({ id }) => id === member.id);
     this.#metrics.left(member, isBack);
     if (!isBack) {
-      this.#leases?.left(member.id);
-      this.#membership.lost(member.id);
+      this.#upstreams.leases?.left(member.id);
+      this.#upstreams.membership.lost(member.id);
     }
     this.#cacheOrders.left(member);
   }

@@ -23,7 +23,7 @@ interface Watched {
   readonly upstream: string;
   readonly backend: string;
   readonly origin: string;
-  readonly health: HealthCheck | undefined;
+  health: HealthCheck | undefined;
   hasLeft: boolean;
   state: HealthState | undefined;
   /** The backend did not answer its last check in time and has requests in flight, so it may be working on them. */
@@ -42,7 +42,7 @@ export type LoadOf = (upstream: string, backend: string) => { readonly inFlight:
 /** Checks every backend of the host, once, whatever the number of workers. */
 export class HealthChecker {
   #watched: readonly Watched[] = [];
-  readonly #upstreams: readonly UpstreamConfig[];
+  #upstreams: readonly UpstreamConfig[];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #onChange: (changed: readonly BackendHealth[]) => void;
@@ -64,6 +64,27 @@ export class HealthChecker {
     for (const { name, backends } of upstreams) this.useBackends(name, backends);
   }
 
+  /** Replaces the upstreams. A backend keeps its state; other settings of the checks hold from its next check on. */
+  useUpstreams(upstreams: readonly UpstreamConfig[]): void {
+    const left = this.#upstreams.filter(({ name }) => !upstreams.some((one) => one.name === name));
+    for (const { name } of left) this.useBackends(name, []);
+    this.#upstreams = upstreams;
+    for (const { name, backends, health } of upstreams) {
+      for (const one of this.#watched) if (one.upstream === name) this.#useHealth(one, health);
+      this.useBackends(name, backends);
+    }
+  }
+
+  #useHealth(watched: Watched, health: HealthCheck | undefined): void {
+    const before = watched.health;
+    watched.health = health;
+    if (health === undefined) {
+      this.#timers.get(watched)?.cancel();
+      this.#timers.delete(watched);
+      Object.assign(watched, { state: undefined, mayBeBusy: false, problem: undefined, report: undefined });
+    } else if (before === undefined) void this.#check(watched);
+  }
+
   /** Replaces the backends of an upstream: new ones are checked at once, and the others keep their state. */
   useBackends(upstream: string, backends: readonly BackendConfig[]): void {
     const health = this.#upstreams.find(({ name }) => name === upstream)?.health;
@@ -80,7 +101,7 @@ export class HealthChecker {
       .filter(({ id }) => !known.some((one) => one.upstream === upstream && one.backend === id))
       .map(({ id, origin }): Watched => newlyWatched({ upstream, backend: id, origin, health }));
     this.#watched = [...known, ...joined];
-    if (health !== undefined) for (const one of joined) void this.#check(one, health);
+    if (health !== undefined) for (const one of joined) void this.#check(one);
   }
 
   health(): BackendHealth[] {
@@ -103,9 +124,11 @@ export class HealthChecker {
     for (const timer of this.#timers.values()) timer.cancel();
   }
 
-  async #check(watched: Watched, health: HealthCheck): Promise<void> {
-    const result = await probe(watched.origin, health);
-    if (this.#stopped || watched.hasLeft) return;
+  async #check(watched: Watched): Promise<void> {
+    if (watched.health === undefined) return;
+    const result = await probe(watched.origin, watched.health);
+    const { health } = watched;
+    if (this.#stopped || watched.hasLeft || health === undefined) return;
     const passed = result.problem === undefined;
     watched.problem = result.problem;
     watched.report = result.report;
@@ -121,10 +144,7 @@ export class HealthChecker {
     const { intervalMs } = health;
     const nextMs = isDown ? Math.min(intervalMs, Math.max(SHORTEST_INTERVAL_MS, intervalMs / DOWN_PART)) : intervalMs;
     // Jitter keeps the checks of many backends from coinciding.
-    const timer = this.#clock.setTimeout(
-      () => void this.#check(watched, health),
-      nextMs * (0.9 + 0.2 * this.#random()),
-    );
+    const timer = this.#clock.setTimeout(() => void this.#check(watched), nextMs * (0.9 + 0.2 * this.#random()));
     this.#timers.set(watched, timer);
   }
 }

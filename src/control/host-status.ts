@@ -7,6 +7,8 @@ export interface HostState {
   readonly version: string;
   readonly config: Config;
   readonly configHash: string;
+  /** The version in force, and the last change. */
+  readonly configStatus: Record<string, unknown>;
   readonly nowMs: number;
   readonly startedAtMs: number;
   readonly members: readonly Member[];
@@ -26,7 +28,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
     version,
     node: process.version,
     control: { pid: process.pid, uptime_seconds: secondsBetween(host.startedAtMs, nowMs) },
-    config: { hash, agreed: workers.every((worker) => worker.configHash === hash) },
+    config: { hash, agreed: workers.every((worker) => worker.configHash === hash), ...host.configStatus },
     workers: workers.map((member) => memberStatus(member, nowMs)),
     processes: others.map((member) => memberStatus(member, nowMs)),
     backends: host.health.map((backend) => ({
@@ -40,14 +42,14 @@ export function hostStatus(host: HostState): Record<string, unknown> {
 }
 
 function memberStatus(member: Member, nowMs: number): Record<string, unknown> {
-  const { role, instance, pid, version, startedAtMs, status, configHash: hash } = member;
+  const { role, instance, pid, version, startedAtMs, status, configHash: hash, configVersion } = member;
   return {
     role,
     instance,
     pid,
     version,
     uptime_seconds: secondsBetween(startedAtMs, nowMs),
-    ...(hash === undefined ? {} : { config_hash: hash }),
+    ...(hash === undefined ? {} : { config_hash: hash, config_version: configVersion?.number ?? null }),
     status,
   };
 }

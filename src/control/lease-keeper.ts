@@ -1,5 +1,4 @@
-import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { z } from 'zod';
+import { readlinkSync, rmSync } from 'node:fs';
 import type { UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -7,6 +6,7 @@ import { isProcessAlive, processName } from '../core/process-name.ts';
 import type { AddressedOrder } from '../policy/permits/lease-allocator.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 import type { Random } from '../core/random.ts';
+import { type Holder, loadLeases, type SavedState, saveLeases } from './lease-file.ts';
 import { LeaseOutbox } from './lease-outbox.ts';
 import {
   type ById,
@@ -28,18 +28,6 @@ export interface LeaseKeeperOptions {
   readonly send: (member: string, upstream: string, order: WireOrder) => void;
   readonly sendLoad: (member: string, upstream: string, load: HostLoad) => void;
   readonly warn: (message: string, details: Record<string, unknown>) => void;
-}
-
-/** A worker that holds leases, with the name of its process. */
-interface Holder {
-  readonly member: string;
-  /** Unique among all processes; empty if control cannot look at the process. */
-  readonly processName: string;
-}
-
-interface SavedState {
-  readonly holders: readonly Holder[];
-  readonly leases: Readonly<Record<string, readonly NamedBound[]>>;
 }
 
 const TICK_MS = 100;
@@ -76,14 +64,12 @@ export class LeaseKeeper {
         if (ids !== undefined) options.send(member, upstream, toWireOrder(order, ids));
       },
     });
-    const saved = load(options.path);
+    const saved = loadLeases(options.path);
     for (const config of options.upstreams) {
       const known = (saved.leases[config.name] ?? []).filter((lease) =>
         saved.holders.some(({ member }) => member === lease.member),
       );
-      const { clock, random } = options;
-      const sendLoad = (member: string, load: HostLoad): void => options.sendLoad(member, config.name, load);
-      this.#upstreams.set(config.name, new UpstreamLeases(config, known, { clock, random, sendLoad }));
+      this.#open(config, known);
     }
     for (const holder of saved.holders) {
       this.#holders.set(holder.member, holder);
@@ -126,6 +112,40 @@ export class LeaseKeeper {
   useBackends(upstream: string, backends: readonly BackendConfig[]): void {
     const orders = this.#upstreams.get(upstream)?.useBackends(backends, this.#options.clock.now());
     if (orders !== undefined) this.#send(upstream, orders);
+  }
+
+  /** Other settings of upstreams that are there, and the end of those that are not; for new ones see `addUpstreams`. */
+  useConfig(upstreams: readonly UpstreamConfig[]): void {
+    const now = this.#options.clock.now();
+    for (const [name, leases] of this.#upstreams) {
+      const config = upstreams.find((one) => one.name === name);
+      if (config === undefined) {
+        // Workers go on with the permits that they hold, and take no more than their shares.
+        leases.news.stop();
+        this.#upstreams.delete(name);
+      } else this.#send(name, leases.useConfig(config, now));
+    }
+  }
+
+  /** Leases the permits of upstreams that are new. `held`: what each connected worker holds of them already. */
+  addUpstreams(upstreams: readonly UpstreamConfig[], held: ReadonlyMap<string, Readonly<Record<string, ById>>>): void {
+    const now = this.#options.clock.now();
+    for (const config of upstreams) {
+      if (this.#upstreams.has(config.name)) continue;
+      const leases = this.#open(config, []);
+      for (const [member, ofMember] of held) {
+        this.#send(config.name, leases.book.joined(member, inOrder(ofMember[config.name] ?? {}, leases.ids()), now));
+        leases.news.joined(member);
+      }
+    }
+  }
+
+  #open(config: UpstreamConfig, saved: readonly NamedBound[]): UpstreamLeases {
+    const { clock, random } = this.#options;
+    const sendLoad = (member: string, load: HostLoad): void => this.#options.sendLoad(member, config.name, load);
+    const leases = new UpstreamLeases(config, saved, { clock, random, sendLoad });
+    this.#upstreams.set(config.name, leases);
+    return leases;
   }
 
   /** Health decides which permits are dealt, and does not change the caps. */
@@ -229,30 +249,13 @@ export class LeaseKeeper {
     const state: SavedState = { holders: [...this.#holders.values()], leases };
     const { path, warn } = this.#options;
     try {
-      writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
+      saveLeases(path, state);
       this.#isUnwritten = false;
     } catch (error) {
       if (!this.#isUnwritten)
         warn('the leases cannot be written down; they are dealt out all the same', { err: error });
       this.#isUnwritten = true;
     }
-  }
-}
-
-const permitCounts = z.record(z.string(), z.number().min(0));
-const savedState = z.object({
-  holders: z.array(z.object({ member: z.string(), processName: z.string() })),
-  leases: z.record(z.string(), z.array(z.object({ member: z.string(), bound: permitCounts }))),
-});
-
-/** A file that cannot be read, or has another shape, is ignored: leases then begin with the reports of the workers. */
-function load(path: string): SavedState {
-  const nothing: SavedState = { holders: [], leases: {} };
-  try {
-    return savedState.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? nothing;
-  } catch {
-    return nothing;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Bugs } from '../metrics/bugs.ts';
 import type { Counter, Registry } from '../metrics/instruments.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
 import { asControlMessage } from '../protocol/message-check.ts';
+import type { ControlAsk } from '../protocol/config-wire.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { receive, send } from '../protocol/lines.ts';
 import { unknownMessages } from './unknown-messages.ts';
@@ -136,6 +137,33 @@ export class ControlLink {
       this.#report();
     }, REPORT_INTERVAL_MS);
   }
+}
+
+/** Asks control something. Undefined if no control answers within the limit. */
+export function askControl(socketPath: string, ask: ControlAsk, limitMs: number): Promise<unknown> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.setTimeout(limitMs, () => socket.destroy());
+    socket.on('connect', () => {
+      try {
+        send(socket, ask);
+      } catch {
+        socket.destroy();
+      }
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => resolve(undefined));
+    receive(socket, {
+      accept: asControlMessage,
+      onMessage: (message) => {
+        if (message.type !== 'answer') return;
+        resolve(message.result);
+        socket.destroy();
+      },
+      onUnknown: () => {},
+      onBug: () => {},
+    });
+  });
 }
 
 const TELL_LIMIT_MS = 1000;

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { processName } from '../core/process-name.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import { asMemberMessage } from '../protocol/message-check.ts';
+import type { ConfigVersion, ControlAsk } from '../protocol/config-wire.ts';
 import type { ControlMessage, MemberMessage, Role } from '../protocol/messages.ts';
 import { receive, send } from '../protocol/lines.ts';
 
@@ -18,6 +19,8 @@ export interface Member {
   status: unknown;
   /** The hash of the configuration that the member works with, once it has sent it. */
   configHash: string | undefined;
+  /** The version of the configuration file that it works with, once control knows it. */
+  configVersion: ConfigVersion | undefined;
 }
 
 export interface MemberEvents {
@@ -25,6 +28,8 @@ export interface MemberEvents {
   left(member: Member): void;
   reported(member: Member, metrics: Snapshot): void;
   keysChanged(): void;
+  /** A command of the same user asks something; it is no member. */
+  asked(ask: ControlAsk, answer: (result: unknown) => void): void;
   /** Any other message of a member. */
   said(member: Member, message: MemberMessage): void;
   /** A message of a type that is unknown here, which is ignored. */
@@ -100,6 +105,7 @@ export class Members {
   /** The member after the message; a `hello` makes one. */
   #take(message: MemberMessage, member: Member | undefined, socket: Socket): Member | undefined {
     if (message.type === 'keys-changed') this.#events.keysChanged();
+    else if (message.type === 'ask') this.#events.asked(message, (result) => send(socket, { type: 'answer', result }));
     else if (message.type === 'hello') {
       if (member !== undefined) {
         // A second `hello` would make a second member, and the first one would never leave.
@@ -117,6 +123,7 @@ export class Members {
         processName: processName(pid),
         status: undefined,
         configHash: undefined,
+        configVersion: undefined,
       };
       this.#present.set(joined, socket);
       this.#events.joined(joined);

@@ -25,12 +25,14 @@ export const membershipFile = (runFolder: string): string => join(runFolder, FIL
 /** The backends of every upstream of the host, saved on disk for processes that start while control is away. */
 export class Membership {
   readonly #options: MembershipOptions;
+  #config: Config;
   readonly #rosters = new Map<string, Roster>();
   #timer: Timer | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     const { config, clock, runFolder } = options;
+    this.#config = config;
     const saved = load(config, runFolder);
     for (const { name, backends, isAnnounced } of config.upstreams) {
       if (isAnnounced) this.#rosters.set(name, new Roster(backends, saved[name] ?? nobody, clock.now()));
@@ -39,10 +41,15 @@ export class Membership {
   }
 
   all(): BackendsByUpstream {
-    const { upstreams } = this.#options.config;
+    const { upstreams } = this.#config;
     return Object.fromEntries(
       upstreams.map(({ name, backends }) => [name, this.#rosters.get(name)?.members() ?? backends]),
     );
+  }
+
+  /** Another configuration is in force. Upstreams whose backends announce themselves are the same in all of them. */
+  useConfig(config: Config): void {
+    this.#config = config;
   }
 
   /** A process announces itself as a backend. Ignored if the upstream is unknown or takes no announcements. */

@@ -31,11 +31,12 @@ interface LeasedBackend extends BackendConfig {
  * back as their requests end. When the last permit is back, its position in the allocator is free for another backend.
  */
 export class UpstreamLeases {
-  readonly config: UpstreamConfig;
+  config: UpstreamConfig;
   readonly book: LeaseAllocator;
   readonly news: LoadNews;
   readonly #slots: Slots<LeasedBackend>;
-  readonly #limit: AdaptiveLimit | undefined;
+  readonly #random: Random;
+  #limit: AdaptiveLimit | undefined;
   /** Caps that were set at run time; a backend that comes back gets its cap again. */
   readonly #caps = new Map<string, number>();
   #cap: number;
@@ -55,9 +56,28 @@ export class UpstreamLeases {
     const bounds = saved.map(({ member, bound }) => ({ member, bound: inOrder(bound, this.ids()) }));
     this.book = new LeaseAllocator(caps, bounds);
     this.news = new LoadNews(this.book, clock, sendLoad);
-    if (config.admission.limit === 'adaptive') {
-      this.#limit = new AdaptiveLimit({ least: this.#least(config.backends.length), random });
+    this.#random = random;
+    if (config.admission.limit === 'adaptive') this.#limit = this.#newLimit();
+  }
+
+  /** Other settings, with the backends. A cap that was set at run time holds until the configured one changes. */
+  useConfig(config: UpstreamConfig, now: number): AddressedOrder[] {
+    const before = this.config;
+    this.config = config;
+    const orders = this.useBackends(config.backends, now);
+    if (config.cap !== before.cap) orders.push(...(this.setCap(undefined, config.cap, now) ?? []));
+    if (config.health === undefined) for (const { id } of config.backends) this.setUp(id, true);
+    if (config.admission.limit === before.admission.limit) return orders;
+    if (config.admission.limit === 'adaptive') this.#limit = this.#newLimit();
+    else {
+      this.#limit = undefined;
+      orders.push(...this.book.setLimit(Number.POSITIVE_INFINITY, now));
     }
+    return orders;
+  }
+
+  #newLimit(): AdaptiveLimit {
+    return new AdaptiveLimit({ least: this.#least(this.config.backends.length), random: this.#random });
   }
 
   /** By position, those of departed backends included. */

@@ -28,13 +28,24 @@ export function addressProblem(text: string): string | undefined {
 
 /** A set of addresses and ranges, which compares by value. */
 export class AddressSet {
-  readonly size: number;
-  readonly #list = new BlockList();
+  #size = 0;
+  #list = new BlockList();
   readonly #known = new Map<string, boolean>();
 
   /** Each as `addressProblem` takes it. */
   constructor(texts: readonly string[]) {
-    this.size = texts.length;
+    this.replace(texts);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The set has these and no others from now on. */
+  replace(texts: readonly string[]): void {
+    this.#size = texts.length;
+    this.#list = new BlockList();
+    this.#known.clear();
     for (const text of texts) {
       const [address = '', bits] = text.split('/');
       const canonical = canonicalAddress(address);
@@ -47,7 +58,7 @@ export class AddressSet {
   }
 
   has(address: string): boolean {
-    if (this.size === 0) return false;
+    if (this.#size === 0) return false;
     const known = this.#known.get(address);
     if (known !== undefined) return known;
     const canonical = canonicalAddress(address);

@@ -51,7 +51,7 @@ export interface ExchangeGateway {
 
 /** One request with its reply, and the findings of the path about it so far. */
 export class Exchange implements ReplyOwner {
-  readonly #gateway: ExchangeGateway;
+  #gateway: ExchangeGateway;
   #held: Releasable[] | undefined;
   readonly request: ClientRequest;
   readonly reply: ClientReply;
@@ -126,6 +126,11 @@ export class Exchange implements ReplyOwner {
     this.readyAt = startedAt;
     this.metrics = gateway.unmatched;
     if (gateway.viaName !== '') this.via = `${client.version} ${gateway.viaName}`;
+    this.#gateway = gateway;
+  }
+
+  /** The request begins, with the parts of the configuration that is in force now. */
+  serveBy(gateway: ExchangeGateway): void {
     this.#gateway = gateway;
   }
 

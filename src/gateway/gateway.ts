@@ -1,19 +1,20 @@
 import type { AddressInfo, ListenOptions } from 'node:net';
 import { configHash } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Timer } from '../core/clock.ts';
 import type { HostLoad, LeaseOrder } from '../protocol/lease.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
-import { type GatewayDependencies, openContext } from './open-context.ts';
-import { openLeases } from './open-leases.ts';
+import { type GatewayDependencies, openContext, upstreamOpener } from './open-context.ts';
 import { openServer, type PublicServer } from './open-server.ts';
 import type { GatewayContext } from './context.ts';
 import { useBackendConnections } from './limits/connection-limit.ts';
-import type { LeaseClient } from './upstream/lease-client.ts';
 import { openTls } from './tls/open-tls.ts';
 import type { TlsServer } from './tls/tls-server.ts';
-import { buildRouter } from './route-table.ts';
+import { prepareVersion, type PreparedVersion } from './prepare-version.ts';
+import { UpstreamTable } from './upstream-table.ts';
+import { WorkerVersion } from './worker-version.ts';
 
 /** How often a drain checks for remaining requests. */
 const DRAIN_POLL_MS = 20;
@@ -21,9 +22,13 @@ const DRAIN_POLL_MS = 20;
 /** One gateway worker without its process: the server, and the handlers of control's messages. */
 export class Gateway {
   readonly listener: PublicServer;
+  /** The parts that all versions of the configuration share. */
   readonly #context: GatewayContext;
-  readonly #leases: ReadonlyMap<string, LeaseClient>;
-  readonly #configHash: string;
+  readonly #upstreams: UpstreamTable;
+  #version: WorkerVersion;
+  /** Versions that are no longer in force, with requests in flight. */
+  readonly #outdated = new Set<WorkerVersion>();
+  #configHash: string;
   readonly #tls: TlsServer | undefined;
   readonly #hurry = Promise.withResolvers<void>();
   #listenFd: number | undefined;
@@ -32,13 +37,20 @@ export class Gateway {
   #isHurried = false;
 
   constructor(dependencies: GatewayDependencies) {
-    const { config } = dependencies;
+    const { config, clock, sendLeaseReport: send } = dependencies;
     const context = openContext(dependencies, () => this.#draining);
-    const router = buildRouter(context);
+    const { upstreams, metrics } = context;
     this.#context = context;
-    this.#leases = openLeases(context.upstreams, dependencies);
+    this.#upstreams = new UpstreamTable({
+      config,
+      upstreams,
+      clock,
+      open: upstreamOpener(dependencies, metrics),
+      send,
+    });
+    this.#version = new WorkerVersion(context, undefined, () => this.#retire());
     this.#configHash = configHash(config);
-    this.listener = openServer(context, router, dependencies.random);
+    this.listener = openServer(context, dependencies.random, () => this.#version);
     this.#tls = config.tls === undefined ? undefined : openTls(config.tls, context, this.listener);
     this.#leaveDescriptors();
   }
@@ -65,10 +77,40 @@ export class Gateway {
     this.#tls?.useTicketKey(Buffer.from(key, 'base64'));
   }
 
+  /** The configuration that is in force. */
+  get config(): Config {
+    return this.#version.context.config;
+  }
+
+  /**
+   * Builds what another configuration needs; nothing of it is in force before its `commit`, which cannot fail. The same
+   * upstreams and routes must be the same objects (`withSharedParts`).
+   */
+  prepareConfig(config: Config): PreparedVersion {
+    return prepareVersion(config, this.#version, {
+      upstreams: this.#upstreams,
+      onUnused: () => this.#retire(),
+      onCommit: (version) => {
+        const previous = this.#version;
+        this.#version = version;
+        this.#configHash = configHash(config);
+        this.#leaveDescriptors();
+        if (previous.isUnused) this.#retire();
+        else this.#outdated.add(previous);
+      },
+    });
+  }
+
+  /** The last request of a version has ended, and with the last of all older ones the upstreams that left are closed. */
+  #retire(): void {
+    for (const version of this.#outdated) if (version.isUnused) this.#outdated.delete(version);
+    if (this.#outdated.size === 0) this.#upstreams.retire();
+  }
+
   /** Takes over the health that control reports; backends that the report does not name stay as they are. */
   applyBackends(states: readonly BackendState[]): void {
     const byName = new Map(states.map((state) => [`${state.upstream}/${state.backend}`, state]));
-    for (const upstream of this.#context.upstreams) {
+    for (const upstream of this.#upstreams.all()) {
       for (const backend of upstream.backends) {
         const state = byName.get(`${upstream.name}/${backend.id}`);
         if (state === undefined) continue;
@@ -85,12 +127,17 @@ export class Gateway {
   controlFound(): Record<string, readonly number[]> {
     this.#context.limits.rates.tokens.connected();
     this.#context.cachePeers.connected();
-    return Object.fromEntries([...this.#leases].map(([name, lease]) => [name, lease.connected()]));
+    return this.#upstreams.connected();
+  }
+
+  /** The permits that this worker holds, by upstream. */
+  leasesHeld(): Record<string, readonly number[]> {
+    return this.#upstreams.held();
   }
 
   /** A message has come from control. */
   controlHeard(): void {
-    for (const lease of this.#leases.values()) lease.heard();
+    for (const lease of this.#upstreams.leases()) lease.heard();
   }
 
   /**
@@ -98,18 +145,19 @@ export class Gateway {
    * themselves, this worker uses control's list; for other upstreams only while both have the same configuration.
    */
   useMembers(members: Readonly<Record<string, readonly BackendConfig[]>>, hash: string): void {
-    for (const { name, isAnnounced } of this.#context.config.upstreams) {
+    for (const upstream of this.#upstreams.all()) {
+      const { name } = upstream;
       const backends = members[name];
-      const upstream = this.#context.upstreams.find((one) => one.name === name);
-      if (backends !== undefined && (isAnnounced || hash === this.#configHash)) upstream?.useBackends(backends);
-      this.#leases.get(name)?.leasedByControl(backends?.map(({ id }) => id));
+      const isAnnounced = this.config.upstreams.some((one) => one.name === name && one.isAnnounced);
+      if (backends !== undefined && (isAnnounced || hash === this.#configHash)) upstream.useBackends(backends);
+      this.#upstreams.leaseOf(name)?.leasedByControl(backends?.map(({ id }) => id));
     }
     this.#leaveDescriptors();
   }
 
   /** Bounds client connections, because backend connections need descriptors, too. */
   #leaveDescriptors(): void {
-    const { config, upstreams } = this.#context;
+    const { config, upstreams } = this.#version.context;
     const connections = upstreams.map(({ name, backends }) => {
       const cap = config.upstreams.find((one) => one.name === name)?.cap ?? 0;
       return backends.length * cap;
@@ -121,18 +169,17 @@ export class Gateway {
 
   /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
   leasedIds(upstream: string): (string | undefined)[] {
-    const found = this.#context.upstreams.find(({ name }) => name === upstream);
-    return found?.slots.map((backend) => backend?.id) ?? [];
+    return this.#upstreams.find(upstream)?.slots.map((backend) => backend?.id) ?? [];
   }
 
   /** Carries out an order of control about the permits of an upstream. */
   applyLease(upstream: string, order: LeaseOrder): void {
-    this.#leases.get(upstream)?.apply(order);
+    this.#upstreams.leaseOf(upstream)?.apply(order);
   }
 
   /** Takes up the load of the other workers. */
   applyHostLoad(upstream: string, load: HostLoad): void {
-    this.#leases.get(upstream)?.applyLoad(load);
+    this.#upstreams.leaseOf(upstream)?.applyLoad(load);
   }
 
   /** Takes tokens of rate limits. */
@@ -147,8 +194,8 @@ export class Gateway {
   controlLost(): void {
     this.#context.limits.rates.tokens.lost();
     this.#context.cachePeers.lost();
-    for (const lease of this.#leases.values()) lease.lost();
-    for (const upstream of this.#context.upstreams) {
+    this.#upstreams.lost();
+    for (const upstream of this.#upstreams.all()) {
       for (const backend of upstream.backends) backend.healthy = true;
       upstream.refresh();
     }
@@ -166,7 +213,7 @@ export class Gateway {
 
   /** For `/api/status`. */
   status(): Record<string, unknown> {
-    const upstreams = this.#context.upstreams.map((upstream) => ({
+    const upstreams = this.#upstreams.all().map((upstream) => ({
       name: upstream.name,
       ...upstream.status(),
       backends: upstream.backends.map(({ id, inFlight, cap, available }) => ({
@@ -191,7 +238,7 @@ export class Gateway {
   async drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    const { clock, upstreams, tunnels, config } = this.#context;
+    const { clock, tunnels, config } = this.#context;
     const { SHUTDOWN_DELAY_MS, DRAIN_TIMEOUT_MS } = config.env;
     const closesAt = clock.now() + SHUTDOWN_DELAY_MS;
     await this.#until(() => clock.now() >= closesAt);
@@ -205,13 +252,12 @@ export class Gateway {
     this.listener.server.closeAllConnections();
     this.#tls?.dropPending();
     await closed;
-    for (const lease of this.#leases.values()) lease.close();
     this.#context.limits.rates.tokens.close();
     this.#context.cache.close();
     this.#context.replies.close();
     this.listener.close();
     this.#tls?.close();
-    await Promise.all(upstreams.map((upstream) => upstream.close()));
+    await this.#upstreams.close();
   }
 
   async #stopAccepting(): Promise<void> {

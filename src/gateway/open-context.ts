@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Config } from '../config/model.ts';
+import type { Config, UpstreamConfig } from '../config/model.ts';
 import { AddressSet } from '../core/addresses.ts';
 import { codeOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
@@ -10,7 +10,7 @@ import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
 import { AccessLog, type AccessLogCounts, type LineSink } from './access-log/access-log.ts';
-import { Cache, type CacheOptions } from './cache/cache.ts';
+import { Cache, type CachedRoutes, type CacheOptions } from './cache/cache.ts';
 import { keyName } from './cache/entry.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
@@ -62,7 +62,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     stack,
     cache,
     cachePeers: new CachePeers(clock, (order) => cache.carryOut(order), dependencies.sendCacheReport),
-    upstreams: openUpstreams(dependencies, metrics),
+    upstreams: config.upstreams.map(upstreamOpener(dependencies, metrics)),
     trustedProxies: trusted,
     ledger,
     store,
@@ -80,16 +80,19 @@ function openAccessLog(
   return new AccessLog({ ...accessLog, config, clock, random, trustedProxies });
 }
 
-function openUpstreams(dependencies: GatewayDependencies, metrics: GatewayMetrics): Upstream[] {
+/** Makes the upstreams of this worker. */
+export function upstreamOpener(
+  dependencies: GatewayDependencies,
+  metrics: GatewayMetrics,
+): (config: UpstreamConfig) => Upstream {
   const { config, clock, random, bugs } = dependencies;
   const { GATEWAY_WORKERS: workers, CONNECT_TIMEOUT_MS: connectMs, UPSTREAM_TIMEOUT_MS: idleMs } = config.env;
   const timeouts = { connectMs, idleMs };
   const initialPermits = (cap: number): number =>
     dependencies.sendLeaseReport === undefined ? staticShare(cap, workers) : 0;
-  return config.upstreams.map((upstream) => {
-    const maxStreams = Math.ceil(upstream.streams.max / workers);
-    return new Upstream(upstream, { clock, random, metrics, bugs, timeouts, workers, maxStreams, initialPermits });
-  });
+  const maxStreams = ({ streams }: UpstreamConfig): number => Math.ceil(streams.max / workers);
+  const shared = { clock, random, metrics, bugs, timeouts, workers, maxStreams, initialPermits };
+  return (upstream) => new Upstream(upstream, shared);
 }
 
 /** Where slow uploads and replies wait; a worker has an equal part of the host's budget. */
@@ -118,14 +121,19 @@ function openBuffers({
   return { uploads: new Uploads(spool, clock, onError), replies };
 }
 
-function openCache({ env, routes }: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs'>): Cache {
+function openCache(config: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs'>): Cache {
+  const { CACHE_TTL_SECONDS, CACHE_MAX_BYTES } = config.env;
+  return new Cache({ ...deps, maxBytes: CACHE_TTL_SECONDS > 0 ? CACHE_MAX_BYTES : 0, routes: cachedRoutesOf(config) });
+}
+
+/** The routes whose replies are kept. */
+export function cachedRoutesOf({ routes }: Config): CachedRoutes {
   const shares = new Map<string, number>();
   for (const { endpoint, cache } of routes) if (cache?.maxBytes !== undefined) shares.set(endpoint, cache.maxBytes);
-  const cachedRoutes = routes
+  const names = routes
     .filter(({ cache }) => cache !== undefined)
     .flatMap(({ endpoint, upstreams }) =>
       upstreams === undefined ? [endpoint] : upstreams.map(({ upstream }) => keyName(endpoint, upstream)),
     );
-  const maxBytes = env.CACHE_TTL_SECONDS > 0 ? env.CACHE_MAX_BYTES : 0;
-  return new Cache({ ...deps, maxBytes, shares, routes: cachedRoutes });
+  return { names, shares };
 }

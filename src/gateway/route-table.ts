@@ -13,12 +13,18 @@ import { proxyRoute } from './routes/proxy.ts';
 import { getBarcodeImageRoute, getBarcodeRoute, listBarcodesRoute } from './routes/records.ts';
 import { replyChange } from './routes/reply-changes.ts';
 import type { LocalRoute, Route } from './routes/route.ts';
+import { RouteReuse } from './routes/route-reuse.ts';
 import { healthRoute, openApiRoute, readyRoute } from './routes/service.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
-export function buildRouter(gateway: GatewayContext): Router {
-  const configured = gateway.config.routes.flatMap((config) => rulesOf(config, routeOf(gateway, config)));
+export function buildRouter(gateway: GatewayContext, reuse = new RouteReuse(gateway.config)): Router {
+  const configured = gateway.config.routes.flatMap((config) =>
+    rulesOf(
+      config,
+      reuse.of(config, () => routeOf(gateway, config)),
+    ),
+  );
   return new Router([...ownRoutes(gateway), ...configured]);
 }
 

@@ -110,7 +110,7 @@ export class Family<I extends Counter | Gauge | Histogram> {
 /** The metrics of one process. */
 export class Registry {
   readonly #families = new Map<string, Family<Counter> | Family<Gauge> | Family<Histogram>>();
-  readonly #refreshers: (() => void)[] = [];
+  readonly #refreshers = new Set<() => void>();
 
   counter(name: string, help: string, ...labels: readonly string[]): Family<Counter> {
     return this.#add(new Family({ name, help, kind: 'counter', merge: 'sum', labels }, () => new Counter()), name);
@@ -128,9 +128,10 @@ export class Registry {
   /** Called for a refresh that threw. Its gauges keep their last values, and the others are still refreshed. */
   onRefreshError: ((error: unknown) => void) | undefined;
 
-  /** Calls `refresh` before each snapshot: for gauges that are read rather than counted. */
-  onSnapshot(refresh: () => void): void {
-    this.#refreshers.push(refresh);
+  /** Calls `refresh` before each snapshot: for gauges that are read rather than counted. Returns how to end that. */
+  onSnapshot(refresh: () => void): () => void {
+    this.#refreshers.add(refresh);
+    return () => void this.#refreshers.delete(refresh);
   }
 
   snapshot(): Snapshot {

@@ -57,6 +57,9 @@ const invalidation = z.looseObject({ host: z.string(), targets: z.array(z.string
 const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
 const cachePosition = z.looseObject({ epoch: count, number: count });
 const nothing = z.looseObject({});
+/** A worker checks it as it checks a file. */
+const configFile = z.record(z.string(), z.unknown());
+const version = z.looseObject({ number: count, hash: text });
 
 /** The shape of each message of a process; further fields are allowed. */
 const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
@@ -69,7 +72,20 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
     startedAtMs: z.number(),
   }),
   report: z.looseObject({ metrics: snapshot, status: z.unknown() }),
-  holdings: z.looseObject({ held: z.record(text, permits), pidNamespace: text, configHash: text }),
+  holdings: z.looseObject({
+    held: z.record(text, permits),
+    pidNamespace: text,
+    configHash: text,
+    fileHash: text.optional(),
+  }),
+  'config-prepared': z.looseObject({ version, problems: z.array(z.string()).max(10_000) }),
+  'config-committed': z.looseObject({ version, configHash: text, held: z.record(text, permits) }),
+  ask: z.looseObject({
+    what: z.enum(['status', 'reload']),
+    dryRun: z.boolean().optional(),
+    force: z.boolean().optional(),
+    who: text.optional(),
+  }),
   held: z.looseObject({ upstream: text, report: leaseReport }),
   tokens: z.looseObject({ asks: z.array(tokenAsk) }),
   announce: z.looseObject({ upstream: text, origin: z.url().max(4096) }),
@@ -97,6 +113,11 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   tokens: z.looseObject({ grants: z.array(tokenGrant) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),
+  'config-prepare': z.looseObject({ version, file: configFile }),
+  'config-commit': z.looseObject({ version }),
+  'config-abandon': z.looseObject({ version }),
+  config: z.looseObject({ version, file: configFile.optional() }),
+  answer: z.looseObject({ result: z.unknown() }),
   heartbeat: nothing,
   report: nothing,
 };

@@ -1,5 +1,6 @@
 import type { CacheCommand, CacheReport } from './cache-order.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
+import type { ConfigOrder, ConfigReport, ControlAnswer, ControlAsk } from './config-wire.ts';
 import type { BackendsByUpstream, BackendState } from './backends.ts';
 import type { HostLoad } from './lease.ts';
 import type { ById, WireOrder, WireReport } from './lease-wire.ts';
@@ -26,7 +27,11 @@ export type MemberMessage =
       readonly pidNamespace: string;
       /** Of its configuration: all processes of a host should have the same. */
       readonly configHash: string;
+      /** Of its configuration file; absent in earlier versions of Rampart. */
+      readonly fileHash?: string | undefined;
     }
+  | ConfigReport
+  | ControlAsk
   /** The permits that a worker holds of one upstream, and its queue there. */
   | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
   /** The tokens of rate limits that a worker asks for, for all subjects at once. */
@@ -58,6 +63,8 @@ export type ControlMessage =
   /** The tokens granted, in the order in which the worker asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
   | CacheCommand
+  | ConfigOrder
+  | ControlAnswer
   /** Control lives; sent twice a second, because a silent control counts as gone. */
   | { readonly type: 'heartbeat' }
   /** Send a report now. */

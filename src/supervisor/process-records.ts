@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
@@ -72,6 +72,10 @@ export function recordThisProcess(
   }
   return () => rmSync(path, { force: true });
 }
+
+/** When a process was written down, in milliseconds since the epoch; undefined if it no longer is. */
+export const recordedAtMs = (runFolder: string, { pid }: Pick<ProcessRecord, 'pid'>): number | undefined =>
+  statSync(join(folderOf(runFolder), `${pid}.json`), { throwIfNoEntry: false })?.mtimeMs;
 
 /** The processes that are still alive; records of the dead are removed. */
 export function liveProcesses(runFolder: string): ProcessRecord[] {

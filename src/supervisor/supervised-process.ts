@@ -43,6 +43,7 @@ export class SupervisedProcess {
   #timer: Timer | undefined;
   #stopping = false;
   #everReady = false;
+  #isReady = false;
 
   constructor(spec: ProcessSpec, dependencies: { clock: Clock; random: Random; events: ProcessEvents }) {
     this.spec = spec;
@@ -79,6 +80,11 @@ export class SupervisedProcess {
     this.#child?.kill('SIGKILL');
   }
 
+  /** Before it is ready, a process may not have its handlers yet, and a signal could end it. */
+  signal(name: NodeJS.Signals): void {
+    if (this.#isReady) this.#child?.kill(name);
+  }
+
   /** Ends it at once, to be started again. */
   endHanging(): void {
     this.#child?.kill('SIGKILL');
@@ -92,6 +98,7 @@ export class SupervisedProcess {
     this.#startedAt = this.#clock.now();
     const ended = (how: string, code: number | null): void => {
       this.#child = undefined;
+      this.#isReady = false;
       this.#events.said?.(this, undefined);
       // A process that exits before it was ready rejects `start()`, even if we asked it to stop.
       if (!this.#everReady) onFailed(code, how);
@@ -112,6 +119,7 @@ export class SupervisedProcess {
         return;
       }
       this.#everReady = true;
+      this.#isReady = true;
       this.#events.ready?.(this.spec);
       onReady();
     });

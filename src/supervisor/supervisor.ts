@@ -137,6 +137,11 @@ export class Supervisor {
     for (const supervised of this.#processes) supervised.kill();
   }
 
+  /** Sends a signal to the processes of a role that have said that they are ready. */
+  signal(role: Role, name: NodeJS.Signals): void {
+    for (const one of this.#processes) if (one.spec.role === role) one.signal(name);
+  }
+
   async #launch(spec: ProcessSpec): Promise<void> {
     const { clock, random, events } = this.#dependencies;
     const ofProcess: ProcessEvents = {

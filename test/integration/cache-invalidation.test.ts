@@ -13,6 +13,7 @@ import type { ControlMessage } from '../../src/protocol/messages.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { get, type Got } from '../support/caching.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { fixedConfig } from '../support/config-source.ts';
 import { quietInstruments } from '../support/instruments.ts';
 import { closers, startBackend, startGateway } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
@@ -59,7 +60,8 @@ async function startHost(): Promise<Host> {
   const config = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);
   const log = pino({ level: 'silent' });
   const openControl = async (): Promise<Control> => {
-    const dependencies = { ...quietInstruments(), config, clock: systemClock, random: () => 0.5, log, runFolder };
+    const instruments = { ...quietInstruments(), clock: systemClock, random: () => 0.5, log };
+    const dependencies = { ...instruments, ...fixedConfig(config, runFolder), runFolder };
     const control = new Control({ ...dependencies, version: '1' });
     await control.listen();
     return control;

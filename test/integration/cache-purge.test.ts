@@ -17,6 +17,7 @@ import { get, startCaching } from '../support/caching.ts';
 import { startTestGateway, testKey, type TestGateway } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
+import { fixedConfig } from '../support/config-source.ts';
 import { quietInstruments } from '../support/instruments.ts';
 
 /** Control with its admin API, and two workers that hold on to it. */
@@ -30,7 +31,7 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
   const log = pino({ level: 'silent' });
   const control = new Control({
     ...quietInstruments(),
-    config,
+    ...fixedConfig(config, runFolder),
     clock: systemClock,
     random: () => 0.5,
     log,

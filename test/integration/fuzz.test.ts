@@ -18,6 +18,7 @@ import { barcodeWork } from '../../src/generator/barcode-work.ts';
 import { Bugs } from '../../src/metrics/bugs.ts';
 import { Registry } from '../../src/metrics/instruments.ts';
 import { renderPrometheus } from '../../src/metrics/exposition.ts';
+import { fixedConfig } from '../support/config-source.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { controlExamples, lineOf, memberExamples } from '../support/messages.ts';
 import { quietInstruments } from '../support/instruments.ts';
@@ -173,7 +174,7 @@ describe('random and mutated bytes end no process and keep no permit', () => {
     writeFileSync(join(runFolder, 'metrics.json'), '{"ended":[{"name":1}],"members":{"m":3}}');
     writeFileSync(join(runFolder, 'leases.json'), '{"holders":[null],"leases":{"app":5}}');
     const control = new Control({
-      config,
+      ...fixedConfig(config, runFolder),
       clock: systemClock,
       random: () => 0.5,
       log,

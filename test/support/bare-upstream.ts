@@ -54,7 +54,7 @@ export function bareUpstream({
       metrics: new GatewayMetrics(instruments.registry),
       bugs: instruments.bugs,
       timeouts: { connectMs: 1000, idleMs: 1000 },
-      maxStreams: 10,
+      maxStreams: () => 10,
       initialPermits,
     },
   );

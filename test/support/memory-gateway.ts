@@ -1,10 +1,8 @@
 import { Cache } from '../../src/gateway/cache/cache.ts';
 import type { GatewayContext } from '../../src/gateway/context.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
-import { openContext } from '../../src/gateway/open-context.ts';
-import { exchangeGatewayOf } from '../../src/gateway/open-server.ts';
-import { requestPath } from '../../src/gateway/request-path.ts';
-import { buildRouter } from '../../src/gateway/route-table.ts';
+import { cachedRoutesOf, openContext } from '../../src/gateway/open-context.ts';
+import { WorkerVersion } from '../../src/gateway/worker-version.ts';
 import type { Failure, Reply, Service } from '../../src/gateway/upstream/layer.ts';
 import type { ReplyHeaders } from '../../src/gateway/upstream/reply-sink.ts';
 import { renderPrometheus } from '../../src/metrics/exposition.ts';
@@ -29,14 +27,12 @@ export async function openMemoryGateway(service: Service, options: TestGatewayOp
   const dependencies = { ...(await testDependencies(options)), clock };
   const { registry, bugs, config } = dependencies;
   const opened = openContext(dependencies, () => false);
-  const routes = config.routes.filter(({ cache }) => cache !== undefined).map(({ endpoint }) => endpoint);
-  const cache = new Cache({ clock, stack: service, bugs, maxBytes: 1024 * 1024, shares: new Map(), routes });
+  const cache = new Cache({ clock, stack: service, bugs, maxBytes: 1024 * 1024, routes: cachedRoutesOf(config) });
   const context: GatewayContext = { ...opened, stack: service, cache };
-  const router = buildRouter(context);
-  const ofExchanges = exchangeGatewayOf(context);
+  const version = new WorkerVersion(context, undefined, () => {});
   const send = (request: MemoryRequest): MemoryClient => {
     const client = new MemoryClient(request);
-    void requestPath(new Exchange(client, clock.now(), ofExchanges), context, router);
+    version.begin(new Exchange(client, clock.now(), version.exchanges));
     return client;
   };
   return {

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import type { TestGateway, TestGatewayOptions } from './gateway.ts';
 import { closers, startBackend, startGateway } from './proxying.ts';
 import { eventually } from './raw.ts';
+import { fixedConfig } from './config-source.ts';
 import { quietInstruments } from './instruments.ts';
 
 const WORKERS = 4;
@@ -34,7 +35,7 @@ export async function startRateHost(options: TestGatewayOptions & { authenticate
   const openControl = async (): Promise<Control> => {
     const control = new Control({
       ...quietInstruments(),
-      config,
+      ...fixedConfig(config, runFolder),
       clock: systemClock,
       random: () => 0.5,
       log,

@@ -188,7 +188,7 @@ export class VirtualHost {
         metrics: new GatewayMetrics(instruments.registry),
         bugs: instruments.bugs,
         timeouts: { connectMs: 1000, idleMs: 1000 },
-        maxStreams: 10,
+        maxStreams: () => 10,
         initialPermits: () => 0,
       },
     );

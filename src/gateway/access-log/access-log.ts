@@ -48,6 +48,11 @@ export class AccessLog {
     this.#lines = new AccessLineWriter(accessLog, routes, options.trustedProxies);
   }
 
+  /** The same log with the settings of another configuration. */
+  withConfig(config: AccessLogOptions['config']): AccessLog {
+    return new AccessLog({ ...this.#options, config });
+  }
+
   /** `status` 499: the client left. */
   write(x: Exchange, status: number, elapsedMs: number): void {
     const { clock, random, sink, counts } = this.#options;

@@ -24,10 +24,15 @@ export interface CacheOptions {
   readonly bugs: Bugs;
   /** 0 switches it off. */
   readonly maxBytes: number;
+  readonly routes: CachedRoutes;
+}
+
+/** The routes whose replies are kept. */
+export interface CachedRoutes {
+  /** By `keyName`. */
+  readonly names: readonly string[];
   /** The most bytes that a route may take, by endpoint, where it has a limit of its own. */
   readonly shares: ReadonlyMap<string, number>;
-  /** The proxied routes whose replies are kept, by `keyName`. */
-  readonly routes: readonly string[];
 }
 
 /**
@@ -45,12 +50,12 @@ export class Cache {
   readonly #fetchDependencies: FetchDependencies;
   readonly #fetches = new CoalescedFetches<CoalescedFetch>();
   readonly #refreshAfter = new WeakMap<Entry, number>();
-  readonly #routes: readonly string[];
+  #names: readonly string[];
 
-  constructor({ clock, stack, bugs, maxBytes, shares, routes }: CacheOptions) {
+  constructor({ clock, stack, bugs, maxBytes, routes }: CacheOptions) {
     this.isOn = maxBytes > 0;
-    this.store = new ReplyStore(maxBytes, shares);
-    this.#routes = routes;
+    this.store = new ReplyStore(maxBytes, routes.shares);
+    this.#names = routes.names;
     this.#clock = clock;
     this.#stack = stack;
     this.#fetchDependencies = {
@@ -92,9 +97,15 @@ export class Cache {
     return this.#fetchFor(subscriber, entry, mayShare);
   }
 
+  /** Replaces the routes whose replies are kept; the replies of the others stay until they are purged. */
+  useRoutes({ names, shares }: CachedRoutes): void {
+    this.#names = names;
+    this.store.useShares(shares);
+  }
+
   /** Whether an unsafe request can make a stored reply outdated. */
   get keepsRoutes(): boolean {
-    return this.isOn && this.#routes.length > 0;
+    return this.isOn && this.#names.length > 0;
   }
 
   /**
@@ -105,7 +116,7 @@ export class Cache {
     if ('purge' in order) return this.#purge(order.purge);
     const { host, targets, selection } = order.invalidate;
     // Any route may store replies for the path, because GET may use another route than the unsafe method.
-    for (const name of this.#routes)
+    for (const name of this.#names)
       for (const target of targets) this.#invalidate(keyText(name, host, target, selection));
     return 0;
   }

@@ -45,16 +45,13 @@ interface Share {
 export class ReplyStore {
   readonly maxBytes: number;
   readonly #slots: LRUCache<string, Slot>;
-  readonly #shares: ReadonlyMap<string, Share>;
+  #shares: ReadonlyMap<string, Share> = new Map();
   #generation = 0;
   #evictions = 0;
 
   /** `shares`: the most bytes that a route may take, by endpoint, where it has a limit of its own. */
   constructor(maxBytes: number, shares: ReadonlyMap<string, number> = new Map()) {
     this.maxBytes = maxBytes;
-    this.#shares = new Map(
-      [...shares].map(([endpoint, bytes]) => [endpoint, { maxBytes: bytes, keys: new Set(), bytes: 0 }]),
-    );
     this.#slots = new LRUCache<string, Slot>({
       // One byte is the smallest bound, and holds no reply.
       maxSize: Math.max(1, maxBytes),
@@ -64,6 +61,23 @@ export class ReplyStore {
         this.#account(slot, slotKey, -slot.bytes);
       },
     });
+    this.useShares(shares);
+  }
+
+  /** Replaces the most bytes that a route may take; a route that holds more gives up its replies with its next one. */
+  useShares(shares: ReadonlyMap<string, number>): void {
+    const before = this.#shares;
+    const made = new Map<string, Share>();
+    for (const [endpoint, maxBytes] of shares) {
+      made.set(endpoint, { keys: new Set(), bytes: 0, ...before.get(endpoint), maxBytes });
+    }
+    this.#shares = made;
+    const uncounted = [...made.keys()].filter((endpoint) => !before.has(endpoint));
+    if (uncounted.length === 0) return;
+    // From the least recently used one on, which is the order in which a share evicts.
+    for (const [slotKey, slot] of Array.from(this.#slots.entries()).toReversed()) {
+      if (uncounted.includes(slot.key.endpoint)) this.#account(slot, slotKey, slot.bytes);
+    }
   }
 
   get entries(): number {

@@ -53,14 +53,14 @@ export class Http1Server implements TransactionHost {
   readonly #ages: ConnectionAges;
 
   constructor(options: Http1Options) {
-    const { clock, bugs, random, maxAgeMs, maxPipelined, start } = options;
+    const { clock, bugs, random, maxAgeMs } = options;
     this.clock = clock;
     this.bugs = bugs;
     this.isDraining = options.isDraining;
     this.bindsHostToName = options.bindsHostToName;
     this.#options = options;
     this.#ages = new ConnectionAges(maxAgeMs, clock, random);
-    this.#connections = new ClientConnections({ clock, bugs, maxPipelined, start });
+    this.#connections = new ClientConnections(options);
     this.server = this.#createServer();
     this.#listen();
   }

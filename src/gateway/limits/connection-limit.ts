@@ -5,7 +5,8 @@ import { connectionsFor, descriptorLimit } from '../../core/descriptors.ts';
 
 export interface ConnectionLimitOptions {
   readonly bugs: Bugs;
-  readonly maxPerAddress: number | undefined;
+  /** Asked for each connection; connections that came while there was no limit do not count. */
+  readonly maxPerAddress: () => number | undefined;
   /** Called for each connection that was closed because there are too many. */
   readonly onRefused: () => void;
 }
@@ -27,7 +28,6 @@ export function useBackendConnections(
 /** Bounds the connections of an address, and counts the connections that are closed at once because of this bound. */
 export function limitConnections(server: Server, { maxPerAddress, onRefused, bugs }: ConnectionLimitOptions): void {
   server.on('drop', bugs.guard('connection', onRefused));
-  if (maxPerAddress === undefined) return;
   const open = new Map<string, number>();
   const closed = (address: string): void => {
     const left = (open.get(address) ?? 1) - 1;
@@ -35,6 +35,8 @@ export function limitConnections(server: Server, { maxPerAddress, onRefused, bug
     else open.delete(address);
   };
   const opened = (socket: Socket): void => {
+    const most = maxPerAddress();
+    if (most === undefined) return;
     const address = canonicalAddress(socket.remoteAddress ?? '');
     const count = (open.get(address) ?? 0) + 1;
     open.set(address, count);
@@ -42,7 +44,7 @@ export function limitConnections(server: Server, { maxPerAddress, onRefused, bug
       'close',
       bugs.guard('connection', () => closed(address)),
     );
-    if (count <= maxPerAddress) return;
+    if (count <= most) return;
     onRefused();
     socket.destroy();
   };

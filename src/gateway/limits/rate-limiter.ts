@@ -32,10 +32,13 @@ const details: Readonly<Record<Policy, string>> = {
 export class RateLimiter {
   readonly tokens: TokenClient;
   readonly #options: RateLimiterOptions;
+  #keyLimit: RateLimit | undefined;
+  #addressLimit: RateLimit | undefined;
   readonly #counters: Readonly<Record<Policy, { readonly allowed: Counter; readonly refused: Counter }>>;
 
   constructor(options: RateLimiterOptions) {
     this.#options = options;
+    this.useLimits(options.keyLimit, options.addressLimit);
     const { clock, bugs, workers, registry, sendTokenAsks: send } = options;
     this.tokens = new TokenClient({ clock, bugs, workers, send });
     const help = 'Requests that were checked against a rate limit, by policy and result';
@@ -51,16 +54,23 @@ export class RateLimiter {
     registry.onSnapshot(() => (byShare.value = this.tokens.byShare));
   }
 
+  /** Replaces the limits; the tokens of keys and addresses stay with control. */
+  useLimits(keyLimit: RateLimit | undefined, addressLimit: RateLimit | undefined): void {
+    this.#keyLimit = keyLimit;
+    this.#addressLimit = addressLimit;
+  }
+
   /** The limit of the client's address. */
   checkAddress(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
-    const { addressLimit, trustedProxies } = this.#options;
+    const { trustedProxies } = this.#options;
+    const addressLimit = this.#addressLimit;
     if (addressLimit === undefined) return undefined;
     return this.#check('address', clientNetwork(x.request.peerAddress, x.head, trustedProxies), addressLimit, x);
   }
 
   /** The limit of the key. */
   checkKey(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
-    const limit = x.key?.limit ?? this.#options.keyLimit;
+    const limit = x.key?.limit ?? this.#keyLimit;
     if (x.key === undefined || limit === undefined) return undefined;
     return this.#check('key', x.key.id, limit, x);
   }

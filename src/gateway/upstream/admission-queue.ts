@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { UpstreamConfig } from '../../config/model.ts';
@@ -27,11 +28,13 @@ export interface QueueSnapshot extends QueueSituation {
   readonly held: number;
 }
 
+type QueueSettings = Pick<
+  UpstreamConfig,
+  'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'isQueueTimeoutSet' | 'admission'
+>;
+
 export interface AdmissionQueueOptions {
-  readonly config: Pick<
-    UpstreamConfig,
-    'queueCapacity' | 'queuePerPermit' | 'queueTimeoutMs' | 'isQueueTimeoutSet' | 'admission'
-  >;
+  readonly config: QueueSettings;
   readonly clock: Clock;
   readonly random: Random;
   /** Called at the requested times and at the earliest deadline. */
@@ -83,11 +86,9 @@ const SHED_INTERVAL_MS = 25;
  */
 export class AdmissionQueue {
   readonly #queue: RequestQueue<Waiter>;
-  readonly #bound: QueueBound;
-  readonly #config: AdmissionQueueOptions['config'];
+  #bound: QueueBound;
+  #config: QueueSettings;
   #capacity: number;
-  readonly #timeoutMs: number;
-  readonly #isTimeoutSet: boolean;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #wake: () => void;
@@ -97,12 +98,9 @@ export class AdmissionQueue {
 
   constructor({ config, clock, random, wake }: AdmissionQueueOptions) {
     this.#queue = new RequestQueue(config.queueCapacity);
-    const { queueTimeoutMs: timeoutMs, isQueueTimeoutSet: isTimeoutSet, admission } = config;
-    this.#bound = new QueueBound({ maxWaitMs: admission.maxWaitMs, timeoutMs, isTimeoutSet });
+    this.#bound = new QueueBound(boundSettings(config));
     this.#config = config;
     this.#capacity = config.queueCapacity;
-    this.#timeoutMs = timeoutMs;
-    this.#isTimeoutSet = isTimeoutSet;
     this.#clock = clock;
     this.#random = random;
     this.#wake = wake;
@@ -119,6 +117,13 @@ export class AdmissionQueue {
   /** Whether the queue stands, rather than being a burst. */
   get standing(): boolean {
     return this.#bound.isStanding(this.#clock.now());
+  }
+
+  /** Replaces the settings; requests that wait keep their places. */
+  useConfig(config: QueueSettings): void {
+    if (!isDeepStrictEqual(boundSettings(config), boundSettings(this.#config)))
+      this.#bound = new QueueBound(boundSettings(config));
+    this.#config = config;
   }
 
   /** Sets how many requests may be in flight at all backends together, from which the bound of the queue follows. */
@@ -142,7 +147,7 @@ export class AdmissionQueue {
     waiter.place = joined.place;
     joined.evicted?.refuse(this.#full(snapshot.isUnavailable));
     if (wasEmpty) this.#bound.changed(false, now);
-    this.wakeAt((this.#queue.oldestJoinedAt() ?? now) + this.#timeoutMs);
+    this.wakeAt((this.#queue.oldestJoinedAt() ?? now) + this.#config.queueTimeoutMs);
     return waiter;
   }
 
@@ -186,13 +191,14 @@ export class AdmissionQueue {
   /** Refuses the requests that have waited for the longest allowed time. */
   expire(snapshot: QueueSnapshot): void {
     // Without a backend there is no round to wait for.
-    const longestMs = snapshot.isUnavailable ? this.#timeoutMs : this.#bound.longestWaitMs(snapshot.paceMs);
+    const longestMs = snapshot.isUnavailable ? this.#config.queueTimeoutMs : this.#bound.longestWaitMs(snapshot.paceMs);
     const timeoutMs = longestMs + (this.#isCovered(snapshot) ? STALL_MS : 0);
     const expired = this.#queue.expire(this.#clock.now() - timeoutMs);
     for (const waiter of expired) waiter.refuse(this.#timedOut(snapshot.isUnavailable));
     if (expired.length > 0) this.#noteIfEmpty();
     const oldest = this.#queue.oldestJoinedAt();
-    if (oldest !== undefined) this.wakeAt(Math.max(oldest + this.#timeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
+    if (oldest !== undefined)
+      this.wakeAt(Math.max(oldest + this.#config.queueTimeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
   }
 
   /** One timer for the whole queue, at the earliest requested time. */
@@ -222,7 +228,7 @@ export class AdmissionQueue {
   #isCovered({ isUnavailable, permits, inFlight, queuedElsewhere, paceMs }: QueueSnapshot): boolean {
     const outstanding = inFlight + queuedElsewhere + this.#queue.depth;
     if (isUnavailable || outstanding > 2 * permits) return false;
-    return outstanding <= permits || (!this.#isTimeoutSet && paceMs > 0 && paceMs < MAX_ROUND_MS);
+    return outstanding <= permits || (!this.#config.isQueueTimeoutSet && paceMs > 0 && paceMs < MAX_ROUND_MS);
   }
 
   /** Interactive requests that may wait, over all workers. */
@@ -266,6 +272,12 @@ export class AdmissionQueue {
       : new Refusal('queue-timeout', 'no backend became free while the request waited', this.#retryAfter());
   }
 }
+
+const boundSettings = ({ queueTimeoutMs, isQueueTimeoutSet, admission }: QueueSettings) => ({
+  maxWaitMs: admission.maxWaitMs,
+  timeoutMs: queueTimeoutMs,
+  isTimeoutSet: isQueueTimeoutSet,
+});
 
 /**
  * The part of the bound that the other workers leave, but at least an equal share, because a worker that has just

@@ -2,7 +2,7 @@ import type { BackendConfig } from '../../protocol/backends.ts';
 import type { Clock } from '../../core/clock.ts';
 import { OutlierDetector } from '../../policy/health/outliers.ts';
 import { Slots } from '../../policy/permits/slots.ts';
-import type { Backend } from './backend.ts';
+import type { Backend, ConnectionSettings } from './backend.ts';
 
 export interface BackendSetOptions {
   readonly backends: readonly BackendConfig[];
@@ -18,7 +18,8 @@ export interface BackendSetOptions {
  */
 export class BackendSet {
   readonly #open: BackendSetOptions['open'];
-  readonly #isChecked: boolean;
+  #isChecked: boolean;
+  #connection: ConnectionSettings | undefined;
   readonly #clock: Clock;
   readonly #outliers: OutlierDetector;
   readonly #slots: Slots<Backend>;
@@ -46,6 +47,14 @@ export class BackendSet {
   /** Ejections since the start. */
   get ejections(): number {
     return this.#outliers.ejections;
+  }
+
+  /** Replaces the settings of all backends. Without health checks every backend counts as up. */
+  useSettings(isChecked: boolean, connection: ConnectionSettings): void {
+    if (!isChecked) for (const backend of this.#present) backend.healthy = true;
+    this.#isChecked = isChecked;
+    this.#connection = connection;
+    for (const backend of this.#slots.items) backend?.useConnection(connection);
   }
 
   /** Replaces the backends. The requests in flight at a backend that is no longer listed run to their end. */
@@ -95,6 +104,7 @@ export class BackendSet {
 
   #join(config: BackendConfig): Backend {
     const backend = this.#open(config, this.#slots.vacant());
+    if (this.#connection !== undefined) backend.useConnection(this.#connection);
     this.#slots.put(backend.index, backend);
     this.#joined(backend);
     return backend;

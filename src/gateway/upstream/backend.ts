@@ -36,12 +36,16 @@ export const outcomesForLoad = {
   superseded: 'dropped',
 } as const;
 
-export interface BackendOptions {
+/** The settings of the connections of a backend that may change while it is used. */
+export interface ConnectionSettings {
+  /** Largest head of a reply. */
+  readonly replyHeadBytes: number;
+}
+
+export interface BackendOptions extends ConnectionSettings {
   readonly cap: number;
   readonly upstream: string;
   readonly connectMs: number;
-  /** Largest head of a reply. */
-  readonly replyHeadBytes: number;
   readonly metrics: GatewayMetrics;
   readonly clock: Clock;
   readonly bugs: Bugs;
@@ -72,6 +76,7 @@ export class Backend implements Candidate {
   streams = 0;
   /** Permits that this worker holds. */
   cap: number;
+  #connection: ConnectionSettings;
   readonly #openPool: () => Pool;
   #pool: Pool;
   #names: NameWatch;
@@ -93,6 +98,7 @@ export class Backend implements Candidate {
     this.#now = () => clock.now();
     this.load = new BackendLoad(clock.now());
     this.sockets = new BackendSockets(options.connectMs, clock, options.bugs);
+    this.#connection = options;
     // No limit on connections: permits are the limit, and a full pool would queue requests that the gateway cannot see.
     this.#openPool = () =>
       new Pool(this.#origin, {
@@ -104,7 +110,7 @@ export class Backend implements Candidate {
         headersTimeout: 0,
         // The limit of silence differs between replies, so IdleWatch ends them.
         bodyTimeout: 0,
-        maxHeaderSize: options.replyHeadBytes,
+        maxHeaderSize: this.#connection.replyHeadBytes,
         connect: this.sockets.connect,
       });
     this.#pool = this.#openPool();
@@ -155,6 +161,13 @@ export class Backend implements Candidate {
     this.#names.close();
     this.#names = this.#watchNames();
     this.#renewPool();
+  }
+
+  /** New requests get connections with these settings. */
+  useConnection(connection: ConnectionSettings): void {
+    const isSame = connection.replyHeadBytes === this.#connection.replyHeadBytes;
+    this.#connection = connection;
+    if (!isSame) this.#renewPool();
   }
 
   /** It has left, and no request is in flight there. */

@@ -33,6 +33,7 @@ export class LeaseClient {
   #awaySince: number | undefined;
   #isConnected = false;
   #isKnown = true;
+  #share: number;
   #lastCallAt = Number.NEGATIVE_INFINITY;
   #callTimer: Timer | undefined;
   #checkTimer: Timer | undefined;
@@ -42,6 +43,7 @@ export class LeaseClient {
 
   constructor(options: LeaseClientOptions) {
     this.#options = options;
+    this.#share = options.share;
     this.#holder = new LeaseState(options.upstream.slots.map(() => options.share));
     this.#awaySince = options.clock.now();
     options.upstream.onNeed = () => this.#call();
@@ -51,6 +53,11 @@ export class LeaseClient {
 
   get upstream(): string {
     return this.#options.upstream.name;
+  }
+
+  /** The permits that it holds, by position. */
+  get held(): readonly number[] {
+    return this.#report().held;
   }
 
   /** A new connection to control. Returns the report of the held permits, which must be the first message. */
@@ -72,7 +79,8 @@ export class LeaseClient {
    */
   leasedByControl(ids: readonly string[] | undefined): void {
     this.#isKnown = ids !== undefined;
-    const { upstream, share, clock } = this.#options;
+    const { upstream, clock } = this.#options;
+    const share = this.#share;
     if (ids === undefined) this.#awaySince ??= clock.now();
     const present = upstream.slots.map((backend) => (backend?.isLeaving === false ? backend : undefined));
     this.#holder.useBackends(
@@ -82,6 +90,11 @@ export class LeaseClient {
     this.#usePermits();
     // Permits of a backend that left were given up; control must hear of that when it is back.
     this.#tell();
+  }
+
+  /** Another number of permits of each backend, for when control is away; the next list of backends puts it to use. */
+  useShare(share: number): void {
+    this.#share = share;
   }
 
   /** A message of control has come. */

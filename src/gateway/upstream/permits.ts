@@ -21,14 +21,23 @@ export interface PermitsOptions {
  */
 export class Permits {
   readonly #options: PermitsOptions;
-  readonly #balancer: Balancer;
+  #balancer: Balancer;
+  #balancerName: BalancerName;
   readonly #out = new PermitList();
   readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
 
   constructor(options: PermitsOptions) {
     this.#options = options;
     this.#balancer = createBalancer(options.balancer);
+    this.#balancerName = options.balancer;
     this.#pick = { now: 0, random: options.random, routeClass: 0, excluded: undefined };
+  }
+
+  /** A balancer of another name starts without a memory of its own; the loads of the backends stay known. */
+  useBalancer(name: BalancerName): void {
+    if (name === this.#balancerName) return;
+    this.#balancerName = name;
+    this.#balancer = createBalancer(name);
   }
 
   /** How many permits are in use. */

@@ -8,7 +8,8 @@ import type { Backend } from './backend.ts';
  * a backend. They are no part of a cap, and do not queue.
  */
 export class StreamPlaces {
-  readonly max: number;
+  /** May be lowered below the number of open streams, which then stay open. */
+  max: number;
   readonly #random: Random;
   #taken = 0;
 

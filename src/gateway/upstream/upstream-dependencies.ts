@@ -1,3 +1,4 @@
+import type { UpstreamConfig } from '../../config/model.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
@@ -11,7 +12,7 @@ export interface UpstreamDependencies {
   readonly bugs: Bugs;
   readonly timeouts: { readonly connectMs: number; readonly idleMs: number };
   /** Streams that this worker may have open. */
-  readonly maxStreams: number;
+  readonly maxStreams: (config: UpstreamConfig) => number;
   /** Gateway workers of the host, which share the budget of retries. */
   readonly workers?: number;
   /** Permits per backend before the first message of control. */

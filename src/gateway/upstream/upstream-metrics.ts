@@ -18,6 +18,7 @@ export interface UpstreamFigures {
 /** The metrics of an upstream, read when a report is made. */
 export class UpstreamMetrics {
   readonly #retries: Record<RetryKind | 'over-budget', Counter>;
+  readonly #close: () => void;
 
   constructor(name: string, all: GatewayMetrics, status: () => UpstreamFigures) {
     const { registry, retries } = all;
@@ -31,7 +32,8 @@ export class UpstreamMetrics {
     const ejections = all.ejections.of(name);
     const { permits, limit, ejected, retryBudget, standing, streams } = all.upstreams;
     const depth = { interactive: all.queueDepth.of(name, 'interactive'), bulk: all.queueDepth.of(name, 'bulk') };
-    registry.onSnapshot(() => {
+    let counted = 0;
+    const refresh = (): void => {
       const now = status();
       depth.interactive.set(now.queued.interactive);
       depth.bulk.set(now.queued.bulk);
@@ -41,8 +43,22 @@ export class UpstreamMetrics {
       retryBudget.of(name).set(now.retryBudget);
       streams.of(name).set(now.streams);
       standing.of(name).set(now.standing ? 1 : 0);
-      ejections.value = now.ejections;
-    });
+      // Another upstream of this name may have counted before.
+      ejections.add(now.ejections - counted);
+      counted = now.ejections;
+    };
+    const forget = registry.onSnapshot(refresh);
+    this.#close = () => {
+      refresh();
+      forget();
+      for (const gauge of [permits, limit, ejected, retryBudget, streams, standing]) gauge.remove(name);
+      for (const priority of ['interactive', 'bulk']) all.queueDepth.remove(name, priority);
+    };
+  }
+
+  /** The upstream is closed. Its counters stay, because a counter that disappears would seem to fall. */
+  close(): void {
+    this.#close();
   }
 
   countRetry(kind: RetryKind | 'over-budget'): void {

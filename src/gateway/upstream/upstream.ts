@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { Soon } from '../../core/soon.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { UpstreamConfig } from '../../config/model.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
@@ -20,16 +21,12 @@ import type { Claim, PendingPermit } from './claim.ts';
 import { StreamPlaces } from './stream-places.ts';
 import type { UpstreamDependencies } from './upstream-dependencies.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
+import { queueSnapshot, upstreamStatus } from './upstream-status.ts';
 import { type QueueSnapshot, AdmissionQueue } from './admission-queue.ts';
 
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
 export class Upstream {
-  readonly name: string;
-  /** Whether a worker is ready only while a backend is up. */
-  readonly isRequired: boolean;
   readonly budget: RetryBudget;
-  /** Whether control finds a limit below the caps. */
-  readonly isAdaptive: boolean;
   readonly bugs: Bugs;
   readonly idle: IdleWatch;
   /** Longest silence within the body of a reply that is not a stream. */
@@ -38,33 +35,34 @@ export class Upstream {
   onNeed: (() => void) | undefined;
   /** Called when a request has ended at a backend, with the number that was in flight there before. */
   onReturn: ((backend: Backend, before: number) => void) | undefined;
+  #config: UpstreamConfig;
   readonly #clock: Clock;
-  readonly #cancelOnDown: boolean;
   readonly #set: BackendSet;
   readonly #serviceTime: ServiceTime;
   readonly #queue: AdmissionQueue;
   readonly #permits: Permits;
   readonly #metrics: UpstreamMetrics;
   readonly #results: AttemptResults;
-  readonly #cap: number;
   readonly #host = new HostView();
   readonly #streams: StreamPlaces;
-  #pumping = false;
+  readonly #streamsOf: (config: UpstreamConfig) => number;
+  readonly #pumpSoon: Soon;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
     const { clock, random, metrics, bugs, timeouts } = dependencies;
     this.bugs = bugs;
     this.idle = new IdleWatch(clock);
     this.idleTimeoutMs = timeouts.idleMs;
-    this.#streams = new StreamPlaces(dependencies.maxStreams, random);
-    this.name = config.name;
-    this.isRequired = config.required;
+    this.#config = config;
+    this.#streamsOf = dependencies.maxStreams;
+    this.#streams = new StreamPlaces(dependencies.maxStreams(config), random);
+    this.#pumpSoon = new Soon(
+      () => this.#pump(),
+      (error) => bugs.report('queue', error),
+    );
     this.#clock = clock;
-    this.#cancelOnDown = config.health?.cancelOnDown ?? false;
     this.budget = new RetryBudget(dependencies.workers);
     this.#serviceTime = new ServiceTime(clock.now());
-    this.#cap = config.cap;
-    this.isAdaptive = config.admission.limit === 'adaptive';
     this.#queue = new AdmissionQueue({ config, clock, random, wake: () => this.#pump() });
     const isChecked = config.health !== undefined;
     this.#set = new BackendSet({ backends: config.backends, open: openerOf(config, dependencies), isChecked, clock });
@@ -73,6 +71,20 @@ export class Upstream {
     this.#permits = new Permits({ owner: this, backends: this.#set, balancer, serviceTime, clock, random });
     this.#results = new AttemptResults(this.#set, clock);
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
+  }
+
+  get name(): string {
+    return this.#config.name;
+  }
+
+  /** Whether a worker is ready only while a backend is up. */
+  get isRequired(): boolean {
+    return this.#config.required;
+  }
+
+  /** Whether control finds a limit below the caps. */
+  get isAdaptive(): boolean {
+    return this.#config.admission.limit === 'adaptive';
   }
 
   /** The backends that take new requests. */
@@ -91,25 +103,34 @@ export class Upstream {
 
   /** For metrics and `/api/status`. */
   status() {
-    return {
-      queued: { interactive: this.#queue.depthOf('interactive'), bulk: this.#queue.depthOf('bulk') },
-      standing: this.#queue.standing,
-      inFlight: this.#permits.inFlight,
-      streams: this.#streams.taken,
-      maxStreams: this.#streams.max,
-      permits: this.#permits.total,
-      limit: this.#permits.total,
-      serviceMs: this.#serviceTime.meanMs(this.#clock.now()),
-      ejections: this.#set.ejections,
-      ejected: this.backends.filter(({ ejected }) => ejected).length,
-      retryBudget: this.budget.balance(this.#clock.now()),
+    const parts = {
+      queue: this.#queue,
+      permits: this.#permits,
+      streams: this.#streams,
+      serviceTime: this.#serviceTime,
     };
+    return upstreamStatus({ ...parts, set: this.#set, budget: this.budget }, this.#clock.now());
+  }
+
+  /** Whether nothing waits here and no request or stream is in flight. */
+  get isIdle(): boolean {
+    return this.#queue.depth === 0 && this.#permits.inFlight === 0 && this.#streams.taken === 0;
+  }
+
+  /** Replaces the settings, the backends among them, while requests are in flight. */
+  useConfig(config: UpstreamConfig): void {
+    this.#config = config;
+    this.#streams.max = this.#streamsOf(config);
+    this.#queue.useConfig(config);
+    this.#permits.useBalancer(config.balancer);
+    this.#set.useSettings(config.health !== undefined, { replyHeadBytes: config.replyHeadBytes });
+    this.useBackends(config.backends);
   }
 
   /** Replaces the backends. */
   useBackends(wanted: readonly BackendConfig[]): void {
     this.#set.use(wanted);
-    this.#queue.useCaps(wanted.length * this.#cap);
+    this.#queue.useCaps(wanted.length * this.#config.cap);
     this.#pump();
   }
 
@@ -198,7 +219,7 @@ export class Upstream {
    */
   refresh(): void {
     this.#set.applyEjections();
-    const mayCancel = this.#cancelOnDown && this.backends.some(({ healthy }) => healthy);
+    const mayCancel = this.#config.health?.cancelOnDown === true && this.backends.some(({ healthy }) => healthy);
     for (const backend of this.backends) {
       if (!mayCancel || backend.healthy || backend.inFlight === 0) continue;
       for (const permit of this.#permits.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
@@ -209,6 +230,7 @@ export class Upstream {
   async close(): Promise<void> {
     this.#queue.close();
     this.idle.close();
+    this.#metrics.close();
     await this.#set.close();
   }
 
@@ -227,7 +249,9 @@ export class Upstream {
   #giveBack(permit: Permit): void {
     const { backend } = permit;
     this.#permits.giveBack(permit);
-    if (this.#queue.depth > 0) this.#pumpSoon();
+    // In a microtask, because undici calls back before its connection is idle again. A request that is dispatched within
+    // the callback would open another connection.
+    if (this.#queue.depth > 0) this.#pumpSoon.ask();
     this.onReturn?.(backend, backend.inFlight + 1);
   }
 
@@ -237,33 +261,8 @@ export class Upstream {
   }
 
   #snapshot(): QueueSnapshot {
-    const held = this.#permits.total;
-    const available = this.backends.filter((backend) => backend.available).length;
-    const now = this.#clock.now();
-    return {
-      ...this.#host.with({ permits: held, inFlight: this.#permits.inFlight, caps: available * this.#cap }),
-      serviceMs: this.#serviceTime.meanMs(now),
-      paceMs: this.#serviceTime.paceMs(now),
-      isUnavailable: available === 0,
-      held,
-    };
-  }
-
-  /**
-   * In a microtask, because undici calls back before its connection is idle again. A request that is dispatched within
-   * the callback would open another connection.
-   */
-  #pumpSoon(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    queueMicrotask(() => {
-      this.#pumping = false;
-      try {
-        this.#pump();
-      } catch (error) {
-        this.bugs.report('queue', error);
-      }
-    });
+    const parts = { host: this.#host, permits: this.#permits, serviceTime: this.#serviceTime, backends: this.backends };
+    return queueSnapshot(parts, this.#config.cap, this.#clock.now());
   }
 
   #enqueue(claim: Claim): PendingPermit | Refusal {

@@ -162,7 +162,7 @@ describe('loadConfig', () => {
 });
 
 describe('parseConfigFile', () => {
-  const problems = (value: unknown): string[] => parseConfigFile(value, 'file').problems;
+  const problems = (value: unknown): readonly string[] => parseConfigFile(value, 'file').problems;
 
   test('names the path of each wrong value', () => {
     const wrong = { upstreams: { app: { backends: ['https://x/y'], cap: 0 } }, other: 1 };

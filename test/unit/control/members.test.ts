@@ -18,6 +18,7 @@ test('Members ignores a message of an unknown type, counts it, and closes the co
     left: () => events.push('left'),
     reported: () => events.push('reported'),
     keysChanged: () => events.push('keys-changed'),
+    asked: () => events.push('asked'),
     said: (_, { type }) => events.push(type),
     unknown: () => events.push('unknown'),
     bug: (error) => events.push(String(error)),

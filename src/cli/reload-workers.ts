@@ -1,0 +1,70 @@
+import { fork, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadConfig, needsDatabase } from '../config/config.ts';
+import type { Config } from '../config/model.ts';
+import { UsageError } from '../core/errors.ts';
+import { freePorts } from '../core/free-ports.ts';
+import { databaseUrlOf } from './database.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+
+const TRIAL_LIMIT_MS = 60_000;
+const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/**
+ * Has pm2 replace the gateway's workers, if a worker starts with the present code and settings. pm2 reload alone ends the
+ * old workers even if the new ones do not start.
+ */
+export async function reloadUnderPm2(io: CommandIo, isDryRun: boolean): Promise<number> {
+  const config = await loadConfig(io.env, io.folder, 'reload');
+  await tryWorker(config, io);
+  io.stderr.write('rampart: the configuration is sound, and a worker starts with it\n');
+  return isDryRun ? exitCodes.ok : reloadGateway(io);
+}
+
+/** Starts a worker as pm2 would, beside the host and without its control, and asks it whether it lives. */
+async function tryWorker(config: Config, io: CommandIo): Promise<void> {
+  const port = await freePorts(1, Math.random);
+  const database = needsDatabase(config) ? { DATABASE_URL: await databaseUrlOf(config) } : {};
+  const dataDir = mkdtempSync(join(tmpdir(), 'rampart-trial-'));
+  const env = {
+    ...io.env,
+    ...database,
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    RAMPART_DATA_DIR: dataDir,
+    RAMPART_INSTANCE: '0',
+  };
+  const worker = fork(file('src/cli/main.ts'), ['gateway'], { env, cwd: io.folder, stdio: ['ignore', 2, 2, 'ipc'] });
+  const ended = new Promise<string>((resolve) => {
+    worker.once('exit', (code, signal) => resolve(`it ended (${signal ?? `exit code ${code}`})`));
+  });
+  const ready = new Promise<undefined>((resolve) => void worker.once('message', () => resolve(undefined)));
+  const late = new Promise<string>((resolve) => {
+    setTimeout(() => resolve(`it was not ready after ${TRIAL_LIMIT_MS / 1000} s`), TRIAL_LIMIT_MS).unref();
+  });
+  try {
+    const problem = (await Promise.race([ready, ended, late])) ?? (await answerOf(port));
+    if (problem === undefined) return;
+    throw new UsageError(
+      `Cannot reload, as a worker does not start: ${problem}. The running ones are left as they are`,
+    );
+  } finally {
+    if (worker.exitCode === null && worker.signalCode === null) worker.kill('SIGKILL');
+    await ended;
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function answerOf(port: number): Promise<string | undefined> {
+  const reply = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+  return reply?.status === 200 ? undefined : `it answers /healthz with ${reply?.status ?? 'nothing'}`;
+}
+
+function reloadGateway(io: CommandIo): Promise<number> {
+  const args = [file('node_modules/pm2/bin/pm2'), 'reload', file('ecosystem.config.cjs'), '--only', 'gateway'];
+  const pm2 = spawn(process.execPath, args, { env: io.env, cwd: io.folder, stdio: 'inherit' });
+  return new Promise((resolve) => void pm2.once('exit', (code) => resolve(code ?? exitCodes.failed)));
+}

@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config, UpstreamConfig } from '../config/model.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { Registry } from '../metrics/instruments.ts';
+import type { BackendConfig, BackendState } from '../protocol/backends.ts';
+import type { ById } from '../protocol/lease-wire.ts';
+import type { ControlMessage } from '../protocol/messages.ts';
+import { BackendGauges } from './backend-gauges.ts';
+import { HealthChecker } from './health-checker.ts';
+import { HealthLog } from './health-log.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import type { Member } from './members.ts';
+import { Membership } from './membership.ts';
+import { inFlightOf } from './worker-status.ts';
+
+export interface HostUpstreamsOptions {
+  readonly config: Config;
+  readonly configHash: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly runFolder: string;
+  readonly gateways: () => Member[];
+  readonly tell: (member: Member, message: ControlMessage) => void;
+}
+
+const LEASES_NAME = 'leases.json';
+
+/** The upstreams of the host, as control keeps them: their backends, the health of these, and the leases of permits. */
+export class HostUpstreams {
+  readonly membership: Membership;
+  readonly #options: HostUpstreamsOptions;
+  readonly #checker: HealthChecker;
+  readonly #gauges: BackendGauges;
+  #leases: LeaseKeeper | undefined;
+  #config: Config;
+  #configHash: string;
+
+  constructor(options: HostUpstreamsOptions) {
+    this.#options = options;
+    const { config, configHash, clock, random, runFolder, log, registry } = options;
+    this.#config = config;
+    this.#configHash = configHash;
+    this.#gauges = new BackendGauges(registry);
+    this.membership = new Membership({
+      config,
+      clock,
+      runFolder,
+      onChange: (upstream, backends) => this.#useBackends(upstream, backends),
+      warn: (message, details) => log.warn(details, message),
+    });
+    const isOwn = (name: string): boolean => this.#config.upstreams.some((one) => one.name === name && one.isAnnounced);
+    const healthLog = new HealthLog(log, isOwn);
+    this.#checker = new HealthChecker(
+      this.#upstreams(),
+      { clock, random },
+      (changed) => {
+        healthLog.note(changed);
+        this.broadcast();
+      },
+      (upstream, backend) => this.#loadOf(upstream, backend),
+    );
+  }
+
+  /** Undefined before `openLeases`. */
+  get leases(): LeaseKeeper | undefined {
+    return this.#leases;
+  }
+
+  health(): ReturnType<HealthChecker['health']> {
+    return this.#checker.health();
+  }
+
+  /** Called when no previous control can save its leases any more. */
+  openLeases(): void {
+    const { clock, random, runFolder, log, tell } = this.#options;
+    const tellById = (id: string, message: ControlMessage): void => {
+      const member = this.#options.gateways().findLast((present) => present.id === id);
+      if (member !== undefined) tell(member, message);
+    };
+    this.#leases = new LeaseKeeper({
+      upstreams: this.#upstreams(),
+      clock,
+      random,
+      path: join(runFolder, LEASES_NAME),
+      send: (id, upstream, order) => tellById(id, { type: 'lease', upstream, order }),
+      sendLoad: (id, upstream, load) => tellById(id, { type: 'load', upstream, load }),
+      warn: (message, details) => log.warn(details, message),
+    });
+  }
+
+  /**
+   * Another configuration is in force, and the workers have been told. The leases of new upstreams begin with
+   * `startLeases`, when all workers have reported what they hold.
+   */
+  useConfig(config: Config, configHash: string): void {
+    this.#config = config;
+    this.#configHash = configHash;
+    const before = this.#checker.health();
+    this.membership.useConfig(config);
+    const upstreams = this.#upstreams();
+    this.#checker.useUpstreams(upstreams);
+    // Workers first, because later lease orders are about these backends.
+    for (const worker of this.#options.gateways()) this.tellBackends(worker);
+    this.#leases?.useConfig(upstreams);
+    const present = new Set(this.#checker.health().map(({ upstream, backend }) => `${upstream}\n${backend}`));
+    for (const { upstream, backend } of before) {
+      if (!present.has(`${upstream}\n${backend}`)) this.#gauges.remove(upstream, backend);
+    }
+  }
+
+  /** Starts the leases of upstreams that are new. `held`: what each worker holds of them. */
+  startLeases(held: ReadonlyMap<string, Readonly<Record<string, ById>>>): void {
+    this.#leases?.addUpstreams(this.#upstreams(), held);
+    this.broadcast();
+  }
+
+  /** Sends the backends, then their known health: a worker treats a new backend as down until control says that it is up. */
+  tellBackends(worker: Member): void {
+    const { tell } = this.#options;
+    tell(worker, { type: 'members', upstreams: this.membership.all(), configHash: this.#configHash });
+    tell(worker, { type: 'backends', backends: this.#knownHealth() });
+  }
+
+  /**
+   * Tells every worker which backends are up. Backends that have not been probed yet are left out: workers may still
+   * know their state from the previous control.
+   */
+  broadcast(): void {
+    const backends = this.#knownHealth();
+    for (const { upstream, backend, up } of backends) this.#leases?.setUp(upstream, backend, up);
+    for (const worker of this.#options.gateways()) this.#options.tell(worker, { type: 'backends', backends });
+  }
+
+  /** Brings the gauges up to date. */
+  refreshGauges(): void {
+    for (const { upstream, backend, up } of this.#checker.health()) {
+      const { cap, leased } = this.#leases?.stateOf(upstream, backend) ?? {};
+      this.#gauges.set(upstream, backend, { up, cap, leased });
+    }
+  }
+
+  stop(): void {
+    this.membership.stop();
+    this.#checker.stop();
+    this.#leases?.stop();
+  }
+
+  /** The upstreams with their present backends. */
+  #upstreams(): UpstreamConfig[] {
+    const backends = this.membership.all();
+    return this.#config.upstreams.map((upstream) => ({ ...upstream, backends: backends[upstream.name] ?? [] }));
+  }
+
+  /** Backends have joined or left. */
+  #useBackends(upstream: string, backends: readonly BackendConfig[]): void {
+    const ids = backends.map(({ id }) => id);
+    const departed = this.#checker.health().filter((one) => one.upstream === upstream && !ids.includes(one.backend));
+    this.#options.log.info({ upstream, backends: ids }, 'the backends of an upstream have changed');
+    // Workers first, because later lease orders are about these backends.
+    this.#checker.useBackends(upstream, backends);
+    for (const worker of this.#options.gateways()) this.tellBackends(worker);
+    this.#leases?.useBackends(upstream, backends);
+    for (const { backend } of departed) this.#gauges.remove(upstream, backend);
+  }
+
+  #knownHealth(): BackendState[] {
+    return this.#checker
+      .health()
+      .flatMap(({ upstream, backend, up }) => (up === undefined ? [] : [{ upstream, backend, up }]));
+  }
+
+  #loadOf(upstream: string, backend: string): { inFlight: number; cap: number } {
+    const workers = this.#options.gateways();
+    const inFlight = workers.reduce((sum, { status }) => sum + inFlightOf(status, upstream, backend), 0);
+    return { inFlight, cap: this.#leases?.stateOf(upstream, backend).cap ?? Number.POSITIVE_INFINITY };
+  }
+}

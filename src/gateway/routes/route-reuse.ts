@@ -1,0 +1,57 @@
+import type { Config, RouteConfig } from '../../config/model.ts';
+import type { Route } from './route.ts';
+
+interface Known {
+  readonly config: RouteConfig;
+  readonly route: Route;
+}
+
+/**
+ * The routes of one configuration, for the next one: a route keeps its object, and the state in it, if neither its own
+ * settings nor those of any upstream have changed. Settings are compared by identity (`withSharedParts`).
+ */
+export class RouteReuse {
+  readonly #config: Config;
+  readonly #previous: RouteReuse | undefined;
+  readonly #known = new Map<string, Known>();
+
+  constructor(config: Config, previous?: RouteReuse) {
+    this.#config = config;
+    // Without its own predecessor, or all versions would stay in memory.
+    this.#previous = previous;
+  }
+
+  of(config: RouteConfig, make: () => Route): Route {
+    const known = this.#previous?.find(config, this.#config);
+    const route = known ?? make();
+    this.#known.set(config.endpoint, { config, route });
+    return route;
+  }
+
+  find(config: RouteConfig, { upstreams }: Config): Route | undefined {
+    const known = this.#known.get(config.endpoint);
+    if (known?.config !== config) return undefined;
+    const named = namesIn(config);
+    const isSame = this.#config.upstreams.every((one) => !named.has(one.name) || upstreams.includes(one));
+    return isSame ? known.route : undefined;
+  }
+
+  /** The routes are built: their predecessors are needed no more. */
+  withoutPrevious(): RouteReuse {
+    const alone = new RouteReuse(this.#config);
+    for (const [endpoint, known] of this.#known) alone.#known.set(endpoint, known);
+    return alone;
+  }
+}
+
+/** Every text in the settings of a route, the names of its upstreams among them. */
+function namesIn(value: unknown, found = new Set<string>()): ReadonlySet<string> {
+  if (typeof value === 'string') found.add(value);
+  else if (typeof value === 'object' && value !== null) {
+    for (const [name, inner] of Object.entries(value)) {
+      found.add(name);
+      namesIn(inner, found);
+    }
+  }
+  return found;
+}
