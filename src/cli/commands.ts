@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, { summary: string; load: () => Pr
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },
+  password: { summary: 'make the hash of a password', load: async () => (await import('./password.ts')).password },
   reload: {
     summary: 'put the changed configuration file in force',
     load: async () => (await import('./reload.ts')).reload,

@@ -70,11 +70,13 @@ function takesOf({ host, path, methods }: RouteRule<Target>): string {
   return methods === undefined ? place : `${methods.join(',')} ${place}`;
 }
 
+const ways = { key: 'a key', jwt: 'a token', basic: 'a password', forward: 'forward auth' } as const;
+
 /** What happens to a request of a route. */
 function doesOf({ target: { config }, path }: RouteRule<Target>, request: RoutedRequest): string {
   if (config === undefined) return 'Rampart itself answers';
-  const { redirect, static: reply, upstream, rewrite, authenticate } = config;
-  const key = authenticate ? 'with a key' : 'without a key';
+  const { redirect, static: reply, upstream, rewrite, authentication } = config;
+  const key = authentication === 'none' ? 'without a key' : `with ${ways[authentication]}`;
   const values = valuesIn(path.text, request.path);
   if (redirect !== undefined) {
     const { path: received, query } = request;

@@ -31,6 +31,9 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
   builtin: 'live',
   errorPages: 'live',
   tls: 'restart',
+  jwt: 'live',
+  basic: 'live',
+  forward: 'live',
   keyLimit: 'live',
   addressLimit: 'live',
 };

@@ -48,7 +48,7 @@ function refuseProblems(problems: readonly string[], what: string): void {
 
 /** Whether anything asks a database: keys of routes that authenticate, and the records of barcodes. */
 export const needsDatabase = ({ env, routes }: Config): boolean =>
-  env.GENERATOR_INSTANCES > 0 || routes.some(({ authenticate }) => authenticate);
+  env.GENERATOR_INSTANCES > 0 || routes.some(({ authentication }) => authentication === 'key');
 
 /** Names what all processes of a host should agree on: upstreams, routes and limits. */
 export function configHash({ upstreams: all, routes, trustedProxies, keyLimit, addressLimit }: Config): string {
@@ -69,7 +69,7 @@ export function buildConfig(
     env,
     dataDir: resolve(folder, env.RAMPART_DATA_DIR),
     upstreams: upstreamsOf(env, file.upstreams ?? {}, given),
-    routes: (file.routes ?? []).map((route) => routeOf(route, env)),
+    routes: (file.routes ?? []).map((route) => routeOf(route, env, file)),
     trustedProxies: file.trustedProxies ?? [],
     connections: {
       max: file.connections?.max,

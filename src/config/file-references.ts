@@ -2,6 +2,7 @@ import { pathPattern } from '../policy/routing/path-pattern.ts';
 import type { RouteRule } from '../policy/routing/route-matcher.ts';
 import { hiddenRules } from '../policy/routing/route-overlaps.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
+import { authenticationOf } from './authentication.ts';
 import { ownEndpoints } from './own-routes.ts';
 import { rulesOf } from './route-rules.ts';
 
@@ -41,11 +42,27 @@ function routeProblems(route: Route, file: ParsedConfigFile): string[] {
   const sides = (upstreams ?? []).map((side) => side.upstream);
   const twice = sides.find((name, index) => sides.indexOf(name) !== index);
   if (twice !== undefined) problems.push(`upstreams: '${twice}' is there twice`);
-  return [...problems, ...parameterProblems(route), ...prefixProblems(route), ...bodilessProblems(route)];
+  return [
+    ...problems,
+    ...authProblems(route, file),
+    ...parameterProblems(route),
+    ...prefixProblems(route),
+    ...bodilessProblems(route),
+  ];
 }
 
 const sidesOf = (upstreams: Route['upstreams'] = []) =>
   upstreams.map(({ upstream }, index) => [`upstreams.${index}.upstream`, upstream] as const);
+
+function authProblems(route: Route, file: ParsedConfigFile): string[] {
+  const way = authenticationOf(route);
+  if (way === 'none' || way === 'key') return [];
+  const settings = route[way] ?? file[way];
+  if (settings === undefined) return [`authenticate: '${way}' needs the settings ${way}, of the route or of the file`];
+  if (way !== 'forward') return [];
+  const { upstream } = settings as { upstream: string };
+  return Object.hasOwn(file.upstreams ?? {}, upstream) ? [] : [`forward.upstream: there is no upstream '${upstream}'`];
+}
 
 /** Parameters that the route's path does not have, and rests that it does not have either. */
 function parameterProblems({ path, rewrite, redirect, secret = [] }: Route): string[] {

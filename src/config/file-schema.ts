@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
 import { addressOrRange } from './route-access-schema.ts';
 import { errorPagesSchema } from './route-rewrite-schema.ts';
 import { routeSchema } from './route-schema.ts';
@@ -72,6 +73,10 @@ export const fileSchema = z.strictObject({
   builtin: z.union([z.literal(false), builtinSchema]).optional(),
   /** Error pages of every route that has none of its own for a status, and of requests without a route. */
   errorPages: errorPagesSchema.optional(),
+  /** How tokens, passwords and other systems are asked, for routes with `authenticate: 'jwt'`, `'basic'` or `'forward'` and no settings of their own. */
+  jwt: jwtSchema.optional(),
+  basic: basicAuthSchema.optional(),
+  forward: forwardAuthSchema.optional(),
   /** The rate limit of every key that has none of its own, over this host. No limit by default. */
   keyLimit: rateLimitSchema.optional(),
   /** The rate limit of every client address, with any key or none, over this host. No limit by default. */

@@ -1,3 +1,4 @@
+import type { JSONWebKeySet } from 'jose';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
 import type { CacheRules } from '../policy/cache/storing.ts';
@@ -107,6 +108,39 @@ export interface Cors {
   readonly maxAgeSeconds: number;
 }
 
+/** How a client says who it is. */
+export type Authentication = 'none' | 'key' | 'jwt' | 'basic' | 'forward';
+
+/** How tokens are checked (RFC 7519). */
+export interface JwtConfig {
+  readonly issuer: readonly string[];
+  readonly audience: readonly string[];
+  /** Either this or `jwks`. */
+  readonly jwksUrl: string | undefined;
+  readonly jwks: JSONWebKeySet | undefined;
+  readonly algorithms: readonly string[];
+  readonly clockSkewSeconds: number;
+  readonly claimsToHeaders: Readonly<Record<string, string>>;
+  readonly require: Readonly<Record<string, string>>;
+  readonly cookie: string | undefined;
+}
+
+export interface BasicAuthConfig {
+  /** Hashes of passwords by user name. */
+  readonly users: Readonly<Record<string, string>>;
+  readonly realm: string;
+}
+
+/** An upstream that decides who may come in. */
+export interface ForwardAuthConfig {
+  readonly upstream: string;
+  readonly path: string;
+  readonly requestHeaders: readonly string[];
+  readonly toBackend: readonly string[];
+  readonly cacheSeconds: number;
+  readonly timeoutMs: number;
+}
+
 export interface RouteConfig {
   readonly endpoint: string;
   /** Undefined: every host. */
@@ -127,7 +161,13 @@ export interface RouteConfig {
   readonly request: HeaderRules | undefined;
   readonly response: HeaderRules | undefined;
   readonly errorPages: ErrorPages | undefined;
+  /** Whether a client must say who it is; false for `authentication: 'none'`. */
   readonly authenticate: boolean;
+  readonly authentication: Authentication;
+  /** The settings of that way; undefined for the other ways. */
+  readonly jwt: JwtConfig | undefined;
+  readonly basic: BasicAuthConfig | undefined;
+  readonly forward: ForwardAuthConfig | undefined;
   readonly allow: readonly string[] | undefined;
   readonly deny: readonly string[] | undefined;
   readonly cors: Cors | undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { addressProblem } from '../core/addresses.ts';
+import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
 import { fieldName } from './route-match-schema.ts';
 
 export const addressOrRange = z.string().superRefine((text, context) => {
@@ -36,8 +37,14 @@ const corsSchema = z
 
 /** Who may use a route. */
 export const accessFields = {
-  /** Whether a key is needed; true unless the route says otherwise. `'key'` is true, `'none'` is false. */
-  authenticate: z.union([z.boolean(), z.enum(['key', 'none'])]).optional(),
+  /** How a client says who it is: an API key (`'key'`, true, the default), `'jwt'`, `'basic'`, `'forward'`, or not at all (`'none'`, false). */
+  authenticate: z.union([z.boolean(), z.enum(['key', 'none', 'jwt', 'basic', 'forward'])]).optional(),
+  /** The settings of `authenticate: 'jwt'`; those of the file by default. */
+  jwt: jwtSchema.optional(),
+  /** The settings of `authenticate: 'basic'`; those of the file by default. */
+  basic: basicAuthSchema.optional(),
+  /** The settings of `authenticate: 'forward'`; those of the file by default. */
+  forward: forwardAuthSchema.optional(),
   /** Addresses and ranges that may use the route; every other one gets 403. The client's address behind `trustedProxies`. */
   allow: z.array(addressOrRange).min(1).optional(),
   /** Addresses and ranges that may not. Checked first. */

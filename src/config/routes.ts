@@ -12,6 +12,7 @@ import type {
   StaticBody,
   StaticReply,
 } from './model.ts';
+import { type AuthFile, authSettings } from './authentication.ts';
 import { routeSchema } from './route-schema.ts';
 
 const DEFAULT_MAX_BODY_BYTES = 10 * 1024 ** 2;
@@ -31,8 +32,8 @@ export const maxEntryBytes = (cacheMaxBytes: number): number => Math.floor(cache
 type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
 
 /** A route of the file with its defaults; settings without a default are passed on as they are. */
-export function routeOf(route: RouteFile, env: Environment): RouteConfig {
-  const authenticate = needsKey(route);
+export function routeOf(route: RouteFile, env: Environment, file: AuthFile = {}): RouteConfig {
+  const auth = authSettings(route, file);
   return {
     ...everySettingOf(route),
     redirect: redirectOf(route.redirect),
@@ -42,7 +43,7 @@ export function routeOf(route: RouteFile, env: Environment): RouteConfig {
     response: headerRulesOf(route.response),
     errorPages: errorPagesOf(route.errorPages),
     cors: corsOf(route.cors),
-    authenticate,
+    ...auth,
     splitBy: route.splitBy ?? 'key',
     timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
@@ -50,7 +51,7 @@ export function routeOf(route: RouteFile, env: Environment): RouteConfig {
     hedge: route.hedge ?? false,
     cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
     // A redirect must not pass a path on that begins with `//`, which a browser takes for a host.
-    paths: route.paths ?? (authenticate || route.redirect !== undefined ? 'strict' : 'literal'),
+    paths: route.paths ?? (auth.authenticate || route.redirect !== undefined ? 'strict' : 'literal'),
     upload: route.upload ?? 'buffer',
     bufferBodyBytes: route.bufferBodyBytes ?? DEFAULT_BUFFER_BODY_BYTES,
     bufferReplyBytes: route.bufferReplyBytes ?? DEFAULT_BUFFER_REPLY_BYTES,
@@ -67,12 +68,6 @@ const settingNames = Object.keys(routeSchema.shape) as (keyof RouteFile)[];
 /** Settings that the file leaves out are undefined, so that all routes have one shape, which the request path reads. */
 function everySettingOf(route: RouteFile): EverySetting {
   return Object.fromEntries(settingNames.map((name) => [name, route[name]])) as EverySetting;
-}
-
-/** A route that answers by itself needs no key, unless it says otherwise. */
-function needsKey({ authenticate, upstream, upstreams }: RouteFile): boolean {
-  if (authenticate === undefined) return (upstream ?? upstreams) !== undefined;
-  return authenticate === true || authenticate === 'key';
 }
 
 function redirectOf(redirect: RouteFile['redirect']): Redirect | undefined {

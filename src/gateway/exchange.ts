@@ -19,6 +19,8 @@ export interface KeyIdentity {
   readonly id: string;
   readonly name: string;
   readonly priority?: Priority | undefined;
+  /** Header lines about the client that the backend gets. */
+  readonly headers?: readonly string[];
   /** The key's own limit; the configuration's `keyLimit` if it has none. */
   readonly limit?: RateLimit | undefined;
 }

@@ -63,12 +63,12 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   // Before the key, which a preflight does not have; an address that may not come in must not guess keys
   const gate = route.gate?.check(x);
   if (gate !== undefined) return gate === true ? undefined : gate;
-  if (route.authenticate) {
-    const { keys, guesses } = gateway.limits;
-    const found = keys.identify(x.head.authorization, x.head.apiKey, () => guesses.refusal(x));
-    const key = found instanceof Promise ? await found : found;
-    if (key instanceof Refusal) return withoutKey(x, key, gateway);
-    x.key = key;
+  if (route.authenticator !== undefined) {
+    const asked = route.authenticator.identify(x);
+    const found = asked instanceof Promise ? await asked : asked;
+    if (found === 'answered') return undefined;
+    if (found instanceof Refusal) return withoutKey(x, found, gateway);
+    x.key = found;
   }
 
   // 4 limit: before the cache, because a hit uses quota, too

@@ -3,6 +3,8 @@ import { rulesOf } from '../config/route-rules.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { GENERATOR_UPSTREAM } from '../config/upstreams.ts';
 import type { RouteRule } from '../policy/routing/route-matcher.ts';
+import type { Authenticator } from './auth/authenticator.ts';
+import { Authenticators } from './auth/open.ts';
 import type { GatewayContext } from './context.ts';
 import { Router } from './router.ts';
 import { createBarcodeRoute, renderBarcodeRoute } from './routes/barcodes.ts';
@@ -19,21 +21,22 @@ import type { Upstream } from './upstream/upstream.ts';
 
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
 export function buildRouter(gateway: GatewayContext, reuse = new RouteReuse(gateway.config)): Router {
+  const authenticators = new Authenticators(gateway, (name) => upstreamOf(gateway, name));
   const configured = gateway.config.routes.flatMap((config) =>
     rulesOf(
       config,
-      reuse.of(config, () => routeOf(gateway, config)),
+      reuse.of(config, () => routeOf(gateway, config, authenticators.of(config))),
     ),
   );
-  return new Router([...ownRoutes(gateway), ...configured]);
+  return new Router([...ownRoutes(gateway, authenticators.byKey()), ...configured]);
 }
 
 /** A route of the configuration file. */
-function routeOf(gateway: GatewayContext, config: RouteConfig): Route {
+function routeOf(gateway: GatewayContext, config: RouteConfig, authenticator: Authenticator | undefined): Route {
   const metrics = gateway.metrics.endpoint(config.endpoint);
   const common = {
     metrics,
-    authenticate: config.authenticate,
+    authenticator,
     config,
     gate: routeGate(config, gateway.trustedProxies),
     replyChange: replyChange(config),
@@ -47,23 +50,24 @@ function routeOf(gateway: GatewayContext, config: RouteConfig): Route {
 }
 
 /** Rampart's own routes, where `builtin` puts them. */
-function ownRoutes(gateway: GatewayContext): RouteRule<Route>[] {
+function ownRoutes(gateway: GatewayContext, byKey: Authenticator): RouteRule<Route>[] {
   const rules = ownRouteRules(gateway.config);
   if (rules.length === 0) return [];
-  const routes = ownTargets(gateway);
+  const routes = ownTargets(gateway, byKey);
   return rules.map((rule) => ({ ...rule, target: routes[rule.target]() }));
 }
 
 /** How each of them is made; those that need generators are made only where there are some. */
-function ownTargets(gateway: GatewayContext): Record<OwnEndpoint, () => Route> {
+function ownTargets(gateway: GatewayContext, authenticator: Authenticator): Record<OwnEndpoint, () => Route> {
   const metrics = (endpoint: OwnEndpoint) => gateway.metrics.endpoint(endpoint);
+  const withKey = (route: Route): Route => ({ ...route, authenticator });
   const generator = () => upstreamOf(gateway, GENERATOR_UPSTREAM);
   return {
-    createBarcode: () => createBarcodeRoute(gateway, generator(), metrics('createBarcode')),
-    listBarcodes: () => listBarcodesRoute(gateway, metrics('listBarcodes')),
-    getBarcode: () => getBarcodeRoute(gateway, metrics('getBarcode')),
-    getBarcodeImage: () => getBarcodeImageRoute(gateway, metrics('getBarcodeImage')),
-    renderBarcode: () => renderBarcodeRoute(gateway, generator(), metrics('renderBarcode')),
+    createBarcode: () => withKey(createBarcodeRoute(gateway, generator(), metrics('createBarcode'))),
+    listBarcodes: () => withKey(listBarcodesRoute(gateway, metrics('listBarcodes'))),
+    getBarcode: () => withKey(getBarcodeRoute(gateway, metrics('getBarcode'))),
+    getBarcodeImage: () => withKey(getBarcodeImageRoute(gateway, metrics('getBarcodeImage'))),
+    renderBarcode: () => withKey(renderBarcodeRoute(gateway, generator(), metrics('renderBarcode'))),
     openapi: () => openApiRoute(openApiDocument(builtinPrefix(gateway.config)), metrics('openapi')),
     health: () => healthRoute(metrics('health')),
     ready: () => readyRoute(gateway, metrics('ready')),

@@ -28,7 +28,6 @@ export function createBarcodeRoute(
   return {
     kind: 'upstream',
     metrics,
-    authenticate: true,
     async prepare(x): Promise<Prepared | Refusal> {
       const request = await readBarcodeRequest(gateway, x);
       if (request instanceof Refusal) return request;
@@ -47,7 +46,6 @@ export function renderBarcodeRoute(
   return {
     kind: 'upstream',
     metrics,
-    authenticate: true,
     prepare(x): Prepared | Refusal {
       if (!isUtf8(x.head.query)) return new Refusal('malformed-request', 'the query must be UTF-8');
       const parsed = fromQuery(x.parameter, new URLSearchParams(x.head.query));

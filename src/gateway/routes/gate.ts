@@ -3,7 +3,7 @@ import type { RouteConfig } from '../../config/model.ts';
 import { CorsPolicy } from '../../policy/routing/cors.ts';
 import type { Exchange } from '../exchange.ts';
 import { clientAddress } from '../http/client-network.ts';
-import { valueAt } from '../http/request-head.ts';
+import { fieldValue } from '../http/request-fields.ts';
 import { Refusal } from '../refusal.ts';
 import type { RouteGate } from './route.ts';
 
@@ -29,17 +29,12 @@ const wrongAddress = new Refusal('forbidden', 'the route may not be used from th
 
 /** True if the request was a preflight, which has been answered. */
 function answerPreflight(x: Exchange, policy: CorsPolicy): Refusal | true | undefined {
-  const origin = fieldOf(x, 'origin');
-  const method = fieldOf(x, 'access-control-request-method');
+  const origin = fieldValue(x.head, 'origin');
+  const method = fieldValue(x.head, 'access-control-request-method');
   if (origin === undefined || method === undefined) return undefined;
-  const lines = policy.preflight({ origin, method, headers: fieldOf(x, 'access-control-request-headers') });
+  const lines = policy.preflight({ origin, method, headers: fieldValue(x.head, 'access-control-request-headers') });
   if (typeof lines === 'string') return new Refusal('forbidden', lines);
   lines.push('vary', 'origin, access-control-request-method, access-control-request-headers');
   x.respond(204, lines, '');
   return true;
-}
-
-function fieldOf({ head }: Exchange, name: string): string | undefined {
-  const index = head.names.indexOf(name);
-  return index === -1 ? undefined : valueAt(head, index);
 }

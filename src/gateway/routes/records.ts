@@ -86,7 +86,6 @@ function local(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer
   return {
     kind: 'local',
     metrics,
-    authenticate: true,
     async answer(x) {
       const startedAt = gateway.clock.now();
       const result = await answer(x).catch((error: unknown) =>

@@ -2,7 +2,7 @@ import type { RouteConfig } from '../../config/model.ts';
 import { CorsPolicy } from '../../policy/routing/cors.ts';
 import { dropLines, headerChange } from '../http/header-rules.ts';
 import type { ReplyChange } from '../http/reply-change.ts';
-import { valueAt } from '../http/request-head.ts';
+import { fieldValue } from '../http/request-fields.ts';
 
 /** How a route changes the header lines of its replies; undefined if it does not. */
 export function replyChange({ response, cors }: RouteConfig): ReplyChange | undefined {
@@ -11,8 +11,7 @@ export function replyChange({ response, cors }: RouteConfig): ReplyChange | unde
   const policy = new CorsPolicy(cors);
   return (lines, head) => {
     rules?.(lines);
-    const index = head.names.indexOf('origin');
-    const origin = index === -1 ? undefined : valueAt(head, index);
+    const origin = fieldValue(head, 'origin');
     // The answer to a preflight has its lines already, and each may be there only once.
     if (lines.includes('access-control-max-age')) return;
     dropLines(lines, ofTheBackend);

@@ -1,5 +1,6 @@
 import type { RouteConfig } from '../../config/model.ts';
 import type { ErrorPages } from '../../config/model.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
@@ -20,7 +21,8 @@ export type Prepared = Direct | CacheClient;
 
 interface Common {
   readonly metrics: EndpointMetrics;
-  readonly authenticate: boolean;
+  /** Finds out who the client is; undefined: everyone may use the route. */
+  readonly authenticator?: Authenticator | undefined;
   /** Exempt from the limit per address, because probes must always be answered. */
   readonly skipsAddressLimit?: boolean;
   /** Its settings, which any step may read; undefined for Rampart's own routes. */

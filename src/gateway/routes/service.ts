@@ -10,7 +10,6 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
   return {
     kind: 'local',
     metrics,
-    authenticate: false,
     skipsAddressLimit: true,
     answer(x) {
       x.respond(200, jsonHeaders(), '{"status":"ok"}');
@@ -27,7 +26,6 @@ export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): L
   return {
     kind: 'local',
     metrics,
-    authenticate: false,
     skipsAddressLimit: true,
     answer(x) {
       if (gateway.isDraining()) return new Refusal('draining', 'this worker is stopping', { retryAfterSeconds: 1 });
@@ -49,7 +47,6 @@ export function openApiRoute(document: string, metrics: EndpointMetrics): LocalR
   return {
     kind: 'local',
     metrics,
-    authenticate: false,
     answer(x) {
       x.respond(200, ['content-type', 'application/json', 'cache-control', 'public, max-age=300'], document);
       return undefined;

@@ -3,7 +3,7 @@ import type { AddressSet } from '../../core/addresses.ts';
 import { pathPattern } from '../../policy/routing/path-pattern.ts';
 import { pathRewrite } from '../../policy/routing/path-rewrite.ts';
 import type { Exchange } from '../exchange.ts';
-import { headerChange } from '../http/header-rules.ts';
+import { dropLines, headerChange } from '../http/header-rules.ts';
 import { requestHeaders } from '../http/request-headers.ts';
 
 /** What a backend gets of a request: its target and its header lines, with the changes of the route. */
@@ -20,14 +20,21 @@ export function toBackend(config: RouteConfig, trustedProxies: AddressSet): ToBa
   const fixed = fixedLines(config);
   const rules = request === undefined ? undefined : headerChange(request);
   const changes = [fixed, rules].filter((change) => change !== undefined);
+  // What they say of the client must come from its authentication, never from the client.
+  const identityNames = new Set([
+    ...Object.values(config.jwt?.claimsToHeaders ?? {}),
+    ...(config.forward?.toBackend ?? []),
+  ]);
   const headers = (x: Exchange): string[] => requestHeaders(x, trustedProxies);
   return {
     target: path === undefined ? receivedTarget : ({ head, pathValues }) => path(head.path, pathValues) + head.query,
     headers:
-      changes.length === 0
+      changes.length === 0 && identityNames.size === 0
         ? headers
         : (x) => {
             const lines = headers(x);
+            if (identityNames.size > 0) dropLines(lines, identityNames);
+            if (x.key?.headers !== undefined) lines.push(...x.key.headers);
             for (const change of changes) change(lines);
             return lines;
           },

@@ -135,6 +135,10 @@ describe('loadConfig', () => {
       response: undefined,
       errorPages: undefined,
       authenticate: true,
+      authentication: 'key',
+      jwt: undefined,
+      basic: undefined,
+      forward: undefined,
       allow: undefined,
       deny: undefined,
       cors: undefined,
@@ -255,6 +259,26 @@ describe('parseConfigFile', () => {
     assert.match(one({ upstream: 'app', request: { remove: ['x-forwarded-for'] } }), /written by Rampart itself/);
     assert.match(one({ upstream: 'app', response: { set: { 'transfer-encoding': 'x' } } }), /belongs to a connection/);
     assert.match(one({ upstream: 'app', response: { set: { 'x-a': 'a\r\nb: c' } } }), /one line/);
+    const auth = (way: string, more: object = {}) => one({ upstream: 'app', authenticate: way, ...more });
+    assert.match(auth('jwt'), /authenticate: 'jwt' needs the settings jwt, of the route or of the file/);
+    const jwt = { issuer: 'i', audience: 'a' };
+    assert.match(auth('jwt', { jwt }), /must have either jwksUrl or jwks/);
+    assert.match(
+      auth('jwt', { jwt: { ...jwt, jwksUrl: 'https://i/k', algorithms: ['HS256'] } }),
+      /must be one of "RS256"/,
+    );
+    assert.match(
+      auth('jwt', { jwt: { ...jwt, jwksUrl: 'https://i/k', claimsToHeaders: { sub: 'host' } } }),
+      /is set by/,
+    );
+    assert.match(
+      auth('basic', { basic: { users: { ann: 'secret' } } }),
+      /must be a hash as `rampart password` makes it/,
+    );
+    assert.match(
+      auth('forward', { forward: { upstream: 'b', path: '/v' } }),
+      /forward\.upstream: there is no upstream 'b'/,
+    );
     assert.match(one({ upstream: 'app', cors: { origins: '*', credentials: true } }), /must name its origins/);
   });
 

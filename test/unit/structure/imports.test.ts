@@ -90,6 +90,17 @@ test('only src/core and src/cli read the real clock and real chance', () => {
   }
 });
 
+test('only what is loaded for routes with tokens imports jose as a value: that loads 11 MB', () => {
+  const importers = files.filter((name) =>
+    /^import (?!type )[^;]*from 'jose';/m.test(readFileSync(join(src, name), 'utf8')),
+  );
+  assert.deepEqual(importers.toSorted(), ['gateway/auth/jwt-authenticator.ts', 'gateway/auth/key-set.ts']);
+  const loaders = files.filter((name) =>
+    /^import (?!type )[^;]*\/(?:jwt-authenticator|key-set)\.ts';/m.test(readFileSync(join(src, name), 'utf8')),
+  );
+  assert.deepEqual(loaders, ['gateway/auth/jwt-authenticator.ts']);
+});
+
 test('no file imports node:http as a value: that loads 14 MB which nobody uses (ADR 72)', () => {
   const values = files.filter((name) =>
     /^import (?!type )[^;]*from 'node:https?';/m.test(readFileSync(join(src, name), 'utf8')),

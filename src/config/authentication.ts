@@ -1,0 +1,77 @@
+import type { ParsedConfigFile } from './file-schema.ts';
+import type { Authentication, BasicAuthConfig, ForwardAuthConfig, JwtConfig, RouteConfig } from './model.ts';
+
+type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
+/** The settings of the whole file. */
+export type AuthFile = Pick<ParsedConfigFile, 'jwt' | 'basic' | 'forward'>;
+
+const DEFAULT_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+
+/** How the clients of a route say who they are. A route that answers by itself asks nobody, unless it says otherwise. */
+export function authenticationOf({ authenticate, upstream, upstreams }: RouteFile): Authentication {
+  if (authenticate === undefined) return (upstream ?? upstreams) === undefined ? 'none' : 'key';
+  if (typeof authenticate === 'string') return authenticate;
+  return authenticate ? 'key' : 'none';
+}
+
+/** The settings of a route's way, its own or those of the file. */
+export function authSettings(
+  route: RouteFile,
+  file: AuthFile,
+): Pick<RouteConfig, 'authenticate' | 'authentication' | 'jwt' | 'basic' | 'forward'> {
+  const authentication = authenticationOf(route);
+  return {
+    authenticate: authentication !== 'none',
+    authentication,
+    jwt: authentication === 'jwt' ? jwtOf(route.jwt ?? file.jwt) : undefined,
+    basic: authentication === 'basic' ? basicOf(route.basic ?? file.basic) : undefined,
+    forward: authentication === 'forward' ? forwardOf(route.forward ?? file.forward) : undefined,
+  };
+}
+
+function jwtOf(jwt: AuthFile['jwt']): JwtConfig | undefined {
+  if (jwt === undefined) return undefined;
+  const listed = (text: string | string[]): string[] => (typeof text === 'string' ? [text] : text);
+  const { claimsToHeaders = {} } = jwt;
+  return {
+    issuer: listed(jwt.issuer),
+    audience: listed(jwt.audience),
+    jwksUrl: jwt.jwksUrl,
+    jwks: jwt.jwks as JwtConfig['jwks'],
+    algorithms: jwt.algorithms ?? DEFAULT_ALGORITHMS,
+    clockSkewSeconds: jwt.clockSkewSeconds ?? 30,
+    claimsToHeaders: Object.fromEntries(
+      Object.entries(claimsToHeaders).map(([claim, name]) => [claim, name.toLowerCase()]),
+    ),
+    require: jwt.require ?? {},
+    cookie: jwt.cookie,
+  };
+}
+
+const basicOf = (basic: AuthFile['basic']): BasicAuthConfig | undefined =>
+  basic && { users: basic.users, realm: basic.realm ?? 'rampart' };
+
+function forwardOf(forward: AuthFile['forward']): ForwardAuthConfig | undefined {
+  if (forward === undefined) return undefined;
+  const { upstream, path, requestHeaders = ['authorization', 'cookie'], toBackend = [] } = forward;
+  return {
+    upstream,
+    path,
+    requestHeaders: requestHeaders.map((name) => name.toLowerCase()),
+    toBackend: toBackend.map((name) => name.toLowerCase()),
+    cacheSeconds: forward.cacheSeconds ?? 0,
+    timeoutMs: forward.timeoutMs ?? 5000,
+  };
+}

@@ -1,0 +1,53 @@
+import type { Priority } from '../../policy/admission/priority.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Cancellable } from '../upstream/cancellable.ts';
+import type { Caller } from '../upstream/upstream-call.ts';
+
+/** Asks about a request on its behalf. Its times do not count as those of the request's own backend. */
+export class AuthCaller implements Caller {
+  readonly #x: Exchange;
+  readonly startedAt: number;
+  readonly readyAt: number;
+  queueMs = 0;
+  permitMs = 0;
+  execMs = 0;
+  execPhase: 'upstream' | 'database' | undefined;
+  upstream = '';
+  backend = '';
+  attempts = 0;
+  failure: string | undefined;
+  readonly replyBegun = false;
+
+  constructor(x: Exchange, now: number) {
+    this.#x = x;
+    this.startedAt = now;
+    this.readyAt = now;
+  }
+
+  get id(): string {
+    return this.#x.id;
+  }
+
+  get priority(): Priority {
+    return this.#x.priority;
+  }
+
+  get fairKey(): string {
+    return this.#x.fairKey;
+  }
+
+  get over(): boolean {
+    return this.#x.over;
+  }
+
+  /** A client that leaves cancels the question, too. */
+  get underway(): Cancellable | undefined {
+    return this.#x.underway;
+  }
+
+  set underway(work: Cancellable | undefined) {
+    this.#x.underway = work;
+  }
+
+  cutReply(): void {}
+}

@@ -1,0 +1,70 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { BasicAuthConfig } from '../../config/model.ts';
+import { hasPassword } from '../../core/password-hash.ts';
+import type { Exchange, KeyIdentity } from '../exchange.ts';
+import { Refusal } from '../refusal.ts';
+import { type Authenticator, challenge } from './authenticator.ts';
+
+/** Checks in progress at a time. Each takes 16 MiB and a thread for about 50 ms, so a flood of guesses must wait. */
+const MOST_CHECKS = 2;
+const CAPACITY = 1000;
+
+const busy = new Refusal('overloaded', 'too many passwords are being checked', { retryAfterSeconds: 1 });
+
+/** Checks a user name and a password (RFC 7617). A pair that was right is known by a keyed hash, without its password. */
+export class BasicAuthenticator implements Authenticator {
+  readonly #config: BasicAuthConfig;
+  readonly #mayCheck: (x: Exchange) => Refusal | undefined;
+  readonly #missing: Refusal;
+  readonly #wrong: Refusal;
+  readonly #known = new LRUCache<string, KeyIdentity>({ max: CAPACITY });
+  /** Of this process, so that what is kept says nothing about a password elsewhere. */
+  readonly #secret = randomBytes(32);
+  #checks = 0;
+
+  constructor(config: BasicAuthConfig, mayCheck: (x: Exchange) => Refusal | undefined) {
+    this.#config = config;
+    this.#mayCheck = mayCheck;
+    const scheme = `Basic realm="${config.realm}", charset="UTF-8"`;
+    this.#missing = challenge('a user name and a password are needed', scheme);
+    this.#wrong = challenge('the user name or the password is wrong', scheme);
+  }
+
+  identify(x: Exchange): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
+    const credentials = credentialsOf(x.head.authorization);
+    if (credentials === undefined) return this.#missing;
+    const { user, password } = credentials;
+    const digest = createHmac('sha256', this.#secret).update(`${user}:${password}`).digest('base64');
+    const known = this.#known.get(digest);
+    if (known !== undefined) return known;
+    const refusal = this.#mayCheck(x);
+    if (refusal !== undefined) return refusal;
+    return this.#checks >= MOST_CHECKS ? busy : this.#check(user, password, digest);
+  }
+
+  async #check(user: string, password: string, digest: string): Promise<KeyIdentity | Refusal> {
+    this.#checks++;
+    try {
+      const { users } = this.#config;
+      const hash = Object.hasOwn(users, user) ? users[user] : undefined;
+      // An unknown user takes as long as a wrong password, so that the time of a reply names no users.
+      const isRight = await hasPassword(hash ?? (Object.values(users)[0] as string), password);
+      if (!isRight || hash === undefined) return this.#wrong;
+      const identity = { id: `user:${user}`, name: user };
+      this.#known.set(digest, identity);
+      return identity;
+    } finally {
+      this.#checks--;
+    }
+  }
+}
+
+function credentialsOf(authorization: string | undefined): { user: string; password: string } | undefined {
+  if (authorization === undefined || authorization.length > 2000) return undefined;
+  const encoded = /^basic +([A-Za-z0-9+/=_-]+)$/i.exec(authorization)?.[1];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon === -1 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}

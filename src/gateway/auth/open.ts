@@ -1,0 +1,76 @@
+import type { RouteConfig } from '../../config/model.ts';
+import type { GatewayContext } from '../context.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Authenticator } from './authenticator.ts';
+import { BasicAuthenticator } from './basic-authenticator.ts';
+import { ForwardAuthenticator } from './forward-authenticator.ts';
+import type { KeySet } from './key-set.ts';
+
+/** Makes the authenticators of the routes. Routes with the same settings share one, with what it knows. */
+export class Authenticators {
+  readonly #gateway: GatewayContext;
+  readonly #upstreamOf: (name: string) => Upstream;
+  readonly #made = new Map<string, Authenticator>();
+  readonly #keySets = new Map<string, KeySet>();
+
+  constructor(gateway: GatewayContext, upstreamOf: (name: string) => Upstream) {
+    this.#gateway = gateway;
+    this.#upstreamOf = upstreamOf;
+  }
+
+  /** API keys. */
+  byKey(): Authenticator {
+    return this.#once('key', () => {
+      const { keys, guesses } = this.#gateway.limits;
+      return { identify: (x) => keys.identify(x.head.authorization, x.head.apiKey, () => guesses.refusal(x)) };
+    });
+  }
+
+  /** Undefined for a route that everyone may use. */
+  of({ authentication, jwt, basic, forward }: RouteConfig): Authenticator | undefined {
+    if (authentication === 'key') return this.byKey();
+    const mayCheck = (x: Exchange): Refusal | undefined => this.#gateway.limits.guesses.refusal(x);
+    if (authentication === 'jwt' && jwt !== undefined) {
+      return this.#once(`jwt ${JSON.stringify(jwt)}`, () => {
+        const { clock, log } = this.#gateway;
+        const warn = (message: string, details: object): void => log.warn(details, message);
+        return loadedLater(
+          import('./jwt-authenticator.ts').then(({ openJwtAuthenticator }) =>
+            openJwtAuthenticator(jwt, { clock, warn, mayVerify: mayCheck, keySets: this.#keySets }),
+          ),
+        );
+      });
+    }
+    if (authentication === 'basic' && basic !== undefined)
+      return this.#once(`basic ${JSON.stringify(basic)}`, () => new BasicAuthenticator(basic, mayCheck));
+    if (authentication === 'forward' && forward !== undefined) {
+      const upstream = this.#upstreamOf(forward.upstream);
+      return this.#once(
+        `forward ${JSON.stringify(forward)}`,
+        () => new ForwardAuthenticator(this.#gateway, forward, upstream),
+      );
+    }
+    return undefined;
+  }
+
+  #once(name: string, make: () => Authenticator): Authenticator {
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    const made = make();
+    this.#made.set(name, made);
+    return made;
+  }
+}
+
+/** The library for tokens takes 11 MB, so a worker loads it only for a route that needs it. */
+function loadedLater(loading: Promise<Authenticator>): Authenticator {
+  let loaded: Authenticator | undefined;
+  void loading.then(
+    (authenticator) => (loaded = authenticator),
+    // Each request gets the reason when it asks.
+    () => {},
+  );
+  return { identify: (x) => loaded?.identify(x) ?? loading.then((authenticator) => authenticator.identify(x)) };
+}
