@@ -1,4 +1,5 @@
 import { loadConfig } from '../config/config.ts';
+import { hiddenAt } from '../config/redaction.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
@@ -33,7 +34,9 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
   };
   if (options.flag('json')) {
-    io.stdout.write(`${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes }, undefined, 2)}\n`);
+    io.stdout.write(
+      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes) }, undefined, 2)}\n`,
+    );
     return exitCodes.ok;
   }
   const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(28)}${value ?? '(not set)'}`);

@@ -51,6 +51,7 @@ const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
   balancer: 'live',
   streams: 'live',
   replyHeadBytes: 'live',
+  tls: 'live',
 };
 
 /** The changes from one file to another, by setting. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { TlsFiles } from '../core/tls-files.ts';
 import { isLoopback } from '../core/loopback.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
@@ -30,7 +31,9 @@ export async function loadConfigAndFile(env: Env, folder: string, what = 'start'
   const { values, given, problems: fromEnvironment } = parseEnvironment(env);
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
   refuseProblems([...fromEnvironment, ...fromFile, ...crossProblems(values), ...tlsProblems(values, file.tls)], what);
-  return { config: deepFreeze(buildConfig(values, file, folder, given)), file };
+  const config = buildConfig(values, file, folder, given);
+  refuseProblems(missingTlsFiles(config), what);
+  return { config: deepFreeze(config), file };
 }
 
 /** The same with a file that has been read before. */
@@ -38,6 +41,19 @@ export function configWithFile(env: Env, file: ParsedConfigFile, folder: string,
   const { values, given, problems } = parseEnvironment(env);
   refuseProblems([...problems, ...crossProblems(values), ...tlsProblems(values, file.tls)], what);
   return deepFreeze(buildConfig(values, file, folder, given));
+}
+
+/** A file of an upstream's TLS that cannot be read would fail every request there. */
+function missingTlsFiles({ upstreams }: Config): string[] {
+  return upstreams.flatMap(({ name, tls }) => {
+    if (tls === undefined) return [];
+    try {
+      new TlsFiles(tls).read();
+      return [];
+    } catch (error) {
+      return [`upstreams.${name}.tls: a file cannot be read: ${messageOf(error)}`];
+    }
+  });
 }
 
 function refuseProblems(problems: readonly string[], what: string): void {
@@ -68,7 +84,7 @@ export function buildConfig(
   return {
     env,
     dataDir: resolve(folder, env.RAMPART_DATA_DIR),
-    upstreams: upstreamsOf(env, file.upstreams ?? {}, given),
+    upstreams: upstreamsOf(env, file.upstreams ?? {}, given, folder),
     routes: (file.routes ?? []).map((route) => routeOf(route, env, file)),
     trustedProxies: file.trustedProxies ?? [],
     connections: {

@@ -2,6 +2,7 @@ import { pathPattern } from '../policy/routing/path-pattern.ts';
 import type { RouteRule } from '../policy/routing/route-matcher.ts';
 import { hiddenRules } from '../policy/routing/route-overlaps.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
+import { parseBackendUrl } from '../core/backend-url.ts';
 import { authenticationOf } from './authentication.ts';
 import { ownEndpoints } from './own-routes.ts';
 import { rulesOf } from './route-rules.ts';
@@ -133,7 +134,10 @@ function ownRules(builtin: ParsedConfigFile['builtin']): RouteRule<string | numb
 function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
   const problems: string[] = [];
   for (const [name, { backends, healthPath, health }] of Object.entries(upstreams)) {
-    const origins = backends.map((url) => new URL(url).origin);
+    const origins = backends.map((url) => {
+      const parsed = parseBackendUrl(url);
+      return typeof parsed === 'string' ? url : parsed.origin;
+    });
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
     if (twice !== undefined) problems.push(`${name}.backends: ${twice} is there twice, which would double its cap`);
     if (healthPath !== undefined && health !== undefined)

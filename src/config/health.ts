@@ -1,5 +1,5 @@
 import type { ParsedConfigFile } from './file-schema.ts';
-import type { HealthCheck } from './model.ts';
+import type { HealthCheck, UpstreamTls } from './model.ts';
 
 /** An upstream as the configuration file has it. */
 export type UpstreamFile = NonNullable<ParsedConfigFile['upstreams']>[string];
@@ -7,6 +7,7 @@ export type UpstreamFile = NonNullable<ParsedConfigFile['upstreams']>[string];
 /** How backends are checked where nothing was said. */
 export const defaultHealth = {
   host: undefined,
+  tls: undefined,
   intervalMs: 500,
   timeoutMs: 1000,
   rise: 2,
@@ -15,12 +16,16 @@ export const defaultHealth = {
 };
 
 /** Undefined: they are not checked. */
-export function healthCheck({ healthPath, health }: UpstreamFile): HealthCheck | undefined {
+export function healthCheck(
+  { healthPath, health }: UpstreamFile,
+  tls: UpstreamTls | undefined,
+): HealthCheck | undefined {
   const path = health?.path ?? healthPath;
   if (path === undefined) return undefined;
   return {
     path,
     host: health?.host,
+    tls,
     intervalMs: health?.intervalMs ?? defaultHealth.intervalMs,
     timeoutMs: health?.timeoutMs ?? defaultHealth.timeoutMs,
     rise: health?.rise ?? defaultHealth.rise,

@@ -17,8 +17,23 @@ export interface HealthCheck {
   /** Passed checks in a row that bring a backend up, failed ones that take it down. */
   readonly rise: number;
   readonly fall: number;
+  /** As the upstream has it. */
+  readonly tls?: UpstreamTls | undefined;
   /** Whether what a backend that went down has not answered is cancelled, and sent to another where that is safe. */
   readonly cancelOnDown: boolean;
+}
+
+/** How an upstream with https backends is asked. The files are read again when they change. */
+export interface UpstreamTls {
+  /** Certificates of authorities in place of the well-known ones. */
+  readonly caFile: string | undefined;
+  /** The gateway's own certificate and key, for backends that ask for one. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  /** The name in the backends' certificates; undefined: their host. */
+  readonly serverName: string | undefined;
+  /** Whether certificates are verified. */
+  readonly verify: boolean;
 }
 
 export interface UpstreamConfig {
@@ -43,6 +58,8 @@ export interface UpstreamConfig {
   readonly balancer: BalancerName;
   readonly streams: { readonly max: number; readonly idleTimeoutMs: number };
   readonly replyHeadBytes: number;
+  /** Undefined: as usual for https backends. */
+  readonly tls?: UpstreamTls | undefined;
 }
 
 /** Admission when all permits are in use. */

@@ -1,15 +1,35 @@
 import { z } from 'zod';
+import { parseBackendUrl } from '../core/backend-url.ts';
 import { balancerNames } from '../policy/balance/balancer.ts';
 
 /** A length of time of the configuration file. */
 export const milliseconds = z.int().min(1).max(3_600_000);
 
-const httpUrl = z
-  .url({ protocol: /^http$/, error: 'must be an http origin such as http://127.0.0.1:3000', abort: true })
-  .refine((text) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    return url === undefined || (url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '');
-  }, 'must be an origin such as http://127.0.0.1:3000, without path, query or credentials');
+const backendUrl = z.string().superRefine((text, context) => {
+  const parsed = parseBackendUrl(text);
+  if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
+});
+
+const tlsSchema = z
+  .strictObject({
+    /** A PEM file with certificates of authorities, in place of the well-known ones. */
+    caFile: z.string().min(1).optional(),
+    /** The gateway's own certificate in PEM form, for backends that ask for one. */
+    certFile: z.string().min(1).optional(),
+    /** Its private key, without a password. */
+    keyFile: z.string().min(1).optional(),
+    /** The name in the backends' certificates; their host by default. */
+    serverName: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,253}$/, 'must be a host name')
+      .optional(),
+    /** Whether certificates are verified. True by default. */
+    verify: z.boolean().optional(),
+  })
+  .refine(
+    ({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined),
+    'must have certFile and keyFile together',
+  );
 
 const admissionSchema = z.strictObject({
   /** `fixed`: the caps are the limit. `adaptive`: fewer, where trials show that throughput does not suffer. */
@@ -42,8 +62,8 @@ const healthSchema = z.strictObject({
 
 /** An upstream of the configuration file. */
 export const upstreamSchema = z.strictObject({
-  /** Origins of the interchangeable backends. */
-  backends: z.array(httpUrl).min(1).max(1000),
+  /** The interchangeable backends: `http://host:port`, `https://host:port`, or `unix:/path/of/a/socket`. */
+  backends: z.array(backendUrl).min(1).max(1000),
   /** Requests in flight at one backend, counted over the whole host. */
   cap: z.int().min(1).max(100_000).optional(),
   /** Path of the health check; short for `health: { path }`. */
@@ -70,6 +90,8 @@ export const upstreamSchema = z.strictObject({
       idleTimeoutMs: z.int().min(1).max(86_400_000).optional(),
     })
     .optional(),
+  /** How https backends are asked. Paths of files start at the folder in which Rampart was started. */
+  tls: tlsSchema.optional(),
   /** Largest head of a reply. 16 KiB by default. */
   replyHeadBytes: z
     .int()

@@ -1,6 +1,9 @@
+import { resolve } from 'node:path';
+import { parseBackendUrl } from '../core/backend-url.ts';
+import type { BackendConfig } from '../protocol/backends.ts';
 import { defaultHealth, healthCheck, type UpstreamFile } from './health.ts';
 import type { Environment } from './environment.ts';
-import type { UpstreamConfig } from './model.ts';
+import type { UpstreamConfig, UpstreamTls } from './model.ts';
 import { type QueueSettings, queueSettings } from './queue.ts';
 
 /** The upstream of Rampart's own generators. */
@@ -28,9 +31,10 @@ export function upstreamsOf(
   env: Environment,
   file: Readonly<Record<string, UpstreamFile>>,
   given: ReadonlySet<string>,
+  folder: string,
 ): UpstreamConfig[] {
   const queueOf = queueSettings(env, given);
-  const others = Object.entries(file).map(([name, upstream]) => upstreamOf(name, upstream, env, queueOf));
+  const others = Object.entries(file).map(([name, upstream]) => upstreamOf(name, upstream, { env, queueOf, folder }));
   return env.GENERATOR_INSTANCES === 0 ? others : [generators(env, queueOf), ...others];
 }
 
@@ -49,17 +53,26 @@ function generators(env: Environment, queueOf: QueueSettings): UpstreamConfig {
     balancer: env.BALANCER,
     streams: DEFAULT_STREAMS,
     replyHeadBytes: DEFAULT_REPLY_HEAD_BYTES,
+    tls: undefined,
     ...queueOf({}, env.GENERATOR_INSTANCES * env.GENERATOR_CONCURRENCY),
   };
 }
 
-function upstreamOf(name: string, upstream: UpstreamFile, env: Environment, queueOf: QueueSettings): UpstreamConfig {
+interface Surroundings {
+  readonly env: Environment;
+  readonly queueOf: QueueSettings;
+  /** Where the paths of files start. */
+  readonly folder: string;
+}
+
+function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder }: Surroundings): UpstreamConfig {
+  const tls = upstreamTls(upstream.tls, folder);
   return {
     name,
-    backends: upstream.backends.map((url) => ({ id: new URL(url).host, origin: new URL(url).origin })),
+    backends: upstream.backends.map(backendOf),
     isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
-    health: healthCheck(upstream),
+    health: healthCheck(upstream, tls),
     required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,
     ...queueOf(upstream, upstream.backends.length * (upstream.cap ?? DEFAULT_CAP)),
@@ -68,5 +81,25 @@ function upstreamOf(name: string, upstream: UpstreamFile, env: Environment, queu
       idleTimeoutMs: upstream.streams?.idleTimeoutMs ?? DEFAULT_STREAMS.idleTimeoutMs,
     },
     replyHeadBytes: upstream.replyHeadBytes ?? DEFAULT_REPLY_HEAD_BYTES,
+    tls,
+  };
+}
+
+/** The schema has refused what is no URL of a backend. */
+function backendOf(text: string): BackendConfig {
+  const parsed = parseBackendUrl(text);
+  if (typeof parsed === 'string') throw new Error(`${text} ${parsed}`);
+  return { id: parsed.id, origin: parsed.origin };
+}
+
+function upstreamTls(tls: UpstreamFile['tls'], folder: string): UpstreamTls | undefined {
+  if (tls === undefined) return undefined;
+  const place = (path: string | undefined): string | undefined => path && resolve(folder, path);
+  return {
+    caFile: place(tls.caFile),
+    certFile: place(tls.certFile),
+    keyFile: place(tls.keyFile),
+    serverName: tls.serverName,
+    verify: tls.verify ?? true,
   };
 }

@@ -1,11 +1,14 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { RequestOptions } from 'node:https';
+import { httpOrigin, socketPathOf } from '../core/backend-url.ts';
 import { Agent, request } from '../core/node-http.ts';
+import { TlsFiles } from '../core/tls-files.ts';
 import { isIP } from 'node:net';
-import type { HealthCheck } from '../config/model.ts';
+import type { HealthCheck, UpstreamTls } from '../config/model.ts';
 import { codeOf } from '../core/errors.ts';
 
 /** Error codes which show that no process listens, so that further checks would find the same. */
-const definite: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
+const definite: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT']);
 /** A longer health page is not read to its end: the status of the reply has decided already. */
 const MAX_PAGE_BYTES = 8 * 1024;
 const TIMED_OUT = 'timeout';
@@ -13,7 +16,7 @@ const TIMED_OUT = 'timeout';
 /** Checks come twice a second, so a connection that is idle for longer belongs to a backend that is no longer checked. */
 const agent = new Agent({ keepAlive: true, timeout: 5_000, maxFreeSockets: 1 });
 
-export type ProbeHealth = Pick<HealthCheck, 'path' | 'host' | 'timeoutMs'>;
+export type ProbeHealth = Pick<HealthCheck, 'path' | 'host' | 'timeoutMs' | 'tls'>;
 
 export interface ProbeResult {
   /** Undefined when the answer was 2xx. */
@@ -43,16 +46,38 @@ export async function probe(origin: string, health: ProbeHealth): Promise<ProbeR
   return { problem, status, definite: false, timedOut: false, report: await readReport(reply) };
 }
 
-function headOf(origin: string, { path, host }: ProbeHealth, signal: AbortSignal): Promise<IncomingMessage> {
+function headOf(origin: string, health: ProbeHealth, signal: AbortSignal): Promise<IncomingMessage> {
+  const { path, host, tls } = health;
   return new Promise((resolve, reject) => {
     const headers = host === undefined ? {} : { host };
-    // A kept connection would stay at the address to which the name resolved when the connection was made.
-    const isName = isIP(new URL(origin).hostname.replace(/^\[|\]$/g, '')) === 0;
-    const req = request(`${origin}${path}`, { agent: isName ? false : agent, signal, headers });
+    const socketPath = socketPathOf(origin);
+    // A kept connection would stay at the address to which the name resolved when the connection was made, and with the
+    // certificates of that time.
+    const isKept = socketPath === undefined && isIP(new URL(origin).hostname.replace(/^\[|\]$/g, '')) !== 0;
+    const url = `${httpOrigin(origin)}${path}`;
+    const req = origin.startsWith('https:')
+      ? secureRequest(url, { agent: false, signal, headers, ...tlsOptions(tls) })
+      : request(url, { agent: isKept ? agent : false, signal, headers, ...(socketPath && { socketPath }) });
     req.on('response', resolve);
     req.on('error', reject);
     req.end();
   });
+}
+
+/** node:https is loaded only where a backend needs it. */
+const secureRequest = (url: string, options: RequestOptions): ClientRequest =>
+  process.getBuiltinModule('node:https').request(url, options);
+
+/** Read anew for each check, which is what a new certificate file needs. */
+function tlsOptions(tls: UpstreamTls | undefined): object {
+  if (tls === undefined) return {};
+  const files = new TlsFiles(tls);
+  files.read();
+  return {
+    ...files.parts,
+    rejectUnauthorized: tls.verify,
+    ...(tls.serverName !== undefined && { servername: tls.serverName }),
+  };
 }
 
 /** The page, if it is short enough; otherwise its connection is closed, because the rest would delay the next check. */

@@ -71,5 +71,8 @@ function proxyErrorOf(error: Error, code: string | undefined, beforeConnection: 
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'http_response_header_section_size';
   if (code?.startsWith('HPE_') === true || /content-length|protocol/i.test(messageOf(error)))
     return 'http_protocol_error';
+  if (code !== undefined && /^(?:CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code))
+    return 'tls_certificate_error';
+  if (code?.startsWith('ERR_SSL_') === true) return 'tls_protocol_error';
   return beforeConnection ? 'destination_unavailable' : 'connection_terminated';
 }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { buildConnector } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import { codeOf } from '../../core/errors.ts';
+import type { Connector } from './backend-endpoint.ts';
 import { leaveOutContinue } from '../../core/interim-filter.ts';
 
 /**
@@ -10,8 +10,6 @@ import { leaveOutContinue } from '../../core/interim-filter.ts';
  * write.
  */
 const LINGER_MS = 2000;
-
-type Connector = ReturnType<typeof buildConnector>;
 
 /**
  * The connections of one backend. It changes what undici's sockets do in three places:
@@ -26,10 +24,9 @@ export class BackendSockets {
   #cancelling = false;
   #closed: Promise<void> | undefined;
 
-  constructor(connectMs: number, clock: Pick<Clock, 'setTimeout'>, bugs: Bugs) {
+  constructor({ connect }: { readonly connect: Connector }, clock: Pick<Clock, 'setTimeout'>, bugs: Bugs) {
     this.#clock = clock;
     this.#bugs = bugs;
-    const connect = buildConnector({ timeout: connectMs });
     this.connect = (target, callback) => {
       const connected = (...[error, socket]: Parameters<typeof callback>): void => {
         if (error !== null) {

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Pool } from 'undici';
 import { type LookUp, NameWatch } from './name-watch.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
@@ -7,6 +8,9 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock } from '../../core/clock.ts';
 import { BackendLoad } from '../../policy/balance/backend-load.ts';
 import type { Candidate } from '../../policy/balance/balancer.ts';
+import type { UpstreamTls } from '../../config/model.ts';
+import { httpOrigin } from '../../core/backend-url.ts';
+import { BackendEndpoint } from './backend-endpoint.ts';
 import { BackendSockets } from './backend-sockets.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
@@ -40,6 +44,8 @@ export const outcomesForLoad = {
 export interface ConnectionSettings {
   /** Largest head of a reply. */
   readonly replyHeadBytes: number;
+  /** How an https backend is asked. */
+  readonly tls?: UpstreamTls | undefined;
 }
 
 export interface BackendOptions extends ConnectionSettings {
@@ -77,6 +83,7 @@ export class Backend implements Candidate {
   /** Permits that this worker holds. */
   cap: number;
   #connection: ConnectionSettings;
+  readonly #endpoint: BackendEndpoint;
   readonly #openPool: () => Pool;
   #pool: Pool;
   #names: NameWatch;
@@ -97,11 +104,13 @@ export class Backend implements Candidate {
     this.cap = options.cap;
     this.#now = () => clock.now();
     this.load = new BackendLoad(clock.now());
-    this.sockets = new BackendSockets(options.connectMs, clock, options.bugs);
     this.#connection = options;
+    this.#endpoint = new BackendEndpoint(options.connectMs);
+    this.#endpoint.use(config.origin, options.tls);
+    this.sockets = new BackendSockets(this.#endpoint, clock, options.bugs);
     // No limit on connections: permits are the limit, and a full pool would queue requests that the gateway cannot see.
     this.#openPool = () =>
-      new Pool(this.#origin, {
+      new Pool(httpOrigin(this.#origin), {
         connections: null,
         pipelining: 1,
         allowH2: false,
@@ -120,6 +129,7 @@ export class Backend implements Candidate {
         clock,
         lookUp: options.lookUp ?? lookUpBySystem,
         onMoved: () => this.#renewPool(),
+        hasChanged: () => this.#endpoint.hasNewFiles(),
       });
     this.#names = this.#watchNames();
     this.#removeGauge = () => options.metrics.backendInFlight.remove(options.upstream, config.id);
@@ -158,6 +168,7 @@ export class Backend implements Candidate {
   moveTo(origin: string): void {
     if (origin === this.#origin) return;
     this.#origin = origin;
+    this.#endpoint.use(origin, this.#connection.tls);
     this.#names.close();
     this.#names = this.#watchNames();
     this.#renewPool();
@@ -165,9 +176,14 @@ export class Backend implements Candidate {
 
   /** New requests get connections with these settings. */
   useConnection(connection: ConnectionSettings): void {
-    const isSame = connection.replyHeadBytes === this.#connection.replyHeadBytes;
+    const { replyHeadBytes, tls } = this.#connection;
+    const isSame = connection.replyHeadBytes === replyHeadBytes && isDeepStrictEqual(connection.tls, tls);
     this.#connection = connection;
-    if (!isSame) this.#renewPool();
+    if (isSame) return;
+    this.#endpoint.use(this.#origin, connection.tls);
+    this.#names.close();
+    this.#names = this.#watchNames();
+    this.#renewPool();
   }
 
   /** It has left, and no request is in flight there. */

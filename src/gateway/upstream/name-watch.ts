@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { httpOrigin, socketPathOf } from '../../core/backend-url.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 
 /** A name in the hosts file has no TTL. A DNS name is resolved by the system's resolver, which respects the TTL. */
@@ -14,20 +15,25 @@ export interface NameWatchOptions {
   readonly lookUp: LookUp;
   /** Called when an address of the name is gone from the answer, so that connections to it are ended. */
   readonly onMoved: () => void;
+  /** Called at each look: whether something else has changed that needs new connections, such as a certificate file. */
+  readonly hasChanged?: () => boolean;
 }
 
 /** Resolves the name of a backend regularly, because kept connections would stay with an old address for ever. */
 export class NameWatch {
   readonly #options: NameWatchOptions;
-  readonly #name: string;
+  /** Undefined for an address and for a Unix socket. */
+  readonly #name: string | undefined;
   #known: readonly string[] = [];
   #timer: Timer | undefined;
   #closed = false;
 
   constructor(options: NameWatchOptions) {
     this.#options = options;
-    this.#name = new URL(options.origin).hostname;
-    if (isIP(this.#name.replace(/^\[|\]$/g, '')) === 0) void this.#look();
+    const { hostname } = new URL(httpOrigin(options.origin));
+    const isName = socketPathOf(options.origin) === undefined && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
+    this.#name = isName ? hostname : undefined;
+    if (isName || options.origin.startsWith('https:')) void this.#look();
   }
 
   close(): void {
@@ -36,9 +42,10 @@ export class NameWatch {
   }
 
   async #look(): Promise<void> {
-    const { clock, lookUp, onMoved } = this.#options;
+    const { clock, lookUp, onMoved, hasChanged } = this.#options;
+    if (hasChanged?.() === true) onMoved();
     try {
-      const addresses = await lookUp(this.#name);
+      const addresses = this.#name === undefined ? [] : await lookUp(this.#name);
       if (this.#closed) return;
       const hasLost = this.#known.some((address) => !addresses.includes(address));
       this.#known = addresses;

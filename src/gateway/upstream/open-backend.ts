@@ -5,7 +5,7 @@ import type { UpstreamDependencies } from './upstream-dependencies.ts';
 
 /** Makes the backends of an upstream. */
 export function openerOf(
-  { cap, name, replyHeadBytes }: UpstreamConfig,
+  { cap, name, replyHeadBytes, tls }: UpstreamConfig,
   { initialPermits, timeouts, metrics, clock, bugs }: UpstreamDependencies,
 ): (backend: BackendConfig, index: number) => Backend {
   const { connectMs } = timeouts;
@@ -15,6 +15,7 @@ export function openerOf(
       upstream: name,
       connectMs,
       replyHeadBytes,
+      tls,
       metrics,
       clock,
       bugs,

@@ -123,7 +123,7 @@ export class Upstream {
     this.#streams.max = this.#streamsOf(config);
     this.#queue.useConfig(config);
     this.#permits.useBalancer(config.balancer);
-    this.#set.useSettings(config.health !== undefined, { replyHeadBytes: config.replyHeadBytes });
+    this.#set.useSettings(config.health !== undefined, { replyHeadBytes: config.replyHeadBytes, tls: config.tls });
     this.useBackends(config.backends);
   }
 

@@ -183,7 +183,7 @@ describe('parseConfigFile', () => {
     assert.deepEqual(
       said.map((text) => text.replace(/; it takes .*/, '')),
       [
-        'upstreams.app.backends.0: must be an http origin such as http://127.0.0.1:3000: got "localhost:3000"',
+        'upstreams.app.backends.0: must be an origin such as http://127.0.0.1:3000, https://api.example or unix:/run/app.sock: got "localhost:3000"',
         'upstreams.app.backends.1: must be an origin such as http://127.0.0.1:3000, without path, query or credentials: got "http://a:1/path"',
         'upstreams.app.backends.2: must be an origin such as http://127.0.0.1:3000, without path, query or credentials: got "http://***@a:1"',
         'routes.0.endpoint: must be a name of letters, digits and _: got "x y"',
