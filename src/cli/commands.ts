@@ -12,6 +12,8 @@ export const commands: Readonly<Record<string, { summary: string; load: () => Pr
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },
   password: { summary: 'make the hash of a password', load: async () => (await import('./password.ts')).password },
+  status: { summary: 'show the running instance', load: async () => (await import('./status.ts')).status },
+  stop: { summary: 'stop the running instance', load: async () => (await import('./stop.ts')).stop },
   reload: {
     summary: 'put the changed configuration file in force',
     load: async () => (await import('./reload.ts')).reload,

@@ -7,6 +7,8 @@ import type { Config } from '../config/model.ts';
 import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
 import { membershipFile } from '../control/membership.ts';
 import { systemClock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import { writeRollingResult } from '../supervisor/rolling-restart.ts';
 import { EndedBeforeReady, type ProcessSpec } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { type PreparedDatabase, prepareDatabase } from './database.ts';
@@ -32,11 +34,13 @@ export class HostRun {
   readonly #hastened: Promise<void>;
   #preparing: Promise<PreparedDatabase> | undefined;
   #hasBegun = false;
+  #isUp = false;
+  #isReplacing = false;
 
   constructor(options: HostRunOptions) {
     this.#options = options;
     const { config, runFolder, io } = options;
-    const { first, second } = stopSignal(io);
+    const { first, second } = stopSignal();
     this.#supervisor = new Supervisor({
       config,
       clock: systemClock,
@@ -55,24 +59,47 @@ export class HostRun {
     this.#hastened = second;
     // Control evaluates the file, and logs what comes of it.
     process.on('SIGHUP', () => this.#supervisor.signal('control', 'SIGHUP'));
+    process.on('SIGUSR2', () => void this.#replaceWorkers());
     void second.then(() => this.#supervisor.kill());
   }
 
   /** Runs until a signal asks to stop; resolves to the exit code when everything has stopped. */
   async run(): Promise<number> {
-    let isUp = false;
     try {
       await this.#bringUp();
-      isUp = true;
+      this.#isUp = true;
       return await this.#stopped;
     } catch (error) {
-      if (error instanceof Interrupted) return isUp ? exitCodes.ok : error.code;
+      if (error instanceof Interrupted) return this.#isUp ? exitCodes.ok : error.code;
       if (!(error instanceof EndedBeforeReady)) throw error;
       // The process has printed the reason; a setting that no process can start with is the user's to change.
       this.#options.io.stderr.write(`rampart: cannot start, as ${error.message}\n`);
       return error.code === exitCodes.usage ? exitCodes.usage : exitCodes.failed;
     } finally {
       await this.#stop();
+    }
+  }
+
+  /** Never rejects. */
+  async #replaceWorkers(): Promise<void> {
+    const { io, runFolder } = this.#options;
+    const say = (text: string): void => void io.stderr.write(`rampart: ${text}\n`);
+    if (!this.#isUp || this.#isReplacing) {
+      say(this.#isUp ? 'SIGUSR2: the workers are being replaced already' : 'SIGUSR2: not everything is up yet');
+      return;
+    }
+    this.#isReplacing = true;
+    say('SIGUSR2: replacing the workers, one after another');
+    const result = await this.#supervisor.replaceWorkers();
+    this.#isReplacing = false;
+    const { replaced, problem } = result;
+    const end =
+      problem === undefined ? '' : `; the others stay as they are, because a new one does not start: ${problem}`;
+    say(`${replaced} workers are replaced${end}`);
+    try {
+      writeRollingResult(runFolder, result, systemClock.wallNow());
+    } catch (error) {
+      say(`the result cannot be written down: ${messageOf(error)}`);
     }
   }
 
@@ -122,7 +149,7 @@ function diedLine({ role, instance }: ProcessSpec, how: string, delayMs: number)
 }
 
 /** The first signal asks to stop; a second one asks not to wait. */
-function stopSignal({ stderr }: CommandIo): { first: Promise<StopSignal>; second: Promise<void> } {
+function stopSignal(): { first: Promise<StopSignal>; second: Promise<void> } {
   const first = Promise.withResolvers<StopSignal>();
   const second = Promise.withResolvers<void>();
   let count = 0;
@@ -132,6 +159,5 @@ function stopSignal({ stderr }: CommandIo): { first: Promise<StopSignal>; second
       else second.resolve();
     });
   }
-  process.on('SIGUSR2', () => stderr.write('rampart: SIGUSR2 is ignored\n'));
   return { first: first.promise, second: second.promise };
 }

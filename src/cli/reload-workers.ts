@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, needsDatabase } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
+import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
+import { isProcessAlive } from '../core/process-name.ts';
+import type { ProcessRecord } from '../supervisor/process-records.ts';
+import { readRollingResult } from '../supervisor/rolling-restart.ts';
+import { lookForInstance } from './instance.ts';
 import { freePorts } from '../core/free-ports.ts';
 import { databaseUrlOf } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
@@ -13,11 +18,50 @@ import { type CommandIo, exitCodes } from './io.ts';
 const TRIAL_LIMIT_MS = 60_000;
 const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
+const POLL_MS = 100;
+/** Longer than a rolling restart whose drains have a limit. */
+const ROLLING_LIMIT_MS = 60 * 60_000;
+
+/** `rampart reload --workers`: by whoever has started the workers. */
+export function reloadWorkers(io: CommandIo, isDryRun: boolean): Promise<number> {
+  const { runFolder, processes } = lookForInstance(io);
+  const supervisor = processes.find(({ role }) => role === 'supervisor');
+  return supervisor === undefined
+    ? reloadUnderPm2(io, isDryRun)
+    : reloadBySupervisor(supervisor, runFolder, io, isDryRun);
+}
+
+async function reloadBySupervisor(
+  { pid, name }: ProcessRecord,
+  runFolder: string,
+  io: CommandIo,
+  isDryRun: boolean,
+): Promise<number> {
+  if (isDryRun)
+    throw new UsageError(
+      'rampart start takes no --dry-run with --workers: it keeps a worker whose successor does not start',
+    );
+  const sinceMs = systemClock.wallNow();
+  process.kill(pid, 'SIGUSR2');
+  const until = systemClock.now() + ROLLING_LIMIT_MS;
+  while (isProcessAlive(name) && systemClock.now() < until) {
+    const result = readRollingResult(runFolder, sinceMs);
+    if (result !== undefined) {
+      io.stdout.write(`${result.replaced} workers are replaced\n`);
+      if (result.problem === undefined) return exitCodes.ok;
+      io.stderr.write(`rampart: the others stay as they are, because a new one does not start: ${result.problem}\n`);
+      return exitCodes.failed;
+    }
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, POLL_MS));
+  }
+  throw new UsageError('Cannot say what became of the workers, as rampart start has ended or is not ready');
+}
+
 /**
  * Has pm2 replace the gateway's workers, if a worker starts with the present code and settings. pm2 reload alone ends the
  * old workers even if the new ones do not start.
  */
-export async function reloadUnderPm2(io: CommandIo, isDryRun: boolean): Promise<number> {
+async function reloadUnderPm2(io: CommandIo, isDryRun: boolean): Promise<number> {
   const config = await loadConfig(io.env, io.folder, 'reload');
   await tryWorker(config, io);
   io.stderr.write('rampart: the configuration is sound, and a worker starts with it\n');

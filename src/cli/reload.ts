@@ -5,7 +5,7 @@ import { askControl } from '../control/link.ts';
 import { UsageError } from '../core/errors.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
-import { reloadUnderPm2 } from './reload-workers.ts';
+import { reloadWorkers } from './reload-workers.ts';
 import { findInstance } from './instance.ts';
 
 const help = `usage: rampart reload [--dry-run] [--force] [--json]
@@ -17,7 +17,8 @@ worker is replaced; requests, tunnels and event streams in flight end as they be
   --dry-run   only say what would change
   --force     make the change though it takes away most backends of an upstream, or all of them
   --json      print the result as JSON
-  --workers   under pm2: replace the workers, for new code or variables, if a worker starts with them
+  --workers   replace the workers one after another, for new code (under pm2 also for new variables). If a new one does
+              not start, the old ones stay
 
 Exit codes: 0 in force, or nothing to change; 1 refused, and nothing has changed; 2 wrong usage, or nothing runs.
 `;
@@ -34,7 +35,7 @@ export async function reload(args: string[], io: CommandIo): Promise<number> {
   );
   if (options === undefined) return exitCodes.ok;
   const dryRun = options.flag('dry-run');
-  if (options.flag('workers')) return reloadUnderPm2(io, dryRun);
+  if (options.flag('workers')) return reloadWorkers(io, dryRun);
   const { runFolder, dataDir } = findInstance(io, 'reload');
   const who = `${userInfo().username}, rampart reload`;
   const ask = { type: 'ask', what: 'reload', dryRun, force: options.flag('force'), who } as const;

@@ -7,6 +7,7 @@ import type { Random } from '../core/random.ts';
 import type { Role } from '../protocol/messages.ts';
 import { liveProcesses, type ProcessRecord } from './process-records.ts';
 import { assertPortFree, bindPublicSockets, isPortShareable, type PublicSockets } from './public-socket.ts';
+import type { RollingResult } from './rolling-restart.ts';
 import { HangWatch } from './hang-watch.ts';
 import { EndedBeforeReady, type ProcessEvents, type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
 
@@ -38,6 +39,8 @@ const CONTROL_STOP_LIMIT_MS = 5_000;
 const POLL_MS = 20;
 /** Time beyond the drain in which a worker writes its records and closes its pools. */
 const WORKER_STOP_MARGIN_MS = 5_000;
+/** How long a new worker may take until it serves. */
+const READY_LIMIT_MS = 60_000;
 /** New connections wait in the socket of a worker that died; after this time, the other workers get them. */
 const LONGEST_ABSENCE_MS = 3_000;
 
@@ -142,7 +145,42 @@ export class Supervisor {
     for (const one of this.#processes) if (one.spec.role === role) one.signal(name);
   }
 
+  /**
+   * Replaces the workers one after another, for new code: a new one accepts on the same socket before the old one drains.
+   * If a new one does not start, the old ones that are left stay.
+   */
+  async replaceWorkers(): Promise<RollingResult> {
+    let replaced = 0;
+    for (const old of this.#processes.filter(({ spec }) => spec.role === 'gateway')) {
+      const problem = await this.#startBeside(old);
+      if (problem !== undefined) return { replaced, problem };
+      await old.stop(this.#workerStopMs());
+      replaced++;
+    }
+    return { replaced };
+  }
+
+  /** Starts the successor of a worker; resolves to the reason why it does not serve. */
+  async #startBeside(old: SupervisedProcess): Promise<string | undefined> {
+    const { clock } = this.#dependencies;
+    if (this.#stopping) return 'Rampart is stopping';
+    const fresh = this.#open(old.spec);
+    const late = Promise.withResolvers<string>();
+    const limit = clock.setTimeout(() => late.resolve('it was not ready in time'), READY_LIMIT_MS);
+    const problem = await Promise.race([fresh.start().catch(messageOf), late.promise]);
+    limit.cancel();
+    const place = this.#processes.indexOf(problem === undefined ? old : fresh);
+    if (problem !== undefined) fresh.kill();
+    if (place >= 0) this.#processes.splice(place, 1);
+    return problem ?? undefined;
+  }
+
   async #launch(spec: ProcessSpec): Promise<void> {
+    if (this.#stopping) throw new EndedBeforeReady(spec, null, 'stopping');
+    await this.#open(spec).start();
+  }
+
+  #open(spec: ProcessSpec): SupervisedProcess {
     const { clock, random, events } = this.#dependencies;
     const ofProcess: ProcessEvents = {
       died: (spec, how, delayMs) => {
@@ -154,10 +192,9 @@ export class Supervisor {
       },
       said: (supervised, message) => this.#hangs.said(supervised, message),
     };
-    if (this.#stopping) throw new EndedBeforeReady(spec, null, 'stopping');
     const supervised = new SupervisedProcess(spec, { clock, random, events: ofProcess });
     this.#processes.push(supervised);
-    await supervised.start();
+    return supervised;
   }
 
   #spec(role: Role, instance: number, settings: ChildSettings | undefined): ProcessSpec {
