@@ -63,7 +63,7 @@ try {
 } catch (error) {
   if (error instanceof UsageError) {
     await say([error.message, ...error.problems].join('\n  - '));
-    process.exitCode = exitCodes.usage;
+    process.exitCode = error.exitCode ?? exitCodes.usage;
   } else {
     await say(error instanceof Error ? (error.stack ?? error.message) : messageOf(error));
     process.exitCode = exitCodes.failed;

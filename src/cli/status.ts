@@ -24,14 +24,7 @@ const ANSWER_LIMIT_MS = 3000;
 
 /** `rampart status`. */
 export async function status(args: string[], io: CommandIo): Promise<number> {
-  let options: Options | undefined;
-  try {
-    options = readOptions({ command: 'status', help, options: { json: 'flag' } }, args, io);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    io.stderr.write(`rampart: ${[error.message, ...error.problems].join('\n  - ')}\n`);
-    return WRONG_USAGE;
-  }
+  const options = optionsOf(args, io);
   if (options === undefined) return codes.well;
   const { dataDir, runFolder, processes } = lookForInstance(io);
   const answer = processes.some(({ role }) => role === 'control')
@@ -46,6 +39,16 @@ export async function status(args: string[], io: CommandIo): Promise<number> {
     options.flag('json') ? `${JSON.stringify(answer, undefined, 2)}\n` : statusText(shown, dataDir, processes),
   );
   return codes[hostVerdict(shown).state];
+}
+
+/** The other exit codes tell the state of the host, so wrong usage has one of its own. */
+function optionsOf(args: string[], io: CommandIo): Options | undefined {
+  try {
+    return readOptions({ command: 'status', help, options: { json: 'flag' } }, args, io);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(error.message, error.problems, WRONG_USAGE);
+  }
 }
 
 function absenceText(dataDir: string, processes: ReturnType<typeof lookForInstance>['processes']): string {

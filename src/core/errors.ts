@@ -1,10 +1,14 @@
-/** A mistake of the person who runs Rampart: printed as one line, exit code 2, no stack trace. */
+/** A mistake of the person who runs Rampart: printed as one line, exit code 2 or its own, no stack trace. */
 export class UsageError extends Error {
   /** Further lines, one a problem, when there is more than one. */
   readonly problems: readonly string[];
 
-  constructor(message: string, problems: readonly string[] = []) {
+  /** Undefined: the usual one. */
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, problems: readonly string[] = [], exitCode?: number) {
     super(message);
+    this.exitCode = exitCode;
     this.name = 'UsageError';
     this.problems = problems;
   }
