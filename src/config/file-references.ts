@@ -35,7 +35,11 @@ function routeProblems(route: Route, file: ParsedConfigFile): string[] {
   }
   const names = Object.keys(file.upstreams ?? {});
   const known = names.length === 0 ? 'upstreams names none' : `upstreams names ${names.join(', ')}`;
-  const used = [['upstream', upstream] as const, ...sidesOf(upstreams)];
+  const used = [
+    ['upstream', upstream] as const,
+    ...sidesOf(upstreams),
+    ['mirror.upstream', route.mirror?.upstream] as const,
+  ];
   for (const [setting, name] of used) {
     if (name !== undefined && !names.includes(name))
       problems.push(`${setting}: there is no upstream '${name}'; ${known}`);
@@ -95,7 +99,7 @@ function prefixProblems({ path, rewrite }: Route): string[] {
 /** Settings of an upstream's requests on a route that asks no upstream. */
 function bodilessProblems(route: Route): string[] {
   if (route.upstream !== undefined || route.upstreams !== undefined) return [];
-  return (['rewrite', 'request', 'cache', 'retry', 'hedge', 'pure', 'upload', 'longLived'] as const)
+  return (['rewrite', 'request', 'cache', 'retry', 'hedge', 'mirror', 'pure', 'upload', 'longLived'] as const)
     .filter((name) => route[name] !== undefined && route[name] !== false)
     .map((name) => `${name}: it has no effect on a route without an upstream`);
 }

@@ -193,6 +193,8 @@ export interface RouteConfig {
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
   readonly priority: Priority | undefined;
+  /** Copies requests to another upstream; `percent` of them. */
+  readonly mirror: { readonly upstream: string; readonly percent: number } | undefined;
   /** Whether doing it twice is the same as doing it once, whatever its method. */
   readonly pure: boolean;
   /** Whether a second backend is asked when the first takes longer than most do. */

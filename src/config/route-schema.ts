@@ -93,6 +93,14 @@ export const routeSchema = z.strictObject({
   retry: z.union([z.literal(false), retrySchema]).optional(),
   /** Bulk requests wait for interactive ones. */
   priority: z.enum(['interactive', 'bulk']).optional(),
+  /** Copies requests to another upstream, whose replies are dropped. */
+  mirror: z
+    .strictObject({
+      upstream: z.string(),
+      /** The part of the requests that is copied. 100 by default. */
+      percent: z.number().min(0).max(100).optional(),
+    })
+    .optional(),
   /** Doing it twice is the same as doing it once, whatever its method: it may be tried again. */
   pure: z.boolean().optional(),
   /** Ask a second backend when the first takes longer than 95 of 100 do; for pure or idempotent requests. */

@@ -47,6 +47,7 @@ export function routeOf(route: RouteFile, env: Environment, file: AuthFile = {})
     splitBy: route.splitBy ?? 'key',
     timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    mirror: route.mirror && { upstream: route.mirror.upstream, percent: route.mirror.percent ?? 100 },
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
     cache: routeCache(route.cache, env.CACHE_MAX_BYTES),

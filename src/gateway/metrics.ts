@@ -100,6 +100,7 @@ export class GatewayMetrics {
   readonly cacheRequests: Family<Counter>;
   readonly retries: Family<Counter>;
   readonly sideRequests: Family<Counter>;
+  readonly mirrored: Family<Counter>;
   readonly sideLatency: Family<Histogram>;
   readonly ejections: Family<Counter>;
   readonly upstreams: Readonly<Record<UpstreamGauge, Family<Gauge>>>;
@@ -142,6 +143,13 @@ export class GatewayMetrics {
       'endpoint',
       'upstream',
       'status',
+    );
+    this.mirrored = registry.counter(
+      'rampart_mirrored_requests_total',
+      'Copies of requests for the upstream of a mirror; dropped: no permit was free; skipped: a body not in memory',
+      'endpoint',
+      'upstream',
+      'result',
     );
     this.sideLatency = registry.histogram('rampart_side_latency_seconds', `Latency ${sides}`, 'endpoint', 'upstream');
     this.ejections = registry.counter('rampart_ejections_total', 'Backends set aside for their results', 'upstream');

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
 import { startTestGateway, type TestGateway, type TestGatewayOptions, testKey } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
-import { sendRaw, statusOf } from '../support/raw.ts';
+import { eventually, sendRaw, statusOf } from '../support/raw.ts';
 
 type Routes = NonNullable<TestGatewayOptions['routes']>;
 
@@ -296,5 +296,72 @@ describe('a route with several upstreams', () => {
     const bodies = new Set();
     for (let index = 0; index < 5; index++) bodies.add((await ask('/x')).body);
     assert.equal(bodies.size, 1);
+  });
+});
+
+describe('a mirror', () => {
+  /** A gateway whose mirror's backend does what the test says. */
+  async function startMirrored(listener: Parameters<typeof startBackend>[0], more: Partial<Routes[number]> = {}) {
+    const app = await startBackend((request, reply) => void request.pipe(reply));
+    const shadow = await startBackend(listener);
+    const gateway = await startTestGateway({
+      upstreams: { app: { backends: [app.origin] }, shadow: { backends: [shadow.origin], cap: 2 } },
+      routes: [{ endpoint: 'r0', path: '/*', upstream: 'app', mirror: { upstream: 'shadow' }, ...more }],
+    });
+    closers.push(() => gateway.close());
+    const counted = (result: string): number =>
+      Number(
+        new RegExp(
+          `^rampart_mirrored_requests_total\\{endpoint="r0",upstream="shadow",result="${result}"\\} (\\d+)$`,
+          'm',
+        ).exec(gateway.metrics())?.[1] ?? 0,
+      );
+    return { gateway, counted };
+  }
+
+  test('gets a copy with the body, and its reply goes nowhere', async () => {
+    const seen: string[] = [];
+    const { gateway, counted } = await startMirrored((request, reply) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        seen.push(`${request.method} ${request.url} ${text} ${request.headers['x-rampart-mirrored']}`);
+        reply.statusCode = 500;
+        reply.end('not for you');
+      });
+    });
+    const reply = await fetch(`${gateway.url}/a?b`, { method: 'POST', body: 'hello' });
+    assert.deepEqual([reply.status, await reply.text()], [200, 'hello']);
+    await eventually('the copy has been answered', () => counted('sent') === 1);
+    assert.deepEqual(seen, ['POST /a?b hello 1']);
+  });
+
+  test('that hangs or is full delays no request, and drops what it cannot take', async () => {
+    const { gateway, counted } = await startMirrored(() => {});
+    const bodies = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) =>
+        (await fetch(gateway.url, { method: 'POST', body: String(n) })).text(),
+      ),
+    );
+    assert.deepEqual(
+      bodies,
+      Array.from({ length: 20 }, (_, n) => String(n)),
+    );
+    assert.equal(counted('dropped'), 18);
+  });
+
+  test('gets no body that is on disk, and no request beyond its percent', async () => {
+    const { gateway, counted } = await startMirrored((_, reply) => void reply.end());
+    await (await fetch(gateway.url, { method: 'POST', body: 'x'.repeat(200_000) })).text();
+    assert.equal(counted('skipped'), 1);
+    const none = await startMirrored((_, reply) => void reply.end(), { mirror: { upstream: 'shadow', percent: 0 } });
+    for (let round = 0; round < 20; round++) await (await fetch(none.gateway.url)).text();
+    assert.deepEqual([none.counted('sent'), none.counted('dropped')], [0, 0]);
+  });
+
+  test('that is down costs no request', async () => {
+    const { gateway, counted } = await startMirrored((request) => void request.socket.destroy());
+    assert.equal((await fetch(gateway.url)).status, 200);
+    await eventually('the copy has failed', () => counted('failed') === 1);
   });
 });

@@ -14,6 +14,7 @@ import { type ToBackend, toBackend } from './to-backend.ts';
 import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../http/reply-sinks.ts';
 import { TunnelSink } from '../websocket/tunnel.ts';
+import { Mirror } from '../upstream/mirror.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
@@ -31,18 +32,32 @@ export function proxyRoute(
   upstreamOf: (name: string) => Upstream,
 ): Pick<UpstreamRoute, 'kind' | 'prepare'> {
   const { upstream, upstreams = [], splitBy } = config;
+  const mirror = mirrorOf(gateway, config, upstreamOf);
   if (upstream !== undefined) {
-    const side = new ProxySide(gateway, config, upstreamOf(upstream));
+    const side = new ProxySide(gateway, config, upstreamOf(upstream), mirror);
     return { kind: 'upstream', prepare: (x) => side.prepare(x) };
   }
   const split = new Split(
     upstreams.map((one) => ({
-      target: new ProxySide(gateway, config, upstreamOf(one.upstream), one.upstream),
+      target: new ProxySide(gateway, config, upstreamOf(one.upstream), mirror, one.upstream),
       weight: one.weight,
     })),
   );
   const partOf = requestPartOf(splitBy, gateway.trustedProxies, gateway.random);
   return { kind: 'upstream', prepare: (x) => split.of(partOf(x)).prepare(x) };
+}
+
+function mirrorOf(
+  gateway: GatewayContext,
+  { mirror, endpoint }: RouteConfig,
+  upstreamOf: (name: string) => Upstream,
+): Mirror | undefined {
+  if (mirror === undefined) return undefined;
+  const { stack, clock, random, bugs, metrics } = gateway;
+  const upstream = upstreamOf(mirror.upstream);
+  const routeClass = upstream.classOf(endpoint);
+  const share = mirror.percent / 100;
+  return new Mirror({ upstream, share, routeClass, stack, clock, random, bugs, count: metrics.mirrored, endpoint });
 }
 
 /** A proxied route at one of its upstreams. */
@@ -56,9 +71,17 @@ class ProxySide {
   readonly #toBackend: ToBackend;
   /** Only where the route has several upstreams. */
   readonly #metrics: SideMetrics | undefined;
+  readonly #mirror: Mirror | undefined;
 
-  constructor(gateway: GatewayContext, config: RouteConfig, upstream: Upstream, side?: string) {
+  constructor(
+    gateway: GatewayContext,
+    config: RouteConfig,
+    upstream: Upstream,
+    mirror: Mirror | undefined,
+    side?: string,
+  ) {
     this.#gateway = gateway;
+    this.#mirror = mirror;
     this.#config = config;
     this.#upstream = upstream;
     this.#upstreamConfig = gateway.config.upstreams.find(({ name }) => name === upstream.name);
@@ -121,28 +144,27 @@ class ProxySide {
     if (bytes !== undefined) headers.push('content-length', String(bytes));
     const isRepeatable = pure || idempotent.has(method);
     const isWhole = body === null || this.#config.upload === 'buffer';
-    return {
-      kind: 'direct',
-      request: {
-        upstream: this.#upstream,
-        method,
-        path: this.#toBackend.target(x),
-        headers,
-        body,
-        idempotent: idempotent.has(method),
-        pure,
-        retry,
-        hedge: hedge && isWhole && x.request.upgrade === undefined && isRepeatable,
-        isStream: longLived || x.request.upgrade !== undefined,
-        streamsAreWork,
-        routeClass: this.#routeClass,
-        timeoutMs,
-        idleTimeoutMs,
-        clientWaitsMs: x.head.deadlineMs,
-        ...(x.request.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
-      },
-      sink: this.#sinkFor(x),
+    const request: UpstreamRequest = {
+      upstream: this.#upstream,
+      method,
+      path: this.#toBackend.target(x),
+      headers,
+      body,
+      idempotent: idempotent.has(method),
+      pure,
+      retry,
+      hedge: hedge && isWhole && x.request.upgrade === undefined && isRepeatable,
+      isStream: longLived || x.request.upgrade !== undefined,
+      streamsAreWork,
+      routeClass: this.#routeClass,
+      timeoutMs,
+      idleTimeoutMs,
+      clientWaitsMs: x.head.deadlineMs,
+      ...(x.request.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
     };
+    // A stream may have no end, and nobody would read the copy's.
+    if (!request.isStream) this.#mirror?.copy(request, x.id);
+    return { kind: 'direct', request, sink: this.#sinkFor(x) };
   }
 
   #sinkFor(x: Exchange): ReplySink {

@@ -27,7 +27,7 @@ const noSpare = new Refusal('overloaded', 'no other backend has a spare permit')
 function acquire(call: UpstreamCall): Permit | PendingPermit | Refusal {
   const { caller, request, excluded, deadline } = call;
   const { upstream, routeClass, isStream } = request;
-  if (call.isSpare) return (excluded && upstream.acquireSpare(routeClass, excluded)) ?? noSpare;
+  if (call.isSpare) return upstream.acquireSpare(routeClass, excluded) ?? noSpare;
   if (isStream) return upstream.openStream(routeClass, excluded);
   const until = deadline?.at ?? Number.POSITIVE_INFINITY;
   return upstream.acquire({ claimant: caller, routeClass, deadline: until, excluded });

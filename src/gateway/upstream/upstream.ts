@@ -180,7 +180,7 @@ export class Upstream {
   }
 
   /** A permit at a backend other than `excluded`, if no waiting request needs it. */
-  acquireSpare(routeClass: number, excluded: Backend): Permit | undefined {
+  acquireSpare(routeClass: number, excluded: Backend | undefined): Permit | undefined {
     const backend = this.#spareBackend(routeClass, excluded);
     return backend === undefined ? undefined : this.#permits.take(backend, routeClass);
   }
@@ -190,7 +190,7 @@ export class Upstream {
     return this.#spareBackend(routeClass, excluded) !== undefined;
   }
 
-  #spareBackend(routeClass: number, excluded: Backend): Backend | undefined {
+  #spareBackend(routeClass: number, excluded: Backend | undefined): Backend | undefined {
     if (this.#queue.depth > 0) return undefined;
     const backend = this.#permits.choose(routeClass, excluded);
     return backend === excluded ? undefined : backend;
