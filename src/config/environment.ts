@@ -172,6 +172,7 @@ export const variables = {
     'certificate with its chain, in PEM form; further ones by name in the configuration file',
   ),
   TLS_KEY_FILE: variable<string | undefined>(none, optional(anyText('a file')), 'private key of TLS_CERT_FILE'),
+  HTTP2: variable<'on' | 'off'>('off', oneOf('on', 'off'), 'whether clients of TLS_PORT may choose HTTP/2'),
   RAMPART_DATA_DIR: variable('.rampart', anyText('a folder'), 'embedded database, sockets, spill files, lab runs'),
   RAMPART_CONFIG: variable<string | undefined>(
     none,

@@ -228,6 +228,8 @@ export interface TlsConfig {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** Clients must present a certificate of one of these authorities; undefined: they need none. */
   readonly clientCaFile: string | undefined;
+  /** Whether clients may choose HTTP/2 (ALPN). */
+  readonly http2: boolean;
 }
 
 /** The access log. */

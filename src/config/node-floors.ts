@@ -2,7 +2,7 @@ import type { Config } from './model.ts';
 
 /** A release of Node with fixes without which a feature should not face strangers, and what they are. */
 interface Floor {
-  readonly feature: 'TLS';
+  readonly feature: 'TLS' | 'HTTP/2';
   readonly version: string;
   readonly fixes: string;
 }
@@ -15,11 +15,17 @@ const floors: readonly Floor[] = [
     fixes:
       'a crash that any client can cause (CVE-2026-126051), and sessions resumed across server names (CVE-2026-123872)',
   },
+  {
+    feature: 'HTTP/2',
+    version: '26.13.1',
+    fixes:
+      'replies of other connections that a client can read (CVE-2026-123866), and memory that is never freed (CVE-2026-123863, -123865, -123868, -123874)',
+  },
 ];
 
 /** What the running Node lacks for the listeners of this configuration, one sentence each. */
 export function nodeRemarks({ tls }: Pick<Config, 'tls'>, running: string): string[] {
-  const used = tls === undefined ? [] : ['TLS'];
+  const used = tls === undefined ? [] : ['TLS', ...(tls.http2 ? ['HTTP/2'] : [])];
   return floors
     .filter(({ feature, version }) => used.includes(feature) && isOlder(running, version))
     .map(

@@ -34,7 +34,7 @@ export const tlsSchema = z.strictObject({
 
 type TlsFile = z.output<typeof tlsSchema>;
 type CertificatesFile = NonNullable<TlsFile['certificates']>;
-type TlsVariables = Pick<Environment, 'TLS_PORT' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE'>;
+type TlsVariables = Pick<Environment, 'TLS_PORT' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'HTTP2'>;
 
 /** The TLS listener; undefined without TLS_PORT. */
 export function tlsOf(env: TlsVariables, file: TlsFile | undefined, folder: string): TlsConfig | undefined {
@@ -48,7 +48,7 @@ export function tlsOf(env: TlsVariables, file: TlsFile | undefined, folder: stri
     names: one.names,
   }));
   const clientCaFile = file?.clientCaFile === undefined ? undefined : resolve(folder, file.clientCaFile);
-  return { port, certificates, minVersion: file?.minVersion ?? 'TLSv1.2', clientCaFile };
+  return { port, certificates, minVersion: file?.minVersion ?? 'TLSv1.2', clientCaFile, http2: env.HTTP2 === 'on' };
 }
 
 /** Settings of TLS that do not fit each other. */
@@ -69,5 +69,7 @@ export function tlsProblems(env: TlsVariables, file: TlsFile | undefined): strin
   if (TLS_PORT === undefined && (hasPair || file !== undefined)) {
     problems.push('TLS_PORT must be set, as there is a certificate or a setting of TLS for it');
   }
+  if (TLS_PORT === undefined && env.HTTP2 === 'on')
+    problems.push('HTTP2 needs TLS_PORT, as HTTP/2 is chosen in the handshake of TLS');
   return problems;
 }

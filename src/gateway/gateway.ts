@@ -7,7 +7,7 @@ import type { HostLoad, LeaseOrder } from '../protocol/lease.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
 import { type GatewayDependencies, openContext, upstreamOpener } from './open-context.ts';
-import { openServer, type PublicServer } from './open-server.ts';
+import { openServer, type PublicServer, secureAcceptors } from './open-server.ts';
 import type { GatewayContext } from './context.ts';
 import { useBackendConnections } from './limits/connection-limit.ts';
 import { openTls } from './tls/open-tls.ts';
@@ -50,8 +50,12 @@ export class Gateway {
     });
     this.#version = new WorkerVersion(context, undefined, () => this.#retire());
     this.#configHash = configHash(config);
-    this.listener = openServer(context, dependencies.random, () => this.#version);
-    this.#tls = config.tls === undefined ? undefined : openTls(config.tls, context, this.listener);
+    const current = (): WorkerVersion => this.#version;
+    this.listener = openServer(context, dependencies.random, current);
+    this.#tls =
+      config.tls === undefined
+        ? undefined
+        : openTls(config.tls, context, secureAcceptors(this.listener, context, dependencies.random, current));
     this.#leaveDescriptors();
   }
 
@@ -250,7 +254,7 @@ export class Gateway {
     tunnels.closeAll();
     await this.#until(isOver);
     this.listener.server.closeAllConnections();
-    this.#tls?.dropPending();
+    this.#tls?.dropAll();
     await closed;
     this.#context.limits.rates.tokens.close();
     this.#context.cache.close();

@@ -5,6 +5,8 @@ import type { WorkerVersion } from './worker-version.ts';
 import { limitConnections } from './limits/connection-limit.ts';
 import { Refusal } from './refusal.ts';
 import { Http1Server } from './http1/server.ts';
+import { Http2Server } from './http2/server.ts';
+import type { SecureAcceptors } from './tls/tls-server.ts';
 
 /** The server of a worker. */
 export type PublicServer = Http1Server;
@@ -37,4 +39,37 @@ export function openServer(context: GatewayContext, random: Random, current: () 
   const maxPerAddress = (): number | undefined => current().context.config.connections.maxPerAddress;
   limitConnections(http1.server, { maxPerAddress, onRefused: onOverflow, bugs });
   return http1;
+}
+
+/** The servers that take the connections of the TLS listener, by the protocol that was chosen in the handshake. */
+export function secureAcceptors(
+  http1: PublicServer,
+  context: GatewayContext,
+  random: Random,
+  current: () => WorkerVersion,
+): SecureAcceptors {
+  const { config, clock, metrics, bugs, isDraining } = context;
+  const http2 = new Http2Server({
+    clock,
+    random,
+    bugs,
+    keepAliveTimeoutMs: config.env.KEEP_ALIVE_TIMEOUT_MS,
+    maxAgeMs: config.env.CONNECTION_MAX_AGE_SECONDS * 1000,
+    bindsHostToName: config.tls?.clientCaFile !== undefined,
+    isDraining,
+    open: (transaction) => new Exchange(transaction, clock.now(), current().exchanges),
+    start: (x) => current().begin(x),
+  });
+  const maxPerAddress = (): number | undefined => current().context.config.connections.maxPerAddress;
+  const onRefused = (): void => metrics.endpoint('unmatched').countRejection('overloaded');
+  limitConnections(http2.server, { maxPerAddress, onRefused, bugs });
+  return {
+    accept: (socket, protocol) => (protocol === 'h2' ? http2 : http1).accept(socket),
+    closeIdle() {
+      http1.closeIdle();
+      http2.closeIdle();
+    },
+    dropAll: () => http2.dropAll(),
+    close: () => http2.close(),
+  };
 }

@@ -1,21 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import type { TlsConfig } from '../../config/model.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import type { GatewayContext } from '../context.ts';
 import { Certificates, readAll } from './certificates.ts';
-import { TlsServer } from './tls-server.ts';
+import { type SecureAcceptors, TlsServer } from './tls-server.ts';
 
 /** Bytes of a key for session tickets: its name, and the keys of HMAC and AES (Node's format). */
 export const TICKET_KEY_BYTES = 48;
-
-/** The servers to which decrypted connections go. */
-export interface SecureAcceptors {
-  accept(socket: TLSSocket, protocol: string): void;
-  /** Closes their connections that have no request. */
-  closeIdle(): void;
-}
 
 /** Opens the TLS server of a worker, with its certificates. Throws a UsageError that lists every problem. */
 export function openTls(config: TlsConfig, context: GatewayContext, acceptors: SecureAcceptors): TlsServer {
@@ -26,10 +19,9 @@ export function openTls(config: TlsConfig, context: GatewayContext, acceptors: S
   return new TlsServer({
     // Until control hands out the keys that all workers share.
     certificates: Certificates.open(options, randomBytes(TICKET_KEY_BYTES)),
-    protocols: ['http/1.1'],
+    protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
     needsClientCertificate: config.clientCaFile !== undefined,
-    accept: (socket, protocol) => acceptors.accept(socket, protocol),
-    closeIdle: () => acceptors.closeIdle(),
+    acceptors,
     onOverflow: () => unmatched.countRejection('overloaded'),
     registry,
     clock,

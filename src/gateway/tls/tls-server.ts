@@ -17,18 +17,26 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long a session can be resumed. */
 const SESSION_SECONDS = 4 * 3600;
 
+/** The servers to which decrypted connections go. */
+export interface SecureAcceptors {
+  /** `protocol`: the one that was chosen in the handshake; empty if the client named none. */
+  accept(socket: TLSSocket, protocol: string): void;
+  /** Closes their connections that have no request. */
+  closeIdle(): void;
+  /** Ends all of their connections. */
+  dropAll(): void;
+  close(): void;
+}
+
 export interface TlsServerOptions {
   readonly certificates: Certificates;
   /** What clients may choose among (ALPN, RFC 7301), the preferred one first. */
   readonly protocols: readonly ('h2' | 'http/1.1')[];
   /** Whether clients must present a certificate of the configured authorities. */
   readonly needsClientCertificate: boolean;
-  /** Takes a connection whose handshake is complete, with the protocol that was chosen. */
-  readonly accept: (socket: TLSSocket, protocol: string) => void;
+  readonly acceptors: SecureAcceptors;
   /** A connection was closed because too many handshakes were under way. */
   readonly onOverflow: () => void;
-  /** Closes the connections that have no request, wherever `accept` has put them. */
-  readonly closeIdle: () => void;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly bugs: Bugs;
@@ -71,14 +79,15 @@ export class TlsServer {
   stopAccepting(listenFd: number | undefined): Promise<void> {
     const closeIdle = (): void => {
       this.#pending.destroyAll();
-      this.#options.closeIdle();
+      this.#options.acceptors.closeIdle();
     };
     return stopAccepting(this.server, closeIdle, this.#options, listenFd);
   }
 
-  /** Ends the handshakes that are under way. */
-  dropPending(): void {
+  /** Ends the handshakes that are under way, and the connections of HTTP/2. */
+  dropAll(): void {
     this.#pending.destroyAll();
+    this.#options.acceptors.dropAll();
   }
 
   useTicketKey(key: Buffer): void {
@@ -86,6 +95,7 @@ export class TlsServer {
   }
 
   close(): void {
+    this.#options.acceptors.close();
     this.#options.certificates.close();
   }
 
@@ -153,7 +163,7 @@ export class TlsServer {
     // has gone.
     socket.allowHalfOpen = true;
     this.#counts[socket.isSessionReused() ? 'resumed' : 'full'].value++;
-    this.#options.accept(
+    this.#options.acceptors.accept(
       socket,
       socket.alpnProtocol === false || socket.alpnProtocol === null ? '' : socket.alpnProtocol,
     );

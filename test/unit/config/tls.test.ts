@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { nodeRemarks } from '../../../src/config/node-floors.ts';
 import { tlsOf, tlsProblems } from '../../../src/config/tls.ts';
 
-const none = { TLS_PORT: undefined, TLS_CERT_FILE: undefined, TLS_KEY_FILE: undefined } as const;
+const none = { TLS_PORT: undefined, TLS_CERT_FILE: undefined, TLS_KEY_FILE: undefined, HTTP2: 'off' } as const;
 const pair = { TLS_CERT_FILE: 'c.pem', TLS_KEY_FILE: '/k.pem' };
 
 test('tlsOf puts the certificate of the environment first, with paths from the folder', () => {
@@ -12,7 +12,7 @@ test('tlsOf puts the certificate of the environment first, with paths from the f
     certificates: [{ certFile: 'd.pem', keyFile: 'd.key', names: ['*.d.example'] }],
     clientCaFile: 'ca.pem',
   };
-  assert.deepEqual(tlsOf({ ...none, ...pair, TLS_PORT: 8443 }, file, '/here'), {
+  assert.deepEqual(tlsOf({ ...none, ...pair, TLS_PORT: 8443, HTTP2: 'on' }, file, '/here'), {
     port: 8443,
     certificates: [
       { certFile: '/here/c.pem', keyFile: '/k.pem', names: undefined },
@@ -20,6 +20,7 @@ test('tlsOf puts the certificate of the environment first, with paths from the f
     ],
     minVersion: 'TLSv1.2',
     clientCaFile: '/here/ca.pem',
+    http2: true,
   });
 });
 
@@ -30,6 +31,7 @@ test('tlsProblems names what is missing', () => {
   assert.match(noCertificate, /^TLS_PORT needs a certificate/);
   assert.deepEqual(tlsProblems({ ...none, TLS_PORT: 1, TLS_CERT_FILE: 'c' }, { certificates: [] }).length, 2);
   assert.match(tlsProblems({ ...none, ...pair }, undefined).join(), /^TLS_PORT must be set/);
+  assert.match(tlsProblems({ ...none, HTTP2: 'on' }, undefined).join(), /^HTTP2 needs TLS_PORT/);
 });
 
 test('nodeRemarks names the fixes that the running Node lacks, for what is switched on', () => {
@@ -40,5 +42,7 @@ test('nodeRemarks names the fixes that the running Node lacks, for what is switc
     nodeRemarks({ tls }, '26.12.1')[0] ?? '',
     /^TLS to clients needs Node 26\.13\.1 or later.*this is 26\.12\.1\./,
   );
-  for (const version of ['26.13.1', '26.14.0', '27.0.0']) assert.deepEqual(nodeRemarks({ tls }, version), []);
+  assert.equal(nodeRemarks({ tls: tls && { ...tls, http2: true } }, '26.13.0').length, 2);
+  for (const version of ['26.13.1', '26.14.0', '27.0.0'])
+    assert.deepEqual(nodeRemarks({ tls: tls && { ...tls, http2: true } }, version), []);
 });
