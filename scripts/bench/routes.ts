@@ -48,20 +48,19 @@ const oneRoute = (settings: Partial<RouteFile>): RouteConfig =>
   routesOf([{ endpoint: 'app', path: '/shop/:id/*', upstream: 'app', ...settings }])[0] as RouteConfig;
 
 function requestOf(target: string, host = 'shop.example', more: readonly string[] = []): Exchange {
-  const headerLines = [
-    ...[
-      'host',
-      host,
-      'user-agent',
-      'Mozilla/5.0 (X11; Linux x86_64)',
-      'accept',
-      'text/html',
-      'accept-encoding',
-      'gzip, br',
-    ],
-    ...['accept-language', 'en', 'cookie', 'a=1; session=abcdef; theme=dark', 'origin', 'https://shop.example'],
-    ...['x-a', '1', 'x-b', '2', 'x-c', '3', ...more],
-  ];
+  const sent = {
+    host,
+    'user-agent': 'Mozilla/5.0 (X11; Linux x86_64)',
+    accept: 'text/html',
+    'accept-encoding': 'gzip, br',
+    'accept-language': 'en',
+    cookie: 'a=1; session=abcdef; theme=dark',
+    origin: 'https://shop.example',
+    'x-a': '1',
+    'x-b': '2',
+    'x-c': '3',
+  };
+  const headerLines = [...Object.entries(sent).flat(), ...more];
   const client = new MemoryClient({ target, headerLines, version: '1.1', peerAddress: '192.0.2.7' });
   const unmatched = new GatewayMetrics(new Registry()).endpoint('unmatched');
   const x = new Exchange(client, 0, {

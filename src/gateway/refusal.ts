@@ -1,4 +1,4 @@
-/** Every reason for which Rampart itself answers instead of a backend or a handler: stable names that scripts rely on. */
+/** Every reason for which the gateway itself answers instead of a backend or a handler: stable names that scripts rely on. */
 export const reasons = {
   'malformed-request': { status: 400, title: 'Malformed request' },
   'invalid-request': { status: 422, title: 'Invalid request' },

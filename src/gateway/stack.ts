@@ -17,7 +17,7 @@ export function openStack(clock: Clock): Service {
       deadlines(clock),
       // Above admission, because another attempt needs a permit of another backend.
       retries(),
-      // Below retries, because both calls of a pair are one attempt: a retry follows only when both fail.
+      // Below retries, because a retry follows only when both calls of a pair have failed.
       hedging(clock),
       // Admits and picks the backend in one layer, because a permit belongs to one backend.
       admission(clock),

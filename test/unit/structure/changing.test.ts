@@ -17,8 +17,8 @@ test('docs/changing.md names files that exist, and folders for new ones that exi
   assert.deepEqual(missing, []);
 });
 
-test('docs/changing.md has eleven changes, each with a test, none with more than five files of src, or six for the column', () => {
-  assert.equal(changes.length, 11);
+test('docs/changing.md has eighteen changes, each with a test, none with more than five files of src, or six for the column', () => {
+  assert.equal(changes.length, 18);
   for (const change of changes) {
     const steps = change.split(/^Tests?: /m);
     const [title = ''] = change.split('\n', 1);
