@@ -1,5 +1,6 @@
 import { needsDatabase } from '../config/config.ts';
 import { ConfigSource } from '../control/config/config-source.ts';
+import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -37,16 +38,17 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
 
 /** Until it is asked to stop. */
 async function serve(context: RoleContext, io: CommandIo): Promise<void> {
-  const { config, file, clock, random, log, registry, bugs, runFolder } = context;
-  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = config.env;
+  const { base, clock, random, log, registry, bugs, runFolder } = context;
+  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = context.config.env;
   const stop = stopRequests(context);
   const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
-  const running = new Control({ config, file, source, clock, random, log, registry, bugs, runFolder, version });
+  const configuration = layersAtStart(base, context.config, source, log);
+  const running = new Control({ ...configuration, source, clock, random, log, registry, bugs, runFolder, version });
   await running.listen();
   // Never rejects: the result is logged.
   process.on(
     'SIGHUP',
-    () => void running.reload({ who: 'SIGHUP' }).catch((error: unknown) => bugs.report('reload', error)),
+    () => void running.keeper.reload({ who: 'SIGHUP' }).catch((error: unknown) => bugs.report('reload', error)),
   );
   try {
     const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ParsedConfigFile } from './file-schema.ts';
-import type { UpstreamFile } from './health.ts';
+import { servingBackends, type UpstreamFile } from './health.ts';
 import { hiddenAt } from './redaction.ts';
 
 /**
@@ -41,6 +41,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
 /** The same for the settings of an upstream that exists: `live` only if `Upstream.useConfig` takes it over. */
 const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
   backends: 'live',
+  drained: 'drains',
   cap: 'live',
   healthPath: 'live',
   health: 'live',
@@ -158,8 +159,10 @@ function short(value: unknown): string {
 
 /** Why a change must be asked for twice: it takes away most of the backends of an upstream, or all of them. */
 export function guardProblems(before: ParsedConfigFile, after: ParsedConfigFile): string[] {
-  return Object.entries(before.upstreams ?? {}).flatMap(([name, { backends }]) => {
-    const left = after.upstreams?.[name]?.backends ?? [];
+  return Object.entries(before.upstreams ?? {}).flatMap(([name, upstream]) => {
+    const backends = servingBackends(upstream);
+    const next = after.upstreams?.[name];
+    const left = next === undefined ? [] : servingBackends(next);
     const removed = backends.filter((one) => !left.includes(one)).length;
     const kept = backends.length - removed;
     if (removed === 0 || (kept > 0 && removed * 2 <= backends.length)) return [];

@@ -2,7 +2,7 @@ import { pathPattern } from '../policy/routing/path-pattern.ts';
 import type { RouteRule } from '../policy/routing/route-matcher.ts';
 import { hiddenRules } from '../policy/routing/route-overlaps.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
-import { parseBackendUrl } from '../core/backend-url.ts';
+import { originOf } from './health.ts';
 import { authenticationOf } from './authentication.ts';
 import { ownEndpoints } from './own-routes.ts';
 import { rulesOf } from './route-rules.ts';
@@ -137,11 +137,10 @@ function ownRules(builtin: ParsedConfigFile['builtin']): RouteRule<string | numb
 
 function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
   const problems: string[] = [];
-  for (const [name, { backends, healthPath, health }] of Object.entries(upstreams)) {
-    const origins = backends.map((url) => {
-      const parsed = parseBackendUrl(url);
-      return typeof parsed === 'string' ? url : parsed.origin;
-    });
+  for (const [name, { backends, drained = [], healthPath, health }] of Object.entries(upstreams)) {
+    const origins = backends.map(originOf);
+    const unknown = drained.find((url) => !origins.includes(originOf(url)));
+    if (unknown !== undefined) problems.push(`${name}.drained: ${unknown} is not among the backends`);
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
     if (twice !== undefined) problems.push(`${name}.backends: ${twice} is there twice, which would double its cap`);
     if (healthPath !== undefined && health !== undefined)

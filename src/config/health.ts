@@ -1,8 +1,21 @@
+import { parseBackendUrl } from '../core/backend-url.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import type { HealthCheck, UpstreamTls } from './model.ts';
 
 /** An upstream as the configuration file has it. */
 export type UpstreamFile = NonNullable<ParsedConfigFile['upstreams']>[string];
+
+/** The URL of a backend in one form; as it is, if it is none. */
+export function originOf(url: string): string {
+  const parsed = parseBackendUrl(url);
+  return typeof parsed === 'string' ? url : parsed.origin;
+}
+
+/** The backends that take new requests. */
+export function servingBackends({ backends, drained = [] }: Pick<UpstreamFile, 'backends' | 'drained'>): string[] {
+  const left = new Set(drained.map(originOf));
+  return backends.filter((url) => !left.has(originOf(url)));
+}
 
 /** How backends are checked where nothing was said. */
 export const defaultHealth = {

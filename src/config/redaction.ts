@@ -9,6 +9,28 @@ const openPaths = /^routes\.[^.]+\.secret(\.|$)/;
 /** The hashes of passwords, by user. */
 const secretPaths = /(^|\.)basic\.users\./;
 
+/** The value with what `HIDDEN` stands for in it, which is what the other value has at the same place. */
+export function withHiddenValues(value: unknown, known: unknown): unknown {
+  if (value === HIDDEN) return known;
+  if (typeof value !== 'object' || value === null) return value;
+  const knownOf = (name: string): unknown =>
+    typeof known === 'object' && known !== null ? Reflect.get(known, name) : undefined;
+  if (Array.isArray(value)) {
+    return value.map((inner: unknown, index) =>
+      withHiddenValues(inner, counterpart(inner, known) ?? knownOf(String(index))),
+    );
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, withHiddenValues(inner, knownOf(name))]),
+  );
+}
+
+/** A route is found by its endpoint, wherever it stands in the list. */
+function counterpart(route: unknown, known: unknown): unknown {
+  if (!Array.isArray(known) || typeof route !== 'object' || route === null || !('endpoint' in route)) return undefined;
+  return known.find((one: { endpoint?: unknown }) => one?.endpoint === route.endpoint);
+}
+
 /** A value of the configuration at this path, without its secrets. */
 export function hiddenAt(path: string, value: unknown): unknown {
   if (value === undefined) return undefined;

@@ -64,6 +64,8 @@ const healthSchema = z.strictObject({
 export const upstreamSchema = z.strictObject({
   /** The interchangeable backends: `http://host:port`, `https://host:port`, or `unix:/path/of/a/socket`. */
   backends: z.array(backendUrl).min(1).max(1000),
+  /** Those of `backends` that take no new requests, as before a maintenance. */
+  drained: z.array(backendUrl).max(1000).optional(),
   /** Requests in flight at one backend, counted over the whole host. */
   cap: z.int().min(1).max(100_000).optional(),
   /** Path of the health check; short for `health: { path }`. */

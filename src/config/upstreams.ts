@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseBackendUrl } from '../core/backend-url.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
-import { defaultHealth, healthCheck, type UpstreamFile } from './health.ts';
+import { defaultHealth, healthCheck, servingBackends, type UpstreamFile } from './health.ts';
 import type { Environment } from './environment.ts';
 import type { UpstreamConfig, UpstreamTls } from './model.ts';
 import { type QueueSettings, queueSettings } from './queue.ts';
@@ -67,15 +67,16 @@ interface Surroundings {
 
 function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder }: Surroundings): UpstreamConfig {
   const tls = upstreamTls(upstream.tls, folder);
+  const serving = servingBackends(upstream);
   return {
     name,
-    backends: upstream.backends.map(backendOf),
+    backends: serving.map(backendOf),
     isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
     health: healthCheck(upstream, tls),
     required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,
-    ...queueOf(upstream, upstream.backends.length * (upstream.cap ?? DEFAULT_CAP)),
+    ...queueOf(upstream, serving.length * (upstream.cap ?? DEFAULT_CAP)),
     streams: {
       max: upstream.streams?.max ?? DEFAULT_STREAMS.max,
       idleTimeoutMs: upstream.streams?.idleTimeoutMs ?? DEFAULT_STREAMS.idleTimeoutMs,

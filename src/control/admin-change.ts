@@ -13,17 +13,17 @@ export interface AdminProblem {
 }
 
 /** The body of a request that changes something, or why it may not. */
-export async function readChange(req: IncomingMessage): Promise<string | AdminProblem> {
+export async function readChange(req: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<string | AdminProblem> {
   const foreign = foreignOrigin(req);
   if (foreign !== undefined) return foreign;
   const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     return { status: 415, reason: 'unsupported-media-type', detail: 'the body must be application/json' };
   }
-  const body = await readBody(req, MAX_BODY_BYTES);
+  const body = await readBody(req, maxBytes);
   if (body === 'left') throw new Error('the client left before the body was complete');
   if (body !== 'too-large') return body.toString();
-  return { status: 413, reason: 'body-too-large', detail: `the body must have at most ${MAX_BODY_BYTES} bytes` };
+  return { status: 413, reason: 'body-too-large', detail: `the body must have at most ${maxBytes} bytes` };
 }
 
 /**

@@ -7,6 +7,17 @@ import { PROBLEM_CONTENT_TYPE, problemBody } from '../core/problem.ts';
 import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
 import { changeCap } from './admin-cap.ts';
 import type { AdminProblem } from './admin-change.ts';
+import { changeBackends } from './admin-backends.ts';
+import {
+  changeReply,
+  type ConfigReply,
+  listVersions,
+  putConfig,
+  readConfig,
+  reloadConfig,
+  rollbackConfig,
+} from './admin-config.ts';
+import type { ReloadResult } from './config/change-request.ts';
 import { purge } from './admin-purge.ts';
 import type { Control } from './control.ts';
 
@@ -30,6 +41,35 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map([
     { methods: ['POST'], answer: (control, req, res) => answerChange(purge(control, req), req, res) },
   ],
   ['/api/cap', { methods: ['POST'], answer: (control, req, res) => answerChange(changeCap(control, req), req, res) }],
+  [
+    '/api/config',
+    {
+      methods: [...reads, 'PUT'],
+      answer: (control, req, res) =>
+        req.method === 'PUT'
+          ? answerConfig(putConfig(control.keeper, req), req, res)
+          : answerConfig(readConfig(control.keeper, req), req, res),
+    },
+  ],
+  [
+    '/api/config/versions',
+    {
+      methods: reads,
+      answer: (control, _req, res) => reply(res, 200, 'application/json', JSON.stringify(listVersions(control.keeper))),
+    },
+  ],
+  [
+    '/api/config/reload',
+    { methods: ['POST'], answer: (control, req, res) => answerConfig(reloadConfig(control.keeper, req), req, res) },
+  ],
+  [
+    '/api/config/rollback',
+    { methods: ['POST'], answer: (control, req, res) => answerConfig(rollbackConfig(control.keeper, req), req, res) },
+  ],
+  [
+    '/api/backends',
+    { methods: ['POST'], answer: (control, req, res) => answerConfig(changeBackends(control.keeper, req), req, res) },
+  ],
   [
     '/metrics',
     {
@@ -55,7 +95,7 @@ export interface AdminOptions {
   readonly token: string | undefined;
 }
 
-/** The admin API, on its own listener; all of it reads, but for the purge of the cache and the caps. */
+/** The admin API, on its own listener; most of it reads; the cache, caps and the configuration can be changed. */
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
   const server = createServer(limits, (req, res) => void serve(control, options, req, res));
   // Control needs descriptors for its workers and health checks, whoever connects here.
@@ -101,6 +141,18 @@ async function answer(
   if (endpoint !== undefined) return endpoint.answer(control, req, res);
   const paths = [...endpoints.keys()];
   return problem(res, 404, 'not-found', `the admin API has ${paths.slice(0, -1).join(', ')} and ${paths.at(-1)}`);
+}
+
+async function answerConfig(
+  answered: ConfigReply | ReloadResult | AdminProblem | Promise<ReloadResult | AdminProblem>,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const result = await answered;
+  const answer = 'etag' in result ? result : changeReply(result);
+  if ('reason' in answer) return answerChange(Promise.resolve(answer), req, res);
+  res.setHeader('etag', answer.etag);
+  return reply(res, 200, 'application/json', JSON.stringify(answer.body));
 }
 
 async function answerChange(

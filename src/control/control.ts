@@ -11,7 +11,8 @@ import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { pidNamespace } from './lease-keeper.ts';
 import type { ParsedConfigFile } from '../config/file-schema.ts';
 import type { ControlAsk, ConfigReport } from '../protocol/config-wire.ts';
-import { type ChangeRequest, type ReloadResult, ConfigKeeper } from './config/config-keeper.ts';
+import { ConfigKeeper } from './config/config-keeper.ts';
+import type { ConfigLayers } from './config/config-layers.ts';
 import type { ConfigSource } from './config/config-source.ts';
 import { heldBy, Rollout } from './config/rollout.ts';
 import { HostUpstreams } from './host-upstreams.ts';
@@ -29,6 +30,8 @@ export interface ControlDependencies {
   /** The configuration file that `config` was built from, and where the next one comes from. */
   readonly file: ParsedConfigFile;
   readonly source: ConfigSource;
+  /** What `file` is made of. */
+  readonly layers: ConfigLayers;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -133,9 +136,9 @@ export class Control {
     return this.#config;
   }
 
-  /** Puts the configuration file as it is now in force; resolves when it is, or when it is refused. */
-  reload(request: ChangeRequest): Promise<ReloadResult> {
-    return this.#keeper.reload(request);
+  /** The versions of the configuration, and how they change. */
+  get keeper(): ConfigKeeper {
+    return this.#keeper;
   }
 
   /** Has every worker forget stored replies. */
@@ -184,15 +187,9 @@ export class Control {
     return this.#upstreams.leases?.setCap(upstream, backend, cap) ?? false;
   }
 
-  #openKeeper({ config, file, source, clock, log, registry, runFolder }: ControlDependencies): ConfigKeeper {
+  #openKeeper(dependencies: ControlDependencies): ConfigKeeper {
     return new ConfigKeeper({
-      config,
-      file,
-      source,
-      clock,
-      log,
-      registry,
-      runFolder,
+      ...dependencies,
       rollout: this.#rollout,
       onCommit: (next) => {
         this.#config = next;
@@ -206,7 +203,7 @@ export class Control {
   async #answer(ask: ControlAsk): Promise<unknown> {
     if (ask.what === 'status') return this.status();
     const { dryRun, force, who = 'a command' } = ask;
-    return this.reload({ who, dryRun, force });
+    return this.#keeper.reload({ who, dryRun, force });
   }
 
   #said(member: Member, message: MemberMessage): void {

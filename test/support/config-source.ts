@@ -7,8 +7,9 @@ import { systemClock } from '../../src/core/clock.ts';
 export const fixedConfig = (
   config: Config,
   folder: string,
-): Pick<ControlDependencies, 'config' | 'file' | 'source'> => ({
+): Pick<ControlDependencies, 'config' | 'file' | 'layers' | 'source'> => ({
   config: { ...config, dataDir: folder },
   file: {},
+  layers: { base: {}, overrides: [], pin: undefined },
   source: new ConfigSource({ processEnv: {}, env: {}, folder, clock: systemClock }),
 });

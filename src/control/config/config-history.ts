@@ -1,6 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { configChanges } from '../../config/changes.ts';
+import type { ParsedConfigFile } from '../../config/file-schema.ts';
+import { parseConfigFile } from '../../config/file.ts';
 import type { ConfigVersion } from '../../protocol/config-wire.ts';
 
 /** A version of the configuration, with what came with it. */
@@ -61,6 +64,18 @@ export class ConfigHistory {
       .toReversed()
       .map((number) => this.find(number))
       .find((version) => version !== undefined);
+  }
+
+  /** The version of a start: the same as before it, if the configuration is the same. Throws the system's error. */
+  numberAtStart(file: ParsedConfigFile, hash: string, atMs: number): ConfigVersion {
+    const latest = this.latest();
+    if (latest?.hash === hash) return { number: latest.number, hash };
+    const number = (this.numbers().at(-1) ?? 0) + 1;
+    const before = latest === undefined ? undefined : parseConfigFile(latest.file, '');
+    // An earlier version of Rampart may have known other settings.
+    const changes = before?.problems.length === 0 ? configChanges(before.file, file).map(({ text }) => text) : [];
+    this.add({ number, hash, atMs, who: 'start', why: '', changes, file });
+    return { number, hash };
   }
 
   /** Keeps a version, and forgets the oldest one beyond fifty. Throws the system's error. */

@@ -1,23 +1,34 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { type ConfigChange, configChanges, guardProblems } from '../../config/changes.ts';
+import { configChanges, guardProblems } from '../../config/changes.ts';
 import type { ParsedConfigFile } from '../../config/file-schema.ts';
-import { parseConfigFile } from '../../config/file.ts';
 import type { Config } from '../../config/model.ts';
+import { overridesBetween } from '../../config/overrides.ts';
 import { snapshotPath, writeSnapshot } from '../../config/snapshot.ts';
 import { contentHash } from '../../core/canonical-json.ts';
 import type { Clock } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, UsageError } from '../../core/errors.ts';
 import type { Registry } from '../../metrics/instruments.ts';
 import type { ConfigVersion } from '../../protocol/config-wire.ts';
-import { ConfigHistory } from './config-history.ts';
+import {
+  type ChangeRequest,
+  isCurrent,
+  type ReloadOutcome,
+  type ReloadRefusal,
+  type ReloadResult,
+} from './change-request.ts';
+import { ConfigHistory, type StoredVersion } from './config-history.ts';
+import { type ConfigLayers, type EffectiveConfig, effectiveOf, saveLayers } from './config-layers.ts';
 import { ConfigMetrics } from './config-metrics.ts';
 import type { ConfigSource } from './config-source.ts';
-import { nameOf, type Rollout, type StepResult } from './rollout.ts';
+import { nameOf, preparationProblems, type Rollout, type StepResult } from './rollout.ts';
 
 export interface ConfigKeeperOptions {
   readonly config: Config;
   readonly file: ParsedConfigFile;
+  /** What `file` is made of. */
+  readonly layers: ConfigLayers;
   readonly source: ConfigSource;
   readonly runFolder: string;
   readonly clock: Clock;
@@ -30,38 +41,18 @@ export interface ConfigKeeperOptions {
   readonly onSettled: (result: StepResult) => void;
 }
 
-export interface ChangeRequest {
-  readonly who: string;
-  readonly why?: string;
-  /** Only say what would change. */
-  readonly dryRun?: boolean | undefined;
-  /** Make changes that a guard holds back. */
-  readonly force?: boolean | undefined;
-}
-
-export type ReloadOutcome = 'applied' | 'unchanged' | 'checked' | 'refused';
-export type ReloadRefusal = 'invalid' | 'guarded' | 'restart-needed' | 'workers' | 'storage';
-
-/** What became of a change. */
-export interface ReloadResult extends ConfigVersion {
-  readonly outcome: ReloadOutcome;
-  readonly reason?: ReloadRefusal;
-  readonly changes: readonly ConfigChange[];
-  /** Everything that is wrong, if it was refused. */
-  readonly problems: readonly string[];
-  readonly remarks: readonly string[];
-}
-
 /** A message of this length would be taken for a fault (protocol/lines.ts). */
 const MOST_CHARACTERS = 3 * 1024 * 1024;
 
 /** The configuration of a host: which version is in force, and how another one takes its place. */
 export class ConfigKeeper {
   readonly #options: ConfigKeeperOptions;
-  readonly #history: ConfigHistory;
+  readonly #folder: string;
+  readonly history: ConfigHistory;
   readonly #metrics: ConfigMetrics;
   #config: Config;
   #file: ParsedConfigFile;
+  #layers: ConfigLayers;
   #version: ConfigVersion;
   #since: number;
   #last:
@@ -76,8 +67,10 @@ export class ConfigKeeper {
 
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
-    const { config, file, registry, clock } = options;
-    this.#history = new ConfigHistory(join(config.dataDir, 'config'));
+    const { config, file, layers, registry, clock } = options;
+    this.#folder = join(config.dataDir, 'config');
+    this.history = new ConfigHistory(this.#folder);
+    this.#layers = layers;
     this.#config = config;
     this.#file = file;
     this.#since = clock.wallNow();
@@ -87,9 +80,15 @@ export class ConfigKeeper {
 
   /** Numbers the configuration of the start; no other control may be running. */
   begin(): void {
-    this.#version = this.#versionAtStart();
+    const { clock, log } = this.#options;
+    try {
+      this.#version = this.history.numberAtStart(this.#file, this.#version.hash, clock.wallNow());
+    } catch (error) {
+      log.warn({ err: error }, 'the version of the configuration cannot be written down');
+      this.#version = { ...this.#version, number: this.#nextNumber() };
+    }
     this.#metrics.inForce(this.#version);
-    writeSnapshot(snapshotPath(this.#options.runFolder), { file: this.#file, version: this.#version });
+    this.#writeSnapshot();
   }
 
   get version(): ConfigVersion {
@@ -99,6 +98,10 @@ export class ConfigKeeper {
   /** The configuration in force, as a worker gets it. */
   get file(): ParsedConfigFile {
     return this.#file;
+  }
+
+  get layers(): ConfigLayers {
+    return this.#layers;
   }
 
   /** For `/api/status`. */
@@ -117,13 +120,46 @@ export class ConfigKeeper {
     return this.#inTurn(request, async () => {
       const { file, problems } = await this.#options.source.read();
       if (problems.length > 0) return this.#refused('invalid', problems);
-      return this.#change(file, request);
+      return this.#change(effectiveOf({ ...this.#layers, base: file }), request);
+    });
+  }
+
+  /** Sets values beside the file. `edit` makes the wanted configuration from the one in force, or throws a UsageError. */
+  override(edit: (file: ParsedConfigFile) => unknown, request: ChangeRequest): Promise<ReloadResult> {
+    return this.#inTurn(request, async () => {
+      const { base, overrides: known } = this.#layers;
+      const made = { who: request.who, atMs: this.#options.clock.wallNow(), persist: request.persist ?? false };
+      try {
+        const wanted = edit(structuredClone(this.#file));
+        const overrides = overridesBetween(base, wanted, made, known);
+        return await this.#change(effectiveOf({ base, overrides, pin: undefined }), request);
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        return this.#refused('not-found', [error.message]);
+      }
+    });
+  }
+
+  /** Puts an earlier version in force again, until the configuration file changes. */
+  rollback(number: number, request: ChangeRequest): Promise<ReloadResult> {
+    return this.#inTurn(request, async () => {
+      const stored: StoredVersion | undefined = this.history.find(number);
+      if (stored === undefined) {
+        const kept = this.history.numbers();
+        return this.#refused('not-found', [`version ${number} is not kept; these are: ${kept.join(', ')}`]);
+      }
+      const { base } = this.#layers;
+      const pin = { version: number, baseHash: contentHash(base), file: stored.file };
+      return this.#change(effectiveOf({ base, overrides: [], pin }), request);
     });
   }
 
   /** One change at a time: each is compared with what the one before has left. */
   #inTurn(request: ChangeRequest, work: () => Promise<ReloadResult>): Promise<ReloadResult> {
-    const result = this.#turn.then(work);
+    const result = this.#turn.then(() => {
+      if (isCurrent(request.ifMatch, this.#version)) return work();
+      return this.#refused('stale', [`the configuration has changed: version ${this.#version.number} is in force`]);
+    });
     this.#turn = result.catch(() => {});
     return result.then((done) => {
       this.#noted(request, done);
@@ -131,12 +167,16 @@ export class ConfigKeeper {
     });
   }
 
-  async #change(file: ParsedConfigFile, request: ChangeRequest): Promise<ReloadResult> {
+  async #change(effective: EffectiveConfig, request: ChangeRequest): Promise<ReloadResult> {
     const { source } = this.#options;
-    const remarks = source.environmentRemarks();
+    const { file, layers } = effective;
+    if (effective.problems.length > 0) return this.#refused('invalid', effective.problems);
+    const remarks = [...effective.remarks, ...source.environmentRemarks()];
     const hash = contentHash(file);
-    if (hash === this.#version.hash)
+    if (hash === this.#version.hash) {
+      if (request.dryRun !== true) this.#keepLayers(layers);
       return { ...this.#version, outcome: 'unchanged', changes: [], problems: [], remarks };
+    }
     const built = source.build(file, this.#config);
     if (built.config === undefined) return this.#refused('invalid', built.problems);
     const changes = configChanges(this.#file, file);
@@ -153,22 +193,20 @@ export class ConfigKeeper {
     if (guarded.length > 0) {
       return this.#refused(
         'guarded',
-        guarded.map((text) => `${text}: use --force if that is meant`),
+        guarded.map((text) => `${text}: use --force (force in the admin API) if that is meant`),
         plan,
       );
     }
     if (request.dryRun === true) return { ...this.#version, outcome: 'checked', problems: [], ...plan };
-    return this.#rollOut(built.config, file, hash, plan, request);
+    return this.#rollOut({ config: built.config, file, layers, hash }, plan, request);
   }
 
   async #rollOut(
-    config: Config,
-    file: ParsedConfigFile,
-    hash: string,
+    { config, file, layers, hash }: Candidate,
     plan: Pick<ReloadResult, 'changes' | 'remarks'>,
     { who, why = '' }: ChangeRequest,
   ): Promise<ReloadResult> {
-    const { rollout, runFolder, clock, onCommit, onSettled } = this.#options;
+    const { rollout, clock, onCommit, onSettled } = this.#options;
     if (JSON.stringify(file).length > MOST_CHARACTERS) {
       return this.#refused('invalid', [`the configuration has more than ${MOST_CHARACTERS} characters of JSON`], plan);
     }
@@ -180,16 +218,18 @@ export class ConfigKeeper {
     }
     const atMs = clock.wallNow();
     try {
-      this.#history.add({ ...version, atMs, who, why, changes: plan.changes.map(({ text }) => text), file });
+      this.history.add({ ...version, atMs, who, why, changes: plan.changes.map(({ text }) => text), file });
+      saveLayers(this.#folder, layers);
       // From here on the version is in force, whoever dies.
-      writeSnapshot(snapshotPath(runFolder), { file, version });
+      writeSnapshot(snapshotPath(this.#options.runFolder), { file, base: layers.base, version });
     } catch (error) {
-      this.#history.remove(version.number);
+      this.history.remove(version.number);
       rollout.abandon(version);
       return this.#refused('storage', [`the version cannot be written to disk: ${messageOf(error)}`], plan);
     }
     this.#config = config;
     this.#file = file;
+    this.#layers = layers;
     this.#version = version;
     this.#since = atMs;
     this.#metrics.inForce(version);
@@ -201,6 +241,23 @@ export class ConfigKeeper {
       (worker) => `${nameOf(worker)} has not confirmed the version within 2 s; it takes it before it serves again`,
     );
     return { ...version, outcome: 'applied', problems: [], changes: plan.changes, remarks: [...plan.remarks, ...late] };
+  }
+
+  /** The same configuration may be made of other layers now. */
+  #keepLayers(layers: ConfigLayers): void {
+    if (isDeepStrictEqual(layers, this.#layers)) return;
+    this.#layers = layers;
+    try {
+      saveLayers(this.#folder, layers);
+      this.#writeSnapshot();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the layers of the configuration cannot be written down');
+    }
+  }
+
+  #writeSnapshot(): void {
+    const { base } = this.#layers;
+    writeSnapshot(snapshotPath(this.#options.runFolder), { file: this.#file, base, version: this.#version });
   }
 
   #refused(
@@ -228,42 +285,13 @@ export class ConfigKeeper {
   }
 
   #nextNumber(): number {
-    return Math.max(this.#version.number, this.#history.numbers().at(-1) ?? 0) + 1;
-  }
-
-  /** The same number as before the start, if the configuration is the same. */
-  #versionAtStart(): ConfigVersion {
-    const { hash } = this.#version;
-    const latest = this.#history.latest();
-    if (latest?.hash === hash) return { number: latest.number, hash };
-    const number = (this.#history.numbers().at(-1) ?? 0) + 1;
-    const { clock, log } = this.#options;
-    try {
-      const before = parseConfigFile(latest?.file ?? {}, '');
-      const changes = before.problems.length > 0 ? [] : configChanges(before.file, this.#file);
-      const texts = changes.map(({ text }) => text);
-      this.#history.add({
-        number,
-        hash,
-        atMs: clock.wallNow(),
-        who: 'start',
-        why: '',
-        changes: texts,
-        file: this.#file,
-      });
-    } catch (error) {
-      log.warn({ err: error }, 'the version of the configuration cannot be written down');
-    }
-    return { number, hash };
+    return Math.max(this.#version.number, this.history.numbers().at(-1) ?? 0) + 1;
   }
 }
 
-function preparationProblems({ reports, silent }: StepResult): string[] {
-  const refusals = [...reports].flatMap(([worker, report]) =>
-    report.type === 'config-prepared' ? report.problems.map((problem) => `${nameOf(worker)}: ${problem}`) : [],
-  );
-  const unheard = silent.map(
-    (worker) => `${nameOf(worker)} did not answer within 2 s: it hangs, or is of an earlier version`,
-  );
-  return [...refusals, ...unheard];
+interface Candidate {
+  readonly config: Config;
+  readonly file: ParsedConfigFile;
+  readonly layers: ConfigLayers;
+  readonly hash: string;
 }

@@ -112,3 +112,14 @@ export function heldBy(
 
 export const nameOf = ({ instance, pid }: Pick<Member, 'instance' | 'pid'>): string =>
   `worker ${instance} (process ${pid})`;
+
+/** Why a version cannot be put in force, after every worker was asked to build it. */
+export function preparationProblems({ reports, silent }: StepResult): string[] {
+  const refusals = [...reports].flatMap(([worker, report]) =>
+    report.type === 'config-prepared' ? report.problems.map((problem) => `${nameOf(worker)}: ${problem}`) : [],
+  );
+  const unheard = silent.map(
+    (worker) => `${nameOf(worker)} did not answer within 2 s: it hangs, or is of an earlier version`,
+  );
+  return [...refusals, ...unheard];
+}
