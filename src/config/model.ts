@@ -2,6 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
 import type { CacheRules } from '../policy/cache/storing.ts';
+import type { CompressionRules } from '../policy/compression/compressible.ts';
 import type { RetryRules } from '../policy/retry/retryable.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
@@ -199,6 +200,7 @@ export interface RouteConfig {
   readonly pure: boolean;
   /** Whether a second backend is asked when the first takes longer than most do. */
   readonly hedge: boolean;
+  readonly compress: CompressionRules | undefined;
   readonly cache: RouteCache | undefined;
   readonly paths: 'strict' | 'literal';
   readonly upload: 'buffer' | 'stream';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { accessFields } from './route-access-schema.ts';
 import { requestPart } from './request-part.ts';
+import { compressSchema } from './compression.ts';
 import { matchFields } from './route-match-schema.ts';
 import { redirectSchema, rewriteFields, staticSchema } from './route-rewrite-schema.ts';
 import { milliseconds } from './upstream-schema.ts';
@@ -105,6 +106,8 @@ export const routeSchema = z.strictObject({
   pure: z.boolean().optional(),
   /** Ask a second backend when the first takes longer than 95 of 100 do; for pure or idempotent requests. */
   hedge: z.boolean().optional(),
+  /** Compresses text for clients that accept it; `true`: with the defaults. Not by default, as it takes processor time. */
+  compress: compressSchema.optional(),
   /** How replies are kept and shared; not at all by default. */
   cache: z.union([z.literal(false), cacheSchema]).optional(),
 });

@@ -1,4 +1,5 @@
 import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
+import { compressionOf } from './compression.ts';
 import type { Environment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import type {
@@ -50,6 +51,7 @@ export function routeOf(route: RouteFile, env: Environment, file: AuthFile = {})
     mirror: route.mirror && { upstream: route.mirror.upstream, percent: route.mirror.percent ?? 100 },
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
+    compress: compressionOf(route.compress),
     cache: routeCache(route.cache, env.CACHE_MAX_BYTES),
     // A redirect must not pass a path on that begins with `//`, which a browser takes for a host.
     paths: route.paths ?? (auth.authenticate || route.redirect !== undefined ? 'strict' : 'literal'),

@@ -7,6 +7,7 @@ import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { AccessLog } from './access-log/access-log.ts';
 import type { Bugs } from '../metrics/bugs.ts';
+import type { Compressions } from './compression/compressions.ts';
 import type { Cache } from './cache/cache.ts';
 import type { CachePeers } from './cache/cache-peers.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -32,6 +33,7 @@ export interface GatewayContext {
   readonly limits: Limits;
   /** Steps 6 to 9, which ask a backend. */
   readonly stack: Service;
+  readonly compressions: Compressions;
   readonly cache: Cache;
   readonly cachePeers: CachePeers;
   readonly upstreams: readonly Upstream[];

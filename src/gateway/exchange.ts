@@ -56,7 +56,8 @@ export class Exchange implements ReplyOwner {
   #gateway: ExchangeGateway;
   #held: Releasable[] | undefined;
   readonly request: ClientRequest;
-  readonly reply: ClientReply;
+  /** A route may put a reply in front of it that changes the body. */
+  reply: ClientReply;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
   /** When a body that is received before the request goes on was complete; the backend's time counts from there. */

@@ -12,6 +12,7 @@ import type { CacheReport } from '../protocol/cache-order.ts';
 import { AccessLog, type AccessLogCounts, type LineSink } from './access-log/access-log.ts';
 import { Cache, type CachedRoutes, type CacheOptions } from './cache/cache.ts';
 import { keyName } from './cache/entry.ts';
+import { Compressions } from './compression/compressions.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { GatewayContext } from './context.ts';
@@ -60,6 +61,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     metrics,
     limits: openLimits(dependencies, trusted),
     stack,
+    compressions: openCompressions(dependencies),
     cache,
     cachePeers: new CachePeers(clock, (order) => cache.carryOut(order), dependencies.sendCacheReport),
     upstreams: config.upstreams.map(upstreamOpener(dependencies, metrics)),
@@ -93,6 +95,11 @@ export function upstreamOpener(
   const maxStreams = ({ streams }: UpstreamConfig): number => Math.ceil(streams.max / workers);
   const shared = { clock, random, metrics, bugs, timeouts, workers, maxStreams, initialPermits };
   return (upstream) => new Upstream(upstream, shared);
+}
+
+function openCompressions({ registry, bugs }: GatewayDependencies): Compressions {
+  const help = 'Bytes of replies before and after compression';
+  return new Compressions(bugs, registry.counter('rampart_compression_bytes_total', help, 'encoding', 'side'));
 }
 
 /** Where slow uploads and replies wait; a worker has an equal part of the host's budget. */

@@ -53,6 +53,8 @@ const neutral = new Set<string>([
   'priority',
   'pure',
   'hedge',
+  // Replies are stored as they came, and compressed for each client.
+  'compress',
   'upload',
   'bufferBodyBytes',
   'bufferReplyBytes',

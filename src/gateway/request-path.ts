@@ -152,6 +152,7 @@ function enter(x: Exchange, { route, values }: Match): void {
   x.routePriority = route.config?.priority;
   x.replyChange = route.replyChange;
   x.errorPages = route.errorPages;
+  route.compressor?.wrap(x);
   x.metrics.inFlight.value--;
   x.metrics = route.metrics;
   x.metrics.inFlight.value++;

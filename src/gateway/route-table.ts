@@ -17,6 +17,7 @@ import { replyChange } from './routes/reply-changes.ts';
 import type { LocalRoute, Route } from './routes/route.ts';
 import { RouteReuse } from './routes/route-reuse.ts';
 import { healthRoute, openApiRoute, readyRoute } from './routes/service.ts';
+import { Compressor } from './compression/compressor.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
@@ -41,6 +42,7 @@ function routeOf(gateway: GatewayContext, config: RouteConfig, authenticator: Au
     gate: routeGate(config, gateway.trustedProxies),
     replyChange: replyChange(config),
     errorPages: config.errorPages,
+    compressor: config.compress && new Compressor(config.compress, gateway.compressions),
   };
   const { redirect, static: reply } = config;
   const local = (answer: LocalRoute['answer']): LocalRoute => ({ kind: 'local', answer, ...common });

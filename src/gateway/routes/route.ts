@@ -2,6 +2,7 @@ import type { RouteConfig } from '../../config/model.ts';
 import type { ErrorPages } from '../../config/model.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { EndpointMetrics } from '../metrics.ts';
+import type { Compressor } from '../compression/compressor.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
@@ -32,6 +33,8 @@ interface Common {
   /** Changes the header lines of every reply; undefined: none. */
   readonly replyChange?: ReplyChange | undefined;
   readonly errorPages?: ErrorPages | undefined;
+  /** Compresses its replies; undefined: they are sent as they are. */
+  readonly compressor?: Compressor | undefined;
 }
 
 /** Decides by the address and the origin of a request; answers preflights. */

@@ -149,6 +149,7 @@ describe('loadConfig', () => {
       mirror: undefined,
       pure: false,
       hedge: false,
+      compress: undefined,
       cache: undefined,
       paths: 'strict',
       upload: 'buffer',
