@@ -159,6 +159,14 @@ export interface ForwardAuthConfig {
   readonly timeoutMs: number;
 }
 
+/** The rate limit of a route, over this host. */
+export interface RouteLimit extends RateLimit {
+  /** What it counts by: `key`, `address`, `header:NAME` or `cookie:NAME`. */
+  readonly by: string;
+  /** The header field that says what a request costs; undefined: one each. */
+  readonly cost: { readonly header: string; readonly of: 'request' | 'response' } | undefined;
+}
+
 export interface RouteConfig {
   readonly endpoint: string;
   /** Undefined: every host. */
@@ -194,6 +202,7 @@ export interface RouteConfig {
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
   readonly priority: Priority | undefined;
+  readonly limit: RouteLimit | undefined;
   /** Copies requests to another upstream; `percent` of them. */
   readonly mirror: { readonly upstream: string; readonly percent: number } | undefined;
   /** Whether doing it twice is the same as doing it once, whatever its method. */

@@ -10,6 +10,7 @@ import type {
   Rewrite,
   RouteCache,
   RouteConfig,
+  RouteLimit,
   StaticBody,
   StaticReply,
 } from './model.ts';
@@ -48,6 +49,7 @@ export function routeOf(route: RouteFile, env: Environment, file: AuthFile = {})
     splitBy: route.splitBy ?? 'key',
     timeoutMs: route.timeoutMs ?? (route.longLived === true ? LONG_LIVED_TIMEOUT_MS : env.UPSTREAM_TIMEOUT_MS),
     maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    limit: limitOf(route.limit),
     mirror: route.mirror && { upstream: route.mirror.upstream, percent: route.mirror.percent ?? 100 },
     pure: route.pure ?? false,
     hedge: route.hedge ?? false,
@@ -71,6 +73,17 @@ const settingNames = Object.keys(routeSchema.shape) as (keyof RouteFile)[];
 /** Settings that the file leaves out are undefined, so that all routes have one shape, which the request path reads. */
 function everySettingOf(route: RouteFile): EverySetting {
   return Object.fromEntries(settingNames.map((name) => [name, route[name]])) as EverySetting;
+}
+
+function limitOf(limit: RouteFile['limit']): RouteLimit | undefined {
+  if (limit === undefined) return undefined;
+  const { requestsPerSecond, burst, by = 'key', cost } = limit;
+  return {
+    requestsPerSecond,
+    burst,
+    by,
+    cost: cost && { header: cost.header.toLowerCase(), of: cost.of ?? 'response' },
+  };
 }
 
 function redirectOf(redirect: RouteFile['redirect']): Redirect | undefined {

@@ -75,6 +75,9 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   const limiting = gateway.limits.rates.checkKey(x);
   const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
+  const limitingRoute = route.limit?.check(x);
+  const limitedHere = limitingRoute instanceof Promise ? await limitingRoute : limitingRoute;
+  if (limitedHere !== undefined) return limitedHere;
   if (route.kind === 'local') return route.answer(x);
 
   // A client that has left in the meantime must use no capacity.

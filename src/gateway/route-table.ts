@@ -13,6 +13,7 @@ import { redirectAnswer, staticAnswer } from './routes/local-routes.ts';
 import { openApiDocument } from './routes/openapi.ts';
 import { proxyRoute } from './routes/proxy.ts';
 import { getBarcodeImageRoute, getBarcodeRoute, listBarcodesRoute } from './routes/records.ts';
+import { RouteLimit } from './routes/route-limit.ts';
 import { replyChange } from './routes/reply-changes.ts';
 import type { LocalRoute, Route } from './routes/route.ts';
 import { RouteReuse } from './routes/route-reuse.ts';
@@ -40,6 +41,7 @@ function routeOf(gateway: GatewayContext, config: RouteConfig, authenticator: Au
     authenticator,
     config,
     gate: routeGate(config, gateway.trustedProxies),
+    limit: config.limit === undefined ? undefined : new RouteLimit(gateway, config.limit, config),
     replyChange: replyChange(config),
     errorPages: config.errorPages,
     compressor: config.compress && new Compressor(config.compress, gateway.compressions),

@@ -7,12 +7,12 @@ export interface RateLimit {
 
 /** A worker asks control for tokens of one subject, and reports the requests since its last message. */
 export interface TokenAsk {
-  /** The subject of the limit: `key:` or `address:` with its value. */
+  /** The subject of the limit: `key:`, `address:` or `route:` with its value. */
   readonly subject: string;
   readonly limit: RateLimit;
   /** 0 if it only reports, and needs no answer. */
   readonly wanted: number;
-  /** Requests that it allowed from its share, because control took too long to answer. */
+  /** Tokens that it used without asking: from its share, because control took too long to answer, or for a request that cost more than one. */
   readonly spent: number;
   /** Tokens that it was given in `chain` and did not use in time. */
   readonly returned: number;

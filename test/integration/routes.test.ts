@@ -365,3 +365,49 @@ describe('a mirror', () => {
     await eventually('the copy has failed', () => counted('failed') === 1);
   });
 });
+
+describe('the limit of a route', () => {
+  test('counts each key for itself, on this route only', async () => {
+    const { ask } = await startRoutes([
+      { path: '/a', upstream: 'app', limit: { requestsPerSecond: 0.1, burst: 2, by: 'header:x-user' } },
+      { path: '/b', upstream: 'app' },
+    ]);
+    const as = async (user: string, path = '/a') => ask(path, { headers: { 'x-user': user } });
+    assert.deepEqual([(await as('u')).status, (await as('u')).status], [200, 200]);
+    const refused = await as('u');
+    assert.deepEqual([refused.status, refused.headers.get('ratelimit-policy')], [429, '"route";q=2;w=20']);
+    assert.deepEqual([(await as('v')).status, (await as('u', '/b')).status], [200, 200]);
+  });
+
+  test('counts what a request costs by a field of the request or of the reply', async () => {
+    const { origin } = await startBackend((_, reply) => void reply.setHeader('x-tokens', '4').end('ok'));
+    const upstreams = { app: { backends: [origin] } };
+    const limit = { requestsPerSecond: 0.1, burst: 5, by: 'address' };
+    const gateway = await startTestGateway({
+      upstreams,
+      routes: [
+        { endpoint: 'reply', path: '/reply', upstream: 'app', limit: { ...limit, cost: { header: 'X-Tokens' } } },
+        {
+          endpoint: 'request',
+          path: '/request',
+          upstream: 'app',
+          limit: { ...limit, cost: { header: 'x-cost', of: 'request' } },
+        },
+      ],
+    });
+    closers.push(() => gateway.close());
+    const status = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await fetch(gateway.url + path, { headers })).status;
+    assert.deepEqual([await status('/reply'), await status('/reply'), await status('/reply')], [200, 200, 429]);
+    assert.deepEqual([await status('/request', { 'x-cost': '5' }), await status('/request')], [200, 429]);
+  });
+
+  test('takes a cost that is no number as one', async () => {
+    const { ask } = await startRoutes([
+      { upstream: 'app', limit: { requestsPerSecond: 0.1, burst: 3, cost: { header: 'x-cost', of: 'request' } } },
+    ]);
+    const statuses = [];
+    for (const cost of ['-5', '1e9', 'x', '']) statuses.push((await ask('/', { headers: { 'x-cost': cost } })).status);
+    assert.deepEqual(statuses, [200, 200, 200, 429]);
+  });
+});

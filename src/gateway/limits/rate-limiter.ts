@@ -21,11 +21,12 @@ export interface RateLimiterOptions {
 }
 
 /** The subject of a limit, which is also the name of its policy in the RateLimit fields. */
-type Policy = 'key' | 'address';
+type Policy = 'key' | 'address' | 'route';
 
 const details: Readonly<Record<Policy, string>> = {
   key: 'the key has used up its rate',
   address: 'requests come too fast from this address',
+  route: 'the rate of this route is used up',
 };
 
 /** Enforces the rates of keys and addresses: one limit for the host, whichever workers the requests reach. */
@@ -47,7 +48,7 @@ export class RateLimiter {
       allowed: results.of(policy, 'allowed'),
       refused: results.of(policy, 'refused'),
     });
-    this.#counters = { key: of('key'), address: of('address') };
+    this.#counters = { key: of('key'), address: of('address'), route: of('route') };
     const byShare = registry
       .counter('rampart_rate_limit_by_share_total', "Requests decided by a worker's share, without control")
       .of();
@@ -73,6 +74,16 @@ export class RateLimiter {
     const limit = x.key?.limit ?? this.#keyLimit;
     if (x.key === undefined || limit === undefined) return undefined;
     return this.#check('key', x.key.id, limit, x);
+  }
+
+  /** The limit of a route for one subject, such as a key. */
+  checkRoute(x: Exchange, subject: string, limit: RateLimit): Refusal | undefined | Promise<Refusal | undefined> {
+    return this.#check('route', subject, limit, x);
+  }
+
+  /** Charges a subject of a route's limit for a request that has cost more than one. */
+  chargeRoute(subject: string, limit: RateLimit, tokens: number): void {
+    this.tokens.charge(`route:${subject}`, limit, tokens);
   }
 
   #check(

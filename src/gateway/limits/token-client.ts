@@ -79,6 +79,16 @@ export class TokenClient {
     return this.#takeByShare(bucket, now);
   }
 
+  /** Charges a request more than the token that it took. The debt delays the next requests of the subject. */
+  charge(subject: string, limit: RateLimit, tokens: number): void {
+    if (tokens <= 0) return;
+    const bucket = this.#bucket(subject, limit);
+    bucket.charge(tokens, this.#options.clock.now());
+    if (!this.#present) return;
+    this.#hold(bucket);
+    this.#askSoon(bucket);
+  }
+
   /**
    * Control is connected and decides from now on. Requests that were decided by share until then are not charged to it.
    */

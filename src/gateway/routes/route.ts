@@ -30,6 +30,8 @@ interface Common {
   readonly config?: RouteConfig;
   /** Who may use it before a key is looked at; undefined: everyone. */
   readonly gate?: RouteGate | undefined;
+  /** Its own rate limit; undefined: none. */
+  readonly limit?: { check(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> } | undefined;
   /** Changes the header lines of every reply; undefined: none. */
   readonly replyChange?: ReplyChange | undefined;
   readonly errorPages?: ErrorPages | undefined;

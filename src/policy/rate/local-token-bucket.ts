@@ -98,6 +98,12 @@ export class LocalTokenBucket {
     return verdict;
   }
 
+  /** Charges more than one request's worth, with the next message. Without control the share is charged at once. */
+  charge(tokens: number, now: number): void {
+    this.#spent += tokens;
+    for (let count = 0; count < tokens && count < this.#share.burst; count++) this.#chargeShare(now);
+  }
+
   /** Returns tokens that were not used in time with the next message; true if something must be sent or kept. */
   expire(now: number): boolean {
     for (let batch = this.#batches[0]; batch !== undefined && batch.until <= now; batch = this.#batches[0]) {

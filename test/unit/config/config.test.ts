@@ -146,6 +146,7 @@ describe('loadConfig', () => {
       timeoutMs: 30_000,
       maxBodyBytes: 10_485_760,
       priority: undefined,
+      limit: undefined,
       mirror: undefined,
       pure: false,
       hedge: false,
