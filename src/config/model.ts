@@ -160,7 +160,7 @@ export interface ForwardAuthConfig {
 }
 
 /** The rate limit of a route, over this host. */
-export interface RouteLimit extends RateLimit {
+export interface RouteLimitConfig extends RateLimit {
   /** What it counts by: `key`, `address`, `header:NAME` or `cookie:NAME`. */
   readonly by: string;
   /** The header field that says what a request costs; undefined: one each. */
@@ -202,7 +202,7 @@ export interface RouteConfig {
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
   readonly priority: Priority | undefined;
-  readonly limit: RouteLimit | undefined;
+  readonly limit: RouteLimitConfig | undefined;
   /** Copies requests to another upstream; `percent` of them. */
   readonly mirror: { readonly upstream: string; readonly percent: number } | undefined;
   /** Whether doing it twice is the same as doing it once, whatever its method. */

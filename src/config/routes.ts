@@ -10,7 +10,7 @@ import type {
   Rewrite,
   RouteCache,
   RouteConfig,
-  RouteLimit,
+  RouteLimitConfig,
   StaticBody,
   StaticReply,
 } from './model.ts';
@@ -75,7 +75,7 @@ function everySettingOf(route: RouteFile): EverySetting {
   return Object.fromEntries(settingNames.map((name) => [name, route[name]])) as EverySetting;
 }
 
-function limitOf(limit: RouteFile['limit']): RouteLimit | undefined {
+function limitOf(limit: RouteFile['limit']): RouteLimitConfig | undefined {
   if (limit === undefined) return undefined;
   const { requestsPerSecond, burst, by = 'key', cost } = limit;
   return {

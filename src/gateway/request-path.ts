@@ -10,6 +10,7 @@ import { ClientGone } from './upstream/cancellable.ts';
 import { type Reason, Refusal } from './refusal.ts';
 import { clientClosed } from './http/body-refusals.ts';
 import type { Match, Router } from './router.ts';
+import type { Route } from './routes/route.ts';
 import { forward } from './stack.ts';
 import { requestIdOf, traceparentOf } from './http/trace-context.ts';
 
@@ -72,12 +73,9 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   }
 
   // 4 limit: before the cache, because a hit uses quota, too
-  const limiting = gateway.limits.rates.checkKey(x);
+  const limiting = checkRates(x, route, gateway);
   const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
-  const limitingRoute = route.limit?.check(x);
-  const limitedHere = limitingRoute instanceof Promise ? await limitingRoute : limitingRoute;
-  if (limitedHere !== undefined) return limitedHere;
   if (route.kind === 'local') return route.answer(x);
 
   // A client that has left in the meantime must use no capacity.
@@ -92,6 +90,17 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 
   // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again
   return forward(x, prepared.request, prepared.sink, gateway.stack);
+}
+
+/** The rate of the key, then that of the route. */
+function checkRates(
+  x: Exchange,
+  { limit }: Route,
+  { limits }: GatewayContext,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  const byKey = limits.rates.checkKey(x);
+  if (limit === undefined) return byKey;
+  return byKey instanceof Promise ? byKey.then((refusal) => refusal ?? limit.check(x)) : (byKey ?? limit.check(x));
 }
 
 function identify(x: Exchange): Refusal | undefined {

@@ -1,4 +1,4 @@
-import type { RouteConfig, RouteLimit as LimitConfig } from '../../config/model.ts';
+import type { RouteConfig, RouteLimitConfig } from '../../config/model.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { fieldValue } from '../http/request-fields.ts';
@@ -11,11 +11,11 @@ const MOST_COST = 1_000_000;
 /** The rate limit of a route, for each key or whatever it counts by. */
 export class RouteLimit {
   readonly #gateway: GatewayContext;
-  readonly #limit: LimitConfig;
+  readonly #limit: RouteLimitConfig;
   readonly #endpoint: string;
   readonly #partOf: RequestPart;
 
-  constructor(gateway: GatewayContext, limit: LimitConfig, { endpoint }: RouteConfig) {
+  constructor(gateway: GatewayContext, limit: RouteLimitConfig, { endpoint }: RouteConfig) {
     this.#gateway = gateway;
     this.#limit = limit;
     this.#endpoint = endpoint;
