@@ -1,11 +1,12 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, barcode, routes, access-log): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, routes, access-log): that part alone; --write puts its table into docs/costs.md.
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
+import { benchReload } from './bench/reload.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchRoutes, routesTable } from './bench/routes.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
@@ -21,6 +22,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
     for (const { question, answer } of await findInterceptorRules()) console.log(`${question}: ${answer}`);
   },
   barcode: async () => put('barcode', barcodeTable(await benchBarcode())),
+  reload: async () => put('reload', await benchReload()),
   memory: async () => put('memory', memoryTable(await benchMemory())),
   routes: async () => put('routes', routesTable(await benchRoutes())),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),

@@ -45,11 +45,7 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
   const configuration = layersAtStart(base, context.config, source, log);
   const running = new Control({ ...configuration, source, clock, random, log, registry, bugs, runFolder, version });
   await running.listen();
-  // Never rejects: the result is logged.
-  process.on(
-    'SIGHUP',
-    () => void running.keeper.reload({ who: 'SIGHUP' }).catch((error: unknown) => bugs.report('reload', error)),
-  );
+  process.on('SIGHUP', reloadAtSignals(running));
   try {
     const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
       throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
@@ -62,4 +58,27 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
   } finally {
     await running.close();
   }
+}
+
+/** However many signals come while a reload is under way, one more follows it, which sees what they were sent for. */
+function reloadAtSignals({ keeper, bugs }: Control): () => void {
+  let isUnderway = false;
+  let isWanted = false;
+  const reload = (): void => {
+    isWanted = false;
+    isUnderway = true;
+    const done = (): void => {
+      isUnderway = false;
+      if (isWanted) reload();
+    };
+    // The result is logged.
+    keeper
+      .reload({ who: 'SIGHUP' })
+      .catch((error: unknown) => bugs.report('reload', error))
+      .finally(done);
+  };
+  return () => {
+    isWanted = true;
+    if (!isUnderway) reload();
+  };
 }

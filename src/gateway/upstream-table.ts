@@ -91,7 +91,7 @@ export class UpstreamTable {
       upstreams,
       commit: () => this.#commit(config, opened),
       abandon: () => {
-        for (const upstream of opened) void upstream.close();
+        for (const upstream of opened) discard(upstream);
       },
     };
   }
@@ -132,9 +132,7 @@ export class UpstreamTable {
       this.#leases.get(name)?.close();
       this.#leases.delete(name);
       this.#upstreams.delete(name);
-      // Its backends leave, and their gauges with them.
-      upstream.useBackends([]);
-      void upstream.close();
+      discard(upstream);
     }
     if (this.#leaving.size === 0 || this.#retireTimer !== undefined) return;
     this.#retireTimer = this.#options.clock.setTimeout(() => {
@@ -162,4 +160,10 @@ export class UpstreamTable {
     const cap = this.#config.upstreams.find((one) => one.name === name)?.cap ?? 1;
     return staticShare(cap, this.#config.env.GATEWAY_WORKERS);
   }
+}
+
+/** Closes an upstream that nothing uses any more; its backends leave, and their gauges with them. */
+function discard(upstream: Upstream): void {
+  upstream.useBackends([]);
+  void upstream.close();
 }

@@ -143,5 +143,7 @@ describe('rampart reload', () => {
     assert.deepEqual({ failures, cut }, { failures: [], cut: [] });
     assert.deepEqual([kept.outcomes, fresh.outcomes], [{ '200': kept.sent }, { '200': fresh.sent }]);
     for (const count of [kept.sent, fresh.sent, uploads, downloads, echoes, events]) assert.ok(count > 5);
+    // Caps hold through the changes, which lowered them from 16.
+    assert.ok(Math.max(...host.app.mostInFlight) <= 16, host.app.mostInFlight.join());
   });
 });

@@ -126,7 +126,8 @@ const emptyStore: GatewayDependencies['store'] = {
 const dataDir = mkdtempSync(join(tmpdir(), 'rampart-test-'));
 process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
-async function testConfig(options: TestGatewayOptions): Promise<Config> {
+/** The configuration of a test gateway. */
+export async function testConfig(options: TestGatewayOptions): Promise<Config> {
   const { env } = await loadConfig(
     { GATEWAY_WORKERS: '1', RAMPART_DATA_DIR: dataDir, ...options.env },
     import.meta.dirname,

@@ -25,6 +25,8 @@ export interface MixedLoadOptions {
   readonly eventStreams: number;
   readonly tunnels: number;
   readonly path?: string;
+  /** Gets the time of each short request, in milliseconds. */
+  readonly onReply?: (ms: number) => void;
 }
 
 const UPLOAD_PIECES = 6;
@@ -36,14 +38,14 @@ const later = (ms: number): Promise<void> => new Promise((resolve) => void setTi
 
 /** Requests, uploads, downloads, event streams and tunnels at the same time, until it is stopped. */
 export async function startMixedLoad(options: MixedLoadOptions): Promise<{ stop(): Promise<MixedResult> }> {
-  const { url, perSecond, path = '/json' } = options;
+  const { url, perSecond, path = '/json', onReply } = options;
   const failures: string[] = [];
   const cut: string[] = [];
   const counts = { uploads: 0, downloads: 0, echoes: 0, events: 0 };
   const over = new AbortController();
   const isOver = (): boolean => over.signal.aborted;
   const steady = [true, false].map((keepAlive) =>
-    startSteadyClient({ url, key: '', perSecond: perSecond / 2, keepAlive, method: 'GET', path }),
+    startSteadyClient({ url, key: '', perSecond: perSecond / 2, keepAlive, method: 'GET', path, onReply }),
   );
   const agent = new Agent({ keepAlive: true });
   const repeat = async (kind: 'uploads' | 'downloads', one: () => Promise<string | undefined>): Promise<void> => {

@@ -17,6 +17,8 @@ export interface SteadyOptions {
   readonly method?: string;
   readonly path?: string;
   readonly body?: string;
+  /** Gets the time of each request that has ended, in milliseconds. */
+  readonly onReply?: ((ms: number) => void) | undefined;
 }
 
 /** A request that is not answered for this long has been lost. */
@@ -36,7 +38,9 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
     const answered = new Promise<void>((resolve) => {
       const end = (outcome: string): void => {
         outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-        slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+        const ms = performance.now() - startedAt;
+        slowestMs = Math.max(slowestMs, ms);
+        options.onReply?.(ms);
         resolve();
       };
       const headers = {

@@ -11,16 +11,10 @@ import type { Clock } from '../../core/clock.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import type { Registry } from '../../metrics/instruments.ts';
 import type { ConfigVersion } from '../../protocol/config-wire.ts';
-import {
-  type ChangeRequest,
-  isCurrent,
-  type ReloadOutcome,
-  type ReloadRefusal,
-  type ReloadResult,
-} from './change-request.ts';
+import { type ChangeRequest, isCurrent, type ReloadRefusal, type ReloadResult } from './change-request.ts';
+import { ChangeLog } from './change-log.ts';
 import { ConfigHistory, type StoredVersion } from './config-history.ts';
 import { type ConfigLayers, type EffectiveConfig, effectiveOf, saveLayers } from './config-layers.ts';
-import { ConfigMetrics } from './config-metrics.ts';
 import type { ConfigSource } from './config-source.ts';
 import { nameOf, preparationProblems, type Rollout, type StepResult } from './rollout.ts';
 
@@ -49,25 +43,17 @@ export class ConfigKeeper {
   readonly #options: ConfigKeeperOptions;
   readonly #folder: string;
   readonly history: ConfigHistory;
-  readonly #metrics: ConfigMetrics;
+  readonly #log: ChangeLog;
   #config: Config;
   #file: ParsedConfigFile;
   #layers: ConfigLayers;
   #version: ConfigVersion;
   #since: number;
-  #last:
-    | {
-        readonly atMs: number;
-        readonly who: string;
-        readonly outcome: ReloadOutcome;
-        readonly problems: readonly string[];
-      }
-    | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
-    const { config, file, layers, registry, clock } = options;
+    const { config, file, layers, registry, clock, log } = options;
     this.#folder = join(config.dataDir, 'config');
     this.history = new ConfigHistory(this.#folder);
     this.#layers = layers;
@@ -75,7 +61,7 @@ export class ConfigKeeper {
     this.#file = file;
     this.#since = clock.wallNow();
     this.#version = { number: 0, hash: contentHash(file) };
-    this.#metrics = new ConfigMetrics(registry);
+    this.#log = new ChangeLog({ clock, log, registry });
   }
 
   /** Numbers the configuration of the start; no other control may be running. */
@@ -87,7 +73,7 @@ export class ConfigKeeper {
       log.warn({ err: error }, 'the version of the configuration cannot be written down');
       this.#version = { ...this.#version, number: this.#nextNumber() };
     }
-    this.#metrics.inForce(this.#version);
+    this.#log.inForce(this.#version);
     this.#writeSnapshot();
   }
 
@@ -106,12 +92,12 @@ export class ConfigKeeper {
 
   /** For `/api/status`. */
   status(): Record<string, unknown> {
-    const last = this.#last;
+    const { number, hash } = this.#version;
     return {
-      version: this.#version.number,
-      version_hash: this.#version.hash,
+      version: number,
+      version_hash: hash,
       since: new Date(this.#since).toISOString(),
-      last_reload: last === undefined ? null : { ...last, atMs: undefined, at: new Date(last.atMs).toISOString() },
+      ...this.#log.status(),
     };
   }
 
@@ -162,7 +148,7 @@ export class ConfigKeeper {
     });
     this.#turn = result.catch(() => {});
     return result.then((done) => {
-      this.#noted(request, done);
+      this.#log.note(request, done);
       return done;
     });
   }
@@ -232,7 +218,7 @@ export class ConfigKeeper {
     this.#layers = layers;
     this.#version = version;
     this.#since = atMs;
-    this.#metrics.inForce(version);
+    this.#log.inForce(version);
     const committing = rollout.commit(version, file);
     onCommit(config, version);
     const settled = await committing;
@@ -267,21 +253,6 @@ export class ConfigKeeper {
   ): ReloadResult {
     const { changes = [], remarks = [] } = plan;
     return { ...this.#version, outcome: 'refused', reason, problems, changes, remarks };
-  }
-
-  #noted({ who, dryRun }: ChangeRequest, result: ReloadResult): void {
-    const { log, clock } = this.#options;
-    const { outcome, number, changes, problems } = result;
-    if (dryRun !== true) {
-      this.#metrics.changed(outcome);
-      this.#last = { atMs: clock.wallNow(), who, outcome, problems };
-    }
-    const details = { who, version: number, ...(dryRun === true ? { dryRun } : {}) };
-    const texts = changes.map(({ text }) => text);
-    if (outcome === 'refused')
-      log.error({ ...details, problems }, 'a change of the configuration is refused: nothing has changed');
-    else if (outcome === 'applied') log.info({ ...details, changes: texts }, 'another configuration is in force');
-    else log.info({ ...details, changes: texts }, `configuration: ${outcome}`);
   }
 
   #nextNumber(): number {

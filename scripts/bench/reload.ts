@@ -1,0 +1,245 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ConfigFile } from '../../src/config/define-config.ts';
+import { controlSocket } from '../../src/control/control-socket.ts';
+import { askControl } from '../../src/control/link.ts';
+import { runFolder } from '../../src/core/run-folder.ts';
+import { median, quantile } from '../../src/lab/statistics/quantile.ts';
+import { type MixedResult, startMixedLoad } from '../../test/support/mixed-load.ts';
+import { type ReloadHost, startReloadHost } from '../../test/support/reload-host.ts';
+
+const RELOADS = 100;
+const BACKEND_CHANGES = 50;
+const ROLLING_RESTARTS = 20;
+const MEMORY_CHANGES = 1000;
+const MANY_ROUTES = 1000;
+const PER_SECOND = 500;
+const STREAMS = 20;
+const TUNNELS = 200;
+/** Between two changes, so that there is time outside of any. */
+const REST_MS = 700;
+
+type Config = (marker: number, backends: readonly string[], routes?: number) => ConfigFile;
+
+const configOf: Config = (marker, backends, routes = 0) => ({
+  upstreams: {
+    app: { backends: [...backends], cap: 32 + (marker % 8), healthPath: '/health', streams: { max: 2000 } },
+  },
+  routes: [
+    { endpoint: 'all', path: '/*', upstream: 'app', authenticate: false },
+    { endpoint: 'changing', path: `/changing/${marker}`, upstream: 'app', authenticate: false },
+    ...Array.from({ length: routes }, (_, index) => ({
+      endpoint: `route${index}`,
+      path: `/route/${index}/*`,
+      upstream: 'app',
+      authenticate: false,
+      timeoutMs: 1000 + marker,
+    })),
+  ],
+});
+
+/** One row of the table. */
+interface Row {
+  readonly what: string;
+  readonly requests: string;
+  readonly failed: string;
+  readonly cut: string;
+  readonly p99During: string;
+  readonly p99Outside: string;
+}
+
+/** Changes under load: what failed, and how long requests took during a change and between two. */
+export async function benchReload(): Promise<string> {
+  const host = await startReloadHost((origins) => configOf(0, origins), { instances: 4 });
+  const reload = asker(host);
+  try {
+    const table = [
+      `| at ${PER_SECOND} req/s | requests | failed | streams and tunnels cut | p99 during a change, ms | p99 between two, ms |`,
+      '|---|---:|---:|---:|---:|---:|',
+    ];
+    for (const { what, count, tunnels, change } of kinds(host, reload)) {
+      const row = await underLoad(host, what, count, tunnels, change);
+      const { requests, failed, cut, p99During, p99Outside } = row;
+      table.push(`| ${[what, requests, failed, cut, p99During, p99Outside].join(' | ')} |`);
+      console.log(table.at(-1));
+    }
+    return `${table.join('\n')}\n\n${await memoryText(host)}\n${await manyRoutesText(host, reload)}`;
+  } finally {
+    await host.stop();
+  }
+}
+
+interface Kind {
+  readonly what: string;
+  readonly count: number;
+  readonly tunnels: number;
+  readonly change: (index: number) => Promise<void>;
+}
+
+function kinds(host: ReloadHost, reload: () => Promise<void>): Kind[] {
+  return [
+    {
+      what: `${RELOADS} reloads of the file`,
+      count: RELOADS,
+      tunnels: TUNNELS,
+      change: (index) => {
+        host.write(configOf(index + 1, host.app.origins));
+        return reload();
+      },
+    },
+    {
+      what: `${BACKEND_CHANGES} changes of backends`,
+      count: BACKEND_CHANGES,
+      tunnels: TUNNELS,
+      change: (index) => changeBackend(host, index),
+    },
+    {
+      what: `${ROLLING_RESTARTS} rolling restarts`,
+      count: ROLLING_RESTARTS,
+      tunnels: 0,
+      change: async () => {
+        const { code, stderr } = await host.stack.run('reload', '--workers');
+        if (code !== 0) throw new Error(stderr);
+      },
+    },
+  ];
+}
+
+function asker(host: ReloadHost): () => Promise<void> {
+  const socket = controlSocket(runFolder(host.stack.dataDir));
+  return async () => {
+    const answer = await askControl(socket, { type: 'ask', what: 'reload', force: true }, 30_000);
+    const { outcome } = answer as { outcome?: string };
+    if (outcome !== 'applied') throw new Error(`The reload was not applied: ${JSON.stringify(answer)}`);
+  };
+}
+
+async function changeBackend(host: ReloadHost, index: number): Promise<void> {
+  const [, , third, fourth] = host.app.origins;
+  const action = index % 2 === 0 ? 'drain' : 'undrain';
+  await post(host, '/api/backends', { upstream: 'app', action, backend: index % 4 < 2 ? third : fourth });
+}
+
+async function post(host: ReloadHost, path: string, body: unknown): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const reply = await fetch(`${host.stack.adminUrl}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (reply.status !== 200) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
+  await reply.text();
+}
+
+async function underLoad(
+  host: ReloadHost,
+  what: string,
+  count: number,
+  tunnels: number,
+  change: (index: number) => Promise<void>,
+): Promise<Row> {
+  const load = await startLoad({
+    url: host.stack.url,
+    perSecond: PER_SECOND,
+    eventStreams: tunnels === 0 ? 0 : STREAMS,
+    tunnels,
+  });
+  const changes: [number, number][] = [];
+  await later(1000);
+  for (let index = 0; index < count; index++) {
+    const startedAt = Date.now();
+    await change(index);
+    changes.push([startedAt, Date.now()]);
+    await later(REST_MS);
+  }
+  const { kept, fresh, failures, cut, uploads, downloads, latencies } = await load.stop();
+  const isDuring = (at: number): boolean => changes.some(([from, to]) => at >= from && at <= to);
+  const during = latencies.filter(([at]) => isDuring(at)).map(([, ms]) => ms);
+  const outside = latencies.filter(([at]) => !isDuring(at)).map(([, ms]) => ms);
+  const failed = kept.sent + fresh.sent - (kept.outcomes['200'] ?? 0) - (fresh.outcomes['200'] ?? 0) + failures.length;
+  for (const [kind, { outcomes }] of Object.entries({ kept, fresh })) {
+    if (failed > 0) console.log(`${what}, ${kind}: ${JSON.stringify(outcomes)} ${failures.slice(0, 5).join('; ')}`);
+  }
+  return {
+    what,
+    requests: String(kept.sent + fresh.sent + uploads + downloads),
+    failed: String(failed),
+    cut: tunnels === 0 ? '' : String(cut.length),
+    p99During: quantile(during, 0.99).toFixed(1),
+    p99Outside: quantile(outside, 0.99).toFixed(1),
+  };
+}
+
+const later = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+type LoadResult = MixedResult & { readonly latencies: readonly (readonly [atMs: number, ms: number])[] };
+
+/** The load in a process of its own, so that it does not wait for the application. */
+async function startLoad(options: Parameters<typeof startMixedLoad>[0]): Promise<{ stop(): Promise<LoadResult> }> {
+  const child = fork(fileURLToPath(import.meta.url), ['load', JSON.stringify(options)], { serialization: 'advanced' });
+  await once(child, 'message');
+  return {
+    async stop() {
+      child.send('stop');
+      const [result] = (await once(child, 'message')) as [LoadResult];
+      child.disconnect();
+      return result;
+    },
+  };
+}
+
+async function memoryText(host: ReloadHost): Promise<string> {
+  const residentOf = async (): Promise<number[]> => {
+    const { control, workers } = await host.stack.status();
+    return [control, ...workers].map(({ pid }) => residentMib(pid));
+  };
+  const change = async (from: number, to: number): Promise<void> => {
+    for (let cap = from; cap < to; cap++)
+      await post(host, '/api/backends', { upstream: 'app', action: 'cap', cap: 100 + cap });
+  };
+  // The first ones fill what is filled once: compiled code, buffers, the versions that are kept.
+  await change(0, 200);
+  await later(3000);
+  const before = await residentOf();
+  await change(200, 200 + MEMORY_CHANGES);
+  await later(3000);
+  const after = await residentOf();
+  const grown = after.map((mib, index) => (mib - (before[index] as number)).toFixed(1));
+  return `Resident memory after ${MEMORY_CHANGES} more versions, in MiB: control ${grown[0]}, workers ${grown.slice(1).join(', ')}.`;
+}
+
+const residentMib = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) / 1024;
+
+async function manyRoutesText(host: ReloadHost, reload: () => Promise<void>): Promise<string> {
+  const timed = async (work: () => Promise<unknown>): Promise<number> => {
+    const startedAt = performance.now();
+    await work();
+    return performance.now() - startedAt;
+  };
+  const byFile: number[] = [];
+  const byApi: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    host.write(configOf(1000 + round, host.app.origins, MANY_ROUTES));
+    byFile.push(await timed(reload));
+    const body = JSON.stringify(configOf(2000 + round, host.app.origins, MANY_ROUTES));
+    byApi.push(
+      await timed(async () => {
+        const headers = { 'content-type': 'application/json', 'if-match': '*' };
+        const reply = await fetch(`${host.stack.adminUrl}/api/config`, { method: 'PUT', headers, body });
+        if (reply.status !== 200) throw new Error(await reply.text());
+        await reply.text();
+      }),
+    );
+  }
+  return `${MANY_ROUTES} changed routes are in force on all workers after ${median(byApi).toFixed(0)} ms by PUT /api/config, and after ${median(byFile).toFixed(0)} ms by reload of the file, which a process of its own evaluates.`;
+}
+
+if (process.argv[2] === 'load') {
+  const latencies: [number, number][] = [];
+  const load = await startMixedLoad({
+    ...(JSON.parse(process.argv[3] ?? '') as Parameters<typeof startMixedLoad>[0]),
+    onReply: (ms) => void latencies.push([Date.now() - ms, ms]),
+  });
+  process.send?.('started');
+  await once(process, 'message');
+  process.send?.({ ...(await load.stop()), latencies });
+}
