@@ -108,7 +108,7 @@ describe('rampart reload', () => {
     assert.equal(refused.code, 1);
     assert.match(
       refused.stdout,
-      /^refused: nothing has changed.*\n {2}- upstream app loses 2 of 3 backends: use --force if that is meant\n/,
+      /^refused: nothing has changed.*\n {2}- upstream app loses 2 of 3 backends: use --force .*if that is meant\n/,
     );
     const forced = await host.reload(configOf(origins.slice(0, 1)), '--force');
     assert.deepEqual([forced.code, await host.version()], [0, version + 1]);
