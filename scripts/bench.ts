@@ -10,6 +10,7 @@ import { benchReload } from './bench/reload.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchRoutes, routesTable } from './bench/routes.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
+import { benchTls, tlsTable } from './bench/tls.ts';
 import { writeTable } from './write-table.ts';
 import { ensureTestTools } from './test-tools.ts';
 
@@ -25,6 +26,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   reload: async () => put('reload', await benchReload()),
   memory: async () => put('memory', memoryTable(await benchMemory())),
   routes: async () => put('routes', routesTable(await benchRoutes())),
+  tls: async () => put('tls', tlsTable(await benchTls())),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 

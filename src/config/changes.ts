@@ -30,6 +30,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
   headers: 'live',
   builtin: 'live',
   errorPages: 'live',
+  // Its certificates are live.
   tls: 'restart',
   jwt: 'live',
   basic: 'live',
@@ -57,11 +58,15 @@ const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
 
 /** The changes from one file to another, by setting. */
 export function configChanges(before: ParsedConfigFile, after: ParsedConfigFile): ConfigChange[] {
-  const { upstreams: upstreamsBefore = {}, routes: routesBefore = [], ...othersBefore } = before;
-  const { upstreams: upstreamsAfter = {}, routes: routesAfter = [], ...othersAfter } = after;
+  const { upstreams: upstreamsBefore = {}, routes: routesBefore = [], tls: tlsBefore, ...othersBefore } = before;
+  const { upstreams: upstreamsAfter = {}, routes: routesAfter = [], tls: tlsAfter, ...othersAfter } = after;
   return [
     ...byName(upstreamsBefore, upstreamsAfter, upstreamChanges),
     ...byName(routesByEndpoint(routesBefore), routesByEndpoint(routesAfter), routeChanges),
+    // The first certificate of the file is a change of the certificates, not of the listener, which TLS_PORT opens.
+    ...settingChanges('tls.', tlsBefore ?? {}, tlsAfter ?? {}, (name) =>
+      name === 'certificates' ? 'live' : classes.tls,
+    ),
     ...settingChanges('', othersBefore, othersAfter, (name) => classes[name as keyof ParsedConfigFile] ?? 'restart'),
   ];
 }

@@ -76,8 +76,8 @@ export class LineFile {
   readonly #maxWaitingBytes: number;
   #output: LineOutput | undefined;
   /** Lines that are not yet a piece. */
-  #text = '';
-  #textLines = 0;
+  #lines: string[] = [];
+  #length = 0;
   readonly #pieces: Piece[] = [];
   #waitingBytes = 0;
   #isWriting = false;
@@ -120,10 +120,10 @@ export class LineFile {
       this.#options.onDropped?.(1);
       return;
     }
-    if (this.#textLines > 0 && this.#text.length + line.length > (this.#output?.pieceBytes ?? SMALLEST_PIECE_BYTES))
+    if (this.#length > 0 && this.#length + line.length > (this.#output?.pieceBytes ?? SMALLEST_PIECE_BYTES))
       this.#flush();
-    this.#text += line;
-    this.#textLines++;
+    this.#lines.push(line);
+    this.#length += line.length;
     this.#waitingBytes += line.length;
     this.#flushTimer ??= this.#options.clock.setTimeout(() => this.#flush(), FLUSH_MS);
   }
@@ -161,12 +161,13 @@ export class LineFile {
   #seal(): void {
     this.#flushTimer?.cancel();
     this.#flushTimer = undefined;
-    if (this.#textLines === 0) return;
-    const bytes = Buffer.from(this.#text);
-    this.#waitingBytes += bytes.length - this.#text.length;
-    this.#pieces.push({ bytes, lines: this.#textLines, taken: 0 });
-    this.#text = '';
-    this.#textLines = 0;
+    if (this.#lines.length === 0) return;
+    // Joined, because a text that grows line by line would be a tree, and costs twice as much to encode.
+    const bytes = Buffer.from(this.#lines.join(''));
+    this.#waitingBytes += bytes.length - this.#length;
+    this.#pieces.push({ bytes, lines: this.#lines.length, taken: 0 });
+    this.#lines = [];
+    this.#length = 0;
   }
 
   #flush(): void {

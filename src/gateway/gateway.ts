@@ -91,12 +91,14 @@ export class Gateway {
    * upstreams and routes must be the same objects (`withSharedParts`).
    */
   prepareConfig(config: Config): PreparedVersion {
+    const useCertificates = config.tls && this.#tls?.prepareCertificates(config.tls.certificates);
     return prepareVersion(config, this.#version, {
       upstreams: this.#upstreams,
       onUnused: () => this.#retire(),
       onCommit: (version) => {
         const previous = this.#version;
         this.#version = version;
+        useCertificates?.();
         this.#configHash = configHash(config);
         this.#leaveDescriptors();
         if (previous.isUnused) this.#retire();

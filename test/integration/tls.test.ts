@@ -1,110 +1,30 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
-import { connect as connectTcp, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import { pino } from 'pino';
-import { type Certificate, selfSigned } from '../support/certificates.ts';
-import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
-import { startBackend, startGateway } from '../support/proxying.ts';
+import type { ConnectionOptions } from 'node:tls';
+import { selfSigned } from '../support/certificates.ts';
+import { startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
 import { runRampart, stackSettings, startStack } from '../support/stack.ts';
+import {
+  ask,
+  closeTls,
+  get,
+  namesIn,
+  newFolder,
+  open,
+  put,
+  sockets,
+  startSecure,
+  value,
+} from '../support/tls-client.ts';
 
-const folders: string[] = [];
-const sockets: Socket[] = [];
-afterEach(() => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'rampart-tls-'));
-  folders.push(folder);
-  return folder;
-}
-
-const shop = selfSigned('DNS:shop.example');
-const wild = selfSigned('DNS:*.wild.example');
-
-/** Writes a pair into a folder, as certbot does: new files, renamed over the old ones. */
-function put(folder: string, name: string, { cert, key }: Certificate): { certFile: string; keyFile: string } {
-  const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-  for (const [path, text] of [
-    [certFile, cert],
-    [keyFile, key],
-  ] as const) {
-    writeFileSync(`${path}.new`, text);
-    renameSync(`${path}.new`, path);
-  }
-  return { certFile, keyFile };
-}
-
-type Said = Readonly<Record<string, unknown>>;
-
-/** A gateway with certificates for shop.example (the default) and *.wild.example, in front of a backend that tells what it got. */
-async function startSecure(more: TestGatewayOptions & { tls?: TestGatewayOptions['tls'] } = {}) {
-  const folder = newFolder();
-  const { certFile, keyFile } = put(folder, 'shop', shop);
-  const { origin } = await startBackend((req, res) => {
-    if (req.url === '/slow') setTimeout(() => res.end('late'), 300);
-    else req.pipe(res.setHeader('x-got', JSON.stringify(req.headers)));
-  });
-  const said: Said[] = [];
-  const log = pino({ level: 'info' }, { write: (line: string) => void said.push(JSON.parse(line) as Said) });
-  const rampart = await startGateway([origin], {
-    log,
-    ...more,
-    env: { TLS_PORT: '443', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, ...more.env },
-    tls: { certificates: [put(folder, 'wild', wild)], ...more.tls },
-  });
-  await rampart.gateway.listenTls({ host: '127.0.0.1', port: 0 });
-  return { rampart, folder, said, port: rampart.gateway.tlsAddress?.port ?? 0 };
-}
-
-function open(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      port,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      servername: 'shop.example',
-      ...options,
-    });
-    sockets.push(socket);
-    socket.once('secureConnect', () => resolve(socket)).on('error', reject);
-  });
-}
-
-const namesIn = (socket: TLSSocket): string => socket.getPeerCertificate().subjectaltname ?? '';
-
-/** Sends a request, and resolves with what came until the other side is silent or done. */
-function ask(
-  socket: TLSSocket,
-  text: string,
-  until: (said: string) => boolean = (said) => said.includes('\r\n\r\n'),
-): Promise<string> {
-  return new Promise((resolve) => {
-    let said = '';
-    const take = (chunk: Buffer): void => {
-      said += chunk.toString('latin1');
-      if (until(said)) done();
-    };
-    const done = (): void => {
-      socket.off('data', take).off('close', done);
-      resolve(said);
-    };
-    socket.on('data', take).on('close', done);
-    socket.write(text);
-  });
-}
-
-const get = (path: string, host = 'shop.example'): string => `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`;
-const value = (rampart: TestGateway, metric: string): number =>
-  Number(new RegExp(`^${metric.replaceAll(/[{}"]/g, '\\$&')} (\\d+)`, 'm').exec(rampart.metrics())?.[1] ?? 0);
+afterEach(closeTls);
 
 test('a request over TLS reaches the backend with the scheme, and the connection is kept', async () => {
   const { port } = await startSecure();
@@ -139,42 +59,6 @@ test('TLS 1.1 is refused; minVersion can ask for 1.3', async () => {
   assert.equal((await open(port, { maxVersion: 'TLSv1.2' })).getProtocol(), 'TLSv1.2');
   const strict = await startSecure({ tls: { minVersion: 'TLSv1.3' } });
   await assert.rejects(open(strict.port, { maxVersion: 'TLSv1.2' }));
-});
-
-test('a new certificate is in force within seconds, and no connection is lost', async () => {
-  const { port, folder, said, rampart } = await startSecure();
-  const kept = await open(port);
-  await ask(kept, get('/a'));
-  const next = selfSigned('DNS:shop.example');
-  const before = (await open(port)).getPeerCertificate().fingerprint256;
-  put(folder, 'shop', next);
-  await eventually(
-    'the new certificate is presented',
-    async () => (await open(port)).getPeerCertificate().fingerprint256 !== before,
-  );
-  assert.match(await ask(kept, get('/b')), /^HTTP\/1\.1 200/);
-  assert.equal(said.filter(({ msg }) => msg === 'a new certificate is in force').length, 1);
-  assert.equal(value(rampart, 'rampart_tls_reloads_total{result="ok"}'), 1);
-});
-
-test('a new certificate that cannot be used leaves the present one in force, and the log says why', async () => {
-  const { port, folder, said, rampart } = await startSecure();
-  const before = (await open(port)).getPeerCertificate().fingerprint256;
-  writeFileSync(join(folder, 'shop.pem'), selfSigned('DNS:shop.example').cert);
-  await eventually('the log says so', () =>
-    said.some(({ problem }) => /is not the key of the certificate/.test(String(problem))),
-  );
-  writeFileSync(join(folder, 'shop.key'), 'garbage');
-  await eventually('the log says so', () => said.some(({ problem }) => /has no private key/.test(String(problem))));
-  rmSync(join(folder, 'shop.pem'));
-  await eventually('the log says so', () => said.some(({ problem }) => /cannot be read/.test(String(problem))));
-  assert.equal((await open(port)).getPeerCertificate().fingerprint256, before);
-  assert.equal(value(rampart, 'rampart_tls_reloads_total{result="failed"}'), 3);
-  put(folder, 'shop', selfSigned('DNS:shop.example'));
-  await eventually(
-    'a sound one is presented',
-    async () => (await open(port)).getPeerCertificate().fingerprint256 !== before,
-  );
 });
 
 /** Opens a connection, and resolves with whether the session was resumed and with the newest session of the server. */
@@ -353,32 +237,6 @@ test('a worker that drains answers what it has, and closes idle TLS connections 
   assert.match(await answer, /connection: close[^]*late/i);
   await closed;
   await assert.rejects(open(port));
-});
-
-test('a hundred reloads of a certificate under load fail no request', async () => {
-  const { port, folder, rampart } = await startSecure();
-  const pairs = [shop, selfSigned('DNS:shop.example')] as const;
-  const state = { isOver: false };
-  let sent = 0;
-  const load = async (): Promise<void> => {
-    while (!state.isOver) {
-      const socket = await open(port);
-      for (let index = 0; index < 5; index++) {
-        assert.match(await ask(socket, get('/a')), /^HTTP\/1\.1 200/);
-        sent++;
-      }
-      socket.destroy();
-    }
-  };
-  const loads = Promise.all([load(), load(), load()]);
-  // The files are looked at once a second; the rest of the hundred changes in between are seen as one.
-  for (let index = 0; index < 100; index++) {
-    put(folder, 'shop', pairs[index % 2] as Certificate);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  state.isOver = true;
-  await loads;
-  assert.ok(sent > 0 && value(rampart, 'rampart_tls_reloads_total{result="ok"}') > 0);
 });
 
 test('rampart start serves TLS with one ticket key for all workers, and check finds a key that does not fit', async () => {

@@ -4,7 +4,7 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import type { CertificateFiles } from '../../config/model.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
-import type { Counter, Registry } from '../../metrics/instruments.ts';
+import type { Counter, Family, Gauge, Registry } from '../../metrics/instruments.ts';
 import { expiryThreshold } from '../../policy/tls/expiry.ts';
 import { ServerNames } from '../../policy/tls/server-names.ts';
 import { type Certificate, CertificateProblem, dateProblem, readCertificate } from './certificate.ts';
@@ -38,8 +38,9 @@ interface Entry {
  */
 export class Certificates {
   readonly #options: CertificatesOptions;
-  readonly #entries: Entry[];
+  #entries: Entry[];
   readonly #reloads: { readonly ok: Counter; readonly failed: Counter };
+  readonly #expiry: Family<Gauge>;
   #names: ServerNames<Entry>;
   #ticketKeys: Buffer;
   #timer: Timer | undefined;
@@ -50,14 +51,8 @@ export class Certificates {
   private constructor(options: CertificatesOptions, certificates: readonly Certificate[], ticketKeys: Buffer) {
     this.#options = options;
     this.#ticketKeys = ticketKeys;
-    this.#entries = certificates.map((current) => ({
-      current,
-      context: this.#contextOf(current),
-      seen: '',
-      isUnreported: false,
-      told: undefined,
-    }));
-    this.#names = this.#index();
+    this.#entries = certificates.map((current) => this.#entryOf(current));
+    this.#names = indexOf(this.#entries);
     const reloads = options.registry.counter(
       'rampart_tls_reloads_total',
       'Certificates that were read again',
@@ -70,6 +65,7 @@ export class Certificates {
       'max',
       'certificate',
     );
+    this.#expiry = expiry;
     options.registry.onSnapshot(() => {
       for (const { current } of this.#entries) expiry.of(current.files.certFile).set(current.expiresAtMs / 1000);
     });
@@ -102,6 +98,25 @@ export class Certificates {
     this.onChange?.();
   }
 
+  /**
+   * Reads the certificates of another configuration; throws a UsageError that lists every problem. They are in force when
+   * the returned function is called, which cannot fail. Files that are in use already keep their state.
+   */
+  prepare(files: readonly CertificateFiles[]): () => void {
+    const known = new Map(this.#entries.map((entry) => [textOf(entry.current.files), entry]));
+    const added = readAll(files.filter((one) => !known.has(textOf(one)))).map((current) => this.#entryOf(current));
+    const entries = files.map((one) => known.get(textOf(one)) ?? (added.shift() as Entry));
+    const names = indexOf(entries);
+    return () => {
+      for (const { current } of this.#entries) this.#expiry.remove(current.files.certFile);
+      this.#entries = entries;
+      this.#names = names;
+      // The keys of session tickets may have changed since these were prepared.
+      for (const entry of entries) entry.context = this.#contextOf(entry.current);
+      this.onChange?.();
+    };
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -111,8 +126,8 @@ export class Certificates {
     return createSecureContext({ ...this.#options.settings, cert, key, ticketKeys: this.#ticketKeys });
   }
 
-  #index(): ServerNames<Entry> {
-    return new ServerNames(this.#entries.map((entry) => [entry.current.names, entry] as const));
+  #entryOf(current: Certificate): Entry {
+    return { current, context: this.#contextOf(current), seen: '', isUnreported: false, told: undefined };
   }
 
   #watch(): void {
@@ -159,7 +174,7 @@ export class Certificates {
     entry.context = this.#contextOf(read);
     entry.current = read;
     entry.told = undefined;
-    this.#names = this.#index();
+    this.#names = indexOf(this.#entries);
     this.#reloads.ok.value++;
     const expires = new Date(read.expiresAtMs).toISOString();
     log.info({ certificate: read.files.certFile, names: read.names, expires }, 'a new certificate is in force');
@@ -187,6 +202,12 @@ export class Certificates {
     else log.warn(details, `a certificate expires within ${days === 1 ? 'a day' : `${days} days`}`);
   }
 }
+
+const indexOf = (entries: readonly Entry[]): ServerNames<Entry> =>
+  new ServerNames(entries.map((entry) => [entry.current.names, entry] as const));
+
+/** Two settings with the same text are one certificate. */
+const textOf = ({ certFile, keyFile, names }: CertificateFiles): string => JSON.stringify([certFile, keyFile, names]);
 
 /** Reads every certificate; throws a UsageError that lists all problems. */
 export function readAll(files: readonly CertificateFiles[]): Certificate[] {

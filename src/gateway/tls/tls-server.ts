@@ -6,6 +6,7 @@ import {
   type Server as NodeTlsServer,
   type TLSSocket,
 } from 'node:tls';
+import type { CertificateFiles } from '../../config/model.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Counter, Registry } from '../../metrics/instruments.ts';
@@ -92,6 +93,11 @@ export class TlsServer {
 
   useTicketKey(key: Buffer): void {
     this.#options.certificates.useTicketKeys(key);
+  }
+
+  /** Reads other certificates, which are in force when the returned function is called; throws a UsageError. */
+  prepareCertificates(files: readonly CertificateFiles[]): () => void {
+    return this.#options.certificates.prepare(files);
   }
 
   close(): void {

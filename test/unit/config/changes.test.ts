@@ -41,12 +41,13 @@ describe('configChanges', () => {
     assert.deepEqual(texts(routes(one), {}), ['drains route one is removed; its requests in flight end first']);
   });
 
-  test('the TLS listener needs a restart', () => {
-    const changes = configChanges({}, { tls: { certificates: [] } } as unknown as ParsedConfigFile);
-    assert.deepEqual(
-      changes.map((change) => change.class),
-      ['restart'],
-    );
+  test('the TLS listener needs a restart, its certificates do not', () => {
+    const certificates = [{ certFile: 'c', keyFile: 'k' }];
+    assert.deepEqual(texts({}, { tls: { certificates, minVersion: 'TLSv1.3' } }), [
+      'live tls.certificates is set to [{"certFile":"c","keyFile":"k"}]',
+      'restart tls.minVersion is set to "TLSv1.3"',
+    ]);
+    assert.match(texts({ tls: { certificates } }, {}).join(), /^live tls\.certificates is no longer set/);
   });
 });
 
