@@ -14,7 +14,13 @@ export default defineConfig({
     claimsToHeaders: { sub: 'x-user' },
   },
   upstreams: {
-    stable: { backends: ['http://127.0.0.1:3001', 'http://127.0.0.1:3002'], healthPath: '/health', cap: 16 },
+    // Baskets are kept in memory, so a visitor stays at one backend while it is up and has room.
+    stable: {
+      backends: ['http://127.0.0.1:3001', 'http://127.0.0.1:3002'],
+      healthPath: '/health',
+      cap: 16,
+      hashBy: 'cookie:session',
+    },
     canary: { backends: ['http://127.0.0.1:3101'], healthPath: '/health', cap: 4 },
     orders: { backends: ['http://127.0.0.1:4001', 'http://127.0.0.1:4002'], cap: 8 },
     next: { backends: ['http://127.0.0.1:4101'], cap: 2 },

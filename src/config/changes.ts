@@ -51,6 +51,7 @@ const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
   queueTimeoutMs: 'live',
   admission: 'live',
   balancer: 'live',
+  hashBy: 'live',
   streams: 'live',
   replyHeadBytes: 'live',
   tls: 'live',

@@ -57,6 +57,8 @@ export interface UpstreamConfig {
   readonly isQueueTimeoutSet: boolean;
   readonly admission: AdmissionConfig;
   readonly balancer: BalancerName;
+  /** What a session is, if each has a backend of its own. */
+  readonly hashBy?: string | undefined;
   readonly streams: { readonly max: number; readonly idleTimeoutMs: number };
   readonly replyHeadBytes: number;
   /** Undefined: as usual for https backends. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBackendUrl } from '../core/backend-url.ts';
+import { sessionPart } from './request-part.ts';
 import { balancerNames } from '../policy/balance/balancer.ts';
 
 /** A length of time of the configuration file. */
@@ -83,6 +84,11 @@ export const upstreamSchema = z.strictObject({
   admission: admissionSchema.optional(),
   /** How a backend is chosen. */
   balancer: z.enum(balancerNames).optional(),
+  /**
+   * Sends the requests of one session to one backend, while that backend can take them: by `key`, `address`, `header:NAME`,
+   * `cookie:NAME`, or `session:NAME`, a cookie that the gateway sets.
+   */
+  hashBy: sessionPart.optional(),
   /** Tunnels, event streams and long polls, which are no part of the cap. */
   streams: z
     .strictObject({

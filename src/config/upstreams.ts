@@ -76,6 +76,7 @@ function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder
     health: healthCheck(upstream, tls),
     required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,
+    hashBy: upstream.hashBy,
     ...queueOf(upstream, serving.length * (upstream.cap ?? DEFAULT_CAP)),
     streams: {
       max: upstream.streams?.max ?? DEFAULT_STREAMS.max,

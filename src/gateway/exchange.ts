@@ -76,6 +76,8 @@ export class Exchange implements ReplyOwner {
   pathValues: readonly string[] = [];
   /** Changes the header lines of the reply, by the rules of the route. */
   replyChange: ReplyChange | undefined;
+  /** Header lines that the route adds to its reply: name, value, name, value. */
+  addedLines: readonly string[] | undefined;
   /** Sees the header lines of the reply before they are changed. */
   onReplyHead: ((lines: readonly string[]) => void) | undefined;
   /** Pages in place of problem replies, for clients that prefer HTML. */
@@ -208,6 +210,7 @@ export class Exchange implements ReplyOwner {
     headers.push('x-request-id', this.id);
     if (this.#gateway.serverTiming) headers.push('server-timing', this.#serverTiming());
     if (this.cacheStatus !== '') headers.push('cache-status', this.cacheStatus);
+    if (this.addedLines !== undefined) headers.push(...this.addedLines);
     this.onReplyHead?.(headers);
     this.replyChange?.(headers, this.head);
   }

@@ -17,6 +17,7 @@ import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { GatewayContext } from '../context.ts';
 import { forwardedSelection } from '../http/request-headers.ts';
 import { ClientSink, type ClientSinkOptions, replyHeaders } from '../http/reply-sinks.ts';
+import type { SessionOf } from './sessions.ts';
 import type { ToBackend } from './to-backend.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
@@ -30,6 +31,8 @@ export interface CachedRoute {
   readonly upstream: Upstream;
   readonly routeClass: number;
   readonly toBackend: ToBackend;
+  /** Undefined if the upstream has no sessions. */
+  readonly sessionOf: SessionOf | undefined;
   readonly judge: ReplyJudge;
 }
 
@@ -64,7 +67,7 @@ export class CachedProxyRequest implements CacheClient {
   }
 
   request(stale: Entry | undefined): UpstreamRequest {
-    const { config, upstream, toBackend } = this.#route;
+    const { config, upstream, toBackend, sessionOf } = this.#route;
     const headers = toBackend.headers(this.x);
     if (this.requestCacheControl.past === undefined && this.x.request.method === 'GET') validateOurs(headers, stale);
     return {
@@ -81,6 +84,7 @@ export class CachedProxyRequest implements CacheClient {
       streamsAreWork: config.streamsAreWork,
       idleTimeoutMs: config.idleTimeoutMs,
       routeClass: this.#route.routeClass,
+      session: sessionOf?.(this.x),
       timeoutMs: config.timeoutMs,
       // A fetch serves several subscribers, each of which has a deadline of its own.
       clientWaitsMs: undefined,

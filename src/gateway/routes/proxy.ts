@@ -10,6 +10,7 @@ import { bodyTooLarge } from '../http/body-refusals.ts';
 import { StreamedUpload } from '../http/streamed-upload.ts';
 import { valueAt } from '../http/request-head.ts';
 import { requestPartOf } from './request-part.ts';
+import { type SessionOf, sessionsOf } from './sessions.ts';
 import { type ToBackend, toBackend } from './to-backend.ts';
 import { Refusal } from '../refusal.ts';
 import { ClientSink } from '../http/reply-sinks.ts';
@@ -72,6 +73,7 @@ class ProxySide {
   /** Only where the route has several upstreams. */
   readonly #metrics: SideMetrics | undefined;
   readonly #mirror: Mirror | undefined;
+  readonly #sessionOf: SessionOf | undefined;
 
   constructor(
     gateway: GatewayContext,
@@ -85,13 +87,23 @@ class ProxySide {
     this.#config = config;
     this.#upstream = upstream;
     this.#upstreamConfig = gateway.config.upstreams.find(({ name }) => name === upstream.name);
+    const { hashBy } = this.#upstreamConfig ?? {};
+    this.#sessionOf = hashBy === undefined ? undefined : sessionsOf(hashBy, gateway.trustedProxies, gateway.random);
     const routeClass = upstream.classOf(config.endpoint);
     this.#routeClass = routeClass;
     const { cache, endpoint } = config;
     this.#metrics = side === undefined ? undefined : new SideMetrics(gateway.metrics, endpoint, side);
     const backend = toBackend(config, gateway.trustedProxies);
     this.#toBackend = backend;
-    const common = { gateway, config, keyName: keyName(endpoint, side), upstream, routeClass, toBackend: backend };
+    const common = {
+      gateway,
+      config,
+      keyName: keyName(endpoint, side),
+      upstream,
+      routeClass,
+      toBackend: backend,
+      sessionOf: this.#sessionOf,
+    };
     this.#cached =
       cache === undefined || !gateway.cache.isOn
         ? undefined
@@ -159,6 +171,7 @@ class ProxySide {
       routeClass: this.#routeClass,
       timeoutMs,
       idleTimeoutMs,
+      session: this.#sessionOf?.(x),
       clientWaitsMs: x.head.deadlineMs,
       ...(x.request.upgrade === undefined ? {} : { upgrade: 'websocket' as const }),
     };

@@ -26,11 +26,11 @@ const noSpare = new Refusal('overloaded', 'no other backend has a spare permit')
 
 function acquire(call: UpstreamCall): Permit | PendingPermit | Refusal {
   const { caller, request, excluded, deadline } = call;
-  const { upstream, routeClass, isStream } = request;
+  const { upstream, routeClass, isStream, session } = request;
   if (call.isSpare) return upstream.acquireSpare(routeClass, excluded) ?? noSpare;
-  if (isStream) return upstream.openStream(routeClass, excluded);
+  if (isStream) return upstream.openStream({ routeClass, excluded, session });
   const until = deadline?.at ?? Number.POSITIVE_INFINITY;
-  return upstream.acquire({ claimant: caller, routeClass, deadline: until, excluded });
+  return upstream.acquire({ claimant: caller, routeClass, deadline: until, excluded, session });
 }
 
 function proceed(call: UpstreamCall, permit: Permit, next: Service): Promise<Answer> {

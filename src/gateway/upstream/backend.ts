@@ -7,7 +7,8 @@ import type { Counter, Gauge } from '../../metrics/instruments.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock } from '../../core/clock.ts';
 import { BackendLoad } from '../../policy/balance/backend-load.ts';
-import type { Candidate } from '../../policy/balance/balancer.ts';
+import { hashOf } from '../../core/text-hash.ts';
+import type { NamedCandidate } from '../../policy/balance/rendezvous.ts';
 import type { UpstreamTls } from '../../config/model.ts';
 import { httpOrigin } from '../../core/backend-url.ts';
 import { BackendEndpoint } from './backend-endpoint.ts';
@@ -67,8 +68,9 @@ const SUSPENSION_MS = 250;
 const IDLE_TIMEOUT_MS = 60_000;
 
 /** One backend as this worker sees it: its connections, its permits and its health. */
-export class Backend implements Candidate {
+export class Backend implements NamedCandidate {
   readonly id: string;
+  readonly nameHash: number;
   /** Its place in the upstream's list. */
   readonly index: number;
   #origin: string;
@@ -99,6 +101,7 @@ export class Backend implements Candidate {
   constructor(config: BackendConfig, index: number, options: BackendOptions) {
     const { clock } = options;
     this.id = config.id;
+    this.nameHash = hashOf(config.id);
     this.index = index;
     this.#origin = config.origin;
     this.cap = options.cap;
@@ -134,17 +137,7 @@ export class Backend implements Candidate {
     this.#names = this.#watchNames();
     this.#removeGauge = () => options.metrics.backendInFlight.remove(options.upstream, config.id);
     this.#gauge = options.metrics.backendInFlight.of(options.upstream, config.id);
-    const count = (outcome: Outcome): Counter =>
-      options.metrics.backendRequests.of(options.upstream, config.id, outcome);
-    this.#outcomes = {
-      success: count('success'),
-      failure: count('failure'),
-      refused: count('refused'),
-      timeout: count('timeout'),
-      aborted: count('aborted'),
-      abandoned: count('abandoned'),
-      superseded: count('superseded'),
-    };
+    this.#outcomes = outcomeCounters(options, config.id);
   }
 
   /** The present connections. */
@@ -251,4 +244,17 @@ export class Backend implements Candidate {
   count(outcome: Outcome): void {
     this.#outcomes[outcome].value++;
   }
+}
+
+function outcomeCounters({ metrics, upstream }: BackendOptions, id: string): Record<Outcome, Counter> {
+  const count = (outcome: Outcome): Counter => metrics.backendRequests.of(upstream, id, outcome);
+  return {
+    success: count('success'),
+    failure: count('failure'),
+    refused: count('refused'),
+    timeout: count('timeout'),
+    aborted: count('aborted'),
+    abandoned: count('abandoned'),
+    superseded: count('superseded'),
+  };
 }

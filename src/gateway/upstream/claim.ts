@@ -21,6 +21,8 @@ export interface Claim {
   readonly deadline: number;
   /** The backend of a failed attempt: others are preferred. */
   readonly excluded?: Backend | undefined;
+  /** The hash of its session, which has a backend of its own; undefined: the balancer decides. */
+  readonly session?: number | undefined;
 }
 
 /** A wait that can be cancelled: it then ends with the refusal that belongs to the cancellation. */

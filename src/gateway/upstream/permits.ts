@@ -2,9 +2,14 @@ import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { ServiceTime } from '../../policy/admission/service-time.ts';
 import { type Balancer, type BalancerName, createBalancer } from '../../policy/balance/balancer.ts';
+import { homeOf } from '../../policy/balance/rendezvous.ts';
 import type { BackendSet } from './backend-set.ts';
 import type { Backend } from './backend.ts';
+import type { Claim } from './claim.ts';
 import { Permit, PermitList, type PermitOwner } from './permit.ts';
+
+/** What decides which backend gets a request. */
+export type Wanted = Pick<Claim, 'routeClass' | 'excluded' | 'session'>;
 
 export interface PermitsOptions {
   readonly owner: PermitOwner;
@@ -60,9 +65,10 @@ export class Permits {
   }
 
   /** The backend of the next permit, another than `excluded` if there is one. */
-  choose(routeClass: number, excluded: Backend | undefined): Backend | undefined {
+  choose({ routeClass, excluded, session }: Wanted): Backend | undefined {
     const pick = this.#pick;
     pick.now = this.#options.clock.now();
+    if (session !== undefined) return homeOf(this.#options.backends.present, session, excluded);
     pick.routeClass = routeClass;
     pick.excluded = excluded;
     return this.#balancer.pick(this.#options.backends.present, pick);

@@ -1,7 +1,10 @@
 import type { Random } from '../../core/random.ts';
+import { homeOf } from '../../policy/balance/rendezvous.ts';
 import { Refusal } from '../refusal.ts';
 import { noStreamPlace } from './attempt-error.ts';
 import type { Backend } from './backend.ts';
+
+const isAvailable = ({ available }: Backend): boolean => available;
 
 /**
  * The places of an upstream's streams: tunnels, event streams and long polls, which wait for their clients rather than for
@@ -26,18 +29,26 @@ export class StreamPlaces {
     return this.#taken >= this.max;
   }
 
-  /** A place at the backend with the fewest streams, other than `excluded` if there is another one. */
-  open(backends: readonly Backend[], excluded: Backend | undefined): Backend | Refusal {
+  /**
+   * A place at the backend with the fewest streams, or at that of the session; other than `excluded` if there is another
+   * one.
+   */
+  open(backends: readonly Backend[], excluded: Backend | undefined, session?: number): Backend | Refusal {
     if (this.isFull) return noStreamPlace;
+    const backend =
+      session === undefined ? this.#least(backends, excluded) : homeOf(backends, session, excluded, isAvailable);
+    if (backend === undefined) return new Refusal('no-backend', 'no backend is up', { retryAfterSeconds: 1 });
+    this.take(backend);
+    return backend;
+  }
+
+  #least(backends: readonly Backend[], excluded: Backend | undefined): Backend | undefined {
     const available = backends.filter((backend) => backend.available);
     const others = available.filter((backend) => backend !== excluded);
     const candidates = others.length > 0 ? others : available;
     const fewest = Math.min(...candidates.map(({ streams }) => streams));
     const least = candidates.filter(({ streams }) => streams === fewest);
-    const backend = least[Math.floor(this.#random() * least.length)];
-    if (backend === undefined) return new Refusal('no-backend', 'no backend is up', { retryAfterSeconds: 1 });
-    this.take(backend);
-    return backend;
+    return least[Math.floor(this.#random() * least.length)];
   }
 
   take(backend: Backend): void {

@@ -36,6 +36,8 @@ export interface UpstreamRequest {
   readonly timeoutMs: number;
   /** Longest silence within the reply's body; undefined: the upstream's, and none for event streams. */
   readonly idleTimeoutMs: number | undefined;
+  /** The hash of its session, which has a backend of its own; undefined: the balancer decides. */
+  readonly session?: number | undefined;
   /** Milliseconds for which the client waits, if it said so. If they run out, that does not count against a backend. */
   readonly clientWaitsMs: number | undefined;
   /** The protocol to switch to, where the client asks for one. */

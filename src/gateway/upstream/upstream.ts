@@ -15,7 +15,7 @@ import { openerOf } from './open-backend.ts';
 import { HostView } from './host-view.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Permit } from './permit.ts';
-import { Permits } from './permits.ts';
+import { Permits, type Wanted } from './permits.ts';
 import { Refusal } from '../refusal.ts';
 import type { Claim, PendingPermit } from './claim.ts';
 import { StreamPlaces } from './stream-places.ts';
@@ -158,15 +158,15 @@ export class Upstream {
   /** A permit at once, a place in the queue, or a refusal. */
   acquire(claim: Claim): Permit | PendingPermit | Refusal {
     if (this.#queue.depth === 0) {
-      const backend = this.#permits.choose(claim.routeClass, claim.excluded);
+      const backend = this.#permits.choose(claim);
       if (backend !== undefined) return this.#permits.take(backend, claim.routeClass);
     }
     return this.#enqueue(claim);
   }
 
   /** A place for a stream, which does not count within a cap. */
-  openStream(routeClass: number, excluded: Backend | undefined): Permit | Refusal {
-    const backend = this.#streams.open(this.backends, excluded);
+  openStream({ routeClass, excluded, session }: Wanted): Permit | Refusal {
+    const backend = this.#streams.open(this.backends, excluded, session);
     return backend instanceof Refusal ? backend : new Permit(this, backend, routeClass, this.#clock.now(), true);
   }
 
@@ -192,7 +192,7 @@ export class Upstream {
 
   #spareBackend(routeClass: number, excluded: Backend | undefined): Backend | undefined {
     if (this.#queue.depth > 0) return undefined;
-    const backend = this.#permits.choose(routeClass, excluded);
+    const backend = this.#permits.choose({ routeClass, excluded });
     return backend === excluded ? undefined : backend;
   }
 
@@ -283,7 +283,7 @@ export class Upstream {
     while (this.#queue.depth > 0 && this.#permits.isAnyFree) {
       const waiter = this.#queue.next();
       if (waiter === undefined) break;
-      const backend = this.#permits.choose(waiter.claim.routeClass, waiter.claim.excluded);
+      const backend = this.#permits.choose(waiter.claim);
       if (backend === undefined) {
         waiter.refuse(new Refusal('no-backend', 'no backend could be chosen', { retryAfterSeconds: 1 }));
         continue;

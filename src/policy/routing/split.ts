@@ -1,3 +1,5 @@
+import { hashOf } from '../../core/text-hash.ts';
+
 /** One side of a split, with its part of the requests. */
 export interface Side<T> {
   readonly target: T;
@@ -33,14 +35,5 @@ export class Split<T> {
   }
 }
 
-/**
- * A number from 0 to 1 (1 excluded) that depends on nothing but the text: FNV-1a, mixed by the last step of MurmurHash3
- * because texts that differ in their last character only would be neighbours otherwise.
- */
-export function pointOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
-}
+/** A number from 0 to 1 (1 excluded) that depends on nothing but the text. */
+export const pointOf = (text: string): number => hashOf(text) / 2 ** 32;
