@@ -9,6 +9,7 @@ import type { ConfigOrder, ConfigReport } from '../protocol/config-wire.ts';
 import { type ById, byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { liveProcesses } from '../supervisor/process-records.ts';
+import { listenersOf } from '../supervisor/host-listeners.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { openGatewayStore } from './gateway-store.ts';
 import type { CommandIo } from './io.ts';
@@ -127,21 +128,15 @@ function apply(worker: Gateway, message: ControlMessage): void {
   else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);
 }
 
-/** On the socket that the supervisor hands over; under pm2, and alone, on the port itself. */
+/** On the sockets that the supervisor hands over; under pm2, and alone, on the ports themselves. */
 async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): Promise<void> {
-  const fd = io.env['RAMPART_LISTEN_FD'];
-  const { HOST: host, PORT: port } = config.env;
-  await worker.listen(fd === undefined ? { host, port } : { fd: Number(fd) }).catch((error: unknown) => {
-    throw portTaken('the gateway', 'PORT', host, port, error);
-  });
-  const { tls } = config;
-  if (tls === undefined) return;
-  const tlsFd = io.env['RAMPART_LISTEN_TLS_FD'];
-  await worker
-    .listenTls(tlsFd === undefined ? { host, port: tls.port } : { fd: Number(tlsFd) })
-    .catch((error: unknown) => {
-      throw portTaken('the gateway', 'TLS_PORT', host, tls.port, error);
+  const { HOST: host } = config.env;
+  for (const { name, port, setting, descriptor } of listenersOf(config)) {
+    const fd = io.env[descriptor];
+    await worker.listen(fd === undefined ? { host, port } : { fd: Number(fd) }, name).catch((error: unknown) => {
+      throw portTaken('the gateway', setting, host, port, error);
     });
+  }
 }
 
 /**

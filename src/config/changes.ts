@@ -30,6 +30,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
   headers: 'live',
   builtin: 'live',
   errorPages: 'live',
+  proxyProtocol: 'restart',
   // Its certificates are live.
   tls: 'restart',
   jwt: 'live',

@@ -8,6 +8,7 @@ import type { ParsedConfigFile } from './file-schema.ts';
 import { loadConfigFile } from './file.ts';
 import type { AccessLogConfig, Config } from './model.ts';
 import { errorPagesOf, routeOf } from './routes.ts';
+import { proxyProtocolOf, proxyProtocolProblems } from './proxy-protocol.ts';
 import { tlsOf, tlsProblems } from './tls.ts';
 import { upstreamsOf } from './upstreams.ts';
 
@@ -30,7 +31,16 @@ export async function loadConfig(env: Env, folder: string, what = 'start'): Prom
 export async function loadConfigAndFile(env: Env, folder: string, what = 'start'): Promise<LoadedConfig> {
   const { values, given, problems: fromEnvironment } = parseEnvironment(env);
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
-  refuseProblems([...fromEnvironment, ...fromFile, ...crossProblems(values), ...tlsProblems(values, file.tls)], what);
+  refuseProblems(
+    [
+      ...fromEnvironment,
+      ...fromFile,
+      ...crossProblems(values),
+      ...tlsProblems(values, file.tls),
+      ...proxyProtocolProblems(values, file.proxyProtocol),
+    ],
+    what,
+  );
   const config = buildConfig(values, file, folder, given);
   refuseProblems(missingTlsFiles(config), what);
   return { config: deepFreeze(config), file };
@@ -39,7 +49,15 @@ export async function loadConfigAndFile(env: Env, folder: string, what = 'start'
 /** The same with a file that has been read before. */
 export function configWithFile(env: Env, file: ParsedConfigFile, folder: string, what = 'start'): Config {
   const { values, given, problems } = parseEnvironment(env);
-  refuseProblems([...problems, ...crossProblems(values), ...tlsProblems(values, file.tls)], what);
+  refuseProblems(
+    [
+      ...problems,
+      ...crossProblems(values),
+      ...tlsProblems(values, file.tls),
+      ...proxyProtocolProblems(values, file.proxyProtocol),
+    ],
+    what,
+  );
   return deepFreeze(buildConfig(values, file, folder, given));
 }
 
@@ -92,6 +110,7 @@ export function buildConfig(
       maxPerAddress: file.connections?.maxPerAddress,
       maxPipelined: file.connections?.maxPipelined ?? DEFAULT_MAX_PIPELINED,
     },
+    proxyProtocol: proxyProtocolOf(file.proxyProtocol),
     tls: tlsOf(env, file.tls, folder),
     accessLog: accessLogOf(env, file, folder),
     headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },

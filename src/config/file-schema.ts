@@ -3,6 +3,7 @@ import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts'
 import { addressOrRange } from './route-access-schema.ts';
 import { errorPagesSchema } from './route-rewrite-schema.ts';
 import { routeSchema } from './route-schema.ts';
+import { proxyProtocolSchema } from './proxy-protocol.ts';
 import { tlsSchema } from './tls.ts';
 import { upstreamSchema } from './upstream-schema.ts';
 
@@ -43,6 +44,8 @@ export const fileSchema = z.strictObject({
       maxPipelined: z.int().min(1).max(1000).optional(),
     })
     .optional(),
+  /** A listener for load balancers that tell the client's address by the PROXY protocol, version 2. */
+  proxyProtocol: proxyProtocolSchema.optional(),
   /** What TLS_PORT presents and asks for. */
   tls: tlsSchema.optional(),
   /** What ACCESS_LOG has lines of, and what they show. */

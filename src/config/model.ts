@@ -245,6 +245,15 @@ export interface TlsConfig {
   readonly http2: boolean;
 }
 
+/** The listener for load balancers that speak the PROXY protocol, version 2. */
+export interface ProxyProtocolConfig {
+  readonly port: number;
+  /** The load balancers that are believed. */
+  readonly from: readonly string[];
+  /** Whether TLS follows the head. */
+  readonly tls: boolean;
+}
+
 /** The access log. */
 export interface AccessLogConfig {
   /** A path, or `-` for standard output; undefined: off. */
@@ -271,6 +280,7 @@ export interface Config {
     readonly maxPipelined: number;
   };
   readonly accessLog: AccessLogConfig;
+  readonly proxyProtocol: ProxyProtocolConfig | undefined;
   /** Undefined: no TLS listener. */
   readonly tls: TlsConfig | undefined;
   readonly headers: { readonly via: boolean; readonly serverTiming: boolean };

@@ -1,4 +1,4 @@
-import type { AddressInfo, ListenOptions } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { configHash } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
@@ -7,11 +7,10 @@ import type { HostLoad, LeaseOrder } from '../protocol/lease.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
 import { type GatewayDependencies, openContext, upstreamOpener } from './open-context.ts';
-import { openServer, type PublicServer, secureAcceptors } from './open-server.ts';
+import type { PublicServer } from './open-server.ts';
 import type { GatewayContext } from './context.ts';
 import { useBackendConnections } from './limits/connection-limit.ts';
-import { openTls } from './tls/open-tls.ts';
-import type { TlsServer } from './tls/tls-server.ts';
+import { type ListenerName, Listeners, type ListenPlace } from './listeners.ts';
 import { prepareVersion, type PreparedVersion } from './prepare-version.ts';
 import { UpstreamTable } from './upstream-table.ts';
 import { WorkerVersion } from './worker-version.ts';
@@ -21,7 +20,6 @@ const DRAIN_POLL_MS = 20;
 
 /** One gateway worker without its process: the server, and the handlers of control's messages. */
 export class Gateway {
-  readonly listener: PublicServer;
   /** The parts that all versions of the configuration share. */
   readonly #context: GatewayContext;
   readonly #upstreams: UpstreamTable;
@@ -29,10 +27,8 @@ export class Gateway {
   /** Versions that are no longer in force, with requests in flight. */
   readonly #outdated = new Set<WorkerVersion>();
   #configHash: string;
-  readonly #tls: TlsServer | undefined;
+  readonly #listeners: Listeners;
   readonly #hurry = Promise.withResolvers<void>();
-  #listenFd: number | undefined;
-  #tlsListenFd: number | undefined;
   #draining = false;
   #isHurried = false;
 
@@ -50,35 +46,27 @@ export class Gateway {
     });
     this.#version = new WorkerVersion(context, undefined, () => this.#retire());
     this.#configHash = configHash(config);
-    const current = (): WorkerVersion => this.#version;
-    this.listener = openServer(context, dependencies.random, current);
-    this.#tls =
-      config.tls === undefined
-        ? undefined
-        : openTls(config.tls, context, secureAcceptors(this.listener, context, dependencies.random, current));
+    this.#listeners = new Listeners(context, dependencies.random, () => this.#version);
     this.#leaveDescriptors();
   }
 
+  get listener(): PublicServer {
+    return this.#listeners.public;
+  }
+
   /** Resolves when connections are accepted; rejects with the system's error. */
-  listen(options: ListenOptions | { readonly fd: number }): Promise<void> {
-    if ('fd' in options) this.#listenFd = options.fd;
-    return this.listener.listen(options);
+  listen(place: ListenPlace, name: ListenerName = 'public'): Promise<void> {
+    return this.#listeners.listen(name, place);
   }
 
-  /** The same for the TLS listener, which there is if `config.tls` is set. */
-  async listenTls(options: ListenOptions | { readonly fd: number }): Promise<void> {
-    if ('fd' in options) this.#tlsListenFd = options.fd;
-    await this.#tls?.listen(options);
-  }
-
-  /** The address of the TLS listener, once it listens. */
-  get tlsAddress(): AddressInfo | undefined {
-    return this.#tls?.server.address() as AddressInfo | undefined;
+  /** Undefined if the configuration has no such listener. */
+  addressOf(name: ListenerName): AddressInfo | undefined {
+    return this.#listeners.addressOf(name);
   }
 
   /** Takes the key of session tickets, in Base64, that all workers of the host have. */
   useTicketKey(key: string): void {
-    this.#tls?.useTicketKey(Buffer.from(key, 'base64'));
+    this.#listeners.tls?.useTicketKey(Buffer.from(key, 'base64'));
   }
 
   /** The configuration that is in force. */
@@ -91,7 +79,7 @@ export class Gateway {
    * upstreams and routes must be the same objects (`withSharedParts`).
    */
   prepareConfig(config: Config): PreparedVersion {
-    const useCertificates = config.tls && this.#tls?.prepareCertificates(config.tls.certificates);
+    const useCertificates = config.tls && this.#listeners.tls?.prepareCertificates(config.tls.certificates);
     return prepareVersion(config, this.#version, {
       upstreams: this.#upstreams,
       onUnused: () => this.#retire(),
@@ -169,8 +157,7 @@ export class Gateway {
       return backends.length * cap;
     });
     const all = connections.reduce((sum, count) => sum + count, 0);
-    const listeners = [this.listener.server, ...(this.#tls === undefined ? [] : [this.#tls.server])];
-    useBackendConnections(listeners, config.connections.max, all);
+    useBackendConnections(this.#listeners.servers, config.connections.max, all);
   }
 
   /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
@@ -249,25 +236,19 @@ export class Gateway {
     const closesAt = clock.now() + SHUTDOWN_DELAY_MS;
     await this.#until(() => clock.now() >= closesAt);
     let isClosed = false;
-    const closed = this.#stopAccepting().then(() => (isClosed = true));
+    const closed = this.#listeners.stopAccepting().then(() => (isClosed = true));
     const endsAt = DRAIN_TIMEOUT_MS === 0 ? Number.POSITIVE_INFINITY : clock.now() + DRAIN_TIMEOUT_MS;
     const isOver = (): boolean => isClosed || clock.now() >= endsAt;
     await this.#until(() => isOver() || this.#underway() === 0);
     tunnels.closeAll();
     await this.#until(isOver);
-    this.listener.server.closeAllConnections();
-    this.#tls?.dropAll();
+    this.#listeners.dropAll();
     await closed;
     this.#context.limits.rates.tokens.close();
     this.#context.cache.close();
     this.#context.replies.close();
-    this.listener.close();
-    this.#tls?.close();
+    this.#listeners.close();
     await this.#upstreams.close();
-  }
-
-  async #stopAccepting(): Promise<void> {
-    await Promise.all([this.listener.stopAccepting(this.#listenFd), this.#tls?.stopAccepting(this.#tlsListenFd)]);
   }
 
   /** A present or future drain waits for nothing any more. */

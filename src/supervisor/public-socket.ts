@@ -17,7 +17,7 @@ export interface PublicSockets {
  * own beside those that the workers of a dead supervisor still serve.
  */
 export async function bindPublicSockets(
-  { host, port, count, variable }: { host: string; port: number; count: number; variable: 'PORT' | 'TLS_PORT' },
+  { host, port, count, variable }: { host: string; port: number; count: number; variable: string },
   besideOrphans: boolean,
 ): Promise<PublicSockets> {
   const { address } = await lookup(host).catch((error: unknown) => {

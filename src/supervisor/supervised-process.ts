@@ -12,10 +12,8 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The listening socket that the process gets as descriptor 3, asked for at each start. */
-  readonly listenFd: (() => number) | undefined;
-  /** The one of the TLS listener, which it gets as descriptor 5, behind the channel. */
-  readonly tlsListenFd?: (() => number) | undefined;
+  /** The listening sockets that the process gets as descriptors 3, 5, 6, …, asked for at each start; 4 is its channel. */
+  readonly listenFds: (() => readonly number[]) | undefined;
 }
 
 export interface ProcessEvents {
@@ -131,12 +129,13 @@ export class SupervisedProcess {
   }
 
   #spawn(): ChildProcess {
-    const { command, args, env, listenFd, tlsListenFd } = this.spec;
+    const { command, args, env, listenFds } = this.spec;
+    const [first, ...others] = listenFds?.() ?? [];
     // A session of its own: Ctrl-C in the terminal must reach the supervisor alone, which knows the order of stopping.
     return spawn(command, args, {
       detached: true,
       env,
-      stdio: ['ignore', 'inherit', 'inherit', listenFd?.() ?? 'ignore', 'ipc', tlsListenFd?.() ?? 'ignore'],
+      stdio: ['ignore', 'inherit', 'inherit', first ?? 'ignore', 'ipc', ...others],
     });
   }
 

@@ -6,7 +6,8 @@ import { isProcessAlive } from '../core/process-name.ts';
 import type { Random } from '../core/random.ts';
 import type { Role } from '../protocol/messages.ts';
 import { liveProcesses, type ProcessRecord } from './process-records.ts';
-import { assertPortFree, bindPublicSockets, isPortShareable, type PublicSockets } from './public-socket.ts';
+import { HostSockets } from './host-listeners.ts';
+import { assertPortFree, isPortShareable } from './public-socket.ts';
 import type { RollingResult } from './rolling-restart.ts';
 import { HangWatch } from './hang-watch.ts';
 import { EndedBeforeReady, type ProcessEvents, type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
@@ -51,8 +52,7 @@ export class Supervisor {
   readonly #orphans: readonly ProcessRecord[];
   /** Live processes of the same data directory that no supervisor started: by hand, or under pm2. */
   readonly #others: readonly ProcessRecord[];
-  #sockets: PublicSockets | undefined;
-  #tlsSockets: PublicSockets | undefined;
+  #sockets: HostSockets | undefined;
   readonly #absences = new Map<number, Timer>();
   readonly #hangs: HangWatch<SupervisedProcess>;
   #stopping = false;
@@ -80,7 +80,7 @@ export class Supervisor {
 
   /** Throws a UsageError if an address is taken, before anything is started. */
   async claimAddresses(): Promise<void> {
-    const { env, dataDir, tls } = this.#dependencies.config;
+    const { env, dataDir } = this.#dependencies.config;
     // Two controls, or workers of two masters, would share permits and records; a generator disturbs nobody.
     const other = this.#others.find(({ role }) => role === 'control' || role === 'gateway');
     if (other !== undefined) {
@@ -96,10 +96,7 @@ export class Supervisor {
       await assertPortFree(`generator ${index}`, 'GENERATOR_PORT', '127.0.0.1', env.GENERATOR_PORT + index);
     }
     const serving = this.#orphans.some(({ role }) => role === 'gateway');
-    const place = { host: env.HOST, count: env.GATEWAY_WORKERS };
-    this.#sockets = await bindPublicSockets({ ...place, port: env.PORT, variable: 'PORT' }, serving);
-    if (tls !== undefined)
-      this.#tlsSockets = await bindPublicSockets({ ...place, port: tls.port, variable: 'TLS_PORT' }, serving);
+    this.#sockets = await HostSockets.bind(this.#dependencies.config, serving);
   }
 
   /**
@@ -128,7 +125,6 @@ export class Supervisor {
     // From here on each worker alone holds its socket: when it stops accepting, no handshake completes into a queue that
     // nobody accepts from.
     this.#sockets?.close();
-    this.#tlsSockets?.close();
     await this.#stopRole('gateway', this.#workerStopMs());
     this.#hangs.stop();
     await this.#stopRole('generator', GENERATOR_STOP_LIMIT_MS);
@@ -199,7 +195,6 @@ export class Supervisor {
 
   #spec(role: Role, instance: number, settings: ChildSettings | undefined): ProcessSpec {
     const sockets = this.#sockets;
-    const tlsSockets = this.#tlsSockets;
     const env = {
       ...process.env,
       ...(settings === undefined ? {} : { DATABASE_URL: settings.databaseUrl }),
@@ -207,20 +202,17 @@ export class Supervisor {
       RAMPART_WATCHED: '1',
       RAMPART_CONFIG_SNAPSHOT: snapshotPath(this.#dependencies.runFolder),
       RAMPART_INSTANCE: String(instance),
-      ...(role === 'gateway' ? { RAMPART_LISTEN_FD: '3' } : {}),
-      ...(role === 'gateway' && tlsSockets !== undefined ? { RAMPART_LISTEN_TLS_FD: '5' } : {}),
+      ...(role === 'gateway' ? sockets?.variables : {}),
       ...(role === 'gateway' && settings !== undefined ? { DATABASE_POOL_MAX: String(settings.gatewayPool) } : {}),
     };
-    const listenFd = role === 'gateway' && sockets !== undefined ? () => sockets.fd(instance) : undefined;
-    const tlsListenFd = role === 'gateway' && tlsSockets !== undefined ? () => tlsSockets.fd(instance) : undefined;
+    const listenFds = role === 'gateway' && sockets !== undefined ? () => sockets.fds(instance) : undefined;
     return {
       role,
       instance,
       command: process.execPath,
       args: [this.#dependencies.entry, role],
       env,
-      listenFd,
-      tlsListenFd,
+      listenFds,
     };
   }
 
@@ -236,10 +228,7 @@ export class Supervisor {
   /** The socket of a worker that does not come back is closed: waiting connections are reset, new ones go to the others. */
   #isAbsent(instance: number): void {
     this.#absences.get(instance)?.cancel();
-    const absence = this.#dependencies.clock.setTimeout(() => {
-      this.#sockets?.renew(instance);
-      this.#tlsSockets?.renew(instance);
-    }, LONGEST_ABSENCE_MS);
+    const absence = this.#dependencies.clock.setTimeout(() => this.#sockets?.renew(instance), LONGEST_ABSENCE_MS);
     this.#absences.set(instance, absence);
   }
 

@@ -49,6 +49,7 @@ export interface TestGatewayOptions {
   readonly accessLog?: GatewayDependencies['accessLog'];
   /** The settings of the TLS listener; needs TLS_PORT in `env`. */
   readonly tls?: ConfigFile['tls'];
+  readonly proxyProtocol?: ConfigFile['proxyProtocol'];
   readonly accessLogConfig?: ConfigFile['accessLog'];
 }
 
@@ -142,6 +143,7 @@ export async function testConfig(options: TestGatewayOptions): Promise<Config> {
     ...(options.builtin !== undefined && { builtin: options.builtin }),
     ...(options.errorPages && { errorPages: options.errorPages }),
     ...(options.tls && { tls: options.tls }),
+    ...(options.proxyProtocol && { proxyProtocol: options.proxyProtocol }),
     ...(options.accessLogConfig && { accessLog: options.accessLogConfig }),
     ...(options.upstreams && { upstreams: options.upstreams }),
     ...(routes && { routes }),

@@ -21,6 +21,6 @@ export async function startHttp2Gateway(
     ...more,
     env: { TLS_PORT: '443', HTTP2: 'on', ...files, ...more.env },
   });
-  await rampart.gateway.listenTls({ host: '127.0.0.1', port: 0 });
-  return { rampart, port: rampart.gateway.tlsAddress?.port ?? 0 };
+  await rampart.gateway.listen({ host: '127.0.0.1', port: 0 }, 'tls');
+  return { rampart, port: rampart.gateway.addressOf('tls')?.port ?? 0 };
 }

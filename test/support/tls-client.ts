@@ -55,8 +55,8 @@ export async function startSecure(more: TestGatewayOptions & { tls?: TestGateway
     env: { TLS_PORT: '443', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, ...more.env },
     tls: { certificates: [put(folder, 'wild', wild)], ...more.tls },
   });
-  await rampart.gateway.listenTls({ host: '127.0.0.1', port: 0 });
-  return { rampart, folder, said, port: rampart.gateway.tlsAddress?.port ?? 0 };
+  await rampart.gateway.listen({ host: '127.0.0.1', port: 0 }, 'tls');
+  return { rampart, folder, said, port: rampart.gateway.addressOf('tls')?.port ?? 0 };
 }
 
 export function open(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {

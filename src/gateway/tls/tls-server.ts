@@ -107,7 +107,7 @@ export class TlsServer {
 
   #createServer(): Server {
     const server = createServer({ noDelay: true });
-    const connected = (socket: Socket): void => this.#connected(socket);
+    const connected = (socket: Socket): void => this.accept(socket);
     server.on(
       'connection',
       this.#options.bugs.guard('tls', connected, (socket) => void socket.destroy()),
@@ -153,7 +153,8 @@ export class TlsServer {
     done(null, context);
   }
 
-  #connected(socket: Socket): void {
+  /** Begins the handshake of a connection. */
+  accept(socket: Socket): void {
     if (this.#pending.begin(socket)) {
       this.#tls.emit('connection', socket);
       return;
@@ -164,7 +165,12 @@ export class TlsServer {
 
   #secured(socket: TLSSocket): void {
     const raw = rawSocketOf(socket);
-    if (raw !== undefined) this.#pending.end(raw);
+    if (raw !== undefined) {
+      this.#pending.end(raw);
+      // Behind a load balancer the connection itself knows only the balancer's address.
+      if (Object.hasOwn(raw, 'remoteAddress'))
+        Object.defineProperty(socket, 'remoteAddress', { value: raw.remoteAddress });
+    }
     // From here on, a client may end its side and wait for the reply, as without TLS. One that ends it within its handshake
     // has gone.
     socket.allowHalfOpen = true;

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'rampart-supervised-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 function specOf(command: string, code = ''): ProcessSpec {
-  return { role: 'generator', instance: 0, command, args: ['-e', code], env: {}, listenFd: undefined };
+  return { role: 'generator', instance: 0, command, args: ['-e', code], env: {}, listenFds: undefined };
 }
 
 function supervise(spec: ProcessSpec): { supervised: SupervisedProcess; clock: ManualClock; deaths: string[] } {
