@@ -1,9 +1,8 @@
-import cluster from 'node:cluster';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { LineFile } from '../core/line-file.ts';
 import { STANDARD_OUTPUT } from '../core/line-output.ts';
 import { type AccessLogCounts, accessLogCounts, type LineSink } from '../gateway/access-log/access-log.ts';
-import { isTerminal, terminalLine } from './log.ts';
+import { isTerminal, isUnderPm2Cluster, terminalLine } from './log.ts';
 import type { RoleContext } from './role.ts';
 
 /** An open access log, and how it is closed. */
@@ -18,7 +17,7 @@ export interface AccessLogFile {
 export function openAccessLogFile({ config, clock, log, registry }: RoleContext): AccessLogFile | undefined {
   const { target } = config.accessLog;
   if (target === undefined) return undefined;
-  if (target === STANDARD_OUTPUT && cluster.isWorker && process.env['pm_id'] !== undefined) {
+  if (target === STANDARD_OUTPUT && isUnderPm2Cluster()) {
     throw new UsageError(
       "Cannot write the access log to standard output, as in pm2's cluster mode that belongs to pm2's daemon: set ACCESS_LOG to a path",
     );

@@ -21,7 +21,7 @@ export function openLog(level: LogLevel, base: Record<string, unknown>, clock: C
  * stream's, which leads to the log of the app.
  */
 function logStream(clock: Clock): DestinationStream {
-  if (cluster.isWorker) return process.stdout;
+  if (isUnderPm2Cluster()) return process.stdout;
   const file = LineFile.open({ target: STANDARD_OUTPUT, clock });
   const write = isTerminal() ? (line: string) => file.write(terminalLine(line)) : (line: string) => file.write(line);
   return {
@@ -31,6 +31,9 @@ function logStream(clock: Clock): DestinationStream {
     },
   };
 }
+
+/** In pm2's cluster mode; workers of `rampart gateway --workers` have the standard output of their primary. */
+export const isUnderPm2Cluster = (): boolean => cluster.isWorker && process.env['pm_id'] !== undefined;
 
 /** Whether people read standard output. */
 export const isTerminal = (): boolean => isatty(1);

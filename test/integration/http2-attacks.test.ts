@@ -236,6 +236,10 @@ for (const [name, turnOf] of Object.entries(floods)) {
     await serving;
     other.destroy();
     assert.ok(served > 0);
+    const begun = Number(
+      /rampart_requests_total\{endpoint="app",status="499"\} (\d+)/.exec(rampart.metrics())?.[1] ?? 0,
+    );
+    assert.ok(begun <= 250, `${begun} of its requests were begun`);
     await eventually('nothing is left of it', () => /^rampart_in_flight\{endpoint="app"\} 0$/m.test(rampart.metrics()));
     assert.match(rampart.metrics(), /^rampart_backend_in_flight\{[^}]*upstream="app"[^}]*\} 0$/m);
     assert.doesNotMatch(rampart.metrics(), /rampart_bugs_total\{[^}]*\} [1-9]/);

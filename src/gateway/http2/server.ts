@@ -124,10 +124,20 @@ export class Http2Server {
     this.#timer ??= clock.setTimeout(() => this.#sweep(), SWEEP_MS);
   }
 
+  /**
+   * Begins in the next turn of the event loop: a request that its client resets in the same read (rapid reset) then never
+   * begins. Begun and cancelled, each would cost a connection to a backend.
+   */
   #request(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    stream.on('error', () => {});
+    const begin = (): void => this.#begin(stream, raw);
+    setImmediate(this.#options.bugs.guard('http2', begin, () => stream.destroy()));
+  }
+
+  #begin(stream: ServerHttp2Stream, raw: readonly string[]): void {
     const session = stream.session === undefined ? undefined : this.#sessions.get(stream.session as ServerHttp2Session);
-    if (session === undefined) {
-      stream.destroy();
+    if (session === undefined || stream.closed || stream.destroyed) {
+      session?.sawReset();
       return;
     }
     const { open, start, isDraining } = this.#options;

@@ -17,6 +17,9 @@ const LAST_STREAM_ID = 2 ** 31 - 1;
 /** Control frames that a client may send at once, and for each second after that. */
 const CONTROL_BURST = 100;
 const CONTROL_RATE = 10;
+/** The same for requests that the client resets (CVE-2023-44487). nghttp2 counts them too, but only some of them in time. */
+const RESET_BURST = 100;
+const RESET_RATE = 20;
 
 export interface SessionOptions {
   readonly clock: Clock;
@@ -44,6 +47,7 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
   #bodyBytes = 0;
   #replyBytes = 0;
   #controlFrames = 0;
+  #resets = 0;
   #isAnnounced = false;
   readonly #startedAt: number;
 
@@ -77,6 +81,7 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
 
   left(transaction: Http2Transaction): void {
     if (!this.#open.delete(transaction)) return;
+    if (transaction.wasReset) this.sawReset();
     this.#bodyBytes += transaction.receivedBytes;
     this.#replyBytes += transaction.writtenBytes;
     if (this.isIdle) this.#idleSince = this.#options.clock.now();
@@ -120,10 +125,20 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
     if (!this.#session.destroyed) this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
+  /** The client has reset a request. */
+  sawReset(): void {
+    this.#resets++;
+    if (this.#resets > RESET_BURST + RESET_RATE * this.#seconds) this.endFlood();
+  }
+
   #control(): void {
     this.#controlFrames++;
-    const seconds = (this.#options.clock.now() - this.#startedAt) / 1000;
-    if (this.#controlFrames > CONTROL_BURST + CONTROL_RATE * seconds) this.endFlood();
+    if (this.#controlFrames > CONTROL_BURST + CONTROL_RATE * this.#seconds) this.endFlood();
+  }
+
+  /** Seconds since its beginning. */
+  get #seconds(): number {
+    return (this.#options.clock.now() - this.#startedAt) / 1000;
   }
 
   #isFlooded(): boolean {

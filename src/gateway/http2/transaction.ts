@@ -106,6 +106,11 @@ export class Http2Transaction implements ClientRequest, ClientReply {
     return this.#isCut || this.#stream.aborted || (this.#stream.destroyed && !this.#stream.writableFinished);
   }
 
+  /** The client gave the request up. */
+  get wasReset(): boolean {
+    return this.#stream.aborted && !this.#isCut;
+  }
+
   get isDelivered(): boolean {
     return this.ended && this.#stream.writableFinished && !this.#isCut && this.#stream.rstCode === NGHTTP2_NO_ERROR;
   }
