@@ -232,7 +232,8 @@ describe('a stack as users start it', () => {
     assert.equal((await fetch(`${stack.adminUrl}/api/status`, { method: 'POST' })).status, 405);
     const elsewhere = await fetch(`${stack.adminUrl}/api/elsewhere`);
     const { detail } = await problemOf(elsewhere);
-    const known = 'the admin API has /api/status, /api/cache/purge, /api/cap, /metrics and /healthz';
+    const known =
+      'the admin API has /api/status, /api/cache/purge, /api/cap, /api/config, /api/config/versions, /api/config/reload, /api/config/rollback, /api/backends, /metrics and /healthz';
     assert.deepEqual([elsewhere.status, detail], [404, known]);
     for (const path of ['/metrics', '/api/status']) assert.equal((await ask(path)).status, 404);
   });

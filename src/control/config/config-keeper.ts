@@ -166,7 +166,13 @@ export class ConfigKeeper {
     const built = source.build(file, this.#config);
     if (built.config === undefined) return this.#refused('invalid', built.problems);
     const changes = configChanges(this.#file, file);
-    const plan = { changes, remarks: [...built.remarks, ...remarks] };
+    const plan = {
+      changes,
+      // Made where they are read: a remark compares each route with all others.
+      get remarks(): readonly string[] {
+        return [...built.remarks(), ...remarks];
+      },
+    };
     const needRestart = changes.filter((change) => change.class === 'restart');
     if (needRestart.length > 0) {
       return this.#refused(
@@ -197,7 +203,10 @@ export class ConfigKeeper {
       return this.#refused('invalid', [`the configuration has more than ${MOST_CHARACTERS} characters of JSON`], plan);
     }
     const version = { number: this.#nextNumber(), hash };
-    const problems = preparationProblems(await rollout.prepare(version, file));
+    const preparing = rollout.prepare(version, file);
+    // While the workers are at it.
+    const { remarks } = plan;
+    const problems = preparationProblems(await preparing);
     if (problems.length > 0) {
       rollout.abandon(version);
       return this.#refused('workers', problems, plan);
@@ -210,6 +219,7 @@ export class ConfigKeeper {
       writeSnapshot(snapshotPath(this.#options.runFolder), { file, base: layers.base, version });
     } catch (error) {
       this.history.remove(version.number);
+      this.#restoreLayers();
       rollout.abandon(version);
       return this.#refused('storage', [`the version cannot be written to disk: ${messageOf(error)}`], plan);
     }
@@ -226,7 +236,16 @@ export class ConfigKeeper {
     const late = settled.silent.map(
       (worker) => `${nameOf(worker)} has not confirmed the version within 2 s; it takes it before it serves again`,
     );
-    return { ...version, outcome: 'applied', problems: [], changes: plan.changes, remarks: [...plan.remarks, ...late] };
+    return { ...version, outcome: 'applied', problems: [], changes: plan.changes, remarks: [...remarks, ...late] };
+  }
+
+  /** A full disk may have taken the new layers, and not the version that they belong to. */
+  #restoreLayers(): void {
+    try {
+      saveLayers(this.#folder, this.#layers);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the layers of the configuration cannot be written down');
+    }
   }
 
   /** The same configuration may be made of other layers now. */

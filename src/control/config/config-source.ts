@@ -23,7 +23,7 @@ export interface ConfigSourceOptions {
 
 /** A configuration that was built from a file, or why it cannot be. */
 export type BuiltConfig =
-  | { readonly config: Config; readonly problems: readonly []; readonly remarks: readonly string[] }
+  | { readonly config: Config; readonly problems: readonly []; readonly remarks: () => readonly string[] }
   | { readonly config: undefined; readonly problems: readonly string[] };
 
 /** Where the configuration of a host comes from: the file and the environment in which control was started. */
@@ -54,7 +54,7 @@ export class ConfigSource {
       const problem = `routes.${route}.authenticate: keys need the database, which was not started as no route had needed it: restart Rampart, or set authenticate: false`;
       return { config: undefined, problems: [problem] };
     }
-    return { config, problems: [], remarks: routeRemarks(config.routes) };
+    return { config, problems: [], remarks: () => routeRemarks(config.routes) };
   }
 
   /** What has changed in `.env` since the start, and needs a restart, as sentences. */
