@@ -23,13 +23,15 @@ import type { Upstream } from './upstream/upstream.ts';
 
 /** Every route of a worker: Rampart's own, then those of the configuration file. */
 export function buildRouter(gateway: GatewayContext, reuse = new RouteReuse(gateway.config)): Router {
-  const authenticators = new Authenticators(gateway, (name) => upstreamOf(gateway, name));
-  const configured = gateway.config.routes.flatMap((config) =>
-    rulesOf(
+  const authenticators = new Authenticators(gateway, (name) => upstreamOf(gateway, name), reuse);
+  const configured = gateway.config.routes.flatMap((config) => {
+    // Also for a route that keeps its object, so that the authenticator is there for the versions after this one.
+    const authenticator = authenticators.of(config);
+    return rulesOf(
       config,
-      reuse.of(config, () => routeOf(gateway, config, authenticators.of(config))),
-    ),
-  );
+      reuse.of(config, () => routeOf(gateway, config, authenticator)),
+    );
+  });
   return new Router([...ownRoutes(gateway, authenticators.byKey()), ...configured]);
 }
 

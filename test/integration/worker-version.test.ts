@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { withSharedParts } from '../../src/config/shared-parts.ts';
 import { startTestGateway, testConfig, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
@@ -176,5 +177,42 @@ describe('a worker that gets another configuration', () => {
     assert.deepEqual([await ask('192.0.2.1'), await ask('192.0.2.1'), await ask('192.0.2.2')], [200, 429, 200]);
     await use(worker, options);
     assert.deepEqual([await ask('192.0.2.1'), await ask('192.0.2.1')], [200, 200]);
+  });
+
+  test('known keys of an issuer of tokens outlive a change of their route, though the issuer is down', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    let isDown = false;
+    let reads = 0;
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' };
+    const issuer = await startBackend((_req, res) => {
+      reads++;
+      res.statusCode = isDown ? 500 : 200;
+      res.end(JSON.stringify({ keys: [jwk] }));
+    });
+    const backend = await startNamed('b');
+    const jwt = { issuer: 'https://id.example', audience: 'shop', jwksUrl: `${issuer.origin}/keys` };
+    const options = (more: object, other: Routes = []): TestGatewayOptions => ({
+      upstreams: { b: { backends: [backend.origin] } },
+      routes: [route('a', '/a/*', 'b', { authenticate: 'jwt', jwt, ...more }), ...other],
+    });
+    const worker = await startWorker(options({}));
+    const token = await new SignJWT({ sub: 'me' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k' })
+      .setIssuer(jwt.issuer)
+      .setAudience('shop')
+      .setExpirationTime('1h')
+      .sign(privateKey);
+    const ask = async (): Promise<number> => {
+      const reply = await fetch(`${worker.url}/a/x`, { headers: { authorization: `Bearer ${token}` } });
+      await reply.text();
+      return reply.status;
+    };
+    assert.equal(await ask(), 200);
+    const before = reads;
+    isDown = true;
+    // A change elsewhere first: the route keeps its object in that version.
+    await use(worker, options({}, [route('other', '/other', 'b')]));
+    await use(worker, options({ timeoutMs: 1234 }));
+    assert.deepEqual([await ask(), reads], [200, before]);
   });
 });

@@ -6,18 +6,24 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { Authenticator } from './authenticator.ts';
 import { BasicAuthenticator } from './basic-authenticator.ts';
 import { ForwardAuthenticator } from './forward-authenticator.ts';
+import type { RouteReuse } from '../routes/route-reuse.ts';
 import type { KeySet } from './key-set.ts';
 
-/** Makes the authenticators of the routes. Routes with the same settings share one, with what it knows. */
+/**
+ * Makes the authenticators of the routes. Routes with the same settings share one, with what it knows, also over a change
+ * of the configuration: the issuer of tokens may be unavailable at that moment.
+ */
 export class Authenticators {
   readonly #gateway: GatewayContext;
   readonly #upstreamOf: (name: string) => Upstream;
-  readonly #made = new Map<string, Authenticator>();
-  readonly #keySets = new Map<string, KeySet>();
+  readonly #reuse: RouteReuse;
+  readonly #keySets: Map<string, KeySet>;
 
-  constructor(gateway: GatewayContext, upstreamOf: (name: string) => Upstream) {
+  constructor(gateway: GatewayContext, upstreamOf: (name: string) => Upstream, reuse: RouteReuse) {
     this.#gateway = gateway;
     this.#upstreamOf = upstreamOf;
+    this.#reuse = reuse;
+    this.#keySets = reuse.part('key sets', () => new Map<string, KeySet>());
   }
 
   /** API keys. */
@@ -56,11 +62,7 @@ export class Authenticators {
   }
 
   #once(name: string, make: () => Authenticator): Authenticator {
-    const known = this.#made.get(name);
-    if (known !== undefined) return known;
-    const made = make();
-    this.#made.set(name, made);
-    return made;
+    return this.#reuse.part(`authenticator ${name}`, make);
   }
 }
 

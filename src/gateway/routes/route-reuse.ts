@@ -14,6 +14,7 @@ export class RouteReuse {
   readonly #config: Config;
   readonly #previous: RouteReuse | undefined;
   readonly #known = new Map<string, Known>();
+  readonly #parts = new Map<string, unknown>();
 
   constructor(config: Config, previous?: RouteReuse) {
     this.#config = config;
@@ -28,6 +29,17 @@ export class RouteReuse {
     return route;
   }
 
+  /** A part of the routes, such as an authenticator. `name`: names its kind and all of its settings. */
+  part<Part>(name: string, make: () => Part): Part {
+    const part = (this.partOf(name) ?? this.#previous?.partOf(name) ?? make()) as Part;
+    this.#parts.set(name, part);
+    return part;
+  }
+
+  partOf(name: string): unknown {
+    return this.#parts.get(name);
+  }
+
   find(config: RouteConfig, { upstreams }: Config): Route | undefined {
     const known = this.#known.get(config.endpoint);
     if (known?.config !== config) return undefined;
@@ -40,6 +52,7 @@ export class RouteReuse {
   withoutPrevious(): RouteReuse {
     const alone = new RouteReuse(this.#config);
     for (const [endpoint, known] of this.#known) alone.#known.set(endpoint, known);
+    for (const [name, part] of this.#parts) alone.#parts.set(name, part);
     return alone;
   }
 }
