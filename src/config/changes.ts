@@ -43,6 +43,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
 /** The same for the settings of an upstream that exists: `live` only if `Upstream.useConfig` takes it over. */
 const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
   backends: 'live',
+  backup: 'live',
   drained: 'drains',
   cap: 'live',
   healthPath: 'live',

@@ -137,8 +137,8 @@ function ownRules(builtin: ParsedConfigFile['builtin']): RouteRule<string | numb
 
 function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
   const problems: string[] = [];
-  for (const [name, { backends, drained = [], healthPath, health }] of Object.entries(upstreams)) {
-    const origins = backends.map(originOf);
+  for (const [name, { backends, backup = [], drained = [], healthPath, health }] of Object.entries(upstreams)) {
+    const origins = [...backends, ...backup].map(originOf);
     const unknown = drained.find((url) => !origins.includes(originOf(url)));
     if (unknown !== undefined) problems.push(`${name}.drained: ${unknown} is not among the backends`);
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);

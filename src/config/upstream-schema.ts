@@ -67,6 +67,8 @@ export const upstreamSchema = z.strictObject({
   backends: z.array(backendUrl).min(1).max(1000),
   /** Those of `backends` that take no new requests, as before a maintenance. */
   drained: z.array(backendUrl).max(1000).optional(),
+  /** Backends that are used only while none of the others is up. */
+  backup: z.array(backendUrl).min(1).max(1000).optional(),
   /** Requests in flight at one backend, counted over the whole host. */
   cap: z.int().min(1).max(100_000).optional(),
   /** Path of the health check; short for `health: { path }`. */

@@ -70,7 +70,7 @@ function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder
   const serving = servingBackends(upstream);
   return {
     name,
-    backends: serving.map(backendOf),
+    backends: [...serving.map(backendOf), ...(upstream.backup ?? []).map(backupOf)],
     isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
     health: healthCheck(upstream, tls),
@@ -86,6 +86,8 @@ function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder
     tls,
   };
 }
+
+const backupOf = (text: string): BackendConfig => ({ ...backendOf(text), isBackup: true });
 
 /** The schema has refused what is no URL of a backend. */
 function backendOf(text: string): BackendConfig {

@@ -2,6 +2,8 @@
 export interface BackendConfig {
   readonly id: string;
   readonly origin: string;
+  /** Used only while no other backend of the upstream is up. */
+  readonly isBackup?: boolean;
 }
 
 /** The backends of each upstream. */

@@ -24,6 +24,8 @@ export class BackendSet {
   readonly #outliers: OutlierDetector;
   readonly #slots: Slots<Backend>;
   #present: readonly Backend[];
+  /** Those that are no backups; undefined if none is a backup. */
+  #primaries: readonly Backend[] | undefined;
 
   constructor({ backends, open, isChecked, clock }: BackendSetOptions) {
     this.#open = open;
@@ -32,11 +34,18 @@ export class BackendSet {
     this.#outliers = new OutlierDetector(backends.length, clock.now());
     this.#present = backends.map(open);
     this.#slots = new Slots(this.#present);
+    this.#primaries = primariesOf(this.#present);
   }
 
   /** The backends that take new requests. */
   get present(): readonly Backend[] {
     return this.#present;
+  }
+
+  /** The backends among which one is chosen: all but the backups, while one of them can be used. */
+  get usable(): readonly Backend[] {
+    if (this.#primaries === undefined) return this.#present;
+    return this.#primaries.some(({ available }) => available) ? this.#primaries : this.#present;
   }
 
   /** By position, as in the leases, with the backends that are leaving; undefined at a vacant position. */
@@ -63,6 +72,7 @@ export class BackendSet {
       if (!wanted.some(({ id }) => id === backend.id)) this.#leave(backend);
     }
     this.#present = wanted.map((config) => this.#known(config) ?? this.#join(config));
+    this.#primaries = primariesOf(this.#present);
     this.applyEjections();
   }
 
@@ -94,10 +104,11 @@ export class BackendSet {
     await Promise.all(this.#slots.items.map((backend) => backend?.close()));
   }
 
-  #known({ id, origin }: BackendConfig): Backend | undefined {
+  #known({ id, origin, isBackup = false }: BackendConfig): Backend | undefined {
     const known = this.#slots.items.find((backend) => backend?.id === id);
     if (known === undefined) return undefined;
     known.moveTo(origin);
+    known.isBackup = isBackup;
     if (known.isLeaving) this.#joined(known);
     return known;
   }
@@ -123,4 +134,8 @@ export class BackendSet {
     this.#outliers.left(backend.index);
     this.retireIfIdle(backend);
   }
+}
+
+function primariesOf(backends: readonly Backend[]): readonly Backend[] | undefined {
+  return backends.some(({ isBackup }) => isBackup) ? backends.filter(({ isBackup }) => !isBackup) : undefined;
 }

@@ -74,6 +74,8 @@ export class Backend implements NamedCandidate {
   /** Its place in the upstream's list. */
   readonly index: number;
   #origin: string;
+  /** Used only while no other backend of the upstream is up. */
+  isBackup: boolean;
   /** It takes no new requests, and is closed when its requests in flight have ended. */
   isLeaving = false;
   readonly sockets: BackendSockets;
@@ -102,6 +104,7 @@ export class Backend implements NamedCandidate {
     const { clock } = options;
     this.id = config.id;
     this.nameHash = hashOf(config.id);
+    this.isBackup = config.isBackup ?? false;
     this.index = index;
     this.#origin = config.origin;
     this.cap = options.cap;

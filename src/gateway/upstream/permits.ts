@@ -53,13 +53,13 @@ export class Permits {
   /** How many permits the usable backends have. */
   get total(): number {
     let sum = 0;
-    for (const backend of this.#options.backends.present) if (backend.available) sum += backend.cap;
+    for (const backend of this.#options.backends.usable) if (backend.available) sum += backend.cap;
     return sum;
   }
 
   /** Whether a usable backend has a free permit. */
   get isAnyFree(): boolean {
-    for (const backend of this.#options.backends.present)
+    for (const backend of this.#options.backends.usable)
       if (backend.inFlight < backend.cap && backend.available) return true;
     return false;
   }
@@ -68,10 +68,10 @@ export class Permits {
   choose({ routeClass, excluded, session }: Wanted): Backend | undefined {
     const pick = this.#pick;
     pick.now = this.#options.clock.now();
-    if (session !== undefined) return homeOf(this.#options.backends.present, session, excluded);
+    if (session !== undefined) return homeOf(this.#options.backends.usable, session, excluded);
     pick.routeClass = routeClass;
     pick.excluded = excluded;
-    return this.#balancer.pick(this.#options.backends.present, pick);
+    return this.#balancer.pick(this.#options.backends.usable, pick);
   }
 
   /** A permit of a backend that was just chosen. */

@@ -1,7 +1,6 @@
 import type { ServiceTime } from '../../policy/admission/service-time.ts';
 import type { RetryBudget } from '../../policy/retry/budget.ts';
 import type { AdmissionQueue, QueueSnapshot } from './admission-queue.ts';
-import type { Backend } from './backend.ts';
 import type { BackendSet } from './backend-set.ts';
 import type { HostView } from './host-view.ts';
 import type { Permits } from './permits.ts';
@@ -33,19 +32,18 @@ export function upstreamStatus({ queue, permits, streams, serviceTime, set, budg
   };
 }
 
-export interface QueueParts extends Pick<UpstreamParts, 'permits' | 'serviceTime'> {
+export interface QueueParts extends Pick<UpstreamParts, 'permits' | 'serviceTime' | 'set'> {
   readonly host: HostView;
-  readonly backends: readonly Backend[];
 }
 
 /** The state of an upstream over all workers, from which the queue decides. `cap`: of each backend, over the host. */
 export function queueSnapshot(
-  { host, permits, serviceTime, backends }: QueueParts,
+  { host, permits, serviceTime, set }: QueueParts,
   cap: number,
   now: number,
 ): QueueSnapshot {
   const held = permits.total;
-  const available = backends.filter((backend) => backend.available).length;
+  const available = set.usable.filter((backend) => backend.available).length;
   return {
     ...host.with({ permits: held, inFlight: permits.inFlight, caps: available * cap }),
     serviceMs: serviceTime.meanMs(now),

@@ -166,7 +166,7 @@ export class Upstream {
 
   /** A place for a stream, which does not count within a cap. */
   openStream({ routeClass, excluded, session }: Wanted): Permit | Refusal {
-    const backend = this.#streams.open(this.backends, excluded, session);
+    const backend = this.#streams.open(this.#set.usable, excluded, session);
     return backend instanceof Refusal ? backend : new Permit(this, backend, routeClass, this.#clock.now(), true);
   }
 
@@ -261,7 +261,7 @@ export class Upstream {
   }
 
   #snapshot(): QueueSnapshot {
-    const parts = { host: this.#host, permits: this.#permits, serviceTime: this.#serviceTime, backends: this.backends };
+    const parts = { host: this.#host, permits: this.#permits, serviceTime: this.#serviceTime, set: this.#set };
     return queueSnapshot(parts, this.#config.cap, this.#clock.now());
   }
 

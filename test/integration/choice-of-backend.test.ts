@@ -80,3 +80,27 @@ test('session:NAME gives a client a cookie of its own with the first reply, and 
   const forged = await fetch(`${gateway.url}/forged`, { headers: { cookie: 'at=a b' } });
   assert.match(forged.headers.get('set-cookie') ?? '', /^at=/);
 });
+
+test('a backup answers only while no other backend is up', async () => {
+  const backend = async (name: string) => startBackend((_, reply) => void reply.end(name));
+  const [first, second, backup] = await Promise.all([backend('first'), backend('second'), backend('backup')]);
+  const gateway = await startTestGateway({
+    upstreams: { app: { backends: [first.origin, second.origin], backup: [backup.origin] } },
+    routes: [{ endpoint: 'app', path: '/*', upstream: 'app' }],
+  });
+  closers.push(() => gateway.close());
+  const answers = async (): Promise<Set<string>> => {
+    const texts = [];
+    for (let round = 0; round < 12; round++) texts.push(await (await fetch(gateway.url)).text());
+    return new Set(texts);
+  };
+  const stop = ({ server }: { server: Server }): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  assert.deepEqual([...(await answers())].toSorted(), ['first', 'second']);
+  stop(first);
+  assert.deepEqual([...(await answers())], ['second']);
+  stop(second);
+  assert.deepEqual([...(await answers())], ['backup']);
+});
