@@ -54,3 +54,34 @@ test('RequestLog writes every request at level debug', () => {
   requestLog.write(exchange(), 200, 1);
   assert.equal(lines[0]?.['msg'], 'request');
 });
+
+test("RequestLog writes a backend's own 5xx at warn, one line a second for each backend, with the number left out", () => {
+  const { lines, clock, exchange, requestLog } = setUp();
+  const fromBackend = (backend: string) => Object.assign(exchange(), { upstream: 'shop', backend });
+  for (let index = 0; index < 10; index++) requestLog.write(fromBackend('one'), 500, 1);
+  requestLog.write(fromBackend('two'), 503, 1);
+  clock.advance(1000);
+  requestLog.write(fromBackend('one'), 500, 1);
+  assert.deepEqual(
+    lines.map(({ level, msg, backend, status, suppressed }) => [level, msg, backend, status, suppressed]),
+    [
+      [40, 'a backend answered with an error', 'one', 500, undefined],
+      [40, 'a backend answered with an error', 'two', 503, undefined],
+      [40, 'a backend answered with an error', 'one', 500, 9],
+    ],
+  );
+});
+
+test('RequestLog counts the time to the head of a reply, and calls no tunnel and no long poll slow', () => {
+  const { lines, exchange, requestLog } = setUp();
+  const upstream = { execPhase: 'upstream' as const };
+  requestLog.write(Object.assign(exchange(), upstream, { execMs: 400 }), 200, 60_000);
+  requestLog.write(Object.assign(exchange(), upstream, { execMs: 60_000, tunnelled: true }), 101, 60_000);
+  requestLog.write(Object.assign(exchange(), upstream, { execMs: 60_000, route: { longLived: true } }), 200, 60_000);
+  assert.deepEqual(lines, []);
+  requestLog.write(Object.assign(exchange(), upstream, { queueMs: 200, coalescedMs: 200, execMs: 101 }), 200, 502);
+  assert.deepEqual(
+    lines.map(({ msg, waitMs, execMs, phase }) => [msg, waitMs, execMs, phase]),
+    [['slow request', 400, 101, 'upstream']],
+  );
+});
