@@ -141,6 +141,11 @@ export class Exchange implements ReplyOwner {
     this.#gateway = gateway;
   }
 
+  /** Milliseconds of all phases in which it waited. */
+  get waitMs(): number {
+    return this.queueMs + this.permitMs + this.coalescedMs;
+  }
+
   /** Whether this gateway has passed the request on before. */
   get isLoop(): boolean {
     const { viaName } = this.#gateway;
@@ -237,7 +242,7 @@ export class Exchange implements ReplyOwner {
   #serverTiming(): string {
     const wait = hundredths(this.queueMs);
     const exec = hundredths(this.execMs);
-    const waits = this.queueMs + this.permitMs + this.coalescedMs;
+    const waits = this.waitMs;
     let timing = `wait;dur=${waits === this.queueMs ? wait : hundredths(waits)}, exec;dur=${exec}`;
     if (this.permitMs > 0) timing += `, wait-permit;dur=${hundredths(this.permitMs)}`;
     if (this.coalescedMs > 0) timing += `, wait-coalesced;dur=${hundredths(this.coalescedMs)}`;

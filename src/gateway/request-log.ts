@@ -85,7 +85,7 @@ function requestFields(x: Exchange, status: number, elapsedMs: number): Record<s
     method: x.request.method,
     status,
     elapsedMs: hundredths(elapsedMs),
-    waitMs: hundredths(x.queueMs + x.permitMs + x.coalescedMs),
+    waitMs: hundredths(x.waitMs),
     execMs: hundredths(x.execMs),
     phase: x.execPhase,
     upstream: x.upstream === '' ? undefined : x.upstream,

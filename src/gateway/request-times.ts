@@ -10,5 +10,5 @@ export const SLOW_MS = 500;
  */
 export function slowMs(x: Exchange, elapsedMs: number): number {
   if (x.tunnelled || x.route?.longLived === true) return 0;
-  return x.execPhase === undefined ? elapsedMs : x.queueMs + x.permitMs + x.coalescedMs + x.execMs;
+  return x.execPhase === undefined ? elapsedMs : x.waitMs + x.execMs;
 }

@@ -137,7 +137,7 @@ function fieldOf({ head }: Exchange, name: string): string | undefined {
 
 /** Phases that took no time are left out. */
 function timesText(x: Exchange, elapsedMs: number): string {
-  const waitMs = x.queueMs + x.permitMs + x.coalescedMs;
+  const { waitMs } = x;
   let text = `,"rampart.duration_ms":${hundredths(elapsedMs)}`;
   text += `,"rampart.wait_ms":${hundredths(waitMs)},"rampart.exec_ms":${hundredths(x.execMs)}`;
   if (x.queueMs > 0) text += `,"rampart.wait_queue_ms":${hundredths(x.queueMs)}`;

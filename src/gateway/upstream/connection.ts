@@ -46,9 +46,13 @@ function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): v
   };
 }
 
-/** The last header line, which the next attempt overwrites. */
+/** The attempts of a call share its header lines, so the next one overwrites the line of this one. */
 function setDeadline(headers: string[], leftMs: number): void {
   const value = String(Math.ceil(leftMs));
-  if (headers.at(-2) === 'x-deadline-ms') headers[headers.length - 1] = value;
-  else headers.push('x-deadline-ms', value);
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    if (headers[index] !== 'x-deadline-ms') continue;
+    headers[index + 1] = value;
+    return;
+  }
+  headers.push('x-deadline-ms', value);
 }
