@@ -18,6 +18,7 @@ const pathText = z
     error: 'must start with / and may end in /*, without other *, ?, #, %, ; or spaces',
     abort: true,
   })
+  .refine((path) => /^[\x21-\x7e]+$/.test(path), 'must have ASCII characters only')
   .refine((path) => !/\/[^/:]*\{/.test(path), 'must write a parameter as :name')
   .refine(
     (path) => (path.match(/\/:[^/]*/g) ?? []).every((segment) => /^\/:[A-Za-z_]\w{0,30}$/.test(segment)),

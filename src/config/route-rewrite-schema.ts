@@ -2,14 +2,19 @@ import { z } from 'zod';
 import { ruleProblem } from '../core/own-fields.ts';
 import { fieldName } from './route-match-schema.ts';
 
+const ascii = (text: string): boolean => /^[\x21-\x7e]*$/.test(text);
+const onlyAscii = 'must have ASCII characters only';
+
 const plainPath = z
   .string()
+  .refine(ascii, onlyAscii)
   .regex(/^\/(?:[^\s?#%\\;:*]*[^\s?#%\\;:*/])?$/, 'must be a path such as /api, without a slash at its end')
   .refine((path) => !/\/(?:\/|\.{1,2}(?:\/|$))/.test(path), 'must have no empty segments and no dot segments');
 
 /** A path that is made anew: `:name` stands for a parameter of the route's path, and `*` at the end for its rest. */
 const pathTemplate = z
   .string()
+  .refine(ascii, onlyAscii)
   .regex(/^\/(?:[^\s?#%\\;*]*\/)?(?:\*|[^\s?#%\\;*]*)$/, 'must be a path such as /items/:id or /v2/*')
   .refine((path) => !/\/(?:\/|\.{1,2}(?:\/|$))/.test(path), 'must have no empty segments and no dot segments');
 
@@ -64,6 +69,7 @@ export const redirectSchema = z
     /** A path or a URL; `:name` stands for a parameter of the route's path, and `*` at its end for the rest. */
     to: z
       .string()
+      .refine(ascii, onlyAscii)
       .regex(
         /^(?:https?:\/\/[A-Za-z0-9.[\]:_-]+)?\/(?!\/)[^\s\\*]*\*?$/,
         'must be a path or a URL such as https://new.example/items/:id',

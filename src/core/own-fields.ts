@@ -26,9 +26,14 @@ const ownInReplies: ReadonlySet<string> = new Set([
   'proxy-status',
 ]);
 
-/** Whether the gateway replaces a field of a request by its own, or drops it. `name`: in lower case. */
-export const isReplaced = (name: string): boolean =>
-  replacedInRequests.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip';
+/**
+ * Whether the gateway replaces a field of a request by its own, or drops it. `name`: in lower case. An underscore counts as
+ * a hyphen, because CGI, WSGI and Rack give an application `X_Real_Ip` as `X-Real-Ip`.
+ */
+export function isReplaced(name: string): boolean {
+  if (name.includes('_')) return isReplaced(name.replaceAll('_', '-'));
+  return replacedInRequests.has(name) || name.startsWith('x-forwarded-') || name === 'x-real-ip';
+}
 
 /** Why a header rule may not name a field; undefined if it may. */
 export function ruleProblem(name: string, of: 'request' | 'response'): string | undefined {

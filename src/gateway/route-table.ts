@@ -29,14 +29,20 @@ export function buildRouter(gateway: GatewayContext, reuse = new RouteReuse(gate
     const authenticator = authenticators.of(config);
     return rulesOf(
       config,
-      reuse.of(config, () => routeOf(gateway, config, authenticator)),
+      reuse.of(config, () => routeOf(gateway, config, { authenticator, identity: reuse.identity })),
     );
   });
   return new Router([...ownRoutes(gateway, authenticators.byKey()), ...configured]);
 }
 
 /** A route of the configuration file. */
-function routeOf(gateway: GatewayContext, config: RouteConfig, authenticator: Authenticator | undefined): Route {
+interface RouteParts {
+  readonly authenticator: Authenticator | undefined;
+  /** The fields that tell a backend who the client is, of all routes. */
+  readonly identity: ReadonlySet<string>;
+}
+
+function routeOf(gateway: GatewayContext, config: RouteConfig, { authenticator, identity }: RouteParts): Route {
   const metrics = gateway.metrics.endpoint(config.endpoint);
   const common = {
     metrics,
@@ -52,7 +58,7 @@ function routeOf(gateway: GatewayContext, config: RouteConfig, authenticator: Au
   const local = (answer: LocalRoute['answer']): LocalRoute => ({ kind: 'local', answer, ...common });
   if (redirect !== undefined) return local(redirectAnswer(redirect, config));
   if (reply !== undefined) return local(staticAnswer(reply));
-  return { ...proxyRoute(gateway, config, (name) => upstreamOf(gateway, name)), ...common };
+  return { ...proxyRoute(gateway, config, (name) => upstreamOf(gateway, name), identity), ...common };
 }
 
 /** Rampart's own routes, where `builtin` puts them. */

@@ -31,13 +31,16 @@ export class Router {
   /**
    * The route of a request. An ambiguous path is accepted only by a route with `paths: 'literal'`, and only if every
    * reading leads to that same route. Otherwise `//admin/x` would reach an open route, and a backend that merges
-   * slashes would serve a resource that a route with a key protects.
+   * slashes would serve a resource that a route with a key protects. A plain path with encoded characters has two
+   * readings as well: they must lead to one route.
    */
   find(method: string, head: RequestHead, scheme: 'http' | 'https'): Match | Refusal {
     const match = this.#match(method, head, scheme, head.path);
-    if (head.pathForm === 'plain' || match instanceof Refusal) return match;
+    const isPlain = head.pathForm === 'plain';
+    if ((isPlain && !head.path.includes('%')) || match instanceof Refusal) return match;
     const other = this.#match(method, head, scheme, canonicalPath(head.path));
     const isSame = !(other instanceof Refusal) && other.route === match.route;
+    if (isPlain) return isSame ? match : readInTwoWays;
     return isSame && match.route.config?.paths === 'literal' ? match : readInTwoWays;
   }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp, type RequestListener } from 'node:http';
 import { createServer as createHttps, type ServerOptions } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -11,6 +12,7 @@ import { BackendEndpoint } from '../../src/gateway/upstream/backend-endpoint.ts'
 import { selfSigned } from '../support/certificates.ts';
 import { startTestGateway, type TestGatewayOptions } from '../support/gateway.ts';
 import { closers } from '../support/proxying.ts';
+import { sendRaw, statusOf } from '../support/raw.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rampart-kinds-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -110,14 +112,28 @@ describe('a backend over TLS', () => {
 
   test('by the name in its certificate, with a certificate of the gateway', async () => {
     const client = selfSigned('DNS:gateway');
-    const origin = await startSecure({ ...named, ca: client.cert, requestCert: true, rejectUnauthorized: true });
+    const connections = new Set<unknown>();
+    const origin = await startSecure(
+      { ...named, ca: client.cert, requestCert: true, rejectUnauthorized: true },
+      (request, reply) => {
+        connections.add(request.socket);
+        reply.end(String((request.socket as TLSSocket).servername));
+      },
+    );
     const files = {
       caFile: place('named.pem', named.cert),
       certFile: place('client.pem', client.cert),
       keyFile: place('client.key', client.key),
     };
-    const { url } = await startWith({ backends: [origin], tls: { ...files, serverName: 'app.internal' } });
+    const { url, port } = await startWith({ backends: [origin], tls: { ...files, serverName: 'app.internal' } });
     assert.equal((await fetch(url)).status, 200);
+    // Whatever host a client names, the backend's certificate is checked by the upstream's name, on one connection.
+    for (const host of ['one.example', 'two.example', 'evil.internal']) {
+      const raw = await sendRaw(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      assert.equal(statusOf(raw), 200, host);
+      assert.match(raw.text, /app\.internal/);
+    }
+    assert.equal(connections.size, 1);
     const unnamed = await startWith({ backends: [origin], tls: files });
     assert.equal((await fetch(unnamed.url)).status, 502);
     const anonymous = await startWith({

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AddressSet } from '../../core/addresses.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
@@ -83,7 +84,7 @@ export class RateLimiter {
 
   /** Charges a subject of a route's limit for a request that has cost more than one. */
   chargeRoute(subject: string, limit: RateLimit, tokens: number): void {
-    this.tokens.charge(`route:${subject}`, limit, tokens);
+    this.tokens.charge(subjectOf('route', subject), limit, tokens);
   }
 
   #check(
@@ -92,7 +93,7 @@ export class RateLimiter {
     limit: RateLimit,
     x: Exchange,
   ): Refusal | undefined | Promise<Refusal | undefined> {
-    const verdict = this.tokens.take(`${policy}:${id}`, limit);
+    const verdict = this.tokens.take(subjectOf(policy, id), limit);
     if (!(verdict instanceof Promise)) return this.#conclude(policy, limit, verdict);
     const since = this.#options.clock.now();
     return verdict.then((found) => {
@@ -110,6 +111,12 @@ export class RateLimiter {
     return refusalOf(policy, limit, verdict);
   }
 }
+
+/** A longer part is known by its hash, because a client chooses it: control accepts no subject of any length. */
+const MOST_CHARACTERS = 100;
+
+const subjectOf = (policy: Policy, id: string): string =>
+  `${policy}:${id.length <= MOST_CHARACTERS ? id : hash('sha256', id, 'base64')}`;
 
 /** Fields as in draft-ietf-httpapi-ratelimit-headers: the bucket as a quota, and the time in which it fills. */
 function refusalOf(policy: Policy, { requestsPerSecond, burst }: RateLimit, retryAfterMs: number): Refusal {

@@ -33,6 +33,8 @@ export interface CachedRoute {
   readonly toBackend: ToBackend;
   /** Undefined if the upstream has no sessions. */
   readonly sessionOf: SessionOf | undefined;
+  /** The fields that tell a backend who the client is. */
+  readonly identity: ReadonlySet<string>;
   readonly judge: ReplyJudge;
 }
 
@@ -94,7 +96,11 @@ export class CachedProxyRequest implements CacheClient {
   judge(head: ReplyHead): Verdict {
     const { gateway, config, judge } = this.#route;
     const credentials = config.authenticate || hasCredentials(this.x.head);
-    return judge.judge(head, credentials, gateway.clock.wallNow());
+    const verdict = judge.judge(head, credentials, gateway.clock.wallNow());
+    // Variants are selected by the fields of the client, and these were not the client's.
+    if (verdict.store && verdict.vary.some((name) => this.#route.identity.has(name)))
+      return { store: false, share: false, because: 'it varies by who the client is' };
+    return verdict;
   }
 
   openSink(): CacheSink {

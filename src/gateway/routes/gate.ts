@@ -35,6 +35,8 @@ function answerPreflight(x: Exchange, policy: CorsPolicy): Refusal | true | unde
   const lines = policy.preflight({ origin, method, headers: fieldValue(x.head, 'access-control-request-headers') });
   if (typeof lines === 'string') return new Refusal('forbidden', lines);
   lines.push('vary', 'origin, access-control-request-method, access-control-request-headers');
+  // The lines are complete, and each may be there only once.
+  x.replyChange = undefined;
   x.respond(204, lines, '');
   return true;
 }

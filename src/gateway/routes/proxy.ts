@@ -31,16 +31,17 @@ export function proxyRoute(
   gateway: GatewayContext,
   config: RouteConfig,
   upstreamOf: (name: string) => Upstream,
+  identity: ReadonlySet<string>,
 ): Pick<UpstreamRoute, 'kind' | 'prepare'> {
   const { upstream, upstreams = [], splitBy } = config;
   const mirror = mirrorOf(gateway, config, upstreamOf);
   if (upstream !== undefined) {
-    const side = new ProxySide(gateway, config, upstreamOf(upstream), mirror);
+    const side = new ProxySide(gateway, config, upstreamOf(upstream), { mirror, identity });
     return { kind: 'upstream', prepare: (x) => side.prepare(x) };
   }
   const split = new Split(
     upstreams.map((one) => ({
-      target: new ProxySide(gateway, config, upstreamOf(one.upstream), mirror, one.upstream),
+      target: new ProxySide(gateway, config, upstreamOf(one.upstream), { mirror, identity, side: one.upstream }),
       weight: one.weight,
     })),
   );
@@ -61,6 +62,14 @@ function mirrorOf(
   return new Mirror({ upstream, share, routeClass, stack, clock, random, bugs, count: metrics.mirrored, endpoint });
 }
 
+interface SideOptions {
+  readonly mirror: Mirror | undefined;
+  /** The fields that tell a backend who the client is. */
+  readonly identity: ReadonlySet<string>;
+  /** The name of the upstream, where the route has several. */
+  readonly side?: string;
+}
+
 /** A proxied route at one of its upstreams. */
 class ProxySide {
   readonly #gateway: GatewayContext;
@@ -79,8 +88,7 @@ class ProxySide {
     gateway: GatewayContext,
     config: RouteConfig,
     upstream: Upstream,
-    mirror: Mirror | undefined,
-    side?: string,
+    { mirror, identity, side }: SideOptions,
   ) {
     this.#gateway = gateway;
     this.#mirror = mirror;
@@ -93,7 +101,7 @@ class ProxySide {
     this.#routeClass = routeClass;
     const { cache, endpoint } = config;
     this.#metrics = side === undefined ? undefined : new SideMetrics(gateway.metrics, endpoint, side);
-    const backend = toBackend(config, gateway.trustedProxies);
+    const backend = toBackend(config, gateway.trustedProxies, identity);
     this.#toBackend = backend;
     const common = {
       gateway,
@@ -103,6 +111,7 @@ class ProxySide {
       routeClass,
       toBackend: backend,
       sessionOf: this.#sessionOf,
+      identity,
     };
     this.#cached =
       cache === undefined || !gateway.cache.isOn

@@ -12,8 +12,6 @@ export function replyChange({ response, cors }: RouteConfig): ReplyChange | unde
   return (lines, head) => {
     rules?.(lines);
     const origin = fieldValue(head, 'origin');
-    // The answer to a preflight has its lines already, and each may be there only once.
-    if (lines.includes('access-control-max-age')) return;
     dropLines(lines, ofTheBackend);
     if (policy.dependsOnOrigin) lines.push('vary', 'origin');
     if (origin !== undefined && policy.allows(origin)) lines.push(...policy.replyLines(origin));
@@ -25,4 +23,7 @@ const ofTheBackend: ReadonlySet<string> = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-expose-headers',
+  'access-control-allow-methods',
+  'access-control-allow-headers',
+  'access-control-max-age',
 ]);

@@ -12,7 +12,10 @@ export function requestPartOf(part: string, trustedProxies: AddressSet, random: 
   if (part === 'random') return () => String(random());
   if (part === 'address') return (x) => clientNetwork(x.request.peerAddress, x.head, trustedProxies);
   const [kind, name = ''] = part.split(':');
-  if (kind === 'header') return (x) => fieldValue(x.head, name.toLowerCase()) ?? x.fairKey;
-  if (kind === 'cookie') return (x) => cookieValue(x.head, name) ?? x.fairKey;
+  if (kind === 'header') return (x) => named(fieldValue(x.head, name.toLowerCase())) ?? x.fairKey;
+  if (kind === 'cookie') return (x) => named(cookieValue(x.head, name)) ?? x.fairKey;
   return (x) => x.fairKey;
 }
+
+/** Marked, so that no client can name the key or the address of another one in a field. */
+const named = (value: string | undefined): string | undefined => (value === undefined ? undefined : `=${value}`);

@@ -1,3 +1,4 @@
+import { identityNames } from '../../config/identity-names.ts';
 import type { Config, RouteConfig } from '../../config/model.ts';
 import type { Route } from './route.ts';
 
@@ -8,22 +9,25 @@ interface Known {
 
 /**
  * The routes of one configuration, for the next one: a route keeps its object, and the state in it, if neither its own
- * settings nor those of any upstream have changed. Settings are compared by identity (`withSharedParts`).
+ * settings nor those of any upstream have changed, and the fields are the same that tell who the client is. Settings are compared by identity (`withSharedParts`).
  */
 export class RouteReuse {
   readonly #config: Config;
   readonly #previous: RouteReuse | undefined;
   readonly #known = new Map<string, Known>();
   readonly #parts = new Map<string, unknown>();
+  /** The fields by which any route tells its backends who the client is. */
+  readonly identity: ReadonlySet<string>;
 
   constructor(config: Config, previous?: RouteReuse) {
     this.#config = config;
+    this.identity = identityNames(config.routes);
     // Without its own predecessor, or all versions would stay in memory.
     this.#previous = previous;
   }
 
   of(config: RouteConfig, make: () => Route): Route {
-    const known = this.#previous?.find(config, this.#config);
+    const known = this.#previous?.find(config, this.#config, this.identity);
     const route = known ?? make();
     this.#known.set(config.endpoint, { config, route });
     return route;
@@ -40,7 +44,8 @@ export class RouteReuse {
     return this.#parts.get(name);
   }
 
-  find(config: RouteConfig, { upstreams }: Config): Route | undefined {
+  find(config: RouteConfig, { upstreams }: Config, identity: ReadonlySet<string>): Route | undefined {
+    if (identity.symmetricDifference(this.identity).size > 0) return undefined;
     const known = this.#known.get(config.endpoint);
     if (known?.config !== config) return undefined;
     const named = namesIn(config);

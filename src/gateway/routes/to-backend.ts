@@ -14,32 +14,34 @@ export interface ToBackend {
   headers(x: Exchange): string[];
 }
 
-export function toBackend(config: RouteConfig, trustedProxies: AddressSet): ToBackend {
+/** `identity`: the fields that tell who the client is. They must come from its authentication, never from the client. */
+export function toBackend(
+  config: RouteConfig,
+  trustedProxies: AddressSet,
+  identity: ReadonlySet<string> = none,
+): ToBackend {
   const { rewrite, request } = config;
   const path = rewrite === undefined ? undefined : pathRewrite(rewrite, pathPattern(config.path));
   const fixed = fixedLines(config);
   const rules = request === undefined ? undefined : headerChange(request);
   const changes = [fixed, rules].filter((change) => change !== undefined);
-  // What they say of the client must come from its authentication, never from the client.
-  const identityNames = new Set([
-    ...Object.values(config.jwt?.claimsToHeaders ?? {}),
-    ...(config.forward?.toBackend ?? []),
-  ]);
   const headers = (x: Exchange): string[] => requestHeaders(x, trustedProxies);
   return {
     target: path === undefined ? receivedTarget : ({ head, pathValues }) => path(head.path, pathValues) + head.query,
     headers:
-      changes.length === 0 && identityNames.size === 0
+      changes.length === 0 && identity.size === 0
         ? headers
         : (x) => {
             const lines = headers(x);
-            if (identityNames.size > 0) dropLines(lines, identityNames);
+            if (identity.size > 0) dropLines(lines, identity);
             if (x.key?.headers !== undefined) lines.push(...x.key.headers);
             for (const change of changes) change(lines);
             return lines;
           },
   };
 }
+
+const none: ReadonlySet<string> = new Set();
 
 const receivedTarget = ({ head }: Exchange): string => head.path + head.query;
 

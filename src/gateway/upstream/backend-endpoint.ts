@@ -1,6 +1,6 @@
 import { buildConnector } from 'undici';
 import type { UpstreamTls } from '../../config/model.ts';
-import { socketPathOf } from '../../core/backend-url.ts';
+import { httpOrigin, socketPathOf } from '../../core/backend-url.ts';
 import { TlsFiles } from '../../core/tls-files.ts';
 
 export type Connector = ReturnType<typeof buildConnector>;
@@ -11,6 +11,8 @@ export class BackendEndpoint {
   #tls: UpstreamTls | undefined;
   #files: TlsFiles | undefined;
   #socketPath: string | undefined;
+  /** Of its URL; the one of a Unix socket is `localhost`. */
+  hostname = '';
   #connector: Connector | undefined;
 
   constructor(connectMs: number) {
@@ -20,6 +22,7 @@ export class BackendEndpoint {
   /** New connections go here. */
   use(origin: string, tls: UpstreamTls | undefined): void {
     this.#socketPath = socketPathOf(origin);
+    this.hostname = new URL(httpOrigin(origin)).hostname;
     this.#tls = origin.startsWith('https:') ? tls : undefined;
     this.#files = this.#tls === undefined ? undefined : new TlsFiles(this.#tls);
     this.#connector = undefined;
@@ -46,7 +49,8 @@ export class BackendEndpoint {
       callback(error as Error, null);
       return;
     }
-    this.#connector(target, callback);
+    // The name in the certificate is that of the upstream, whatever a client calls itself.
+    this.#connector({ ...target, servername: '' }, callback);
   };
 
   #build(): Connector {

@@ -160,6 +160,10 @@ export class Backend implements NamedCandidate {
     return this.#origin;
   }
 
+  get hostname(): string {
+    return this.#endpoint.hostname;
+  }
+
   /** Sends new requests to another origin. */
   moveTo(origin: string): void {
     if (origin === this.#origin) return;

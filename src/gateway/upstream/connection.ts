@@ -19,9 +19,15 @@ export const connection =
     permit.user = attempt;
     passDeadlineOn(call, permit, attempt);
     permit.backend.pool.dispatch(
-      { method, path, headers, body: call.body, ...(upgrade === undefined ? {} : { upgrade }) } as Parameters<
-        typeof permit.backend.pool.dispatch
-      >[0],
+      {
+        method,
+        path,
+        headers,
+        body: call.body,
+        // Otherwise undici takes the name from the client's Host, and drops its connections whenever that changes.
+        servername: permit.backend.hostname,
+        ...(upgrade === undefined ? {} : { upgrade }),
+      } as Parameters<typeof permit.backend.pool.dispatch>[0],
       attempt,
     );
     return attempt.answer;

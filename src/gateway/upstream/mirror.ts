@@ -50,7 +50,17 @@ export class Mirror {
     const { upstream, routeClass, stack, clock, bugs } = this.#options;
     try {
       const headers = [...request.headers, MIRRORED, '1'];
-      const copied = { ...request, upstream, routeClass, body, headers, retry: false, hedge: false } as const;
+      // An event stream that nobody reads is bounded in its silence, as work is.
+      const copied = {
+        ...request,
+        upstream,
+        routeClass,
+        body,
+        headers,
+        retry: false,
+        hedge: false,
+        streamsAreWork: true,
+      } as const;
       const call = new UpstreamCall(new MirrorCaller(requestId, clock.now()), copied, nowhere);
       call.isSpare = true;
       const answer = await stack(call);

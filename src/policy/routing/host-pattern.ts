@@ -1,3 +1,5 @@
+import { canonicalHost } from '../../core/host.ts';
+
 /**
  * The host of a route: `any`, exact, or `*.` and a name, which stands for exactly one more label. Ports do not count,
  * and case does not either.
@@ -9,7 +11,7 @@ export type HostPattern =
 
 export function hostPattern(text: string | undefined): HostPattern {
   if (text === undefined) return { kind: 'any' };
-  const name = text.toLowerCase();
+  const name = text.startsWith('*.') ? `*.${canonicalHost(text.slice(2))}` : canonicalHost(text);
   return name.startsWith('*.') ? { kind: 'wildcard', parent: name.slice(2) } : { kind: 'exact', name };
 }
 

@@ -25,8 +25,9 @@ export type RedirectTarget = (request: RedirectedRequest) => string;
 export function redirectTarget(rule: RedirectRule, pattern: PathPattern): RedirectTarget {
   const { to, port, trailingSlash } = rule;
   if (to !== undefined) return toTemplate(to, pattern);
-  if (trailingSlash === 'add') return ({ path, query }) => `${path}/${query}`;
-  if (trailingSlash === 'remove') return ({ path, query }) => `${withoutSlashes(path)}${query}`;
+  // A Location that begins with two slashes would name a host.
+  if (trailingSlash === 'add') return ({ path, query }) => `${withOneSlash(path)}/${query}`;
+  if (trailingSlash === 'remove') return ({ path, query }) => `${withoutSlashes(withOneSlash(path))}${query}`;
   const suffix = port === undefined || port === 443 ? '' : `:${port}`;
   return ({ hostName, path, query }) => `https://${hostName}${suffix}${path}${query}`;
 }
@@ -38,6 +39,12 @@ function toTemplate(to: string, pattern: PathPattern): RedirectTarget {
   const ending = mark === -1 ? '' : rest.slice(mark);
   const make = pathTemplate(mark === -1 ? rest : rest.slice(0, mark), pattern);
   return ({ path, query, values }) => `${origin}${make(path, values)}${ending === '' ? query : ending}`;
+}
+
+function withOneSlash(path: string): string {
+  let start = 0;
+  while (path.charCodeAt(start + 1) === 0x2f) start++;
+  return path.slice(start);
 }
 
 function withoutSlashes(path: string): string {

@@ -207,6 +207,7 @@ describe('parseConfigFile', () => {
     for (const path of ['/users/:', '/:1/*', '/a/:b-c/c']) assert.match(pathProblems(path).join(), /such as :id/);
     assert.match(pathProblems('/users/{id}').join(), /must write a parameter as :name/);
     assert.match(pathProblems('/:id/x/:id').join(), /a name of its own/);
+    assert.match(pathProblems('/café/*').join(), /ASCII/);
     assert.match(pathProblems('/a/../b').join(), /no dot segments/);
     for (const path of ['/users/:id', '/:tenant/*', '/a/:b/c', '/users/me:rename', '/v1/a:b/*', '/x'])
       assert.deepEqual(pathProblems(path), []);
