@@ -1,61 +1,9 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
-import { startTestGateway, type TestGateway, type TestGatewayOptions, testKey } from '../support/gateway.ts';
-import { asMemberMessage } from '../../src/protocol/message-check.ts';
+import { startTestGateway, testKey } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
-import { eventually, sendRaw, statusOf } from '../support/raw.ts';
-
-type Routes = NonNullable<TestGatewayOptions['routes']>;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: string;
-  /** The request as the backend got it; undefined if none did. */
-  readonly got: IncomingMessage | undefined;
-}
-
-/** A gateway with these routes, whose upstreams all have one backend that says its upstream's name. */
-async function startRoutes(routes: readonly Partial<Routes[number]>[], more: TestGatewayOptions = {}) {
-  let got: IncomingMessage | undefined;
-  const open = async (name: string) => {
-    const { origin } = await startBackend((request, reply) => {
-      got = request;
-      reply.setHeader('x-backend', 'yes');
-      reply.setHeader('access-control-allow-origin', '*');
-      reply.end(name);
-    });
-    return { backends: [origin] };
-  };
-  const upstreams = { app: await open('app'), other: await open('other') };
-  const all = routes.map((route, index) => ({ endpoint: `r${index}`, path: '/*', ...route })) as Routes;
-  const gateway = await startTestGateway({ upstreams, routes: all, ...more });
-  closers.push(() => gateway.close());
-  return {
-    gateway,
-    ask: async (path: string, init: RequestInit & { host?: string } = {}): Promise<Answer> => {
-      got = undefined;
-      const { host, ...rest } = init;
-      const reply =
-        host === undefined
-          ? await fetch(gateway.url + path, { redirect: 'manual', ...rest })
-          : await withHost(gateway, path, host);
-      return { status: reply.status, headers: reply.headers, body: await reply.text(), got };
-    },
-  };
-}
-
-/** fetch does not let a caller set Host. */
-async function withHost({ port }: TestGateway, path: string, host: string): Promise<Response> {
-  const raw = await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-  const [head = '', body = ''] = raw.text.split('\r\n\r\n');
-  const lines = head
-    .split('\r\n')
-    .slice(1)
-    .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)] as [string, string]);
-  return new Response(body.replace(/^[0-9a-f]+\r\n|\r\n0\r\n$/g, ''), { status: statusOf(raw), headers: lines });
-}
+import { eventually } from '../support/raw.ts';
+import { type Routes, startRoutes } from '../support/routes.ts';
 
 describe('matching', () => {
   test('by host, then by path, method, header and query, and on to the next route', async () => {
@@ -410,93 +358,6 @@ describe('the limit of a route', () => {
     const statuses = [];
     for (const cost of ['-5', '1e9', 'x', '']) statuses.push((await ask('/', { headers: { 'x-cost': cost } })).status);
     assert.deepEqual(statuses, [200, 200, 200, 429]);
-  });
-});
-
-describe('what a client cannot do', () => {
-  const jwtRoute = {
-    path: '/api/*',
-    upstream: 'app',
-    authenticate: 'forward' as const,
-    forward: { upstream: 'other', path: '/verify', toBackend: ['x-user'] },
-  };
-
-  test('write a field that tells who the client is, on no route, with hyphens or underscores', async () => {
-    const { ask } = await startRoutes([jwtRoute, { path: '/open/*', upstream: 'app', authenticate: false }]);
-    for (const path of ['/open/x', '/api/x']) {
-      const { got } = await ask(path, { headers: { 'X-User': 'admin', x_user: 'admin', X_Real_Ip: '1.2.3.4' } });
-      assert.deepEqual(
-        [got?.headers['x-user'], got?.headers['x_user'], got?.headers['x_real_ip']],
-        [undefined, undefined, undefined],
-      );
-    }
-  });
-
-  test('get a stored reply that varies by who another client is', async () => {
-    const users = ['ann', 'bob', 'ann'];
-    const verifier = await startBackend((_, reply) => void reply.setHeader('x-user', users.shift() ?? '').end());
-    const app = await startBackend((request, reply) => {
-      reply.writeHead(200, { 'cache-control': 'public, max-age=60', vary: 'x-user' });
-      reply.end(String(request.headers['x-user']));
-    });
-    const gateway = await startTestGateway({
-      upstreams: { app: { backends: [app.origin] }, other: { backends: [verifier.origin] } },
-      routes: [{ ...jwtRoute, endpoint: 'api', cache: { ttlSeconds: 60 } }],
-    });
-    closers.push(() => gateway.close());
-    const bodies = [];
-    for (let round = 0; round < 3; round++) bodies.push(await (await fetch(`${gateway.url}/api/x`)).text());
-    assert.deepEqual(bodies, ['ann', 'bob', 'ann']);
-  });
-
-  test('reach an open route by encoding a character of one with a key', async () => {
-    const { ask } = await startRoutes([
-      { path: '/@admin/*', upstream: 'app', authenticate: true },
-      { path: '/a:b', upstream: 'app', authenticate: true },
-      { path: '/*', upstream: 'other', authenticate: false },
-    ]);
-    for (const path of ['/%40admin/x', '/a%3Ab', '/a%3ab']) assert.equal((await ask(path)).status, 400, path);
-    for (const path of ['/x%20y', '/caf%C3%A9', '/a%3Ac']) assert.equal((await ask(path)).body, 'other', path);
-  });
-
-  test('be sent to another host by a redirect of slashes', async () => {
-    for (const trailingSlash of ['add', 'remove'] as const) {
-      const { gateway } = await startRoutes([{ paths: 'literal', redirect: { trailingSlash } }]);
-      const path = trailingSlash === 'add' ? '//evil.example' : '//evil.example/';
-      const raw = await sendRaw(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-      assert.doesNotMatch(raw.text, /location: \/\//i);
-    }
-  });
-
-  test('break the connection to control by a long field that a limit counts by', async () => {
-    const asked: unknown[] = [];
-    const { ask } = await startRoutes(
-      [{ upstream: 'app', limit: { requestsPerSecond: 10, burst: 10, by: 'header:x-tenant' } }],
-      { sendTokenAsks: (asks) => (asked.push(...asks), true) },
-    );
-    assert.equal((await ask('/', { headers: { 'x-tenant': 'x'.repeat(10_000) } })).status, 200);
-    for (const ask of asked) assert.notEqual(asMemberMessage({ type: 'tokens', asks: [ask] }), undefined);
-  });
-
-  test('be read by a page that only the backend allows', async () => {
-    const { origin } = await startBackend((_, reply) => {
-      reply.writeHead(200, {
-        'access-control-allow-origin': 'https://evil.example',
-        'access-control-allow-credentials': 'true',
-        'access-control-max-age': '600',
-      });
-      reply.end();
-    });
-    const gateway = await startTestGateway({
-      upstreams: { app: { backends: [origin] } },
-      routes: [{ endpoint: 'a', path: '/*', upstream: 'app', cors: { origins: ['https://shop.example'] } }],
-    });
-    closers.push(() => gateway.close());
-    const { headers } = await fetch(gateway.url, { headers: { origin: 'https://evil.example' } });
-    const seen = ['access-control-allow-origin', 'access-control-allow-credentials', 'vary'].map((name) =>
-      headers.get(name),
-    );
-    assert.deepEqual(seen, [null, null, 'origin']);
   });
 });
 
