@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { ruleProblem } from '../core/own-fields.ts';
 import { isPasswordHash } from '../core/password-hash.ts';
+import { publicJwkProblem } from '../core/public-jwk.ts';
 import { milliseconds } from './upstream-schema.ts';
 import { fieldName } from './route-match-schema.ts';
 
-const toBackend = fieldName.superRefine((text, context) => {
+/** A field that Rampart does not write itself. */
+const freeField = fieldName.superRefine((text, context) => {
   const problem = ruleProblem(text, 'request');
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
@@ -24,6 +26,12 @@ const algorithms = [
   'Ed25519',
 ] as const;
 
+/** A key that stands in the file. Problems are without its text, which may be secret. */
+const publicJwk = z.looseObject({ kty: z.string() }).superRefine((jwk, context) => {
+  const message = publicJwkProblem(jwk);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+
 /** How tokens are checked (RFC 7519). */
 export const jwtSchema = z
   .strictObject({
@@ -34,13 +42,13 @@ export const jwtSchema = z
     /** Where the issuer's keys are (RFC 7517 §5). */
     jwksUrl: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
     /** The keys themselves, in place of their URL. */
-    jwks: z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) }).optional(),
+    jwks: z.looseObject({ keys: z.array(publicJwk).min(1).max(100) }).optional(),
     /** Algorithms that are accepted; every one with a public key by default. */
     algorithms: z.array(z.enum(algorithms)).min(1).optional(),
     /** How far clocks may differ. 30 by default. */
     clockSkewSeconds: z.int().min(0).max(600).optional(),
     /** Claims that the backend gets as header fields. A client cannot send these fields itself. */
-    claimsToHeaders: z.record(z.string().min(1).max(200), toBackend).optional(),
+    claimsToHeaders: z.record(z.string().min(1).max(200), freeField).optional(),
     /** Values that claims must have: the value itself, a list with it, or a text of words with it (`scope`). */
     require: z.record(z.string().min(1).max(200), z.string().min(1)).optional(),
     /** The cookie that has the token, for requests without Authorization. */
@@ -54,9 +62,9 @@ export const forwardAuthSchema = z.strictObject({
   /** The path that is asked with GET: 2xx lets the request in, any other reply goes to the client. */
   path: z.string().regex(/^\/[^\s#\\]*$/, 'must be a path such as /verify'),
   /** Fields of the request that the upstream gets, beside X-Forwarded-Method, -Proto, -Host, -Uri and -For. `authorization` and `cookie` by default. */
-  requestHeaders: z.array(fieldName).min(1).max(50).optional(),
+  requestHeaders: z.array(freeField).min(1).max(50).optional(),
   /** Fields of its reply that the backend gets. A client cannot send these fields itself. */
-  toBackend: z.array(toBackend).max(50).optional(),
+  toBackend: z.array(freeField).max(50).optional(),
   /** For how long a verdict that lets a request in holds for the same fields, method and URL. 0 by default: not at all. */
   cacheSeconds: z.number().min(0).max(3600).optional(),
   /** Longest wait for its reply. 5000 by default. */

@@ -5,8 +5,10 @@ const COST = 16_384;
 const BLOCK_SIZE = 8;
 const PARALLEL = 1;
 const KEY_BYTES = 32;
-/** Bounds what a hash in a configuration file can cost. */
+/** Bound what a hash in a configuration file can cost. */
 const MOST_COST = 2 ** 17;
+const MOST_BLOCK_SIZE = 16;
+const MOST_PARALLEL = 16;
 
 interface Parsed {
   readonly cost: number;
@@ -28,9 +30,16 @@ function parse(hash: string): Parsed | undefined {
     salt: Buffer.from(salt, 'base64url'),
     key: Buffer.from(key, 'base64url'),
   };
-  const isPower = parsed.cost >= 2 && Number.isInteger(Math.log2(parsed.cost)) && parsed.cost <= MOST_COST;
-  return isPower && parsed.blockSize >= 1 && parsed.blockSize <= 16 && parsed.parallel >= 1 ? parsed : undefined;
+  return canDerive(parsed) ? parsed : undefined;
 }
+
+/** Whether scrypt takes the parameters (RFC 7914 §6), within the bounds. */
+function canDerive({ cost, blockSize, parallel }: Parsed): boolean {
+  const isPower = cost >= 2 && Number.isInteger(Math.log2(cost)) && cost <= MOST_COST && cost < 2 ** (16 * blockSize);
+  return isPower && isWithin(blockSize, MOST_BLOCK_SIZE) && isWithin(parallel, MOST_PARALLEL);
+}
+
+const isWithin = (value: number, most: number): boolean => value >= 1 && value <= most;
 
 export const isPasswordHash = (text: string): boolean => parse(text) !== undefined;
 
@@ -48,7 +57,8 @@ export async function hasPassword(hash: string, password: string): Promise<boole
 }
 
 function derive(password: string, { cost, blockSize, parallel, salt }: Omit<Parsed, 'key'>): Promise<Buffer> {
-  const maxmem = 256 * cost * blockSize;
+  // What OpenSSL counts, and as much again for small parameters.
+  const maxmem = 256 * blockSize * (cost + parallel + 2);
   return new Promise((resolve, reject) => {
     scrypt(password, salt, KEY_BYTES, { N: cost, r: blockSize, p: parallel, maxmem }, (error, key) =>
       error === null ? resolve(key) : reject(error),
