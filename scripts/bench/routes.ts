@@ -9,6 +9,7 @@ import type { ConfigFile } from '../../src/config/file-schema.ts';
 import type { RouteConfig } from '../../src/config/model.ts';
 import { rulesOf } from '../../src/config/route-rules.ts';
 import { JwtAuthenticator } from '../../src/gateway/auth/jwt-authenticator.ts';
+import { fixedKeys } from '../../src/gateway/auth/key-set.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import { readHead, type RequestHead } from '../../src/gateway/http/request-head.ts';
 import { requestHeaders } from '../../src/gateway/http/request-headers.ts';
@@ -172,12 +173,14 @@ function benchAccess(): RouteCost[] {
 /** Verified tokens, as they come again with each request of a client. */
 async function benchTokens(): Promise<RouteCost> {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
-  const route = oneRoute({
-    authenticate: 'jwt',
-    jwt: { issuer: 'i', audience: 'a', jwks: { keys: [{ ...(await exportJWK(publicKey)), kty: 'EC', alg: 'ES256' }] } },
-  });
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kty: 'EC', alg: 'ES256' }] };
+  const route = oneRoute({ authenticate: 'jwt', jwt: { issuer: 'i', audience: 'a', jwks } });
   if (route.jwt === undefined) throw new Error('the route has no settings of tokens');
-  const authenticator = new JwtAuthenticator(route.jwt, { clock: systemClock, mayVerify: () => undefined });
+  const authenticator = new JwtAuthenticator(route.jwt, {
+    clock: systemClock,
+    mayVerify: () => undefined,
+    keys: fixedKeys(jwks, () => {}),
+  });
   const requests: Exchange[] = [];
   for (let client = 0; client < 1000; client++) {
     const token = await new SignJWT({ sub: `user-${client}`, scope: 'read write', name: 'x'.repeat(200) })

@@ -47,6 +47,8 @@ export interface RefusalExtras {
   readonly errors?: readonly unknown[];
   /** The connection cannot be reused, because its framing is in doubt or the body will not be read. */
   readonly close?: boolean;
+  /** The client has presented a credential that is invalid, which counts as a guess. */
+  readonly isGuess?: boolean;
   /** RFC 9209 error type, where a backend was at fault. */
   readonly proxyError?: string;
 }

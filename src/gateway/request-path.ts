@@ -113,14 +113,10 @@ function identify(x: Exchange): Refusal | undefined {
   return new Refusal('loop', 'the request has passed through this gateway before', { close: true });
 }
 
-/** An invalid key counts as a guess. */
 function withoutKey(x: Exchange, refusal: Refusal, gateway: GatewayContext): Refusal {
-  if (refusal.reason === 'unauthenticated' && presentsKey(x.head)) gateway.limits.guesses.failed(x);
+  if (refusal.extras.isGuess === true) gateway.limits.guesses.failed(x);
   return refusal;
 }
-
-const presentsKey = ({ apiKey, authorization }: Exchange['head']): boolean =>
-  apiKey !== undefined || authorization !== undefined;
 
 /** Answers OPTIONS for the whole server, and requests with Max-Forwards 0 (RFC 9110 §7.6.2). */
 function isForGateway({ request: { method }, head: { path, maxForwards } }: Exchange): boolean {

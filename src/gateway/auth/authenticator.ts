@@ -10,8 +10,8 @@ export interface Authenticator {
 }
 
 /** A 401 with its challenge (RFC 9110 §11.6.1). */
-export const challenge = (detail: string, scheme: string): Refusal =>
-  new Refusal('unauthenticated', detail, { headers: ['www-authenticate', scheme] });
+export const challenge = (detail: string, scheme: string, { isGuess = false } = {}): Refusal =>
+  new Refusal('unauthenticated', detail, { headers: ['www-authenticate', scheme], isGuess });
 
 /** The token of an Authorization field; undefined if it has another scheme. */
 export function bearerToken(authorization: string | undefined): string | undefined {

@@ -28,7 +28,7 @@ export class BasicAuthenticator implements Authenticator {
     this.#mayCheck = mayCheck;
     const scheme = `Basic realm="${config.realm}", charset="UTF-8"`;
     this.#missing = challenge('a user name and a password are needed', scheme);
-    this.#wrong = challenge('the user name or the password is wrong', scheme);
+    this.#wrong = challenge('the user name or the password is wrong', scheme, { isGuess: true });
   }
 
   identify(x: Exchange): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {

@@ -4,7 +4,7 @@ import type { ForwardAuthConfig } from '../../config/model.ts';
 import { defaultRetryRules } from '../../policy/retry/retryable.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange, KeyIdentity } from '../exchange.ts';
-import { clientAddress } from '../http/client-network.ts';
+import { clientAddress, clientNetwork } from '../http/client-network.ts';
 import { schemeOf } from '../http/scheme.ts';
 import { replyHeaders } from '../http/reply-sinks.ts';
 import { valueAt } from '../http/request-head.ts';
@@ -41,13 +41,13 @@ export class ForwardAuthenticator implements Authenticator {
 
   identify(x: Exchange): Identified | Promise<Identified> {
     const lines = this.#linesOf(x);
-    const id = hash('sha256', lines.join('\n'), 'base64');
-    const known = this.#known.get(id);
+    const question = hash('sha256', lines.join('\n'), 'base64');
+    const known = this.#known.get(question);
     if (known !== undefined && this.#gateway.clock.now() < known.until) return known.identity;
-    return this.#ask(x, lines, id);
+    return this.#ask(x, lines, question);
   }
 
-  async #ask(x: Exchange, lines: readonly string[], id: string): Promise<Identified> {
+  async #ask(x: Exchange, lines: readonly string[], question: string): Promise<Identified> {
     const { path, timeoutMs, cacheSeconds } = this.#config;
     const sink = new BoundedSink();
     const headers = [...lines, 'host', x.head.host, 'x-request-id', x.id];
@@ -77,9 +77,20 @@ export class ForwardAuthenticator implements Authenticator {
     if (refusal !== undefined) return refusal;
     if (sink.isTooLarge) return tooLarge();
     if (sink.status < 200 || sink.status > 299) return passOn(x, sink);
-    const identity = { id: `forward:${id}`, name: '', headers: this.#linesForBackend(sink.headers) };
-    if (cacheSeconds > 0) this.#known.set(id, { identity, until: this.#gateway.clock.now() + cacheSeconds * 1000 });
+    const identity = this.#identityOf(x, this.#linesForBackend(sink.headers));
+    if (cacheSeconds > 0)
+      this.#known.set(question, { identity, until: this.#gateway.clock.now() + cacheSeconds * 1000 });
     return identity;
+  }
+
+  /** By what the upstream says about the client, or by its network: a client that varies its URL stays the same one. */
+  #identityOf(x: Exchange, headers: readonly string[]): KeyIdentity {
+    const { trustedProxies } = this.#gateway;
+    const who =
+      headers.length > 0
+        ? hash('sha256', headers.join('\n'), 'base64')
+        : clientNetwork(x.request.peerAddress, x.head, trustedProxies);
+    return { id: `forward:${who}`, name: '', headers };
   }
 
   /** The header lines that the verdict depends on. */

@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import { createLocalJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import {
+  type CryptoKey,
+  errors,
+  type FlattenedJWSInput,
+  type JWSHeaderParameters,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyOptions,
+} from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { JwtConfig } from '../../config/model.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -9,12 +17,11 @@ import { Refusal } from '../refusal.ts';
 import { type Authenticator, bearerToken, challenge } from './authenticator.ts';
 import { claimLines, claimText, hasValue } from './claims.ts';
 import { fetchKeys } from './fetch-keys.ts';
-import { KeySet, type KeySetOptions, KeysUnavailable } from './key-set.ts';
+import { fixedKeys, KeySet, type KeySetOptions, type KeySource, KeysUnavailable } from './key-set.ts';
 
 export interface JwtDependencies {
   readonly clock: Clock;
-  /** The key of a token, where the file has no keys itself. */
-  readonly keyFor?: JWTVerifyGetKey | undefined;
+  readonly keys: KeySource;
   /** The refusal for a token that must be verified; undefined if it may be. */
   readonly mayVerify: (x: Exchange) => Refusal | undefined;
 }
@@ -22,19 +29,22 @@ export interface JwtDependencies {
 /** How an authenticator of tokens is made. `keySets`: those of issuers that are known already, by URL. */
 export function openJwtAuthenticator(
   config: JwtConfig,
-  options: Omit<JwtDependencies, 'keyFor'> & Pick<KeySetOptions, 'warn'> & { readonly keySets: Map<string, KeySet> },
+  options: Omit<JwtDependencies, 'keys'> & Pick<KeySetOptions, 'warn'> & { readonly keySets: Map<string, KeySet> },
 ): JwtAuthenticator {
   const { clock, warn, mayVerify, keySets } = options;
-  const { jwksUrl: url } = config;
-  if (url === undefined) return new JwtAuthenticator(config, { clock, mayVerify });
+  const { jwksUrl: url, jwks } = config;
+  if (jwks !== undefined) return new JwtAuthenticator(config, { clock, mayVerify, keys: fixedKeys(jwks, warn) });
+  if (url === undefined) throw new Error('a JWT check needs keys, or a way to read them');
   const keySet = keySets.get(url) ?? new KeySet({ url, fetchKeys, clock, warn });
   keySets.set(url, keySet);
-  return new JwtAuthenticator(config, { clock, mayVerify, keyFor: (header, token) => keySet.keyFor(header, token) });
+  return new JwtAuthenticator(config, { clock, mayVerify, keys: keySet });
 }
 
 /** A verified token is not verified again for this long. */
 const CACHED_MS = 5 * 60_000;
 const CAPACITY = 10_000;
+/** Keys that are tried for a token which does not say which is its own. */
+const MOST_KEYS = 8;
 
 interface Entry {
   readonly identity: KeyIdentity | Refusal;
@@ -42,7 +52,11 @@ interface Entry {
   readonly until: number;
 }
 
-const invalid = (detail: string): Refusal => challenge(detail, 'Bearer realm="rampart", error="invalid_token"');
+const scheme = 'Bearer realm="rampart", error="invalid_token"';
+const invalid = (detail: string): Refusal => challenge(detail, scheme, { isGuess: true });
+/** No guess: its signature is right. */
+const expired = challenge('the token has expired', scheme);
+const unusable = invalid("none of the issuer's keys can be used for the token");
 const missing = challenge('a token is needed: Authorization: Bearer …', 'Bearer realm="rampart"');
 const unavailable = new Refusal(
   'store-unavailable',
@@ -56,15 +70,11 @@ const unavailable = new Refusal(
 export class JwtAuthenticator implements Authenticator {
   readonly #config: JwtConfig;
   readonly #dependencies: JwtDependencies;
-  readonly #keyFor: JWTVerifyGetKey;
   readonly #verified = new LRUCache<string, Entry>({ max: CAPACITY });
 
   constructor(config: JwtConfig, dependencies: JwtDependencies) {
     this.#config = config;
     this.#dependencies = dependencies;
-    const keyFor = config.jwks === undefined ? dependencies.keyFor : createLocalJWKSet(config.jwks);
-    if (keyFor === undefined) throw new Error('a JWT check needs keys, or a way to read them');
-    this.#keyFor = keyFor;
   }
 
   identify(x: Exchange): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
@@ -74,52 +84,102 @@ export class JwtAuthenticator implements Authenticator {
     const digest = hash('sha256', token, 'base64');
     const known = this.#verified.get(digest);
     if (known !== undefined && this.#dependencies.clock.wallNow() < known.until) return known.identity;
-    return this.#dependencies.mayVerify(x) ?? this.#verify(token, digest);
+    // A token that was valid a while ago is no guess.
+    const refusal = known === undefined ? this.#dependencies.mayVerify(x) : undefined;
+    return refusal ?? this.#verify(token, digest);
   }
 
   async #verify(token: string, digest: string): Promise<KeyIdentity | Refusal> {
-    const { issuer, audience, algorithms, clockSkewSeconds } = this.#config;
     const now = this.#dependencies.clock.wallNow();
+    const payload = await this.#payloadOf(token, now).catch((error: unknown) => this.#refusalOf(error));
+    if (payload instanceof Refusal) {
+      if (payload === expired) this.#verified.set(digest, { identity: expired, until: now + CACHED_MS });
+      return payload;
+    }
+    const identity = this.#identityOf(payload, digest);
+    const expiresAt = ((payload.exp as number) + this.#config.clockSkewSeconds) * 1000;
+    this.#verified.set(digest, { identity, until: Math.min(expiresAt, now + CACHED_MS) });
+    return identity;
+  }
+
+  async #payloadOf(token: string, now: number): Promise<JWTPayload> {
+    const { issuer, audience, algorithms, clockSkewSeconds } = this.#config;
+    const { keys } = this.#dependencies;
+    const options: JWTVerifyOptions = {
+      issuer: [...issuer],
+      audience: [...audience],
+      algorithms: [...algorithms],
+      clockTolerance: clockSkewSeconds,
+      currentDate: new Date(now),
+      requiredClaims: ['exp'],
+    };
     try {
-      const { payload } = await jwtVerify(token, this.#keyFor, {
-        issuer: [...issuer],
-        audience: [...audience],
-        algorithms: [...algorithms],
-        clockTolerance: clockSkewSeconds,
-        currentDate: new Date(now),
-        requiredClaims: ['exp'],
-      });
-      const identity = this.#identityOf(payload);
-      const expiresAt = ((payload.exp as number) + clockSkewSeconds) * 1000;
-      this.#verified.set(digest, { identity, until: Math.min(expiresAt, now + CACHED_MS) });
-      return identity;
+      return (
+        await jwtVerify(
+          token,
+          (header: JWSHeaderParameters, jws: FlattenedJWSInput) => keys.keyFor(header, jws),
+          options,
+        )
+      ).payload;
     } catch (error) {
-      return refusalOf(error);
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyByAny(error, token, options);
+      throw error;
     }
   }
 
-  #identityOf(payload: JWTPayload): KeyIdentity | Refusal {
+  #identityOf(payload: JWTPayload, digest: string): KeyIdentity | Refusal {
     const { require, claimsToHeaders } = this.#config;
     const unmet = Object.entries(require).find(([claim, value]) => !hasValue(payload, claim, value));
     if (unmet !== undefined) return new Refusal('forbidden', `the token's ${unmet[0]} must have ${unmet[1]}`);
-    const subject = claimText(payload['sub']) ?? '';
-    return {
-      id: `jwt:${payload.iss}:${subject}`,
-      name: subject,
-      headers: claimLines(payload, claimsToHeaders),
-    };
+    return { ...whoIs(payload, digest), headers: claimLines(payload, claimsToHeaders) };
+  }
+
+  /** Whatever else is thrown comes from a key of the issuer: a point off its curve, or a modulus that is too short. */
+  #refusalOf(error: unknown): Refusal {
+    if (error instanceof KeysUnavailable) return unavailable;
+    if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSInvalid)) return refusalOf(error);
+    this.#dependencies.keys.unusable(error);
+    return unusable;
   }
 }
 
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof KeysUnavailable) return unavailable;
-  if (error instanceof errors.JWTExpired) return invalid('the token has expired');
+/** The subject; the client of a token without one (RFC 9068 §2.2), or else the token itself. */
+function whoIs(payload: JWTPayload, digest: string): { id: string; name: string } {
+  const subject = claimText(payload['sub']) ?? '';
+  if (subject !== '') return { id: `jwt:${payload.iss}:${subject}`, name: subject };
+  const client = claimText(payload['client_id']) ?? claimText(payload['azp']) ?? '';
+  if (client !== '') return { id: `jwt-client:${payload.iss}:${client}`, name: client };
+  return { id: `jwt-token:${digest}`, name: '' };
+}
+
+/** Tries the keys that fit a token which does not say which of them is its own. */
+async function verifyByAny(
+  keys: AsyncIterable<CryptoKey>,
+  token: string,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  let failure: unknown = new Error('none of the keys that fit the token can be imported');
+  let tried = 0;
+  for await (const key of keys) {
+    if (++tried > MOST_KEYS) break;
+    try {
+      return (await jwtVerify(token, key, options)).payload;
+    } catch (error) {
+      const isOfKey = !(error instanceof errors.JOSEError) || error instanceof errors.JWSSignatureVerificationFailed;
+      if (!isOfKey) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function refusalOf(error: errors.JOSEError): Refusal {
+  if (error instanceof errors.JWTExpired) return expired;
   if (error instanceof errors.JWTClaimValidationFailed)
     return invalid(
       error.reason === 'missing' ? `the token has no ${error.claim}` : `the token's ${error.claim} is not accepted`,
     );
   if (error instanceof errors.JWKSNoMatchingKey) return invalid("none of the issuer's keys belongs to the token");
   if (error instanceof errors.JOSEAlgNotAllowed) return invalid("the token's algorithm is not accepted");
-  if (error instanceof errors.JOSEError) return invalid('the token is invalid, or its signature is wrong');
-  throw error;
+  return invalid('the token is invalid, or its signature is wrong');
 }

@@ -7,11 +7,35 @@ export type FetchKeys = (url: string) => Promise<JSONWebKeySet>;
 type LocalSet = ReturnType<typeof createLocalJWKSet>;
 type PublicKey = Awaited<ReturnType<LocalSet>>;
 
+/** Where the keys of tokens come from. */
+export interface KeySource {
+  /** The key of a token; rejects with jose's error if there is none. */
+  keyFor(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<PublicKey>;
+  /** A key cannot be used. Says so once for each key set that was read. */
+  unusable(error: unknown): void;
+}
+
+type Warn = (message: string, details: object) => void;
+
+const UNUSABLE = 'a key of an issuer cannot be used, so tokens that need it are refused';
+
+/** The keys that stand in the configuration file. */
+export function fixedKeys(jwks: JSONWebKeySet, warn: Warn): KeySource {
+  let isWarned = false;
+  return {
+    keyFor: createLocalJWKSet(jwks),
+    unusable(error) {
+      if (!isWarned) warn(UNUSABLE, { err: error });
+      isWarned = true;
+    },
+  };
+}
+
 export interface KeySetOptions {
   readonly url: string;
   readonly fetchKeys: FetchKeys;
   readonly clock: Pick<Clock, 'now' | 'setTimeout'>;
-  readonly warn: (message: string, details: object) => void;
+  readonly warn: Warn;
 }
 
 /** After this time the keys are read again in the background. */
@@ -26,9 +50,10 @@ export class KeysUnavailable extends Error {}
  * The keys of an issuer. They stay in use while the issuer cannot be reached. A token that names an unknown key has them
  * read again, so that a new key is used at once.
  */
-export class KeySet {
+export class KeySet implements KeySource {
   readonly #options: KeySetOptions;
   #set: LocalSet | undefined;
+  #isWarned = false;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
@@ -36,7 +61,6 @@ export class KeySet {
     this.#options = options;
   }
 
-  /** The key of a token; rejects with jose's error if the issuer has no such key. */
   async keyFor(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<PublicKey> {
     if (this.#set === undefined) await this.#read();
     else if (this.#options.clock.now() - this.#readAt > REFRESH_MS) void this.#read();
@@ -47,6 +71,12 @@ export class KeySet {
       await this.#read();
       return this.#present()(header, token);
     }
+  }
+
+  unusable(error: unknown): void {
+    const { url, warn } = this.#options;
+    if (!this.#isWarned) warn(UNUSABLE, { url, err: error });
+    this.#isWarned = true;
   }
 
   #present(): LocalSet {
@@ -67,6 +97,7 @@ export class KeySet {
     this.#readAt = clock.now();
     try {
       this.#set = createLocalJWKSet(await fetchKeys(url));
+      this.#isWarned = false;
     } catch (error) {
       warn('the keys of an issuer cannot be read; those read before stay in use', { url, err: error });
     }

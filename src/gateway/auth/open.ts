@@ -5,6 +5,7 @@ import type { Refusal } from '../refusal.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Authenticator } from './authenticator.ts';
 import { BasicAuthenticator } from './basic-authenticator.ts';
+import { CrossSiteGuard } from './cross-site-guard.ts';
 import { ForwardAuthenticator } from './forward-authenticator.ts';
 import type { RouteReuse } from '../routes/route-reuse.ts';
 import type { KeySet } from './key-set.ts';
@@ -35,11 +36,13 @@ export class Authenticators {
   }
 
   /** Undefined for a route that everyone may use. */
-  of({ authentication, jwt, basic, forward }: RouteConfig): Authenticator | undefined {
+  of(config: RouteConfig): Authenticator | undefined {
+    const { authentication, jwt, basic, forward, endpoint } = config;
+    if (authentication === 'none') return undefined;
     if (authentication === 'key') return this.byKey();
     const mayCheck = (x: Exchange): Refusal | undefined => this.#gateway.limits.guesses.refusal(x);
     if (authentication === 'jwt' && jwt !== undefined) {
-      return this.#once(`jwt ${JSON.stringify(jwt)}`, () => {
+      const shared = this.#once(`jwt ${JSON.stringify(jwt)}`, () => {
         const { clock, log } = this.#gateway;
         const warn = (message: string, details: object): void => log.warn(details, message);
         return loadedLater(
@@ -48,6 +51,7 @@ export class Authenticators {
           ),
         );
       });
+      return jwt.cookie === undefined ? shared : new CrossSiteGuard(shared, jwt.cookie, config.cors);
     }
     if (authentication === 'basic' && basic !== undefined)
       return this.#once(`basic ${JSON.stringify(basic)}`, () => new BasicAuthenticator(basic, mayCheck));
@@ -58,7 +62,7 @@ export class Authenticators {
         () => new ForwardAuthenticator(this.#gateway, forward, upstream),
       );
     }
-    return undefined;
+    throw new Error(`the route ${endpoint} has no settings for authenticate: '${authentication}'`);
   }
 
   #once(name: string, make: () => Authenticator): Authenticator {

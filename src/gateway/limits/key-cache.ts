@@ -26,9 +26,9 @@ const MAX_LOOKUPS = 16;
 const CAPACITY = 10_000;
 const keyPattern = /^rk_[A-Za-z0-9_-]{16,86}$/;
 
-const unauthenticated = (detail: string): Refusal =>
-  new Refusal('unauthenticated', detail, { headers: ['www-authenticate', 'Bearer realm="rampart"'] });
-const unknownKey = unauthenticated('the key is not known, or has been revoked');
+const unauthenticated = (detail: string, { isGuess = false } = {}): Refusal =>
+  new Refusal('unauthenticated', detail, { headers: ['www-authenticate', 'Bearer realm="rampart"'], isGuess });
+const unknownKey = unauthenticated('the key is not known, or has been revoked', { isGuess: true });
 const noKey = unauthenticated('a key is needed: Authorization: Bearer rk_… or x-api-key: rk_…');
 const unavailable = new Refusal(
   'store-unavailable',
