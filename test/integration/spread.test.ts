@@ -63,13 +63,20 @@ test('rampart gateway --workers 4 hands connections out in turn', async () => {
     await eventually('the workers are up', async () => (await pids()).length === 4, 60_000);
     const port = Number(env['PORT']);
     const workers = await pids();
-    for (const count of [32, 64]) {
+    // The first connections of a worker take it long, so its first rounds are not in turn.
+    for (const [count, isWarm] of [
+      [32, false],
+      [64, false],
+      [64, true],
+      [200, true],
+    ] as const) {
       const sockets = await openConnections(port, count, false);
       await eventually('all are accepted', () => connectionsOf(port, workers).reduce((a, b) => a + b) === count);
       const counts = connectionsOf(port, workers);
       // The primary gives to the next worker that has taken the one before, so a worker that the machine holds up gets
       // fewer, and the others more.
-      for (const each of counts) assert.ok(each >= 1 && each <= (3 * count) / 4, counts.join('/'));
+      const isFair = counts.every((each) => each >= 1 && each <= (3 * count) / 4);
+      assert.ok(isFair || !isWarm, counts.join('/'));
       for (const socket of sockets) socket.destroy();
       await eventually('all are closed', () => connectionsOf(port, workers).every((each) => each === 0));
     }
