@@ -12,7 +12,7 @@ const freeField = fieldName.superRefine((text, context) => {
 });
 
 /** Algorithms with a public key. A shared secret would have to stand in the file. */
-const algorithms = [
+export const publicKeyAlgorithms = [
   'RS256',
   'RS384',
   'RS512',
@@ -44,7 +44,7 @@ export const jwtSchema = z
     /** The keys themselves, in place of their URL. */
     jwks: z.looseObject({ keys: z.array(publicJwk).min(1).max(100) }).optional(),
     /** Algorithms that are accepted; every one with a public key by default. */
-    algorithms: z.array(z.enum(algorithms)).min(1).optional(),
+    algorithms: z.array(z.enum(publicKeyAlgorithms)).min(1).optional(),
     /** How far clocks may differ. 30 by default. */
     clockSkewSeconds: z.int().min(0).max(600).optional(),
     /** Claims that the backend gets as header fields. A client cannot send these fields itself. */

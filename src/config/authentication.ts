@@ -1,23 +1,10 @@
+import { publicKeyAlgorithms } from './auth-schema.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import type { Authentication, BasicAuthConfig, ForwardAuthConfig, JwtConfig, RouteConfig } from './model.ts';
 
 type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
 /** The settings of the whole file. */
 export type AuthFile = Pick<ParsedConfigFile, 'jwt' | 'basic' | 'forward'>;
-
-const DEFAULT_ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 
 /** How the clients of a route say who they are. A route that answers by itself asks nobody, unless it says otherwise. */
 export function authenticationOf({ authenticate, upstream, upstreams }: RouteFile): Authentication {
@@ -50,7 +37,7 @@ function jwtOf(jwt: AuthFile['jwt']): JwtConfig | undefined {
     audience: listed(jwt.audience),
     jwksUrl: jwt.jwksUrl,
     jwks: jwt.jwks as JwtConfig['jwks'],
-    algorithms: jwt.algorithms ?? DEFAULT_ALGORITHMS,
+    algorithms: jwt.algorithms ?? publicKeyAlgorithms,
     clockSkewSeconds: jwt.clockSkewSeconds ?? 30,
     claimsToHeaders: Object.fromEntries(
       Object.entries(claimsToHeaders).map(([claim, name]) => [claim, name.toLowerCase()]),

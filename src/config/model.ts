@@ -3,6 +3,9 @@ import type { Priority } from '../policy/admission/priority.ts';
 import type { BalancerName } from '../policy/balance/balancer.ts';
 import type { CacheRules } from '../policy/cache/storing.ts';
 import type { CompressionRules } from '../policy/compression/compressible.ts';
+import type { CorsRules } from '../policy/routing/cors.ts';
+import type { PathChange } from '../policy/routing/path-rewrite.ts';
+import type { RedirectRule } from '../policy/routing/redirect-target.ts';
 import type { RetryRules } from '../policy/retry/retryable.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
@@ -96,20 +99,12 @@ export interface StaticReply extends StaticBody {
   readonly retryAfterSeconds: number | undefined;
 }
 
-/** Exactly one of `to`, `scheme` and `trailingSlash`. */
-export interface Redirect {
-  readonly to: string | undefined;
-  readonly scheme: 'https' | undefined;
-  readonly port: number | undefined;
-  readonly trailingSlash: 'add' | 'remove' | undefined;
+export interface Redirect extends RedirectRule {
   readonly status: number;
 }
 
 /** How path and host change on the way to a backend. */
-export interface Rewrite {
-  readonly stripPrefix: string | undefined;
-  readonly addPrefix: string | undefined;
-  readonly path: string | undefined;
+export interface Rewrite extends PathChange {
   readonly host: string | undefined;
 }
 
@@ -117,15 +112,6 @@ export interface HeaderRules {
   readonly set: Readonly<Record<string, string>>;
   readonly add: Readonly<Record<string, string>>;
   readonly remove: readonly string[];
-}
-
-export interface Cors {
-  readonly origins: '*' | readonly string[];
-  readonly methods: readonly string[] | undefined;
-  readonly headers: '*' | readonly string[];
-  readonly exposeHeaders: readonly string[];
-  readonly credentials: boolean;
-  readonly maxAgeSeconds: number;
 }
 
 /** How a client says who it is. */
@@ -198,7 +184,7 @@ export interface RouteConfig {
   readonly forward: ForwardAuthConfig | undefined;
   readonly allow: readonly string[] | undefined;
   readonly deny: readonly string[] | undefined;
-  readonly cors: Cors | undefined;
+  readonly cors: CorsRules | undefined;
   /** Parameters of the path that no log shows. */
   readonly secret: readonly string[] | undefined;
   readonly timeoutMs: number;

@@ -1,9 +1,9 @@
+import type { CorsRules } from '../policy/routing/cors.ts';
 import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
 import { compressionOf } from './compression.ts';
 import type { Environment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import type {
-  Cors,
   ErrorPages,
   HeaderRules,
   Redirect,
@@ -128,7 +128,7 @@ function headerRulesOf(rules: RouteFile['request']): HeaderRules | undefined {
   return { set: lower(rules.set), add: lower(rules.add), remove };
 }
 
-function corsOf(cors: RouteFile['cors']): Cors | undefined {
+function corsOf(cors: RouteFile['cors']): CorsRules | undefined {
   if (cors === undefined) return undefined;
   const { origins, methods, headers = DEFAULT_CORS_HEADERS, exposeHeaders = [], credentials = false } = cors;
   return { origins, methods, headers, exposeHeaders, credentials, maxAgeSeconds: cors.maxAgeSeconds ?? 600 };

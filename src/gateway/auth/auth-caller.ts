@@ -1,24 +1,18 @@
 import type { Priority } from '../../policy/admission/priority.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Cancellable } from '../upstream/cancellable.ts';
+import { CallRecord } from '../upstream/call-record.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 
 /** Asks about a request on its behalf. Its times do not count as those of the request's own backend. */
-export class AuthCaller implements Caller {
+export class AuthCaller extends CallRecord implements Caller {
   readonly #x: Exchange;
   readonly startedAt: number;
   readonly readyAt: number;
-  queueMs = 0;
-  permitMs = 0;
-  execMs = 0;
-  execPhase: 'upstream' | 'database' | undefined;
-  upstream = '';
-  backend = '';
-  attempts = 0;
-  failure: string | undefined;
   readonly replyBegun = false;
 
   constructor(x: Exchange, now: number) {
+    super();
     this.#x = x;
     this.startedAt = now;
     this.readyAt = now;

@@ -1,5 +1,4 @@
-import type { Cors } from '../../config/model.ts';
-import { CorsPolicy } from '../../policy/routing/cors.ts';
+import { CorsPolicy, type CorsRules } from '../../policy/routing/cors.ts';
 import type { Exchange } from '../exchange.ts';
 import { cookieValue, fieldValue } from '../http/request-fields.ts';
 import { Refusal } from '../refusal.ts';
@@ -19,7 +18,7 @@ export class CrossSiteGuard implements Authenticator {
   readonly #cookie: string;
   readonly #allowed: CorsPolicy | undefined;
 
-  constructor(behind: Authenticator, cookie: string, cors: Cors | undefined) {
+  constructor(behind: Authenticator, cookie: string, cors: CorsRules | undefined) {
     this.#behind = behind;
     this.#cookie = cookie;
     // '*' is for pages that use no cookies.

@@ -1,22 +1,15 @@
 import type { Priority } from '../../policy/admission/priority.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Cancellable } from '../upstream/cancellable.ts';
+import { CallRecord } from '../upstream/call-record.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import type { FetchResult, Subscriber } from './subscriber.ts';
 
 /** The caller of a coalesced fetch: the client whose request is sent, on behalf of all subscribers. */
-export class FetchCaller implements Caller {
+export class FetchCaller extends CallRecord implements Caller {
   startedAt: number;
   over = false;
-  queueMs = 0;
-  permitMs = 0;
-  execMs = 0;
-  execPhase: 'upstream' | 'database' | undefined;
-  upstream = '';
-  backend = '';
-  attempts = 0;
-  failure: string | undefined;
   underway: Cancellable | undefined;
   /** The client whose request is sent; it may have left. */
   client: CacheClient;
@@ -30,6 +23,7 @@ export class FetchCaller implements Caller {
   isCut = false;
 
   constructor(client: CacheClient, startedAt: number) {
+    super();
     this.client = client;
     this.startedAt = startedAt;
   }

@@ -1,8 +1,9 @@
 import type { Cancellable } from './cancellable.ts';
+import { CallRecord } from './call-record.ts';
 import type { Caller } from './upstream-call.ts';
 
 /** Asks a backend on nobody's behalf. */
-export class MirrorCaller implements Caller {
+export class MirrorCaller extends CallRecord implements Caller {
   readonly id: string;
   readonly startedAt: number;
   readonly readyAt: number;
@@ -10,17 +11,10 @@ export class MirrorCaller implements Caller {
   readonly fairKey = 'mirror';
   readonly over = false;
   readonly replyBegun = false;
-  queueMs = 0;
-  permitMs = 0;
-  execMs = 0;
-  execPhase: 'upstream' | 'database' | undefined;
-  upstream = '';
-  backend = '';
-  attempts = 0;
-  failure: string | undefined;
   underway: Cancellable | undefined;
 
   constructor(id: string, now: number) {
+    super();
     this.id = id;
     this.startedAt = now;
     this.readyAt = now;
