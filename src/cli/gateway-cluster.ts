@@ -14,7 +14,8 @@ interface Child {
   readonly instance: number;
   readonly worker: Worker;
   readonly pid: number | undefined;
-  isReady: boolean;
+  /** Whether node:cluster hands connections to it, which it does before the worker says that it is ready. */
+  isListening: boolean;
 }
 
 /**
@@ -31,7 +32,7 @@ export class GatewayCluster {
     child.worker.process.kill('SIGKILL');
   });
   readonly #over = Promise.withResolvers<number>();
-  #wasReady = false;
+  #wasListening = false;
   #stopping = false;
   #exitCode: number = exitCodes.ok;
 
@@ -65,22 +66,24 @@ export class GatewayCluster {
       RAMPART_WATCHED: '1',
       GATEWAY_WORKERS: String(this.#count),
     });
-    const child: Child = { instance, worker, pid: worker.process.pid, isReady: false };
+    const child: Child = { instance, worker, pid: worker.process.pid, isListening: false };
     this.#children.set(instance, child);
     worker.on('message', (message: unknown) => {
-      if (message === 'ready') child.isReady = true;
-      else this.#hangs.said(child, message);
+      if (message !== 'ready') this.#hangs.said(child, message);
     });
-    const isServing = (one: Child): boolean => one !== child && one.isReady && one.worker.isConnected();
+    worker.on('listening', () => {
+      child.isListening = true;
+      this.#wasListening = true;
+    });
+    const isServing = (one: Child): boolean => one !== child && one.isListening && one.worker.isConnected();
     giveBackHandovers(worker.process, () => [...this.#children.values()].some(isServing));
     // 'exit' follows, and tells the rest.
     worker.on('error', () => {});
     worker.on('exit', (code, signal) => {
       this.#hangs.said(child, undefined);
       this.#children.delete(instance);
-      this.#wasReady ||= child.isReady;
       if (this.#stopping) this.#endIfOver();
-      else if (!this.#wasReady) this.#giveUp(code);
+      else if (!this.#wasListening) this.#giveUp(code);
       else this.#restart(instance, signal ?? `exit code ${code}`, systemClock.now() - startedAt);
     });
   }

@@ -59,10 +59,20 @@ describe('a worker that hangs, under rampart start', () => {
   });
 });
 
-/** What every process loads first: it makes the event loop of a worker hang when that gets SIGCONT. */
-const hangOnSignal = `data:text/javascript,${encodeURIComponent(
-  "if (process.argv.includes('gateway')) process.on('SIGCONT', () => { for (;;); });",
-)}`;
+/**
+ * What every process loads first: it makes the event loop of a worker hang when that gets SIGCONT, and it says 'ready'
+ * late, as a worker does that takes connections already but waits for a processor.
+ */
+const hangOnSignal = `data:text/javascript,${encodeURIComponent(`
+  if (process.argv.includes('gateway')) process.on('SIGCONT', () => { for (;;); });
+  const { send } = process;
+  if (send !== undefined)
+    process.send = (message, ...rest) => {
+      if (message !== 'ready') return send.call(process, message, ...rest);
+      setTimeout(() => process.connected && send.call(process, message, ...rest), 1000);
+      return true;
+    };
+`)}`;
 
 describe('a worker that hangs, under rampart gateway --workers', () => {
   let env: Record<string, string>;
