@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { root } from './root.ts';
@@ -8,7 +8,17 @@ export interface TestCount {
   passed: number;
   failed: number;
   skipped: number;
+  /** Tests that failed, and passed when their file ran again alone. */
+  unsteady: string[];
 }
+
+export const noTests = (): TestCount => ({ passed: 0, failed: 0, skipped: 0, unsteady: [] });
+
+/** The tests that failed, by file. */
+export type FailedFiles = Map<string, string[]>;
+
+/** More files than these are no accident of timing, so they do not run again. */
+const MAX_FILES_AGAIN = 3;
 
 /** Runs the test files that match, `concurrency` files at a time, and prints each test. `isWanted`: by the file's name. */
 export async function runTests(
@@ -16,28 +26,57 @@ export async function runTests(
   concurrency: number,
   count: TestCount,
   isWanted: (name: string) => boolean = () => true,
-): Promise<void> {
+): Promise<FailedFiles> {
   const files = globSync(pattern, { cwd: root })
     .filter((file) => isWanted(basename(file, '.test.ts')))
     .toSorted()
-    .map((file) => join(root, file));
+    .map((file) => resolve(root, file));
   if (files.length === 0) throw new Error(`No test file matches ${pattern}`);
+  return runFiles(files, concurrency, count);
+}
+
+async function runFiles(files: string[], concurrency: number, count: TestCount): Promise<FailedFiles> {
+  const failed: FailedFiles = new Map();
   const stream = run({ files, concurrency, timeout: 10 * 60_000 });
   stream.on('test:pass', ({ details, skip }) => {
     if (details.type === 'suite') return;
     if (skip === undefined) count.passed++;
     else count.skipped++;
   });
-  stream.on('test:fail', ({ details }) => {
-    if (details.type !== 'suite') count.failed++;
+  stream.on('test:fail', ({ details, name, file }) => {
+    if (details.type === 'suite') return;
+    count.failed++;
+    const path = file ?? name;
+    failed.set(path, [...(failed.get(path) ?? []), name]);
   });
-  await new Promise<void>((resolve, reject) => {
-    stream.compose(new spec()).on('end', resolve).on('error', reject).pipe(process.stdout, { end: false });
+  await new Promise<void>((done, reject) => {
+    stream.compose(new spec()).on('end', done).on('error', reject).pipe(process.stdout, { end: false });
   });
+  return failed;
+}
+
+/**
+ * Runs each file with a failed test once more, alone, and counts what the second run says.
+ *
+ * These tests run real processes against real time, so a busy machine can fail one of a thousand. A test that passes now
+ * is named at the end as unsteady, because it or the code has a defect; only a test that fails twice fails the run.
+ */
+export async function runAgain(failed: FailedFiles, count: TestCount): Promise<void> {
+  if (failed.size > MAX_FILES_AGAIN) return;
+  for (const [file, names] of failed) {
+    console.log(`\nRunning ${relative(root, file)} again, alone, because of: ${names.join('; ')}`);
+    const again = noTests();
+    const failedAgain = await runFiles([file], 1, again);
+    if (failedAgain.size > 0 || again.passed === 0) continue;
+    count.failed -= names.length;
+    count.passed += names.length;
+    count.unsteady.push(...names.map((name) => `${relative(root, file)}: ${name}`));
+  }
 }
 
 /** Prints the closing line and sets the exit code: in CI a skipped test counts as a failure. */
-export function conclude({ passed, failed, skipped }: TestCount): void {
+export function conclude({ passed, failed, skipped, unsteady }: TestCount): void {
+  for (const name of unsteady) console.log(`Unsteady, passed only in a second run alone: ${name}`);
   if (skipped > 0 && process.env['CI'] !== undefined)
     console.log('In CI no test may be skipped: each one says above why it was.');
   console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);

@@ -2,10 +2,10 @@
 import { runChecks } from './checks.ts';
 import { ensureTestTools } from './test-tools.ts';
 import { isLong } from './long-tests.ts';
-import { conclude, runTests } from './run-tests.ts';
+import { conclude, noTests, runAgain, runTests } from './run-tests.ts';
 
 ensureTestTools();
-const count = { ...runChecks(), skipped: 0 };
+const count = { ...noTests(), ...runChecks() };
 await runTests('test/unit/**/*.test.ts', 2, count);
 /** These tests depend on rates and waits, so they run alone; beside others they would measure the others. */
 const quiet: ReadonlySet<string> = new Set([
@@ -24,6 +24,12 @@ const quiet: ReadonlySet<string> = new Set([
 /** These tests of the lab check its texts rather than its measurements. */
 const anywhere: ReadonlySet<string> = new Set(['lab-own-service', 'lab-strangers', 'lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
-await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name) && !isLong(name));
-await runTests('test/integration/**/*.test.ts', 1, count, (name) => needsQuiet(name) && !isLong(name));
+const failed = await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name) && !isLong(name));
+const failedQuiet = await runTests(
+  'test/integration/**/*.test.ts',
+  1,
+  count,
+  (name) => needsQuiet(name) && !isLong(name),
+);
+await runAgain(new Map([...failed, ...failedQuiet]), count);
 conclude(count);
