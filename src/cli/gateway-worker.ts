@@ -40,6 +40,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
     sendLeaseReport: (upstream, report) =>
       link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leasedIds(upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
+    sendPlaceAsks: (asks) => link.offer({ type: 'places', asks }),
     sendCacheReport: (report) => link.tell(report),
   });
   const version = openVersion(context, io, worker, (report) => link.tell(report));
@@ -123,6 +124,7 @@ function apply(worker: Gateway, message: ControlMessage): void {
     worker.applyLease(message.upstream, fromWireOrder(message.order, worker.leasedIds(message.upstream)));
   } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
   else if (message.type === 'tokens') worker.applyTokens(message.grants);
+  else if (message.type === 'places') worker.applyPlaces(message.news);
   else if (message.type === 'keys-changed') worker.forgetKeys();
   else if (message.type === 'ticket-key') worker.useTicketKey(message.key);
   else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { TlsFiles } from '../core/tls-files.ts';
 import { isLoopback } from '../core/loopback.ts';
+import { rateOf } from './client-limit.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import { loadConfigFile } from './file.ts';
@@ -85,10 +86,11 @@ export const needsDatabase = ({ env, routes }: Config): boolean =>
   env.GENERATOR_INSTANCES > 0 || routes.some(({ authentication }) => authentication === 'key');
 
 /** Names what all processes of a host should agree on: upstreams, routes and limits. */
-export function configHash({ upstreams: all, routes, trustedProxies, keyLimit, addressLimit }: Config): string {
+export function configHash(config: Config): string {
+  const { upstreams: all, routes, trustedProxies, keyLimit, keyInFlight, addressLimit } = config;
   // Control knows which backends have announced themselves, whatever number this process was started with.
   const upstreams = all.map((one) => (one.isAnnounced ? { ...one, backends: [], queueCapacity: 0 } : one));
-  const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, addressLimit });
+  const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, keyInFlight, addressLimit });
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
@@ -116,7 +118,8 @@ export function buildConfig(
     headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },
     builtin: builtinOf(file.builtin),
     errorPages: errorPagesOf(file.errorPages),
-    keyLimit: file.keyLimit,
+    keyLimit: rateOf(file.keyLimit),
+    keyInFlight: file.keyLimit?.inFlight,
     addressLimit: file.addressLimit,
   };
 }

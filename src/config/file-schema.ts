@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
 import { addressOrRange } from './route-access-schema.ts';
+import { checkClientLimit, clientLimitFields } from './client-limit.ts';
 import { errorPagesSchema } from './route-rewrite-schema.ts';
 import { routeSchema } from './route-schema.ts';
 import { proxyProtocolSchema } from './proxy-protocol.ts';
@@ -80,8 +81,8 @@ export const fileSchema = z.strictObject({
   jwt: jwtSchema.optional(),
   basic: basicAuthSchema.optional(),
   forward: forwardAuthSchema.optional(),
-  /** The rate limit of every key that has none of its own, over this host. No limit by default. */
-  keyLimit: rateLimitSchema.optional(),
+  /** How much every key may use, over this host; a key's own rate counts in place of this one. No limit by default. */
+  keyLimit: z.strictObject(clientLimitFields).superRefine(checkClientLimit).optional(),
   /** The rate limit of every client address, with any key or none, over this host. No limit by default. */
   addressLimit: rateLimitSchema.optional(),
 });

@@ -147,8 +147,12 @@ export interface ForwardAuthConfig {
   readonly timeoutMs: number;
 }
 
-/** The rate limit of a route, over this host. */
-export interface RouteLimitConfig extends RateLimit {
+/** How much one client may use a route, over this host. */
+export interface RouteLimitConfig {
+  /** Undefined: any rate. */
+  readonly rate: RateLimit | undefined;
+  /** Requests in flight at a time; undefined: any number. */
+  readonly inFlight: number | undefined;
   /** What it counts by: `key`, `address`, `header:NAME` or `cookie:NAME`. */
   readonly by: string;
   /** The header field that says what a request costs; undefined: one each. */
@@ -276,6 +280,8 @@ export interface Config {
   readonly errorPages: ErrorPages | undefined;
   /** The rate limit of every key that has none of its own. */
   readonly keyLimit: RateLimit | undefined;
+  /** Requests in flight of every key; undefined: any number. */
+  readonly keyInFlight: number | undefined;
   /** The rate limit of every client address. */
   readonly addressLimit: RateLimit | undefined;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressProblem } from '../core/addresses.ts';
 import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
+import { checkClientLimit, clientLimitFields } from './client-limit.ts';
 import { requestPart } from './request-part.ts';
 import { fieldName } from './route-match-schema.ts';
 
@@ -50,11 +51,10 @@ export const accessFields = {
   allow: z.array(addressOrRange).min(1).optional(),
   /** Addresses and ranges that may not. Checked first. */
   deny: z.array(addressOrRange).min(1).optional(),
-  /** The rate at which one client may use the route, over this host. */
+  /** How much one client may use the route, over this host. */
   limit: z
     .strictObject({
-      requestsPerSecond: z.number().min(0.001).max(1_000_000),
-      burst: z.int().min(1).max(1_000_000),
+      ...clientLimitFields,
       /** What it counts by: `key` (the default), `address`, `header:NAME` or `cookie:NAME`. */
       by: requestPart.refine((part) => part !== 'random', 'must not be random').optional(),
       /** A header field with the number of requests that a request counts as, such as the tokens of a language model. */
@@ -65,6 +65,11 @@ export const accessFields = {
           of: z.enum(['request', 'response']).optional(),
         })
         .optional(),
+    })
+    .superRefine(checkClientLimit)
+    .refine(({ requestsPerSecond, cost }) => requestsPerSecond !== undefined || cost === undefined, {
+      message: 'must have requestsPerSecond, because the cost is counted within the rate',
+      path: ['cost'],
     })
     .optional(),
   /** Which pages of other origins may use the route. Preflights are answered by the gateway. */

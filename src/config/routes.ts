@@ -1,5 +1,6 @@
 import type { CorsRules } from '../policy/routing/cors.ts';
 import { defaultRetryRules, type RetryRules } from '../policy/retry/retryable.ts';
+import { rateOf } from './client-limit.ts';
 import { compressionOf } from './compression.ts';
 import type { Environment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
@@ -77,10 +78,10 @@ function everySettingOf(route: RouteFile): EverySetting {
 
 function limitOf(limit: RouteFile['limit']): RouteLimitConfig | undefined {
   if (limit === undefined) return undefined;
-  const { requestsPerSecond, burst, by = 'key', cost } = limit;
+  const { inFlight, by = 'key', cost } = limit;
   return {
-    requestsPerSecond,
-    burst,
+    rate: rateOf(limit),
+    inFlight,
     by,
     cost: cost && { header: cost.header.toLowerCase(), of: cost.of ?? 'response' },
   };

@@ -19,6 +19,7 @@ import { HostUpstreams } from './host-upstreams.ts';
 import { claimControlSocket, controlSocket } from './control-socket.ts';
 import { type Member, Members } from './members.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import { ClientPlaces } from './client-places.ts';
 import { RateTokens } from './rate-tokens.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
@@ -53,6 +54,7 @@ export class Control {
   readonly #rollout: Rollout;
   readonly #keeper: ConfigKeeper;
   readonly #tokens: RateTokens;
+  readonly #places: ClientPlaces<Member>;
   readonly #metrics: HostMetrics;
   readonly #startedAtMs: number;
   readonly #cacheOrders: CacheOrders<Member>;
@@ -72,6 +74,7 @@ export class Control {
     this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
     this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
     const tell = (member: Member, message: ControlMessage): void => this.#members.tell(member, message);
+    this.#places = new ClientPlaces(clock, (member, news) => tell(member, { type: 'places', news }));
     const gateways = (): Member[] => this.#gateways();
     this.#upstreams = new HostUpstreams({
       config,
@@ -161,6 +164,7 @@ export class Control {
       health: this.#upstreams.health(),
       leases: (upstream, backend) => this.#upstreams.leases?.stateOf(upstream, backend),
       rateSubjects: this.#tokens.size,
+      inFlightClients: this.#places.size,
     });
   }
 
@@ -217,6 +221,7 @@ export class Control {
     } else if (message.type === 'held') {
       this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
     } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
+    else if (message.type === 'places') this.#places.said(member, message.asks);
     else if (message.type === 'announce')
       this.#upstreams.membership.announced(member.id, message.upstream, message.origin);
     else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
@@ -276,6 +281,7 @@ export class Control {
       this.#upstreams.membership.lost(member.id);
     }
     this.#cacheOrders.left(member);
+    this.#places.left(member);
   }
 
   #tellTicketKey(worker: Member): void {

@@ -17,6 +17,8 @@ export interface HostState {
   readonly leases: (upstream: string, backend: string) => { cap: number; leased: number } | undefined;
   /** Keys and addresses that have a bucket. */
   readonly rateSubjects: number;
+  /** Clients with requests in flight that are counted. */
+  readonly inFlightClients: number;
 }
 
 /** The reply to `GET /api/status`. */
@@ -37,6 +39,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
       ...host.leases(backend.upstream, backend.backend),
     })),
     rate_limits: { subjects: host.rateSubjects },
+    in_flight_limits: { clients: host.inFlightClients },
     settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
   };
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Timer } from '../core/clock.ts';
 import type { HostLoad, LeaseOrder } from '../protocol/lease.ts';
+import type { PlaceNews } from '../protocol/places.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
 import { type GatewayDependencies, openContext, upstreamOpener } from './open-context.ts';
@@ -119,7 +120,9 @@ export class Gateway {
    * message.
    */
   controlFound(): Record<string, readonly number[]> {
-    this.#context.limits.rates.tokens.connected();
+    const { rates, inFlight } = this.#context.limits;
+    rates.tokens.connected();
+    inFlight.places.connected();
     this.#context.cachePeers.connected();
     return this.#upstreams.connected();
   }
@@ -180,12 +183,18 @@ export class Gateway {
     this.#context.limits.rates.tokens.answered(grants);
   }
 
+  /** Takes places of clients, or gives them back. */
+  applyPlaces(news: readonly PlaceNews[]): void {
+    this.#context.limits.inFlight.places.heard(news);
+  }
+
   /**
    * Control is gone, and its health checks with it. Backends that it reported as down may be up by now, so all are used
    * again; failed attempts will show which are down.
    */
   controlLost(): void {
     this.#context.limits.rates.tokens.lost();
+    this.#context.limits.inFlight.places.lost();
     this.#context.cachePeers.lost();
     this.#upstreams.lost();
     for (const upstream of this.#upstreams.all()) {
@@ -218,9 +227,12 @@ export class Gateway {
     }));
     const { entries, bytes, maxBytes, evictions } = this.#context.cache.store;
     const cache = { entries, bytes, max_bytes: maxBytes, evictions };
-    const { size, byShare } = this.#context.limits.rates.tokens;
-    const rateLimits = { subjects: size, decided_by_share: byShare };
-    return { draining: this.#draining, upstreams, cache, rate_limits: rateLimits };
+    const { rates, inFlight } = this.#context.limits;
+    const rateLimits = { subjects: rates.tokens.size, decided_by_share: rates.tokens.byShare };
+    const { places } = inFlight;
+    const inFlightLimits = { clients: places.size, decided_by_share: places.byShare };
+    const limits = { rate_limits: rateLimits, in_flight_limits: inFlightLimits };
+    return { draining: this.#draining, upstreams, cache, ...limits };
   }
 
   /**
@@ -245,6 +257,7 @@ export class Gateway {
     this.#listeners.dropAll();
     await closed;
     this.#context.limits.rates.tokens.close();
+    this.#context.limits.inFlight.places.close();
     this.#context.cache.close();
     this.#context.replies.close();
     this.#listeners.close();

@@ -42,6 +42,7 @@ function useSharedSettings({ context }: WorkerVersion, previous: Config): void {
   const { config, cache, limits, trustedProxies } = context;
   trustedProxies.replace(config.trustedProxies);
   limits.rates.useLimits(config.keyLimit, config.addressLimit);
+  limits.inFlight.useKeyLimit(config.keyInFlight);
   cache.useRoutes(cachedRoutesOf(config));
   for (const { endpoint } of outdatedRoutes(config.routes, previous.routes)) cache.carryOut({ purge: { endpoint } });
 }
@@ -51,6 +52,7 @@ const neutral = new Set<string>([
   'timeoutMs',
   'maxBodyBytes',
   'priority',
+  'limit',
   'pure',
   'hedge',
   // Replies are stored as they came, and compressed for each client.

@@ -17,6 +17,7 @@ export const reasons = {
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
   'expectation-failed': { status: 417, title: 'Expectation failed' },
   'rate-limited': { status: 429, title: 'Rate limited' },
+  'too-many-in-flight': { status: 429, title: 'Too many requests in flight' },
   misdirected: { status: 421, title: 'Misdirected request' },
   'headers-too-large': { status: 431, title: 'Headers too large' },
   'internal-error': { status: 500, title: 'Internal error' },

@@ -73,7 +73,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   }
 
   // 4 limit: before the cache, because a hit uses quota, too
-  const limiting = checkRates(x, route, gateway);
+  const limiting = checkLimits(x, route, gateway);
   const limited = limiting instanceof Promise ? await limiting : limiting;
   if (limited !== undefined) return limited;
   if (route.kind === 'local') return route.answer(x);
@@ -92,13 +92,13 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   return forward(x, prepared.request, prepared.sink, gateway.stack);
 }
 
-/** The rate of the key, then that of the route. */
-function checkRates(
-  x: Exchange,
-  { limit }: Route,
-  { limits }: GatewayContext,
-): Refusal | undefined | Promise<Refusal | undefined> {
-  const byKey = limits.rates.checkKey(x);
+type Checked = Refusal | undefined | Promise<Refusal | undefined>;
+
+/** The key's rate and requests in flight, then those of the route. */
+function checkLimits(x: Exchange, { limit }: Route, { limits }: GatewayContext): Checked {
+  const byRate = limits.rates.checkKey(x);
+  const inFlight = (): Checked => limits.inFlight.checkKey(x);
+  const byKey = byRate instanceof Promise ? byRate.then((refusal) => refusal ?? inFlight()) : (byRate ?? inFlight());
   if (limit === undefined) return byKey;
   return byKey instanceof Promise ? byKey.then((refusal) => refusal ?? limit.check(x)) : (byKey ?? limit.check(x));
 }

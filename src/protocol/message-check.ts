@@ -52,6 +52,14 @@ const tokenGrant = z.looseObject({
   retryAfterMs: count,
   chain: z.number(),
 });
+const placeAsk = z.looseObject({
+  subject: text,
+  max: z.int().min(1),
+  wanted: count,
+  held: count,
+  returned: count,
+});
+const placeNews = z.looseObject({ subject: text, given: count, isScarce: z.boolean() });
 const purgeTarget = z.looseObject({ endpoint: text.optional(), host: text.optional(), target: z.string().optional() });
 const invalidation = z.looseObject({ host: z.string(), targets: z.array(z.string()).max(100), selection: z.string() });
 const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
@@ -88,6 +96,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   }),
   held: z.looseObject({ upstream: text, report: leaseReport }),
   tokens: z.looseObject({ asks: z.array(tokenAsk) }),
+  places: z.looseObject({ asks: z.array(placeAsk) }),
   announce: z.looseObject({ upstream: text, origin: z.url().max(4096) }),
   withdraw: nothing,
   'cache-position': z.looseObject({ position: cachePosition.optional() }),
@@ -111,6 +120,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   'keys-changed': nothing,
   'ticket-key': z.looseObject({ key: z.base64().length(64) }),
   tokens: z.looseObject({ grants: z.array(tokenGrant) }),
+  places: z.looseObject({ news: z.array(placeNews) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),
   'config-prepare': z.looseObject({ version, file: configFile }),

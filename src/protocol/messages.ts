@@ -4,6 +4,7 @@ import type { ConfigOrder, ConfigReport, ControlAnswer, ControlAsk } from './con
 import type { BackendsByUpstream, BackendState } from './backends.ts';
 import type { HostLoad } from './lease.ts';
 import type { ById, WireOrder, WireReport } from './lease-wire.ts';
+import type { PlaceAsk, PlaceNews } from './places.ts';
 import type { TokenAsk, TokenGrant } from './tokens.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
@@ -36,6 +37,8 @@ export type MemberMessage =
   | { readonly type: 'held'; readonly upstream: string; readonly report: WireReport }
   /** The tokens of rate limits that a worker asks for, for all subjects at once. */
   | { readonly type: 'tokens'; readonly asks: readonly TokenAsk[] }
+  /** The places of clients that a worker asks for or gives back, for all clients at once. */
+  | { readonly type: 'places'; readonly asks: readonly PlaceAsk[] }
   /** The process serves as a backend of the upstream at this origin; sent on each connection. */
   | { readonly type: 'announce'; readonly upstream: string; readonly origin: string }
   /** The process is about to end, and takes no new requests as a backend. */
@@ -62,6 +65,8 @@ export type ControlMessage =
   | { readonly type: 'ticket-key'; readonly key: string }
   /** The tokens granted, in the order in which the worker asked. */
   | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
+  /** Places of clients, given or scarce. */
+  | { readonly type: 'places'; readonly news: readonly PlaceNews[] }
   | CacheCommand
   | ConfigOrder
   | ControlAnswer

@@ -38,6 +38,8 @@ export interface TestGatewayOptions {
   readonly errorPages?: ConfigFile['errorPages'];
   readonly keyLimit?: Config['keyLimit'];
   readonly addressLimit?: Config['addressLimit'];
+  readonly keyInFlight?: Config['keyInFlight'];
+  readonly sendPlaceAsks?: GatewayDependencies['sendPlaceAsks'];
   readonly sendTokenAsks?: GatewayDependencies['sendTokenAsks'];
   readonly sendCacheReport?: GatewayDependencies['sendCacheReport'];
   /** Origins in place of the generators' own. */
@@ -106,6 +108,7 @@ export async function testDependencies(
     store: options.store ?? emptyStore,
     accessLog: options.accessLog,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
+    ...(options.sendPlaceAsks && { sendPlaceAsks: options.sendPlaceAsks }),
     ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),
   };
 }
@@ -157,6 +160,7 @@ export async function testConfig(options: TestGatewayOptions): Promise<Config> {
     upstreams: [{ ...generator, backends: backends ?? generator.backends }, ...named],
     trustedProxies: options.trustedProxies ?? [],
     keyLimit: options.keyLimit,
+    keyInFlight: options.keyInFlight,
     addressLimit: options.addressLimit,
   };
 }

@@ -34,6 +34,10 @@ export const memberExamples: Examples<MemberMessage> = {
     type: 'tokens',
     asks: [{ subject: 'key:a', limit: { requestsPerSecond: 1, burst: 1 }, wanted: 1, spent: 0, returned: 0, chain: 0 }],
   },
+  places: {
+    type: 'places',
+    asks: [{ subject: 'route:a', max: 2, wanted: 1, held: 0, returned: 0 }],
+  },
   announce: { type: 'announce', upstream: 'generator', origin: 'http://127.0.0.1:9100' },
   withdraw: { type: 'withdraw' },
   'config-prepared': { type: 'config-prepared', version: { number: 2, hash: 'abc' }, problems: ['too large'] },
@@ -71,6 +75,7 @@ export const controlExamples: Examples<ControlMessage> = {
     type: 'tokens',
     grants: [{ subject: 'key:a', tokens: 1, remaining: 0, retryAfterMs: 5, chain: 1 }],
   },
+  places: { type: 'places', news: [{ subject: 'route:a', given: 1, isScarce: false }] },
   forget: { type: 'forget', position: { epoch: 1, number: 1 }, orders: [{ purge: { endpoint: 'app' } }] },
   invalidated: { type: 'invalidated', id: 1, position: { epoch: 1, number: 1 } },
   'config-prepare': { type: 'config-prepare', version: { number: 2, hash: 'abc' }, file: { routes: [] } },

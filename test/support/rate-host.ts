@@ -66,6 +66,7 @@ export async function startRateHost(options: TestGatewayOptions & { authenticate
       ...options,
       env: { GATEWAY_WORKERS: String(WORKERS), ...options.env },
       sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
+      sendPlaceAsks: (asks) => link.offer({ type: 'places', asks }),
     });
     const link = linkOf(worker, instance, controlSocket(runFolder));
     closers.push(() => link.close());
@@ -86,6 +87,7 @@ function linkOf({ gateway }: TestGateway, instance: number, socketPath: string):
     status: () => gateway.status(),
     onMessage: (message) => {
       if (message.type === 'tokens') gateway.applyTokens(message.grants);
+      else if (message.type === 'places') gateway.applyPlaces(message.news);
       else if (message.type === 'keys-changed') gateway.forgetKeys();
     },
     onConnected: () => void gateway.controlFound(),

@@ -3,9 +3,11 @@ import type { AddressSet } from '../../core/addresses.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Registry } from '../../metrics/instruments.ts';
+import type { PlaceAsk } from '../../protocol/places.ts';
 import type { TokenAsk } from '../../protocol/tokens.ts';
 import { GuessLimit } from './guess-limit.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
+import { InFlightLimiter } from './in-flight-limiter.ts';
 import { LateRefusals } from './late-refusals.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { ReadAdmission } from './read-admission.ts';
@@ -22,6 +24,8 @@ export interface LimitsOptions {
   readonly readConcurrency?: number | undefined;
   /** Asks control for tokens; false when it cannot be asked. Without it this worker has its share of each rate limit. */
   readonly sendTokenAsks?: ((asks: readonly TokenAsk[]) => boolean) | undefined;
+  /** Asks control for places of clients, as `sendTokenAsks` does for tokens. */
+  readonly sendPlaceAsks?: ((asks: readonly PlaceAsk[]) => boolean) | undefined;
 }
 
 /** The limits that a worker checks before it serves a request. */
@@ -29,19 +33,21 @@ export interface Limits {
   readonly keys: KeyCache;
   readonly guesses: GuessLimit;
   readonly rates: RateLimiter;
+  readonly inFlight: InFlightLimiter;
   readonly reads: ReadAdmission;
   readonly lateRefusals: LateRefusals;
 }
 
 /** Makes the limits of a worker. A limit that is to hold for the whole host asks control, as the rates do. */
 export function openLimits(options: LimitsOptions, trustedProxies: AddressSet): Limits {
-  const { config, clock, registry, bugs, findKey, sendTokenAsks } = options;
-  const { env, keyLimit, addressLimit } = config;
+  const { config, clock, registry, bugs, findKey, sendTokenAsks, sendPlaceAsks } = options;
+  const { env, keyLimit, keyInFlight, addressLimit } = config;
   const workers = env.GATEWAY_WORKERS;
   return {
     keys: new KeyCache(findKey, clock),
     guesses: new GuessLimit(clock, trustedProxies),
     rates: new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks }),
+    inFlight: new InFlightLimiter({ clock, registry, bugs, workers, keyInFlight, sendPlaceAsks }),
     reads: new ReadAdmission(options.readConcurrency ?? DEFAULT_READS, clock),
     lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trustedProxies.has(address) }),
   };

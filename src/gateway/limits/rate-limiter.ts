@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { AddressSet } from '../../core/addresses.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
@@ -7,6 +6,7 @@ import type { RateLimit, TokenAsk } from '../../protocol/tokens.ts';
 import { clientNetwork } from '../http/client-network.ts';
 import type { Exchange } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
+import { subjectOf } from './subject.ts';
 import { TokenClient, type TokenVerdict } from './token-client.ts';
 
 export interface RateLimiterOptions {
@@ -111,12 +111,6 @@ export class RateLimiter {
     return refusalOf(policy, limit, verdict);
   }
 }
-
-/** A longer part is known by its hash, because a client chooses it: control accepts no subject of any length. */
-const MOST_CHARACTERS = 100;
-
-const subjectOf = (policy: Policy, id: string): string =>
-  `${policy}:${id.length <= MOST_CHARACTERS ? id : hash('sha256', id, 'base64')}`;
 
 /** Fields as in draft-ietf-httpapi-ratelimit-headers: the bucket as a quota, and the time in which it fills. */
 function refusalOf(policy: Policy, { requestsPerSecond, burst }: RateLimit, retryAfterMs: number): Refusal {

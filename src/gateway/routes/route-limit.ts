@@ -1,14 +1,25 @@
 import type { RouteConfig, RouteLimitConfig } from '../../config/model.ts';
+import type { RateLimit } from '../../protocol/tokens.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { fieldValue } from '../http/request-fields.ts';
 import type { Refusal } from '../refusal.ts';
 import { type RequestPart, requestPartOf } from './request-part.ts';
 
+type Checked = Refusal | undefined | Promise<Refusal | undefined>;
+
+/** A request whose cost is known from a field. */
+interface Charged {
+  readonly x: Exchange;
+  readonly subject: string;
+  readonly rate: RateLimit;
+  readonly cost: NonNullable<RouteLimitConfig['cost']>;
+}
+
 /** The most that one request can cost, whatever its field says. */
 const MOST_COST = 1_000_000;
 
-/** The rate limit of a route, for each key or whatever it counts by. */
+/** The limits of a route, for each key or whatever it counts by. */
 export class RouteLimit {
   readonly #gateway: GatewayContext;
   readonly #limit: RouteLimitConfig;
@@ -22,27 +33,37 @@ export class RouteLimit {
     this.#partOf = requestPartOf(limit.by, gateway.trustedProxies, gateway.random);
   }
 
-  check(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
+  /** The rate first: a request that comes too fast takes no place. */
+  check(x: Exchange): Checked {
     const subject = `${this.#endpoint}:${this.#partOf(x)}`;
-    const checking = this.#gateway.limits.rates.checkRoute(x, subject, this.#limit);
-    const { cost } = this.#limit;
+    const checking = this.#checkRate(x, subject);
+    const { inFlight } = this.#limit;
+    if (inFlight === undefined) return checking;
+    const count = (): Checked => this.#gateway.limits.inFlight.checkRoute(x, subject, inFlight);
+    return checking instanceof Promise ? checking.then((refusal) => refusal ?? count()) : (checking ?? count());
+  }
+
+  #checkRate(x: Exchange, subject: string): Checked {
+    const { rate, cost } = this.#limit;
+    if (rate === undefined) return undefined;
+    const checking = this.#gateway.limits.rates.checkRoute(x, subject, rate);
     if (cost === undefined) return checking;
-    if (!(checking instanceof Promise)) return this.#conclude(x, subject, checking);
-    return checking.then((refusal) => this.#conclude(x, subject, refusal));
+    const conclude = (refusal: Refusal | undefined) => this.#conclude({ x, subject, rate, cost }, refusal);
+    return checking instanceof Promise ? checking.then(conclude) : conclude(checking);
   }
 
   /** A request has taken one token; its field says how many more it costs. */
-  #conclude(x: Exchange, subject: string, refusal: Refusal | undefined): Refusal | undefined {
-    const { cost } = this.#limit;
-    if (refusal !== undefined || cost === undefined) return refusal;
-    if (cost.of === 'request') this.#charge(subject, fieldValue(x.head, cost.header));
-    else x.onReplyHead = (lines) => this.#charge(subject, valueIn(lines, cost.header));
+  #conclude({ x, subject, rate, cost }: Charged, refusal: Refusal | undefined): Refusal | undefined {
+    if (refusal !== undefined) return refusal;
+    const charge = (field: string | undefined): void => this.#charge(subject, rate, field);
+    if (cost.of === 'request') charge(fieldValue(x.head, cost.header));
+    else x.onReplyHead = (lines) => charge(valueIn(lines, cost.header));
     return undefined;
   }
 
-  #charge(subject: string, field: string | undefined): void {
+  #charge(subject: string, rate: RateLimit, field: string | undefined): void {
     if (field === undefined || !/^\d{1,9}(?:\.\d{1,9})?$/.test(field)) return;
-    this.#gateway.limits.rates.chargeRoute(subject, this.#limit, Math.min(MOST_COST, Math.ceil(Number(field))) - 1);
+    this.#gateway.limits.rates.chargeRoute(subject, rate, Math.min(MOST_COST, Math.ceil(Number(field))) - 1);
   }
 }
 
