@@ -12,11 +12,12 @@
  *                                          with the settings of now; `reload gateway` keeps those of the start
  *   npx pm2 kill                           stops everything, and pm2 with it
  *
+ * Where Rampart is installed as a package, pm2 is installed beside it (npm install pm2), and the file is
+ * node_modules/rampart/ecosystem.config.cjs.
+ *
  * Workers of a cluster run on the Node of pm2's daemon, and that is the Node of whoever started it: with npx it is the
  * one that this project pins. A daemon that an older Node has started goes on with that one until `npx pm2 update`.
  */
-const { join } = require('node:path');
-
 /** Ends pm2's command with this alone: a stack would say nothing more. */
 function refuse(message) {
   throw Object.assign(new Error(message), { stack: message });
@@ -29,10 +30,17 @@ if (Number(process.versions.node.split('.')[0]) < Number(pinned.split('.')[0])) 
   );
 }
 
-const { moduleCache } = require('./scripts/setup.mjs');
-const { parseEnvironment, variables } = require('./src/config/environment.ts');
-const { withEnvFile } = require('./src/config/env-file.ts');
-const { values, problems } = parseEnvironment(withEnvFile(process.env, __dirname));
+const { findNode, isClone, moduleCache, programFile } = require('./scripts/runtime.mjs');
+if (programFile('cli/main').includes(' ')) {
+  refuse(
+    `Cannot start Rampart under pm2, as pm2 takes a path with a space for a command: got ${programFile('cli/main')}`,
+  );
+}
+const { parseEnvironment, variables } = require(programFile('config/environment'));
+const { withEnvFile } = require(programFile('config/env-file'));
+/** Where .env, the configuration file and the data directory are: of an installed package the folder of whoever runs it. */
+const folder = isClone ? __dirname : process.cwd();
+const { values, problems } = parseEnvironment(withEnvFile(process.env, folder));
 if (problems.length > 0) {
   const count = problems.length === 1 ? '1 setting is wrong' : `${problems.length} settings are wrong`;
   refuse([`Cannot start Rampart under pm2, as ${count}`, ...problems].join('\n  - '));
@@ -50,9 +58,9 @@ const READY_MS = 120_000;
 
 const app = (role, more) => ({
   name: role,
-  script: join(__dirname, 'src', 'cli', 'main.ts'),
+  script: programFile('cli/main'),
   args: role,
-  cwd: __dirname,
+  cwd: folder,
   // What is set here and now: a reload of this file takes it over.
   env: {
     // As scripts/setup.mjs does for the other ways to start; workers of a cluster take pm2's own environment, and set it themselves.
@@ -64,7 +72,7 @@ const app = (role, more) => ({
     ),
   },
   // The Node of this project, whatever comes first in PATH.
-  interpreter: join(__dirname, 'node_modules', '.bin', 'node'),
+  interpreter: findNode(),
   kill_timeout: DRAIN_MS,
   // Control's PostgreSQL is its child: pm2 would end it under the feet of those who still write.
   treekill: false,

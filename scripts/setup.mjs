@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { moduleCache, root } from './runtime.mjs';
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export { root };
+
 const stampFile = join(root, 'node_modules', '.rampart-setup');
 const lockFolder = join(root, '.setup-lock');
 const inputs = ['package.json', 'package-lock.json', 'prisma/schema.prisma', 'prisma.config.ts', 'scripts/setup.mjs'];
@@ -19,12 +20,6 @@ const UNSIGNED_STALE_MS = 5_000;
 
 /** The pinned Node of this project: the runtime of everything but this set-up. */
 export const pinnedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
-
-/**
- * Where Node keeps the modules of this project as V8 has compiled them, types stripped: a process that finds them there
- * starts in half the time and takes a quarter less memory (docs/costs.md).
- */
-export const moduleCache = join(root, 'node_modules', '.cache', 'rampart-modules');
 
 function wantedStamp() {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);

@@ -22,7 +22,7 @@ export async function firstKey(config: Config, { store, isEmbedded }: PreparedDa
   const path = join(config.dataDir, FIRST_KEY_FILE);
   if (isEmbedded && (await isKeyKept(path, store))) return { shown: `in ${path}`, forShell: `$(cat '${path}')` };
   if (await store.keys.hasValid()) {
-    return { shown: 'make one: npm run -s rampart -- keys create', forShell: '<your key>' };
+    return { shown: 'make one: rampart keys create', forShell: '<your key>' };
   }
   const { text } = await store.keys.create('first');
   if (!isEmbedded) return { shown: `${text}    (shown this once)`, forShell: text };

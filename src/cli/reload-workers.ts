@@ -1,5 +1,6 @@
 import { fork, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,8 @@ import { databaseUrlOf } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 
 const TRIAL_LIMIT_MS = 60_000;
-const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
+const ecosystemFile = fileURLToPath(new URL('../../ecosystem.config.cjs', import.meta.url));
 
 const POLL_MS = 100;
 /** Longer than a rolling restart whose drains have a limit. */
@@ -81,7 +83,7 @@ async function tryWorker(config: Config, io: CommandIo): Promise<void> {
     RAMPART_DATA_DIR: dataDir,
     RAMPART_INSTANCE: '0',
   };
-  const worker = fork(file('src/cli/main.ts'), ['gateway'], { env, cwd: io.folder, stdio: ['ignore', 2, 2, 'ipc'] });
+  const worker = fork(entry, ['gateway'], { env, cwd: io.folder, stdio: ['ignore', 2, 2, 'ipc'] });
   const ended = new Promise<string>((resolve) => {
     worker.once('exit', (code, signal) => resolve(`it ended (${signal ?? `exit code ${code}`})`));
   });
@@ -108,7 +110,19 @@ async function answerOf(port: number): Promise<string | undefined> {
 }
 
 function reloadGateway(io: CommandIo): Promise<number> {
-  const args = [file('node_modules/pm2/bin/pm2'), 'reload', file('ecosystem.config.cjs'), '--only', 'gateway'];
+  const args = [pm2Program(io.folder), 'reload', ecosystemFile, '--only', 'gateway'];
   const pm2 = spawn(process.execPath, args, { env: io.env, cwd: io.folder, stdio: 'inherit' });
   return new Promise((resolve) => void pm2.once('exit', (code) => resolve(code ?? exitCodes.failed)));
+}
+
+/** pm2 is no dependency of Rampart: whoever wants it has installed it in the folder, or beside Rampart. */
+function pm2Program(folder: string): string {
+  for (const from of [join(folder, 'package.json'), ecosystemFile]) {
+    try {
+      return createRequire(from).resolve('pm2/bin/pm2');
+    } catch {
+      // Not there.
+    }
+  }
+  throw new UsageError(`Cannot reload, as pm2 is installed neither in ${folder} nor beside Rampart: npm install pm2`);
 }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '../core/errors.ts';
 import { placeOf } from '../core/error-place.ts';
+import { importFile } from './file-modules.ts';
 import { referenceProblems } from './file-references.ts';
 import { fileSchema, type ParsedConfigFile } from './file-schema.ts';
 import { withTexts } from './file-texts.ts';
@@ -24,7 +25,7 @@ export async function loadConfigFile(named: string | undefined, folder: string):
   }
   let loaded: { default?: unknown };
   try {
-    loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    loaded = await importFile(pathToFileURL(path).href);
   } catch (error) {
     return { file: {}, problems: [`${path} cannot be loaded: ${placeText(error, path)}${messageOf(error)}`] };
   }

@@ -5,8 +5,8 @@ export interface ErrorPlace {
   readonly line: number;
 }
 
-/** Node's stripping of types says `/path:line` before the code; a stack has `file:///path:line:column` in each frame. */
-const patterns = [/^(\/.+):(\d+)$/, /^\s+at (?:.*\()?(file:\/\/\/.+?):(\d+):\d+\)?$/];
+/** Node's stripping of types says `/path:line` (of an ES module its URL) before the code; a stack has `file:///path:line:column` in each frame. */
+const patterns = [/^((?:file:\/\/)?\/.+):(\d+)$/, /^\s+at (?:.*\()?(file:\/\/\/.+?):(\d+):\d+\)?$/];
 
 /** The position of an error in a user's code: the first frame of the stack that is neither Node's nor a package's. */
 export function placeOf(error: unknown): ErrorPlace | undefined {

