@@ -1,9 +1,13 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
 // npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, routes, access-log): that part alone; --write puts its table into docs/costs.md.
+// h2spec runs only when it is named, because it needs a program that no package has.
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
+import { benchH2spec } from './bench/h2spec.ts';
+import { benchHandshakes } from './bench/handshakes.ts';
+import { benchLogRotation } from './bench/log-rotation.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchReload } from './bench/reload.ts';
@@ -27,13 +31,16 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   memory: async () => put('memory', memoryTable(await benchMemory())),
   routes: async () => put('routes', routesTable(await benchRoutes())),
   tls: async () => put('tls', tlsTable(await benchTls())),
+  h2spec: async () => put('h2spec', await benchH2spec(), 'adr/0087-http2-as-a-second-adapter.md'),
+  handshakes: async () => put('handshakes', await benchHandshakes()),
+  'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 
-/** Prints a table, and with --write puts it into docs/costs.md. */
-function put(name: string, table: string): void {
+/** Prints a table, and with --write puts it into a page of docs/. */
+function put(name: string, table: string, page = 'costs.md'): void {
   console.log(table);
-  if (process.argv.includes('--write')) writeTable('costs.md', name, table);
+  if (process.argv.includes('--write')) writeTable(page, name, table);
 }
 
 function show(name: string, costs: readonly ProxyCost[], title?: string): void {
@@ -43,7 +50,7 @@ function show(name: string, costs: readonly ProxyCost[], title?: string): void {
 
 ensureTestTools();
 const named = process.argv.slice(2).filter((argument) => argument !== '--write');
-const wanted = named.length > 0 ? named : Object.keys(parts);
+const wanted = named.length > 0 ? named : Object.keys(parts).filter((name) => name !== 'h2spec');
 for (const name of wanted) {
   const part = parts[name];
   if (part === undefined) throw new Error(`There is no part '${name}'; there are ${Object.keys(parts).join(', ')}`);

@@ -26,8 +26,8 @@ interface Way {
 export async function benchTls(): Promise<ProxyCost[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rampart-bench-tls-'));
   const backend = await startBackend(firstPort);
-  const plain = await startWorker(folder, firstPort + 1);
-  const logging = await startWorker(folder, firstPort + 3, { ACCESS_LOG: join(folder, 'access.log') });
+  const plain = await startTlsWorker(folder, firstPort, firstPort + 1);
+  const logging = await startTlsWorker(folder, firstPort, firstPort + 3, { ACCESS_LOG: join(folder, 'access.log') });
   const at = (port: number): string => `http://127.0.0.1:${port}/bench`;
   const secure = `https://127.0.0.1:${plain.tlsPort}/bench`;
   const ways: Way[] = [
@@ -58,21 +58,26 @@ function measure({ name, pid, url, args }: Way, requests: number): number {
   return ((processorSeconds([pid]) - before) * 1e6) / requests;
 }
 
-interface Worker {
+export interface TlsWorker {
   readonly pid: number;
   readonly port: number;
   readonly tlsPort: number;
   stop(): void;
 }
 
-/** One worker as people start it, in front of the backend. */
-async function startWorker(folder: string, port: number, more: Record<string, string> = {}): Promise<Worker> {
+/** One worker as people start it, in front of a backend, with TLS and HTTP/2 on the port after `port`. */
+export async function startTlsWorker(
+  folder: string,
+  backendPort: number,
+  port: number,
+  more: Record<string, string> = {},
+): Promise<TlsWorker> {
   const own = mkdtempSync(join(folder, 'worker-'));
   const { cert, key } = selfSigned('IP:127.0.0.1');
   const files = { TLS_CERT_FILE: join(own, 'cert.pem'), TLS_KEY_FILE: join(own, 'key.pem') };
   writeFileSync(files.TLS_CERT_FILE, cert);
   writeFileSync(files.TLS_KEY_FILE, key);
-  const upstreams = `{ bench: { backends: ['http://127.0.0.1:${firstPort}'], cap: 64 } }`;
+  const upstreams = `{ bench: { backends: ['http://127.0.0.1:${backendPort}'], cap: 64 } }`;
   const routes = `[{ endpoint: 'bench', path: '/*', upstream: 'bench', authenticate: false }]`;
   writeFileSync(join(own, 'rampart.config.mjs'), `export default { upstreams: ${upstreams}, routes: ${routes} };\n`);
   const env = {

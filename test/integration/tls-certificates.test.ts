@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { type Certificate, selfSigned } from '../support/certificates.ts';
 import { eventually } from '../support/raw.ts';
-import { ask, closeTls, get, namesIn, open, put, shop, startSecure, value } from '../support/tls-client.ts';
+import { put } from '../support/certificate-files.ts';
+import { ask, closeTls, get, namesIn, open, shop, startSecure, value } from '../support/tls-client.ts';
 
 afterEach(closeTls);
 

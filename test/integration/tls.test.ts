@@ -11,18 +11,8 @@ import { selfSigned } from '../support/certificates.ts';
 import { startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
 import { runRampart, stackSettings, startStack } from '../support/stack.ts';
-import {
-  ask,
-  closeTls,
-  get,
-  namesIn,
-  newFolder,
-  open,
-  put,
-  sockets,
-  startSecure,
-  value,
-} from '../support/tls-client.ts';
+import { put } from '../support/certificate-files.ts';
+import { ask, closeTls, get, namesIn, newFolder, open, sockets, startSecure, value } from '../support/tls-client.ts';
 
 afterEach(closeTls);
 

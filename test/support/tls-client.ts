@@ -1,10 +1,11 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
-import { type Certificate, selfSigned } from './certificates.ts';
+import { put } from './certificate-files.ts';
+import { selfSigned } from './certificates.ts';
 import type { TestGateway, TestGatewayOptions } from './gateway.ts';
 import { startBackend, startGateway } from './proxying.ts';
 
@@ -23,19 +24,6 @@ export function newFolder(): string {
 
 export const shop = selfSigned('DNS:shop.example');
 const wild = selfSigned('DNS:*.wild.example');
-
-/** Writes a pair into a folder, as certbot does: new files, renamed over the old ones. */
-export function put(folder: string, name: string, { cert, key }: Certificate): { certFile: string; keyFile: string } {
-  const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-  for (const [path, text] of [
-    [certFile, cert],
-    [keyFile, key],
-  ] as const) {
-    writeFileSync(`${path}.new`, text);
-    renameSync(`${path}.new`, path);
-  }
-  return { certFile, keyFile };
-}
 
 type Said = Readonly<Record<string, unknown>>;
 
