@@ -46,6 +46,7 @@ const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
   backup: 'live',
   drained: 'drains',
   cap: 'live',
+  reserved: 'live',
   healthPath: 'live',
   health: 'live',
   required: 'live',

@@ -6,6 +6,7 @@ import { originOf } from './health.ts';
 import { authenticationOf } from './authentication.ts';
 import { ownEndpoints } from './own-routes.ts';
 import { rulesOf } from './route-rules.ts';
+import { DEFAULT_CAP } from './upstreams.ts';
 
 /** Paths that Rampart's own routes have; with generators or without, so that a file fits both. */
 const ownPaths = ['/v1/barcodes', '/healthz', '/readyz', '/openapi.json'];
@@ -137,12 +138,17 @@ function ownRules(builtin: ParsedConfigFile['builtin']): RouteRule<string | numb
 
 function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
   const problems: string[] = [];
-  for (const [name, { backends, backup = [], drained = [], healthPath, health }] of Object.entries(upstreams)) {
+  for (const [name, upstream] of Object.entries(upstreams)) {
+    const { backends, backup = [], drained = [], healthPath, health, reserved = 0, cap = DEFAULT_CAP } = upstream;
     const origins = [...backends, ...backup].map(originOf);
     const unknown = drained.find((url) => !origins.includes(originOf(url)));
     if (unknown !== undefined) problems.push(`${name}.drained: ${unknown} is not among the backends`);
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
     if (twice !== undefined) problems.push(`${name}.backends: ${twice} is there twice, which would double its cap`);
+    if (reserved >= backends.length * cap)
+      problems.push(
+        `${name}.reserved: bulk requests would get nothing, as it has ${backends.length * cap} permits: got ${reserved}`,
+      );
     if (healthPath !== undefined && health !== undefined)
       problems.push(`${name}.healthPath: health has a path too; one of them is enough`);
   }

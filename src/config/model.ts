@@ -48,6 +48,8 @@ export interface UpstreamConfig {
   readonly isAnnounced: boolean;
   /** Requests in flight at one backend, counted over the whole host. */
   readonly cap: number;
+  /** Permits that bulk requests leave free, over the whole host; undefined: none. */
+  readonly reserved?: number | undefined;
   /** Undefined: its backends are not checked. */
   readonly health: HealthCheck | undefined;
   /** Whether a worker is ready only while one of its backends is up. */

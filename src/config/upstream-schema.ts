@@ -71,6 +71,8 @@ export const upstreamSchema = z.strictObject({
   backup: z.array(backendUrl).min(1).max(1000).optional(),
   /** Requests in flight at one backend, counted over the whole host. */
   cap: z.int().min(1).max(100_000).optional(),
+  /** Permits of the upstream that bulk requests leave free for interactive ones, over the whole host. None by default. */
+  reserved: z.int().min(1).max(1_000_000).optional(),
   /** Path of the health check; short for `health: { path }`. */
   healthPath: z.string().startsWith('/').optional(),
   health: healthSchema.optional(),

@@ -8,7 +8,7 @@ import { type QueueSettings, queueSettings } from './queue.ts';
 
 /** The upstream of Rampart's own generators. */
 export const GENERATOR_UPSTREAM = 'generator';
-const DEFAULT_CAP = 16;
+export const DEFAULT_CAP = 16;
 const DEFAULT_STREAMS = { max: 1000, idleTimeoutMs: 3_600_000 };
 const DEFAULT_REPLY_HEAD_BYTES = 16 * 1024;
 
@@ -73,6 +73,7 @@ function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder
     backends: [...serving.map(backendOf), ...(upstream.backup ?? []).map(backupOf)],
     isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
+    reserved: upstream.reserved,
     health: healthCheck(upstream, tls),
     required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,

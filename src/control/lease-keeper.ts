@@ -17,6 +17,7 @@ import {
   type WireReport,
 } from '../protocol/lease-wire.ts';
 import { type NamedBound, UpstreamLeases } from './upstream-leases.ts';
+import { fitBulkLeases, withBulkLeases } from './bulk-leases.ts';
 import { probe } from './probe.ts';
 
 export interface LeaseKeeperOptions {
@@ -65,7 +66,7 @@ export class LeaseKeeper {
       },
     });
     const saved = loadLeases(options.path);
-    for (const config of options.upstreams) {
+    for (const config of withBulkLeases(options.upstreams)) {
       const known = (saved.leases[config.name] ?? []).filter((lease) =>
         saved.holders.some(({ member }) => member === lease.member),
       );
@@ -117,8 +118,9 @@ export class LeaseKeeper {
   /** Other settings of upstreams that are there, and the end of those that are not; for new ones see `addUpstreams`. */
   useConfig(upstreams: readonly UpstreamConfig[]): void {
     const now = this.#options.clock.now();
+    const wanted = withBulkLeases(upstreams);
     for (const [name, leases] of this.#upstreams) {
-      const config = upstreams.find((one) => one.name === name);
+      const config = wanted.find((one) => one.name === name);
       if (config === undefined) {
         // Workers go on with the permits that they hold, and take no more than their shares.
         leases.news.stop();
@@ -130,7 +132,7 @@ export class LeaseKeeper {
   /** Leases the permits of upstreams that are new. `held`: what each connected worker holds of them already. */
   addUpstreams(upstreams: readonly UpstreamConfig[], held: ReadonlyMap<string, Readonly<Record<string, ById>>>): void {
     const now = this.#options.clock.now();
-    for (const config of upstreams) {
+    for (const config of withBulkLeases(upstreams)) {
       if (this.#upstreams.has(config.name)) continue;
       const leases = this.#open(config, []);
       for (const [member, ofMember] of held) {
@@ -179,6 +181,7 @@ export class LeaseKeeper {
   #tick(): void {
     this.#tickTimer = this.#options.clock.setTimeout(() => {
       const now = this.#options.clock.now();
+      fitBulkLeases(this.#upstreams, now, (upstream, orders) => this.#send(upstream, orders));
       for (const [upstream, leases] of this.#upstreams) {
         this.#send(upstream, leases.book.tick(now));
         leases.releaseReturned();

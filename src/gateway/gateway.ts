@@ -5,6 +5,7 @@ import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Timer } from '../core/clock.ts';
 import type { HostLoad, LeaseOrder } from '../protocol/lease.ts';
 import type { PlaceNews } from '../protocol/places.ts';
+import { BULK_ID, bulkLeaseOf } from '../protocol/bulk-lease.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
 import { type GatewayDependencies, openContext, upstreamOpener } from './open-context.ts';
@@ -148,6 +149,8 @@ export class Gateway {
       const isAnnounced = this.config.upstreams.some((one) => one.name === name && one.isAnnounced);
       if (backends !== undefined && (isAnnounced || hash === this.#configHash)) upstream.useBackends(backends);
       this.#upstreams.leaseOf(name)?.leasedByControl(backends?.map(({ id }) => id));
+      const isLeased = backends !== undefined && hash === this.#configHash;
+      this.#upstreams.leaseOf(bulkLeaseOf(name))?.leasedByControl(isLeased ? [BULK_ID] : undefined);
     }
     this.#leaveDescriptors();
   }
@@ -165,7 +168,7 @@ export class Gateway {
 
   /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
   leasedIds(upstream: string): (string | undefined)[] {
-    return this.#upstreams.find(upstream)?.slots.map((backend) => backend?.id) ?? [];
+    return this.#upstreams.leaseOf(upstream)?.ids ?? [];
   }
 
   /** Carries out an order of control about the permits of an upstream. */

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { staticShare } from '../policy/permits/shares.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { LeaseReport } from '../protocol/lease.ts';
+import { BULK_ID, bulkLeaseOf } from '../protocol/bulk-lease.ts';
 import { LeaseClient } from './upstream/lease-client.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
@@ -105,6 +106,8 @@ export class UpstreamTable {
       upstream.useConfig(wanted);
       this.#leases.get(wanted.name)?.useShare(this.#shareOf(wanted.name));
       this.#tellLease(wanted.name, wanted.backends);
+      this.#addBulk(upstream);
+      if (this.#isConnected) this.#tellBulk(upstream);
     }
     this.#leaving.clear();
     for (const name of this.#upstreams.keys()) {
@@ -115,7 +118,30 @@ export class UpstreamTable {
       if (!this.#isConnected) continue;
       this.#leases.get(upstream.name)?.connected();
       this.#tellLease(upstream.name, upstream.backends);
+      this.#tellBulk(upstream);
     }
+  }
+
+  /** The lease of the permits for bulk requests, where some are reserved for interactive ones. */
+  #addBulk({ bulk, name }: Upstream): void {
+    const { clock, send } = this.#options;
+    const wanted = this.#config.upstreams.find((one) => one.name === name);
+    if (bulk === undefined || send === undefined || wanted?.reserved === undefined) return;
+    const share = staticShare(
+      Math.max(1, wanted.backends.length * wanted.cap - wanted.reserved),
+      this.#config.env.GATEWAY_WORKERS,
+    );
+    const known = this.#leases.get(bulk.name);
+    known?.useShare(share);
+    if (known?.isOf(bulk) === true) return;
+    known?.close();
+    this.#leases.set(bulk.name, new LeaseClient({ upstream: bulk, share, clock, send }));
+  }
+
+  #tellBulk({ bulk }: Upstream): void {
+    const lease = bulk && this.#leases.get(bulk.name);
+    lease?.connected();
+    lease?.leasedByControl([BULK_ID]);
   }
 
   /** New backends have no permits before control grants some, or has been away for too long. */
@@ -131,6 +157,8 @@ export class UpstreamTable {
       this.#leaving.delete(name);
       this.#leases.get(name)?.close();
       this.#leases.delete(name);
+      this.#leases.get(bulkLeaseOf(name))?.close();
+      this.#leases.delete(bulkLeaseOf(name));
       this.#upstreams.delete(name);
       discard(upstream);
     }
@@ -154,6 +182,7 @@ export class UpstreamTable {
     if (send === undefined) return;
     const share = this.#shareOf(upstream.name);
     this.#leases.set(upstream.name, new LeaseClient({ upstream, share, clock, send }));
+    this.#addBulk(upstream);
   }
 
   #shareOf(name: string): number {

@@ -35,6 +35,8 @@ export interface LeaseReport {
   /** Requests that wait for a permit, and how many of them are bulk. */
   readonly queued: number;
   readonly bulk?: number;
+  /** Of those that wait: bulk requests that could not use a permit now, because the others are reserved. */
+  readonly blocked?: number;
   /** Requests in flight at all backends. */
   readonly inFlight?: number;
   /** Requests that have ended since the worker started, and their time in flight: the input of the adaptive limit. */

@@ -23,6 +23,7 @@ const leaseReport = z.looseObject({
   held: permits,
   queued: count,
   bulk: count.optional(),
+  blocked: count.optional(),
   inFlight: count.optional(),
   ended: count.optional(),
   busyMs: count.optional(),

@@ -1,6 +1,6 @@
 import type { Timer } from '../../core/clock.ts';
 import type { ReplyHead } from '../../policy/cache/storing.ts';
-import { refusalFor } from '../upstream/admission-queue.ts';
+import { refusalFor } from '../upstream/waiter.ts';
 import type { Cancellable, Cancellation } from '../upstream/cancellable.ts';
 import type { CacheClient, CacheSink, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus } from './cache-status.ts';

@@ -6,11 +6,9 @@ import type { Priority } from '../../policy/admission/priority.ts';
 import { QueueBound, type QueueSituation } from '../../policy/admission/queue-bound.ts';
 import { type Place, RequestQueue } from '../../policy/admission/request-queue.ts';
 import { retryAfterSeconds } from '../../policy/admission/retry-after.ts';
-import { type Cancellation, ClientGone } from './cancellable.ts';
-import type { Permit } from './permit.ts';
 import { Refusal } from '../refusal.ts';
-import { clientClosed } from '../http/body-refusals.ts';
-import type { PendingPermit, Claim } from './claim.ts';
+import type { Claim } from './claim.ts';
+import { pastDeadline, Waiter } from './waiter.ts';
 
 /** The state of the upstream over all workers when a request wants to wait. */
 export interface QueueSnapshot extends QueueSituation {
@@ -39,35 +37,6 @@ export interface AdmissionQueueOptions {
   readonly random: Random;
   /** Called at the requested times and at the earliest deadline. */
   readonly wake: () => void;
-}
-
-/** A request that waits for a permit. */
-export class Waiter implements PendingPermit {
-  readonly claim: Claim;
-  readonly result: Promise<Permit | Refusal>;
-  readonly #owner: AdmissionQueue;
-  readonly #settle: (result: Permit | Refusal) => void;
-  place: Place<Waiter> | undefined;
-
-  constructor(claim: Claim, owner: AdmissionQueue) {
-    const { promise, resolve } = Promise.withResolvers<Permit | Refusal>();
-    this.claim = claim;
-    this.#owner = owner;
-    this.result = promise;
-    this.#settle = resolve;
-  }
-
-  grant(permit: Permit): void {
-    this.#settle(permit);
-  }
-
-  refuse(refusal: Refusal): void {
-    this.#settle(refusal);
-  }
-
-  cancel(reason: Cancellation): void {
-    if (this.place !== undefined && this.#owner.leave(this.place)) this.#settle(refusalFor(reason));
-  }
 }
 
 /** How far the queue may exceed its bound before its newest are refused: figures of the other workers are a few milliseconds old. */
@@ -153,9 +122,9 @@ export class AdmissionQueue {
 
   /**
    * Control has reported how many requests wait at the other workers. If all workers together exceed the bound, each
-   * refuses its part of the excess.
+   * refuses its part of the excess. Returns whether it has refused any.
    */
-  shed(snapshot: QueueSnapshot): void {
+  shed(snapshot: QueueSnapshot): boolean {
     const now = this.#clock.now();
     const { queuedElsewhere, bulkElsewhere, isUnavailable } = snapshot;
     const interactive = this.#queue.depthOf('interactive');
@@ -163,11 +132,12 @@ export class AdmissionQueue {
       excessOf(this.#queue.depth, queuedElsewhere, this.#capacity),
       excessOf(interactive, queuedElsewhere - bulkElsewhere, this.#allowed(snapshot, now)),
     );
-    if (excess < 1 || now - this.#shedAt < SHED_INTERVAL_MS) return;
+    if (excess < 1 || now - this.#shedAt < SHED_INTERVAL_MS) return false;
     this.#shedAt = now;
     this.#bound.exceeded(now);
     for (const waiter of this.#queue.shed(Math.floor(excess))) waiter.refuse(this.#full(isUnavailable));
     this.#noteIfEmpty();
+    return true;
   }
 
   leave(place: Place<Waiter>): boolean {
@@ -177,9 +147,9 @@ export class AdmissionQueue {
   }
 
   /** The next request in turn. A permit is free for it, so only its own deadline can make it too late. */
-  next(): Waiter | undefined {
+  next(withBulk?: boolean): Waiter | undefined {
     const now = this.#clock.now();
-    for (let place = this.#queue.take(); place !== undefined; place = this.#queue.take()) {
+    for (let place = this.#queue.take(withBulk); place !== undefined; place = this.#queue.take(withBulk)) {
       const { item } = place;
       this.#noteIfEmpty();
       if (item.claim.deadline > now) return item;
@@ -201,7 +171,7 @@ export class AdmissionQueue {
       this.wakeAt(Math.max(oldest + this.#config.queueTimeoutMs, this.#clock.now() + EXPIRY_INTERVAL_MS));
   }
 
-  /** One timer for the whole queue, at the earliest requested time. */
+  /** One timer for all, at the earliest requested time. */
   wakeAt(at: number): void {
     if (this.#timer !== undefined) {
       if (this.#timer.at <= at) return;
@@ -292,9 +262,3 @@ function excessOf(here: number, elsewhere: number, total: number): number {
   const all = here + elsewhere;
   return elsewhere === 0 || all <= total * TOLERATED_EXCESS + 1 ? 0 : ((all - total) * here) / all;
 }
-
-/** The refusal of a request that was cancelled before it reached a backend; without a reason, the client has left. */
-export const refusalFor = (reason: Cancellation | undefined): Refusal =>
-  reason === undefined || reason instanceof ClientGone ? clientClosed : pastDeadline;
-
-export const pastDeadline = new Refusal('deadline', 'the deadline of the request passed while it waited for a backend');

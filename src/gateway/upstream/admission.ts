@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { Permit } from './permit.ts';
 import { Refusal } from '../refusal.ts';
 import type { PendingPermit } from './claim.ts';
-import { refusalFor } from './admission-queue.ts';
+import { refusalFor } from './waiter.ts';
 import type { Answer, Layer, Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
@@ -27,7 +27,7 @@ const noSpare = new Refusal('overloaded', 'no other backend has a spare permit')
 function acquire(call: UpstreamCall): Permit | PendingPermit | Refusal {
   const { caller, request, excluded, deadline } = call;
   const { upstream, routeClass, isStream, session } = request;
-  if (call.isSpare) return upstream.acquireSpare(routeClass, excluded) ?? noSpare;
+  if (call.isSpare) return upstream.acquireSpare(routeClass, excluded, caller) ?? noSpare;
   if (isStream) return upstream.openStream({ routeClass, excluded, session });
   const until = deadline?.at ?? Number.POSITIVE_INFINITY;
   return upstream.acquire({ claimant: caller, routeClass, deadline: until, excluded, session });

@@ -58,6 +58,11 @@ export class BackendSet {
     return this.#outliers.ejections;
   }
 
+  /** When suspensions and ejections end. */
+  returnsAfter(now: number): number[] {
+    return this.#present.flatMap(({ availableAt }) => (availableAt > now ? [availableAt] : []));
+  }
+
   /** Replaces the settings of all backends. Without health checks every backend counts as up. */
   useSettings(isChecked: boolean, connection: ConnectionSettings): void {
     if (!isChecked) for (const backend of this.#present) backend.healthy = true;

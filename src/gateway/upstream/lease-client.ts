@@ -1,8 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { LeaseState } from '../../policy/permits/lease-state.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../../protocol/lease.ts';
-import type { Backend } from './backend.ts';
-import type { Upstream } from './upstream.ts';
+import type { Leased, LeasedBackend } from './leased.ts';
 
 /** How soon a call for permits may follow another, and how often it is repeated while work waits. */
 const CALL_SPACING_MS = 2;
@@ -11,7 +10,7 @@ const REPEAT_MS = 20;
 const PATROL_MS = 250;
 
 export interface LeaseClientOptions {
-  readonly upstream: Upstream;
+  readonly upstream: Leased;
   /** Permits of each backend that it takes while control stays unavailable. */
   readonly share: number;
   readonly clock: Clock;
@@ -51,8 +50,18 @@ export class LeaseClient {
     this.#check();
   }
 
+  /** Whether it leases the permits of this. */
+  isOf(leased: Leased): boolean {
+    return this.#options.upstream === leased;
+  }
+
   get upstream(): string {
     return this.#options.upstream.name;
+  }
+
+  /** The ids of the backends, by position. */
+  get ids(): (string | undefined)[] {
+    return this.#options.upstream.slots.map((backend) => backend?.id);
   }
 
   /** The permits that it holds, by position. */
@@ -160,7 +169,7 @@ export class LeaseClient {
   }
 
   /** A permit that has been recalled goes back as soon as its request has ended. */
-  #returned(backend: Backend, before: number): void {
+  #returned(backend: LeasedBackend, before: number): void {
     if (this.#reportSoon || !this.#holder.isOverdrawn(backend.index, before)) return;
     this.#reportSoon = true;
     const report = (): void => {

@@ -1,4 +1,5 @@
 import type { Backend, Outcome } from './backend.ts';
+import type { BulkPermits } from './bulk-permits.ts';
 import type { Cancellable } from './cancellable.ts';
 import type { LoadReport } from '../../policy/balance/backend-load.ts';
 
@@ -32,6 +33,8 @@ export class Permit {
   retryAfterMs: number | undefined;
   /** A request waited for it, and it came from control rather than from a request that ended. */
   isNewlyLeased = false;
+  /** What it has also taken from, as the permit of a bulk request. */
+  bulk: BulkPermits | undefined;
   /** The attempt that it is used for. */
   user: Cancellable | undefined;
   next: Permit | undefined;

@@ -6,6 +6,8 @@ import { homeOf } from '../../policy/balance/rendezvous.ts';
 import type { BackendSet } from './backend-set.ts';
 import type { Backend } from './backend.ts';
 import type { Claim } from './claim.ts';
+import type { BulkPermits } from './bulk-permits.ts';
+import { BackendLost } from './cancellable.ts';
 import { Permit, PermitList, type PermitOwner } from './permit.ts';
 
 /** What decides which backend gets a request. */
@@ -74,11 +76,13 @@ export class Permits {
     return this.#balancer.pick(this.#options.backends.usable, pick);
   }
 
-  /** A permit of a backend that was just chosen. */
-  take(backend: Backend, routeClass: number): Permit {
+  /** A permit of a backend that was just chosen. `bulk`: what a bulk request takes from, too. */
+  take(backend: Backend, routeClass: number, bulk?: BulkPermits): Permit {
     const { owner, serviceTime } = this.#options;
     const { now } = this.#pick;
     const permit = new Permit(owner, backend, routeClass, now);
+    bulk?.take();
+    permit.bulk = bulk;
     this.#out.add(permit);
     serviceTime.started(now);
     backend.took(now);
@@ -88,12 +92,14 @@ export class Permits {
   giveBack(permit: Permit): void {
     const { serviceTime, clock } = this.#options;
     this.#out.remove(permit);
+    permit.bulk?.giveBack();
     permit.backend.gaveBack();
     serviceTime.ended(clock.now());
   }
 
-  /** Those at one backend whose reply has not begun. */
-  unansweredAt(backend: Backend): Permit[] {
-    return this.#out.unansweredAt(backend);
+  /** Cancels the requests at a backend that is lost whose reply has not begun. */
+  cancelUnansweredAt(backend: Backend): void {
+    if (backend.inFlight === 0) return;
+    for (const permit of this.#out.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
   }
 }

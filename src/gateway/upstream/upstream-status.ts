@@ -1,19 +1,8 @@
-import type { ServiceTime } from '../../policy/admission/service-time.ts';
-import type { RetryBudget } from '../../policy/retry/budget.ts';
-import type { AdmissionQueue, QueueSnapshot } from './admission-queue.ts';
-import type { BackendSet } from './backend-set.ts';
+import type { UpstreamParts } from './upstream-parts.ts';
+import type { LeaseUse } from '../../policy/permits/lease-state.ts';
+import type { QueueSnapshot } from './admission-queue.ts';
+import type { BulkPermits } from './bulk-permits.ts';
 import type { HostView } from './host-view.ts';
-import type { Permits } from './permits.ts';
-import type { StreamPlaces } from './stream-places.ts';
-
-export interface UpstreamParts {
-  readonly queue: AdmissionQueue;
-  readonly permits: Permits;
-  readonly streams: StreamPlaces;
-  readonly serviceTime: ServiceTime;
-  readonly set: BackendSet;
-  readonly budget: RetryBudget;
-}
 
 /** The figures of an upstream, for metrics and for `/api/status`. */
 export function upstreamStatus({ queue, permits, streams, serviceTime, set, budget }: UpstreamParts, now: number) {
@@ -30,6 +19,19 @@ export function upstreamStatus({ queue, permits, streams, serviceTime, set, budg
     ejected: set.present.filter(({ ejected }) => ejected).length,
     retryBudget: budget.balance(now),
   };
+}
+
+/** The load of an upstream, from which control allocates leases. */
+export function leaseUseOf({
+  set,
+  queue,
+  serviceTime,
+  bulk,
+  isAdaptive,
+}: UpstreamParts & { bulk: BulkPermits | undefined; isAdaptive: boolean }): LeaseUse {
+  const inFlight = set.slots.map((backend) => backend?.inFlight ?? 0);
+  const use = { inFlight, queued: queue.depth, bulk: queue.depthOf('bulk'), blocked: bulk?.queueDepth };
+  return isAdaptive ? { ...use, ...serviceTime.totals } : use;
 }
 
 export interface QueueParts extends Pick<UpstreamParts, 'permits' | 'serviceTime' | 'set'> {

@@ -3,30 +3,32 @@ import { Soon } from '../../core/soon.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { UpstreamConfig } from '../../config/model.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
-import { ServiceTime } from '../../policy/admission/service-time.ts';
 import type { LeaseUse } from '../../policy/permits/lease-state.ts';
 import type { HostLoad } from '../../protocol/lease.ts';
-import { RetryBudget } from '../../policy/retry/budget.ts';
-import { BackendLost } from './cancellable.ts';
-import { BackendSet } from './backend-set.ts';
+import type { RetryBudget } from '../../policy/retry/budget.ts';
+import { type BulkPermits, openBulk } from './bulk-permits.ts';
+import type { Leased, LeasedBackend } from './leased.ts';
+import type { BackendSet } from './backend-set.ts';
 import { AttemptResults } from './attempt-results.ts';
 import type { Backend, Outcome } from './backend.ts';
-import { openerOf } from './open-backend.ts';
 import { HostView } from './host-view.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Permit } from './permit.ts';
-import { Permits, type Wanted } from './permits.ts';
+import type { Permits, Wanted } from './permits.ts';
 import { Refusal } from '../refusal.ts';
-import type { Claim, PendingPermit } from './claim.ts';
-import { StreamPlaces } from './stream-places.ts';
+import type { Claim, Claimant, PendingPermit } from './claim.ts';
+import type { StreamPlaces } from './stream-places.ts';
 import type { UpstreamDependencies } from './upstream-dependencies.ts';
 import { type RetryKind, UpstreamMetrics } from './upstream-metrics.ts';
-import { queueSnapshot, upstreamStatus } from './upstream-status.ts';
-import { type QueueSnapshot, AdmissionQueue } from './admission-queue.ts';
+import { openParts, type UpstreamParts } from './upstream-parts.ts';
+import { leaseUseOf, queueSnapshot, upstreamStatus } from './upstream-status.ts';
+import type { QueueSnapshot, AdmissionQueue } from './admission-queue.ts';
 
 /** A group of interchangeable backends with one bounded queue in front: steps 6 and 7 of the path. */
-export class Upstream {
+export class Upstream implements Leased {
   readonly budget: RetryBudget;
+  /** The permits for bulk requests, where some are reserved for interactive ones. */
+  bulk: BulkPermits | undefined;
   readonly bugs: Bugs;
   readonly idle: IdleWatch;
   /** Longest silence within the body of a reply that is not a stream. */
@@ -34,12 +36,13 @@ export class Upstream {
   /** Called when work waits, so that the owner can ask for permits. */
   onNeed: (() => void) | undefined;
   /** Called when a request has ended at a backend, with the number that was in flight there before. */
-  onReturn: ((backend: Backend, before: number) => void) | undefined;
+  onReturn: ((backend: LeasedBackend, before: number) => void) | undefined;
   #config: UpstreamConfig;
   readonly #clock: Clock;
   readonly #set: BackendSet;
-  readonly #serviceTime: ServiceTime;
   readonly #queue: AdmissionQueue;
+  readonly #openBulk: (config: UpstreamConfig) => BulkPermits | undefined;
+  readonly #parts: UpstreamParts;
   readonly #permits: Permits;
   readonly #metrics: UpstreamMetrics;
   readonly #results: AttemptResults;
@@ -49,27 +52,28 @@ export class Upstream {
   readonly #pumpSoon: Soon;
 
   constructor(config: UpstreamConfig, dependencies: UpstreamDependencies) {
-    const { clock, random, metrics, bugs, timeouts } = dependencies;
+    const { clock, metrics, bugs, timeouts } = dependencies;
     this.bugs = bugs;
     this.idle = new IdleWatch(clock);
     this.idleTimeoutMs = timeouts.idleMs;
     this.#config = config;
     this.#streamsOf = dependencies.maxStreams;
-    this.#streams = new StreamPlaces(dependencies.maxStreams(config), random);
     this.#pumpSoon = new Soon(
       () => this.#pump(),
       (error) => bugs.report('queue', error),
     );
     this.#clock = clock;
-    this.budget = new RetryBudget(dependencies.workers);
-    this.#serviceTime = new ServiceTime(clock.now());
-    this.#queue = new AdmissionQueue({ config, clock, random, wake: () => this.#pump() });
-    const isChecked = config.health !== undefined;
-    this.#set = new BackendSet({ backends: config.backends, open: openerOf(config, dependencies), isChecked, clock });
-    const { balancer } = config;
-    const serviceTime = this.#serviceTime;
-    this.#permits = new Permits({ owner: this, backends: this.#set, balancer, serviceTime, clock, random });
-    this.#results = new AttemptResults(this.#set, clock);
+    const parts = openParts(config, dependencies, { owner: this, wake: () => this.#pump() });
+    this.#parts = parts;
+    this.budget = parts.budget;
+    this.#queue = parts.queue;
+    this.#streams = parts.streams;
+    this.#set = parts.set;
+    this.#permits = parts.permits;
+    this.#results = new AttemptResults(parts.set, clock);
+    this.#openBulk = (wanted) =>
+      openBulk(wanted, { bugs, ...parts, onMore: () => this.#pump() }, dependencies.initialPermits);
+    this.bulk = this.#openBulk(config);
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
   }
 
@@ -103,13 +107,7 @@ export class Upstream {
 
   /** For metrics and `/api/status`. */
   status() {
-    const parts = {
-      queue: this.#queue,
-      permits: this.#permits,
-      streams: this.#streams,
-      serviceTime: this.#serviceTime,
-    };
-    return upstreamStatus({ ...parts, set: this.#set, budget: this.budget }, this.#clock.now());
+    return upstreamStatus(this.#parts, this.#clock.now());
   }
 
   /** Whether nothing waits here and no request or stream is in flight. */
@@ -122,6 +120,8 @@ export class Upstream {
     this.#config = config;
     this.#streams.max = this.#streamsOf(config);
     this.#queue.useConfig(config);
+    // Requests that are in flight keep the permit that they have taken.
+    this.bulk = config.reserved === undefined ? undefined : (this.bulk ?? this.#openBulk(config));
     this.#permits.useBalancer(config.balancer);
     this.#set.useSettings(config.health !== undefined, { replyHeadBytes: config.replyHeadBytes, tls: config.tls });
     this.useBackends(config.backends);
@@ -136,18 +136,15 @@ export class Upstream {
 
   /** The load from which control allocates leases. */
   leaseUse(): LeaseUse {
-    const inFlight = this.slots.map((backend) => backend?.inFlight ?? 0);
-    const use = { inFlight, queued: this.#queue.depth, bulk: this.#queue.depthOf('bulk') };
-    return this.isAdaptive ? { ...use, ...this.#serviceTime.totals } : use;
+    return leaseUseOf({ ...this.#parts, bulk: this.bulk, isAdaptive: this.isAdaptive });
   }
 
   /** Takes over the load of the other workers from control; undefined when control is gone. */
   useHostLoad(load: HostLoad | undefined): void {
     this.#host.load = load;
     if (load === undefined || this.#queue.depth === 0) return;
-    const before = this.#queue.depth;
-    this.#queue.shed(this.#snapshot());
-    if (this.#queue.depth < before) this.onNeed?.(); // the other workers add the requests that wait here to theirs
+    // The other workers add the requests that wait here to theirs.
+    if (this.#queue.shed(this.#snapshot())) this.onNeed?.();
   }
 
   /** The number of a class of requests that take equally long. */
@@ -157,9 +154,12 @@ export class Upstream {
 
   /** A permit at once, a place in the queue, or a refusal. */
   acquire(claim: Claim): Permit | PendingPermit | Refusal {
-    if (this.#queue.depth === 0) {
+    const bulk = this.bulk?.neededBy(claim.claimant);
+    // Bulk requests that wait for their class keep no interactive one waiting.
+    const ahead = this.bulk === bulk ? this.#queue.depth : this.#queue.depthOf('interactive');
+    if (ahead === 0 && bulk?.isFree !== false) {
       const backend = this.#permits.choose(claim);
-      if (backend !== undefined) return this.#permits.take(backend, claim.routeClass);
+      if (backend !== undefined) return this.#permits.take(backend, claim.routeClass, bulk);
     }
     return this.#enqueue(claim);
   }
@@ -180,9 +180,10 @@ export class Upstream {
   }
 
   /** A permit at a backend other than `excluded`, if no waiting request needs it. */
-  acquireSpare(routeClass: number, excluded: Backend | undefined): Permit | undefined {
-    const backend = this.#spareBackend(routeClass, excluded);
-    return backend === undefined ? undefined : this.#permits.take(backend, routeClass);
+  acquireSpare(routeClass: number, excluded: Backend | undefined, claimant?: Claimant): Permit | undefined {
+    const bulk = claimant && this.bulk?.neededBy(claimant);
+    const backend = bulk?.isFree === false ? undefined : this.#spareBackend(routeClass, excluded);
+    return backend === undefined ? undefined : this.#permits.take(backend, routeClass, bulk);
   }
 
   /** Whether acquireSpare would give a permit. */
@@ -196,7 +197,7 @@ export class Upstream {
     return backend === excluded ? undefined : backend;
   }
 
-  /** The delay after which a second backend may be asked; undefined while too little is known. */
+  /** After which a second backend may be asked; undefined while too little is known. */
   hedgeAfterMs(routeClass: number): number | undefined {
     return this.#results.hedgeAfterMs(routeClass);
   }
@@ -214,16 +215,11 @@ export class Upstream {
     this.#pump(true);
   }
 
-  /**
-   * Takes over changes of health. Unanswered requests of a backend that is down are cancelled only with `cancelOnDown`.
-   */
+  /** Takes over changes of health. Unanswered requests at a backend that is down are cancelled only with `cancelOnDown`. */
   refresh(): void {
     this.#set.applyEjections();
-    const mayCancel = this.#config.health?.cancelOnDown === true && this.backends.some(({ healthy }) => healthy);
-    for (const backend of this.backends) {
-      if (!mayCancel || backend.healthy || backend.inFlight === 0) continue;
-      for (const permit of this.#permits.unansweredAt(backend)) permit.user?.cancel(new BackendLost());
-    }
+    if (this.#config.health?.cancelOnDown === true && this.backends.some(({ healthy }) => healthy))
+      for (const backend of this.backends) if (!backend.healthy) this.#permits.cancelUnansweredAt(backend);
     this.#pump();
   }
 
@@ -261,34 +257,38 @@ export class Upstream {
   }
 
   #snapshot(): QueueSnapshot {
-    const parts = { host: this.#host, permits: this.#permits, serviceTime: this.#serviceTime, set: this.#set };
-    return queueSnapshot(parts, this.#config.cap, this.#clock.now());
+    return queueSnapshot({ ...this.#parts, host: this.#host }, this.#config.cap, this.#clock.now());
   }
 
   #enqueue(claim: Claim): PendingPermit | Refusal {
     const joined = this.#queue.join(claim, this.#snapshot());
     this.#wakeAtReturn();
-    if (!(joined instanceof Refusal)) this.onNeed?.();
+    if (joined instanceof Refusal) return joined;
+    this.onNeed?.();
+    this.bulk?.onNeed?.();
     return joined;
   }
 
   /** When a suspension or ejection ends, no other event starts the waiting requests, so this timer does. */
   #wakeAtReturn(): void {
-    const now = this.#clock.now();
-    for (const backend of this.backends) if (backend.availableAt > now) this.#queue.wakeAt(backend.availableAt);
+    for (const at of this.#set.returnsAfter(this.#clock.now())) this.#queue.wakeAt(at);
   }
 
   #pump(isNewlyLeased = false): void {
     // Before the timeouts, so that no request is refused while a permit is free.
     while (this.#queue.depth > 0 && this.#permits.isAnyFree) {
-      const waiter = this.#queue.next();
+      const waiter = this.#queue.next(this.bulk?.isFree);
       if (waiter === undefined) break;
       const backend = this.#permits.choose(waiter.claim);
       if (backend === undefined) {
         waiter.refuse(new Refusal('no-backend', 'no backend could be chosen', { retryAfterSeconds: 1 }));
         continue;
       }
-      const permit = this.#permits.take(backend, waiter.claim.routeClass);
+      const permit = this.#permits.take(
+        backend,
+        waiter.claim.routeClass,
+        this.bulk?.neededBy(waiter.place ?? waiter.claim.claimant),
+      );
       permit.isNewlyLeased = isNewlyLeased;
       waiter.grant(permit);
     }

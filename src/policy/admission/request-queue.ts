@@ -96,10 +96,10 @@ export class RequestQueue<T> {
     return this.#remove(place as LivePlace<T>);
   }
 
-  /** The next request to serve. */
-  take(): Place<T> | undefined {
+  /** The next request to serve. `withBulk`: whether it may be a bulk one. */
+  take(withBulk = true): Place<T> | undefined {
     const lifo = this.depth > this.capacity * LIFO_ABOVE;
-    const place = this.#classes.interactive.next(lifo) ?? this.#classes.bulk.next(lifo);
+    const place = this.#classes.interactive.next(lifo) ?? (withBulk ? this.#classes.bulk.next(lifo) : undefined);
     if (place !== undefined) this.#remove(place);
     return place;
   }

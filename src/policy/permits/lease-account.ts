@@ -57,7 +57,7 @@ export function noteReport(account: LeaseAccount, report: LeaseReport): void {
     for (const { permits } of account.unconfirmed) most = Math.max(most, permits[backend] ?? 0);
     return Math.min(bound, most);
   });
-  account.queued = report.queued;
+  account.queued = report.queued - Math.min(report.queued, report.blocked ?? 0);
   account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
   noteFlow(account, report);
 }

@@ -54,6 +54,11 @@ export class LeaseAllocator {
     return this.#configured;
   }
 
+  /** Requests that may be in flight at the backends that are up. */
+  get usable(): number {
+    return this.#caps.reduce((sum, cap, backend) => (this.#up[backend] === true ? sum + cap : sum), 0);
+  }
+
   /** The most permits of a backend that may be held at this moment. */
   bound(backend: number): number {
     let sum = 0;
@@ -145,7 +150,7 @@ export class LeaseAllocator {
     const account = this.#accounts.get(member);
     if (account?.state !== 'present') return [];
     noteReport(account, report);
-    if (report.queued > 0) {
+    if (account.queued > 0) {
       account.queuedAt = now;
       this.#lastNeedAt = now;
     }

@@ -7,6 +7,8 @@ export interface LeaseUse {
   readonly queued: number;
   /** Of those that wait. */
   readonly bulk?: number;
+  /** Of those that wait: bulk requests that could not use a permit, because others are reserved. */
+  readonly blocked?: number | undefined;
   /** Requests that have ended, and their time in flight. */
   readonly ended?: number;
   readonly busyMs?: number;
@@ -81,9 +83,10 @@ export class LeaseState {
     }
   }
 
-  report({ inFlight, queued, bulk = 0, ended, busyMs }: LeaseUse): LeaseReport {
+  report({ inFlight, queued, bulk = 0, blocked = 0, ended, busyMs }: LeaseUse): LeaseReport {
     const held = this.#permits.map((permits, backend) => Math.max(permits, inFlight[backend] ?? 0));
-    const report = { seen: this.#seen, held, queued, bulk, inFlight: inFlight.reduce((sum, count) => sum + count, 0) };
+    const sum = inFlight.reduce((all, count) => all + count, 0);
+    const report = { seen: this.#seen, held, queued, bulk, inFlight: sum, ...(blocked > 0 && { blocked }) };
     return ended === undefined || busyMs === undefined ? report : { ...report, ended, busyMs };
   }
 
@@ -124,6 +127,6 @@ function keep(recall: LeaseRecall, backend: number, permits: number, use: LeaseU
 }
 
 function withoutSpare(permits: number, used: number, use: LeaseUse): number {
-  if (use.queued > 0) return permits;
+  if (use.queued > (use.blocked ?? 0)) return permits;
   return use.inFlight.every((count) => count === 0) ? 0 : used + Math.floor((permits - used) / 2);
 }

@@ -142,3 +142,50 @@ describe('Upstream', () => {
     assert.equal(await outcomeOf(ask(upstream)), 'waits');
   });
 });
+
+describe('permits that are reserved for interactive requests', () => {
+  const bulkClaimant = { priority: 'bulk', fairKey: 'key' } as const;
+  const bulk = (upstream: Upstream) => ask(upstream, { claimant: bulkClaimant });
+  const reserving = (reserved: number, cap: number) => setUp({ cap, queueCapacity: 10, config: { reserved } });
+
+  test('bulk requests wait for others of their class while a permit is free, which an interactive one gets', async () => {
+    const { upstream } = reserving(1, 3);
+    const first = bulk(upstream);
+    const waiting = [bulk(upstream), bulk(upstream), bulk(upstream)].map(outcomeOf);
+    assert.deepEqual(await Promise.all(waiting), ['b0', 'waits', 'waits']);
+    const person = take(upstream);
+    assert.deepEqual(upstream.leaseUse(), { inFlight: [3], queued: 2, bulk: 2, blocked: 2 });
+    person.release('success');
+    await outcomeOf(first);
+    assert.equal(upstream.leaseUse().inFlight[0], 2);
+    (first as Permit).release('success');
+    await outcomeOf(first);
+    assert.deepEqual(upstream.leaseUse(), { inFlight: [2], queued: 1, bulk: 1, blocked: 1 });
+  });
+
+  test('a copy or hedge of a bulk request does not take a reserved permit either', () => {
+    const { upstream } = reserving(1, 2);
+    assert.ok(bulk(upstream) instanceof Permit);
+    assert.equal(upstream.acquireSpare(0, undefined, bulkClaimant), undefined);
+    assert.ok(upstream.acquireSpare(0, undefined, { priority: 'interactive', fairKey: 'key' }) instanceof Permit);
+  });
+
+  test('a stream that gives its permit back gives that of its class back, too', () => {
+    const { upstream } = reserving(1, 2);
+    const permit = bulk(upstream) as Permit;
+    assert.ok(permit.becomeStream());
+    assert.equal(upstream.bulk?.inFlight, 0);
+    permit.release('success');
+    assert.equal(upstream.bulk?.inFlight, 0);
+    assert.ok(bulk(upstream) instanceof Permit);
+  });
+
+  test('more permits of the class start those that wait', async () => {
+    const { upstream } = reserving(2, 3);
+    const first = bulk(upstream);
+    const second = bulk(upstream);
+    assert.deepEqual([await outcomeOf(first), await outcomeOf(second)], ['b0', 'waits']);
+    upstream.bulk?.usePermits([2]);
+    assert.equal(await outcomeOf(second), 'b0');
+  });
+});

@@ -354,3 +354,21 @@ test('equalShares adds up to every cap, and no member is ahead by more than one 
     ),
   );
 });
+
+test('a worker whose waiting requests could use no permit asks for none, and gives its unused ones away', () => {
+  const held = { seen: 9, held: [1], queued: 1, bulk: 1, blocked: 1 };
+  const book = new LeaseAllocator([2]);
+  book.joined('a', [1], 0);
+  book.joined('b', [1], 0);
+  assert.deepEqual(book.reported('a', held, 0), []);
+  const asked = book.reported('b', { seen: 9, held: [1], queued: 1, inFlight: 1 }, 10);
+  assert.deepEqual(
+    asked.map(({ member, order }) => [member, order.kind]),
+    [['a', 'recall']],
+  );
+  const state = new LeaseState([1]);
+  state.apply({ kind: 'grant', number: 1, permits: [1], fallback: [1] }, { inFlight: [0], queued: 0 });
+  const recall = { kind: 'recall', number: 2, mode: 'spare', limits: [0] } as const;
+  state.apply(recall, { inFlight: [0], queued: 1, bulk: 1, blocked: 1 });
+  assert.deepEqual(state.permits, [0]);
+});

@@ -1,0 +1,40 @@
+import type { UpstreamConfig } from '../../config/model.ts';
+import { ServiceTime } from '../../policy/admission/service-time.ts';
+import { RetryBudget } from '../../policy/retry/budget.ts';
+import { AdmissionQueue } from './admission-queue.ts';
+import { BackendSet } from './backend-set.ts';
+import { openerOf } from './open-backend.ts';
+import type { PermitOwner } from './permit.ts';
+import { Permits } from './permits.ts';
+import { StreamPlaces } from './stream-places.ts';
+import type { UpstreamDependencies } from './upstream-dependencies.ts';
+
+/** What an upstream is made of. */
+export interface UpstreamParts {
+  readonly queue: AdmissionQueue;
+  readonly permits: Permits;
+  readonly streams: StreamPlaces;
+  readonly serviceTime: ServiceTime;
+  readonly set: BackendSet;
+  readonly budget: RetryBudget;
+}
+
+/** `wake`: called when waiting requests may go on. */
+export function openParts(
+  config: UpstreamConfig,
+  dependencies: UpstreamDependencies,
+  { owner, wake }: { owner: PermitOwner; wake: () => void },
+): UpstreamParts {
+  const { clock, random, maxStreams, workers } = dependencies;
+  const isChecked = config.health !== undefined;
+  const set = new BackendSet({ backends: config.backends, open: openerOf(config, dependencies), isChecked, clock });
+  const serviceTime = new ServiceTime(clock.now());
+  return {
+    budget: new RetryBudget(workers),
+    queue: new AdmissionQueue({ config, clock, random, wake }),
+    permits: new Permits({ owner, backends: set, balancer: config.balancer, serviceTime, clock, random }),
+    streams: new StreamPlaces(maxStreams(config), random),
+    serviceTime,
+    set,
+  };
+}
