@@ -7,6 +7,8 @@ const tools = [
   { program: '/usr/bin/dmtxread', debianPackage: 'dmtx-utils' },
   { program: '/usr/sbin/nginx', debianPackage: 'nginx-light' },
   { program: '/usr/bin/wrk', debianPackage: 'wrk' },
+  { program: '/usr/bin/zsh', debianPackage: 'zsh' },
+  { program: '/usr/bin/fish', debianPackage: 'fish' },
 ] as const;
 
 /**

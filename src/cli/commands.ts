@@ -1,7 +1,7 @@
-import type { Command } from './io.ts';
+import type { CommandTable } from './io.ts';
 
-/** The commands and what they are for; each is loaded when it is called, as most processes need one. */
-export const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
+/** The commands of `rampart`. */
+export const commands: CommandTable = {
   start: { summary: 'run everything on this host', load: async () => (await import('./start.ts')).start },
   gateway: { summary: 'run one gateway worker', load: async () => (await import('./gateway.ts')).gateway },
   control: {
@@ -9,6 +9,7 @@ export const commands: Readonly<Record<string, { summary: string; load: () => Pr
     load: async () => (await import('./control.ts')).control,
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
+  init: { summary: 'write a configuration for an application', load: async () => (await import('./init.ts')).init },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },
   password: { summary: 'make the hash of a password', load: async () => (await import('./password.ts')).password },
@@ -24,4 +25,8 @@ export const commands: Readonly<Record<string, { summary: string; load: () => Pr
   },
   lab: { summary: 'measure capacity, and prove it', load: async () => (await import('./lab.ts')).lab },
   keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
+  completion: {
+    summary: 'print the completion script of a shell',
+    load: async () => (await import('./completion.ts')).completionOf(commands),
+  },
 };

@@ -56,7 +56,10 @@ export interface KeyRequest {
 /** Throws a UsageError where the line makes no sense; undefined where it asks for help, which is printed. */
 export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequest | undefined {
   const operands = { least: 1, most: 2, what: 'a command and, for limit and revoke, a key' };
-  const options = readOptions({ command: 'keys', help, options: optionKinds, operands }, args, io);
+  const subcommands = Object.fromEntries(
+    Object.entries(commands).map(([name, { options }]) => [name, [...options, 'json']]),
+  );
+  const options = readOptions({ command: 'keys', help, options: optionKinds, operands, subcommands }, args, io);
   if (options === undefined) return undefined;
   const [command = '', operand] = options.operands;
   if (!isCommand(command)) {

@@ -1,11 +1,9 @@
 import { UsageError } from '../core/errors.ts';
-import { type Command, type CommandIo, exitCodes } from './io.ts';
+import { type CommandIo, type CommandTable, exitCodes } from './io.ts';
 import { guess } from './options.ts';
 
-/** The experiments and what they are for; each is loaded when it is called. */
-export const experiments: Readonly<
-  Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>
-> = {
+/** The experiments of the lab. */
+export const experiments: CommandTable = {
   capacity: {
     summary: 'the highest load within the targets, confirmed and refuted',
     load: async () => (await import('./lab/capacity.ts')).labCapacity,
@@ -68,8 +66,9 @@ export async function lab(args: string[], io: CommandIo): Promise<number> {
   }
   const experiment = Object.hasOwn(experiments, name) ? experiments[name] : undefined;
   if (experiment === undefined) {
+    const known = [...Object.keys(experiments), '--help'];
     throw new UsageError(
-      `There is no experiment '${name}'${guess(name, Object.keys(experiments))}; rampart lab takes ${Object.keys(experiments).join(', ')}`,
+      `There is no experiment '${name}'${guess(name, known)}; rampart lab takes ${Object.keys(experiments).join(', ')}`,
     );
   }
   return (await experiment.load())(rest, io);

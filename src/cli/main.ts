@@ -35,7 +35,9 @@ async function main(args: string[]): Promise<number> {
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`rampart: there is no command '${name}'${guess(name, Object.keys(commands))}\n\n${usage}`);
+    const kind = name.startsWith('-') ? 'option' : 'command';
+    const known = kind === 'option' ? ['--help', '--version'] : Object.keys(commands);
+    process.stderr.write(`rampart: there is no ${kind} '${name}'${guess(name, known)}\n\n${usage}`);
     return exitCodes.usage;
   }
   const run = await command.load();

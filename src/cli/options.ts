@@ -1,20 +1,8 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
+import type { CommandLine, OptionKind } from './command-line.ts';
 import type { CommandIo } from './io.ts';
-
-/** `flag` takes no value. */
-type OptionKind = 'value' | 'flag';
-
-/** A command line as a command declares it. */
-export interface CommandLine {
-  /** The words behind `rampart`, such as `lab ramp`. */
-  readonly command: string;
-  readonly help: string;
-  readonly options?: Readonly<Record<string, OptionKind>>;
-  /** The arguments that are no options, if it takes any: how many, and what they are. */
-  readonly operands?: { readonly least: number; readonly most: number; readonly what: string };
-}
 
 const DECIMAL = /^\d+(\.\d+)?$/;
 const WHOLE = /^\d+$/;
@@ -103,6 +91,7 @@ interface Numeric {
 
 /** Reads a command line; prints the help and returns undefined where it asks for that. Every command uses this reader. */
 export function readOptions(line: CommandLine, args: readonly string[], io: CommandIo): Options | undefined {
+  io.declared?.(line);
   const parsed = parse(line, args);
   if (parsed.values.has('help')) {
     io.stdout.write(line.help);

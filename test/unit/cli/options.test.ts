@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type CommandLine, type Options, readOptions } from '../../../src/cli/options.ts';
+import type { CommandLine } from '../../../src/cli/command-line.ts';
+import { type Options, readOptions } from '../../../src/cli/options.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 
 const line: CommandLine = {

@@ -1,0 +1,40 @@
+import type { CompletionNode } from './tree.ts';
+
+export function zshScript(nodes: readonly CompletionNode[]): string {
+  return `#compdef rampart
+# zsh completion for rampart: source <(rampart completion zsh), after compinit; or as _rampart in a folder of $fpath
+_rampart() {
+  local at='' i
+  local -a names options
+  for ((i = 2; i < CURRENT; i++)); do
+    case "$at \${words[i]}" in
+      ${nodes
+        .filter(({ words }) => words.length > 0)
+        .map(({ words }) => `' ${words.join(' ')}'`)
+        .join('|')}) at="$at \${words[i]}" ;;
+    esac
+  done
+  case "$at:\${words[CURRENT-1]}" in
+    ${nodes.flatMap(({ words, options }) => options.filter(({ takesValue }) => takesValue).map(({ name }) => `'${place(words)}:--${name}'`)).join('|')}) _files; return ;;
+  esac
+  case "$at" in
+${nodes.map(caseOf).join('\n')}
+  esac
+  if [[ "\${words[CURRENT]}" == -* ]]; then _describe -o option options
+  elif (( \${#names} )); then _describe command names
+  else _files
+  fi
+}
+if [[ "\${funcstack[1]}" == _rampart ]]; then _rampart "$@"; else compdef _rampart rampart; fi
+`;
+}
+
+const place = (words: readonly string[]): string => words.map((word) => ` ${word}`).join('');
+
+function caseOf({ words, next, options }: CompletionNode): string {
+  const names = next.map(({ name, summary }) => quoted(summary === '' ? name : `${name}:${summary}`));
+  const flags = options.map(({ name }) => quoted(`--${name}`));
+  return `    '${place(words)}') names=(${names.join(' ')}); options=(${flags.join(' ')}) ;;`;
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
