@@ -20,7 +20,8 @@ export interface WorkerConfigOptions {
   readonly log: Logger;
   readonly gateway: {
     readonly config: Config;
-    prepareConfig(config: Config): PreparedVersion;
+    prepareConfig(config: Config, number: number): PreparedVersion;
+    useVersionNumber(number: number): void;
   };
   readonly held: () => Readonly<Record<string, ById>>;
   readonly tell: (report: ConfigReport) => void;
@@ -87,6 +88,7 @@ export class WorkerConfig {
       }
     } else {
       this.#number = version.number;
+      this.#options.gateway.useVersionNumber(version.number);
       if (file !== undefined) this.#confirm(version);
     }
     this.#known.resolve();
@@ -103,7 +105,7 @@ export class WorkerConfig {
       if (needsDatabase(config) && !needsDatabase(gateway.config)) {
         return ['it needs the database, and this worker was started without it: restart Rampart'];
       }
-      this.#prepared = { version, built: gateway.prepareConfig(config) };
+      this.#prepared = { version, built: gateway.prepareConfig(config, version.number) };
       return [];
     } catch (error) {
       if (error instanceof UsageError) return [...error.problems];

@@ -78,11 +78,11 @@ export class Gateway {
 
   /**
    * Builds what another configuration needs; nothing of it is in force before its `commit`, which cannot fail. The same
-   * upstreams and routes must be the same objects (`withSharedParts`).
+   * upstreams and routes must be the same objects (`withSharedParts`). `number`: of the version, for the access log.
    */
-  prepareConfig(config: Config): PreparedVersion {
+  prepareConfig(config: Config, number?: number): PreparedVersion {
     const useCertificates = config.tls && this.#listeners.tls?.prepareCertificates(config.tls.certificates);
-    return prepareVersion(config, this.#version, {
+    return prepareVersion(config, number, this.#version, {
       upstreams: this.#upstreams,
       onUnused: () => this.#retire(),
       onCommit: (version) => {
@@ -95,6 +95,12 @@ export class Gateway {
         else this.#outdated.add(previous);
       },
     });
+  }
+
+  /** Control has told the number of the version in force, which is the one that this worker found at its start. */
+  useVersionNumber(number: number): void {
+    const { accessLog } = this.#version.context;
+    if (accessLog !== undefined) accessLog.configVersion = number;
   }
 
   /** The last request of a version has ended, and with the last of all older ones the upstreams that left are closed. */

@@ -3,7 +3,6 @@ import { Exchange } from './exchange.ts';
 import type { GatewayContext } from './context.ts';
 import type { WorkerVersion } from './worker-version.ts';
 import { limitConnections } from './limits/connection-limit.ts';
-import { Refusal } from './refusal.ts';
 import { Http1Server } from './http1/server.ts';
 import { Http2Server } from './http2/server.ts';
 import type { SecureAcceptors } from './tls/tls-server.ts';
@@ -30,9 +29,10 @@ export function openServer(context: GatewayContext, random: Random, current: () 
     bindsHostToName: config.tls?.clientCaFile !== undefined,
     open: (transaction) => new Exchange(transaction, clock.now(), current().exchanges),
     start: (x) => current().begin(x),
-    onMalformed: (reason) => {
-      unmatched.countRejection(reason);
-      unmatched.countStatus(new Refusal(reason, '').status);
+    onMalformed: (request) => {
+      unmatched.countRejection(request.refusal.reason);
+      unmatched.countStatus(request.refusal.status);
+      current().context.accessLog?.writeUnparsed(request);
     },
     onOverflow,
   });

@@ -16,11 +16,16 @@ export interface VersionOwner {
   readonly onCommit: (version: WorkerVersion) => void;
 }
 
-/** Builds the version of a configuration beside the one in force; throws where it cannot be built. */
-export function prepareVersion(config: Config, current: WorkerVersion, owner: VersionOwner): PreparedVersion {
+/** Builds the version of a configuration beside the one in force; throws where it cannot be built. `number`: as control counts them. */
+export function prepareVersion(
+  config: Config,
+  number: number | undefined,
+  current: WorkerVersion,
+  owner: VersionOwner,
+): PreparedVersion {
   const prepared = owner.upstreams.prepare(config);
   try {
-    const accessLog = current.context.accessLog?.withConfig(config);
+    const accessLog = current.context.accessLog?.withConfig(config, number);
     const context = { ...current.context, config, upstreams: prepared.upstreams, accessLog };
     const version = new WorkerVersion(context, current.routes, owner.onUnused);
     return {

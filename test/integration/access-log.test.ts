@@ -148,6 +148,35 @@ test('secrets of a request are in neither log', async () => {
   assert.equal(linesOf(written)[0]?.['http.request.body.size'], 6);
 });
 
+for (const [bytes, status, reason] of [
+  ['GET /c4n4ry HTTP/1.1\r\nx c4n4ry\r\n\r\n', 400, 'malformed-request'],
+  ['CONNECT c4n4ry:443 HTTP/1.1\r\nhost: c4n4ry\r\n\r\n', 405, 'method-not-allowed'],
+  ['GET /c4n4ry HTTP/1.1\r\nhost: a\r\nexpect: c4n4ry\r\n\r\n', 417, 'expectation-failed'],
+] as const) {
+  test(`a request that is refused before it is one has a line with its reason and its id: ${reason}`, async () => {
+    const path = join(newFolder(), 'access.log');
+    const { rampart, close } = await startLogged(path);
+    const reply = await sendRaw(rampart.port, bytes);
+    await close();
+    const text = readFileSync(path, 'utf8');
+    const [line] = linesOf(text);
+    assert.equal(line?.['http.response.status_code'], status);
+    assert.equal(line['error.type'], reason);
+    assert.equal(line['client.address'], '127.0.0.1');
+    assert.ok(reply.text.includes(`"request_id":"${String(line['rampart.request_id'])}"`), reply.text);
+    assert.doesNotMatch(text, /c4n4ry/);
+    assert.equal(linesOf(text).length, 1);
+  });
+}
+
+test('a request whose body turns out to be malformed has one line', async () => {
+  const path = join(newFolder(), 'access.log');
+  const { rampart, close } = await startLogged(path);
+  await sendRaw(rampart.port, 'POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nnot a length\r\n');
+  await close();
+  assert.equal(linesOf(readFileSync(path, 'utf8')).length, 1);
+});
+
 test("a backend's own error is logged at warn, once a second for each backend", async () => {
   const said: Line[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void said.push(JSON.parse(line) as Line) });

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { withSharedParts } from '../../src/config/shared-parts.ts';
+import { accessLogCounts } from '../../src/gateway/access-log/access-log.ts';
+import { Registry } from '../../src/metrics/instruments.ts';
 import { startTestGateway, testConfig, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
@@ -66,6 +68,32 @@ describe('a worker that gets another configuration', () => {
     assert.equal(await inFlight, 'old');
     await eventually('the old upstream is closed', () => upstreamsOf(worker).join() === 'next');
     assert.equal(/upstream="old"[^\n]*backend=[^\n]* \d/.test(worker.metrics().replace(/^.*_total.*$/gm, '')), false);
+  });
+
+  test('the access log has the version by which each request was served', async () => {
+    const backend = await startNamed('b');
+    const lines: string[] = [];
+    const accessLog = {
+      sink: { write: (line: string) => void lines.push(line) },
+      counts: accessLogCounts(new Registry()),
+    };
+    const options = { upstreams: { b: { backends: [backend.origin] } }, routes: [route('a', '/*', 'b')] };
+    const worker = await startWorker({ ...options, accessLog });
+    const ask = async (): Promise<unknown> => {
+      await textOf(worker, '/x');
+      return (JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>)['rampart.config_version'];
+    };
+    assert.equal(await ask(), undefined);
+    worker.gateway.useVersionNumber(3);
+    assert.equal(await ask(), 3);
+    const held = textOf(worker, '/held');
+    await eventually('it is there', () => backend.held() === 1);
+    const next = await testConfig({ ...options, env });
+    worker.gateway.prepareConfig(withSharedParts(next, worker.gateway.config), 4).commit();
+    assert.equal(await ask(), 4);
+    backend.letGo();
+    await held;
+    assert.match(lines.at(-1) ?? '', /"url.path":"\/held".*"rampart.config_version":3,/);
   });
 
   test('an upstream that comes back while a request is in flight there keeps to its cap', async () => {

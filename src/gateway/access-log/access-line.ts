@@ -4,6 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import { clientAddress, networkOf } from '../http/client-network.ts';
 import { hundredths } from '../http/hundredths.ts';
 import { valueAt } from '../http/request-head.ts';
+import type { UnparsedRequest } from '../http/unparsed-request.ts';
 import { jsonText } from './json-text.ts';
 import { keptQuery } from './kept-query.ts';
 import { type PathRedaction, redactionFor, redactionForUnmatched, type SecretPath } from './path-redaction.ts';
@@ -24,6 +25,7 @@ export interface RequestEnd {
   readonly wallMs: number;
   /** The share of requests like this one that are logged. */
   readonly sampleRate: number;
+  readonly configVersion: number | undefined;
 }
 
 /** The parts of a line that all requests of a route have. */
@@ -53,7 +55,7 @@ export class AccessLineWriter {
     this.#redactUnmatched = redactionForUnmatched(routes.map(secretPathOf));
   }
 
-  line({ x, status, elapsedMs, wallMs, sampleRate }: RequestEnd): string {
+  line({ x, status, elapsedMs, wallMs, sampleRate, configVersion }: RequestEnd): string {
     const { request, reply, head } = x;
     const place = this.#placeOf(x);
     const path = place.redact === undefined ? head.path : place.redact(head.path);
@@ -76,7 +78,16 @@ export class AccessLineWriter {
     if (x.key !== undefined) line += `,"rampart.key_id":${jsonText(x.key.id, MAX_NAME)}`;
     if (x.tunnelled) line += ',"rampart.stream":"tunnel"';
     else if (x.isEndless) line += ',"rampart.stream":"reply"';
+    if (configVersion !== undefined) line += `,"rampart.config_version":${configVersion}`;
     return `${line},"rampart.sample_rate":${sampleRate}}\n`;
+  }
+
+  /** The method and the target of such a request are not known, or not to be believed. */
+  unparsed({ id, refusal, peerAddress }: UnparsedRequest, wallMs: number): string {
+    const { status, reason } = refusal;
+    let line = `{"timestamp":"${this.#timestamp(wallMs)}","rampart.request_id":"${id}","http.request.method":"_OTHER"`;
+    line += `,"rampart.endpoint":"unmatched","http.response.status_code":${status},"error.type":"${reason}"`;
+    return `${line}${this.#addressText(peerAddress)},"network.protocol.version":"1.1","rampart.sample_rate":1}\n`;
   }
 
   #placeOf(x: Exchange): Place {
@@ -104,7 +115,11 @@ export class AccessLineWriter {
 
   #clientText(x: Exchange): string {
     if (this.#address === 'none') return '';
-    const address = clientAddress(x.request.peerAddress, x.head, this.#trusted);
+    return this.#addressText(clientAddress(x.request.peerAddress, x.head, this.#trusted));
+  }
+
+  #addressText(address: string): string {
+    if (this.#address === 'none') return '';
     const shown = this.#address === 'network' ? networkOnly(address) : address;
     return `,"client.address":${jsonText(shown, MAX_NAME)}`;
   }

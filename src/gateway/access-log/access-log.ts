@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { Counter, Registry } from '../../metrics/instruments.ts';
 import type { Exchange } from '../exchange.ts';
+import type { UnparsedRequest } from '../http/unparsed-request.ts';
 import { slowMs } from '../request-times.ts';
 import { AccessLineWriter } from './access-line.ts';
 
@@ -40,6 +41,8 @@ export class AccessLog {
   readonly #config: AccessLogConfig;
   readonly #options: AccessLogOptions;
   readonly #lines: AccessLineWriter;
+  /** The number of the version of the configuration that these requests are served by; undefined until control has told. */
+  configVersion: number | undefined;
 
   constructor(options: AccessLogOptions) {
     const { accessLog, routes } = options.config;
@@ -48,17 +51,26 @@ export class AccessLog {
     this.#lines = new AccessLineWriter(accessLog, routes, options.trustedProxies);
   }
 
-  /** The same log with the settings of another configuration. */
-  withConfig(config: AccessLogOptions['config']): AccessLog {
-    return new AccessLog({ ...this.#options, config });
+  /** The same log with the settings of another version of the configuration. */
+  withConfig(config: AccessLogOptions['config'], configVersion: number | undefined): AccessLog {
+    const next = new AccessLog({ ...this.#options, config });
+    next.configVersion = configVersion;
+    return next;
   }
 
   /** `status` 499: the client left. */
   write(x: Exchange, status: number, elapsedMs: number): void {
     const { clock, random, sink, counts } = this.#options;
+    const { configVersion } = this;
     const sampleRate = this.#isNotable(x, status, elapsedMs) ? 1 : this.#config.sampleRate;
     if (sampleRate < 1 && random() >= sampleRate) counts.sampledOut.value++;
-    else sink.write(this.#lines.line({ x, status, elapsedMs, wallMs: clock.wallNow(), sampleRate }));
+    else sink.write(this.#lines.line({ x, status, elapsedMs, wallMs: clock.wallNow(), sampleRate, configVersion }));
+  }
+
+  /** A request without an exchange: Node's parser refused its bytes, or Rampart its method or expectation. */
+  writeUnparsed(request: UnparsedRequest): void {
+    const { clock, sink } = this.#options;
+    sink.write(this.#lines.unparsed(request, clock.wallNow()));
   }
 
   /** Whether it is logged whatever the sampling: errors, refusals, clients that left, and slow requests. */

@@ -3,10 +3,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Bugs } from '../../metrics/bugs.ts';
 import { codeOf } from '../../core/errors.ts';
-import { requestId } from '../../core/ids.ts';
 import { problemReply } from '../http/problem-reply.ts';
+import type { UnparsedRequest } from '../http/unparsed-request.ts';
 import { Refusal, reasons } from '../refusal.ts';
 import type { WithMessage } from './upgrade.ts';
+
+/** Whether the connection is in the midst of a request that has an exchange. */
+export function isReceiving(socket: Duplex & WithMessage): boolean {
+  return socket._httpMessage?.req.complete === false;
+}
 
 export const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -27,13 +32,17 @@ export function refusalOf(error: Error): Refusal | undefined {
 }
 
 /** Refuses a request without an exchange, through its reply, so that it takes its turn behind those of the requests before it. */
-export function refuse(res: ServerResponse, refusal: Refusal): void {
-  const { status, headers, body } = problemReply(refusal, requestId());
+export function refuse(res: ServerResponse, { id, refusal }: UnparsedRequest): void {
+  const { status, headers, body } = problemReply(refusal, id);
   res.writeHead(status, [...headers, 'connection', 'close']).end(body);
 }
 
 /** Sends the reason on a connection without a usable request, and closes it; a reply that has begun is cut instead. */
-export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null, refusal: Refusal, bugs: Bugs): void {
+export function refuseConnection(
+  socket: (Duplex & WithMessage) | Socket | null,
+  request: UnparsedRequest,
+  bugs: Bugs,
+): void {
   if (socket === null) return;
   const owed = (socket as WithMessage)._httpMessage;
   if (!socket.writable || owed?.headersSent === true) {
@@ -42,7 +51,7 @@ export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null,
   }
   if (owed?.req.complete === true) {
     // An earlier request still waits for its reply, and this reply must not be taken for that one.
-    const answered = (): void => refuseConnection(socket, refusal, bugs);
+    const answered = (): void => refuseConnection(socket, request, bugs);
     owed.once(
       'finish',
       bugs.guard('server', answered, () => socket.destroy()),
@@ -50,12 +59,11 @@ export function refuseConnection(socket: (Duplex & WithMessage) | Socket | null,
     return;
   }
   socket.on('error', () => {});
-  socket.end(rawProblem(refusal), () => socket.destroy());
+  socket.end(rawProblem(request), () => socket.destroy());
 }
 
 /** A problem reply as bytes, for a connection that has no parsed request. */
-function rawProblem(refusal: Refusal): string {
-  const id = requestId();
+function rawProblem({ id, refusal }: UnparsedRequest): string {
   const { status, headers, body } = problemReply(refusal, id);
   headers.push('connection', 'close', 'x-request-id', id);
   const lines = [`HTTP/1.1 ${status} ${reasons[refusal.reason].title}`];

@@ -8,10 +8,11 @@ import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Exchange } from '../exchange.ts';
 import { stopAccepting } from '../http/stop-accepting.ts';
-import { type Reason, Refusal } from '../refusal.ts';
+import { type UnparsedRequest, unparsedRequest } from '../http/unparsed-request.ts';
+import { Refusal } from '../refusal.ts';
 import { ClientConnections } from './client-connections.ts';
 import { ConnectionAges } from './connection-ages.ts';
-import { dropConnection, MAX_HEADER_BYTES, refusalOf, refuse, refuseConnection } from './malformed.ts';
+import { dropConnection, isReceiving, MAX_HEADER_BYTES, refusalOf, refuse, refuseConnection } from './malformed.ts';
 import { Http1Transaction, type TransactionHost } from './transaction.ts';
 import { Http1Upgrade, mayUpgrade } from './upgrade.ts';
 
@@ -36,7 +37,7 @@ export interface Http1Options {
   /** Begins a request whose turn has come on its connection. */
   readonly start: (x: Exchange) => void;
   /** A connection ended before it had a request that could be counted. */
-  readonly onMalformed: (reason: Reason) => void;
+  readonly onMalformed: (request: UnparsedRequest) => void;
   /** A connection was ended because too many of its requests waited. */
   readonly onOverflow: () => void;
 }
@@ -189,15 +190,23 @@ export class Http1Server implements TransactionHost {
   }
 
   #refuseExpect(res: ServerResponse): void {
-    this.#options.onMalformed('expectation-failed');
-    refuse(res, new Refusal('expectation-failed', 'Expect may only be 100-continue'));
+    const unparsed = unparsedRequest(
+      new Refusal('expectation-failed', 'Expect may only be 100-continue'),
+      res.socket?.remoteAddress,
+    );
+    this.#options.onMalformed(unparsed);
+    refuse(res, unparsed);
   }
 
   #connect(socket: Socket): void {
-    this.#options.onMalformed('method-not-allowed');
+    const unparsed = unparsedRequest(
+      new Refusal('method-not-allowed', 'CONNECT is not served here'),
+      socket.remoteAddress,
+    );
+    this.#options.onMalformed(unparsed);
     // Node has detached the connection, so the replies that are still due cannot be written.
     if (this.#connections.abandon(socket)) return;
-    refuseConnection(socket, new Refusal('method-not-allowed', 'CONNECT is not served here'), this.bugs);
+    refuseConnection(socket, unparsed, this.bugs);
   }
 
   #malformed(error: Error, socket: Duplex): void {
@@ -206,7 +215,9 @@ export class Http1Server implements TransactionHost {
       socket.destroy();
       return;
     }
-    this.#options.onMalformed(refusal.reason);
-    refuseConnection(socket, refusal, this.bugs);
+    const unparsed = unparsedRequest(refusal, (socket as Socket).remoteAddress);
+    // A request that has an exchange is counted and logged as that one.
+    if (!isReceiving(socket)) this.#options.onMalformed(unparsed);
+    refuseConnection(socket, unparsed, this.bugs);
   }
 }
