@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/model.ts';
+import { systemClock } from '../core/clock.ts';
 import { hashOfKey } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import type { PreparedDatabase } from './database.ts';
@@ -39,5 +40,6 @@ async function isKeyKept(path: string, store: Store): Promise<boolean> {
     return false;
   }
   const record = await store.keys.findByHash(hashOfKey(text));
-  return record !== undefined && record.revokedAtMs === undefined;
+  if (record === undefined || record.revokedAtMs !== undefined) return false;
+  return record.expiresAtMs === undefined || record.expiresAtMs > systemClock.wallNow();
 }

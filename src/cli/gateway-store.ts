@@ -105,7 +105,7 @@ function keyFinder(store: Store): (hash: Uint8Array) => Promise<KeyIdentity | un
   return async (hash) => {
     const found = await store.keys.findByHash(hash);
     if (found === undefined || found.revokedAtMs !== undefined) return undefined;
-    const { id, name, limit, priority } = found;
-    return { id, name, limit, priority };
+    const { id, name, limit, priority, expiresAtMs, scopes } = found;
+    return { id, name, limit, priority, expiresAtMs, scopes: scopes && new Set(scopes) };
   };
 }

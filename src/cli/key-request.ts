@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { timeSpanMs } from '../core/time-span.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
 import type { CommandIo } from './io.ts';
@@ -6,14 +7,20 @@ import { guess, type Options, readOptions } from './options.ts';
 
 const help = `usage: rampart keys <command> [--json]
 
-  create [--name NAME] [--rate N [--burst N]] [--priority interactive|bulk]
-                           make a key; its text is shown only now
-  list                     list all keys, newest first, revoked ones included
+  create [--name NAME] [--rate N [--burst N]] [--priority interactive|bulk] [--expires WHEN] [--scope ENDPOINT,...]
+                           make a key; its text is shown only now. --expires 90d (s, m, h or d) or a date such as
+                           2027-01-31: from then on it is refused with 401. --scope: the endpoints that it may use
+                           (createBarcode, or those of the configuration file); others answer 403. All by default
+  list                     list all keys, newest first, revoked and expired ones included
   limit <id or prefix> --rate N [--burst N]
                            limit the requests of a key on this host: N a second, and a burst after a pause
                            (as many as a second allows)
   limit <id or prefix> --none
                            remove the key's own limit; the keyLimit of the configuration file holds, if there is one
+  rotate <id or prefix> [--overlap 24h] [--expires WHEN]
+                           give a key another text, shown only now. Id, records and limits stay; the text before is
+                           accepted for 24 hours, or as long as --overlap says (0s: not at all), and one that an
+                           earlier rotation has left is refused at once
   revoke <id or prefix>    refuse a key from now on; a prefix is the first 7 to 11 characters of the key, as
                            keys list shows them, or the whole key
 
@@ -27,14 +34,18 @@ const optionKinds = {
   burst: 'value',
   none: 'flag',
   priority: 'value',
+  expires: 'value',
+  scope: 'value',
+  overlap: 'value',
   json: 'flag',
 } as const;
 type OptionName = keyof typeof optionKinds;
 
 const commands = {
-  create: { operands: 0, options: ['name', 'rate', 'burst', 'priority'] },
+  create: { operands: 0, options: ['name', 'rate', 'burst', 'priority', 'expires', 'scope'] },
   list: { operands: 0, options: [] },
   limit: { operands: 1, options: ['rate', 'burst', 'none'] },
+  rotate: { operands: 1, options: ['overlap', 'expires'] },
   revoke: { operands: 1, options: [] },
 } as const satisfies Record<string, { operands: number; options: readonly OptionName[] }>;
 type KeyCommand = keyof typeof commands;
@@ -50,12 +61,16 @@ export interface KeyRequest {
   readonly name: string;
   readonly limit: RateLimit | undefined;
   readonly priority: Priority | undefined;
+  /** When the key ends; in milliseconds from now, or since the epoch. */
+  readonly expires: { readonly inMs: number } | { readonly atMs: number } | undefined;
+  readonly scopes: readonly string[] | undefined;
+  readonly overlapMs: number;
   readonly asJson: boolean;
 }
 
 /** Throws a UsageError where the line makes no sense; undefined where it asks for help, which is printed. */
 export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequest | undefined {
-  const operands = { least: 1, most: 2, what: 'a command and, for limit and revoke, a key' };
+  const operands = { least: 1, most: 2, what: 'a command and, for limit, rotate and revoke, a key' };
   const subcommands = Object.fromEntries(
     Object.entries(commands).map(([name, { options }]) => [name, [...options, 'json']]),
   );
@@ -79,6 +94,9 @@ export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequ
     name: nameOf(options.text('name')),
     limit,
     priority: priorityOf(options.text('priority')),
+    expires: expiryOf(options.text('expires')),
+    scopes: scopesOf(options.text('scope')),
+    overlapMs: overlapOf(options.text('overlap')),
     asJson: options.flag('json'),
   };
 }
@@ -107,6 +125,38 @@ function nameOf(name = 'unnamed'): string {
 function priorityOf(text: string | undefined): Priority | undefined {
   if (text === undefined || text === 'interactive' || text === 'bulk') return text;
   throw new UsageError(`--priority takes interactive or bulk: got '${text}'`);
+}
+
+const MOST_MS = 100 * 365 * 86_400_000;
+const DEFAULT_OVERLAP_MS = 86_400_000;
+const datePattern = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+function expiryOf(text: string | undefined): KeyRequest['expires'] {
+  if (text === undefined) return undefined;
+  const inMs = timeSpanMs(text);
+  if (inMs !== undefined && inMs > 0 && inMs <= MOST_MS) return { inMs };
+  const atMs = datePattern.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(atMs)) return { atMs };
+  throw new UsageError(
+    `--expires takes a time such as 90d, 24h, 30m or 10s, or a date such as 2027-01-31 or 2027-01-31T12:00Z: got '${text}'`,
+  );
+}
+
+function scopesOf(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined) return undefined;
+  const names = [...new Set(text.split(',').map((name) => name.trim()))];
+  const wrong = names.find((name) => !/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(name));
+  if (wrong !== undefined || names.length > 100)
+    throw new UsageError(`--scope takes up to 100 names of endpoints with commas between them: got '${wrong ?? text}'`);
+  return names;
+}
+
+function overlapOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_OVERLAP_MS;
+  const ms = timeSpanMs(text);
+  if (ms === undefined || ms > MOST_MS)
+    throw new UsageError(`--overlap takes a time such as 24h, 30m, or 0s for none: got '${text}'`);
+  return ms;
 }
 
 /** The ranges are those of the configuration file, and of the table. */

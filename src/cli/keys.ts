@@ -1,38 +1,69 @@
+import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ChangeResult, KeyRecord } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
 import { type KeyRequest, parseKeyRequest } from './key-request.ts';
-import { tellWorkers, withOwnStore } from './own-store.ts';
+import { hasOwnStore, ownPlaceOf, tellWorkers, withOwnStore } from './own-store.ts';
 
 function time(ms: number): string {
   return new Date(ms).toISOString();
 }
 
 /** A key as `--json` shows it. */
-function shown({ id, name, prefix, createdAtMs, revokedAtMs, limit, priority }: KeyRecord): Record<string, unknown> {
+function shown(key: KeyRecord): Record<string, unknown> {
+  const { id, name, prefix, createdAtMs, revokedAtMs, expiresAtMs, previousUntilMs, limit, priority, scopes } = key;
   return {
     id,
     name,
     prefix,
     created_at: time(createdAtMs),
     revoked_at: revokedAtMs === undefined ? null : time(revokedAtMs),
+    expires_at: expiresAtMs === undefined ? null : time(expiresAtMs),
+    previous_until: previousUntilMs === undefined ? null : time(previousUntilMs),
+    scopes: scopes ?? null,
     limit: limit === undefined ? null : { requests_per_second: limit.requestsPerSecond, burst: limit.burst },
     priority: priority ?? null,
   };
 }
 
 function line(key: KeyRecord): string {
-  const state = key.revokedAtMs === undefined ? 'active' : `revoked ${time(key.revokedAtMs)}`;
-  const priority = key.priority === undefined ? '' : `  ${key.priority}`;
-  return `${key.id}  ${key.prefix}…  ${time(key.createdAtMs)}  ${state}  ${limitText(key)}${priority}  ${key.name}\n`;
+  const terms = [
+    limitText(key),
+    ...(key.priority === undefined ? [] : [key.priority]),
+    ...scopeText(key),
+    ...rotationText(key),
+  ];
+  return `${key.id}  ${key.prefix}…  ${time(key.createdAtMs)}  ${stateText(key)}  ${terms.join('  ')}  ${key.name}\n`;
+}
+
+function stateText({ revokedAtMs, expiresAtMs }: KeyRecord): string {
+  if (revokedAtMs !== undefined) return `revoked ${time(revokedAtMs)}`;
+  if (expiresAtMs === undefined) return 'active';
+  return `${expiresAtMs <= systemClock.wallNow() ? 'expired' : 'active until'} ${time(expiresAtMs)}`;
+}
+
+const scopeText = ({ scopes }: KeyRecord): string[] => (scopes === undefined ? [] : [`for ${scopes.join(',')}`]);
+
+function rotationText({ previousUntilMs }: KeyRecord): string[] {
+  const isOver = previousUntilMs === undefined || previousUntilMs <= systemClock.wallNow();
+  return isOver ? [] : [`text before accepted until ${time(previousUntilMs)}`];
 }
 
 const limitText = ({ limit }: KeyRecord): string =>
   limit === undefined ? 'no own limit' : `${limit.requestsPerSecond}/s burst ${limit.burst}`;
 
-async function create(store: Store, { name, limit, priority, asJson }: KeyRequest, io: CommandIo): Promise<void> {
-  const { record, text } = await store.keys.create(name, { limit, priority });
+function endOf({ expires }: KeyRequest): number | undefined {
+  if (expires === undefined) return undefined;
+  const now = systemClock.wallNow();
+  const atMs = 'atMs' in expires ? expires.atMs : now + expires.inMs;
+  if (atMs <= now) throw new UsageError(`--expires takes a time that has not passed: got ${time(atMs)}`);
+  return atMs;
+}
+
+async function create(store: Store, request: KeyRequest, io: CommandIo): Promise<void> {
+  const { name, limit, priority, scopes, asJson } = request;
+  const { record, text } = await store.keys.create(name, { limit, priority, scopes, expiresAtMs: endOf(request) });
   if (asJson) io.stdout.write(`${JSON.stringify({ ...shown(record), key: text })}\n`);
   else io.stdout.write(`${text}\n`);
   if (!asJson) io.stderr.write(`Made key ${record.id} (${record.name}). It is stored nowhere: keep it now.\n`);
@@ -41,7 +72,7 @@ async function create(store: Store, { name, limit, priority, asJson }: KeyReques
 async function list(store: Store, { asJson }: KeyRequest, io: CommandIo): Promise<void> {
   const keys = await store.keys.list();
   if (asJson) io.stdout.write(`${JSON.stringify(keys.map(shown))}\n`);
-  else if (keys.length === 0) io.stderr.write('No key yet: make one with rampart keys create\n');
+  else if (keys.length === 0) io.stderr.write(`No key yet in ${ownPlaceOf(io)}: make one with rampart keys create\n`);
   else for (const key of keys) io.stdout.write(line(key));
 }
 
@@ -50,6 +81,23 @@ async function revoke(store: Store, { operand, asJson }: KeyRequest, io: Command
   await tellWorkers(io);
   if (asJson) io.stdout.write(`${JSON.stringify(shown(record))}\n`);
   else io.stdout.write(`Revoked key ${record.id} (${record.name}).\n`);
+}
+
+async function rotate(store: Store, request: KeyRequest, io: CommandIo): Promise<void> {
+  const { operand, overlapMs, asJson } = request;
+  const result = await store.keys.rotate(operand, { overlapMs, expiresAtMs: endOf(request) });
+  const record = changed(result, 'rotate');
+  await tellWorkers(io);
+  if (asJson) {
+    io.stdout.write(`${JSON.stringify({ ...shown(record), key: result.text })}\n`);
+    return;
+  }
+  io.stdout.write(`${result.text}\n`);
+  const before =
+    record.previousUntilMs === undefined ? 'refused from now on' : `accepted until ${time(record.previousUntilMs)}`;
+  io.stderr.write(
+    `Key ${record.id} (${record.name}) has this text now. It is stored nowhere: keep it. The text before is ${before}.\n`,
+  );
 }
 
 async function limitKey(store: Store, { operand, limit, asJson }: KeyRequest, io: CommandIo): Promise<void> {
@@ -65,6 +113,10 @@ function changed(result: ChangeResult, what: string): KeyRecord {
     throw new UsageError(
       `Cannot ${what} a key, as none has this id, is this one, or begins so (7 to 11 characters): see rampart keys list`,
     );
+  if (result.kind === 'revoked')
+    throw new UsageError(
+      `Cannot ${what} key ${result.record.id} (${result.record.name}), as it is revoked: make another`,
+    );
   throw new UsageError(
     `Cannot ${what} a key, as ${result.matches.length} keys begin so: give the id of one of them`,
     result.matches.map(({ id, name }) => `${id} ${name}`),
@@ -74,6 +126,7 @@ function changed(result: ChangeResult, what: string): KeyRecord {
 async function perform(request: KeyRequest, store: Store, io: CommandIo): Promise<void> {
   if (request.command === 'create') await create(store, request, io);
   else if (request.command === 'list') await list(store, request, io);
+  else if (request.command === 'rotate') await rotate(store, request, io);
   else if (request.command === 'limit') await limitKey(store, request, io);
   else await revoke(store, request, io);
 }
@@ -82,6 +135,12 @@ async function perform(request: KeyRequest, store: Store, io: CommandIo): Promis
 export async function keys(args: string[], io: CommandIo): Promise<number> {
   const request = parseKeyRequest(args, io);
   if (request === undefined) return 0;
+  const isThere = await hasOwnStore(io);
+  if (!isThere && request.command !== 'create')
+    throw new UsageError(
+      `Cannot ${request.command === 'list' ? 'list keys' : `${request.command} a key`}, as there is no database in ${ownPlaceOf(io)}: run this in the folder of the Rampart that is meant, or set its RAMPART_DATA_DIR or DATABASE_URL. rampart keys create makes a database with a first key`,
+    );
+  if (!isThere) io.stderr.write(`There is no database in ${ownPlaceOf(io)} yet, so one is made.\n`);
   await withOwnStore(io, 'rampart-keys', (store) => perform(request, store, io));
   return 0;
 }

@@ -4,6 +4,7 @@ import { runFolder } from '../core/run-folder.ts';
 import { controlSocket } from '../control/control-socket.ts';
 import { tellControl } from '../control/link.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
+import { findPlacement } from '../store/embedded/placement.ts';
 import { migrate } from '../store/migrations.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
@@ -22,6 +23,14 @@ export async function withOwnStore<Result>(io: CommandIo, name: string, work: Wo
     if (!started.adopted) await started.stop();
   }
 }
+
+/** Whether this folder's Rampart has a database already. */
+export const hasOwnStore = async (io: CommandIo): Promise<boolean> =>
+  (io.env['DATABASE_URL'] ?? '') !== '' || (await findPlacement(dataDirOf(io))) !== undefined;
+
+/** Where the database is, for messages; without the URL, which may have a password. */
+export const ownPlaceOf = (io: CommandIo): string =>
+  (io.env['DATABASE_URL'] ?? '') === '' ? dataDirOf(io) : 'the database of DATABASE_URL';
 
 /** The same, where that database runs at the moment; else undefined. */
 export async function withRunningStore<Result>(

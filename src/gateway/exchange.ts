@@ -21,6 +21,10 @@ export interface KeyIdentity {
   readonly priority?: Priority | undefined;
   /** Header lines about the client that the backend gets. */
   readonly headers?: readonly string[];
+  /** The endpoints that it may use; undefined: all. */
+  readonly scopes?: ReadonlySet<string> | undefined;
+  /** Refused from then on, in milliseconds since the epoch. */
+  readonly expiresAtMs?: number | undefined;
   /** The key's own limit; the configuration's `keyLimit` if it has none. */
   readonly limit?: RateLimit | undefined;
 }

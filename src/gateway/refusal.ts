@@ -5,6 +5,7 @@ export const reasons = {
   unencodable: { status: 422, title: 'Cannot be encoded' },
   'invalid-cursor': { status: 400, title: 'Invalid cursor' },
   unauthenticated: { status: 401, title: 'Unauthenticated' },
+  'key-expired': { status: 401, title: 'Key expired' },
   forbidden: { status: 403, title: 'Forbidden' },
   'not-found': { status: 404, title: 'Not found' },
   'method-not-allowed': { status: 405, title: 'Method not allowed' },

@@ -19,10 +19,23 @@ export interface KeyRecord {
   /** The key's own rate limit; undefined if the limit of the configuration holds. */
   readonly limit: RateLimit | undefined;
   readonly priority: Priority | undefined;
+  /** Refused from then on. Of the text before a rotation, the end of the overlap where that is sooner. */
+  readonly expiresAtMs: number | undefined;
+  /** The endpoints that it may use; undefined: all. */
+  readonly scopes: readonly string[] | undefined;
+  /** Until when the text before the last rotation is accepted; it may have passed. */
+  readonly previousUntilMs: number | undefined;
 }
 
 /** The rights of a key. */
-type KeyTerms = Pick<KeyRecord, 'limit' | 'priority'>;
+export type KeyTerms = Partial<Pick<KeyRecord, 'limit' | 'priority' | 'expiresAtMs' | 'scopes'>>;
+
+export interface Rotation {
+  /** For how long the present text is still accepted. */
+  readonly overlapMs: number;
+  /** Another end; undefined: the key keeps its own. */
+  readonly expiresAtMs: number | undefined;
+}
 
 interface CreatedKey {
   readonly record: KeyRecord;
@@ -34,12 +47,14 @@ interface CreatedKey {
 export type ChangeResult =
   | { readonly kind: 'changed'; readonly record: KeyRecord }
   | { readonly kind: 'not-found' }
+  /** A revoked key cannot be rotated. */
+  | { readonly kind: 'revoked'; readonly record: KeyRecord }
   /** Several keys begin so. */
   | { readonly kind: 'ambiguous'; readonly matches: readonly KeyRecord[] };
 
 export interface KeyStore {
   create(name: string, terms?: KeyTerms): Promise<CreatedKey>;
-  /** Whether there is a key that is not revoked. */
+  /** Whether there is a key that is neither revoked nor expired. */
   hasValid(): Promise<boolean>;
   /** Newest first, revoked ones included. */
   list(): Promise<KeyRecord[]>;
@@ -47,7 +62,12 @@ export interface KeyStore {
   revoke(idOrPrefix: string): Promise<ChangeResult>;
   /** Gives a key another limit, or none; it is named as for `revoke`. */
   setLimit(idOrPrefix: string, limit: RateLimit | undefined): Promise<ChangeResult>;
-  /** The key of this SHA-256, revoked or not. */
+  /**
+   * Gives a key another text, which is returned with it; everything else of the key stays. A text before the present one
+   * is refused at once.
+   */
+  rotate(idOrPrefix: string, rotation: Rotation): Promise<ChangeResult & { readonly text?: string }>;
+  /** The key of this SHA-256, revoked, expired or not; also by its text before a rotation, while that is accepted. */
   findByHash(hash: Uint8Array): Promise<KeyRecord | undefined>;
 }
 
@@ -69,10 +89,13 @@ interface KeyRow {
   requestsPerSecond: number | null;
   burst: number | null;
   priority: string | null;
+  expiresAt: Date | null;
+  scopes: string[] | null;
+  previousUntil: Date | null;
 }
 
 function recordOf(row: KeyRow): KeyRecord {
-  const { id, name, prefix, requestsPerSecond, burst, priority } = row;
+  const { id, name, prefix, requestsPerSecond, burst, priority, scopes } = row;
   return {
     id,
     name,
@@ -82,6 +105,9 @@ function recordOf(row: KeyRow): KeyRecord {
     limit: requestsPerSecond === null || burst === null ? undefined : { requestsPerSecond, burst },
     // The table has a check for it.
     priority: priority === null ? undefined : (priority as Priority),
+    expiresAtMs: row.expiresAt?.getTime(),
+    scopes: scopes === null || scopes.length === 0 ? undefined : scopes,
+    previousUntilMs: row.previousUntil?.getTime(),
   };
 }
 
@@ -93,17 +119,21 @@ const limitColumns = (limit: RateLimit | undefined) => ({
 // The start of a host and the look-ups of a worker are plain SQL: with Prisma's query compiler, which is loaded with the
 // first query that needs it, a process takes 12 MB more (ADR 72).
 const COLUMNS = `id, name, prefix, created_at AS "createdAt", revoked_at AS "revokedAt",
-  requests_per_second AS "requestsPerSecond", burst, priority`;
-const FIND_BY_HASH = `SELECT ${COLUMNS} FROM api_keys WHERE hash = $1`;
-const HAS_VALID = 'SELECT EXISTS (SELECT FROM api_keys WHERE revoked_at IS NULL) AS found';
-const INSERT = `INSERT INTO api_keys (id, name, prefix, hash, created_at, requests_per_second, burst, priority)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${COLUMNS}`;
+  requests_per_second AS "requestsPerSecond", burst, priority, expires_at AS "expiresAt", scopes,
+  previous_until AS "previousUntil"`;
+const FIND_BY_HASH = `SELECT ${COLUMNS}, hash = $1 AS "isPresent" FROM api_keys
+WHERE hash = $1 OR (previous_hash = $1 AND previous_until > $2)`;
+const HAS_VALID = `SELECT EXISTS (SELECT FROM api_keys
+WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)) AS found`;
+const INSERT = `INSERT INTO api_keys
+(id, name, prefix, hash, created_at, requests_per_second, burst, priority, expires_at, scopes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ${COLUMNS}`;
 
 export function keyStore(prisma: Prisma, pool: Pool, clock: Clock): KeyStore {
   return {
     create: (name, terms) => createKey(pool, clock.wallNow(), name, terms),
     async hasValid() {
-      return (await pool.query<{ found: boolean }>(HAS_VALID)).rows[0]?.found === true;
+      return (await pool.query<{ found: boolean }>(HAS_VALID, [new Date(clock.wallNow())])).rows[0]?.found === true;
     },
     async list() {
       return (await (await prisma()).apiKey.findMany({ orderBy: { id: 'desc' } })).map(recordOf);
@@ -115,18 +145,49 @@ export function keyStore(prisma: Prisma, pool: Pool, clock: Clock): KeyStore {
     setLimit(idOrPrefix, limit) {
       return change(prisma, idOrPrefix, () => limitColumns(limit));
     },
-    async findByHash(hash) {
-      const row = (await pool.query<KeyRow>(FIND_BY_HASH, [Buffer.from(hash)])).rows[0];
-      return row === undefined ? undefined : recordOf(row);
-    },
+    rotate: (idOrPrefix, rotation) => rotateKey(prisma, idOrPrefix, rotation, clock.wallNow()),
+    findByHash: (hash) => findByHash(pool, hash, new Date(clock.wallNow())),
   };
+}
+
+async function findByHash(pool: Pool, hash: Uint8Array, now: Date): Promise<KeyRecord | undefined> {
+  const values = [Buffer.from(hash), now];
+  const row = (await pool.query<KeyRow & { isPresent: boolean }>(FIND_BY_HASH, values)).rows[0];
+  if (row === undefined) return undefined;
+  const record = recordOf(row);
+  if (row.isPresent) return record;
+  const ends = [record.expiresAtMs, record.previousUntilMs].filter((end) => end !== undefined);
+  return { ...record, expiresAtMs: Math.min(...ends) };
+}
+
+/** The present text must still be the one that was found, or two rotations at once would lose one of the new ones. */
+async function rotateKey(
+  prisma: Prisma,
+  idOrPrefix: string,
+  { overlapMs, expiresAtMs }: Rotation,
+  nowMs: number,
+): Promise<ChangeResult & { readonly text?: string }> {
+  const text = newApiKey();
+  const result = await change(prisma, idOrPrefix, ({ revokedAt, hash }) => {
+    if (revokedAt !== null) return undefined;
+    const isKept = overlapMs > 0;
+    return {
+      hash: hashOfKey(text),
+      prefix: text.slice(0, PREFIX_CHARACTERS),
+      previousHash: isKept ? hash : null,
+      previousUntil: isKept ? new Date(nowMs + overlapMs) : null,
+      ...(expiresAtMs !== undefined && { expiresAt: new Date(expiresAtMs) }),
+    };
+  });
+  return result.kind === 'changed' ? { ...result, text } : result;
 }
 
 async function createKey(pool: Pool, nowMs: number, name: string, terms?: KeyTerms): Promise<CreatedKey> {
   const text = newApiKey();
   const { requestsPerSecond, burst } = limitColumns(terms?.limit);
   const prefix = text.slice(0, PREFIX_CHARACTERS);
-  const limits = [requestsPerSecond, burst, terms?.priority ?? null];
+  const expiresAt = terms?.expiresAtMs === undefined ? null : new Date(terms.expiresAtMs);
+  const limits = [requestsPerSecond, burst, terms?.priority ?? null, expiresAt, terms?.scopes ?? []];
   const values = [uuidv7(nowMs), name, prefix, Buffer.from(hashOfKey(text)), new Date(nowMs), ...limits];
   const { rows } = await pool.query<KeyRow>(INSERT, values);
   return { record: recordOf(rows[0] as KeyRow), text };
@@ -135,17 +196,23 @@ async function createKey(pool: Pool, nowMs: number, name: string, terms?: KeyTer
 async function change(
   prisma: Prisma,
   idOrPrefix: string,
-  dataFor: (row: KeyRow) => Client.ApiKeyUpdateInput,
+  /** Undefined: the key is revoked, and must not be changed. */
+  dataFor: (row: FoundRow) => Client.ApiKeyUpdateInput | undefined,
 ): Promise<ChangeResult> {
   const matches = await matching(prisma, idOrPrefix);
   const [match] = matches;
   if (match === undefined) return { kind: 'not-found' };
   if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
-  const row = await (await prisma()).apiKey.update({ where: { id: match.id }, data: dataFor(match) });
+  const data = dataFor(match);
+  if (data === undefined) return { kind: 'revoked', record: recordOf(match) };
+  const row = await (await prisma()).apiKey.update({ where: { id: match.id, hash: match.hash }, data });
   return { kind: 'changed', record: recordOf(row) };
 }
 
-async function matching(prisma: Prisma, idOrPrefix: string): Promise<KeyRow[]> {
+/** A row with the hash of its present text. */
+type FoundRow = KeyRow & { hash: Uint8Array<ArrayBuffer> };
+
+async function matching(prisma: Prisma, idOrPrefix: string): Promise<FoundRow[]> {
   if (isUuid(idOrPrefix)) return (await prisma()).apiKey.findMany({ where: { id: idOrPrefix } });
   if (!idOrPrefix.startsWith('rk_') || idOrPrefix.length < SHORTEST_PREFIX) return [];
   // More than the prefix is not stored, so only the whole key proves which one is meant.

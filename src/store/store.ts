@@ -76,6 +76,7 @@ function observedKeys(keys: KeyStore, observe: Observe): KeyStore {
     list: () => observe('list the keys', () => keys.list()),
     revoke: (idOrPrefix) => observe('revoke a key', () => keys.revoke(idOrPrefix)),
     setLimit: (idOrPrefix, limit) => observe('limit a key', () => keys.setLimit(idOrPrefix, limit)),
+    rotate: (idOrPrefix, rotation) => observe('rotate a key', () => keys.rotate(idOrPrefix, rotation)),
     findByHash: (hash) => observe('look up a key', () => keys.findByHash(hash)),
   };
 }

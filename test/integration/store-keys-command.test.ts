@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { keys } from '../../src/cli/keys.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
+import { hashOfKey } from '../../src/store/keys.ts';
+import { migrate, migrationsFolder } from '../../src/store/migrations.ts';
+import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder, withPostgres } from '../support/postgres.ts';
 
 const postgres = withPostgres();
@@ -78,6 +83,92 @@ test('an embedded PostgreSQL that is not running is started for the moment, and 
   assert.notEqual(await findEmbeddedPostgres(postgres.dataDir), undefined);
 });
 
+interface ShownKey {
+  readonly id: string;
+  readonly key: string;
+  readonly prefix: string;
+  readonly expires_at: string | null;
+  readonly previous_until: string | null;
+  readonly scopes: readonly string[] | null;
+}
+
+test('a key can end, be for some endpoints, and get another text while the one before is accepted', async () => {
+  const env = { DATABASE_URL: await postgres.database() };
+  const asked = async (...args: string[]): Promise<ShownKey> => JSON.parse((await run([...args, '--json'], env)).out);
+  const made = await asked('create', '--expires', '90d', '--scope', 'orders,createBarcode,orders');
+  assert.deepEqual(made.scopes, ['orders', 'createBarcode']);
+  const inDays = (Date.parse(made.expires_at ?? '') - Date.now()) / 86_400_000;
+  assert.ok(inDays > 89.9 && inDays <= 90, `${inDays} days`);
+  assert.match(
+    (await run(['list'], env)).out,
+    /  active until 2\S+  no own limit  for orders,createBarcode  unnamed\n$/,
+  );
+
+  const rotated = await run(['rotate', made.id, '--overlap', '1h'], env);
+  assert.match(rotated.out, /^rk_[\w-]{32}\n$/);
+  assert.match(rotated.err, /The text before is accepted until 2/);
+  const [after] = (await asked('list')) as unknown as ShownKey[];
+  assert.equal(after?.id, made.id);
+  assert.equal(after?.expires_at, made.expires_at);
+  assert.notEqual(after?.prefix, made.prefix);
+  assert.match((await run(['list'], env)).out, /  text before accepted until 2/);
+  const renewed = await asked('rotate', rotated.out.trim(), '--overlap', '0s', '--expires', '2099-01-31');
+  assert.deepEqual([renewed.expires_at, renewed.previous_until], ['2099-01-31T00:00:00.000Z', null]);
+
+  const revoked = await asked('create');
+  await run(['revoke', revoked.id], env);
+  await assert.rejects(run(['rotate', revoked.id], env), /Cannot rotate key .* as it is revoked: make another/);
+});
+
+test('two rotations at once leave one new text that works', async () => {
+  const env = { DATABASE_URL: await postgres.database() };
+  const { id } = JSON.parse((await run(['create', '--json'], env)).out) as ShownKey;
+  const both = await Promise.allSettled([run(['rotate', id], env), run(['rotate', id], env)]);
+  const texts = both.flatMap((one) => (one.status === 'fulfilled' ? [one.value.out.trim()] : []));
+  assert.ok(texts.length > 0);
+  const store = openStore({
+    url: env.DATABASE_URL,
+    poolMax: 1,
+    poolTimeoutMs: 5000,
+    applicationName: 'test',
+    clock: systemClock,
+  });
+  for (const text of texts) assert.equal((await store.keys.findByHash(hashOfKey(text)))?.id, id);
+  await store.close();
+});
+
+test('a database of the version before takes the new columns, and its keys go on', async () => {
+  const url = await postgres.database();
+  const before = await temporaryFolder();
+  for (const name of await readdir(migrationsFolder))
+    if (name < '20261127') await cp(join(migrationsFolder, name), join(before, name), { recursive: true });
+  await migrate(url, before);
+  const id = '01890000-0000-7000-8000-000000000001';
+  await queryOnce(
+    url,
+    `INSERT INTO api_keys (id, name, prefix, hash, created_at) VALUES ('${id}', 'old', 'rk_old', sha256('old'), now())`,
+  );
+  const [key] = JSON.parse((await run(['list', '--json'], { DATABASE_URL: url })).out) as ShownKey[];
+  assert.deepEqual([key?.id, key?.expires_at, key?.scopes, key?.previous_until], [id, null, null, null]);
+  assert.equal((await run(['rotate', id], { DATABASE_URL: url })).code, 0);
+  await rm(before, { recursive: true });
+});
+
+test('a data directory without a database is named, and nothing is made there', async () => {
+  const dataDir = await temporaryFolder();
+  const env = { RAMPART_DATA_DIR: join(dataDir, 'elsewhere') };
+  for (const args of [['list'], ['revoke', 'rk_abcdefg'], ['rotate', 'rk_abcdefg'], ['limit', 'rk_abcdefg', '--none']])
+    await assert.rejects(run(args, env), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, /there is no database in \S+\/elsewhere: .* RAMPART_DATA_DIR or DATABASE_URL/);
+      return true;
+    });
+  assert.deepEqual(await readdir(dataDir), []);
+  const made = await run(['create'], env);
+  assert.match(made.err, /^There is no database in \S+\/elsewhere yet, so one is made\.\n/);
+  await rm(dataDir, { recursive: true });
+});
+
 test('a wrong command is refused in one line that says what would work', async () => {
   const env = { DATABASE_URL: postgres.url };
   const wrong = [
@@ -98,6 +189,17 @@ test('a wrong command is refused in one line that says what would work', async (
     ['create', '--priority', 'urgent'],
     ['list', '--rate', '1'],
     ['limit', '--rate', '1'],
+    ['create', '--expires', 'soon'],
+    ['create', '--expires', '0d'],
+    ['create', '--expires', '2020-01-01'],
+    ['create', '--expires', '2027-02-31x'],
+    ['create', '--scope', ''],
+    ['create', '--scope', 'a b'],
+    ['create', '--overlap', '1h'],
+    ['rotate'],
+    ['rotate', 'rk_nothing'],
+    ['rotate', 'rk_nothing', '--overlap', 'long'],
+    ['rotate', 'rk_nothing', '--scope', 'a'],
     ['limit', 'rk_nothing'],
     ['limit', 'rk_nothing', '--rate', '1', '--none'],
     ['limit', 'rk_nothing', '--rate', '1'],

@@ -1,7 +1,7 @@
 import type { RouteConfig } from '../../config/model.ts';
 import type { GatewayContext } from '../context.ts';
-import type { Exchange } from '../exchange.ts';
-import type { Refusal } from '../refusal.ts';
+import type { Exchange, KeyIdentity } from '../exchange.ts';
+import { Refusal } from '../refusal.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Authenticator } from './authenticator.ts';
 import { BasicAuthenticator } from './basic-authenticator.ts';
@@ -31,7 +31,12 @@ export class Authenticators {
   byKey(): Authenticator {
     return this.#once('key', () => {
       const { keys, guesses } = this.#gateway.limits;
-      return { identify: (x) => keys.identify(x.head.authorization, x.head.apiKey, () => guesses.refusal(x)) };
+      return {
+        identify: (x) => {
+          const found = keys.identify(x.head.authorization, x.head.apiKey, () => guesses.refusal(x));
+          return found instanceof Promise ? found.then((one) => withinScopes(x, one)) : withinScopes(x, found);
+        },
+      };
     });
   }
 
@@ -68,6 +73,15 @@ export class Authenticators {
   #once(name: string, make: () => Authenticator): Authenticator {
     return this.#reuse.part(`authenticator ${name}`, make);
   }
+}
+
+/** A key with scopes may use only the endpoints that it names (RFC 6750 §3.1). */
+function withinScopes(x: Exchange, found: KeyIdentity | Refusal): KeyIdentity | Refusal {
+  const { endpoint } = x.metrics;
+  if (found instanceof Refusal || found.scopes === undefined || found.scopes.has(endpoint)) return found;
+  return new Refusal('forbidden', `the key has no scope for this endpoint, ${endpoint}`, {
+    headers: ['www-authenticate', `Bearer realm="rampart", error="insufficient_scope", scope="${endpoint}"`],
+  });
 }
 
 /** The library for tokens takes 11 MB, so a worker loads it only for a route that needs it. */

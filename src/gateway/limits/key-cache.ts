@@ -29,6 +29,9 @@ const keyPattern = /^rk_[A-Za-z0-9_-]{16,86}$/;
 const unauthenticated = (detail: string, { isGuess = false } = {}): Refusal =>
   new Refusal('unauthenticated', detail, { headers: ['www-authenticate', 'Bearer realm="rampart"'], isGuess });
 const unknownKey = unauthenticated('the key is not known, or has been revoked', { isGuess: true });
+const expiredKey = new Refusal('key-expired', 'the key has expired, or was replaced by a rotation', {
+  headers: ['www-authenticate', 'Bearer realm="rampart", error="invalid_token", error_description="expired"'],
+});
 const noKey = unauthenticated('a key is needed: Authorization: Bearer rk_… or x-api-key: rk_…');
 const unavailable = new Refusal(
   'store-unavailable',
@@ -44,7 +47,7 @@ const busy = new Refusal('overloaded', 'too many unknown keys are being checked'
  * key, and so that no key text is kept.
  */
 export class KeyCache {
-  readonly #find: FindKey;
+  readonly #ownerOf: FindKey;
   readonly #clock: Clock;
   /** Kept apart, so that guesses evict no valid key. */
   readonly #valid = new LRUCache<string, Entry>({ max: CAPACITY });
@@ -56,7 +59,7 @@ export class KeyCache {
   #generation = 0;
 
   constructor(find: FindKey, clock: Clock) {
-    this.#find = find;
+    this.#ownerOf = find;
     this.#clock = clock;
   }
 
@@ -68,6 +71,21 @@ export class KeyCache {
     authorization: string | undefined,
     apiKey: string | undefined,
     mayLookUp?: () => Refusal | undefined,
+  ): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
+    const found = this.#find(authorization, apiKey, mayLookUp);
+    return found instanceof Promise ? found.then((one) => this.#inTime(one)) : this.#inTime(found);
+  }
+
+  /** No age of a cached key makes up for its end, not even while PostgreSQL is unavailable. */
+  #inTime(found: KeyIdentity | Refusal): KeyIdentity | Refusal {
+    if (found instanceof Refusal || found.expiresAtMs === undefined) return found;
+    return found.expiresAtMs <= this.#clock.wallNow() ? expiredKey : found;
+  }
+
+  #find(
+    authorization: string | undefined,
+    apiKey: string | undefined,
+    mayLookUp: (() => Refusal | undefined) | undefined,
   ): KeyIdentity | Refusal | Promise<KeyIdentity | Refusal> {
     const text = apiKey ?? bearer(authorization);
     if (text === undefined) return noKey;
@@ -116,7 +134,7 @@ export class KeyCache {
   async #ask(digest: string, entry: Entry | undefined): Promise<KeyIdentity | Refusal> {
     const generation = this.#generation;
     try {
-      const key = await this.#find(Buffer.from(digest, 'base64'));
+      const key = await this.#ownerOf(Buffer.from(digest, 'base64'));
       if (generation === this.#generation) this.#keep(digest, key);
       return key ?? unknownKey;
     } catch {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { KeyCache } from '../../../../src/gateway/limits/key-cache.ts';
+import type { KeyIdentity } from '../../../../src/gateway/exchange.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 const key = `rk_${'a'.repeat(32)}`;
 const other = `rk_${'b'.repeat(32)}`;
-const owner = { id: '1', name: 'one' };
+const owner: KeyIdentity = { id: '1', name: 'one' };
 
 function setUp(find: (calls: number) => Promise<typeof owner | undefined> = async () => owner) {
   const clock = new ManualClock();
@@ -120,5 +121,31 @@ describe('KeyCache', () => {
     assert.equal(await reasonOf(`Bearer ${key}`), '1');
     cache.clear();
     assert.equal(await reasonOf(`Bearer ${key}`), 'unauthenticated');
+  });
+
+  test('refuses an expired key from the moment of its end, cached or not, and while PostgreSQL is unavailable', async () => {
+    const clock = new ManualClock();
+    let isThere = true;
+    const find = async (): Promise<KeyIdentity> => {
+      if (!isThere) throw new Error('no database');
+      return { ...owner, expiresAtMs: clock.wallNow() - clock.now() + 100_000 };
+    };
+    const cache = new KeyCache(find, clock);
+    const reasonOf = async (): Promise<string> => {
+      const found = await cache.identify(undefined, key);
+      return found instanceof Refusal ? `${found.status} ${found.reason}` : found.id;
+    };
+    assert.equal(await reasonOf(), '1');
+    isThere = false;
+    clock.advance(99_999);
+    assert.equal(await reasonOf(), '1');
+    clock.advance(1);
+    assert.equal(await reasonOf(), '401 key-expired');
+    cache.clear();
+    isThere = true;
+    assert.equal(await reasonOf(), '401 key-expired');
+    const refusal = await cache.identify(undefined, key);
+    // It is a key that was known, so it is no guess.
+    assert.equal(refusal instanceof Refusal && refusal.extras.isGuess, undefined);
   });
 });
