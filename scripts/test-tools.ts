@@ -9,6 +9,10 @@ const tools = [
   { program: '/usr/bin/wrk', debianPackage: 'wrk' },
   { program: '/usr/bin/zsh', debianPackage: 'zsh' },
   { program: '/usr/bin/fish', debianPackage: 'fish' },
+  { program: '/usr/sbin/haproxy', debianPackage: 'haproxy' },
+  { program: '/usr/bin/caddy', debianPackage: 'caddy' },
+  { program: '/usr/sbin/logrotate', debianPackage: 'logrotate' },
+  { program: '/usr/bin/systemd-socket-activate', debianPackage: 'systemd' },
 ] as const;
 
 /**

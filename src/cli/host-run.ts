@@ -5,10 +5,14 @@ import { needsDatabase } from '../config/config.ts';
 import type { ParsedConfigFile } from '../config/file-schema.ts';
 import type { Config } from '../config/model.ts';
 import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
+import { controlSocket } from '../control/control-socket.ts';
+import { askControl } from '../control/link.ts';
 import { membershipFile } from '../control/membership.ts';
 import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
+import type { ActivatedSockets } from '../supervisor/host-listeners.ts';
 import { writeRollingResult } from '../supervisor/rolling-restart.ts';
+import { ServiceManager } from '../supervisor/service-manager.ts';
 import { EndedBeforeReady, type ProcessSpec } from '../supervisor/supervised-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { type PreparedDatabase, prepareDatabase } from './database.ts';
@@ -22,12 +26,17 @@ export interface HostRunOptions {
   readonly file: ParsedConfigFile;
   readonly runFolder: string;
   readonly io: CommandIo;
+  /** The listening sockets that a service manager has opened, and the variables by which it is told what happens. */
+  readonly service: { readonly sockets: ActivatedSockets; readonly env: CommandIo['env'] };
 }
+
+const CONTROL_ANSWER_LIMIT_MS = 5000;
 
 /** Everything that `rampart start` runs, from the first process to the last. */
 export class HostRun {
   readonly #options: HostRunOptions;
   readonly #supervisor: Supervisor;
+  readonly #manager: ServiceManager;
   /** Rejects at the first signal. */
   readonly #stopped: Promise<never>;
   /** Resolves at the second signal. */
@@ -39,13 +48,21 @@ export class HostRun {
 
   constructor(options: HostRunOptions) {
     this.#options = options;
-    const { config, runFolder, io } = options;
+    const { config, runFolder, io, service } = options;
+    this.#manager = new ServiceManager({
+      env: service.env,
+      pid: process.pid,
+      clock: systemClock,
+      problem: () => this.#problem(),
+      say: (line) => void io.stderr.write(`rampart: ${line}\n`),
+    });
     const { first, second } = stopSignal();
     this.#supervisor = new Supervisor({
       config,
       clock: systemClock,
       random: Math.random,
       runFolder,
+      activated: service.sockets,
       entry: fileURLToPath(new URL('./main.ts', import.meta.url)),
       events: {
         died: (spec, how, delayMs) => io.stderr.write(diedLine(spec, how, delayMs)),
@@ -68,6 +85,7 @@ export class HostRun {
     try {
       await this.#bringUp();
       this.#isUp = true;
+      this.#manager.ready();
       return await this.#stopped;
     } catch (error) {
       if (error instanceof Interrupted) return this.#isUp ? exitCodes.ok : error.code;
@@ -126,8 +144,17 @@ export class HostRun {
     return Promise.race([this.#stopped, work]);
   }
 
+  /** What does not answer, of what must. */
+  async #problem(): Promise<string | undefined> {
+    if (!this.#supervisor.isServing) return 'no worker is up';
+    const socket = controlSocket(this.#options.runFolder);
+    const answer = await askControl(socket, { type: 'ask', what: 'status' }, CONTROL_ANSWER_LIMIT_MS);
+    return answer === undefined ? 'control does not answer' : undefined;
+  }
+
   async #stop(): Promise<void> {
     const supervisor = this.#supervisor;
+    this.#manager.stopping();
     await supervisor.stop();
     // A database whose start was interrupted may still be starting, and is ours to stop.
     const database = await Promise.race([

@@ -37,7 +37,7 @@ export async function reload(args: string[], io: CommandIo): Promise<number> {
   const dryRun = options.flag('dry-run');
   if (options.flag('workers')) return reloadWorkers(io, dryRun);
   const { runFolder, dataDir } = findInstance(io, 'reload');
-  const who = `${userInfo().username}, rampart reload`;
+  const who = `${userName()}, rampart reload`;
   const ask = { type: 'ask', what: 'reload', dryRun, force: options.flag('force'), who } as const;
   const answer = await askControl(controlSocket(runFolder), ask, ANSWER_LIMIT_MS);
   if (answer === undefined) {
@@ -72,4 +72,13 @@ function resultText({ outcome, number, hash, changes, problems, remarks }: z.inf
     ...remarks.map((remark) => `  note    ${remark}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** In a container, a numeric user need not have a name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.()}`;
+  }
 }

@@ -1,5 +1,8 @@
 import type { Config } from '../config/model.ts';
-import { bindPublicSockets, type PublicSockets } from './public-socket.ts';
+import { bindPublicSockets, passedSockets, type PublicSockets } from './public-socket.ts';
+
+/** Sockets that a service manager has opened, for each listener that has some. */
+export type ActivatedSockets = Readonly<Partial<Record<HostListener['name'], readonly number[]>>>;
 
 /** A listener that every worker of the host has. */
 export interface HostListener {
@@ -39,13 +42,16 @@ export class HostSockets {
     this.#sockets = sockets;
   }
 
-  /** Throws a UsageError if a port is taken. */
-  static async bind(config: Config, besideOrphans: boolean): Promise<HostSockets> {
+  /** Throws a UsageError if a port is taken. `activated`: the sockets that are open already. */
+  static async bind(config: Config, besideOrphans: boolean, activated: ActivatedSockets): Promise<HostSockets> {
     const { HOST: host, GATEWAY_WORKERS: count } = config.env;
     const listeners = listenersOf(config);
     const sockets: PublicSockets[] = [];
-    for (const { port, setting } of listeners)
-      sockets.push(await bindPublicSockets({ host, port, count, variable: setting }, besideOrphans));
+    for (const { name, port, setting } of listeners) {
+      const fds = activated[name];
+      const own = { host, port, count, variable: setting };
+      sockets.push(fds === undefined ? await bindPublicSockets(own, besideOrphans) : passedSockets(fds));
+    }
     return new HostSockets(listeners, sockets);
   }
 

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { BoundSocket, createServer } from 'node:net';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
@@ -59,6 +60,24 @@ function bindAll(address: string, port: number, count: number): PublicSockets {
       if (isClosed) return;
       isClosed = true;
       for (const socket of sockets) socket.close();
+    },
+  };
+}
+
+/**
+ * Sockets that a service manager has opened and keeps open: new connections wait in them while Rampart is restarted. If
+ * there are fewer than workers, some workers share one.
+ */
+export function passedSockets(fds: readonly number[]): PublicSockets {
+  let isClosed = false;
+  return {
+    fd: (index) => fds[index % fds.length] as number,
+    // What waits in it cannot be sent elsewhere, as the service manager has it open, too.
+    renew: () => {},
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      for (const fd of fds) closeSync(fd);
     },
   };
 }

@@ -88,6 +88,11 @@ export class SupervisedProcess {
     this.#child?.kill('SIGKILL');
   }
 
+  /** Whether it has said that it is ready, and has not ended since. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }

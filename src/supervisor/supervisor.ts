@@ -6,7 +6,7 @@ import { isProcessAlive } from '../core/process-name.ts';
 import type { Random } from '../core/random.ts';
 import type { Role } from '../protocol/messages.ts';
 import { liveProcesses, type ProcessRecord } from './process-records.ts';
-import { HostSockets } from './host-listeners.ts';
+import { type ActivatedSockets, HostSockets } from './host-listeners.ts';
 import { assertPortFree, isPortShareable } from './public-socket.ts';
 import type { RollingResult } from './rolling-restart.ts';
 import { HangWatch } from './hang-watch.ts';
@@ -20,6 +20,8 @@ export interface SupervisorDependencies {
   /** The CLI's entry, which every role is started from. */
   readonly entry: string;
   readonly events: SupervisorEvents;
+  /** The listening sockets that a service manager has opened. */
+  readonly activated: ActivatedSockets;
 }
 
 export interface SupervisorEvents extends Pick<ProcessEvents, 'died'> {
@@ -73,6 +75,11 @@ export class Supervisor {
     return this.#orphans.length;
   }
 
+  /** Whether a worker is up; one that hangs is ended after two seconds, and then is not. */
+  get isServing(): boolean {
+    return this.#processes.some(({ spec, isReady }) => spec.role === 'gateway' && isReady);
+  }
+
   /** Whether any of these processes still serves, because the start failed or was interrupted before it replaced them. */
   isOrphanLeft(): boolean {
     return this.#orphans.some(({ name }) => isProcessAlive(name));
@@ -96,7 +103,7 @@ export class Supervisor {
       await assertPortFree(`generator ${index}`, 'GENERATOR_PORT', '127.0.0.1', env.GENERATOR_PORT + index);
     }
     const serving = this.#orphans.some(({ role }) => role === 'gateway');
-    this.#sockets = await HostSockets.bind(this.#dependencies.config, serving);
+    this.#sockets = await HostSockets.bind(this.#dependencies.config, serving, this.#dependencies.activated);
   }
 
   /**
