@@ -70,7 +70,13 @@ function takesOf({ host, path, methods }: RouteRule<Target>): string {
   return methods === undefined ? place : `${methods.join(',')} ${place}`;
 }
 
-const ways = { key: 'a key', jwt: 'a token', basic: 'a password', forward: 'forward auth' } as const;
+const ways = {
+  key: 'a key',
+  jwt: 'a token',
+  basic: 'a password',
+  forward: 'forward auth',
+  certificate: 'a client certificate',
+} as const;
 
 /** What happens to a request of a route. */
 function doesOf({ target: { config }, path }: RouteRule<Target>, request: RoutedRequest): string {

@@ -26,6 +26,8 @@ export const publicKeyAlgorithms = [
   'Ed25519',
 ] as const;
 
+const certificateParts = ['subject', 'commonName', 'san', 'issuer', 'serial', 'fingerprint'] as const;
+
 /** A key that stands in the file. Problems are without its text, which may be secret. */
 const publicJwk = z.looseObject({ kty: z.string() }).superRefine((jwk, context) => {
   const message = publicJwkProblem(jwk);
@@ -69,6 +71,37 @@ export const forwardAuthSchema = z.strictObject({
   cacheSeconds: z.number().min(0).max(3600).optional(),
   /** Longest wait for its reply. 5000 by default. */
   timeoutMs: milliseconds.optional(),
+});
+
+const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)]);
+
+/** How the certificate of the TLS handshake says who a client is. */
+export const certificateAuthSchema = z.strictObject({
+  /** What tells clients apart: `subject` (the default), `commonName`, `san`, `issuer`, `serial` or `fingerprint`. */
+  client: z.enum(certificateParts).optional(),
+  /** Values that a certificate must have, as one of a list: `fingerprint` is SHA-256 in hex, `san` any alternative name. */
+  require: z
+    .strictObject({
+      subject: oneOrMore.optional(),
+      commonName: oneOrMore.optional(),
+      san: oneOrMore.optional(),
+      issuer: oneOrMore.optional(),
+      serial: oneOrMore.optional(),
+      fingerprint: oneOrMore.optional(),
+    })
+    .optional(),
+  /** Header fields by which the backend gets parts of it, or all (`certificate`, RFC 9440). A client cannot send these itself. */
+  toHeaders: z
+    .strictObject({
+      subject: freeField.optional(),
+      commonName: freeField.optional(),
+      san: freeField.optional(),
+      issuer: freeField.optional(),
+      serial: freeField.optional(),
+      fingerprint: freeField.optional(),
+      certificate: freeField.optional(),
+    })
+    .optional(),
 });
 
 export const basicAuthSchema = z.strictObject({

@@ -1,10 +1,11 @@
 import { publicKeyAlgorithms } from './auth-schema.ts';
+import type { CertificateAuthConfig } from './certificate-model.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import type { Authentication, BasicAuthConfig, ForwardAuthConfig, JwtConfig, RouteConfig } from './model.ts';
 
 type RouteFile = NonNullable<ParsedConfigFile['routes']>[number];
 /** The settings of the whole file. */
-export type AuthFile = Pick<ParsedConfigFile, 'jwt' | 'basic' | 'forward'>;
+export type AuthFile = Pick<ParsedConfigFile, 'jwt' | 'basic' | 'forward' | 'certificate'>;
 
 /** How the clients of a route say who they are. A route that answers by itself asks nobody, unless it says otherwise. */
 export function authenticationOf({ authenticate, upstream, upstreams }: RouteFile): Authentication {
@@ -17,7 +18,7 @@ export function authenticationOf({ authenticate, upstream, upstreams }: RouteFil
 export function authSettings(
   route: RouteFile,
   file: AuthFile,
-): Pick<RouteConfig, 'authenticate' | 'authentication' | 'jwt' | 'basic' | 'forward'> {
+): Pick<RouteConfig, 'authenticate' | 'authentication' | 'jwt' | 'basic' | 'forward' | 'certificate'> {
   const authentication = authenticationOf(route);
   return {
     authenticate: authentication !== 'none',
@@ -25,6 +26,7 @@ export function authSettings(
     jwt: authentication === 'jwt' ? jwtOf(route.jwt ?? file.jwt) : undefined,
     basic: authentication === 'basic' ? basicOf(route.basic ?? file.basic) : undefined,
     forward: authentication === 'forward' ? forwardOf(route.forward ?? file.forward) : undefined,
+    certificate: authentication === 'certificate' ? certificateOf(route.certificate ?? file.certificate) : undefined,
   };
 }
 
@@ -46,6 +48,27 @@ function jwtOf(jwt: AuthFile['jwt']): JwtConfig | undefined {
     cookie: jwt.cookie,
   };
 }
+
+function certificateOf({
+  client = 'subject',
+  require = {},
+  toHeaders = {},
+}: NonNullable<AuthFile['certificate']> = {}): CertificateAuthConfig {
+  const listed = (part: string, values: string | string[]): string[] =>
+    [values].flat().map((value) => (part === 'fingerprint' || part === 'serial' ? hexOf(value) : value));
+  return {
+    client,
+    require: Object.fromEntries(
+      Object.entries(require).flatMap(([part, values]) => (values === undefined ? [] : [[part, listed(part, values)]])),
+    ),
+    toHeaders: Object.fromEntries(
+      Object.entries(toHeaders).flatMap(([part, name]) => (name === undefined ? [] : [[part, name.toLowerCase()]])),
+    ),
+  };
+}
+
+/** `openssl x509 -fingerprint` writes colons and capital letters. */
+const hexOf = (text: string): string => text.replaceAll(':', '').toLowerCase();
 
 const basicOf = (basic: AuthFile['basic']): BasicAuthConfig | undefined =>
   basic && { users: basic.users, realm: basic.realm ?? 'rampart' };

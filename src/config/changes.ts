@@ -36,6 +36,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
   jwt: 'live',
   basic: 'live',
   forward: 'live',
+  certificate: 'live',
   keyLimit: 'live',
   addressLimit: 'live',
 };

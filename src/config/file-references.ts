@@ -63,6 +63,10 @@ const sidesOf = (upstreams: Route['upstreams'] = []) =>
 function authProblems(route: Route, file: ParsedConfigFile): string[] {
   const way = authenticationOf(route);
   if (way === 'none' || way === 'key') return [];
+  if (way === 'certificate')
+    return file.tls?.clientCaFile === undefined
+      ? ["authenticate: 'certificate' needs tls.clientCaFile, which says whose certificates are accepted"]
+      : [];
   const settings = route[way] ?? file[way];
   if (settings === undefined) return [`authenticate: '${way}' needs the settings ${way}, of the route or of the file`];
   if (way !== 'forward') return [];

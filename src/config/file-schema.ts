@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
+import { basicAuthSchema, certificateAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
 import { addressOrRange } from './route-access-schema.ts';
 import { checkClientLimit, clientLimitFields } from './client-limit.ts';
 import { errorPagesSchema } from './route-rewrite-schema.ts';
@@ -77,10 +77,11 @@ export const fileSchema = z.strictObject({
   builtin: z.union([z.literal(false), builtinSchema]).optional(),
   /** Error pages of every route that has none of its own for a status, and of requests without a route. */
   errorPages: errorPagesSchema.optional(),
-  /** How tokens, passwords and other systems are asked, for routes with `authenticate: 'jwt'`, `'basic'` or `'forward'` and no settings of their own. */
+  /** How tokens, passwords and other systems are asked, for routes with `authenticate: 'jwt'`, `'basic'`, `'forward'` or `'certificate'` and no settings of their own. */
   jwt: jwtSchema.optional(),
   basic: basicAuthSchema.optional(),
   forward: forwardAuthSchema.optional(),
+  certificate: certificateAuthSchema.optional(),
   /** How much every key may use, over this host; a key's own rate counts in place of this one. No limit by default. */
   keyLimit: z.strictObject(clientLimitFields).superRefine(checkClientLimit).optional(),
   /** The rate limit of every client address, with any key or none, over this host. No limit by default. */

@@ -6,6 +6,10 @@ import type { RouteConfig } from './model.ts';
  */
 export function identityNames(routes: readonly RouteConfig[]): ReadonlySet<string> {
   return new Set(
-    routes.flatMap(({ jwt, forward }) => [...Object.values(jwt?.claimsToHeaders ?? {}), ...(forward?.toBackend ?? [])]),
+    routes.flatMap(({ jwt, forward, certificate }) => [
+      ...Object.values(jwt?.claimsToHeaders ?? {}),
+      ...(forward?.toBackend ?? []),
+      ...Object.values(certificate?.toHeaders ?? {}),
+    ]),
   );
 }

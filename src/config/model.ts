@@ -9,6 +9,7 @@ import type { RedirectRule } from '../policy/routing/redirect-target.ts';
 import type { RetryRules } from '../policy/retry/retryable.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
+import type { CertificateAuthConfig } from './certificate-model.ts';
 import type { Environment } from './environment.ts';
 
 /** How a backend is checked. */
@@ -117,7 +118,7 @@ export interface HeaderRules {
 }
 
 /** How a client says who it is. */
-export type Authentication = 'none' | 'key' | 'jwt' | 'basic' | 'forward';
+export type Authentication = 'none' | 'key' | 'jwt' | 'basic' | 'forward' | 'certificate';
 
 /** How tokens are checked (RFC 7519). */
 export interface JwtConfig {
@@ -188,6 +189,7 @@ export interface RouteConfig {
   readonly jwt: JwtConfig | undefined;
   readonly basic: BasicAuthConfig | undefined;
   readonly forward: ForwardAuthConfig | undefined;
+  readonly certificate: CertificateAuthConfig | undefined;
   readonly allow: readonly string[] | undefined;
   readonly deny: readonly string[] | undefined;
   readonly cors: CorsRules | undefined;
@@ -231,8 +233,10 @@ export interface TlsConfig {
   /** At least one; the first is presented where none fits the name. */
   readonly certificates: readonly CertificateFiles[];
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** Clients must present a certificate of one of these authorities; undefined: they need none. */
+  /** Clients are asked for a certificate of one of these authorities; undefined: they are not. */
   readonly clientCaFile: string | undefined;
+  /** Otherwise a client may present one. */
+  readonly needsClientCertificate: boolean;
   /** Whether clients may choose HTTP/2 (ALPN). */
   readonly http2: boolean;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { addressProblem } from '../core/addresses.ts';
-import { basicAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
+import { basicAuthSchema, certificateAuthSchema, forwardAuthSchema, jwtSchema } from './auth-schema.ts';
 import { checkClientLimit, clientLimitFields } from './client-limit.ts';
 import { requestPart } from './request-part.ts';
 import { fieldName } from './route-match-schema.ts';
@@ -39,14 +39,16 @@ const corsSchema = z
 
 /** Who may use a route. */
 export const accessFields = {
-  /** How a client says who it is: an API key (`'key'`, true, the default), `'jwt'`, `'basic'`, `'forward'`, or not at all (`'none'`, false). */
-  authenticate: z.union([z.boolean(), z.enum(['key', 'none', 'jwt', 'basic', 'forward'])]).optional(),
+  /** How a client says who it is: an API key (`'key'`, true, the default), `'jwt'`, `'basic'`, `'forward'`, a client `'certificate'`, or not at all (`'none'`, false). */
+  authenticate: z.union([z.boolean(), z.enum(['key', 'none', 'jwt', 'basic', 'forward', 'certificate'])]).optional(),
   /** The settings of `authenticate: 'jwt'`; those of the file by default. */
   jwt: jwtSchema.optional(),
   /** The settings of `authenticate: 'basic'`; those of the file by default. */
   basic: basicAuthSchema.optional(),
   /** The settings of `authenticate: 'forward'`; those of the file by default. */
   forward: forwardAuthSchema.optional(),
+  /** The settings of `authenticate: 'certificate'`; those of the file by default. */
+  certificate: certificateAuthSchema.optional(),
   /** Addresses and ranges that may use the route; every other one gets 403. The client's address behind `trustedProxies`. */
   allow: z.array(addressOrRange).min(1).optional(),
   /** Addresses and ranges that may not. Checked first. */

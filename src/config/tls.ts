@@ -30,6 +30,8 @@ export const tlsSchema = z.strictObject({
   minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
   /** Clients must present a certificate of an authority in this file. */
   clientCaFile: z.string().min(1).optional(),
+  /** Whether every client must present a certificate (`required`, the default), or may (`optional`). */
+  clientCertificates: z.enum(['required', 'optional']).optional(),
 });
 
 type TlsFile = z.output<typeof tlsSchema>;
@@ -48,7 +50,15 @@ export function tlsOf(env: TlsVariables, file: TlsFile | undefined, folder: stri
     names: one.names,
   }));
   const clientCaFile = file?.clientCaFile === undefined ? undefined : resolve(folder, file.clientCaFile);
-  return { port, certificates, minVersion: file?.minVersion ?? 'TLSv1.2', clientCaFile, http2: env.HTTP2 === 'on' };
+  const needsClientCertificate = clientCaFile !== undefined && file?.clientCertificates !== 'optional';
+  return {
+    port,
+    certificates,
+    minVersion: file?.minVersion ?? 'TLSv1.2',
+    clientCaFile,
+    needsClientCertificate,
+    http2: env.HTTP2 === 'on',
+  };
 }
 
 /** Settings of TLS that do not fit each other. */
@@ -69,6 +79,8 @@ export function tlsProblems(env: TlsVariables, file: TlsFile | undefined): strin
   if (TLS_PORT === undefined && (hasPair || file !== undefined)) {
     problems.push('TLS_PORT must be set, as there is a certificate or a setting of TLS for it');
   }
+  if (file?.clientCertificates !== undefined && file.clientCaFile === undefined)
+    problems.push('tls.clientCertificates needs tls.clientCaFile, which says whose certificates are accepted');
   if (TLS_PORT === undefined && env.HTTP2 === 'on')
     problems.push('HTTP2 needs TLS_PORT, as HTTP/2 is chosen in the handshake of TLS');
   return problems;

@@ -5,6 +5,7 @@ import { Refusal } from '../refusal.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Authenticator } from './authenticator.ts';
 import { BasicAuthenticator } from './basic-authenticator.ts';
+import { CertificateAuthenticator } from './certificate-authenticator.ts';
 import { CrossSiteGuard } from './cross-site-guard.ts';
 import { ForwardAuthenticator } from './forward-authenticator.ts';
 import type { RouteReuse } from '../routes/route-reuse.ts';
@@ -42,7 +43,7 @@ export class Authenticators {
 
   /** Undefined for a route that everyone may use. */
   of(config: RouteConfig): Authenticator | undefined {
-    const { authentication, jwt, basic, forward, endpoint } = config;
+    const { authentication, jwt, basic, forward, certificate, endpoint } = config;
     if (authentication === 'none') return undefined;
     if (authentication === 'key') return this.byKey();
     const mayCheck = (x: Exchange): Refusal | undefined => this.#gateway.limits.guesses.refusal(x);
@@ -60,6 +61,11 @@ export class Authenticators {
     }
     if (authentication === 'basic' && basic !== undefined)
       return this.#once(`basic ${JSON.stringify(basic)}`, () => new BasicAuthenticator(basic, mayCheck));
+    if (authentication === 'certificate' && certificate !== undefined)
+      return this.#once(
+        `certificate ${JSON.stringify(certificate)}`,
+        () => new CertificateAuthenticator(certificate, this.#gateway.clock),
+      );
     if (authentication === 'forward' && forward !== undefined) {
       const upstream = this.#upstreamOf(forward.upstream);
       return this.#once(

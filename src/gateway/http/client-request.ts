@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { Refusal } from '../refusal.ts';
 
 /** One request, which a protocol adapter reads in its version of HTTP. */
@@ -13,6 +14,8 @@ export interface ClientRequest {
   readonly scheme: 'http' | 'https';
   /** The name that the client's TLS handshake asked for, where the request must be for that one. */
   readonly serverName?: string | undefined;
+  /** The client's verified certificate; undefined if it has none. */
+  readonly certificate?: ClientCertificate | undefined;
   /** Bytes of the body, or of the tunnel, that have arrived. */
   readonly receivedBytes: number;
   /** The address of the peer; undefined once its connection has closed. */

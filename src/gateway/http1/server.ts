@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { PeerCertificates } from '../tls/peer-certificates.ts';
 import { createServer } from '../../core/node-http.ts';
 import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -49,6 +50,7 @@ export class Http1Server implements TransactionHost {
   readonly bugs: Bugs;
   readonly isDraining: () => boolean;
   readonly bindsHostToName: boolean;
+  readonly certificates = new PeerCertificates();
   readonly #options: Http1Options;
   readonly #connections: ClientConnections;
   readonly #ages: ConnectionAges;

@@ -1,4 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientCertificate } from '../http/client-certificate.ts';
+import { handshakeName } from '../tls/handshake-name.ts';
+import type { PeerCertificates } from '../tls/peer-certificates.ts';
 import type { Clock } from '../../core/clock.ts';
 import { rawHeader } from '../../core/raw-headers.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
@@ -29,6 +32,7 @@ export interface TransactionHost {
   readonly isDraining: () => boolean;
   /** Whether a request over TLS must be for the name that its handshake asked for. */
   readonly bindsHostToName: boolean;
+  readonly certificates: PeerCertificates;
   /** Whether a connection has reached its maximum age, so that this reply is its last. */
   isOld(socket: Socket): boolean;
   /** A request has ended: the requests that waited for it on its connection may begin. */
@@ -87,7 +91,11 @@ export class Http1Transaction implements ClientRequest, ClientReply {
   get serverName(): string | undefined {
     const { socket } = this.#req;
     if (!this.#host.bindsHostToName || !isSecure(socket)) return undefined;
-    return typeof socket.servername === 'string' ? socket.servername : '';
+    return handshakeName(socket);
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#host.certificates.of(this.#req.socket);
   }
 
   get receivedBytes(): number {

@@ -1,5 +1,8 @@
 import { constants, type ServerHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import type { ClientCertificate } from '../http/client-certificate.ts';
+import { handshakeName } from '../tls/handshake-name.ts';
+import { PeerCertificates } from '../tls/peer-certificates.ts';
 import { RefusalPause } from '../../policy/admission/refusal-pause.ts';
 import { isFlood } from '../../policy/http2/session-traffic.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -40,6 +43,7 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
   readonly loop = { isClosed: (): boolean => false };
   readonly #session: ServerHttp2Session;
   readonly #socket: TLSSocket;
+  readonly #certificates = new PeerCertificates();
   readonly #options: SessionOptions;
   readonly #open = new Set<Http2Transaction>();
   #idleSince: number;
@@ -58,7 +62,7 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
     this.#options = options;
     this.bugs = bugs;
     this.peerAddress = socket.remoteAddress;
-    this.serverName = bindsHostToName ? (typeof socket.servername === 'string' ? socket.servername : '') : undefined;
+    this.serverName = bindsHostToName ? handshakeName(socket) : undefined;
     this.#startedAt = clock.now();
     this.#idleSince = clock.now();
     // Each ping and each change of settings has to be answered.
@@ -67,6 +71,10 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
         frame,
         bugs.guard('http2', () => this.#control()),
       );
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#certificates.of(this.#socket);
   }
 
   get isIdle(): boolean {

@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { rawHeader } from '../../core/raw-headers.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
+import type { ClientCertificate } from '../http/client-certificate.ts';
 import type { ClientReply, ReplyOwner, ReplyWriter } from '../http/client-reply.ts';
 import type { BodyReceiver, ClientRequest, Framing, FramingFields } from '../http/client-request.ts';
 import { malformed } from '../http/request-head.ts';
@@ -16,6 +17,7 @@ export interface TransactionSession {
   readonly peerAddress: string | undefined;
   /** The name of the TLS handshake, where the requests must be for that one. */
   readonly serverName: string | undefined;
+  readonly certificate: ClientCertificate | undefined;
   readonly bugs: Bugs;
   /** The reply has ended, or its client has gone. */
   left(transaction: Http2Transaction): void;
@@ -76,6 +78,10 @@ export class Http2Transaction implements ClientRequest, ClientReply {
       return malformed('the body is shorter than Content-Length');
     this.#announced = isEmpty ? 0 : announced;
     return { host: host ?? '', contentLength: this.#announced };
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#session.certificate;
   }
 
   get receivedBytes(): number {

@@ -20,7 +20,8 @@ export function openTls(config: TlsConfig, context: GatewayContext, acceptors: S
     // Until control hands out the keys that all workers share.
     certificates: Certificates.open(options, randomBytes(TICKET_KEY_BYTES)),
     protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-    needsClientCertificate: config.clientCaFile !== undefined,
+    clientCertificates:
+      config.clientCaFile === undefined ? 'none' : config.needsClientCertificate ? 'required' : 'optional',
     acceptors,
     onOverflow: () => unmatched.countRejection('overloaded'),
     registry,

@@ -33,8 +33,8 @@ export interface TlsServerOptions {
   readonly certificates: Certificates;
   /** What clients may choose among (ALPN, RFC 7301), the preferred one first. */
   readonly protocols: readonly ('h2' | 'http/1.1')[];
-  /** Whether clients must present a certificate of the configured authorities. */
-  readonly needsClientCertificate: boolean;
+  /** Whether clients must, or may, present a certificate of the configured authorities. */
+  readonly clientCertificates: 'none' | 'required' | 'optional';
   readonly acceptors: SecureAcceptors;
   /** A connection was closed because too many handshakes were under way. */
   readonly onOverflow: () => void;
@@ -116,7 +116,7 @@ export class TlsServer {
   }
 
   #createTlsServer(): NodeTlsServer {
-    const { certificates, protocols, needsClientCertificate, bugs } = this.#options;
+    const { certificates, protocols, clientCertificates, bugs } = this.#options;
     const server = createTlsServer({
       ...certificates.defaults,
       ALPNProtocols: [...protocols],
@@ -125,8 +125,8 @@ export class TlsServer {
       sessionTimeout: SESSION_SECONDS,
       // One for all workers, and fixed, because a session is resumed only in the context in which it began.
       sessionIdContext: 'rampart',
-      requestCert: needsClientCertificate,
-      rejectUnauthorized: needsClientCertificate,
+      requestCert: clientCertificates !== 'none',
+      rejectUnauthorized: clientCertificates === 'required',
     });
     const secured = (socket: TLSSocket): void => this.#secured(socket);
     server.on(
@@ -171,6 +171,11 @@ export class TlsServer {
       if (Object.hasOwn(raw, 'remoteAddress'))
         Object.defineProperty(socket, 'remoteAddress', { value: raw.remoteAddress });
     }
+    if (this.#hasWrongCertificate(socket)) {
+      this.#failed();
+      socket.destroy();
+      return;
+    }
     // From here on, a client may end its side and wait for the reply, as without TLS. One that ends it within its handshake
     // has gone.
     socket.allowHalfOpen = true;
@@ -179,6 +184,12 @@ export class TlsServer {
       socket,
       socket.alpnProtocol === false || socket.alpnProtocol === null ? '' : socket.alpnProtocol,
     );
+  }
+
+  /** Where certificates are optional, a client may have none, but not a wrong one. */
+  #hasWrongCertificate(socket: TLSSocket): boolean {
+    const { clientCertificates } = this.#options;
+    return clientCertificates === 'optional' && !socket.authorized && socket.getPeerX509Certificate() !== undefined;
   }
 
   #failed(): void {

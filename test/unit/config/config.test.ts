@@ -163,6 +163,7 @@ describe('loadConfig', () => {
       jwt: undefined,
       basic: undefined,
       forward: undefined,
+      certificate: undefined,
       allow: undefined,
       deny: undefined,
       cors: undefined,

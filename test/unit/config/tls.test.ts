@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { referenceProblems } from '../../../src/config/file-references.ts';
 import { nodeRemarks } from '../../../src/config/node-floors.ts';
 import { tlsOf, tlsProblems } from '../../../src/config/tls.ts';
 
@@ -20,6 +21,7 @@ test('tlsOf puts the certificate of the environment first, with paths from the f
     ],
     minVersion: 'TLSv1.2',
     clientCaFile: '/here/ca.pem',
+    needsClientCertificate: true,
     http2: true,
   });
 });
@@ -45,4 +47,14 @@ test('nodeRemarks names the fixes that the running Node lacks, for what is switc
   assert.equal(nodeRemarks({ tls: tls && { ...tls, http2: true } }, '26.13.0').length, 2);
   for (const version of ['26.13.1', '26.14.0', '27.0.0'])
     assert.deepEqual(nodeRemarks({ tls: tls && { ...tls, http2: true } }, version), []);
+});
+
+test('client certificates need an authority, and so do routes that go by them', () => {
+  const on = { ...none, ...pair, TLS_PORT: 8443 };
+  assert.match(tlsProblems(on, { clientCertificates: 'optional' }).join(), /^tls\.clientCertificates needs/);
+  assert.equal(tlsOf(on, { clientCaFile: 'ca', clientCertificates: 'optional' }, '/')?.needsClientCertificate, false);
+  const route = { endpoint: 'a', path: '/*', upstream: 'u', authenticate: 'certificate' as const };
+  const upstreams = { u: { backends: ['http://127.0.0.1:1'] } };
+  assert.match(referenceProblems({ upstreams, routes: [route] }, 'f').join(), /'certificate' needs tls\.clientCaFile/);
+  assert.deepEqual(referenceProblems({ upstreams, routes: [route], tls: { clientCaFile: 'ca' } }, 'f'), []);
 });
