@@ -63,8 +63,8 @@ export async function benchReload(): Promise<string> {
       `| at ${PER_SECOND} req/s | requests | failed | streams and tunnels cut | p99 during a change, ms | p99 between two, ms |`,
       '|---|---:|---:|---:|---:|---:|',
     ];
-    for (const { what, count, tunnels, change } of kinds(host, reload)) {
-      const row = await underLoad(host, what, count, tunnels, change);
+    for (const { what, count, mayEnd, change } of kinds(host, reload)) {
+      const row = await underLoad(host, what, count, mayEnd, change);
       const { requests, failed, cut, p99During, p99Outside } = row;
       table.push(`| ${[what, requests, failed, cut, p99During, p99Outside].join(' | ')} |`);
       console.log(table.at(-1));
@@ -79,7 +79,8 @@ export async function benchReload(): Promise<string> {
 interface Kind {
   readonly what: string;
   readonly count: number;
-  readonly tunnels: number;
+  /** Whether streams and tunnels may end as their protocols say. */
+  readonly mayEnd: boolean;
   readonly change: (index: number) => Promise<void>;
 }
 
@@ -88,7 +89,7 @@ function kinds(host: ReloadHost, reload: () => Promise<void>): Kind[] {
     {
       what: `${RELOADS} reloads of the file`,
       count: RELOADS,
-      tunnels: TUNNELS,
+      mayEnd: false,
       change: (index) => {
         host.write(configOf(index + 1, host.app.origins));
         return reload();
@@ -97,13 +98,13 @@ function kinds(host: ReloadHost, reload: () => Promise<void>): Kind[] {
     {
       what: `${BACKEND_CHANGES} changes of backends`,
       count: BACKEND_CHANGES,
-      tunnels: TUNNELS,
+      mayEnd: false,
       change: (index) => changeBackend(host, index),
     },
     {
       what: `${ROLLING_RESTARTS} rolling restarts`,
       count: ROLLING_RESTARTS,
-      tunnels: 0,
+      mayEnd: true,
       change: async () => {
         const { code, stderr } = await host.stack.run('reload', '--workers');
         if (code !== 0) throw new Error(stderr);
@@ -138,14 +139,15 @@ async function underLoad(
   host: ReloadHost,
   what: string,
   count: number,
-  tunnels: number,
+  mayEnd: boolean,
   change: (index: number) => Promise<void>,
 ): Promise<Row> {
   const load = await startLoad({
     url: host.stack.url,
     perSecond: PER_SECOND,
-    eventStreams: tunnels === 0 ? 0 : STREAMS,
-    tunnels,
+    eventStreams: STREAMS,
+    tunnels: TUNNELS,
+    mayEnd,
   });
   const changes: [number, number][] = [];
   await later(1000);
@@ -156,7 +158,7 @@ async function underLoad(
     changes.push([startedAt, endsAt]);
     await later(endsAt + WINDOW_MS - Date.now());
   }
-  const { kept, fresh, failures, cut, uploads, downloads, latencies } = await load.stop();
+  const { kept, fresh, failures, cut, reopened, uploads, downloads, latencies } = await load.stop();
   const isDuring = (at: number): boolean => changes.some(([from, to]) => at >= from && at <= to);
   const during = latencies.filter(([at]) => isDuring(at)).map(([, ms]) => ms);
   const outside = latencies.filter(([at]) => !isDuring(at)).map(([, ms]) => ms);
@@ -168,7 +170,7 @@ async function underLoad(
     what,
     requests: String(kept.sent + fresh.sent + uploads + downloads),
     failed: String(failed),
-    cut: tunnels === 0 ? '' : String(cut.length),
+    cut: mayEnd ? `${cut.length} (${reopened} ended by their protocol)` : String(cut.length),
     p99During: quantile(during, 0.99).toFixed(1),
     p99Outside: quantile(outside, 0.99).toFixed(1),
   };

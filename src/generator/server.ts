@@ -77,7 +77,11 @@ export async function startGenerator(options: GeneratorOptions, deps: GeneratorD
  */
 function closeServer(server: Server, clock: Clock, graceMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const grace = clock.setTimeout(() => server.closeIdleConnections(), graceMs);
+  // Timers run before sockets are read, so a request that has arrived while the event loop was busy is read first.
+  const closeIdle = (): void => {
+    void nextTurn().then(() => server.closeIdleConnections());
+  };
+  const grace = clock.setTimeout(closeIdle, graceMs);
   NetServer.prototype.close.call(server, () => {
     grace.cancel();
     server.close();

@@ -1,5 +1,5 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { startSteadyClient, type SteadyResult } from './steady-client.ts';
 
 /** What became of a mixed load. */
@@ -11,8 +11,10 @@ export interface MixedResult {
   readonly downloads: number;
   /** What went wrong, each with its kind. */
   readonly failures: readonly string[];
-  /** Streams and tunnels that ended before the load did. */
+  /** Streams and tunnels that ended before the load did, and were cut, or were not to end at all. */
   readonly cut: readonly string[];
+  /** Streams and tunnels that the gateway ended as a protocol says (a complete reply, close code 1001), and that were opened again. */
+  readonly reopened: number;
   /** Messages that came back through tunnels, and events of streams. */
   readonly echoes: number;
   readonly events: number;
@@ -24,6 +26,8 @@ export interface MixedLoadOptions {
   readonly perSecond: number;
   readonly eventStreams: number;
   readonly tunnels: number;
+  /** Whether the gateway may end streams and tunnels as their protocols say. The client then opens them again. */
+  readonly mayEnd?: boolean;
   readonly path?: string;
   /** Gets the time of each short request, in milliseconds. */
   readonly onReply?: (ms: number) => void;
@@ -38,10 +42,10 @@ const later = (ms: number): Promise<void> => new Promise((resolve) => void setTi
 
 /** Requests, uploads, downloads, event streams and tunnels at the same time, until it is stopped. */
 export async function startMixedLoad(options: MixedLoadOptions): Promise<{ stop(): Promise<MixedResult> }> {
-  const { url, perSecond, path = '/json', onReply } = options;
+  const { url, perSecond, path = '/json', mayEnd = false, onReply } = options;
   const failures: string[] = [];
   const cut: string[] = [];
-  const counts = { uploads: 0, downloads: 0, echoes: 0, events: 0 };
+  const counts = { uploads: 0, downloads: 0, echoes: 0, events: 0, reopened: 0 };
   const over = new AbortController();
   const isOver = (): boolean => over.signal.aborted;
   const steady = [true, false].map((keepAlive) =>
@@ -61,31 +65,33 @@ export async function startMixedLoad(options: MixedLoadOptions): Promise<{ stop(
     repeat('downloads', () => download(url, agent)),
     repeat('downloads', () => download(url, agent)),
   ];
-  const streams = await Promise.all(
-    Array.from({ length: options.eventStreams }, () =>
-      openStream(
-        url,
-        () => counts.events++,
-        () => isOver() || cut.push('event stream'),
-      ),
+  const open = new Set<Closable>();
+  /** Keeps one stream or tunnel open until the load is over. */
+  const hold = async (kind: string, start: (ended: (isClean: boolean) => void) => Promise<Closable>): Promise<void> => {
+    const one = await start((isClean) => {
+      open.delete(one);
+      if (isOver()) return;
+      if (!isClean || !mayEnd) cut.push(kind);
+      if (!mayEnd) return;
+      counts.reopened++;
+      hold(kind, start).catch((error: Error) => failures.push(`${kind}: ${error.message}`));
+    });
+    open.add(one);
+  };
+  await Promise.all([
+    ...Array.from({ length: options.eventStreams }, () =>
+      hold('event stream', (ended) => openStream(url, () => counts.events++, ended)),
     ),
-  );
-  const tunnels = await Promise.all(
-    Array.from({ length: options.tunnels }, () =>
-      openTunnel(
-        url,
-        () => counts.echoes++,
-        () => isOver() || cut.push('tunnel'),
-      ),
+    ...Array.from({ length: options.tunnels }, () =>
+      hold('tunnel', (ended) => openTunnel(url, () => counts.echoes++, ended)),
     ),
-  );
+  ]);
   return {
     async stop() {
       over.abort();
       const [kept, fresh] = (await Promise.all(steady.map((one) => one.stop()))) as [SteadyResult, SteadyResult];
       await Promise.all(loops);
-      for (const stream of streams) stream.destroy();
-      for (const tunnel of tunnels) tunnel.end();
+      for (const { close } of open) close();
       agent.destroy();
       return { kept, fresh, ...counts, failures, cut };
     },
@@ -125,12 +131,20 @@ function download(url: string, agent: Agent): Promise<string | undefined> {
   });
 }
 
-function openStream(url: string, heard: () => void, ended: () => void): Promise<IncomingMessage> {
+interface Closable {
+  close(): void;
+}
+
+function openStream(url: string, heard: () => void, ended: (isClean: boolean) => void): Promise<Closable> {
   return new Promise((resolve, reject) => {
     const req = request(`${url}/events`, { agent: false }, (res) => {
-      res.on('data', heard);
-      for (const event of ['end', 'error'] as const) res.once(event, ended);
-      resolve(res);
+      if (res.statusCode !== 200) {
+        reject(new Error(`status ${res.statusCode}`));
+        return;
+      }
+      res.on('data', heard).on('error', () => {});
+      res.once('close', () => ended(res.complete));
+      resolve({ close: () => void res.destroy() });
     });
     req.on('error', reject);
     req.end();
@@ -138,28 +152,40 @@ function openStream(url: string, heard: () => void, ended: () => void): Promise<
 }
 
 /** Says something ten times a second, and hears it back. */
-function openTunnel(url: string, heard: () => void, ended: () => void): Promise<Socket> {
+function openTunnel(url: string, heard: () => void, ended: (isClean: boolean) => void): Promise<Closable> {
   const { hostname, port } = new URL(url);
   const handshake =
     'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.write(handshake));
-    socket.once('error', reject);
+    socket.on('error', reject);
     socket.once('data', (chunk: Buffer) => {
       if (!chunk.toString('latin1').startsWith('HTTP/1.1 101')) {
-        reject(new Error(chunk.toString('latin1').slice(0, 200)));
+        reject(new Error(chunk.toString('latin1').slice(0, 600)));
         return;
       }
-      socket.on('data', heard);
+      let isClean = false;
       const timer = setInterval(() => socket.write(maskedText('hello')), 100);
+      socket.on('data', (message: Buffer) => {
+        if (!hasGoingAway(message)) return heard();
+        isClean = true;
+        clearInterval(timer);
+        socket.end();
+      });
       socket.once('close', () => {
         clearInterval(timer);
-        ended();
+        ended(isClean);
       });
-      resolve(socket);
+      resolve({ close: () => void socket.end() });
     });
   });
 }
+
+/** Whether a close frame with code 1001 is among these frames, which have no mask. */
+const hasGoingAway = (frames: Buffer): boolean => {
+  const at = frames.indexOf(Buffer.from([0x03, 0xe9]));
+  return at >= 2 && frames[at - 2] === 0x88;
+};
 
 /** A text frame as a client sends it, with a mask of zeros. */
 const maskedText = (text: string): Buffer =>

@@ -22,9 +22,11 @@ export function stopAccepting(
 ): Promise<void> {
   return new Promise((resolve) => {
     let sweep: Timer | undefined;
+    // Timers run before sockets are read, so a request that has arrived while the event loop was busy is read first.
+    const closeGuarded = bugs.guard('server', closeIdle);
     const sweepIn = (delayMs: number): void => {
       sweep = clock.setTimeout(() => {
-        closeIdle();
+        setImmediate(closeGuarded);
         sweepIn(SWEEP_INTERVAL_MS);
       }, delayMs);
     };
