@@ -44,6 +44,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
 /** The same for the settings of an upstream that exists: `live` only if `Upstream.useConfig` takes it over. */
 const upstreamClasses: Readonly<Record<keyof UpstreamFile, ChangeClass>> = {
   backends: 'live',
+  discover: 'live',
   backup: 'live',
   drained: 'drains',
   cap: 'live',

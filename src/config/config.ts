@@ -89,7 +89,9 @@ export const needsDatabase = ({ env, routes }: Config): boolean =>
 export function configHash(config: Config): string {
   const { upstreams: all, routes, trustedProxies, keyLimit, keyInFlight, addressLimit } = config;
   // Control knows which backends have announced themselves, whatever number this process was started with.
-  const upstreams = all.map((one) => (one.isAnnounced ? { ...one, backends: [], queueCapacity: 0 } : one));
+  const upstreams = all.map((one) =>
+    one.isAnnounced || one.discover !== undefined ? { ...one, backends: [], queueCapacity: 0 } : one,
+  );
   const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, keyInFlight, addressLimit });
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -143,13 +143,26 @@ function ownRules(builtin: ParsedConfigFile['builtin']): RouteRule<string | numb
 function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
   const problems: string[] = [];
   for (const [name, upstream] of Object.entries(upstreams)) {
-    const { backends, backup = [], drained = [], healthPath, health, reserved = 0, cap = DEFAULT_CAP } = upstream;
+    const {
+      backends,
+      backup = [],
+      drained = [],
+      discover,
+      healthPath,
+      health,
+      reserved = 0,
+      cap = DEFAULT_CAP,
+    } = upstream;
+    if ((discover === undefined) === (backends.length === 0))
+      problems.push(`${name}.backends: an upstream has either backends or discover`);
+    if (discover !== undefined && (backup.length > 0 || drained.length > 0))
+      problems.push(`${name}.discover: backup and drained are for backends that are listed`);
     const origins = [...backends, ...backup].map(originOf);
     const unknown = drained.find((url) => !origins.includes(originOf(url)));
     if (unknown !== undefined) problems.push(`${name}.drained: ${unknown} is not among the backends`);
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
     if (twice !== undefined) problems.push(`${name}.backends: ${twice} is there twice, which would double its cap`);
-    if (reserved >= backends.length * cap)
+    if (discover === undefined && reserved >= backends.length * cap)
       problems.push(
         `${name}.reserved: bulk requests would get nothing, as it has ${backends.length * cap} permits: got ${reserved}`,
       );

@@ -10,6 +10,7 @@ import type { RetryRules } from '../policy/retry/retryable.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
 import type { CertificateAuthConfig } from './certificate-model.ts';
+import type { DiscoverConfig } from './discover.ts';
 import type { Environment } from './environment.ts';
 
 /** How a backend is checked. */
@@ -45,6 +46,8 @@ export interface UpstreamConfig {
   readonly name: string;
   /** The backends at the start; others may join and leave (ADR 40). */
   readonly backends: readonly BackendConfig[];
+  /** How its backends are found in DNS; undefined: they are listed. */
+  readonly discover?: DiscoverConfig | undefined;
   /** Whether processes of this host announce themselves to control as its backends. */
   readonly isAnnounced: boolean;
   /** Requests in flight at one backend, counted over the whole host. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBackendUrl } from '../core/backend-url.ts';
+import { discoverSchema } from './discover.ts';
 import { sessionPart } from './request-part.ts';
 import { balancerNames } from '../policy/balance/balancer.ts';
 
@@ -64,7 +65,9 @@ const healthSchema = z.strictObject({
 /** An upstream of the configuration file. */
 export const upstreamSchema = z.strictObject({
   /** The interchangeable backends: `http://host:port`, `https://host:port`, or `unix:/path/of/a/socket`. */
-  backends: z.array(backendUrl).min(1).max(1000),
+  backends: z.array(backendUrl).max(1000).default([]),
+  /** Takes the backends out of DNS, in place of `backends`. */
+  discover: discoverSchema.optional(),
   /** Those of `backends` that take no new requests, as before a maintenance. */
   drained: z.array(backendUrl).max(1000).optional(),
   /** Backends that are used only while none of the others is up. */

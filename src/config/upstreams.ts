@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseBackendUrl } from '../core/backend-url.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
+import { certificateName, type DiscoverConfig, discoverOf } from './discover.ts';
 import { defaultHealth, healthCheck, servingBackends, type UpstreamFile } from './health.ts';
 import type { Environment } from './environment.ts';
 import type { UpstreamConfig, UpstreamTls } from './model.ts';
@@ -66,11 +67,13 @@ interface Surroundings {
 }
 
 function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder }: Surroundings): UpstreamConfig {
-  const tls = upstreamTls(upstream.tls, folder);
+  const discover = discoverOf(upstream.discover);
+  const tls = upstreamTls(upstream.tls, folder, discover);
   const serving = servingBackends(upstream);
   return {
     name,
     backends: [...serving.map(backendOf), ...(upstream.backup ?? []).map(backupOf)],
+    discover,
     isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
     reserved: upstream.reserved,
@@ -97,14 +100,20 @@ function backendOf(text: string): BackendConfig {
   return { id: parsed.id, origin: parsed.origin };
 }
 
-function upstreamTls(tls: UpstreamFile['tls'], folder: string): UpstreamTls | undefined {
-  if (tls === undefined) return undefined;
+function upstreamTls(
+  file: UpstreamFile['tls'],
+  folder: string,
+  discover: DiscoverConfig | undefined,
+): UpstreamTls | undefined {
+  const byName = discover?.scheme === 'https' ? certificateName(discover) : undefined;
+  if (file === undefined && byName === undefined) return undefined;
+  const tls = file ?? {};
   const place = (path: string | undefined): string | undefined => path && resolve(folder, path);
   return {
     caFile: place(tls.caFile),
     certFile: place(tls.certFile),
     keyFile: place(tls.keyFile),
-    serverName: tls.serverName,
+    serverName: tls.serverName ?? byName,
     verify: tls.verify ?? true,
   };
 }

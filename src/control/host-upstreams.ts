@@ -7,6 +7,7 @@ import type { Registry } from '../metrics/instruments.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { ById } from '../protocol/lease-wire.ts';
 import type { ControlMessage } from '../protocol/messages.ts';
+import { Discovery } from './discovery.ts';
 import { BackendGauges } from './backend-gauges.ts';
 import { HealthChecker } from './health-checker.ts';
 import { HealthLog } from './health-log.ts';
@@ -36,6 +37,7 @@ export class HostUpstreams {
   readonly #checker: HealthChecker;
   readonly #gauges: BackendGauges;
   #leases: LeaseKeeper | undefined;
+  #discovery: Discovery | undefined;
   #config: Config;
   #configHash: string;
 
@@ -90,6 +92,17 @@ export class HostUpstreams {
       sendLoad: (id, upstream, load) => tellById(id, { type: 'load', upstream, load }),
       warn: (message, details) => log.warn(details, message),
     });
+    this.#discovery = new Discovery(
+      {
+        clock,
+        random,
+        log,
+        registry: this.#options.registry,
+        saved: (upstream) => this.membership.foundBefore(upstream),
+        onChange: (upstream, backends) => this.membership.found(upstream, backends),
+      },
+      this.#config.upstreams,
+    );
   }
 
   /**
@@ -101,6 +114,7 @@ export class HostUpstreams {
     this.#configHash = configHash;
     const before = this.#checker.health();
     this.membership.useConfig(config);
+    this.#discovery?.useUpstreams(config.upstreams);
     const upstreams = this.#upstreams();
     this.#checker.useUpstreams(upstreams);
     // Workers first, because later lease orders are about these backends.
@@ -145,6 +159,7 @@ export class HostUpstreams {
 
   stop(): void {
     this.membership.stop();
+    this.#discovery?.stop();
     this.#checker.stop();
     this.#leases?.stop();
   }

@@ -27,6 +27,8 @@ export class Membership {
   readonly #options: MembershipOptions;
   #config: Config;
   readonly #rosters = new Map<string, Roster>();
+  /** The backends of upstreams that are found in DNS. */
+  readonly #discovered = new Map<string, readonly BackendConfig[]>();
   #timer: Timer | undefined;
 
   constructor(options: MembershipOptions) {
@@ -34,6 +36,8 @@ export class Membership {
     const { config, clock, runFolder } = options;
     this.#config = config;
     const saved = load(config, runFolder);
+    for (const { name, discover } of config.upstreams)
+      if (discover !== undefined) this.#discovered.set(name, saved[name]?.announced ?? []);
     for (const { name, backends, isAnnounced } of config.upstreams) {
       if (isAnnounced) this.#rosters.set(name, new Roster(backends, saved[name] ?? nobody, clock.now()));
     }
@@ -43,13 +47,34 @@ export class Membership {
   all(): BackendsByUpstream {
     const { upstreams } = this.#config;
     return Object.fromEntries(
-      upstreams.map(({ name, backends }) => [name, this.#rosters.get(name)?.members() ?? backends]),
+      upstreams.map(({ name, backends, discover }) => [
+        name,
+        this.#rosters.get(name)?.members() ?? (discover && this.#discovered.get(name)) ?? backends,
+      ]),
     );
   }
 
   /** Another configuration is in force. Upstreams whose backends announce themselves are the same in all of them. */
   useConfig(config: Config): void {
+    const before = this.all();
     this.#config = config;
+    const discovering = config.upstreams.filter(({ discover }) => discover !== undefined);
+    for (const name of this.#discovered.keys())
+      if (!discovering.some((one) => one.name === name)) this.#discovered.delete(name);
+    // Backends that were listed serve until DNS has answered.
+    for (const { name } of discovering) if (!this.#discovered.has(name)) this.#discovered.set(name, before[name] ?? []);
+  }
+
+  /** The backends of an upstream that were found before, by this control or the last one. */
+  foundBefore(upstream: string): readonly BackendConfig[] {
+    return this.#discovered.get(upstream) ?? [];
+  }
+
+  /** The backends of an upstream in DNS have changed. */
+  found(upstream: string, backends: readonly BackendConfig[]): void {
+    this.#discovered.set(upstream, backends);
+    this.#save();
+    this.#options.onChange(upstream, backends);
   }
 
   /** A process announces itself as a backend. Ignored if the upstream is unknown or takes no announcements. */
@@ -92,7 +117,8 @@ export class Membership {
   }
 
   #save(): void {
-    const states = [...this.#rosters].map(([name, roster]) => [name, roster.state()]);
+    const found = [...this.#discovered].map(([name, announced]) => [name, { announced, left: [] }]);
+    const states = [...[...this.#rosters].map(([name, roster]) => [name, roster.state()]), ...found];
     const path = membershipFile(this.#options.runFolder);
     try {
       writeFileSync(`${path}.new`, JSON.stringify(Object.fromEntries(states)), { mode: 0o600 });
@@ -108,18 +134,20 @@ export function withLastMembers(config: Config, runFolder: string): Config {
   const saved = load(config, runFolder);
   const upstreams = config.upstreams.map((upstream) => {
     const state = saved[upstream.name];
-    if (!upstream.isAnnounced || state === undefined) return upstream;
+    if (state === undefined) return upstream;
+    if (upstream.discover !== undefined) return { ...upstream, backends: state.announced };
+    if (!upstream.isAnnounced) return upstream;
     return { ...upstream, backends: new Roster(upstream.backends, state, 0).members() };
   });
   return { ...config, upstreams };
 }
 
 const nobody: RosterState = { announced: [], left: [] };
-const member = z.object({ id: z.string(), origin: z.url() });
+const member = z.object({ id: z.string(), origin: z.url(), isBackup: z.boolean().optional() });
 const savedState = z.record(z.string(), z.object({ announced: z.array(member), left: z.array(z.string()) }));
 
 /** A file that cannot be read, or has another shape, is ignored: backends announce themselves again. */
-function load({ env }: Config, runFolder: string): Readonly<Record<string, RosterState>> {
+function load({ env, upstreams }: Config, runFolder: string): Readonly<Record<string, RosterState>> {
   let states: Record<string, RosterState>;
   try {
     states = savedState.safeParse(JSON.parse(readFileSync(membershipFile(runFolder), 'utf8'))).data ?? {};
@@ -127,8 +155,9 @@ function load({ env }: Config, runFolder: string): Readonly<Record<string, Roste
     return {};
   }
   // With another GENERATOR_PORT, the same id means another generator.
+  const isFound = (name: string): boolean => upstreams.some((one) => one.name === name && one.discover !== undefined);
   const isCurrent = (upstream: string, { id, origin }: BackendConfig): boolean =>
-    announcedId(env, upstream, origin) === id;
+    isFound(upstream) || announcedId(env, upstream, origin) === id;
   return Object.fromEntries(
     Object.entries(states).map(([name, { announced, left }]) => [
       name,

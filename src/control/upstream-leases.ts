@@ -169,8 +169,11 @@ export class UpstreamLeases {
 }
 
 /** Backends that have left, and whose permits workers may still hold. */
-function departedIn(saved: readonly NamedBound[], { backends, isAnnounced }: UpstreamConfig): LeasedBackend[] {
-  if (!isAnnounced) return [];
+function departedIn(
+  saved: readonly NamedBound[],
+  { backends, isAnnounced, discover }: UpstreamConfig,
+): LeasedBackend[] {
+  if (!isAnnounced && discover === undefined) return [];
   const held = saved.flatMap(({ bound }) => Object.keys(bound).filter((id) => (bound[id] ?? 0) > 0));
   const departed = [...new Set(held)].filter((id) => !backends.some((backend) => backend.id === id));
   return departed.map((id) => ({ id, origin: '', hasLeft: true }));

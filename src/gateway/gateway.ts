@@ -152,7 +152,9 @@ export class Gateway {
     for (const upstream of this.#upstreams.all()) {
       const { name } = upstream;
       const backends = members[name];
-      const isAnnounced = this.config.upstreams.some((one) => one.name === name && one.isAnnounced);
+      const isAnnounced = this.config.upstreams.some(
+        (one) => one.name === name && (one.isAnnounced || one.discover !== undefined),
+      );
       if (backends !== undefined && (isAnnounced || hash === this.#configHash)) upstream.useBackends(backends);
       this.#upstreams.leaseOf(name)?.leasedByControl(backends?.map(({ id }) => id));
       const isLeased = backends !== undefined && hash === this.#configHash;

@@ -105,7 +105,7 @@ export class UpstreamTable {
       if (upstream === undefined || previous.upstreams.includes(wanted)) continue;
       upstream.useConfig(wanted);
       this.#leases.get(wanted.name)?.useShare(this.#shareOf(wanted.name));
-      this.#tellLease(wanted.name, wanted.backends);
+      this.#tellLease(wanted.name, wanted.discover === undefined ? wanted.backends : upstream.backends);
       this.#addBulk(upstream);
       if (this.#isConnected) this.#tellBulk(upstream);
     }

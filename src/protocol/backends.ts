@@ -3,7 +3,7 @@ export interface BackendConfig {
   readonly id: string;
   readonly origin: string;
   /** Used only while no other backend of the upstream is up. */
-  readonly isBackup?: boolean;
+  readonly isBackup?: boolean | undefined;
 }
 
 /** The backends of each upstream. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/model.ts';
-import type { ConfigFile } from '../../src/config/file-schema.ts';
+import type { ConfigFile, ParsedConfigFile } from '../../src/config/file-schema.ts';
 import { openClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
@@ -30,7 +30,7 @@ export interface TestGateway {
 
 export interface TestGatewayOptions {
   readonly env?: Record<string, string>;
-  readonly upstreams?: NonNullable<ConfigFile['upstreams']>;
+  readonly upstreams?: NonNullable<ParsedConfigFile['upstreams']>;
   readonly routes?: NonNullable<ConfigFile['routes']>;
   readonly trustedProxies?: readonly string[];
   readonly connections?: ConfigFile['connections'];

@@ -124,7 +124,8 @@ export class Upstream implements Leased {
     this.bulk = config.reserved === undefined ? undefined : (this.bulk ?? this.#openBulk(config));
     this.#permits.useBalancer(config.balancer);
     this.#set.useSettings(config.health !== undefined, { replyHeadBytes: config.replyHeadBytes, tls: config.tls });
-    this.useBackends(config.backends);
+    // Control knows those that are in DNS.
+    if (config.discover === undefined) this.useBackends(config.backends);
   }
 
   /** Replaces the backends. */

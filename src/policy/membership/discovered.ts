@@ -1,0 +1,62 @@
+import type { BackendConfig } from '../../protocol/backends.ts';
+
+/** One backend in an answer. */
+export interface FoundBackend {
+  readonly address: string;
+  readonly port: number;
+  /** Of SRV records (RFC 2782): those with the lowest are used while one of them is up. */
+  readonly priority: number;
+}
+
+/** An upstream that follows an answer without bound would end a host. */
+export const MOST_BACKENDS = 256;
+/** A backend leaves when it was absent from this many answers in a row: some servers answer with a part of the records only. */
+const ABSENT_ANSWERS = 2;
+
+interface Known {
+  readonly backend: BackendConfig;
+  absent: number;
+}
+
+/** The backends of an upstream as DNS names them. An empty answer changes nothing: it is a fault far more often than a wish. */
+export class Discovered {
+  readonly #scheme: 'http' | 'https';
+  readonly #known = new Map<string, Known>();
+
+  constructor(scheme: 'http' | 'https', saved: readonly BackendConfig[]) {
+    this.#scheme = scheme;
+    for (const backend of saved) this.#known.set(backend.id, { backend, absent: 0 });
+  }
+
+  /** In order of their ids, so that answers in another order are the same list. */
+  get backends(): BackendConfig[] {
+    return [...this.#known.values()].map(({ backend }) => backend).sort((left, right) => (left.id < right.id ? -1 : 1));
+  }
+
+  /** Takes an answer; returns whether the backends have changed. */
+  answered(found: readonly FoundBackend[]): boolean {
+    if (found.length === 0) return false;
+    const lowest = Math.min(...found.map(({ priority }) => priority));
+    const wanted = new Map(found.map((one) => [idOf(one), this.#backendOf(one, one.priority > lowest)]));
+    let hasChanged = false;
+    for (const [id, known] of this.#known) {
+      if (wanted.has(id)) known.absent = 0;
+      else if (++known.absent >= ABSENT_ANSWERS) hasChanged = this.#known.delete(id) || hasChanged;
+    }
+    for (const [id, backend] of wanted) {
+      const known = this.#known.get(id);
+      if (known === undefined && this.#known.size >= MOST_BACKENDS) continue;
+      if (known !== undefined && (known.backend.isBackup ?? false) === (backend.isBackup ?? false)) continue;
+      this.#known.set(id, { backend, absent: 0 });
+      hasChanged = true;
+    }
+    return hasChanged;
+  }
+
+  #backendOf(found: FoundBackend, isBackup: boolean): BackendConfig {
+    const id = idOf(found);
+    return { id, origin: new URL(`${this.#scheme}://${id}`).origin, ...(isBackup && { isBackup }) };
+  }
+}
+
+const idOf = ({ address, port }: FoundBackend): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;
