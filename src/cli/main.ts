@@ -24,7 +24,8 @@ ${Object.entries(commands)
 `;
 
 async function main(args: string[]): Promise<number> {
-  const [name = '', ...rest] = args;
+  // `rampart help status` is `rampart status --help`.
+  const [name = '', ...rest] = args[0] === 'help' && args.length > 1 ? [...args.slice(1), '--help'] : args;
   if (name === '--version' || name === '-v') {
     process.stdout.write(`${version}\n`);
     return exitCodes.ok;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { variables } from '../config/environment.ts';
 import { UsageError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import type { CommandLine, OptionKind } from './command-line.ts';
@@ -127,7 +128,7 @@ function parse({ command, options = {}, operands: taken }: CommandLine, args: re
     if (token.kind !== 'option') continue;
     const { name, rawName, value = '', inlineValue } = token;
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (kind === undefined) problems.push(`there is no option ${rawName}${guess(name, Object.keys(kinds), '--')}`);
+    if (kind === undefined) problems.push(`there is no option ${rawName}${hint(name, Object.keys(kinds))}`);
     else if (kind === 'flag' && inlineValue === true) problems.push(`${rawName} takes no value: got '${value}'`);
     else if (kind !== 'flag' && inlineValue !== true && (token.value === undefined || /^-./.test(value)))
       problems.push(`${rawName} needs a value, as in ${rawName} X (${rawName}=-X for one that begins with a hyphen)`);
@@ -138,6 +139,13 @@ function parse({ command, options = {}, operands: taken }: CommandLine, args: re
   if (operands.length < least || operands.length > most)
     problems.push(`rampart ${command} takes ${what}: got '${operands.join(' ')}'`);
   return { values, operands, problems };
+}
+
+/** What may be meant by an option that does not exist: another one, or a setting, which is an environment variable. */
+function hint(name: string, known: readonly string[]): string {
+  const variable = name.toUpperCase().replaceAll('-', '_');
+  const isSetting = Object.hasOwn(variables, variable);
+  return isSetting ? `; the environment variable ${variable} sets that` : guess(name, known, '--');
 }
 
 /** A question that names the known name most like this one; empty where none is. */

@@ -8,7 +8,7 @@ import { init } from '../../src/cli/init.ts';
 import { initialFile } from '../../src/cli/initial-file.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { UsageError } from '../../src/core/errors.ts';
-import { rampartEntry } from '../support/stack.ts';
+import { rampartEntry, runRampart } from '../support/stack.ts';
 
 const folders: string[] = [];
 after(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
@@ -35,7 +35,7 @@ describe('rampart init', () => {
     assert.match(said, /rampart start/);
     const { upstreams, routes } = await loadConfig({ GENERATOR_INSTANCES: '0' }, folder);
     assert.equal(upstreams[0]?.backends[0]?.origin, 'http://127.0.0.1:4321');
-    assert.equal(routes[0]?.authenticate, 'none');
+    assert.equal(routes[0]?.authenticate, false);
   });
 
   test('each setting that is commented out is valid without its //, and all of them together are', async () => {
@@ -116,4 +116,13 @@ test('a command or an option of rampart itself that does not exist: the nearest 
     const code = await new Promise((resolve) => void child.on('close', resolve));
     assert.deepEqual([code, said.split('\n')[0]], [2, `rampart: ${expected}`]);
   }
+});
+
+test('rampart help COMMAND prints what the command prints for --help', async () => {
+  const [help, asked] = [
+    await runRampart(['help', 'lab', 'ramp'], {}),
+    await runRampart(['lab', 'ramp', '--help'], {}),
+  ];
+  assert.deepEqual(help, asked);
+  assert.match(help.stdout, /^usage: rampart lab ramp/);
 });

@@ -75,6 +75,17 @@ describe('readOptions', () => {
     );
   });
 
+  test('says that a setting is an environment variable where it is given as an option', () => {
+    assert.deepEqual(
+      problemsOf(() => given('--port', '80', '--log-level=info')),
+      [
+        'there is no option --port; the environment variable PORT sets that',
+        'there is no option --log-level; the environment variable LOG_LEVEL sets that',
+        "rampart brew takes no argument beside its options: got '80'",
+      ],
+    );
+  });
+
   test('says what a wrong value was and what would work, every one at once', () => {
     const options = given('--cups', '2.5', '--strength', '7', '--kinds', 'moka,pres');
     options.whole('cups', 1, 1, 9);
