@@ -32,7 +32,7 @@ export function findNode() {
   const [name, pinned] = Object.entries(optionalDependencies).find(([each]) => each.endsWith(platform)) ?? [];
   const found = name === undefined || !runsHere() ? undefined : nodeOf(name);
   if (found !== undefined) return found;
-  const wanted = pinned ?? Object.values(optionalDependencies).toSorted().at(-1);
+  const wanted = pinned ?? Object.values(optionalDependencies).reduce((a, b) => (isAtLeast(a, b) ? a : b));
   if (isAtLeast(process.versions.node, wanted)) return process.execPath;
   throw new Error(
     `Cannot run Rampart, as it needs Node ${wanted} or newer: got ${process.versions.node}, and npm has installed none for ${platform}. Install Rampart with its optional dependencies (without --omit=optional; they are for glibc, not for musl), or run it with a newer Node`,

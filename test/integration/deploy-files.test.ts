@@ -99,10 +99,15 @@ test('deploy/container/rampart.container: no privileges, the health check of the
   assert.ok(stop >= secondsToStop(settingsOf(image.env)) + 10 && Number(unit('Service', 'TimeoutStopSec')[0]) > stop);
 });
 
-test('deploy/systemd/rampart.service: settings that Rampart takes, and time to stop', () => {
+test('deploy/systemd: settings that Rampart takes, time to stop, and a socket for each worker', () => {
   const unit = unitOf(textOf('systemd/rampart.service'));
+  const socket = unitOf(textOf('systemd/rampart.socket'));
   const env = Object.fromEntries(unit('Service', 'Environment').map((each) => each.split('=') as [string, string]));
-  assert.ok(Number(unit('Service', 'TimeoutStopSec')[0]) >= secondsToStop(settingsOf(env)) + 10);
+  const settings = settingsOf(env);
+  assert.ok(Number(unit('Service', 'TimeoutStopSec')[0]) >= secondsToStop(settings) + 10);
+  const sockets = Array.from({ length: settings.GATEWAY_WORKERS }, () => `${settings.HOST}:${settings.PORT}`);
+  assert.deepEqual(socket('Socket', 'ListenStream'), sockets);
+  assert.deepEqual([socket('Socket', 'ReusePort'), socket('Socket', 'FileDescriptorName')], [['yes'], ['public']]);
 });
 
 describe('deploy/kubernetes', () => {

@@ -42,12 +42,26 @@ export default defineConfig({
   test('has no sources, no tests and no scripts but those that it runs by', () => {
     const { stdout } = spawnSync('find', ['node_modules/rampart', '-name', '*.ts'], { cwd: folder, encoding: 'utf8' });
     const sources = stdout.split('\n').filter((file) => file !== '' && !file.endsWith('.d.ts'));
-    assert.deepEqual(sources, ['node_modules/rampart/examples/shop/rampart.config.ts']);
+    // Configurations to copy: below node_modules they cannot run.
+    assert.deepEqual(sources.toSorted(), [
+      'node_modules/rampart/deploy/kubernetes/rampart.config.ts',
+      'node_modules/rampart/examples/shop/rampart.config.ts',
+    ]);
     const scripts = spawnSync('ls', ['node_modules/rampart', 'node_modules/rampart/scripts'], {
       cwd: folder,
       encoding: 'utf8',
     });
     assert.doesNotMatch(scripts.stdout, /test|setup|bench|^src$/m);
+  });
+
+  test('names no TypeScript file but those that are TypeScript wherever Rampart is', () => {
+    const { stdout } = spawnSync('grep', ['-rhoE', '--include=*.js', `'[^' ]*\\.ts'`, 'node_modules/rampart/dist'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    const names = new Set(stdout.split('\n').filter((line) => line !== ''));
+    // The second is the entry of a clone, which the lab compares with.
+    assert.deepEqual([...names].toSorted(), ["'main.ts'", "'rampart.config.ts'"]);
   });
 
   test('says its version, checks the configuration and names a route', async () => {

@@ -1,11 +1,50 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const runtime = (await import(fileURLToPath(new URL('../../../scripts/runtime.mjs', import.meta.url)))) as {
+interface Runtime {
+  readonly isClone: boolean;
   isAtLeast(version: string, wanted: string): boolean;
   findNode(): string;
-};
+  programFile(path: string): string;
+}
+
+const file = fileURLToPath(new URL('../../../scripts/runtime.mjs', import.meta.url));
+const runtime = (await import(file)) as Runtime;
+const folder = mkdtempSync(join(tmpdir(), 'rampart-runtime-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The same script in an installed package that names these versions of Node, none of which is installed. */
+async function installedWith(name: string, optionalDependencies: Record<string, string>): Promise<Runtime> {
+  mkdirSync(join(folder, name, 'scripts'), { recursive: true });
+  copyFileSync(file, join(folder, name, 'scripts', 'runtime.mjs'));
+  writeFileSync(join(folder, name, 'package.json'), JSON.stringify({ optionalDependencies }));
+  return (await import(join(folder, name, 'scripts', 'runtime.mjs'))) as Runtime;
+}
+
+const platform = `${process.platform}-${process.arch}`;
+
+test('findNode without the package for this platform: the Node of the shell, if it is new enough', async () => {
+  const here = await installedWith('same', { [`node-${platform}`]: process.versions.node });
+  assert.equal(here.findNode(), process.execPath);
+  assert.deepEqual(
+    [here.isClone, here.programFile('cli/main')],
+    [false, join(folder, 'same', 'dist', 'cli', 'main.js')],
+  );
+  const older = await installedWith('newer', { [`node-${platform}`]: '99.0.0' });
+  assert.throws(
+    () => older.findNode(),
+    /^Error: Cannot run Rampart, as it needs Node 99\.0\.0 or newer: got \d.*Install Rampart with its optional dependencies/,
+  );
+});
+
+test('findNode on a platform that no package is for: the newest version of the others counts', async () => {
+  const here = await installedWith('elsewhere', { 'node-plan9-mips': '99.9.1', 'node-bin-plan9-vax': '99.10.0' });
+  assert.throws(() => here.findNode(), /needs Node 99\.10\.0 or newer/);
+});
 
 test('isAtLeast compares versions by number, part by part', () => {
   for (const [version, wanted, expected] of [
