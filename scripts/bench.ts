@@ -13,6 +13,7 @@ import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './benc
 import { benchReload } from './bench/reload.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchRoutes, routesTable } from './bench/routes.ts';
+import { benchSessions } from './bench/sessions.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
 import { benchTls, tlsTable } from './bench/tls.ts';
 import { writeTable } from './write-table.ts';
@@ -30,6 +31,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   reload: async () => put('reload', await benchReload()),
   memory: async () => put('memory', memoryTable(await benchMemory())),
   routes: async () => put('routes', routesTable(await benchRoutes())),
+  sessions: async () => put('sessions', await benchSessions(), 'routes.md'),
   tls: async () => put('tls', tlsTable(await benchTls())),
   h2spec: async () => put('h2spec', await benchH2spec(), 'adr/0087-http2-as-a-second-adapter.md'),
   handshakes: async () => put('handshakes', await benchHandshakes()),

@@ -6,8 +6,8 @@ export type ById = Readonly<Record<string, number>>;
 /** An order or report on the wire. */
 export type WireOrder =
   | (Omit<LeaseGrant, 'permits' | 'fallback'> & { readonly permits: ById; readonly fallback: ById })
-  | (Omit<LeaseRecall, 'limits'> & { readonly limits: ById });
-export type WireReport = Omit<LeaseReport, 'held'> & { readonly held: ById };
+  | (Omit<LeaseRecall, 'limits' | 'only'> & { readonly limits: ById; readonly only?: ById });
+export type WireReport = Omit<LeaseReport, 'held' | 'wanted'> & { readonly held: ById; readonly wanted?: ById };
 
 /** The backends in the order of the counts; undefined at a position that no backend has. */
 type Ids = readonly (string | undefined)[];
@@ -19,24 +19,28 @@ export const byId = (counts: readonly number[], ids: Ids): ById =>
 export const inOrder = (counts: ById, ids: Ids): number[] =>
   ids.map((id) => (id !== undefined && Object.hasOwn(counts, id) ? (counts[id] as number) : 0));
 
-export const toWireReport = (report: LeaseReport, ids: Ids): WireReport => ({
-  ...report,
-  held: byId(report.held, ids),
+export const toWireReport = ({ held, wanted, ...others }: LeaseReport, ids: Ids): WireReport => ({
+  ...others,
+  held: byId(held, ids),
+  ...(wanted && { wanted: byId(wanted, ids) }),
 });
 
-export const fromWireReport = (report: WireReport, ids: Ids): LeaseReport => ({
-  ...report,
-  held: inOrder(report.held, ids),
+export const fromWireReport = ({ held, wanted, ...others }: WireReport, ids: Ids): LeaseReport => ({
+  ...others,
+  held: inOrder(held, ids),
+  ...(wanted && { wanted: inOrder(wanted, ids) }),
 });
 
 export function toWireOrder(order: LeaseOrder, ids: Ids): WireOrder {
-  return order.kind === 'grant'
-    ? { ...order, permits: byId(order.permits, ids), fallback: byId(order.fallback, ids) }
-    : { ...order, limits: byId(order.limits, ids) };
+  if (order.kind === 'grant')
+    return { ...order, permits: byId(order.permits, ids), fallback: byId(order.fallback, ids) };
+  const { limits, only, ...others } = order;
+  return { ...others, limits: byId(limits, ids), ...(only && { only: byId(only, ids) }) };
 }
 
 export function fromWireOrder(order: WireOrder, ids: Ids): LeaseOrder {
-  return order.kind === 'grant'
-    ? { ...order, permits: inOrder(order.permits, ids), fallback: inOrder(order.fallback, ids) }
-    : { ...order, limits: inOrder(order.limits, ids) };
+  if (order.kind === 'grant')
+    return { ...order, permits: inOrder(order.permits, ids), fallback: inOrder(order.fallback, ids) };
+  const { limits, only, ...others } = order;
+  return { ...others, limits: inOrder(limits, ids), ...(only && { only: inOrder(only, ids) }) };
 }

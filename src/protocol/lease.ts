@@ -22,6 +22,8 @@ export interface LeaseRecall {
   readonly number: number;
   readonly mode: RecallMode;
   readonly limits: readonly number[];
+  /** 1 for backends whose unused permits go back, all of them, whatever the mode; an earlier version of Rampart goes by the mode. */
+  readonly only?: readonly number[];
 }
 
 export type LeaseOrder = LeaseGrant | LeaseRecall;
@@ -37,6 +39,8 @@ export interface LeaseReport {
   readonly bulk?: number;
   /** Of those that wait: bulk requests that could not use a permit now, because the others are reserved. */
   readonly blocked?: number;
+  /** Requests that wait for a permit of a certain backend, by backend, beside those in `queued`. */
+  readonly wanted?: readonly number[];
   /** Requests in flight at all backends. */
   readonly inFlight?: number;
   /** Requests that have ended since the worker started, and their time in flight: the input of the adaptive limit. */

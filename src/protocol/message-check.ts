@@ -24,6 +24,7 @@ const leaseReport = z.looseObject({
   queued: count,
   bulk: count.optional(),
   blocked: count.optional(),
+  wanted: permits.optional(),
   inFlight: count.optional(),
   ended: count.optional(),
   busyMs: count.optional(),
@@ -36,6 +37,7 @@ const leaseOrder = z.looseObject({
   fallback: permits.optional(),
   mode: z.enum(['spare', 'share', 'level', 'limit']).optional(),
   limits: permits.optional(),
+  only: permits.optional(),
 });
 const rate = z.looseObject({ requestsPerSecond: z.number().positive(), burst: z.number().positive() });
 const tokenAsk = z.looseObject({

@@ -23,6 +23,8 @@ export interface Claim {
   readonly excluded?: Backend | undefined;
   /** The hash of its session, which has a backend of its own; undefined: the balancer decides. */
   readonly session?: number | undefined;
+  /** It has waited for the backend of its session, and takes another one. */
+  readonly mayMove?: boolean;
 }
 
 /** A wait that can be cancelled: it then ends with the refusal that belongs to the cancellation. */

@@ -156,7 +156,8 @@ export class LeaseClient {
       return;
     }
     this.#lastCallAt = clock.now();
-    if (upstream.leaseUse().queued > 0) this.#tell();
+    const { queued, wanted } = upstream.leaseUse();
+    if (queued > 0 || wanted !== undefined) this.#tell();
     if (upstream.queueDepth > 0) this.#callAgain(REPEAT_MS);
   }
 

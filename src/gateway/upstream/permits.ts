@@ -89,6 +89,12 @@ export class Permits {
     return permit;
   }
 
+  /** A permit of a backend that was not chosen now. */
+  takeOf(backend: Backend, routeClass: number): Permit {
+    this.#pick.now = this.#options.clock.now();
+    return this.take(backend, routeClass);
+  }
+
   giveBack(permit: Permit): void {
     const { serviceTime, clock } = this.#options;
     this.#out.remove(permit);

@@ -28,9 +28,18 @@ export function leaseUseOf({
   serviceTime,
   bulk,
   isAdaptive,
+  homes,
 }: UpstreamParts & { bulk: BulkPermits | undefined; isAdaptive: boolean }): LeaseUse {
   const inFlight = set.slots.map((backend) => backend?.inFlight ?? 0);
-  const use = { inFlight, queued: queue.depth, bulk: queue.depthOf('bulk'), blocked: bulk?.queueDepth };
+  const wanted =
+    homes.size === 0 ? undefined : set.slots.map((backend) => (backend === undefined ? 0 : homes.waitingAt(backend)));
+  const use = {
+    inFlight,
+    queued: queue.depth,
+    bulk: queue.depthOf('bulk'),
+    blocked: bulk?.queueDepth,
+    ...(wanted && { wanted }),
+  };
   return isAdaptive ? { ...use, ...serviceTime.totals } : use;
 }
 

@@ -58,12 +58,10 @@ export class Upstream implements Leased {
     this.idleTimeoutMs = timeouts.idleMs;
     this.#config = config;
     this.#streamsOf = dependencies.maxStreams;
-    this.#pumpSoon = new Soon(
-      () => this.#pump(),
-      (error) => bugs.report('queue', error),
-    );
+    const wake = (): void => this.#pump();
+    this.#pumpSoon = new Soon(wake, (error) => bugs.report('queue', error));
     this.#clock = clock;
-    const parts = openParts(config, dependencies, { owner: this, wake: () => this.#pump() });
+    const parts = openParts(config, dependencies, this, wake);
     this.#parts = parts;
     this.budget = parts.budget;
     this.#queue = parts.queue;
@@ -71,8 +69,7 @@ export class Upstream implements Leased {
     this.#set = parts.set;
     this.#permits = parts.permits;
     this.#results = new AttemptResults(parts.set, clock);
-    this.#openBulk = (wanted) =>
-      openBulk(wanted, { bugs, ...parts, onMore: () => this.#pump() }, dependencies.initialPermits);
+    this.#openBulk = (wanted) => openBulk(wanted, { bugs, ...parts, onMore: wake }, dependencies.initialPermits);
     this.bulk = this.#openBulk(config);
     this.#metrics = new UpstreamMetrics(config.name, metrics, () => this.status());
   }
@@ -102,7 +99,7 @@ export class Upstream implements Leased {
   }
 
   get queueDepth(): number {
-    return this.#queue.depth;
+    return this.#queue.depth + this.#parts.homes.size;
   }
 
   /** For metrics and `/api/status`. */
@@ -112,7 +109,7 @@ export class Upstream implements Leased {
 
   /** Whether nothing waits here and no request or stream is in flight. */
   get isIdle(): boolean {
-    return this.#queue.depth === 0 && this.#permits.inFlight === 0 && this.#streams.taken === 0;
+    return this.queueDepth === 0 && this.#permits.inFlight === 0 && this.#streams.taken === 0;
   }
 
   /** Replaces the settings, the backends among them, while requests are in flight. */
@@ -156,6 +153,8 @@ export class Upstream implements Leased {
   /** A permit at once, a place in the queue, or a refusal. */
   acquire(claim: Claim): Permit | PendingPermit | Refusal {
     const bulk = this.bulk?.neededBy(claim.claimant);
+    const atHome = bulk === undefined ? this.#parts.homes.wait(claim, this.#config.cap, this.#host.load) : undefined;
+    if (atHome !== undefined) return atHome;
     // Bulk requests that wait for their class keep no interactive one waiting.
     const ahead = this.bulk === bulk ? this.#queue.depth : this.#queue.depthOf('interactive');
     if (ahead === 0 && bulk?.isFree !== false) {
@@ -248,7 +247,7 @@ export class Upstream implements Leased {
     this.#permits.giveBack(permit);
     // In a microtask, because undici calls back before its connection is idle again. A request that is dispatched within
     // the callback would open another connection.
-    if (this.#queue.depth > 0) this.#pumpSoon.ask();
+    if (this.#queue.depth > 0 || this.#parts.homes.size > 0) this.#pumpSoon.ask();
     this.onReturn?.(backend, backend.inFlight + 1);
   }
 
@@ -276,6 +275,7 @@ export class Upstream implements Leased {
   }
 
   #pump(isNewlyLeased = false): void {
+    this.#parts.homes.serve();
     // Before the timeouts, so that no request is refused while a permit is free.
     while (this.#queue.depth > 0 && this.#permits.isAnyFree) {
       const waiter = this.#queue.next(this.bulk?.isFree);

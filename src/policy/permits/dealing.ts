@@ -1,4 +1,4 @@
-import type { LeaseAccount } from './lease-account.ts';
+import { isWanting, type LeaseAccount } from './lease-account.ts';
 import { total } from './shares.ts';
 
 /** Raises bounds to the fallback as far as free permits go; true if any bound rose. */
@@ -36,4 +36,21 @@ export function dealToNeedy(needy: readonly [string, LeaseAccount][], free: numb
     account.dealtAt = now;
     given.add(member);
   }
+}
+
+/** Deals permits of certain backends to workers whose requests wait for these; returns who got some. */
+export function dealWanted(present: readonly [string, LeaseAccount][], free: number[], now: number): Set<string> {
+  const given = new Set<string>();
+  for (const [member, account] of present) {
+    if (account.wanted === undefined || !isWanting(account, now)) continue;
+    for (const [backend, wanted] of account.wanted.entries()) {
+      const permits = Math.min(wanted, free[backend] ?? 0);
+      if (permits <= 0) continue;
+      account.bound[backend] = (account.bound[backend] ?? 0) + permits;
+      account.wanted[backend] = wanted - permits;
+      free[backend] = (free[backend] ?? 0) - permits;
+      given.add(member);
+    }
+  }
+  return given;
 }

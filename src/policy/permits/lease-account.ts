@@ -11,6 +11,8 @@ export interface LeaseAccount {
   fallback: readonly number[];
   lastNumber: number;
   queued: number;
+  /** Requests that wait for a permit of this backend, by backend; undefined: none. */
+  wanted: number[] | undefined;
   queuedAt: number;
   dealtAt: number;
   recalledAt: number;
@@ -38,6 +40,7 @@ export function newAccount(backends: number): LeaseAccount {
     fallback: [],
     lastNumber: 0,
     queued: 0,
+    wanted: undefined,
     queuedAt: Number.NEGATIVE_INFINITY,
     dealtAt: Number.NEGATIVE_INFINITY,
     recalledAt: Number.NEGATIVE_INFINITY,
@@ -58,6 +61,7 @@ export function noteReport(account: LeaseAccount, report: LeaseReport): void {
     return Math.min(bound, most);
   });
   account.queued = report.queued - Math.min(report.queued, report.blocked ?? 0);
+  account.wanted = report.wanted?.some((count) => count > 0) === true ? [...report.wanted] : undefined;
   account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
   noteFlow(account, report);
 }
@@ -84,7 +88,25 @@ export function mayBeAsked({ recalledAt, recallNumber, seen }: LeaseAccount, now
   return now - recalledAt >= (seen >= recallNumber ? RECALL_INTERVAL_MS : UNANSWERED_INTERVAL_MS);
 }
 
+/** Whether requests of a worker wait for a certain backend, by a call that still counts. */
+export const isWanting = ({ wanted, queuedAt }: LeaseAccount, now: number): boolean =>
+  wanted !== undefined && now - queuedAt < NEED_LASTS_MS;
+
 /** Whether a worker has called for permits, recently enough for the call to count. */
 export function isNeedy(account: LeaseAccount, now: number): boolean {
   return account.queued > 0 && now - account.queuedAt < NEED_LASTS_MS;
+}
+
+/** The work of all workers together since the last call. */
+export function takeFlow(accounts: Iterable<LeaseAccount>): { ended: number; busyMs: number; queued: number } {
+  const sum = { ended: 0, busyMs: 0, queued: 0 };
+  for (const { load, flow } of accounts) {
+    sum.queued += load.queued;
+    if (flow === undefined) continue;
+    sum.ended += flow.newlyEnded;
+    sum.busyMs += flow.newlyBusyMs;
+    flow.newlyEnded = 0;
+    flow.newlyBusyMs = 0;
+  }
+  return sum;
 }

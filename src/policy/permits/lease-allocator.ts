@@ -1,6 +1,6 @@
 import type { HostLoad, LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from '../../protocol/lease.ts';
-import { dealToNeedy, fillUp } from './dealing.ts';
-import { exceeds, isNeedy, type LeaseAccount, mayBeAsked, newAccount, noteReport } from './lease-account.ts';
+import { dealToNeedy, dealWanted, fillUp } from './dealing.ts';
+import { exceeds, isNeedy, type LeaseAccount, mayBeAsked, newAccount, noteReport, takeFlow } from './lease-account.ts';
 import { equalShares, total, weightedShares } from './shares.ts';
 
 /** An order, and the member that it goes to. */
@@ -88,16 +88,7 @@ export class LeaseAllocator {
 
   /** The work of all workers together since the last call. */
   takeFlow(): { ended: number; busyMs: number; queued: number } {
-    const sum = { ended: 0, busyMs: 0, queued: 0 };
-    for (const { load, flow } of this.#accounts.values()) {
-      sum.queued += load.queued;
-      if (flow === undefined) continue;
-      sum.ended += flow.newlyEnded;
-      sum.busyMs += flow.newlyBusyMs;
-      flow.newlyEnded = 0;
-      flow.newlyBusyMs = 0;
-    }
-    return sum;
+    return takeFlow(this.#accounts.values());
   }
 
   /** The state to save before the orders of the last call are sent. */
@@ -150,11 +141,12 @@ export class LeaseAllocator {
     const account = this.#accounts.get(member);
     if (account?.state !== 'present') return [];
     noteReport(account, report);
-    if (account.queued > 0) {
+    if (account.queued > 0 || account.wanted !== undefined) {
       account.queuedAt = now;
       this.#lastNeedAt = now;
     }
     const dealt = this.#deal(now);
+    if (account.wanted !== undefined) dealt.push(...this.#recallWanted(now, member, account.wanted));
     return account.queued > 0 ? [...dealt, ...this.#recallSpare(now, member)] : dealt;
   }
 
@@ -219,7 +211,7 @@ export class LeaseAllocator {
     const free = this.#caps.map((_, backend) => this.#free(backend));
     if (free.every((permits) => permits === 0)) return [];
     const needy = this.#present().filter(([, account]) => isNeedy(account, now));
-    const given = new Set<string>();
+    const given = dealWanted(this.#present(), free, now);
     if (needy.length === 0) {
       for (const [member, account] of this.#present()) if (fillUp(account, free)) given.add(member);
     } else {
@@ -268,6 +260,18 @@ export class LeaseAllocator {
       }
     }
     return orders;
+  }
+
+  /** Recalls unused permits of the backends that requests of this worker wait for; its wishes that are met are gone by now. */
+  #recallWanted(now: number, wanting: string, wanted: readonly number[]): AddressedOrder[] {
+    const only = wanted.map((count) => (count > 0 ? 1 : 0));
+    if (!only.includes(1)) return [];
+    return this.#present().flatMap(([member, account]) => {
+      const holdsAny = account.bound.some((permits, backend) => permits > 0 && only[backend] === 1);
+      if (member === wanting || !holdsAny || !mayBeAsked(account, now)) return [];
+      const { order } = this.#recall(member, 'spare', account.bound, now);
+      return [{ member, order: { ...order, only } as LeaseRecall }];
+    });
   }
 
   #enforceCaps(now: number): AddressedOrder[] {

@@ -9,6 +9,8 @@ export interface LeaseUse {
   readonly bulk?: number;
   /** Of those that wait: bulk requests that could not use a permit, because others are reserved. */
   readonly blocked?: number | undefined;
+  /** Requests that wait for a permit of a certain backend, as that of their session. */
+  readonly wanted?: readonly number[] | undefined;
   /** Requests that have ended, and their time in flight. */
   readonly ended?: number;
   readonly busyMs?: number;
@@ -83,10 +85,18 @@ export class LeaseState {
     }
   }
 
-  report({ inFlight, queued, bulk = 0, blocked = 0, ended, busyMs }: LeaseUse): LeaseReport {
+  report({ inFlight, queued, bulk = 0, blocked = 0, wanted, ended, busyMs }: LeaseUse): LeaseReport {
     const held = this.#permits.map((permits, backend) => Math.max(permits, inFlight[backend] ?? 0));
     const sum = inFlight.reduce((all, count) => all + count, 0);
-    const report = { seen: this.#seen, held, queued, bulk, inFlight: sum, ...(blocked > 0 && { blocked }) };
+    const report = {
+      seen: this.#seen,
+      held,
+      queued,
+      bulk,
+      inFlight: sum,
+      ...(blocked > 0 && { blocked }),
+      ...(wanted && { wanted }),
+    };
     return ended === undefined || busyMs === undefined ? report : { ...report, ended, busyMs };
   }
 
@@ -113,6 +123,7 @@ export class LeaseState {
 function keep(recall: LeaseRecall, backend: number, permits: number, use: LeaseUse): number {
   const limit = recall.limits[backend] ?? 0;
   const used = Math.min(permits, use.inFlight[backend] ?? 0);
+  if (recall.only !== undefined) return recall.only[backend] === 1 ? used : permits;
   switch (recall.mode) {
     case 'limit':
       return Math.min(permits, limit);

@@ -189,3 +189,89 @@ describe('permits that are reserved for interactive requests', () => {
     assert.equal(await outcomeOf(second), 'b0');
   });
 });
+
+describe('a session whose backend has no free permit at this worker', () => {
+  const others = { permits: 4, workers: 2, queued: 0, bulk: 0, inFlight: 0 };
+  /** Two backends with a cap of 2, of which this worker holds one permit each; `home`: that of the session 7. */
+  function atHome(load = others as typeof others | undefined) {
+    const { upstream, clock } = setUp({ backends: 2, cap: 2, queueCapacity: 10 });
+    upstream.usePermits([1, 1]);
+    upstream.useHostLoad(load);
+    const first = ask(upstream, { session: 7 });
+    assert.ok(first instanceof Permit);
+    const home = first.backend.index;
+    return { upstream, clock, first, home, more: home === 0 ? [2, 1] : [1, 2] };
+  }
+
+  test('waits for a permit there, and asks control for it', async () => {
+    const { upstream, clock, first, home, more } = atHome();
+    let needs = 0;
+    upstream.onNeed = () => needs++;
+    const waiting = ask(upstream, { session: 7 });
+    assert.equal(await outcomeOf(waiting), 'waits');
+    assert.equal(needs, 1);
+    assert.deepEqual(upstream.leaseUse().wanted, home === 0 ? [1, 0] : [0, 1]);
+    assert.equal(upstream.leaseUse().queued, 0);
+    clock.advance(20);
+    upstream.usePermits(more);
+    assert.equal(await outcomeOf(waiting), first.backend.id);
+    assert.equal(upstream.leaseUse().wanted, undefined);
+    const permit = await (waiting as Exclude<typeof waiting, Permit | Refusal>).result;
+    assert.equal(permit instanceof Permit && permit.startedAt, 20);
+  });
+
+  test('gets the one that comes back there', async () => {
+    const { upstream, first } = atHome();
+    const waiting = ask(upstream, { session: 7 });
+    first.release('success');
+    assert.equal(await outcomeOf(waiting), first.backend.id);
+  });
+
+  test('moves when none has come, and at once when its backend is lost', async () => {
+    const { upstream, clock, first } = atHome();
+    const waiting = ask(upstream, { session: 7 });
+    clock.advance(49);
+    assert.equal(await outcomeOf(waiting), 'waits');
+    clock.advance(1);
+    const moved = await outcomeOf(waiting);
+    assert.notEqual(moved, first.backend.id);
+    const again = atHome();
+    const second = ask(again.upstream, { session: 7 });
+    again.first.backend.healthy = false;
+    again.upstream.refresh();
+    assert.notEqual(await outcomeOf(second), again.first.backend.id);
+  });
+
+  test('moves at once where no other worker can have one', async () => {
+    for (const load of [undefined, { ...others, workers: 1 }]) {
+      const { upstream, first } = atHome(load);
+      assert.notEqual(await outcomeOf(ask(upstream, { session: 7 })), first.backend.id);
+    }
+    const { upstream, more } = atHome();
+    upstream.usePermits(more);
+    const [second, third] = [ask(upstream, { session: 7 }), ask(upstream, { session: 7 })];
+    assert.ok(second instanceof Permit);
+    assert.ok(third instanceof Permit);
+  });
+
+  test('can leave while it waits, and after it has moved into the queue', async () => {
+    const { upstream, clock, first } = atHome();
+    const gone = ask(upstream, { session: 7 });
+    assert.ok(!(gone instanceof Permit) && !(gone instanceof Refusal));
+    gone.cancel(new ClientGone());
+    assert.equal(await outcomeOf(gone), 'client-closed');
+    const elsewhere = ask(upstream, { session: 7 });
+    clock.advance(50);
+    assert.notEqual(await outcomeOf(elsewhere), 'waits');
+    const queued = ask(upstream, { session: 7 });
+    clock.advance(50);
+    assert.equal(await outcomeOf(queued), 'waits');
+    assert.equal(upstream.leaseUse().queued, 1);
+    assert.ok(!(queued instanceof Permit) && !(queued instanceof Refusal));
+    queued.cancel(new ClientGone());
+    assert.equal(await outcomeOf(queued), 'client-closed');
+    assert.equal(upstream.leaseUse().queued, 0);
+    first.release('success');
+    assert.ok(!upstream.isIdle);
+  });
+});

@@ -138,6 +138,14 @@ export class LeaseHost {
     this.#report(worker);
   }
 
+  /** A request of a session comes whose backend is this one; the worker asks for a permit there if it has none. */
+  arriveAt(index: number, backend: number): void {
+    const worker = this.workers[index];
+    if (worker === undefined || !worker.alive || this.#start(worker, backend)) return;
+    const wanted = this.caps.map((_, one) => (one === backend ? 1 : 0));
+    worker.link?.toControl.push(worker.holder.report({ ...worker, wanted }));
+  }
+
   finish(index: number, backend: number): void {
     const worker = this.workers[index];
     if (worker === undefined || (worker.inFlight[backend] ?? 0) === 0) return;

@@ -17,6 +17,14 @@ export const calmStep: fc.Arbitrary<Step> = fc.oneof(
     ),
   },
   {
+    weight: 3,
+    arbitrary: fc.tuple(worker, backend).map(
+      ([w, b]): Step =>
+        (host) =>
+          host.arriveAt(w, b),
+    ),
+  },
+  {
     weight: 4,
     arbitrary: fc.tuple(worker, backend).map(
       ([w, b]): Step =>

@@ -372,3 +372,34 @@ test('a worker whose waiting requests could use no permit asks for none, and giv
   state.apply(recall, { inFlight: [0], queued: 1, bulk: 1, blocked: 1 });
   assert.deepEqual(state.permits, [0]);
 });
+
+test('a request of a session gets an unused permit of its backend, and takes none of another one', () => {
+  const host = new LeaseHost([2, 2], 2);
+  host.settle();
+  host.tick(300);
+  host.settle();
+  const permitsOf = (index: number): readonly number[] => host.workers[index]?.holder.permits ?? [];
+  assert.deepEqual(
+    [permitsOf(0), permitsOf(1)],
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
+  host.arriveAt(0, 0);
+  host.arriveAt(0, 0);
+  host.settle();
+  assert.deepEqual(
+    [permitsOf(0), permitsOf(1)],
+    [
+      [2, 1],
+      [0, 1],
+    ],
+  );
+  // What is in use is not taken.
+  host.arriveAt(1, 1);
+  host.arriveAt(0, 1);
+  host.arriveAt(0, 1);
+  host.settle();
+  assert.deepEqual([permitsOf(0)[1], permitsOf(1)[1]], [1, 1]);
+});
