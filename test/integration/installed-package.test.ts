@@ -128,7 +128,7 @@ export default defineConfig({
       assert.equal((await fetch(`${url}/new/x`)).status, 200);
       assert.equal((await runInstalled(folder, ['status'], env)).code, 0);
     } finally {
-      assert.equal(await endProcess(started, 'SIGINT'), 0);
+      assert.equal(await endProcess(started, 'SIGINT'), 0, said);
     }
   });
 });

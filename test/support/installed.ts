@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,17 @@ import type { CommandResult } from './stack.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Packs Rampart as users do; resolves to the packed file. */
+const { takeLock } = (await import(join(root, 'scripts', 'setup.mjs'))) as { takeLock(folder: string): void };
+
+/** Packs Rampart as users do; the packed file. One test at a time, because dist/ is that of the clone. */
 export function packRampart(folder: string): string {
-  execFileSync('npm', ['pack', '--loglevel=error', '--pack-destination', folder], { cwd: root, stdio: 'pipe' });
+  const lock = join(root, 'node_modules', '.pack-lock');
+  takeLock(lock);
+  try {
+    execFileSync('npm', ['pack', '--loglevel=error', '--pack-destination', folder], { cwd: root, stdio: 'pipe' });
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
   const file = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   if (file === undefined) throw new Error('npm pack has packed nothing');
   return join(folder, file);
