@@ -153,8 +153,10 @@ function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
       reserved = 0,
       cap = DEFAULT_CAP,
     } = upstream;
-    if ((discover === undefined) === (backends.length === 0))
-      problems.push(`${name}.backends: an upstream has either backends or discover`);
+    if (discover === undefined && backends.length === 0)
+      problems.push(`${name}.backends: is missing: list at least one, or take them out of DNS with discover`);
+    if (discover !== undefined && backends.length > 0)
+      problems.push(`${name}.discover: there are backends, too; one of them is enough`);
     if (discover !== undefined && (backup.length > 0 || drained.length > 0))
       problems.push(`${name}.discover: backup and drained are for backends that are listed`);
     const origins = [...backends, ...backup].map(originOf);
@@ -162,7 +164,7 @@ function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
     if (unknown !== undefined) problems.push(`${name}.drained: ${unknown} is not among the backends`);
     const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
     if (twice !== undefined) problems.push(`${name}.backends: ${twice} is there twice, which would double its cap`);
-    if (discover === undefined && reserved >= backends.length * cap)
+    if (backends.length > 0 && reserved >= backends.length * cap)
       problems.push(
         `${name}.reserved: bulk requests would get nothing, as it has ${backends.length * cap} permits: got ${reserved}`,
       );

@@ -55,7 +55,7 @@ const broken: readonly (readonly [string, RegExp])[] = [
   ['export default { rutes: [] };', /there is no 'rutes' here; did you mean 'routes'/],
   ['export default { upstreams: { App: { backends: [] } } };', /upstreams\.App: is no name/],
   ['export default { upstreams: { app: {} } };', /upstreams\.app\.backends: is missing/],
-  ['export default { upstreams: { app: { backends: [] } } };', /upstreams\.app\.backends: must have at least 1 entry/],
+  ['export default { upstreams: { app: { backends: [] } } };', /upstreams\.app\.backends: is missing/],
   ["export default { upstreams: { app: { backends: ['127.0.0.1:80'] } } };", /upstreams\.app\.backends\.0: /],
   ["export default { upstreams: { app: { backends: ['http://a:1/x'] } } };", /backends\.0: must be an origin/],
   ["export default { upstreams: { app: { backends: ['http://a:1', 'http://a:1'] } } };", /there twice/],

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configWithFile, loadConfig } from '../../../src/config/config.ts';
 import { variables } from '../../../src/config/environment.ts';
+import { referenceProblems } from '../../../src/config/file-references.ts';
+import { fileSchema } from '../../../src/config/file-schema.ts';
 import { parseConfigFile } from '../../../src/config/file.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 
@@ -328,5 +330,29 @@ describe('parseConfigFile', () => {
 
   test('a file without a default export is refused', () => {
     assert.match(problems(undefined).join(), /the default export/);
+  });
+});
+
+describe('upstreams', () => {
+  const problemsOf = (app: object): string =>
+    referenceProblems(fileSchema.parse({ upstreams: { app } }), 'f').join('\n');
+
+  test('list backends or discover them', () => {
+    const backends = ['http://127.0.0.1:1'];
+    const discover = { dns: 'app.internal', port: 80 };
+    assert.match(problemsOf({}), /^f: upstreams\.app\.backends: is missing/);
+    assert.match(problemsOf({ backends, discover }), /app\.discover: there are backends, too/);
+    assert.match(problemsOf({ discover, backup: backends }), /backup and drained are for backends that are listed/);
+    assert.equal(problemsOf({ discover, reserved: 5 }), '');
+    assert.match(problemsOf({ backends, cap: 4, reserved: 4 }), /it has 4 permits: got 4/);
+    for (const wrong of [
+      { dns: 'a' },
+      { srv: 'a', port: 1 },
+      { dns: '10.0.0.1', port: 1 },
+      { dns: 'a', port: 1, servers: ['x'] },
+    ])
+      assert.ok(!fileSchema.safeParse({ upstreams: { app: { discover: wrong } } }).success, JSON.stringify(wrong));
+    const fine = { dns: 'a.b', port: 1, servers: ['10.0.0.53', '[::1]:53', '::1', '127.0.0.1:5353'] };
+    assert.equal(problemsOf({ discover: fine }), '');
   });
 });
