@@ -7,6 +7,7 @@ import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
 import { benchH2spec } from './bench/h2spec.ts';
 import { benchHandshakes } from './bench/handshakes.ts';
+import { benchLedger, ledgerTable } from './bench/ledger.ts';
 import { benchLogRotation } from './bench/log-rotation.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
@@ -36,6 +37,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   h2spec: async () => put('h2spec', await benchH2spec(), 'adr/0087-http2-as-a-second-adapter.md'),
   handshakes: async () => put('handshakes', await benchHandshakes()),
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
+  ledger: async () => put('ledger', ledgerTable(await benchLedger())),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 

@@ -3,8 +3,12 @@ import { needsDatabase } from '../config/config.ts';
 import { UsageError } from '../core/errors.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
-import type { Ledger } from '../store/ledger.ts';
-import { BatchedLedger } from '../store/ledger/batched-ledger.ts';
+import type { Ledger, LedgerEvent, LedgerResult } from '../store/ledger.ts';
+import { DirectLedger } from '../store/ledger/direct-ledger.ts';
+import { filesIn } from '../store/ledger/ledger-files.ts';
+import { thisProcess } from '../store/ledger/owner.ts';
+import { WalLedger } from '../store/ledger/wal-ledger.ts';
+import type { BarcodeRecord } from '../store/records.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
 import { noBarcodes, noLedger } from './no-store.ts';
@@ -84,18 +88,34 @@ async function openPool({ config, clock, log, registry }: RoleContext): Promise<
   return { store, poolMax };
 }
 
-function openLedger({ config, clock, log, registry }: RoleContext, store: Store): Ledger {
+function openLedger({ config, clock, log, registry, bugs }: RoleContext, store: Store): Ledger {
   const records = registry.counter('rampart_ledger_records_total', 'Records by what became of them', 'result');
   const pending = registry.gauge('rampart_ledger_pending', 'Records that PostgreSQL does not have yet', 'sum').of();
-  const ledger = new BatchedLedger({
-    insertMany: (batch) => store.barcodes.insertMany(batch),
+  const { env } = config;
+  const mode = env.LEDGER_DURABILITY;
+  const options = {
+    table: {
+      insertMany: (batch: readonly BarcodeRecord[]) => store.barcodes.insertMany(batch),
+      setAborted: (ids: readonly string[]) => store.barcodes.setAborted(ids),
+    },
+    files: filesIn(join(config.dataDir, 'ledger')),
+    owner: thisProcess(),
     clock,
-    batchSize: config.env.LEDGER_BATCH_SIZE,
-    flushMs: config.env.LEDGER_FLUSH_MS,
-    spillDir: join(config.dataDir, 'ledger'),
-    onResult: (result, count) => records.of(result).add(count),
-    onEvent: (event) => log.warn({ ledger: event }, `ledger: ${event.kind}`),
-  });
+    batchSize: env.LEDGER_BATCH_SIZE,
+    flushMs: env.LEDGER_FLUSH_MS,
+    whenFull: env.LEDGER_WHEN_FULL,
+    onResult: (result: LedgerResult, count: number) => records.of(result).add(count),
+    onEvent: (event: LedgerEvent) => log.warn({ ledger: event }, `ledger: ${event.kind}`),
+  };
+  const ledger: Ledger =
+    mode === 'wal'
+      ? new WalLedger({
+          ...options,
+          fsyncMs: env.LEDGER_FSYNC_MS,
+          maxBytes: env.LEDGER_MAX_BYTES,
+          atEndOfTurn: (callback) => void setImmediate(bugs.guard('ledger', callback)),
+        })
+      : new DirectLedger({ ...options, mode });
   registry.onSnapshot(() => pending.set(ledger.pending));
   return ledger;
 }

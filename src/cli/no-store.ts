@@ -4,12 +4,19 @@ import type { Ledger } from '../store/ledger.ts';
 /** The store of a gateway without generators: no route records or reads anything. */
 const refuse = (): Promise<never> => Promise.reject(new Error('This gateway runs without a database'));
 
-export const noBarcodes: BarcodeStore = { insertMany: refuse, get: refuse, getImage: refuse, list: refuse };
+export const noBarcodes: BarcodeStore = {
+  insertMany: refuse,
+  setAborted: refuse,
+  get: refuse,
+  getImage: refuse,
+  list: refuse,
+};
 
 export const noLedger: Ledger = {
-  append: () => {},
+  append: async () => undefined,
+  aborted: () => {},
+  refusal: () => undefined,
   pending: 0,
   find: () => undefined,
-  flush: async () => {},
   close: async () => {},
 };

@@ -28,6 +28,7 @@ export const reasons = {
   'queue-timeout': { status: 503, title: 'Queue timeout' },
   'no-backend': { status: 503, title: 'No backend' },
   'store-unavailable': { status: 503, title: 'Store unavailable' },
+  'ledger-full': { status: 503, title: 'Ledger full' },
   'spool-full': { status: 503, title: 'Spool full' },
   draining: { status: 503, title: 'Draining' },
   'upstream-timeout': { status: 504, title: 'Upstream timeout' },

@@ -26,6 +26,8 @@ type ListResult =
 export interface BarcodeStore {
   /** All records in one statement; those that are there already stay as they are. Resolves to the number of new ones. */
   insertMany(records: readonly BarcodeRecord[]): Promise<number>;
+  /** Marks records whose clients have not got all of their replies; ids that are not there are no error. */
+  setAborted(ids: readonly string[]): Promise<void>;
   get(keyId: string, id: string): Promise<BarcodeSummary | undefined>;
   getImage(keyId: string, id: string): Promise<BarcodeImage | undefined>;
   /** Newest first. Pages that follow one another show each record that was there at the first page exactly once. */
@@ -44,6 +46,8 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bool
   $10::timestamptz[], $11::int[], $12::int[]) AS
   record (id, key_id, symbology, format, text, text_escaped, status, request_id, created_at, starts, length)
 ON CONFLICT (id) DO NOTHING`;
+
+const SET_ABORTED = "UPDATE barcodes SET status = 'aborted' WHERE id = ANY($1::uuid[]) AND status = 'delivered'";
 
 function parameters(records: readonly BarcodeRecord[]): unknown[] {
   const texts = records.map((record) => toStoredText(record.text));
@@ -104,6 +108,9 @@ export function barcodeStore(prisma: Prisma, pool: Pool): BarcodeStore {
     async insertMany(records) {
       if (records.length === 0) return 0;
       return (await pool.query(INSERT_MANY, parameters(records))).rowCount ?? 0;
+    },
+    async setAborted(ids) {
+      await pool.query(SET_ABORTED, [ids]);
     },
     async get(keyId, id) {
       if (!isUuid(id)) return undefined;

@@ -1,27 +1,40 @@
 import type { BarcodeRecord } from './records.ts';
 
-/** The result of a record: the labels of `rampart_ledger_records_total`. A spilled record is counted again when it is replayed. */
-export type LedgerResult = 'written' | 'spilled' | 'replayed' | 'dropped' | 'rejected';
+/** What became of records: the labels of `rampart_ledger_records_total`. `replayed`: from the segment of a process that had ended. */
+export type LedgerResult = 'written' | 'replayed' | 'dropped' | 'rejected' | 'refused' | 'damaged';
 
 export type LedgerEvent =
-  | { readonly kind: 'away'; readonly why: string }
-  | { readonly kind: 'back' }
+  | { readonly kind: 'unavailable'; readonly why: string }
+  | { readonly kind: 'available' }
   | { readonly kind: 'adopted'; readonly files: number }
-  | { readonly kind: 'damaged'; readonly file: string; readonly lines: number }
+  | { readonly kind: 'damaged'; readonly file: string; readonly places: number }
   | { readonly kind: 'rejected'; readonly id: string; readonly why: string }
   /** The first of a series; the metric counts them all. */
   | { readonly kind: 'dropped'; readonly why: string }
+  | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'disk-failed'; readonly why: string };
 
-/** The durable record of what was generated. Appending never waits and never fails. */
+/** Why a record is not kept, so that its reply must not be sent. */
+export interface LedgerRefusal {
+  readonly reason: 'ledger-full' | 'store-unavailable';
+  readonly detail: string;
+}
+
+/** The durable record of what was generated. */
 export interface Ledger {
-  append(record: BarcodeRecord): void;
-  /** Records that PostgreSQL does not have yet, in memory and on this process's disk. */
+  /**
+   * Resolves as soon as the record is as safe as LEDGER_DURABILITY promises, or to why it is not kept: the fate of this
+   * record, whatever becomes of its neighbours. Never rejects.
+   */
+  append(record: BarcodeRecord): Promise<LedgerRefusal | undefined>;
+  /** The client of a record that was appended has not got all of its reply. */
+  aborted(id: string): void;
+  /** Why a record would be refused now, for an answer before the work is done. */
+  refusal(): LedgerRefusal | undefined;
+  /** Records that PostgreSQL does not have yet. */
   readonly pending: number;
   /** A record that is still in memory, so that a client can read what it has just written. */
   find(id: string): BarcodeRecord | undefined;
-  /** Resolves when all that was appended before is in PostgreSQL or on the disk; rejects with a StoreError where neither takes it. */
-  flush(): Promise<void>;
-  /** Flushes, or spills where PostgreSQL is away; nothing is appended afterwards. */
+  /** Writes what it can, and leaves the rest on the disk; nothing is appended afterwards. */
   close(): Promise<void>;
 }

@@ -17,6 +17,12 @@ export interface BarcodeRecord {
   readonly createdAtMs: number;
 }
 
+/**
+ * The value of each field that a record of an earlier version, left on the disk, may lack. An insert names every column,
+ * so a missing field would arrive as NULL, and the default of the column would not apply.
+ */
+export const recordDefaults: Partial<BarcodeRecord> = {};
+
 /** A record without its image, as lists and lookups show it. */
 export type BarcodeSummary = Omit<BarcodeRecord, 'bytes'>;
 

@@ -84,6 +84,7 @@ function observedKeys(keys: KeyStore, observe: Observe): KeyStore {
 function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStore {
   return {
     insertMany: (records) => observe('record barcodes', () => barcodes.insertMany(records)),
+    setAborted: (ids) => observe('mark aborted barcodes', () => barcodes.setAborted(ids)),
     get: (keyId, id) => observe('look up a barcode', () => barcodes.get(keyId, id)),
     getImage: (keyId, id) => observe('fetch an image', () => barcodes.getImage(keyId, id)),
     list: (request) => observe('list barcodes', () => barcodes.list(request)),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { StoreError } from '../../src/store/errors.ts';
+import type { LedgerRefusal } from '../../src/store/ledger.ts';
 import { startTestGateway, testKey, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts';
 import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
@@ -82,20 +82,20 @@ describe('barcode routes', () => {
     assert.equal(rampart.recorded.length, 1);
   });
 
-  test('with LEDGER_DURABILITY=sync the reply waits for the record, and is 503 when it cannot be kept', async () => {
-    const flushes: string[] = [];
-    let isUnavailable = false;
-    const flush = async (): Promise<void> => {
-      flushes.push('flush');
-      if (isUnavailable) throw new StoreError('unavailable', 'away', undefined, undefined);
-    };
-    const rampart = await start(image, { env: { LEDGER_DURABILITY: 'sync', GENERATOR_INSTANCES: '1' }, flush });
-    assert.equal((await create(rampart)).status, 201);
-    assert.deepEqual(flushes, ['flush']);
-    isUnavailable = true;
-    const refused = await create(rampart);
-    assert.deepEqual([refused.status, await reasonOf(refused)], [503, 'store-unavailable']);
-  });
+  for (const reason of ['store-unavailable', 'ledger-full'] as const) {
+    test(`a record that is not kept is a 503 with its reason, never a 201: ${reason}`, async () => {
+      const refusals: LedgerRefusal[] = [];
+      const rampart = await start(image, { notKept: () => refusals[0] });
+      assert.equal((await create(rampart)).status, 201);
+      refusals.push({ reason, detail: 'there is no room' });
+      const refused = await create(rampart);
+      assert.deepEqual(
+        [refused.status, await reasonOf(refused), refused.headers.get('retry-after')],
+        [503, reason, '1'],
+      );
+      assert.equal(rampart.recorded.length, 1);
+    });
+  }
 
   test('bytes that are no UTF-8 are refused, in the body and in the query', async () => {
     const rampart = await start(image);

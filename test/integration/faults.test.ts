@@ -38,6 +38,18 @@ describe('kill -9 under load', () => {
     return result;
   }
 
+  /** Each record whose reply a client has got is in PostgreSQL, exactly once. */
+  async function assertRecorded(...results: SteadyResult[]): Promise<void> {
+    const ids = results.flatMap(({ locations }) => locations.map((location) => location.replace('/v1/barcodes/', '')));
+    assert.ok(ids.length > 0 && new Set(ids).size === ids.length);
+    const url = (await findEmbeddedPostgres(stack.dataDir))?.url ?? '';
+    const list = ids.map((id) => `'${id}'`).join(',');
+    await eventually(`all ${ids.length} records are there`, async () => {
+      const [row] = await queryOnce(url, `SELECT count(*)::int AS n FROM barcodes WHERE id IN (${list})`);
+      return row?.['n'] === ids.length;
+    });
+  }
+
   test('of a worker: only what it had in flight is lost, and it is back', async () => {
     const [victim] = (await stack.status()).workers;
     assert.ok(victim);
@@ -50,6 +62,7 @@ describe('kill -9 under load', () => {
       Object.keys(result.outcomes).filter((outcome) => /^[45]/.test(outcome)),
       [],
     );
+    await assertRecorded(result);
   });
 
   test('of a generator: what it had in flight is done elsewhere or answered with 502, and it is back', async () => {
@@ -101,6 +114,7 @@ describe('kill -9 under load', () => {
       );
     // Two sockets close; between the last look at the queue of each and its close lie microseconds (ADR 12).
     assert.ok(results.map(failed).reduce((sum, count) => sum + count) <= 2, JSON.stringify(results));
+    await assertRecorded(...results);
     for (const { outcomes } of results)
       for (const outcome of Object.keys(outcomes)) assert.match(outcome, /^201$|^error:ECONNRESET$/);
     const { workers, processes, control } = await stack.status();
@@ -119,6 +133,7 @@ describe('kill -9 under load', () => {
     });
     assert.equal(failed(result), 0, JSON.stringify(result.outcomes));
     assert.match(stack.output(), /rampart: PostgreSQL ended; starting it again\n/);
+    await assertRecorded(result);
     await eventually('every record is there', async () => {
       const count = `SELECT count(*)::int AS n FROM barcodes WHERE created_at >= '${since}'`;
       return (await queryOnce(victim.url, count))[0]?.['n'] === result.sent;

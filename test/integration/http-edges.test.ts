@@ -367,6 +367,7 @@ describe('limits for strangers', () => {
       store: {
         barcodes: {
           insertMany: async () => 0,
+          setAborted: async () => {},
           get: async () => void queries++,
           getImage: async () => undefined,
           list: async () => ({ kind: 'page', records: [], nextCursor: undefined }),

@@ -13,6 +13,7 @@ import type { GatewayDependencies } from '../../src/gateway/open-context.ts';
 import { renderPrometheus } from '../../src/metrics/exposition.ts';
 import { Bugs } from '../../src/metrics/bugs.ts';
 import { Registry } from '../../src/metrics/instruments.ts';
+import type { LedgerRefusal } from '../../src/store/ledger.ts';
 import type { BarcodeRecord } from '../../src/store/records.ts';
 
 /** Keys of the right form that every test gateway knows. */
@@ -45,8 +46,8 @@ export interface TestGatewayOptions {
   /** Origins in place of the generators' own. */
   readonly generators?: readonly string[];
   readonly store?: GatewayDependencies['store'];
-  /** In place of the ledger's, which does nothing. */
-  readonly flush?: () => Promise<void>;
+  /** Why the ledger does not keep a record; it keeps all without this. */
+  readonly notKept?: () => LedgerRefusal | undefined;
   readonly log?: Logger;
   readonly accessLog?: GatewayDependencies['accessLog'];
   /** The settings of the TLS listener; needs TLS_PORT in `env`. */
@@ -97,12 +98,21 @@ export async function testDependencies(
       return found < 0 ? undefined : { id: `key-${found + 1}`, name: 'test' };
     },
     ledger: {
-      append: (record) => void recorded.push(record),
+      append: async (record) => {
+        const refusal = options.notKept?.();
+        if (refusal === undefined) recorded.push(record);
+        return refusal;
+      },
+      aborted: (id) => {
+        const index = recorded.findIndex((record) => record.id === id);
+        const record = recorded[index];
+        if (record !== undefined) recorded[index] = { ...record, status: 'aborted' };
+      },
+      refusal: () => undefined,
       find: (id) => recorded.find((record) => record.id === id),
       get pending() {
         return 0;
       },
-      flush: options.flush ?? (async () => {}),
       close: async () => {},
     },
     store: options.store ?? emptyStore,
@@ -119,6 +129,7 @@ const testKeyHashes = await Promise.all(
 
 const emptyStore: GatewayDependencies['store'] = {
   barcodes: {
+    setAborted: async () => {},
     insertMany: async () => 0,
     get: async () => undefined,
     getImage: async () => undefined,

@@ -5,6 +5,8 @@ export interface SteadyResult {
   readonly sent: number;
   /** Replies by status, and `error:CODE` where there was none. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** The `Location` of each reply that came whole. */
+  readonly locations: readonly string[];
   /** Longest time from a request to its end, in milliseconds. */
   readonly slowestMs: number;
 }
@@ -28,6 +30,7 @@ const SILENCE_LIMIT_MS = 10_000;
 export function startSteadyClient(options: SteadyOptions): { stop(): Promise<SteadyResult> } {
   const agent = new Agent({ keepAlive: options.keepAlive, maxSockets: 64 });
   const outcomes: Record<string, number> = {};
+  const locations: string[] = [];
   const open = new Set<Promise<void>>();
   let sent = 0;
   let slowestMs = 0;
@@ -50,7 +53,10 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
       };
       const req = request(`${options.url}${path}`, { method, agent, headers }, (res) => {
         res.resume();
-        res.on('end', () => end(String(res.statusCode)));
+        res.on('end', () => {
+          if (res.complete && res.headers.location !== undefined) locations.push(res.headers.location);
+          end(String(res.statusCode));
+        });
         res.on('error', () => end('error:cut'));
       });
       req.on('error', (error: NodeJS.ErrnoException) => end(`error:${error.code}`));
@@ -67,7 +73,7 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
       clearInterval(timer);
       await Promise.all(open);
       agent.destroy();
-      return { sent, outcomes, slowestMs };
+      return { sent, outcomes, locations, slowestMs };
     },
   };
 }

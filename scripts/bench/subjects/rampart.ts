@@ -37,8 +37,8 @@ const gateway = new Gateway({
   registry,
   bugs: new Bugs(log, registry),
   findKey: async () => ({ id: 'bench', name: 'bench' }),
-  ledger: { append: unused, find: unused, pending: 0, flush: unused, close: unused },
-  store: { barcodes: { insertMany: unused, get: unused, getImage: unused, list: unused } },
+  ledger: { append: unused, aborted: unused, refusal: unused, find: unused, pending: 0, close: unused },
+  store: { barcodes: { insertMany: unused, setAborted: unused, get: unused, getImage: unused, list: unused } },
 });
 await gateway.listen({ host: '127.0.0.1', port });
 // Reports go out once a second in a real worker; here they are made and thrown away.

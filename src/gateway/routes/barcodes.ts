@@ -12,7 +12,7 @@ import { bodyTooLarge } from '../http/body-refusals.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { BarcodeImage, type Image } from './barcode-image.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
-import { storeRefusal } from './store-refusal.ts';
+import type { LedgerRefusal } from '../../store/ledger.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 /** Bytes that are not UTF-8 are refused, because with U+FFFD in their place the barcode would contain another text. */
@@ -29,6 +29,8 @@ export function createBarcodeRoute(
     kind: 'upstream',
     metrics,
     async prepare(x): Promise<Prepared | Refusal> {
+      const refused = gateway.ledger.refusal();
+      if (refused !== undefined) return notRecorded(refused);
       const request = await readBarcodeRequest(gateway, x);
       if (request instanceof Refusal) return request;
       return new BarcodeImage(source, x, request, (image) => replyCreated(gateway, x, request, image));
@@ -78,6 +80,9 @@ async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise
   return parsed.ok ? parsed.request : invalid(parsed.problems);
 }
 
+const notRecorded = ({ reason, detail }: LedgerRefusal): Refusal =>
+  new Refusal(reason, detail, { retryAfterSeconds: 1 });
+
 function invalid(problems: readonly FieldProblem[]): Refusal {
   const detail = problems.map((problem) => problem.detail).join('; ');
   return new Refusal('invalid-request', detail, { errors: problems });
@@ -94,13 +99,11 @@ async function replyCreated(
   const id = uuidv7(createdAtMs);
   const keyId = x.key?.id ?? '';
   const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs };
-  if (gateway.config.env.LEDGER_DURABILITY === 'sync') {
-    gateway.ledger.append({ ...record, status: 'delivered' });
-    const refusal = await gateway.ledger.flush().then(() => undefined, storeRefusal);
-    if (refusal !== undefined) return refusal;
-  } else {
-    x.onClose = (delivered) => gateway.ledger.append({ ...record, status: delivered ? 'delivered' : 'aborted' });
-  }
+  const refused = await gateway.ledger.append({ ...record, status: 'delivered' });
+  if (refused !== undefined) return notRecorded(refused);
+  x.onClose = (delivered) => {
+    if (!delivered) gateway.ledger.aborted(id);
+  };
   x.respond(
     201,
     [

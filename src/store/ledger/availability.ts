@@ -32,7 +32,7 @@ export class Availability {
   }
 
   failed(trouble: unknown): void {
-    if (!this.isFailing) this.#onEvent({ kind: 'away', why: messageOf(trouble) });
+    if (!this.isFailing) this.#onEvent({ kind: 'unavailable', why: messageOf(trouble) });
     const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
     this.#retryAtMs = this.#clock.now() + delayMs;
@@ -42,6 +42,6 @@ export class Availability {
     if (!this.isFailing) return;
     this.#failures = 0;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
-    this.#onEvent({ kind: 'back' });
+    this.#onEvent({ kind: 'available' });
   }
 }

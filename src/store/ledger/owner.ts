@@ -1,6 +1,6 @@
 import { isProcessAlive, processName } from '../../core/process-name.ts';
 
-/** The owner of a spill file, with what tells whether that process still lives. */
+/** The owner of a segment, with what tells whether that process still lives. */
 export interface Owner {
   /** Unique among all processes since the machine was made: letters, digits and hyphens. */
   readonly name: string;

@@ -1,265 +1,323 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { StoreError } from '../../../src/store/errors.ts';
+import { describe, test } from 'node:test';
+import type { Ledger, LedgerRefusal } from '../../../src/store/ledger.ts';
+import { encodeLine } from '../../../src/store/ledger/record-line.ts';
+import { SEGMENT_HEADER } from '../../../src/store/ledger/segment-format.ts';
+import type { BarcodeRecord } from '../../../src/store/records.ts';
 import { FakeHost, POISON, record } from './ledger-fakes.ts';
-import { settled } from './manual-clock.ts';
 
-test('a record waits for company for the flush time, and a full batch does not', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  ledger.append(record(1));
-  await host.clock.advance(49);
-  assert.deepEqual(host.batches, []);
-  assert.equal(ledger.pending, 1);
-  assert.deepEqual(ledger.find(record(1).id), record(1));
-  await host.clock.advance(1);
-  assert.deepEqual(host.batches, [1]);
-  assert.equal(ledger.find(record(1).id), undefined);
-  for (let number = 2; number <= 10; number += 1) ledger.append(record(number));
-  await settled();
-  assert.deepEqual(host.batches.slice(0, 3), [1, 4, 4]);
-  await host.clock.advance(50);
-  assert.deepEqual(host.batches, [1, 4, 4, 1]);
-  assert.deepEqual(host.totals, { written: 10, spilled: 0, replayed: 0, dropped: 0, rejected: 0 });
-});
+/** Appends records, and what the ledger said of each, in time. */
+function append(host: FakeHost, ledger: Ledger, ...records: BarcodeRecord[]) {
+  const fates: (string | undefined)[] = [];
+  const told = (refusal: LedgerRefusal | undefined): void => void fates.push(refusal?.reason ?? 'kept');
+  for (const one of records) void ledger.append(one).then(told);
+  return host.clock.advance(0).then(() => fates);
+}
 
-test('flush resolves when all records appended before are written', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  await ledger.flush();
-  ledger.append(record(1));
-  await ledger.flush();
-  assert.equal(host.rows.size, 1);
-});
+const range = (from: number, to: number): BarcodeRecord[] =>
+  Array.from({ length: to - from }, (_, index) => record(from + index));
 
-test('records of an outage wait on the disk and are written when PostgreSQL is back', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  await settled();
-  host.database = 'down';
-  for (let number = 1; number <= 6; number += 1) ledger.append(record(number));
-  await ledger.flush();
-  assert.equal(ledger.pending, 6);
-  assert.equal(host.totals.spilled, 6);
-  await host.clock.advance(20_000);
-  host.database = 'up';
-  await host.clock.advance(5_000);
-  assert.equal(host.rows.size, 6);
-  assert.deepEqual(host.rows.get(record(6).id), record(6));
-  assert.equal(ledger.pending, 0);
-  assert.equal(host.disk.size, 0);
-  assert.deepEqual(host.totals, { written: 0, spilled: 6, replayed: 6, dropped: 0, rejected: 0 });
-  assert.deepEqual(
-    host.events.map(({ kind }) => kind),
-    ['away', 'back'],
-  );
-});
-
-test('a write that hangs is given up after two seconds, and its records go to the disk', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  await settled();
-  host.database = 'lost-ack';
-  ledger.append(record(1));
-  await host.clock.advance(2_049);
-  assert.equal(host.totals.spilled, 0);
-  await host.clock.advance(1);
-  assert.equal(host.totals.spilled, 1);
-  host.database = 'up';
-  await host.clock.advance(5_000);
-  assert.equal(host.rows.size, 1);
-  assert.equal(ledger.pending, 0);
-});
-
-test('one poisoned record does not hold up its batch', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  for (const number of [1, 2, 3, 4]) ledger.append(record(number, number === 3 ? POISON : 'fine'));
-  await ledger.flush();
-  assert.deepEqual(
-    [...host.rows.keys()],
-    [1, 2, 4].map((number) => record(number).id),
-  );
-  assert.deepEqual(host.totals, { written: 3, spilled: 0, replayed: 0, dropped: 0, rejected: 1 });
-  assert.deepEqual(host.events, [{ kind: 'rejected', id: record(3).id, why: 'bad value' }]);
-  assert.match(host.disk.get('rejected.ndjson') ?? '', /"text":"poison"/);
-});
-
-test('close writes what is in memory, and spills it where PostgreSQL is away', async () => {
-  const host = new FakeHost();
-  const first = host.start();
-  first.append(record(1));
-  await first.close();
-  assert.equal(host.rows.size, 1);
-  const second = host.start();
-  host.database = 'down';
-  second.append(record(2));
-  await second.close();
-  second.append(record(3));
-  assert.deepEqual(host.totals, { written: 1, spilled: 1, replayed: 0, dropped: 1, rejected: 0 });
-  host.database = 'up';
-  const third = host.start();
-  await settled();
-  assert.equal(host.rows.size, 2);
-  assert.equal(third.pending, 0);
-});
-
-test('close does not wait for a write that hangs for ever', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  await settled();
-  host.database = 'hanging';
-  ledger.append(record(1));
+async function close(host: FakeHost, ledger: Ledger): Promise<void> {
   const closed = ledger.close();
-  await host.clock.advance(2_000);
+  await host.clock.advance(10_000);
   await closed;
-  assert.equal(host.totals.spilled, 1);
+}
+
+describe('a ledger with a write-ahead log', () => {
+  test('has a record on the disk before its reply, in one write for a turn of the event loop', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start();
+    assert.deepEqual(await append(host, ledger, ...range(0, 3)), ['kept', 'kept', 'kept']);
+    assert.equal(host.disk.segments.length, 1);
+    host.crash();
+    host.database = 'up';
+    host.start();
+    await host.clock.advance(3_000);
+    assert.deepEqual(
+      [...host.rows.keys()],
+      range(0, 3).map(({ id }) => id),
+    );
+    assert.equal(host.totals.replayed, 3);
+  });
+
+  test('with LEDGER_FSYNC_MS=0 the reply waits for the disk to have it', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start('wal', { fsyncMs: 0 });
+    await append(host, ledger, record(1));
+    host.crash();
+    host.disk.losePower();
+    host.database = 'up';
+    host.start();
+    await host.clock.advance(3_000);
+    assert.equal(host.rows.size, 1);
+  });
+
+  test('a loss of power costs what came after the last sync, and no more', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start();
+    await append(host, ledger, record(1));
+    await host.clock.advance(200);
+    await append(host, ledger, record(2));
+    host.crash();
+    host.disk.losePower();
+    host.database = 'up';
+    host.start();
+    await host.clock.advance(3_000);
+    assert.deepEqual([...host.rows.keys()], [record(1).id]);
+    assert.equal(host.totals.damaged, 0);
+  });
+
+  test('records go to PostgreSQL in batches: after the flush time, or as soon as a batch is full', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    await append(host, ledger, record(1));
+    assert.deepEqual(host.batches, []);
+    assert.equal(ledger.find(record(1).id)?.text, 'text 1');
+    await host.clock.advance(50);
+    assert.deepEqual(host.batches, [1]);
+    assert.equal(ledger.find(record(1).id), undefined);
+    await append(host, ledger, ...range(2, 6));
+    assert.deepEqual(host.batches, [1, 4]);
+  });
+
+  test('batches grow while more wait than fit', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start('wal', { batchSize: 500 });
+    await append(host, ledger, ...range(0, 1000));
+    host.database = 'up';
+    await host.clock.advance(5_000);
+    assert.deepEqual(host.batches, [10, 20, 40, 80, 160, 320, 370]);
+    assert.equal(ledger.pending, 0);
+  });
+
+  test('beyond its share of memory, records of an outage are on the disk only, and come in order', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start('wal', { maxInMemory: 5 });
+    await append(host, ledger, ...range(0, 30));
+    assert.equal(ledger.find(record(29).id), undefined);
+    assert.equal(ledger.pending, 30);
+    host.database = 'up';
+    await host.clock.advance(5_000);
+    assert.deepEqual(
+      [...host.rows.keys()],
+      range(0, 30).map(({ id }) => id),
+    );
+    assert.equal(ledger.pending, 0);
+  });
+
+  test('the position of a segment is on the disk before the segment is removed', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    await append(host, ledger, ...range(0, 4));
+    const [segment] = host.disk.segments;
+    await close(host, ledger);
+    const steps = host.disk.steps.filter((step) => !step.startsWith('sync'));
+    assert.deepEqual(steps, [`write ${segment}.position`, `remove ${segment}`, `remove ${segment}.position`]);
+    assert.deepEqual(host.disk.names, []);
+  });
+
+  test('a segment that was settled before the crash is not written again', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    await append(host, ledger, ...range(0, 4));
+    await host.clock.advance(2_000);
+    host.crash();
+    const batches = host.batches.length;
+    host.start();
+    await host.clock.advance(3_000);
+    assert.equal(host.batches.length, batches);
+    assert.deepEqual(host.disk.segments, [], 'nothing is left on the disk');
+  });
+
+  test('a client that left makes its record an aborted one, before the insert and after it', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    await append(host, ledger, record(1), record(2));
+    ledger.aborted(record(1).id);
+    await host.clock.advance(100);
+    ledger.aborted(record(2).id);
+    await host.clock.advance(100);
+    assert.deepEqual(
+      [...host.rows.values()].map(({ status }) => status),
+      ['aborted', 'aborted'],
+    );
+  });
+
+  test('one record that PostgreSQL rejects is set aside, and its batch is written', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    await append(host, ledger, record(1), record(2, POISON), record(3));
+    await host.clock.advance(100);
+    assert.deepEqual([...host.rows.keys()], [record(1).id, record(3).id]);
+    assert.deepEqual([host.totals.rejected, ledger.pending], [1, 0]);
+    assert.match(host.disk.contentOf('rejected.ndjson').toString(), /"text":"poison"/);
+  });
+
+  test('when the disk has no room, PostgreSQL takes each record before its reply', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    host.disk.isFull = true;
+    assert.deepEqual(await append(host, ledger, record(1), record(2)), ['kept', 'kept']);
+    assert.equal(host.rows.size, 2);
+    host.database = 'down';
+    assert.deepEqual(await append(host, ledger, record(3)), ['store-unavailable']);
+    assert.equal(ledger.refusal()?.reason, 'store-unavailable');
+    host.disk.isFull = false;
+    await host.clock.advance(2_000);
+    assert.equal(ledger.refusal(), undefined, 'it looks whether the disk works again');
+    assert.deepEqual(await append(host, ledger, record(4)), ['kept']);
+  });
+
+  for (const whenFull of ['refuse', 'drop'] as const)
+    test(`at LEDGER_MAX_BYTES it does what LEDGER_WHEN_FULL says, and counts it: ${whenFull}`, async () => {
+      const host = new FakeHost();
+      host.database = 'down';
+      const ledger = host.start('wal', { maxBytes: 300, whenFull });
+      const fates = [];
+      for (const one of range(0, 6)) fates.push(...(await append(host, ledger, one)));
+      const kept = whenFull === 'refuse' ? ['kept', 'ledger-full'] : ['kept'];
+      assert.deepEqual([...new Set(fates)], kept);
+      const { refused, dropped } = host.totals;
+      const lost = whenFull === 'refuse' ? refused : dropped;
+      assert.ok(lost > 0 && refused + dropped === lost);
+      host.database = 'up';
+      await host.clock.advance(5_000);
+      assert.equal(host.rows.size, 6 - lost);
+      assert.deepEqual(await append(host, ledger, record(9)), ['kept'], 'there is room again');
+    });
+
+  test('damage costs the records that it has hit, is counted, and stops nothing', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start();
+    await append(host, ledger, ...range(0, 5));
+    host.crash();
+    const [name = ''] = host.disk.segments;
+    const content = Buffer.from(host.disk.contentOf(name));
+    const middle = content.indexOf('text 2');
+    content[middle] = 0x58;
+    host.disk.put(name, content.subarray(0, -3));
+    host.database = 'up';
+    host.start();
+    await host.clock.advance(3_000);
+    assert.deepEqual([...host.rows.keys()], [record(0).id, record(1).id, record(3).id]);
+    assert.equal(host.totals.damaged, 2);
+  });
+
+  test('an empty segment, one of another version and a lone position are no obstacle', async () => {
+    const host = new FakeHost();
+    host.disk.put('segment-dead-1.log', '');
+    host.disk.put('segment-dead-2.log', SEGMENT_HEADER);
+    host.disk.put('segment-dead-3.log', 'RMPLDG99 whatever');
+    host.disk.put('segment-dead-4.log.position', '8');
+    host.start();
+    await host.clock.advance(3_000);
+    assert.deepEqual(host.disk.names, []);
+    assert.equal(host.totals.damaged, 1);
+  });
+
+  test('files of the version before are read', async () => {
+    const host = new FakeHost();
+    host.disk.put('spill-dead-1.ndjson', `${encodeLine(record(1))}torn`);
+    host.start();
+    await host.clock.advance(3_000);
+    assert.deepEqual([...host.rows.keys()], [record(1).id]);
+    assert.equal(host.totals.damaged, 1);
+  });
+
+  test('what a live process writes is left alone', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const isAlive = (name: string): boolean => name === 'me' || name === 'other';
+    const ledger = host.start('wal', { owner: { name: 'me', isAlive } });
+    await append(host, ledger, record(1));
+    const [mine] = host.disk.segments;
+    host.disk.put('segment-other-1.log', SEGMENT_HEADER);
+    await host.clock.advance(10_000);
+    assert.deepEqual(host.disk.segments, [mine, 'segment-other-1.log']);
+  });
+
+  test('a write that PostgreSQL does not answer is given up after two seconds, and tried again', async () => {
+    const host = new FakeHost();
+    host.database = 'hanging';
+    const ledger = host.start();
+    await append(host, ledger, record(1));
+    await host.clock.advance(2_100);
+    assert.match(JSON.stringify(host.events), /has not answered for 2000 ms/);
+    host.database = 'up';
+    await host.clock.advance(1_000);
+    assert.equal(host.rows.size, 1);
+  });
+
+  test('close writes what it can, and leaves the rest on the disk', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const first = host.start();
+    await append(host, first, ...range(0, 3));
+    await close(host, first);
+    assert.deepEqual(await append(host, first, record(9)), ['store-unavailable']);
+    host.database = 'up';
+    host.start();
+    await host.clock.advance(3_000);
+    assert.equal(host.rows.size, 3);
+  });
 });
 
-test('the files of a killed process are taken over, and a live process keeps its own', async () => {
-  const host = new FakeHost();
-  host.database = 'down';
-  const first = host.start();
-  first.append(record(1));
-  await first.flush();
-  host.disk.set('spill-alive-1.ndjson', 'of somebody else\n');
-  host.crash();
-  host.database = 'up';
-  const second = host.start({ owner: { name: 'second', isAlive: (name) => name === 'alive' } });
-  await settled();
-  assert.equal(host.rows.size, 1);
-  assert.equal(second.pending, 0);
-  assert.deepEqual([...host.disk.keys()], ['spill-alive-1.ndjson']);
+describe('a ledger with LEDGER_DURABILITY=sync', () => {
+  test('keeps a record when PostgreSQL has it, together with those that came meanwhile', async () => {
+    const host = new FakeHost();
+    const ledger = host.start('sync', { batchSize: 100 });
+    assert.deepEqual(await append(host, ledger, ...range(0, 6)), Array(6).fill('kept'));
+    assert.deepEqual(host.batches, [6]);
+    assert.deepEqual(host.disk.names, []);
+  });
+
+  test('refuses each record that PostgreSQL has not taken, at once while it is unavailable', async () => {
+    const host = new FakeHost();
+    const ledger = host.start('sync');
+    host.database = 'down';
+    assert.deepEqual(await append(host, ledger, record(1), record(2)), ['store-unavailable', 'store-unavailable']);
+    assert.equal(ledger.refusal()?.reason, 'store-unavailable');
+    assert.deepEqual(await append(host, ledger, record(3)), ['store-unavailable']);
+    host.database = 'up';
+    await host.clock.advance(10_000);
+    assert.equal(host.rows.size, 0);
+    assert.deepEqual(await append(host, ledger, record(4)), ['kept']);
+  });
+
+  test('a record that PostgreSQL rejects is refused alone', async () => {
+    const host = new FakeHost();
+    const ledger = host.start('sync', { batchSize: 100 });
+    const fates = await append(host, ledger, record(1), record(2, POISON), record(3));
+    assert.deepEqual(fates, ['kept', 'store-unavailable', 'kept']);
+  });
 });
 
-test('orphans of a process that dies later are taken over within half a minute', async () => {
-  const host = new FakeHost();
-  const living = new Set(['other']);
-  const ledger = host.start({ owner: { name: 'self', isAlive: (name) => living.has(name) } });
-  const writer = new FakeHost();
-  writer.database = 'down';
-  const other = writer.start({ owner: { name: 'other', isAlive: () => false } });
-  other.append(record(7));
-  await other.close();
-  for (const [name, text] of writer.disk) host.disk.set(name, text);
-  await host.clock.advance(60_000);
-  assert.equal(host.rows.size, 0);
-  living.clear();
-  await host.clock.advance(30_000);
-  assert.equal(host.rows.size, 1);
-  assert.equal(ledger.pending, 0);
-});
+describe('a ledger with LEDGER_DURABILITY=memory', () => {
+  test('loses what is in memory with its process, and refuses what does not fit', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start('memory', { maxInMemory: 3 });
+    assert.deepEqual(await append(host, ledger, ...range(0, 4)), ['kept', 'kept', 'kept', 'ledger-full']);
+    assert.deepEqual(host.disk.names, []);
+    await close(host, ledger);
+    assert.equal(host.totals.dropped, 3);
+  });
 
-test('a torn tail costs the record that it held, is counted, and stops nothing', async () => {
-  const host = new FakeHost();
-  host.database = 'down';
-  const first = host.start();
-  for (const number of [1, 2, 3]) first.append(record(number));
-  await first.flush();
-  host.crash();
-  host.tearTail(5);
-  host.database = 'up';
-  host.start();
-  await settled();
-  assert.deepEqual(
-    [...host.rows.keys()],
-    [1, 2].map((number) => record(number).id),
-  );
-  assert.equal(host.totals.dropped, 1);
-  assert.deepEqual(host.events.find(({ kind }) => kind === 'damaged')?.kind, 'damaged');
-});
-
-test('pending tells how many records PostgreSQL lacks, in the middle of a replay as well', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  await settled();
-  host.database = 'down';
-  for (let number = 1; number <= 10; number += 1) ledger.append(record(number));
-  await ledger.flush();
-  host.database = 'up-for-one-batch';
-  await host.clock.advance(150);
-  assert.equal(host.rows.size, 4);
-  assert.equal(ledger.pending, 6);
-  host.database = 'up';
-  await host.clock.advance(5_000);
-  assert.equal(ledger.pending, 0);
-});
-
-test('a file that the disk has failed in is replayed with the others', async () => {
-  const host = new FakeHost();
-  const ledger = host.start();
-  await settled();
-  host.database = 'down';
-  ledger.append(record(1));
-  await ledger.flush();
-  host.isDiskFull = true;
-  ledger.append(record(2));
-  await assert.rejects(ledger.flush());
-  assert.equal(ledger.pending, 2);
-  host.isDiskFull = false;
-  host.database = 'up';
-  await host.clock.advance(5_000);
-  assert.equal(host.rows.size, 2);
-});
-
-test('files are taken over without overwriting those of a former ledger of this process', async () => {
-  const host = new FakeHost();
-  host.database = 'down';
-  const owner = { name: 'same', isAlive: (name: string) => name === 'same' };
-  for (const [number, name] of ['dead', 'same'].entries()) {
-    const ledger = host.start({ owner: { name, isAlive: () => true } });
-    ledger.append(record(number));
-    await ledger.close();
-  }
-  assert.deepEqual([...host.disk.keys()], ['spill-dead-1.ndjson', 'spill-same-1.ndjson']);
-  host.database = 'up';
-  const last = host.start({ owner });
-  await settled();
-  assert.equal(host.rows.size, 2);
-  assert.equal(last.pending, 0);
-});
-
-test('beyond the disk budget records are dropped and counted', async () => {
-  const host = new FakeHost();
-  host.database = 'down';
-  const ledger = host.start({ maxSpillBytes: 1_000 });
-  for (let number = 1; number <= 20; number += 1) ledger.append(record(number));
-  await ledger.flush();
-  const diskBytes = [...host.disk.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  assert.ok(diskBytes <= 1_000);
-  assert.ok(host.totals.spilled > 0);
-  assert.equal(host.totals.spilled + host.totals.dropped, 20);
-  assert.equal(ledger.pending, host.totals.spilled);
-});
-
-test('without PostgreSQL and with a full disk, memory holds a bounded number of records and the rest are counted', async () => {
-  const host = new FakeHost();
-  const ledger = host.start({ maxPending: 10 });
-  await settled();
-  host.database = 'down';
-  host.isDiskFull = true;
-  for (let number = 1; number <= 12; number += 1) ledger.append(record(number));
-  await assert.rejects(ledger.flush(), (error) => error instanceof StoreError && /no space left/.test(error.message));
-  assert.equal(ledger.pending, 10);
-  assert.equal(host.totals.dropped, 2);
-  await host.clock.advance(60_000);
-  assert.equal(host.events.filter(({ kind }) => kind === 'disk-failed').length, 1, 'said once');
-  host.database = 'up';
-  await host.clock.advance(5_000);
-  assert.equal(host.rows.size, 10);
-  assert.equal(ledger.pending, 0);
-});
-
-test('an idle ledger that saw an outage with nothing to keep goes on without a tight loop', async () => {
-  const host = new FakeHost();
-  const ledger = host.start({ maxSpillBytes: 0 });
-  await settled();
-  host.database = 'down';
-  ledger.append(record(1));
-  await host.clock.advance(60_000);
-  assert.equal(host.totals.dropped, 1);
-  host.database = 'up';
-  ledger.append(record(2));
-  await host.clock.advance(5_100);
-  assert.equal(host.rows.size, 1);
+  test('writes batches, and what a write-ahead log has left', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    await append(host, host.start('wal'), record(1));
+    host.crash();
+    host.database = 'up';
+    const ledger = host.start('memory');
+    await append(host, ledger, record(2));
+    await host.clock.advance(3_000);
+    assert.deepEqual([...host.rows.keys()].toSorted(), [record(1).id, record(2).id]);
+  });
 });

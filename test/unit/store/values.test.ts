@@ -8,7 +8,7 @@ import { socketFolderFor } from '../../../src/store/embedded/placement.ts';
 import { socketUrl } from '../../../src/store/embedded/postmaster.ts';
 import { StoreError, toStoreError } from '../../../src/store/errors.ts';
 import { thisProcess } from '../../../src/store/ledger/owner.ts';
-import { decodeLines, encodeLine } from '../../../src/store/ledger/spill-line.ts';
+import { decodeLines, encodeLine } from '../../../src/store/ledger/record-line.ts';
 import { fromStoredText, toStoredText } from '../../../src/store/records.ts';
 import { record } from './ledger-fakes.ts';
 

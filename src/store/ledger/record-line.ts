@@ -1,20 +1,17 @@
 import { crc32 } from 'node:zlib';
-import type { BarcodeRecord } from '../records.ts';
+import { type BarcodeRecord, recordDefaults } from '../records.ts';
 
 // One record is one line: eight hex digits of the CRC-32 of the JSON, a space, the JSON with the image in base64.
 // JSON escapes line ends and lone surrogates, so a line is a line and any text survives.
+
+/** Records that PostgreSQL will never take, for a person to look at. */
+export const REJECTED_FILE = 'rejected.ndjson';
 
 export function encodeLine(record: BarcodeRecord): string {
   const bytes = Buffer.from(record.bytes.buffer, record.bytes.byteOffset, record.bytes.byteLength);
   const json = JSON.stringify({ ...record, bytes: bytes.toString('base64') });
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
 }
-
-/**
- * The value of each field that a line of an earlier version may lack. An insert names every column, so a missing field
- * would arrive as NULL, and the default of the column would not apply.
- */
-const DEFAULTS: Partial<BarcodeRecord> = {};
 
 function decodeLine(line: string, defaults: Partial<BarcodeRecord>): BarcodeRecord | undefined {
   const json = line.slice(9);
@@ -29,7 +26,7 @@ export interface DecodedFile {
   readonly damaged: number;
 }
 
-export function decodeLines(content: string, defaults = DEFAULTS): DecodedFile {
+export function decodeLines(content: string, defaults = recordDefaults): DecodedFile {
   const decoded = content
     .split('\n')
     .filter((line) => line !== '')
