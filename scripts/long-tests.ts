@@ -1,4 +1,4 @@
-/** Integration tests that measure for minutes: npm run test:long has them, npm test does without. */
+/** Integration tests that measure for minutes, or that need more of the machine: npm run test:long has them, npm test does without. */
 const long: ReadonlySet<string> = new Set([
   'lab-classification',
   'lab-closed-loop',
@@ -8,6 +8,7 @@ const long: ReadonlySet<string> = new Set([
   'lab-tune',
   'lab-tune-running',
   'lab-other-tools',
+  'systemd',
 ]);
 
 /** `name`: of the test file, without its ending. */
