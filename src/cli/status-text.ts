@@ -30,6 +30,15 @@ export interface ShownStatus {
     readonly cap?: number | undefined;
     readonly leased?: number | undefined;
   }[];
+  /** The upstreams whose backends are in DNS; absent in earlier versions. */
+  readonly discovery?: readonly ShownDiscovery[] | undefined;
+}
+
+interface ShownDiscovery {
+  readonly upstream: string;
+  readonly name: string;
+  readonly backends: number;
+  readonly problem: string | null;
 }
 
 export interface HostVerdict {
@@ -38,17 +47,29 @@ export interface HostVerdict {
 }
 
 /** How the host does, and the first reason why it does not do well. */
-export function hostVerdict({ workers, backends, config }: ShownStatus): HostVerdict {
+export function hostVerdict({ workers, backends, config, discovery = [] }: ShownStatus): HostVerdict {
   if (workers.length === 0) return { state: 'down', why: 'no worker is connected to control' };
   const byUpstream = Map.groupBy(backends, ({ upstream }) => upstream);
   for (const [upstream, all] of byUpstream) {
     if (all.every(({ up }) => up === false)) return { state: 'down', why: `no backend of upstream ${upstream} is up` };
   }
+  const empty = discovery.find((one) => one.backends === 0);
+  if (empty !== undefined)
+    return {
+      state: 'down',
+      why: `upstream ${empty.upstream} has no backend: ${empty.problem ?? 'DNS has not answered yet'}`,
+    };
   const down = backends.filter(({ up }) => up === false);
   if (down.length > 0) {
     const names = down.map(({ upstream, backend }) => `${upstream}/${backend}`).join(', ');
     return { state: 'degraded', why: `down: ${names}` };
   }
+  const stale = discovery.find(({ problem }) => problem !== null);
+  if (stale !== undefined)
+    return {
+      state: 'degraded',
+      why: `the name ${stale.name} of upstream ${stale.upstream} cannot be looked up: ${stale.problem}`,
+    };
   if (!config.agreed) return { state: 'degraded', why: 'not all workers have the configuration of control' };
   return { state: 'well', why: '' };
 }

@@ -83,4 +83,7 @@ const shownStatus: z.ZodType<ShownStatus> = z.object({
       leased: z.number().optional(),
     }),
   ),
+  discovery: z
+    .array(z.object({ upstream: z.string(), name: z.string(), backends: z.number(), problem: z.string().nullable() }))
+    .optional(),
 });

@@ -162,6 +162,7 @@ export class Control {
       startedAtMs: this.#startedAtMs,
       members: this.#members.all(),
       health: this.#upstreams.health(),
+      discovery: this.#upstreams.discovery(),
       leases: (upstream, backend) => this.#upstreams.leases?.stateOf(upstream, backend),
       rateSubjects: this.#tokens.size,
       inFlightClients: this.#places.size,

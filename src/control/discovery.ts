@@ -21,6 +21,15 @@ export interface DiscoveryOptions {
   readonly lookUp?: (discover: DiscoverConfig) => Promise<NameAnswer>;
 }
 
+/** What is known of a name. */
+export interface DiscoveryStatus {
+  readonly upstream: string;
+  readonly name: string;
+  readonly backends: number;
+  /** Why the last look-up brought nothing; null if it did. */
+  readonly problem: string | null;
+}
+
 type Result = 'answered' | 'empty' | 'failed';
 
 const RETRY = { firstMs: 1000, maxMs: 30_000 };
@@ -60,6 +69,11 @@ export class Discovery {
     }
   }
 
+  /** For `/api/status`. */
+  status(): DiscoveryStatus[] {
+    return [...this.#watches].map(([upstream, watch]) => ({ upstream, ...watch.status() }));
+  }
+
   stop(): void {
     for (const watch of this.#watches.values()) watch.stop();
   }
@@ -95,6 +109,11 @@ class NameFollower {
 
   isOf(discover: DiscoverConfig): boolean {
     return JSON.stringify(discover) === JSON.stringify(this.#discover);
+  }
+
+  status(): Omit<DiscoveryStatus, 'upstream'> {
+    const backends = this.#discovered.backends.length;
+    return { name: this.#discover.name, backends, problem: this.#problem ?? null };
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 import type { Config } from '../config/model.ts';
+import type { DiscoveryStatus } from './discovery.ts';
 import type { BackendHealth } from './health-checker.ts';
 import type { Member } from './members.ts';
 
@@ -13,6 +14,7 @@ export interface HostState {
   readonly startedAtMs: number;
   readonly members: readonly Member[];
   readonly health: readonly BackendHealth[];
+  readonly discovery: readonly DiscoveryStatus[];
   /** The cap of a backend, and its permits that workers hold. */
   readonly leases: (upstream: string, backend: string) => { cap: number; leased: number } | undefined;
   /** Keys and addresses that have a bucket. */
@@ -38,6 +40,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
       up: backend.up ?? null,
       ...host.leases(backend.upstream, backend.backend),
     })),
+    discovery: host.discovery,
     rate_limits: { subjects: host.rateSubjects },
     in_flight_limits: { clients: host.inFlightClients },
     settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },

@@ -76,6 +76,11 @@ export class HostUpstreams {
     return this.#checker.health();
   }
 
+  /** The upstreams whose backends are in DNS. */
+  discovery(): ReturnType<Discovery['status']> {
+    return this.#discovery?.status() ?? [];
+  }
+
   /** Called when no previous control can save its leases any more. */
   openLeases(): void {
     const { clock, random, runFolder, log, tell } = this.#options;

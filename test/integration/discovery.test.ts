@@ -138,6 +138,8 @@ describe('backends in DNS, over processes', () => {
       assert.deepEqual(await hostsUsed(), ['127.0.0.1', '127.0.0.2'], fault);
     }
     assert.match(stack.output(), /its known backends stay in use/);
+    const shown = await stack.run('status');
+    assert.deepEqual([shown.code, /the name app\.internal of upstream app cannot be/.test(shown.stdout)], [1, true]);
     assert.match(await stack.metrics(), /rampart_discovered_backends\{upstream="app"\} 2\n/);
     const status = await stack.status();
     process.kill(status.control.pid, 'SIGKILL');
