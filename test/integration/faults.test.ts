@@ -104,7 +104,7 @@ describe('kill -9 under load', () => {
     await settle();
     await endProcess(stack.supervisor, 'SIGKILL');
     await settle();
-    assert.equal((await stack.status()).workers.length, 2, 'the workers go on');
+    await eventually('the workers go on', async () => (await stack.status()).workers.length === 2);
     await stack.startAgain();
     await settle();
     const results = [await client.stop(), await fresh.stop()];
@@ -147,6 +147,6 @@ describe('kill -9 under load', () => {
       stderr,
       /^rampart: Cannot start, as Rampart is running already for .*: process \d+ serves http:\/\/127\.0\.0\.1:\d+ .*\n$/,
     );
-    assert.equal((await stack.status()).workers.length, 2);
+    await eventually('both workers are there', async () => (await stack.status()).workers.length === 2);
   });
 });
