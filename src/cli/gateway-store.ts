@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { needsDatabase } from '../config/config.ts';
 import { UsageError } from '../core/errors.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
-import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger, LedgerEvent, LedgerResult } from '../store/ledger.ts';
 import { DirectLedger } from '../store/ledger/direct-ledger.ts';
 import { filesIn } from '../store/ledger/ledger-files.ts';
@@ -11,12 +10,12 @@ import { WalLedger } from '../store/ledger/wal-ledger.ts';
 import type { BarcodeRecord } from '../store/records.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
-import { noBarcodes, noLedger } from './no-store.ts';
+import { noBarcodes, noIdempotency, noLedger } from './no-store.ts';
 import type { RoleContext } from './role.ts';
 
 /** The database as a gateway worker uses it; without a database it refuses or forgets everything. */
 export interface GatewayStore {
-  readonly barcodes: BarcodeStore;
+  readonly store: Pick<Store, 'barcodes' | 'idempotency'>;
   readonly ledger: Ledger;
   readonly findKey: (hash: Uint8Array) => Promise<KeyIdentity | undefined>;
   /** Reads that may run at a time. */
@@ -32,7 +31,7 @@ const OTHER_CONNECTIONS = 2;
 export async function openGatewayStore(context: RoleContext): Promise<GatewayStore> {
   if (!needsDatabase(context.config)) {
     return {
-      barcodes: noBarcodes,
+      store: { barcodes: noBarcodes, idempotency: noIdempotency },
       ledger: noLedger,
       findKey: async () => undefined,
       readConcurrency: 1,
@@ -42,7 +41,7 @@ export async function openGatewayStore(context: RoleContext): Promise<GatewaySto
   const { store, poolMax } = await openPool(context);
   const ledger = openLedger(context, store);
   return {
-    barcodes: store.barcodes,
+    store,
     ledger,
     findKey: keyFinder(store),
     readConcurrency: Math.max(1, poolMax - OTHER_CONNECTIONS),

@@ -23,7 +23,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   const context = await enterRole('gateway', io);
   const { clock, random, log, registry, bugs, runFolder } = context;
   const config = withLastMembers(context.config, runFolder);
-  const { barcodes, ledger, findKey, readConcurrency, close: closeStore } = await openGatewayStore(context);
+  const { store, ledger, findKey, readConcurrency, close: closeStore } = await openGatewayStore(context);
   const accessLog = openAccessLogFile(context);
   const worker: Gateway = new Gateway({
     config,
@@ -33,7 +33,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
     registry,
     bugs,
     accessLog,
-    store: { barcodes },
+    store,
     readConcurrency,
     ledger,
     findKey,

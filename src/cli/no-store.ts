@@ -1,4 +1,5 @@
 import type { BarcodeStore } from '../store/barcodes.ts';
+import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { Ledger } from '../store/ledger.ts';
 
 /** The store of a gateway without generators: no route records or reads anything. */
@@ -11,6 +12,8 @@ export const noBarcodes: BarcodeStore = {
   getImage: refuse,
   list: refuse,
 };
+
+export const noIdempotency: IdempotencyStore = { claim: refuse, complete: refuse, release: refuse };
 
 export const noLedger: Ledger = {
   append: async () => undefined,

@@ -164,6 +164,7 @@ export const variables = {
   LEDGER_MAX_BYTES: variable(1024 ** 3, byteSize, 'disk space for records that PostgreSQL does not have, per host'),
   LEDGER_WHEN_FULL: variable<'refuse' | 'drop'>('refuse', oneOf('refuse', 'drop'), 'what happens to further records'),
   LEDGER_DURABILITY: variable<'sync' | 'wal' | 'memory'>('wal', oneOf('sync', 'wal', 'memory'), 'sync, wal or memory'),
+  IDEMPOTENCY_WINDOW_HOURS: variable(24, wholeNumber(1, 8760), 'how long an Idempotency-Key is remembered'),
   CACHE_MAX_BYTES: variable(64 * 1024 ** 2, byteSize, 'cache size per worker'),
   CACHE_TTL_SECONDS: variable(600, wholeNumber(0, 31_536_000), 'how long a rendered image is fresh'),
   BATCH_WORKERS: variable(1, wholeNumber(0, 64), 'batch processes'),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { AccessLog } from './access-log/access-log.ts';
@@ -39,7 +40,7 @@ export interface GatewayContext {
   readonly upstreams: readonly Upstream[];
   readonly trustedProxies: AddressSet;
   readonly ledger: Ledger;
-  readonly store: { readonly barcodes: BarcodeStore };
+  readonly store: { readonly barcodes: BarcodeStore; readonly idempotency: IdempotencyStore };
   readonly tunnels: Tunnels;
   readonly uploads: Uploads;
   readonly replies: SlowReplies;

@@ -6,6 +6,7 @@ import { codeOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { LeaseReport } from '../protocol/lease.ts';
 import { staticShare } from '../policy/permits/shares.ts';
+import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
@@ -32,7 +33,7 @@ export interface GatewayDependencies extends LimitsOptions {
   readonly ledger: Ledger;
   /** Where the access log goes; undefined where it is off. */
   readonly accessLog?: { readonly sink: LineSink; readonly counts: AccessLogCounts } | undefined;
-  readonly store: { readonly barcodes: BarcodeStore };
+  readonly store: { readonly barcodes: BarcodeStore; readonly idempotency: IdempotencyStore };
   /**
    * Sends reports about permits and waiting requests to control. Without it this worker has its equal share of the
    * permits.

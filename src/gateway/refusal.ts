@@ -16,6 +16,8 @@ export const reasons = {
   'body-too-large': { status: 413, title: 'Body too large' },
   'target-too-long': { status: 414, title: 'Target too long' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'in-progress': { status: 409, title: 'In progress' },
+  'idempotency-key-reused': { status: 422, title: 'Idempotency-Key reused' },
   'expectation-failed': { status: 417, title: 'Expectation failed' },
   'rate-limited': { status: 429, title: 'Rate limited' },
   'too-many-in-flight': { status: 429, title: 'Too many requests in flight' },

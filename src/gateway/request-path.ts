@@ -85,7 +85,7 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   // A body that is received whole is received here, so that a slow client holds no permit
   const preparing = route.prepare(x);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
-  if (prepared instanceof Refusal) return prepared;
+  if (prepared === undefined || prepared instanceof Refusal) return prepared;
   if (prepared.kind === 'cacheable') return gateway.cache.answer(prepared);
 
   // 6 admit, 7 pick, 8 forward, 9 respond: together, since a second attempt goes through all of them again

@@ -1,3 +1,4 @@
+import { type IdempotencyStore, idempotencyStore } from './idempotency.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
@@ -42,6 +43,7 @@ interface ServerLimits {
 export interface Store {
   readonly keys: KeyStore;
   readonly barcodes: BarcodeStore;
+  readonly idempotency: IdempotencyStore;
   readonly runs: RunStore;
   pool(): PoolState;
   maxConnections(): Promise<ServerLimits>;
@@ -91,6 +93,14 @@ function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStor
   };
 }
 
+function observedIdempotency(idempotency: IdempotencyStore, observe: Observe): IdempotencyStore {
+  return {
+    claim: (request, terms) => observe('claim an idempotency key', () => idempotency.claim(request, terms)),
+    complete: (request, record) => observe('record a barcode', () => idempotency.complete(request, record)),
+    release: (request, id) => observe('release an idempotency key', () => idempotency.release(request, id)),
+  };
+}
+
 function observedRuns(runs: RunStore, observe: Observe): RunStore {
   return {
     put: (run) => observe('store a run', () => runs.put(run)),
@@ -126,6 +136,7 @@ export function openStore(options: StoreOptions): Store {
   const observe = observer(pool, options);
   return {
     keys: observedKeys(keyStore(prisma, pool, options.clock), observe),
+    idempotency: observedIdempotency(idempotencyStore(pool), observe),
     barcodes: observedBarcodes(barcodeStore(prisma, pool), observe),
     runs: observedRuns(runStore(prisma), observe),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),

@@ -128,6 +128,7 @@ const testKeyHashes = await Promise.all(
 );
 
 const emptyStore: GatewayDependencies['store'] = {
+  idempotency: { claim: async () => ({ kind: 'claimed' }), complete: async () => true, release: async () => {} },
   barcodes: {
     setAborted: async () => {},
     insertMany: async () => 0,

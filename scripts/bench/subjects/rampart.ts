@@ -38,7 +38,10 @@ const gateway = new Gateway({
   bugs: new Bugs(log, registry),
   findKey: async () => ({ id: 'bench', name: 'bench' }),
   ledger: { append: unused, aborted: unused, refusal: unused, find: unused, pending: 0, close: unused },
-  store: { barcodes: { insertMany: unused, setAborted: unused, get: unused, getImage: unused, list: unused } },
+  store: {
+    barcodes: { insertMany: unused, setAborted: unused, get: unused, getImage: unused, list: unused },
+    idempotency: { claim: unused, complete: unused, release: unused },
+  },
 });
 await gateway.listen({ host: '127.0.0.1', port });
 // Reports go out once a second in a real worker; here they are made and thrown away.

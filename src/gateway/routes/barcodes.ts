@@ -10,7 +10,10 @@ import { isUtf8 } from '../http/path-form.ts';
 import { Refusal } from '../refusal.ts';
 import { bodyTooLarge } from '../http/body-refusals.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { BarcodeRecord } from '../../store/records.ts';
 import { BarcodeImage, type Image } from './barcode-image.ts';
+import { claimCreation, type IdempotentCreation } from './idempotent-creation.ts';
+import { imageType } from './image-type.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
 import type { LedgerRefusal } from '../../store/ledger.ts';
 
@@ -28,12 +31,18 @@ export function createBarcodeRoute(
   return {
     kind: 'upstream',
     metrics,
-    async prepare(x): Promise<Prepared | Refusal> {
+    async prepare(x): Promise<Prepared | Refusal | undefined> {
       const refused = gateway.ledger.refusal();
       if (refused !== undefined) return notRecorded(refused);
-      const request = await readBarcodeRequest(gateway, x);
-      if (request instanceof Refusal) return request;
-      return new BarcodeImage(source, x, request, (image) => replyCreated(gateway, x, request, image));
+      const read = await readBarcodeRequest(gateway, x);
+      if (read instanceof Refusal) return read;
+      const claim = await claimCreation(gateway, x, read.json);
+      if (claim instanceof Refusal) return claim;
+      if (claim !== undefined && 'bytes' in claim) {
+        respondCreated(gateway, x, claim, imageType(claim.format));
+        return undefined;
+      }
+      return new BarcodeImage(source, x, read.request, (image) => replyCreated(gateway, x, read.request, image, claim));
     },
   };
 }
@@ -59,7 +68,13 @@ export function renderBarcodeRoute(
   };
 }
 
-async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise<BarcodeRequest | Refusal> {
+interface ReadRequest {
+  readonly request: BarcodeRequest;
+  /** The body, as the client has sent it. */
+  readonly json: unknown;
+}
+
+async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise<ReadRequest | Refusal> {
   const type = x.head.contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     return new Refusal('unsupported-media-type', 'the body must be application/json', {
@@ -77,7 +92,7 @@ async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise
     return new Refusal('malformed-request', 'the body is not JSON in UTF-8');
   }
   const parsed = parseBarcodeRequest(json);
-  return parsed.ok ? parsed.request : invalid(parsed.problems);
+  return parsed.ok ? { request: parsed.request, json } : invalid(parsed.problems);
 }
 
 const notRecorded = ({ reason, detail }: LedgerRefusal): Refusal =>
@@ -93,30 +108,31 @@ async function replyCreated(
   x: Exchange,
   request: BarcodeRequest,
   image: Image,
+  claim: IdempotentCreation | undefined,
 ): Promise<Refusal | undefined> {
   const createdAtMs = gateway.clock.wallNow();
   const { symbology, format, text } = request;
-  const id = uuidv7(createdAtMs);
+  const id = claim?.id ?? uuidv7(createdAtMs);
   const keyId = x.key?.id ?? '';
-  const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs };
-  const refused = await gateway.ledger.append({ ...record, status: 'delivered' });
-  if (refused !== undefined) return notRecorded(refused);
+  const status = 'delivered' as const;
+  const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs, status };
+  const refusal = claim === undefined ? await keep(gateway, record) : await claim.complete(record);
+  if (refusal !== undefined) return refusal;
   x.onClose = (delivered) => {
     if (!delivered) gateway.ledger.aborted(id);
   };
-  x.respond(
-    201,
-    [
-      'content-type',
-      image.contentType,
-      'location',
-      `${builtinPrefix(gateway.config)}/v1/barcodes/${id}`,
-      'cache-control',
-      'no-store',
-    ],
-    image.bytes,
-  );
+  respondCreated(gateway, x, record, image.contentType);
   return undefined;
+}
+
+async function keep({ ledger }: GatewayContext, record: BarcodeRecord): Promise<Refusal | undefined> {
+  const refused = await ledger.append(record);
+  return refused && notRecorded(refused);
+}
+
+function respondCreated(gateway: GatewayContext, x: Exchange, { id, bytes }: BarcodeRecord, contentType: string): void {
+  const location = `${builtinPrefix(gateway.config)}/v1/barcodes/${id}`;
+  x.respond(201, ['content-type', contentType, 'location', location, 'cache-control', 'no-store'], Buffer.from(bytes));
 }
 
 function replyImage(gateway: GatewayContext, x: Exchange, image: Image, ageSeconds: number): undefined {

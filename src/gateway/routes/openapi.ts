@@ -86,16 +86,31 @@ function operation(operationId: string, summary: string, rest: Json): Json {
   return { operationId, summary, ...others, responses: all };
 }
 
-const parameter = (name: string, where: 'path' | 'query', schema: Json): Json => ({
+const parameter = (name: string, where: 'path' | 'query' | 'header', schema: Json): Json => ({
   name,
   in: where,
   required: where === 'path' || name === 'text',
   schema,
 });
 
+function createOperation(): Json {
+  const location = { Location: { schema: { type: 'string', format: 'uri-reference' } } };
+  return operation('createBarcode', 'Generate and record a barcode', {
+    requestBody: { required: true, content: json({ $ref: '#/components/schemas/BarcodeRequest' }) },
+    parameters: [parameter('Idempotency-Key', 'header', { type: 'string', minLength: 1, maxLength: 255 })],
+    responses: {
+      201: { description: 'The image', headers: location, content: image },
+      409: { description: 'The first request with this Idempotency-Key has not ended', content: problemContent },
+      422: {
+        description: 'The request is invalid, or its Idempotency-Key had another body',
+        content: problemContent,
+      },
+    },
+  });
+}
+
 function paths(): Json {
   const id = parameter('id', 'path', { type: 'string', format: 'uuid' });
-  const location = { Location: { schema: { type: 'string', format: 'uri-reference' } } };
   const open = { security: [] };
   const page = {
     type: 'object',
@@ -106,10 +121,7 @@ function paths(): Json {
   };
   return {
     '/v1/barcodes': {
-      post: operation('createBarcode', 'Generate and record a barcode', {
-        requestBody: { required: true, content: json({ $ref: '#/components/schemas/BarcodeRequest' }) },
-        responses: { 201: { description: 'The image', headers: location, content: image } },
-      }),
+      post: createOperation(),
       get: operation('listBarcodes', 'What this key has made, newest first', {
         parameters: [
           parameter('page_size', 'query', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),

@@ -7,6 +7,7 @@ import type { GatewayContext } from '../context.ts';
 import { ReadsBusy } from '../limits/read-admission.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
+import { imageType } from './image-type.ts';
 import { storeRefusal } from './store-refusal.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
@@ -47,7 +48,7 @@ export function getBarcodeImageRoute(gateway: GatewayContext, metrics: EndpointM
             gateway.limits.reads.run(keyId, () => gateway.store.barcodes.getImage(keyId, x.parameter)),
           );
     if (image === undefined) return notFound;
-    const type = image.format === 'png' ? 'image/png' : 'image/svg+xml';
+    const type = imageType(image.format);
     return () =>
       x.respond(200, ['content-type', type, 'cache-control', 'private, max-age=31536000, immutable'], image.bytes);
   });

@@ -45,10 +45,13 @@ export interface RouteGate {
   check(x: Exchange): Refusal | true | undefined;
 }
 
+type MaybePrepared = Prepared | Refusal | undefined;
+
 /** Served by a backend. */
 export interface UpstreamRoute extends Common {
   readonly kind: 'upstream';
-  prepare(x: Exchange): Prepared | Refusal | Promise<Prepared | Refusal>;
+  /** Undefined: the request has been answered. */
+  prepare(x: Exchange): MaybePrepared | Promise<MaybePrepared>;
 }
 
 /** Answered by the gateway itself. */

@@ -90,7 +90,11 @@ export class FakeHost {
             throw new StoreError('rejected', 'bad value', '22021', undefined);
           this.batches.push(records.length);
           const fresh = records.filter(({ id }) => !this.rows.has(id));
-          for (const one of fresh) this.rows.set(one.id, one);
+          for (const one of records) {
+            const row = this.rows.get(one.id);
+            if (row === undefined) this.rows.set(one.id, one);
+            else if (one.status === 'aborted') this.rows.set(one.id, { ...row, status: 'aborted' });
+          }
           return fresh.length;
         }),
       setAborted: (ids) =>

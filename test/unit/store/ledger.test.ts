@@ -148,6 +148,26 @@ describe('a ledger with a write-ahead log', () => {
     );
   });
 
+  test('a record that was stored before its client left becomes aborted when a replay repeats it', async () => {
+    const host = new FakeHost();
+    const ledger = host.start();
+    await append(host, ledger, ...range(0, 5));
+    host.database = 'hanging';
+    for (const id of [0, 4]) ledger.aborted(record(id).id);
+    await host.clock.advance(100);
+    await close(host, ledger);
+    host.database = 'up-for-one-batch';
+    host.start();
+    await host.clock.advance(100);
+    host.database = 'up';
+    await host.clock.advance(10_000);
+    const aborted = [...host.rows.values()].filter(({ status }) => status === 'aborted');
+    assert.deepEqual(
+      aborted.map(({ id }) => id),
+      [record(0).id, record(4).id],
+    );
+  });
+
   test('one record that PostgreSQL rejects is set aside, and its batch is written', async () => {
     const host = new FakeHost();
     const ledger = host.start();
