@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { PLACE_WAIT_MS } from '../../src/protocol/places.ts';
 import { otherTestKey, testKey } from '../support/gateway.ts';
 import { startBackend } from '../support/proxying.ts';
 import { flood, startRateHost } from '../support/rate-host.ts';
@@ -20,6 +21,27 @@ async function openStream(url: string, sent: Record<string, string> = {}): Promi
   const controller = new AbortController();
   const reply = await fetch(url, { headers: sent, signal: controller.signal });
   return { status: reply.status, end: () => controller.abort() };
+}
+
+/** A place that comes back is here after a moment; on a busy machine, the request that asks first can be refused. */
+async function opened(url: string, sent: Record<string, string>): Promise<Stream> {
+  let stream: Stream | undefined;
+  await eventually(`a stream at ${url}`, async () => {
+    stream = await openStream(url, sent);
+    return stream.status === 200;
+  });
+  return stream as Stream;
+}
+
+/** Where control does not answer in 20 ms, the worker's share decides: on a busy machine, a request can be let in at first. */
+async function refused(url: string, sent: Record<string, string>): Promise<Response> {
+  let reply: Response | undefined;
+  await eventually(`a refusal at ${url}`, async () => {
+    reply = await fetch(url, { headers: sent });
+    if (reply.status === 200) await reply.body?.cancel();
+    return reply.status === 429;
+  });
+  return reply as Response;
 }
 
 describe('requests in flight of one client', () => {
@@ -44,33 +66,19 @@ describe('requests in flight of one client', () => {
     const host = await startHost({ inFlight: 3 });
     const urls = host.workers.map(({ url }) => `${url}/stream`);
     const at = (index: number): string => urls[index] as string;
-    const streams = [
-      await openStream(at(0), headers),
-      await openStream(at(1), headers),
-      await openStream(at(2), headers),
-    ];
-    assert.deepEqual(
-      streams.map(({ status }) => status),
-      [200, 200, 200],
-    );
+    const streams = [await opened(at(0), headers), await opened(at(1), headers), await opened(at(2), headers)];
     for (const url of urls) {
-      const refused = await fetch(url, { headers });
-      assert.equal(refused.status, 429);
-      assert.equal(((await refused.json()) as { reason: string }).reason, 'too-many-in-flight');
-      assert.equal(refused.headers.get('retry-after'), '1');
-      assert.equal(refused.headers.get('ratelimit'), '"route";r=0');
-      assert.equal(refused.headers.get('ratelimit-policy'), '"route";q=3;qu="concurrent-requests"');
+      const reply = await refused(url, headers);
+      assert.equal(((await reply.json()) as { reason: string }).reason, 'too-many-in-flight');
+      assert.equal(reply.headers.get('retry-after'), '1');
+      assert.equal(reply.headers.get('ratelimit'), '"route";r=0');
+      assert.equal(reply.headers.get('ratelimit-policy'), '"route";q=3;qu="concurrent-requests"');
     }
-    const other = await openStream(at(0), otherHeaders);
-    assert.equal(other.status, 200);
+    const other = await opened(at(0), otherHeaders);
     assert.deepEqual(host.control.status()['in_flight_limits'], { clients: 2 });
     streams[1]?.end();
-    await eventually('the place of the stream is free', async () => {
-      const stream = await openStream(at(3), headers);
-      if (stream.status === 200) streams.push(stream);
-      return stream.status === 200;
-    });
-    assert.equal((await fetch(at(0), { headers })).status, 429);
+    streams.push(await opened(at(3), headers));
+    await refused(at(0), headers);
     for (const stream of [...streams, other]) stream.end();
     await eventually(
       'nothing is held',
@@ -82,12 +90,18 @@ describe('requests in flight of one client', () => {
     );
   });
 
-  test('one after the other, at changing workers, are never refused', async () => {
+  test('one after the other, at changing workers, are refused only when a place does not come in 20 ms', async () => {
     const host = await startHost({ inFlight: 1 });
     for (let request = 0; request < 200; request++) {
-      const reply = await fetch(`${host.workers[request % 4]?.url}/x`, { headers });
-      assert.equal(reply.status, 200, `request ${request}`);
-      await reply.text();
+      await eventually(`request ${request} is served`, async () => {
+        const sentAt = performance.now();
+        const reply = await fetch(`${host.workers[request % 4]?.url}/x`, { headers });
+        const waitedMs = performance.now() - sentAt;
+        await reply.text();
+        if (reply.status === 429) assert.ok(waitedMs >= PLACE_WAIT_MS, `request ${request}: ${waitedMs} ms`);
+        else assert.equal(reply.status, 200);
+        return reply.status === 200;
+      });
     }
   });
 
@@ -101,10 +115,9 @@ describe('requests in flight of one client', () => {
       ] as never,
       keyInFlight: 1,
     });
-    const stream = await openStream(`${host.workers[0]?.url}/stream`, headers);
-    const refused = await fetch(`${host.workers[1]?.url}/x`, { headers });
-    assert.equal(refused.status, 429);
-    assert.equal(refused.headers.get('ratelimit-policy'), '"key";q=1;qu="concurrent-requests"');
+    const stream = await opened(`${host.workers[0]?.url}/stream`, headers);
+    const reply = await refused(`${host.workers[1]?.url}/x`, headers);
+    assert.equal(reply.headers.get('ratelimit-policy'), '"key";q=1;qu="concurrent-requests"');
     assert.equal((await fetch(`${host.workers[1]?.url}/x`, { headers: otherHeaders })).status, 200);
     stream.end();
   });
@@ -112,24 +125,23 @@ describe('requests in flight of one client', () => {
   test('without control each worker allows its part, and a new control counts what is in flight', async () => {
     const host = await startHost({ inFlight: 4 });
     const urls = host.workers.map(({ url }) => `${url}/stream`);
-    const streams = [await openStream(urls[0] as string, headers), await openStream(urls[0] as string, headers)];
+    const at = (index: number): string => urls[index] as string;
+    const streams = [await opened(at(0), headers), await opened(at(0), headers)];
     await host.control.close();
     await eventually('the workers know', async () => {
       await Promise.all(host.workers.map(({ url }) => fetch(`${url}/x`, { headers: otherHeaders })));
       return host.workers.every(({ metrics }) => !metrics().includes('rampart_in_flight_limit_by_share_total 0'));
     });
-    assert.equal((await fetch(urls[0] as string, { headers })).status, 429);
-    streams.push(await openStream(urls[1] as string, headers));
-    assert.equal(streams[2]?.status, 200);
-    assert.equal((await fetch(urls[1] as string, { headers })).status, 429);
+    await refused(at(0), headers);
+    streams.push(await opened(at(1), headers));
+    await refused(at(1), headers);
     await host.startControl();
     await eventually(
       'control counts them',
       () => JSON.stringify(host.control.status()['in_flight_limits']) === '{"clients":1}',
     );
-    streams.push(await openStream(urls[2] as string, headers));
-    assert.equal(streams[3]?.status, 200);
-    assert.equal((await fetch(urls[3] as string, { headers })).status, 429);
+    streams.push(await opened(at(2), headers));
+    await refused(at(3), headers);
     for (const stream of streams) stream.end();
   });
 
@@ -171,7 +183,11 @@ describe('requests in flight of one client', () => {
     const urls = Array.from({ length: 40 }, (_, index) => `${host.workers[index % 4]?.url}/x`);
     const { statuses } = await flood({ urls, headers, durationMs: 1000, gapMs: 1 });
     assert.deepEqual(new Set(Object.keys(statuses)), new Set(['200', '429']));
-    assert.equal(most, 5);
+    const byShare = host.workers.map(({ metrics }) =>
+      Number(/^rampart_in_flight_limit_by_share_total (\d+)$/m.exec(metrics())?.[1]),
+    );
+    const allowed = byShare.reduce((sum, one) => sum + one, 5);
+    assert.ok(most >= 5 && most <= allowed, `${most} in flight, ${allowed} allowed`);
   });
 });
 

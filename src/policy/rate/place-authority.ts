@@ -42,6 +42,8 @@ export class PlaceAuthority<Member> {
   said(member: Member, ask: PlaceAsk, now: number): AddressedNews<Member>[] {
     const { subject, max, wanted, held, returned } = ask;
     const client = this.#client(subject, max);
+    // Only who asks knows the limit in force: a worker that returns a place can have forgotten it.
+    if (wanted > 0) client.max = max;
     change(client, member, held - returned);
     if (wanted > 0) {
       const until = now + PLACE_WAIT_MS;
@@ -64,10 +66,7 @@ export class PlaceAuthority<Member> {
 
   #client(subject: string, max: number): Client<Member> {
     const known = this.#clients.get(subject);
-    if (known !== undefined) {
-      known.max = max;
-      return known;
-    }
+    if (known !== undefined) return known;
     const client: Client<Member> = { max, taken: 0, holders: new Map(), waiting: new Map() };
     this.#clients.set(subject, client);
     return client;

@@ -17,6 +17,7 @@ class Host {
   readonly workers: { client: PlaceClient; up: PlaceAsk[][]; down: PlaceNews[][] }[];
   readonly held: ClientPlace[] = [];
   refused = 0;
+  waiting = 0;
 
   constructor(workers: number) {
     this.workers = Array.from({ length: workers }, (_, index) => this.#worker(index, workers));
@@ -36,8 +37,9 @@ class Host {
   take(index: number, max: number): void {
     const taken: Taken = this.workers[index]?.client.take('route:a', max);
     const settle = (place: ClientPlace | undefined): void => void (place ? this.held.push(place) : this.refused++);
-    if (taken instanceof Promise) void taken.then(settle);
-    else settle(taken);
+    if (!(taken instanceof Promise)) return settle(taken);
+    this.waiting++;
+    void taken.then(settle).finally(() => this.waiting--);
   }
 
   release(which: number): void {
@@ -180,6 +182,7 @@ describe('PlaceClient', () => {
           assert.ok(host.held.length <= max + byShare, `${host.held.length} in flight`);
         }
         await host.settle();
+        if (host.waiting > 0) assert.ok(host.held.length >= max, `${host.held.length} of ${max} in flight`);
         host.clock.advance(40);
         await host.settle();
         while (host.held.length > 0) host.release(0);
@@ -197,6 +200,26 @@ describe('PlaceClient', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test('a place that comes to a worker which has refused already goes to the next, and the limit stays', async () => {
+    const host = new Host(3);
+    for (let request = 0; request < 4; request++) host.take(0, 4);
+    await host.settle();
+    host.take(1, 4);
+    await host.settle();
+    host.clock.advance(19);
+    host.release(0);
+    await turn();
+    host.toControl(0);
+    host.clock.advance(2);
+    await turn();
+    assert.deepEqual([host.refused, host.workers[1]?.client.size], [1, 0]);
+    host.take(2, 4);
+    await turn();
+    host.toControl(2);
+    await host.settle();
+    assert.deepEqual([host.held.length, host.waiting], [4, 0]);
   });
 
   test('a killed worker leaves no place taken', async () => {

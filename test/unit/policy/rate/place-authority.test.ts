@@ -72,4 +72,16 @@ describe('PlaceAuthority', () => {
     assert.deepEqual(said(authority, 'a', { max: 1, returned: 3 }, 1), []);
     assert.deepEqual(said(authority, 'a', { max: 1, returned: 1 }, 2), ['b 1']);
   });
+
+  test('a worker that only returns or reports places does not change the limit', () => {
+    const authority = new PlaceAuthority<string>();
+    said(authority, 'a', { max: 4, wanted: 4 });
+    said(authority, 'b', { max: 4, wanted: 1 });
+    assert.deepEqual(said(authority, 'a', { max: 4, returned: 1 }, 1), ['b 1']);
+    assert.deepEqual(said(authority, 'c', { max: 4, wanted: 1 }, 2), ['c 0 scarce', 'b 0 scarce']);
+    assert.deepEqual(said(authority, 'b', { max: 1, returned: 1 }, 3), ['c 1']);
+    said(authority, 'b', { max: 1, held: 1 }, 4);
+    said(authority, 'd', { max: 5, wanted: 1 }, 4);
+    assert.deepEqual(said(authority, 'a', { max: 1, returned: 1 }, 5), ['d 1']);
+  });
 });
