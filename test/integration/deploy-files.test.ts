@@ -184,6 +184,14 @@ describe('deploy/kubernetes', () => {
     assert.equal(routes.length, 1);
   });
 
+  test('pods that run side by side share no data folder, and keep no record only there', () => {
+    const { strategy, template } = of('Deployment').spec;
+    const data = template.spec.volumes.find(({ name }: { name: string }) => name === 'data');
+    const env: { name: string; value: string }[] = template.spec.containers[0].env;
+    assert.ok(data.emptyDir !== undefined || strategy.type === 'Recreate', 'a volume needs strategy Recreate');
+    if (data.emptyDir !== undefined) assert.equal(env.find(({ name }) => name === 'LEDGER_DURABILITY')?.value, 'sync');
+  });
+
   test('the other manifests are about that deployment', () => {
     const deployment = of('Deployment').metadata.name;
     assert.equal(of('HorizontalPodAutoscaler').spec.scaleTargetRef.name, deployment);
