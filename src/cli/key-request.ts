@@ -135,11 +135,17 @@ function expiryOf(text: string | undefined): KeyRequest['expires'] {
   if (text === undefined) return undefined;
   const inMs = timeSpanMs(text);
   if (inMs !== undefined && inMs > 0 && inMs <= MOST_MS) return { inMs };
-  const atMs = datePattern.test(text) ? Date.parse(text) : Number.NaN;
+  const atMs = datePattern.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(atMs)) return { atMs };
   throw new UsageError(
     `--expires takes a time such as 90d, 24h, 30m or 10s, or a date such as 2027-01-31 or 2027-01-31T12:00Z: got '${text}'`,
   );
+}
+
+/** `Date.parse` takes 31 February for 3 March. */
+function isDay(text: string): boolean {
+  const ms = Date.parse(text);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
 }
 
 function scopesOf(text: string | undefined): readonly string[] | undefined {

@@ -113,6 +113,10 @@ function changed(result: ChangeResult, what: string): KeyRecord {
     throw new UsageError(
       `Cannot ${what} a key, as none has this id, is this one, or begins so (7 to 11 characters): see rampart keys list`,
     );
+  if (result.kind === 'changed-meanwhile')
+    throw new UsageError(
+      `Cannot ${what} key ${result.record.id} (${result.record.name}), as another command rotated it at the same time: try again`,
+    );
   if (result.kind === 'revoked')
     throw new UsageError(
       `Cannot ${what} key ${result.record.id} (${result.record.name}), as it is revoked: make another`,

@@ -47,6 +47,8 @@ interface CreatedKey {
 export type ChangeResult =
   | { readonly kind: 'changed'; readonly record: KeyRecord }
   | { readonly kind: 'not-found' }
+  /** Another rotation has come between. */
+  | { readonly kind: 'changed-meanwhile'; readonly record: KeyRecord }
   /** A revoked key cannot be rotated. */
   | { readonly kind: 'revoked'; readonly record: KeyRecord }
   /** Several keys begin so. */
@@ -58,7 +60,7 @@ export interface KeyStore {
   hasValid(): Promise<boolean>;
   /** Newest first, revoked ones included. */
   list(): Promise<KeyRecord[]>;
-  /** Takes an id, a whole key, or the first 7 to 11 characters of one. Revoking twice is no fault. */
+  /** Takes an id, a whole key (also by a text that a rotation has left accepted), or the first 7 to 11 characters. Revoking twice is no fault. */
   revoke(idOrPrefix: string): Promise<ChangeResult>;
   /** Gives a key another limit, or none; it is named as for `revoke`. */
   setLimit(idOrPrefix: string, limit: RateLimit | undefined): Promise<ChangeResult>;
@@ -140,10 +142,10 @@ export function keyStore(prisma: Prisma, pool: Pool, clock: Clock): KeyStore {
     },
     revoke(idOrPrefix) {
       const now = new Date(clock.wallNow());
-      return change(prisma, idOrPrefix, ({ revokedAt }) => ({ revokedAt: revokedAt ?? now }));
+      return change(prisma, { idOrPrefix, now }, ({ revokedAt }) => ({ revokedAt: revokedAt ?? now }));
     },
     setLimit(idOrPrefix, limit) {
-      return change(prisma, idOrPrefix, () => limitColumns(limit));
+      return change(prisma, { idOrPrefix, now: new Date(clock.wallNow()) }, () => limitColumns(limit));
     },
     rotate: (idOrPrefix, rotation) => rotateKey(prisma, idOrPrefix, rotation, clock.wallNow()),
     findByHash: (hash) => findByHash(pool, hash, new Date(clock.wallNow())),
@@ -168,7 +170,7 @@ async function rotateKey(
   nowMs: number,
 ): Promise<ChangeResult & { readonly text?: string }> {
   const text = newApiKey();
-  const result = await change(prisma, idOrPrefix, ({ revokedAt, hash }) => {
+  const result = await change(prisma, { idOrPrefix, now: new Date(nowMs) }, ({ revokedAt, hash }) => {
     if (revokedAt !== null) return undefined;
     const isKept = overlapMs > 0;
     return {
@@ -195,29 +197,40 @@ async function createKey(pool: Pool, nowMs: number, name: string, terms?: KeyTer
 
 async function change(
   prisma: Prisma,
-  idOrPrefix: string,
+  named: NamedKey,
   /** Undefined: the key is revoked, and must not be changed. */
   dataFor: (row: FoundRow) => Client.ApiKeyUpdateInput | undefined,
 ): Promise<ChangeResult> {
-  const matches = await matching(prisma, idOrPrefix);
+  const matches = await matching(prisma, named);
   const [match] = matches;
   if (match === undefined) return { kind: 'not-found' };
   if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
   const data = dataFor(match);
   if (data === undefined) return { kind: 'revoked', record: recordOf(match) };
-  const row = await (await prisma()).apiKey.update({ where: { id: match.id, hash: match.hash }, data });
+  const where = { id: match.id, hash: match.hash };
+  const [row] = await (await prisma()).apiKey.updateManyAndReturn({ where, data });
+  if (row === undefined) return { kind: 'changed-meanwhile', record: recordOf(match) };
   return { kind: 'changed', record: recordOf(row) };
 }
 
 /** A row with the hash of its present text. */
 type FoundRow = KeyRow & { hash: Uint8Array<ArrayBuffer> };
 
-async function matching(prisma: Prisma, idOrPrefix: string): Promise<FoundRow[]> {
+/** How a command names a key, and when. */
+interface NamedKey {
+  readonly idOrPrefix: string;
+  readonly now: Date;
+}
+
+async function matching(prisma: Prisma, { idOrPrefix, now }: NamedKey): Promise<FoundRow[]> {
   if (isUuid(idOrPrefix)) return (await prisma()).apiKey.findMany({ where: { id: idOrPrefix } });
   if (!idOrPrefix.startsWith('rk_') || idOrPrefix.length < SHORTEST_PREFIX) return [];
   // More than the prefix is not stored, so only the whole key proves which one is meant.
-  if (idOrPrefix.length > PREFIX_CHARACTERS)
-    return (await prisma()).apiKey.findMany({ where: { hash: hashOfKey(idOrPrefix) } });
+  if (idOrPrefix.length > PREFIX_CHARACTERS) {
+    const hash = hashOfKey(idOrPrefix);
+    const where = { OR: [{ hash }, { previousHash: hash, previousUntil: { gt: now } }] };
+    return (await prisma()).apiKey.findMany({ where });
+  }
   const found = await (await prisma()).apiKey.findMany({ where: { prefix: { startsWith: idOrPrefix } } });
   // `startsWith` becomes LIKE, in which `_` and `%` stand for anything.
   return found.filter(({ prefix }) => prefix.startsWith(idOrPrefix));

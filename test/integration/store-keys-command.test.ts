@@ -120,12 +120,29 @@ test('a key can end, be for some endpoints, and get another text while the one b
   await assert.rejects(run(['rotate', revoked.id], env), /Cannot rotate key .* as it is revoked: make another/);
 });
 
+test('a text that a rotation has left accepted names its key, and one that is refused names none', async () => {
+  const env = { DATABASE_URL: await postgres.database() };
+  const asked = async (...args: string[]): Promise<ShownKey> => JSON.parse((await run([...args, '--json'], env)).out);
+  const made = await asked('create', '--expires', '2028-02-29');
+  assert.equal(made.expires_at, '2028-02-29T00:00:00.000Z');
+  const rotated = await asked('rotate', made.id);
+  assert.equal((await asked('limit', made.key, '--rate', '5')).id, made.id);
+  assert.equal((await asked('revoke', made.key)).id, made.id);
+  const other = await asked('create');
+  await asked('rotate', other.id, '--overlap', '0s');
+  await assert.rejects(run(['revoke', other.key], env), /as none has this id/);
+  assert.equal((await asked('revoke', rotated.key)).id, made.id);
+});
+
 test('two rotations at once leave one new text that works', async () => {
   const env = { DATABASE_URL: await postgres.database() };
   const { id } = JSON.parse((await run(['create', '--json'], env)).out) as ShownKey;
   const both = await Promise.allSettled([run(['rotate', id], env), run(['rotate', id], env)]);
   const texts = both.flatMap((one) => (one.status === 'fulfilled' ? [one.value.out.trim()] : []));
   assert.ok(texts.length > 0);
+  for (const one of both)
+    if (one.status === 'rejected')
+      assert.match(String(one.reason), /^UsageError: Cannot rotate key .*, as another command rotated it/);
   const store = openStore({
     url: env.DATABASE_URL,
     poolMax: 1,
@@ -193,6 +210,9 @@ test('a wrong command is refused in one line that says what would work', async (
     ['create', '--expires', '0d'],
     ['create', '--expires', '2020-01-01'],
     ['create', '--expires', '2027-02-31x'],
+    ['create', '--expires', '2027-02-31'],
+    ['create', '--expires', '2027-02-29T12:00Z'],
+    ['create', '--expires', '2027-13-01'],
     ['create', '--scope', ''],
     ['create', '--scope', 'a b'],
     ['create', '--overlap', '1h'],
