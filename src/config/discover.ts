@@ -61,6 +61,9 @@ export interface DiscoverConfig {
   readonly maxMs: number;
 }
 
+/** What the backends of an answer follow from: with another one of these, they are other backends. */
+export const sourceOf = ({ kind, name, port, scheme }: DiscoverConfig): string => `${scheme} ${kind} ${name} ${port}`;
+
 export function discoverOf(file: z.output<typeof discoverSchema> | undefined): DiscoverConfig | undefined {
   if (file === undefined) return undefined;
   const { dns, srv = '', port = 0, scheme = 'http', servers } = file;

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { sourceOf } from '../config/discover.ts';
 import { announcedId } from '../config/upstreams.ts';
 import type { Config } from '../config/model.ts';
 import type { BackendConfig, BackendsByUpstream } from '../protocol/backends.ts';
@@ -57,6 +58,11 @@ export class Membership {
   /** Another configuration is in force. Upstreams whose backends announce themselves are the same in all of them. */
   useConfig(config: Config): void {
     const before = this.all();
+    for (const { name, discover } of this.#config.upstreams) {
+      const next = config.upstreams.find((one) => one.name === name)?.discover;
+      // The backends of another name, port or scheme must not serve on.
+      if (discover && next && sourceOf(discover) !== sourceOf(next)) this.#discovered.set(name, []);
+    }
     this.#config = config;
     const discovering = config.upstreams.filter(({ discover }) => discover !== undefined);
     for (const name of this.#discovered.keys())
@@ -117,7 +123,10 @@ export class Membership {
   }
 
   #save(): void {
-    const found = [...this.#discovered].map(([name, announced]) => [name, { announced, left: [] }]);
+    const found = [...this.#discovered].map(([name, announced]) => {
+      const discover = this.#config.upstreams.find((one) => one.name === name)?.discover;
+      return [name, { announced, left: [], ...(discover && { source: sourceOf(discover) }) }];
+    });
     const states = [...[...this.#rosters].map(([name, roster]) => [name, roster.state()]), ...found];
     const path = membershipFile(this.#options.runFolder);
     try {
@@ -144,20 +153,27 @@ export function withLastMembers(config: Config, runFolder: string): Config {
 
 const nobody: RosterState = { announced: [], left: [] };
 const member = z.object({ id: z.string(), origin: z.url(), isBackup: z.boolean().optional() });
-const savedState = z.record(z.string(), z.object({ announced: z.array(member), left: z.array(z.string()) }));
+/** `source` is that of upstreams in DNS; the version before has written none. */
+const savedState = z.record(
+  z.string(),
+  z.object({ announced: z.array(member), left: z.array(z.string()), source: z.string().optional() }),
+);
 
 /** A file that cannot be read, or has another shape, is ignored: backends announce themselves again. */
 function load({ env, upstreams }: Config, runFolder: string): Readonly<Record<string, RosterState>> {
-  let states: Record<string, RosterState>;
+  let states: z.output<typeof savedState>;
   try {
     states = savedState.safeParse(JSON.parse(readFileSync(membershipFile(runFolder), 'utf8'))).data ?? {};
   } catch {
     return {};
   }
   // With another GENERATOR_PORT, the same id means another generator.
-  const isFound = (name: string): boolean => upstreams.some((one) => one.name === name && one.discover !== undefined);
-  const isCurrent = (upstream: string, { id, origin }: BackendConfig): boolean =>
-    isFound(upstream) || announcedId(env, upstream, origin) === id;
+  const isCurrent = (upstream: string, { id, origin }: BackendConfig): boolean => {
+    const discover = upstreams.find((one) => one.name === upstream)?.discover;
+    if (discover === undefined) return announcedId(env, upstream, origin) === id;
+    const { source } = states[upstream] ?? {};
+    return source === undefined || source === sourceOf(discover);
+  };
   return Object.fromEntries(
     Object.entries(states).map(([name, { announced, left }]) => [
       name,

@@ -46,7 +46,7 @@ export class Discovered {
     for (const [id, backend] of wanted) {
       const known = this.#known.get(id);
       if (known === undefined && this.#known.size >= MOST_BACKENDS) continue;
-      if (known !== undefined && (known.backend.isBackup ?? false) === (backend.isBackup ?? false)) continue;
+      if (known !== undefined && isSame(known.backend, backend)) continue;
       this.#known.set(id, { backend, absent: 0 });
       hasChanged = true;
     }
@@ -58,5 +58,9 @@ export class Discovered {
     return { id, origin: new URL(`${this.#scheme}://${id}`).origin, ...(isBackup && { isBackup }) };
   }
 }
+
+/** Of two with the same id: another scheme makes another origin. */
+const isSame = (left: BackendConfig, right: BackendConfig): boolean =>
+  left.origin === right.origin && (left.isBackup ?? false) === (right.isBackup ?? false);
 
 const idOf = ({ address, port }: FoundBackend): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;

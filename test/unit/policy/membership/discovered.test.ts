@@ -46,6 +46,19 @@ test('of SRV records those beyond the lowest priority are backups, which may cha
   );
 });
 
+test('another scheme makes other origins of known backends', () => {
+  const discovered = new Discovered('https', [
+    { id: '10.0.0.1:8443', origin: 'http://10.0.0.1:8443' },
+    { id: '10.0.0.2:8443', origin: 'http://10.0.0.2:8443', isBackup: true },
+  ]);
+  assert.equal(discovered.answered([at('10.0.0.1', 0, 8443), at('10.0.0.2', 1, 8443)]), true);
+  assert.deepEqual(discovered.backends, [
+    { id: '10.0.0.1:8443', origin: 'https://10.0.0.1:8443' },
+    { id: '10.0.0.2:8443', origin: 'https://10.0.0.2:8443', isBackup: true },
+  ]);
+  assert.equal(discovered.answered([at('10.0.0.1', 0, 8443), at('10.0.0.2', 1, 8443)]), false);
+});
+
 test('addresses of version 6 are in brackets', () => {
   const discovered = new Discovered('http', []);
   discovered.answered([at('2001:db8::1', 0, 3000)]);
