@@ -7,24 +7,24 @@ export const clientLimitFields = {
   /** Requests that may come at once after a rest. */
   burst: z.int().min(1).max(1_000_000).optional(),
   /** Requests that may be in flight at a time, tunnels and streams among them. */
-  inFlight: z.int().min(1).max(1_000_000).optional(),
+  maxConcurrent: z.int().min(1).max(1_000_000).optional(),
 };
 
 interface ClientLimitFile {
   readonly requestsPerSecond?: number | undefined;
   readonly burst?: number | undefined;
-  readonly inFlight?: number | undefined;
+  readonly maxConcurrent?: number | undefined;
 }
 
 export function checkClientLimit(
-  { requestsPerSecond, burst, inFlight }: ClientLimitFile,
+  { requestsPerSecond, burst, maxConcurrent }: ClientLimitFile,
   context: z.RefinementCtx,
 ): void {
   const issue = (message: string): void => context.addIssue({ code: 'custom', message });
   if ((requestsPerSecond === undefined) !== (burst === undefined))
     issue('must have requestsPerSecond and burst together');
-  else if (requestsPerSecond === undefined && inFlight === undefined)
-    issue('must have requestsPerSecond with burst, or inFlight');
+  else if (requestsPerSecond === undefined && maxConcurrent === undefined)
+    issue('must have requestsPerSecond with burst, or maxConcurrent');
 }
 
 /** The rate of a limit; undefined if it has none. */

@@ -121,7 +121,7 @@ export function buildConfig(
     builtin: builtinOf(file.builtin),
     errorPages: errorPagesOf(file.errorPages),
     keyLimit: rateOf(file.keyLimit),
-    keyInFlight: file.keyLimit?.inFlight,
+    keyInFlight: file.keyLimit?.maxConcurrent,
     addressLimit: file.addressLimit,
   };
 }

@@ -78,10 +78,10 @@ function everySettingOf(route: RouteFile): EverySetting {
 
 function limitOf(limit: RouteFile['limit']): RouteLimitConfig | undefined {
   if (limit === undefined) return undefined;
-  const { inFlight, by = 'key', cost } = limit;
+  const { maxConcurrent, by = 'key', cost } = limit;
   return {
     rate: rateOf(limit),
-    inFlight,
+    inFlight: maxConcurrent,
     by,
     cost: cost && { header: cost.header.toLowerCase(), of: cost.of ?? 'response' },
   };

@@ -63,7 +63,7 @@ describe('requests in flight of one client', () => {
   }
 
   test('are counted over all workers until the replies end, for each key', async () => {
-    const host = await startHost({ inFlight: 3 });
+    const host = await startHost({ maxConcurrent: 3 });
     const urls = host.workers.map(({ url }) => `${url}/stream`);
     const at = (index: number): string => urls[index] as string;
     const streams = [await opened(at(0), headers), await opened(at(1), headers), await opened(at(2), headers)];
@@ -91,7 +91,7 @@ describe('requests in flight of one client', () => {
   });
 
   test('one after the other, at changing workers, are refused only when a place does not come in 20 ms', async () => {
-    const host = await startHost({ inFlight: 1 });
+    const host = await startHost({ maxConcurrent: 1 });
     for (let request = 0; request < 200; request++) {
       await eventually(`request ${request} is served`, async () => {
         const sentAt = performance.now();
@@ -123,7 +123,7 @@ describe('requests in flight of one client', () => {
   });
 
   test('without control each worker allows its part, and a new control counts what is in flight', async () => {
-    const host = await startHost({ inFlight: 4 });
+    const host = await startHost({ maxConcurrent: 4 });
     const urls = host.workers.map(({ url }) => `${url}/stream`);
     const at = (index: number): string => urls[index] as string;
     const streams = [await opened(at(0), headers), await opened(at(0), headers)];
@@ -146,7 +146,7 @@ describe('requests in flight of one client', () => {
   });
 
   test('of many clients leave nothing behind', async () => {
-    const host = await startHost({ inFlight: 1, by: 'header:x-user' });
+    const host = await startHost({ maxConcurrent: 1, by: 'header:x-user' });
     for (let round = 0; round < 20; round++)
       await Promise.all(
         Array.from({ length: 100 }, async (_, user) => {
@@ -178,7 +178,7 @@ describe('requests in flight of one client', () => {
     });
     const host = await startRateHost({
       upstreams: { app: { backends: [counted.origin], cap: 1000 } },
-      routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: true, limit: { inFlight: 5 } } as never],
+      routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: true, limit: { maxConcurrent: 5 } } as never],
     });
     const urls = Array.from({ length: 40 }, (_, index) => `${host.workers[index % 4]?.url}/x`);
     const { statuses } = await flood({ urls, headers, durationMs: 1000, gapMs: 1 });
@@ -198,7 +198,7 @@ describe('requests in flight over processes', () => {
     host = await startReloadHost(
       ([origin = '']) => ({
         upstreams: { app: { backends: [origin], healthPath: '/health' } },
-        routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: false, limit: { inFlight: 2 } }],
+        routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: false, limit: { maxConcurrent: 2 } }],
       }),
       { instances: 1 },
     );
@@ -252,7 +252,7 @@ describe('requests in flight over processes', () => {
     for (const socket of sockets.splice(0)) socket.destroy();
     const { code, stdout } = await host.reload({
       upstreams: { app: { backends: [host.app.origins[0] as string], healthPath: '/health' } },
-      routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: false, limit: { inFlight: 1 } }],
+      routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: false, limit: { maxConcurrent: 1 } }],
     });
     assert.equal(code, 0, stdout);
     await eventually('a tunnel is open', async () => (await openTunnel()).status === 101);

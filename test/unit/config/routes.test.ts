@@ -30,25 +30,25 @@ test('routeOf gives every setting of the schema to every route, so that all rout
 });
 
 test('a limit has a rate with a burst, a number of requests in flight, or both', () => {
-  assert.deepEqual(routeFrom({ limit: { inFlight: 3 } }).limit, {
+  assert.deepEqual(routeFrom({ limit: { maxConcurrent: 3 } }).limit, {
     rate: undefined,
     inFlight: 3,
     by: 'key',
     cost: undefined,
   });
-  assert.deepEqual(routeFrom({ limit: { requestsPerSecond: 1, burst: 2, inFlight: 3 } }).limit?.rate, {
+  assert.deepEqual(routeFrom({ limit: { requestsPerSecond: 1, burst: 2, maxConcurrent: 3 } }).limit?.rate, {
     requestsPerSecond: 1,
     burst: 2,
   });
   const problemsOf = (limit: object): string[] =>
-    (fileSchema.safeParse({ routes: [{ ...least, limit }], keyLimit: { inFlight: 1 } }).error?.issues ?? []).map(
+    (fileSchema.safeParse({ routes: [{ ...least, limit }], keyLimit: { maxConcurrent: 1 } }).error?.issues ?? []).map(
       ({ message }) => message,
     );
-  assert.deepEqual(problemsOf({}), ['must have requestsPerSecond with burst, or inFlight']);
-  assert.deepEqual(problemsOf({ requestsPerSecond: 1, inFlight: 1 }), [
+  assert.deepEqual(problemsOf({}), ['must have requestsPerSecond with burst, or maxConcurrent']);
+  assert.deepEqual(problemsOf({ requestsPerSecond: 1, maxConcurrent: 1 }), [
     'must have requestsPerSecond and burst together',
   ]);
-  assert.deepEqual(problemsOf({ inFlight: 1, cost: { header: 'x-cost' } }), [
+  assert.deepEqual(problemsOf({ maxConcurrent: 1, cost: { header: 'x-cost' } }), [
     'must have requestsPerSecond, because the cost is counted within the rate',
   ]);
 });
