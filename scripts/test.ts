@@ -14,6 +14,7 @@ const quiet: ReadonlySet<string> = new Set([
   'cache-coalescing',
   'faults',
   'hang',
+  'in-flight-limits',
   'late-refusals',
   'leases',
   'pm2',

@@ -154,7 +154,7 @@ function upstreamProblems({ upstreams = {} }: ParsedConfigFile): string[] {
       cap = DEFAULT_CAP,
     } = upstream;
     if (discover === undefined && backends.length === 0)
-      problems.push(`${name}.backends: is missing: list at least one, or take them out of DNS with discover`);
+      problems.push(`${name}.backends: has no entry: list at least one, or take them out of DNS with discover`);
     if (discover !== undefined && backends.length > 0)
       problems.push(`${name}.discover: there are backends, too; one of them is enough`);
     if (discover !== undefined && (backup.length > 0 || drained.length > 0))

@@ -56,6 +56,7 @@ const RELEASE = `DELETE FROM idempotency_keys WHERE key_id = $1 AND key = $2 AND
 
 const REMOVE_OLD = `DELETE FROM idempotency_keys WHERE (key_id, key) IN (
   SELECT key_id, key FROM idempotency_keys WHERE created_at < now() - $1 * interval '1 millisecond' LIMIT $2
+  FOR UPDATE SKIP LOCKED
 )`;
 
 /** Claims of a worker between two removals of old keys, and the most that one removes. */

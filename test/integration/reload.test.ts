@@ -122,7 +122,7 @@ describe('rampart reload', () => {
     host.write('export default { upstreams: { app: { backends: [] } } };');
     host.stack.supervisor.kill('SIGHUP');
     await eventually('it is refused', () =>
-      /upstreams\.app\.backends: must have at least 1 entry/.test(host.stack.output()),
+      /upstreams\.app\.backends: has no entry: list at least one/.test(host.stack.output()),
     );
     assert.equal(await host.version(), version + 1);
     assert.match(await host.stack.metrics(), /^rampart_config_reloads_total\{result="refused"\} [1-9]/m);

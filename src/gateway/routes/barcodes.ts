@@ -118,6 +118,8 @@ async function replyCreated(
   const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs, status };
   const refusal = claim === undefined ? await keep(gateway, record) : await claim.complete(record);
   if (refusal !== undefined) return refusal;
+  // The client may have left while the record was on its way.
+  if (x.over) gateway.ledger.aborted(id);
   x.onClose = (delivered) => {
     if (!delivered) gateway.ledger.aborted(id);
   };

@@ -6,6 +6,7 @@ import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { fieldValue } from '../http/request-fields.ts';
 import { malformed } from '../http/request-head.ts';
+import { ReadsBusy } from '../limits/read-admission.ts';
 import { Refusal } from '../refusal.ts';
 import { storeRefusal } from './store-refusal.ts';
 
@@ -43,8 +44,22 @@ export async function claimCreation(
   if (key === undefined)
     return malformed(`Idempotency-Key must be one string of 1 to ${MAX_KEY_LENGTH} visible characters of ASCII`);
   const request = { keyId: x.key.id, key, bodyHash: Buffer.from(contentHash(body), 'hex') };
-  return claim(gateway, x, request).catch(storeRefusal);
+  return claim(gateway, x, request).catch(claimRefusal);
 }
+
+const reused = new Refusal('idempotency-key-reused', 'the first request with this Idempotency-Key had another body');
+const inProgress = new Refusal('in-progress', 'the first request with this Idempotency-Key has not ended', {
+  retryAfterSeconds: 1,
+});
+const overtaken = new Refusal(
+  'in-progress',
+  'this request took so long that another one with its Idempotency-Key has begun',
+);
+const busy = new Refusal('overloaded', 'too many requests with an Idempotency-Key are under way', {
+  retryAfterSeconds: 1,
+});
+
+const claimRefusal = (error: unknown): Refusal => (error instanceof ReadsBusy ? busy : storeRefusal(error));
 
 function keyOf(header: string): string | undefined {
   const [, quoted, bare] = keyPattern.exec(header) ?? [];
@@ -63,37 +78,39 @@ async function claim(
   const id = uuidv7(clock.wallNow());
   const claimMs = UPSTREAM_TIMEOUT_MS + QUEUE_TIMEOUT_MS + CLAIM_SLACK_MS;
   const windowMs = IDEMPOTENCY_WINDOW_HOURS * HOUR_MS;
-  const answer = await idempotency.claim(request, { barcodeId: id, claimMs, windowMs });
-  if (answer.kind === 'done') return answer.record;
-  if (answer.kind === 'mismatch')
-    return new Refusal('idempotency-key-reused', 'the first request with this Idempotency-Key had another body');
-  if (answer.kind === 'under-way')
-    return new Refusal('in-progress', 'the first request with this Idempotency-Key has not ended', {
-      retryAfterSeconds: 1,
-    });
-  let isDone = false;
+  // Bounded like reads, so that repeats of one client leave connections for keys and for the ledger.
+  const { reads } = gateway.limits;
   const release = (): void => {
-    // PostgreSQL keeps a claim that is done, even if this process has not heard of it.
-    if (!isDone)
-      idempotency
-        .release(request, id)
-        .catch((error: unknown) => gateway.log.debug({ err: error }, 'a claim was not released'));
+    idempotency
+      .release(request, id)
+      .catch((error: unknown) => gateway.log.debug({ err: error }, 'a claim was not released'));
   };
-  if (x.over) release();
-  else x.onClose = bugs.guard('idempotency', release);
+  const answer = await reads
+    .run(request.keyId, () => idempotency.claim(request, { barcodeId: id, claimMs, windowMs }))
+    .catch((error: unknown) => {
+      // PostgreSQL may have taken the claim without our hearing of it.
+      if (!(error instanceof ReadsBusy)) release();
+      throw error;
+    });
+  if (answer.kind === 'done') return answer.record;
+  if (answer.kind === 'mismatch') return reused;
+  if (answer.kind === 'under-way') return inProgress;
+  let isDone = false;
+  // PostgreSQL keeps a claim that is done, even if this process has not heard of it.
+  const ended = (): void => {
+    if (!isDone) release();
+  };
+  if (x.over) ended();
+  else x.onClose = bugs.guard('idempotency', ended);
   return {
     id,
     async complete(record) {
       try {
-        isDone = await idempotency.complete(request, record);
+        isDone = await reads.run(request.keyId, () => idempotency.complete(request, record));
       } catch (error) {
-        return storeRefusal(error);
+        return claimRefusal(error);
       }
-      if (isDone) return undefined;
-      return new Refusal(
-        'in-progress',
-        'this request took so long that another one with its Idempotency-Key has begun',
-      );
+      return isDone ? undefined : overtaken;
     },
   };
 }

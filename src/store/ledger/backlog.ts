@@ -3,7 +3,7 @@ import type { LedgerFiles } from './ledger-files.ts';
 import { decodeLines } from './record-line.ts';
 import { readSegment, type LogEntry } from './segment-format.ts';
 import { isSpill, ownerOf, positionName, segmentOfPosition } from './segment-names.ts';
-import type { SegmentLog } from './segment-log.ts';
+import { removeSegment, type SegmentLog } from './segment-log.ts';
 
 export interface BacklogOptions {
   readonly files: LedgerFiles;
@@ -33,6 +33,8 @@ interface OpenOrphan {
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #orphans: Orphan[] = [];
+  /** Files that could not be read or removed: the next process that starts tries again. */
+  readonly #leftAside = new Set<string>();
   #open: OpenOrphan | undefined;
   #foreignBytes = 0;
 
@@ -66,7 +68,7 @@ export class Backlog {
       if (log.has(name)) continue;
       foreignBytes += bytes;
       const holder = ownerOf(name)?.owner;
-      if (mine.has(name) || holder === undefined) continue;
+      if (mine.has(name) || this.#leftAside.has(name) || holder === undefined) continue;
       if ((holder === owner.name || !owner.isAlive(holder)) && (await this.#take(name, bytes, names))) adopted++;
     }
     this.#foreignBytes = foreignBytes;
@@ -140,7 +142,7 @@ export class Backlog {
         if (damaged > 0) onDamaged(orphan.name, damaged);
         return { orphan, entries };
       } catch (error) {
-        // It stays where it is, and the next process that starts tries again.
+        this.#leftAside.add(orphan.name);
         this.#orphans.shift();
         onDiskFailed(error);
       }
@@ -148,18 +150,16 @@ export class Backlog {
     return undefined;
   }
 
-  /** A file that cannot be removed is read again by the next start, which changes nothing. */
   async #finish({ name, bytes }: Orphan): Promise<void> {
     const { files, onDiskFailed } = this.#options;
     this.#open = undefined;
-    this.#orphans.shift();
     try {
-      await files.write(positionName(name), String(bytes));
-      await files.remove(name);
-      await files.remove(positionName(name));
+      await removeSegment(files, name, bytes);
       this.#foreignBytes = Math.max(0, this.#foreignBytes - bytes);
     } catch (error) {
+      this.#leftAside.add(name);
       onDiskFailed(error);
     }
+    this.#orphans.shift();
   }
 }

@@ -1,14 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
 import type { Ledger, LedgerEvent, LedgerRefusal, LedgerResult } from '../ledger.ts';
 import type { BarcodeRecord } from '../records.ts';
 import { Drain, type ItemFate } from './drain.ts';
 import type { LedgerTable } from './insert-entries.ts';
-import type { Rejected } from './insert.ts';
 import type { LedgerFiles } from './ledger-files.ts';
+import { LedgerReport } from './ledger-report.ts';
 import { Orphans } from './orphans.ts';
 import type { Owner } from './owner.ts';
-import { encodeLine, REJECTED_FILE } from './record-line.ts';
 import { closedRefusal, memoryFullRefusal, rejectedRefusal, unavailableRefusal } from './refusals.ts';
 import type { LogEntry } from './segment-format.ts';
 import { SegmentLog } from './segment-log.ts';
@@ -38,21 +36,23 @@ export class DirectLedger implements Ledger {
   readonly #drain: Drain;
   readonly #orphans: Orphans;
   readonly #byId = new Map<string, BarcodeRecord>();
-  #isRefusing = false;
+  readonly #report: LedgerReport;
   #isClosed = false;
 
   constructor(options: DirectOptions) {
     this.#options = options;
     const { files, owner, table, clock, batchSize, flushMs } = options;
-    const onEvent = (event: LedgerEvent): void => options.onEvent?.(event);
+    this.#report = new LedgerReport(options);
+    const onEvent = (event: LedgerEvent): void => this.#report.event(event);
     this.#drain = new Drain({
       table,
       clock,
       batchSize,
       flushMs,
       onEvent,
-      onRejected: (rejected) => this.#reject(rejected),
-      more: () => this.#orphans.replay(),
+      onRejected: (rejected) => this.#report.rejected(rejected),
+      // What another mode has left can wait for the next start.
+      more: async () => !this.#isClosed && this.#orphans.replay(),
     });
     this.#orphans = new Orphans({
       files,
@@ -60,9 +60,9 @@ export class DirectLedger implements Ledger {
       clock,
       log: new SegmentLog(files, owner.name),
       drain: () => this.#drain,
-      count: (result, count) => this.#count(result, count),
+      count: (result, count) => this.#report.count(result, count),
       onEvent,
-      onDiskFailed: (error) => onEvent({ kind: 'disk-failed', why: messageOf(error) }),
+      onDiskFailed: (error) => this.#report.diskFailed(error),
     });
   }
 
@@ -72,14 +72,17 @@ export class DirectLedger implements Ledger {
 
   append(record: BarcodeRecord): Promise<LedgerRefusal | undefined> {
     const refusal = this.#isClosed ? closedRefusal : this.refusal();
-    if (refusal !== undefined) return Promise.resolve(this.#notKept(refusal));
+    if (refusal !== undefined) return Promise.resolve(this.#report.refused(refusal));
     this.#byId.set(record.id, record);
     const { promise, resolve } = Promise.withResolvers<LedgerRefusal | undefined>();
     this.#push({ kind: 'record', record }, (fate) => {
       this.#byId.delete(record.id);
-      if (fate === 'stored') this.#count('written', 1);
+      if (fate === 'stored') {
+        this.#report.count('written', 1);
+        this.#report.kept();
+      }
       if (fate === 'stored' || this.#options.mode === 'memory') resolve(undefined);
-      else resolve(this.#notKept(fate === 'rejected' ? rejectedRefusal : unavailableRefusal));
+      else resolve(this.#report.refused(fate === 'rejected' ? rejectedRefusal : unavailableRefusal));
     });
     if (this.#options.mode === 'memory') return Promise.resolve(undefined);
     this.#drain.flush();
@@ -106,9 +109,7 @@ export class DirectLedger implements Ledger {
     this.#isClosed = true;
     await this.#orphans.close();
     await this.#drain.close();
-    if (this.#byId.size > 0) this.#count('dropped', this.#byId.size);
-    if (this.#byId.size > 0)
-      this.#options.onEvent?.({ kind: 'dropped', why: 'PostgreSQL did not take them before the end' });
+    if (this.#byId.size > 0) this.#report.dropped(this.#byId.size, 'PostgreSQL did not take them before the end');
     this.#byId.clear();
   }
 
@@ -117,28 +118,11 @@ export class DirectLedger implements Ledger {
   }
 
   #push(entry: LogEntry, settled: (fate: ItemFate) => void): void {
-    if (this.#options.mode === 'memory' && this.#isFull) return settled('unavailable');
+    if (this.#options.mode === 'memory' && this.#isFull) {
+      if (entry.kind === 'record') this.#report.dropped(1, 'too many wait in memory for PostgreSQL');
+      settled('unavailable');
+      return;
+    }
     this.#drain.push({ entry, mayWait: this.#options.mode === 'memory', settled });
-  }
-
-  /** Counts a record that is not kept; what is refused has no reply of its own, what is dropped has. */
-  #notKept(refusal: LedgerRefusal): LedgerRefusal {
-    this.#count('refused', 1);
-    if (!this.#isRefusing) this.#options.onEvent?.({ kind: 'refused', why: refusal.detail });
-    this.#isRefusing = true;
-    return refusal;
-  }
-
-  async #reject({ record, why }: Rejected): Promise<void> {
-    this.#count('rejected', 1);
-    this.#options.onEvent?.({ kind: 'rejected', id: record.id, why });
-    // For a person to look at.
-    await this.#options.files.appendLine(REJECTED_FILE, encodeLine(record)).catch((error: unknown) => {
-      this.#options.onEvent?.({ kind: 'disk-failed', why: messageOf(error) });
-    });
-  }
-
-  #count(result: LedgerResult, count: number): void {
-    if (count > 0) this.#options.onResult?.(result, count);
   }
 }

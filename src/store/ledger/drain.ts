@@ -84,9 +84,10 @@ export class Drain {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** Writes a batch of entries that are not in the queue; resolves to how many of the first are taken care of. */
+  /** Writes a batch of entries; `waiting`: how many are behind them. Resolves to how many of the first are taken care of. */
   async write(
     entries: readonly LogEntry[],
+    waiting: number,
     onFate: (index: number, fate: 'stored' | 'rejected') => void,
   ): Promise<number> {
     const { table, clock, onRejected } = this.#options;
@@ -104,7 +105,7 @@ export class Drain {
       this.#size.failed();
       this.#postgres.failed(outcome.trouble);
     } else {
-      this.#size.inserted(clock.now() - startedAt, this.#queue.length - entries.length);
+      this.#size.inserted(clock.now() - startedAt, waiting);
       this.#postgres.succeeded();
     }
     return outcome.done;
@@ -129,6 +130,7 @@ export class Drain {
     const fates: ItemFate[] = [];
     const done = await this.write(
       batch.map(({ entry }) => entry),
+      this.#queue.length - batch.length,
       (_index, fate) => fates.push(fate),
     );
     this.#queue.splice(0, done);

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fdatasync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../core/errors.ts';
@@ -21,6 +21,8 @@ export interface SegmentFile {
 export interface LedgerFiles {
   /** Makes a new file; throws if it is there. */
   create(name: string): SegmentFile;
+  /** Removes a file that was made a moment ago; what cannot be removed stays. */
+  discard(name: string): void;
   /** Resolves when the names of the folder are on the disk, so that new files survive a loss of power. */
   syncNames(): Promise<void>;
   /** Resolves when the content of a file that another process has written is on the disk. */
@@ -43,6 +45,9 @@ export function filesIn(folder: string): LedgerFiles {
     create(name) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return segmentFile(openSync(pathOf(name), 'ax', 0o600));
+    },
+    discard(name) {
+      rmSync(pathOf(name), { force: true });
     },
     async syncNames() {
       await synced(folder, 'r');

@@ -56,7 +56,7 @@ export class Orphans {
     const entries = await this.#backlog.next(drain.batchSize);
     if (entries === undefined) return false;
     let replayed = 0;
-    const done = await drain.write(entries, (index, fate) => {
+    const done = await drain.write(entries, this.#backlog.pending - entries.length, (index, fate) => {
       if (fate === 'stored' && entries[index]?.kind === 'record') replayed++;
     });
     this.#backlog.settle(done);

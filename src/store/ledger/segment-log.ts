@@ -20,6 +20,22 @@ export interface LogSegment {
   savedTo: number;
 }
 
+/**
+ * Removes a settled segment. Its position comes first, so that a crash in between repeats nothing; on a full disk there is
+ * no room for it, and the removal is what makes room, so it goes on without. Rejects with the system's error.
+ */
+export async function removeSegment(files: LedgerFiles, name: string, bytes: number): Promise<void> {
+  await files.write(positionName(name), String(bytes)).catch(() => {});
+  await files.remove(name);
+  await files.remove(positionName(name));
+}
+
+interface ReadSegment {
+  readonly entries: readonly PlacedEntry[];
+  readonly segment: LogSegment;
+  readonly lost: number;
+}
+
 /** A segment that has grown beyond this is followed by a new one, so that disk space comes back piece by piece. */
 const SEGMENT_BYTES = 8 * 1024 ** 2;
 
@@ -37,6 +53,7 @@ export class SegmentLog {
   #sequence = 0;
   #isDirty = false;
   #namesAreDirty = false;
+  #removing: Promise<void> | undefined;
   /** The last sync of files that were closed. */
   #closing: Promise<void> | undefined;
 
@@ -105,8 +122,8 @@ export class SegmentLog {
     try {
       file.append(SEGMENT_HEADER);
     } catch (error) {
-      // The empty file stays: it is removed as an orphan without entries.
       file.close();
+      this.#files.discard(name);
       throw error;
     }
     const start = SEGMENT_HEADER.length;
@@ -150,17 +167,20 @@ export class SegmentLog {
   }
 
   /** Removes the segments that are settled; with `all` the one that is written to as well. Rejects with the system's error. */
-  async removeSettled(all = false): Promise<void> {
+  removeSettled(all = false): Promise<void> {
+    this.#removing ??= this.#removeSettled(all).finally(() => (this.#removing = undefined));
+    return this.#removing;
+  }
+
+  async #removeSettled(all: boolean): Promise<void> {
     for (;;) {
       const first = this.#segments[0];
       if (first === undefined || first.settled < first.entries) return;
       const isCurrent = this.#segments.length === 1 && this.#file !== undefined;
       if (isCurrent && !all) return;
       if (isCurrent) this.#closeFile();
-      await this.#files.write(positionName(first.name), String(first.bytes));
-      await this.#files.remove(first.name);
+      await removeSegment(this.#files, first.name, first.bytes);
       this.#segments.shift();
-      await this.#files.remove(positionName(first.name));
     }
   }
 
@@ -173,10 +193,11 @@ export class SegmentLog {
     first.savedTo = position;
   }
 
-  /** The entries behind this place in its segment, or in the next one if that was its last; undefined if there are none. */
-  async readBehind(
-    place: LogPlace | undefined,
-  ): Promise<readonly (PlacedEntry & { readonly segment: LogSegment })[] | undefined> {
+  /**
+   * The entries behind this place in its segment, or in the next one if that was its last; undefined if there are none.
+   * All entries before the place must be settled. `lost`: entries that the disk has damaged, which count as settled.
+   */
+  async readBehind(place: LogPlace | undefined): Promise<ReadSegment | undefined> {
     // Undefined, or of a segment that is settled and gone: the first one that is left.
     const index = place === undefined ? 0 : Math.max(0, this.#segments.indexOf(place.segment));
     let segment = this.#segments[index];
@@ -187,9 +208,11 @@ export class SegmentLog {
       if (segment === undefined) return undefined;
       from = segment.settledTo;
     }
-    const whole = segment;
-    const { entries } = readSegment((await this.#files.read(whole.name)).subarray(0, whole.bytes), from);
-    return entries.map((placed) => ({ ...placed, segment: whole }));
+    const [expected, bytes] = [segment.entries - segment.settled, segment.bytes];
+    const { entries } = readSegment((await this.#files.read(segment.name)).subarray(0, bytes), from);
+    const lost = expected - entries.length;
+    segment.settled += lost;
+    return { entries, segment, lost };
   }
 
   /** Whether nothing was appended behind this place. */

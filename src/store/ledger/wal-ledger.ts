@@ -1,14 +1,13 @@
-import type { Clock, Timer } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { Ledger, LedgerEvent, LedgerRefusal, LedgerResult } from '../ledger.ts';
 import type { BarcodeRecord } from '../records.ts';
 import { Drain, type Item, type ItemFate } from './drain.ts';
+import { GroupSync } from './group-sync.ts';
 import type { LedgerTable } from './insert-entries.ts';
-import type { Rejected } from './insert.ts';
 import type { LedgerFiles } from './ledger-files.ts';
 import { Orphans } from './orphans.ts';
+import { LedgerReport } from './ledger-report.ts';
 import type { Owner } from './owner.ts';
-import { encodeLine, REJECTED_FILE } from './record-line.ts';
 import { closedRefusal, diskFullRefusal, noPlaceRefusal, rejectedRefusal } from './refusals.ts';
 import type { LogEntry } from './segment-format.ts';
 import { type LogPlace, SegmentLog } from './segment-log.ts';
@@ -33,6 +32,9 @@ export interface WalOptions {
 }
 
 const MAX_IN_MEMORY = 10_000;
+const MAX_BYTES_IN_MEMORY = 64 * 1024 ** 2;
+/** How long a record whose sync failed waits for PostgreSQL. */
+const UNSYNCED_LIMIT_MS = 2_000;
 
 /** A record of this turn, which waits for the write at its end. */
 interface Append {
@@ -55,26 +57,34 @@ export class WalLedger implements Ledger {
   /** The last entry in memory; those behind it are on the disk only. Undefined if all are in memory. */
   #coldFrom: { readonly place: LogPlace | undefined } | undefined;
   #lastPlace: LogPlace | undefined;
-  #syncing: Promise<void> | undefined;
-  #syncTimer: Timer | undefined;
+  readonly #sync: GroupSync;
+  /** Records whose sync failed, which wait for PostgreSQL, by id. */
+  readonly #unsynced = new Map<string, Append['decided']>();
+  #bytesInMemory = 0;
   /** Records that wait for PostgreSQL without being on the disk. */
   #withoutDisk = 0;
-  #isDiskFailing = false;
-  #isRefusing = false;
+  readonly #report: LedgerReport;
   #isClosed = false;
 
   constructor(options: WalOptions) {
     this.#options = options;
+    this.#report = new LedgerReport(options);
     this.#maxInMemory = options.maxInMemory ?? MAX_IN_MEMORY;
     const { files, owner, table, clock, batchSize, flushMs } = options;
     this.#log = new SegmentLog(files, owner.name);
+    this.#sync = new GroupSync({
+      log: this.#log,
+      clock,
+      fsyncMs: options.fsyncMs,
+      onFailed: (error) => this.#report.diskFailed(error),
+    });
     this.#drain = new Drain({
       table,
       clock,
       batchSize,
       flushMs,
-      onEvent: (event) => options.onEvent?.(event),
-      onRejected: (rejected) => this.#reject(rejected),
+      onEvent: (event) => this.#report.event(event),
+      onRejected: (rejected) => this.#report.rejected(rejected),
       more: () => this.#more(),
     });
     this.#orphans = new Orphans({
@@ -83,9 +93,9 @@ export class WalLedger implements Ledger {
       clock,
       log: this.#log,
       drain: () => this.#drain,
-      count: (result, count) => this.#count(result, count),
-      onEvent: (event) => options.onEvent?.(event),
-      onDiskFailed: (error) => this.#noteDiskFailed(error),
+      count: (result, count) => this.#report.count(result, count),
+      onEvent: (event) => this.#report.event(event),
+      onDiskFailed: (error) => this.#report.diskFailed(error),
       upkeep: () => this.#upkeep(),
     });
   }
@@ -95,7 +105,7 @@ export class WalLedger implements Ledger {
   }
 
   append(record: BarcodeRecord): Promise<LedgerRefusal | undefined> {
-    if (this.#isClosed) return Promise.resolve(this.#refuse(closedRefusal));
+    if (this.#isClosed) return Promise.resolve(this.#report.refused(closedRefusal));
     return new Promise((decided) => {
       // It can be found from now on, since the client may ask for it as soon as it has the reply.
       this.#byId.set(record.id, record);
@@ -112,7 +122,7 @@ export class WalLedger implements Ledger {
   refusal(): LedgerRefusal | undefined {
     if (this.#options.whenFull === 'drop') return undefined;
     if (this.#isFull) return diskFullRefusal(this.#options.maxBytes);
-    return this.#isDiskFailing && this.#drain.isSuspended ? noPlaceRefusal : undefined;
+    return this.#report.isDiskFailing && this.#drain.isSuspended ? noPlaceRefusal : undefined;
   }
 
   find(id: string): BarcodeRecord | undefined {
@@ -122,12 +132,11 @@ export class WalLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#turn.length > 0) this.#writeTurn();
     this.#isClosed = true;
-    this.#syncTimer?.cancel();
     await this.#orphans.close();
     await this.#drain.close();
-    await this.#sync();
-    await this.#log.removeSettled(true).catch((error: unknown) => this.#noteDiskFailed(error));
-    await this.#log.savePosition().catch((error: unknown) => this.#noteDiskFailed(error));
+    await this.#sync.close();
+    await this.#log.removeSettled(true).catch((error: unknown) => this.#report.diskFailed(error));
+    await this.#log.savePosition().catch((error: unknown) => this.#report.diskFailed(error));
     this.#log.close();
   }
 
@@ -147,33 +156,36 @@ export class WalLedger implements Ledger {
     try {
       const places = this.#log.append(kept.map(({ entry }) => entry));
       for (const [index, append] of kept.entries()) this.#keep(append, places[index] as LogPlace);
-      this.#isDiskFailing = false;
-      this.#isRefusing = false;
+      if (!this.#sync.isFailing) this.#report.diskWorks();
+      this.#report.kept();
     } catch (error) {
-      this.#noteDiskFailed(error);
+      this.#report.diskFailed(error);
       for (const append of kept) this.#keepWithoutDisk(append);
     }
   }
 
   #keep({ entry, decided }: Append, place: LogPlace): void {
-    if (this.#coldFrom === undefined && this.#drain.length < this.#maxInMemory) this.#push(entry, place);
+    if (this.#coldFrom === undefined && this.#hasMemory) this.#push(entry, place);
     else {
       this.#coldFrom ??= { place: this.#lastPlace };
       if (entry.kind === 'record') this.#byId.delete(entry.record.id);
     }
     if (this.#options.fsyncMs > 0) {
       decided(undefined);
-      this.#syncTimer ??= this.#options.clock.setTimeout(() => {
-        this.#syncTimer = undefined;
-        void this.#sync();
-      }, this.#options.fsyncMs);
-    } else void this.#syncFor(decided);
+      this.#sync.written();
+    } else void this.#decideBySync(entry, decided);
+  }
+
+  get #hasMemory(): boolean {
+    return this.#drain.length < this.#maxInMemory && this.#bytesInMemory < MAX_BYTES_IN_MEMORY;
   }
 
   #push(entry: LogEntry, place: LogPlace): void {
     this.#lastPlace = place;
+    this.#bytesInMemory += bytesOf(entry);
     const settled = (fate: ItemFate): void => {
       this.#log.settle(place);
+      this.#bytesInMemory -= bytesOf(entry);
       this.#left(entry, fate);
     };
     this.#drain.push({ entry, mayWait: true, settled });
@@ -198,25 +210,19 @@ export class WalLedger implements Ledger {
 
   #left(entry: LogEntry, fate: ItemFate): void {
     if (entry.kind !== 'record') return;
-    this.#byId.delete(entry.record.id);
-    if (fate === 'stored') this.#count('written', 1);
+    const { id } = entry.record;
+    this.#byId.delete(id);
+    if (fate === 'stored') this.#report.count('written', 1);
+    this.#unsynced.get(id)?.(fate === 'stored' ? undefined : rejectedRefusal);
+    this.#unsynced.delete(id);
   }
 
   #drop({ entry, decided }: Append, why: LedgerRefusal): void {
     if (entry.kind === 'record') this.#byId.delete(entry.record.id);
     if (entry.kind === 'aborted') return decided(undefined);
-    if (this.#options.whenFull === 'refuse') return decided(this.#refuse(why));
-    this.#count('dropped', 1);
-    if (!this.#isRefusing) this.#options.onEvent?.({ kind: 'dropped', why: why.detail });
-    this.#isRefusing = true;
+    if (this.#options.whenFull === 'refuse') return decided(this.#report.refused(why));
+    this.#report.dropped(1, why.detail);
     return decided(undefined);
-  }
-
-  #refuse(why: LedgerRefusal): LedgerRefusal {
-    this.#count('refused', 1);
-    if (!this.#isRefusing) this.#options.onEvent?.({ kind: 'refused', why: why.detail });
-    this.#isRefusing = true;
-    return why;
   }
 
   get #isFull(): boolean {
@@ -231,66 +237,57 @@ export class WalLedger implements Ledger {
       const warmed = this.#coldFrom !== undefined && this.#drain.length === 0 && (await this.#warm());
       return (await this.#orphans.replay()) || warmed;
     } catch (error) {
-      this.#noteDiskFailed(error);
+      this.#report.diskFailed(error);
       return false;
     }
   }
 
   /** Brings the next entries that are on the disk only into memory. */
   async #warm(): Promise<boolean> {
-    const entries = await this.#log.readBehind(this.#coldFrom?.place);
-    if (entries === undefined || entries.length === 0) {
+    const behind = await this.#log.readBehind(this.#coldFrom?.place);
+    if (behind === undefined) {
       this.#coldFrom = undefined;
       return false;
     }
-    for (const { entry, segment, end } of entries) this.#push(entry, { segment, end });
+    const { entries, segment, lost } = behind;
+    if (lost > 0) {
+      this.#report.count('damaged', lost);
+      this.#report.event({ kind: 'damaged', file: segment.name, places: lost });
+    }
+    if (entries.length === 0) {
+      this.#coldFrom = { place: { segment, end: segment.bytes } };
+      return true;
+    }
+    for (const { entry, end } of entries) this.#push(entry, { segment, end });
     const place = this.#lastPlace as LogPlace;
     this.#coldFrom = this.#log.isEnd(place) ? undefined : { place };
     this.#drain.flush();
     return true;
   }
 
-  async #reject({ record, why }: Rejected): Promise<void> {
-    this.#count('rejected', 1);
-    this.#options.onEvent?.({ kind: 'rejected', id: record.id, why });
-    // For a person to look at.
-    await this.#options.files.appendLine(REJECTED_FILE, encodeLine(record)).catch((error: unknown) => {
-      this.#noteDiskFailed(error);
-    });
-  }
-
-  async #syncFor(decided: Append['decided']): Promise<void> {
-    // A sync that is under way may have begun before this record was written.
-    await this.#syncing;
-    this.#syncing ??= this.#sync().finally(() => (this.#syncing = undefined));
-    await this.#syncing;
-    decided(undefined);
-  }
-
-  async #sync(): Promise<void> {
-    if (!this.#log.isDirty) return;
-    try {
-      await this.#log.sync();
-    } catch (error) {
-      this.#noteDiskFailed(error);
+  async #decideBySync(entry: LogEntry, decided: Append['decided']): Promise<void> {
+    if ((await this.#sync.synced()) || entry.kind === 'aborted' || !this.#byId.has(entry.record.id)) {
+      decided(undefined);
+      return;
     }
+    const { id } = entry.record;
+    this.#unsynced.set(id, decided);
+    this.#drain.flush();
+    this.#options.clock.setTimeout(() => {
+      if (this.#unsynced.delete(id)) decided(this.#report.refused(noPlaceRefusal));
+    }, UNSYNCED_LIMIT_MS);
   }
 
   async #upkeep(): Promise<void> {
     // Requests may be refused because the disk has failed, and then nobody else would find out that it works again.
-    if (this.#isDiskFailing) {
+    if (this.#report.isDiskFailing) {
       this.#log.probe();
-      this.#isDiskFailing = false;
+      if (!this.#sync.isFailing || (await this.#sync.synced())) this.#report.diskWorks();
     }
+    // Without appends the drain does not run, and a segment that is settled would fill the ledger.
+    await this.#log.removeSettled(this.#isFull);
     await this.#log.savePosition();
   }
-
-  #noteDiskFailed(error: unknown): void {
-    if (!this.#isDiskFailing) this.#options.onEvent?.({ kind: 'disk-failed', why: messageOf(error) });
-    this.#isDiskFailing = true;
-  }
-
-  #count(result: LedgerResult, count: number): void {
-    if (count > 0) this.#options.onResult?.(result, count);
-  }
 }
+
+const bytesOf = (entry: LogEntry): number => (entry.kind === 'record' ? entry.record.bytes.length : 0);

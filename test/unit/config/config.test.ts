@@ -340,7 +340,7 @@ describe('upstreams', () => {
   test('list backends or discover them', () => {
     const backends = ['http://127.0.0.1:1'];
     const discover = { dns: 'app.internal', port: 80 };
-    assert.match(problemsOf({}), /^f: upstreams\.app\.backends: is missing/);
+    assert.match(problemsOf({}), /^f: upstreams\.app\.backends: has no entry/);
     assert.match(problemsOf({ backends, discover }), /app\.discover: there are backends, too/);
     assert.match(problemsOf({ discover, backup: backends }), /backup and drained are for backends that are listed/);
     assert.equal(problemsOf({ discover, reserved: 5 }), '');

@@ -14,6 +14,8 @@ const never = new Promise<never>(() => {});
 export class FakeDisk {
   readonly files = new Map<string, File>();
   isFull = false;
+  isSyncFailing = false;
+  isRemovalFailing = false;
   /** What happened, in order. */
   readonly steps: string[] = [];
 
@@ -69,12 +71,14 @@ export class FakeDisk {
             await alive();
             const { length } = file.content;
             await Promise.resolve();
+            if (this.isSyncFailing) throw Object.assign(new Error('input/output error'), { code: 'EIO' });
             file.synced = Math.max(file.synced, length);
             this.steps.push(`sync ${name}`);
           },
           close: () => {},
         };
       },
+      discard: (name) => void this.files.delete(name),
       syncNames: async () => {
         await alive();
         for (const file of this.files.values()) file.isNamed = true;
@@ -115,6 +119,7 @@ export class FakeDisk {
       },
       remove: async (name) => {
         await alive();
+        if (this.isRemovalFailing) throw Object.assign(new Error('not permitted'), { code: 'EPERM' });
         this.files.delete(name);
         this.steps.push(`remove ${name}`);
       },

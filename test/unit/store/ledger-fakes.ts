@@ -1,5 +1,5 @@
 import { StoreError } from '../../../src/store/errors.ts';
-import type { Ledger, LedgerEvent, LedgerResult } from '../../../src/store/ledger.ts';
+import type { Ledger, LedgerEvent, LedgerRefusal, LedgerResult } from '../../../src/store/ledger.ts';
 import { DirectLedger, type DirectOptions } from '../../../src/store/ledger/direct-ledger.ts';
 import type { LedgerTable } from '../../../src/store/ledger/insert-entries.ts';
 import { WalLedger, type WalOptions } from '../../../src/store/ledger/wal-ledger.ts';
@@ -106,4 +106,22 @@ export class FakeHost {
         }),
     };
   }
+}
+
+/** Appends records, and what the ledger said of each, in time. */
+export function append(host: FakeHost, ledger: Ledger, ...records: BarcodeRecord[]) {
+  const fates: (string | undefined)[] = [];
+  const told = (refusal: LedgerRefusal | undefined): void => void fates.push(refusal?.reason ?? 'kept');
+  for (const one of records) void ledger.append(one).then(told);
+  return host.clock.advance(0).then(() => fates);
+}
+
+/** Records with these numbers, the last one left out. */
+export const range = (from: number, to: number): BarcodeRecord[] =>
+  Array.from({ length: to - from }, (_, index) => record(from + index));
+
+export async function close(host: FakeHost, ledger: Ledger): Promise<void> {
+  const closed = ledger.close();
+  await host.clock.advance(10_000);
+  await closed;
 }

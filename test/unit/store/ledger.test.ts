@@ -1,27 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Ledger, LedgerRefusal } from '../../../src/store/ledger.ts';
 import { encodeLine } from '../../../src/store/ledger/record-line.ts';
 import { SEGMENT_HEADER } from '../../../src/store/ledger/segment-format.ts';
-import type { BarcodeRecord } from '../../../src/store/records.ts';
-import { FakeHost, POISON, record } from './ledger-fakes.ts';
-
-/** Appends records, and what the ledger said of each, in time. */
-function append(host: FakeHost, ledger: Ledger, ...records: BarcodeRecord[]) {
-  const fates: (string | undefined)[] = [];
-  const told = (refusal: LedgerRefusal | undefined): void => void fates.push(refusal?.reason ?? 'kept');
-  for (const one of records) void ledger.append(one).then(told);
-  return host.clock.advance(0).then(() => fates);
-}
-
-const range = (from: number, to: number): BarcodeRecord[] =>
-  Array.from({ length: to - from }, (_, index) => record(from + index));
-
-async function close(host: FakeHost, ledger: Ledger): Promise<void> {
-  const closed = ledger.close();
-  await host.clock.advance(10_000);
-  await closed;
-}
+import { append, close, FakeHost, POISON, range, record } from './ledger-fakes.ts';
 
 describe('a ledger with a write-ahead log', () => {
   test('has a record on the disk before its reply, in one write for a turn of the event loop', async () => {
@@ -327,6 +308,28 @@ describe('a ledger with LEDGER_DURABILITY=memory', () => {
     assert.deepEqual(host.disk.names, []);
     await close(host, ledger);
     assert.equal(host.totals.dropped, 3);
+  });
+
+  test('with LEDGER_WHEN_FULL=drop it goes on, and counts what it has not kept', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    const ledger = host.start('memory', { maxInMemory: 3, whenFull: 'drop' });
+    assert.deepEqual(await append(host, ledger, ...range(0, 5)), Array(5).fill('kept'));
+    assert.equal(host.totals.dropped, 2);
+  });
+
+  test('close does not wait for what a write-ahead log has left', async () => {
+    const host = new FakeHost();
+    host.database = 'down';
+    await append(host, host.start('wal'), ...range(0, 40));
+    host.crash();
+    const ledger = host.start('memory');
+    await host.clock.advance(0);
+    const closed = ledger.close();
+    host.database = 'up';
+    await host.clock.advance(10_000);
+    await closed;
+    assert.ok(host.rows.size < 40, `${host.rows.size} rows`);
   });
 
   test('writes batches, and what a write-ahead log has left', async () => {
