@@ -178,7 +178,9 @@ describe('requests in flight of one client', () => {
     });
     const host = await startRateHost({
       upstreams: { app: { backends: [counted.origin], cap: 1000 } },
-      routes: [{ endpoint: 'app', path: '/*', upstream: 'app', authenticate: true, limit: { maxConcurrent: 5 } } as never],
+      routes: [
+        { endpoint: 'app', path: '/*', upstream: 'app', authenticate: true, limit: { maxConcurrent: 5 } } as never,
+      ],
     });
     const urls = Array.from({ length: 40 }, (_, index) => `${host.workers[index % 4]?.url}/x`);
     const { statuses } = await flood({ urls, headers, durationMs: 1000, gapMs: 1 });
