@@ -99,7 +99,8 @@ const nouns: Readonly<Record<string, string>> = {
 const nounOf = (expected: string): string => nouns[expected] ?? `a ${expected}`;
 
 function sizeText({ origin, input }: Issue & { origin: string }, bound: string, limit: number | bigint): string {
-  if (origin === 'array') return `must have ${bound} ${limit} ${limit === 1 ? 'entry' : 'entries'}: got ${got(input)}`;
+  if (origin === 'array')
+    return `must have ${bound} ${limit} ${limit === 1 ? 'entry' : 'entries'}: got ${Array.isArray(input) && input.length > 0 ? input.length : got(input)}`;
   return `must be ${bound} ${limit}${origin === 'string' ? ' characters long' : ''}: got ${got(input)}`;
 }
 

@@ -1,8 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { BasicAuthConfig } from '../../config/model.ts';
+import type { Clock } from '../../core/clock.ts';
 import { hasPassword } from '../../core/password-hash.ts';
 import type { Exchange, KeyIdentity } from '../exchange.ts';
+import { AdmissionBusy, FairAdmission } from '../limits/fair-admission.ts';
 import { Refusal } from '../refusal.ts';
 import { type Authenticator, challenge } from './authenticator.ts';
 
@@ -11,6 +13,14 @@ const MOST_CHECKS = 2;
 const CAPACITY = 1000;
 
 const busy = new Refusal('overloaded', 'too many passwords are being checked', { retryAfterSeconds: 1 });
+
+export interface BasicDependencies {
+  /** Why an address may not try another password; undefined if it may. */
+  readonly mayCheck: (x: Exchange) => Refusal | undefined;
+  /** The network of a client. Networks take turns, so that guesses from some do not lock out the users of others. */
+  readonly clientOf: (x: Exchange) => string;
+  readonly clock: Clock;
+}
 
 /** Checks a user name and a password (RFC 7617). A pair that was right is known by a keyed hash, without its password. */
 export class BasicAuthenticator implements Authenticator {
@@ -21,11 +31,14 @@ export class BasicAuthenticator implements Authenticator {
   readonly #known = new LRUCache<string, KeyIdentity>({ max: CAPACITY });
   /** Of this process, so that what is kept says nothing about a password elsewhere. */
   readonly #secret = randomBytes(32);
-  #checks = 0;
+  readonly #checks: FairAdmission;
+  readonly #clientOf: (x: Exchange) => string;
 
-  constructor(config: BasicAuthConfig, mayCheck: (x: Exchange) => Refusal | undefined) {
+  constructor(config: BasicAuthConfig, { mayCheck, clientOf, clock }: BasicDependencies) {
     this.#config = config;
     this.#mayCheck = mayCheck;
+    this.#clientOf = clientOf;
+    this.#checks = new FairAdmission(MOST_CHECKS, clock);
     const scheme = `Basic realm="${config.realm}", charset="UTF-8"`;
     this.#missing = challenge('a user name and a password are needed', scheme);
     this.#wrong = challenge('the user name or the password is wrong', scheme, { isGuess: true });
@@ -40,23 +53,23 @@ export class BasicAuthenticator implements Authenticator {
     if (known !== undefined) return known;
     const refusal = this.#mayCheck(x);
     if (refusal !== undefined) return refusal;
-    return this.#checks >= MOST_CHECKS ? busy : this.#check(user, password, digest);
+    return this.#checks
+      .run(this.#clientOf(x), () => this.#check(user, password, digest))
+      .catch((error: unknown) => {
+        if (error instanceof AdmissionBusy) return busy;
+        throw error;
+      });
   }
 
   async #check(user: string, password: string, digest: string): Promise<KeyIdentity | Refusal> {
-    this.#checks++;
-    try {
-      const { users } = this.#config;
-      const hash = Object.hasOwn(users, user) ? users[user] : undefined;
-      // An unknown user takes as long as a wrong password, so that the time of a reply names no users.
-      const isRight = await hasPassword(hash ?? (Object.values(users)[0] as string), password);
-      if (!isRight || hash === undefined) return this.#wrong;
-      const identity = { id: `user:${user}`, name: user };
-      this.#known.set(digest, identity);
-      return identity;
-    } finally {
-      this.#checks--;
-    }
+    const { users } = this.#config;
+    const hash = Object.hasOwn(users, user) ? users[user] : undefined;
+    // An unknown user takes as long as a wrong password, so that the time of a reply names no users.
+    const isRight = await hasPassword(hash ?? (Object.values(users)[0] as string), password);
+    if (!isRight || hash === undefined) return this.#wrong;
+    const identity = { id: `user:${user}`, name: user };
+    this.#known.set(digest, identity);
+    return identity;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { RouteConfig } from '../../config/model.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange, KeyIdentity } from '../exchange.ts';
+import { clientNetwork } from '../http/client-network.ts';
 import { Refusal } from '../refusal.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Authenticator } from './authenticator.ts';
@@ -60,7 +61,12 @@ export class Authenticators {
       return jwt.cookie === undefined ? shared : new CrossSiteGuard(shared, jwt.cookie, config.cors);
     }
     if (authentication === 'basic' && basic !== undefined)
-      return this.#once(`basic ${JSON.stringify(basic)}`, () => new BasicAuthenticator(basic, mayCheck));
+      return this.#once(`basic ${JSON.stringify(basic)}`, () => {
+        const { clock, trustedProxies } = this.#gateway;
+        const clientOf = ({ request, head }: Exchange): string =>
+          clientNetwork(request.peerAddress, head, trustedProxies);
+        return new BasicAuthenticator(basic, { mayCheck, clientOf, clock });
+      });
     if (authentication === 'certificate' && certificate !== undefined)
       return this.#once(
         `certificate ${JSON.stringify(certificate)}`,

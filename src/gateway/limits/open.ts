@@ -10,7 +10,7 @@ import { type FindKey, KeyCache } from './key-cache.ts';
 import { InFlightLimiter } from './in-flight-limiter.ts';
 import { LateRefusals } from './late-refusals.ts';
 import { RateLimiter } from './rate-limiter.ts';
-import { ReadAdmission } from './read-admission.ts';
+import { FairAdmission } from './fair-admission.ts';
 
 const DEFAULT_READS = 4;
 
@@ -34,7 +34,7 @@ export interface Limits {
   readonly guesses: GuessLimit;
   readonly rates: RateLimiter;
   readonly inFlight: InFlightLimiter;
-  readonly reads: ReadAdmission;
+  readonly reads: FairAdmission;
   readonly lateRefusals: LateRefusals;
 }
 
@@ -48,7 +48,7 @@ export function openLimits(options: LimitsOptions, trustedProxies: AddressSet): 
     guesses: new GuessLimit(clock, trustedProxies),
     rates: new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks }),
     inFlight: new InFlightLimiter({ clock, registry, bugs, workers, keyInFlight, sendPlaceAsks }),
-    reads: new ReadAdmission(options.readConcurrency ?? DEFAULT_READS, clock),
+    reads: new FairAdmission(options.readConcurrency ?? DEFAULT_READS, clock),
     lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trustedProxies.has(address) }),
   };
 }

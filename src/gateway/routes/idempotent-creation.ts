@@ -6,7 +6,7 @@ import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { fieldValue } from '../http/request-fields.ts';
 import { malformed } from '../http/request-head.ts';
-import { ReadsBusy } from '../limits/read-admission.ts';
+import { AdmissionBusy } from '../limits/fair-admission.ts';
 import { Refusal } from '../refusal.ts';
 import { storeRefusal } from './store-refusal.ts';
 
@@ -59,7 +59,7 @@ const busy = new Refusal('overloaded', 'too many requests with an Idempotency-Ke
   retryAfterSeconds: 1,
 });
 
-const claimRefusal = (error: unknown): Refusal => (error instanceof ReadsBusy ? busy : storeRefusal(error));
+const claimRefusal = (error: unknown): Refusal => (error instanceof AdmissionBusy ? busy : storeRefusal(error));
 
 function keyOf(header: string): string | undefined {
   const [, quoted, bare] = keyPattern.exec(header) ?? [];
@@ -89,7 +89,7 @@ async function claim(
     .run(request.keyId, () => idempotency.claim(request, { barcodeId: id, claimMs, windowMs }))
     .catch((error: unknown) => {
       // PostgreSQL may have taken the claim without our hearing of it.
-      if (!(error instanceof ReadsBusy)) release();
+      if (!(error instanceof AdmissionBusy)) release();
       throw error;
     });
   if (answer.kind === 'done') return answer.record;

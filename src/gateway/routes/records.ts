@@ -4,7 +4,7 @@ import type { BarcodeSummary } from '../../store/records.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
-import { ReadsBusy } from '../limits/read-admission.ts';
+import { AdmissionBusy } from '../limits/fair-admission.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
 import { imageType } from './image-type.ts';
@@ -90,7 +90,7 @@ function local(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer
     async answer(x) {
       const startedAt = gateway.clock.now();
       const result = await answer(x).catch((error: unknown) =>
-        error instanceof ReadsBusy ? busy : storeRefusal(error),
+        error instanceof AdmissionBusy ? busy : storeRefusal(error),
       );
       x.execMs = gateway.clock.now() - startedAt;
       x.execPhase = 'database';

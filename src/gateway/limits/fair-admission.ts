@@ -1,37 +1,37 @@
 import type { Clock } from '../../core/clock.ts';
 import { RequestQueue } from '../../policy/admission/request-queue.ts';
 
-/** Reads of all keys that may wait for their turn. */
+/** Works of all clients that may wait for their turn. */
 const QUEUE_CAPACITY = 64;
 const MAX_WAIT_MS = 2000;
 
-/** A read whose turn would have come too late. */
-export class ReadsBusy extends Error {}
+/** The turn of a work would have come too late. */
+export class AdmissionBusy extends Error {}
 
 interface Waiter {
   readonly start: (mayRun: boolean) => void;
 }
 
 /**
- * Bounds the reads of a worker's clients, so that database connections are left for key look-ups and the ledger. Keys
- * take turns, so that none starves the others.
+ * Bounds how many works of one kind run at a time, such as reads of the database or checks of passwords. Clients take
+ * turns, so that none starves the others.
  */
-export class ReadAdmission {
+export class FairAdmission {
   readonly #max: number;
   readonly #clock: Clock;
   readonly #queue = new RequestQueue<Waiter>(QUEUE_CAPACITY);
   #running = 0;
 
-  /** `max`: reads in progress at a time. */
+  /** `max`: works in progress at a time. */
   constructor(max: number, clock: Clock) {
     this.#max = Math.max(1, max);
     this.#clock = clock;
   }
 
-  /** Does the work when its turn has come; rejects with ReadsBusy if that is too late. */
+  /** Does the work when its turn has come; rejects with AdmissionBusy if that is too late. `key`: the client. */
   async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
     if (this.#running >= this.#max || this.#queue.depth > 0) {
-      if (!(await this.#wait(key))) throw new ReadsBusy('Too many reads of the database are in progress');
+      if (!(await this.#wait(key))) throw new AdmissionBusy('Too many are in progress');
     } else this.#running++;
     try {
       return await work();
