@@ -30,6 +30,8 @@ export interface ShownStatus {
     readonly cap?: number | undefined;
     readonly leased?: number | undefined;
   }[];
+  /** The upstreams whose backends are all drained; absent in earlier versions. */
+  readonly drained_upstreams?: readonly string[] | undefined;
   /** The upstreams whose backends are in DNS; absent in earlier versions. */
   readonly discovery?: readonly ShownDiscovery[] | undefined;
 }
@@ -47,12 +49,15 @@ export interface HostVerdict {
 }
 
 /** How the host does, and the first reason why it does not do well. */
-export function hostVerdict({ workers, backends, config, discovery = [] }: ShownStatus): HostVerdict {
+export function hostVerdict(shown: ShownStatus): HostVerdict {
+  const { workers, backends, config, discovery = [], drained_upstreams: drained = [] } = shown;
   if (workers.length === 0) return { state: 'down', why: 'no worker is connected to control' };
   const byUpstream = Map.groupBy(backends, ({ upstream }) => upstream);
   for (const [upstream, all] of byUpstream) {
     if (all.every(({ up }) => up === false)) return { state: 'down', why: `no backend of upstream ${upstream} is up` };
   }
+  if (drained[0] !== undefined)
+    return { state: 'down', why: `upstream ${drained.join(', ')} takes no requests: its backends are all drained` };
   const empty = discovery.find((one) => one.backends === 0);
   if (empty !== undefined)
     return {

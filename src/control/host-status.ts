@@ -1,4 +1,4 @@
-import type { Config } from '../config/model.ts';
+import type { Config, UpstreamConfig } from '../config/model.ts';
 import type { DiscoveryStatus } from './discovery.ts';
 import type { BackendHealth } from './health-checker.ts';
 import type { Member } from './members.ts';
@@ -41,11 +41,16 @@ export function hostStatus(host: HostState): Record<string, unknown> {
       ...host.leases(backend.upstream, backend.backend),
     })),
     discovery: host.discovery,
+    drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),
     rate_limits: { subjects: host.rateSubjects },
     in_flight_limits: { clients: host.inFlightClients },
     settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
   };
 }
+
+/** Whether every backend of the file is drained; generators and backends in DNS come and go by themselves. */
+const isDrained = ({ backends, discover, isAnnounced }: UpstreamConfig): boolean =>
+  backends.length === 0 && discover === undefined && !isAnnounced;
 
 function memberStatus(member: Member, nowMs: number): Record<string, unknown> {
   const { role, instance, pid, version, startedAtMs, status, configHash: hash, configVersion } = member;

@@ -33,3 +33,9 @@ test('a host is down while an upstream has no backend out of DNS, and degraded w
     'down: upstream app has no backend: DNS has not answered yet',
   );
 });
+
+test('a host is down while all backends of an upstream are drained, also where others are up', () => {
+  const { state, why } = hostVerdict({ ...well, drained_upstreams: ['shop'] });
+  assert.deepEqual([state, why], ['down', 'upstream shop takes no requests: its backends are all drained']);
+  assert.equal(hostVerdict({ ...well, drained_upstreams: [] }).state, 'well');
+});
