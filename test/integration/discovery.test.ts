@@ -76,15 +76,21 @@ describe('backends in DNS, over processes', () => {
   }
   const used = (...hosts: string[]): Promise<void> =>
     eventually(`requests go to ${hosts.join()}`, async () => (await hostsUsed()).join() === hosts.join(), LIMIT_MS);
-  /** Sends requests until this backend has one that it does not answer. */
+  /** Sends requests until this backend has one that it does not answer; the others are answered then. */
   async function heldAt(host: string): Promise<{ res: ServerResponse; reply: Promise<string> }> {
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const reply = fetch(`${stack.url}/held`).then((one) => one.text());
-      await eventually('a backend has it', () => held.length > 0);
-      const [one] = held.splice(0);
-      if (one?.host === host) return { res: one.res, reply };
-      one?.res.end('elsewhere');
-      await reply;
+    const elsewhere: { res: ServerResponse; reply: Promise<string> }[] = [];
+    try {
+      // Busy backends leave the next request to the others, so each of them gets one.
+      while (elsewhere.length < HOSTS.length * CAP) {
+        const reply = fetch(`${stack.url}/held`).then((one) => one.text());
+        await eventually('a backend has it', () => held.length > 0);
+        const [one] = held.splice(0);
+        if (one?.host === host) return { res: one.res, reply };
+        if (one !== undefined) elsewhere.push({ res: one.res, reply });
+      }
+    } finally {
+      for (const { res } of elsewhere) res.end('elsewhere');
+      await Promise.all(elsewhere.map(({ reply }) => reply));
     }
     throw new Error(`no request went to ${host}`);
   }
