@@ -7,7 +7,6 @@ import { DirectLedger } from '../store/ledger/direct-ledger.ts';
 import { filesIn } from '../store/ledger/ledger-files.ts';
 import { thisProcess } from '../store/ledger/owner.ts';
 import { WalLedger } from '../store/ledger/wal-ledger.ts';
-import type { BarcodeRecord } from '../store/records.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
 import { noBarcodes, noIdempotency, noLedger } from './no-store.ts';
@@ -93,10 +92,7 @@ function openLedger({ config, clock, log, registry, bugs }: RoleContext, store: 
   const { env } = config;
   const mode = env.LEDGER_DURABILITY;
   const options = {
-    table: {
-      insertMany: (batch: readonly BarcodeRecord[]) => store.barcodes.insertMany(batch),
-      setAborted: (ids: readonly string[]) => store.barcodes.setAborted(ids),
-    },
+    table: store.barcodes,
     files: filesIn(join(config.dataDir, 'ledger')),
     owner: thisProcess(),
     clock,

@@ -3,6 +3,7 @@ import { requestId } from '../core/ids.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayContext } from './context.ts';
 import { readHead } from './http/request-head.ts';
+import { type Checked, thenCheck } from './limits/checked.ts';
 import { errorPage } from './http/error-page.ts';
 import { problemReply } from './http/problem-reply.ts';
 import { schemeOf } from './http/scheme.ts';
@@ -92,15 +93,10 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
   return forward(x, prepared.request, prepared.sink, gateway.stack);
 }
 
-type Checked = Refusal | undefined | Promise<Refusal | undefined>;
-
 /** The key's rate and requests in flight, then those of the route. */
 function checkLimits(x: Exchange, { limit }: Route, { limits }: GatewayContext): Checked {
-  const byRate = limits.rates.checkKey(x);
-  const inFlight = (): Checked => limits.inFlight.checkKey(x);
-  const byKey = byRate instanceof Promise ? byRate.then((refusal) => refusal ?? inFlight()) : (byRate ?? inFlight());
-  if (limit === undefined) return byKey;
-  return byKey instanceof Promise ? byKey.then((refusal) => refusal ?? limit.check(x)) : (byKey ?? limit.check(x));
+  const byKey = thenCheck(limits.rates.checkKey(x), () => limits.inFlight.checkKey(x));
+  return limit === undefined ? byKey : thenCheck(byKey, () => limit.check(x));
 }
 
 function identify(x: Exchange): Refusal | undefined {

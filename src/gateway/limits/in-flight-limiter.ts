@@ -4,6 +4,7 @@ import type { Counter, Registry } from '../../metrics/instruments.ts';
 import type { PlaceAsk } from '../../protocol/places.ts';
 import type { Exchange } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
+import type { Checked } from './checked.ts';
 import { type ClientPlace, PlaceClient } from './place-client.ts';
 import { subjectOf } from './subject.ts';
 
@@ -18,7 +19,6 @@ export interface InFlightLimiterOptions {
 }
 
 type Policy = 'key' | 'route';
-type Checked = Refusal | undefined | Promise<Refusal | undefined>;
 
 const details: Readonly<Record<Policy, string>> = {
   key: 'the key has as many requests in flight as it may have',

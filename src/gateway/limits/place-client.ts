@@ -1,3 +1,4 @@
+import { AskBatch } from './ask-batch.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { LocalPlaces } from '../../policy/rate/local-places.ts';
@@ -5,8 +6,6 @@ import { PLACE_WAIT_MS, type PlaceAsk, type PlaceNews } from '../../protocol/pla
 
 /** How often unused places are looked for. */
 const SWEEP_MS = 100;
-/** Keeps a message far below the longest message that the connection accepts. */
-const MAX_ASKS = 1000;
 
 export interface PlaceClientOptions {
   readonly clock: Clock;
@@ -30,21 +29,25 @@ interface Waiter {
 /** Keeps the places of all clients of a worker in step with control: one message a turn of the event loop for all. */
 export class PlaceClient {
   readonly #options: PlaceClientOptions;
-  readonly #flushGuarded: () => void;
   readonly #clients = new Map<string, LocalPlaces>();
   readonly #queues = new Map<LocalPlaces, Waiter[]>();
-  readonly #toAsk = new Set<LocalPlaces>();
+  readonly #asks: AskBatch<LocalPlaces, PlaceAsk>;
   #present = false;
   /** Control has not answered in time, and has not answered since. */
   #late = false;
-  #flushing = false;
   #patience: Timer | undefined;
   #sweep: Timer | undefined;
   #byShare = 0;
 
   constructor(options: PlaceClientOptions) {
     this.#options = options;
-    this.#flushGuarded = options.bugs.guard('places', () => this.#flush());
+    this.#asks = new AskBatch({
+      clock: options.clock,
+      bugs: options.bugs,
+      where: 'places',
+      askOf: (places, now) => this.#ask(places, now),
+      send: (asks) => this.#send(asks),
+    });
   }
 
   /** Clients with requests in flight, or with places that are kept for the next ones. */
@@ -67,7 +70,7 @@ export class PlaceClient {
     if ((this.#queues.get(places)?.length ?? 0) >= max) return undefined;
     places.isWanted = true;
     if (!this.#late) return this.#wait(places, now);
-    this.#askSoon(places);
+    this.#asks.add(places);
     return this.#takeByShare(places, now);
   }
 
@@ -77,7 +80,7 @@ export class PlaceClient {
     this.#late = false;
     for (const places of this.#clients.values()) {
       places.forget();
-      this.#askSoon(places);
+      this.#asks.add(places);
     }
   }
 
@@ -147,7 +150,7 @@ export class PlaceClient {
   #settle(places: LocalPlaces): void {
     if (places.isBlank) this.#forgetIfUnused(places);
     else if (this.#present) {
-      this.#askSoon(places);
+      this.#asks.add(places);
       this.#sweep ??= this.#options.clock.setTimeout(() => this.#sweepUp(), SWEEP_MS);
     }
   }
@@ -158,7 +161,7 @@ export class PlaceClient {
       const queue = this.#queues.get(places);
       if (queue === undefined) this.#queues.set(places, [waiter]);
       else queue.push(waiter);
-      this.#askSoon(places);
+      this.#asks.add(places);
       this.#patience ??= this.#options.clock.setTimeout(() => this.#losePatience(), PLACE_WAIT_MS);
     });
   }
@@ -202,32 +205,12 @@ export class PlaceClient {
     for (const { resolve } of queue) resolve(this.#takeByShare(places, now));
   }
 
-  #askSoon(places: LocalPlaces): void {
-    this.#toAsk.add(places);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(this.#flushGuarded);
-  }
-
-  #flush(): void {
-    this.#flushing = false;
-    if (!this.#present) {
-      this.#toAsk.clear();
-      return;
-    }
-    const now = this.#options.clock.now();
-    let asks: PlaceAsk[] = [];
-    for (const places of this.#toAsk) {
-      this.#toAsk.delete(places);
-      // A control that was late shows by its answer that it is back.
-      const ask = places.ask(this.#queues.get(places)?.length ?? (this.#late ? 1 : 0), now);
-      if (ask !== undefined) asks.push(ask);
-      this.#forgetIfUnused(places);
-      if (asks.length < MAX_ASKS) continue;
-      this.#send(asks);
-      asks = [];
-    }
-    if (asks.length > 0) this.#send(asks);
+  #ask(places: LocalPlaces, now: number): PlaceAsk | undefined {
+    if (!this.#present) return undefined;
+    // A control that was late shows by its answer that it is back.
+    const ask = places.ask(this.#queues.get(places)?.length ?? (this.#late ? 1 : 0), now);
+    this.#forgetIfUnused(places);
+    return ask;
   }
 
   #forgetIfUnused(places: LocalPlaces): void {
@@ -248,7 +231,7 @@ export class PlaceClient {
   #sweepUp(): void {
     this.#sweep = undefined;
     if (!this.#present) return;
-    for (const places of this.#clients.values()) this.#askSoon(places);
+    for (const places of this.#clients.values()) this.#asks.add(places);
     if (this.#clients.size > 0) this.#sweep = this.#options.clock.setTimeout(() => this.#sweepUp(), SWEEP_MS);
   }
 }

@@ -6,6 +6,7 @@ import type { RateLimit, TokenAsk } from '../../protocol/tokens.ts';
 import { clientNetwork } from '../http/client-network.ts';
 import type { Exchange } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
+import type { Checked } from './checked.ts';
 import { subjectOf } from './subject.ts';
 import { TokenClient, type TokenVerdict } from './token-client.ts';
 
@@ -63,7 +64,7 @@ export class RateLimiter {
   }
 
   /** The limit of the client's address. */
-  checkAddress(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
+  checkAddress(x: Exchange): Checked {
     const { trustedProxies } = this.#options;
     const addressLimit = this.#addressLimit;
     if (addressLimit === undefined) return undefined;
@@ -71,14 +72,14 @@ export class RateLimiter {
   }
 
   /** The limit of the key. */
-  checkKey(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> {
+  checkKey(x: Exchange): Checked {
     const limit = x.key?.limit ?? this.#keyLimit;
     if (x.key === undefined || limit === undefined) return undefined;
     return this.#check('key', x.key.id, limit, x);
   }
 
   /** The limit of a route for one subject, such as a key. */
-  checkRoute(x: Exchange, subject: string, limit: RateLimit): Refusal | undefined | Promise<Refusal | undefined> {
+  checkRoute(x: Exchange, subject: string, limit: RateLimit): Checked {
     return this.#check('route', subject, limit, x);
   }
 
@@ -87,12 +88,7 @@ export class RateLimiter {
     this.tokens.charge(subjectOf('route', subject), limit, tokens);
   }
 
-  #check(
-    policy: Policy,
-    id: string,
-    limit: RateLimit,
-    x: Exchange,
-  ): Refusal | undefined | Promise<Refusal | undefined> {
+  #check(policy: Policy, id: string, limit: RateLimit, x: Exchange): Checked {
     const verdict = this.tokens.take(subjectOf(policy, id), limit);
     if (!(verdict instanceof Promise)) return this.#conclude(policy, limit, verdict);
     const since = this.#options.clock.now();

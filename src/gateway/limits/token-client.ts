@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { AskBatch } from './ask-batch.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
@@ -10,8 +11,6 @@ const CAPACITY = 100_000;
 const PATIENCE_MS = 20;
 /** How often unused tokens are looked for. */
 const SWEEP_MS = 50;
-/** Keeps a message far below the longest message that the connection accepts. */
-const MAX_ASKS = 1000;
 
 export interface TokenClientOptions {
   readonly clock: Clock;
@@ -33,23 +32,27 @@ interface Queue {
 /** Keeps the tokens of all subjects of a worker in step with control: one message a turn of the event loop for all. */
 export class TokenClient {
   readonly #options: TokenClientOptions;
-  readonly #flushGuarded: () => void;
   readonly #buckets = new LRUCache<string, LocalTokenBucket>({ max: CAPACITY });
   readonly #queues = new Map<LocalTokenBucket, Queue>();
   /** Buckets that hold tokens or have something to report. */
   readonly #held = new Set<LocalTokenBucket>();
-  readonly #toAsk = new Set<LocalTokenBucket>();
+  readonly #asks: AskBatch<LocalTokenBucket, TokenAsk>;
   #present = false;
   /** Control has not answered in time, and has not answered since. */
   #late = false;
-  #flushing = false;
   #patience: Timer | undefined;
   #sweep: Timer | undefined;
   #byShare = 0;
 
   constructor(options: TokenClientOptions) {
     this.#options = options;
-    this.#flushGuarded = options.bugs.guard('rate-limit', () => this.#flush());
+    this.#asks = new AskBatch({
+      clock: options.clock,
+      bugs: options.bugs,
+      where: 'rate-limit',
+      askOf: (bucket, now) => this.#ask(bucket, now),
+      send: (asks) => this.#send(asks),
+    });
   }
 
   /** Subjects that are kept. */
@@ -69,13 +72,13 @@ export class TokenClient {
     bucket.arrived(now);
     if (!this.#present) return this.#takeByShare(bucket, now);
     if (bucket.take(now)) {
-      if (bucket.isLow(now)) this.#askSoon(bucket);
+      if (bucket.isLow(now)) this.#asks.add(bucket);
       return undefined;
     }
     const refusedMs = bucket.refusedMs(now);
     if (refusedMs > 0) return refusedMs;
     if (!this.#late) return this.#wait(bucket, now);
-    if (bucket.askedAt === undefined) this.#askSoon(bucket);
+    if (bucket.askedAt === undefined) this.#asks.add(bucket);
     return this.#takeByShare(bucket, now);
   }
 
@@ -86,7 +89,7 @@ export class TokenClient {
     bucket.charge(tokens, this.#options.clock.now());
     if (!this.#present) return;
     this.#hold(bucket);
-    this.#askSoon(bucket);
+    this.#asks.add(bucket);
   }
 
   /**
@@ -103,7 +106,7 @@ export class TokenClient {
     this.#present = false;
     for (const bucket of this.#buckets.values()) bucket.forget();
     this.#held.clear();
-    this.#toAsk.clear();
+    this.#asks.clear();
     this.#decideAll();
   }
 
@@ -149,7 +152,7 @@ export class TokenClient {
       const queue = this.#queues.get(bucket);
       if (queue === undefined) this.#queues.set(bucket, { since: now, resolvers: [resolve] });
       else queue.resolvers.push(resolve);
-      this.#askSoon(bucket);
+      this.#asks.add(bucket);
       this.#patience ??= this.#options.clock.setTimeout(() => this.#losePatience(), PATIENCE_MS);
     });
   }
@@ -164,7 +167,7 @@ export class TokenClient {
     const refusedMs = bucket.refusedMs(now);
     if (served < resolvers.length && refusedMs === 0) {
       resolvers.splice(0, served);
-      this.#askSoon(bucket);
+      this.#asks.add(bucket);
       return;
     }
     this.#queues.delete(bucket);
@@ -195,26 +198,8 @@ export class TokenClient {
     for (const bucket of this.#queues.keys()) this.#decide(bucket, now);
   }
 
-  #askSoon(bucket: LocalTokenBucket): void {
-    this.#toAsk.add(bucket);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(this.#flushGuarded);
-  }
-
-  #flush(): void {
-    this.#flushing = false;
-    const now = this.#options.clock.now();
-    let asks: TokenAsk[] = [];
-    for (const bucket of this.#toAsk) {
-      const ask = bucket.ask(this.#queues.get(bucket)?.resolvers.length ?? 0, now);
-      if (ask !== undefined) asks.push(ask);
-      if (asks.length < MAX_ASKS) continue;
-      this.#send(asks);
-      asks = [];
-    }
-    this.#toAsk.clear();
-    if (asks.length > 0) this.#send(asks);
+  #ask(bucket: LocalTokenBucket, now: number): TokenAsk | undefined {
+    return bucket.ask(this.#queues.get(bucket)?.resolvers.length ?? 0, now);
   }
 
   #send(asks: readonly TokenAsk[]): void {
@@ -239,7 +224,7 @@ export class TokenClient {
     const now = this.#options.clock.now();
     for (const bucket of this.#held) {
       if (!bucket.expire(now)) this.#held.delete(bucket);
-      else if (bucket.tokens === 0) this.#askSoon(bucket);
+      else if (bucket.tokens === 0) this.#asks.add(bucket);
     }
     if (this.#held.size > 0) this.#sweep = this.#options.clock.setTimeout(() => this.#sweepUp(), SWEEP_MS);
   }

@@ -3,10 +3,9 @@ import type { RateLimit } from '../../protocol/tokens.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { fieldValue } from '../http/request-fields.ts';
+import { type Checked, thenCheck } from '../limits/checked.ts';
 import type { Refusal } from '../refusal.ts';
 import { type RequestPart, requestPartOf } from './request-part.ts';
-
-type Checked = Refusal | undefined | Promise<Refusal | undefined>;
 
 /** A request whose cost is known from a field. */
 interface Charged {
@@ -39,8 +38,7 @@ export class RouteLimit {
     const checking = this.#checkRate(x, subject);
     const { inFlight } = this.#limit;
     if (inFlight === undefined) return checking;
-    const count = (): Checked => this.#gateway.limits.inFlight.checkRoute(x, subject, inFlight);
-    return checking instanceof Promise ? checking.then((refusal) => refusal ?? count()) : (checking ?? count());
+    return thenCheck(checking, () => this.#gateway.limits.inFlight.checkRoute(x, subject, inFlight));
   }
 
   #checkRate(x: Exchange, subject: string): Checked {

@@ -7,6 +7,7 @@ import type { Exchange } from '../exchange.ts';
 import type { ReplySink } from '../upstream/reply-sink.ts';
 import type { UpstreamRequest } from '../upstream/upstream-call.ts';
 import type { CacheClient } from '../cache/cache-client.ts';
+import type { Checked } from '../limits/checked.ts';
 import type { ReplyChange } from '../http/reply-change.ts';
 import type { Refusal } from '../refusal.ts';
 
@@ -31,7 +32,7 @@ interface Common {
   /** Who may use it before a key is looked at; undefined: everyone. */
   readonly gate?: RouteGate | undefined;
   /** Its own rate limit; undefined: none. */
-  readonly limit?: { check(x: Exchange): Refusal | undefined | Promise<Refusal | undefined> } | undefined;
+  readonly limit?: { check(x: Exchange): Checked } | undefined;
   /** Changes the header lines of every reply; undefined: none. */
   readonly replyChange?: ReplyChange | undefined;
   readonly errorPages?: ErrorPages | undefined;

@@ -1,5 +1,6 @@
 import type { Owner } from './owner.ts';
 import type { LedgerFiles } from './ledger-files.ts';
+import type { LedgerReport } from './ledger-report.ts';
 import { decodeLines } from './record-line.ts';
 import { readSegment, type LogEntry } from './segment-format.ts';
 import { isSpill, ownerOf, positionName, segmentOfPosition } from './segment-names.ts';
@@ -10,8 +11,7 @@ export interface BacklogOptions {
   readonly owner: Owner;
   /** The segments of this process, which are not taken. */
   readonly log: SegmentLog;
-  readonly onDamaged: (file: string, places: number) => void;
-  readonly onDiskFailed: (error: unknown) => void;
+  readonly report: LedgerReport;
 }
 
 interface Orphan {
@@ -88,7 +88,7 @@ export class Backlog {
   }
 
   async #take(name: string, bytes: number, names: ReadonlySet<string>): Promise<boolean> {
-    const { files, log, onDiskFailed } = this.#options;
+    const { files, log, report } = this.#options;
     const mine = isSpill(name)
       ? log.nextName().replace('segment-', 'spill-').replace('.log', '.ndjson')
       : log.nextName();
@@ -100,7 +100,7 @@ export class Backlog {
     const orphan = { name: mine, bytes, left: 0 };
     this.#orphans.push(orphan);
     // A file that cannot be read counts as empty here, and is left aside when its turn comes.
-    orphan.left = (await this.#read(mine).catch(onDiskFailed))?.entries.length ?? 0;
+    orphan.left = (await this.#read(mine).catch((error: unknown) => report.diskFailed(error)))?.entries.length ?? 0;
     return true;
   }
 
@@ -135,30 +135,30 @@ export class Backlog {
   }
 
   async #openOldest(): Promise<OpenOrphan | undefined> {
-    const { onDamaged, onDiskFailed } = this.#options;
+    const { report } = this.#options;
     for (let orphan = this.#orphans[0]; orphan !== undefined; orphan = this.#orphans[0]) {
       try {
         const { entries, damaged } = await this.#read(orphan.name);
-        if (damaged > 0) onDamaged(orphan.name, damaged);
+        report.damaged(orphan.name, damaged);
         return { orphan, entries };
       } catch (error) {
         this.#leftAside.add(orphan.name);
         this.#orphans.shift();
-        onDiskFailed(error);
+        report.diskFailed(error);
       }
     }
     return undefined;
   }
 
   async #finish({ name, bytes }: Orphan): Promise<void> {
-    const { files, onDiskFailed } = this.#options;
+    const { files, report } = this.#options;
     this.#open = undefined;
     try {
       await removeSegment(files, name, bytes);
       this.#foreignBytes = Math.max(0, this.#foreignBytes - bytes);
     } catch (error) {
       this.#leftAside.add(name);
-      onDiskFailed(error);
+      report.diskFailed(error);
     }
     this.#orphans.shift();
   }

@@ -1,34 +1,17 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Ledger, LedgerEvent, LedgerRefusal, LedgerResult } from '../ledger.ts';
+import type { Ledger, LedgerRefusal } from '../ledger.ts';
 import type { BarcodeRecord } from '../records.ts';
 import { Drain, type ItemFate } from './drain.ts';
-import type { LedgerTable } from './insert-entries.ts';
-import type { LedgerFiles } from './ledger-files.ts';
+import { type LedgerOptions, MAX_IN_MEMORY } from './ledger-options.ts';
 import { LedgerReport } from './ledger-report.ts';
 import { Orphans } from './orphans.ts';
-import type { Owner } from './owner.ts';
 import { closedRefusal, memoryFullRefusal, rejectedRefusal, unavailableRefusal } from './refusals.ts';
 import type { LogEntry } from './segment-format.ts';
 import { SegmentLog } from './segment-log.ts';
 
-export interface DirectOptions {
+export interface DirectOptions extends LedgerOptions {
   /** `sync`: a record is kept when PostgreSQL has it. `memory`: as soon as it is in memory. */
   readonly mode: 'sync' | 'memory';
-  readonly table: LedgerTable;
-  /** Of segments that another mode has left. */
-  readonly files: LedgerFiles;
-  readonly owner: Owner;
-  readonly clock: Clock;
-  readonly batchSize: number;
-  readonly flushMs: number;
-  readonly whenFull: 'refuse' | 'drop';
-  /** Most records in memory. */
-  readonly maxInMemory?: number;
-  readonly onResult?: (result: LedgerResult, count: number) => void;
-  readonly onEvent?: (event: LedgerEvent) => void;
 }
-
-const MAX_IN_MEMORY = 10_000;
 
 /** A ledger without a disk: records go to PostgreSQL before their reply, or wait for it in memory. */
 export class DirectLedger implements Ledger {
@@ -41,29 +24,12 @@ export class DirectLedger implements Ledger {
 
   constructor(options: DirectOptions) {
     this.#options = options;
-    const { files, owner, table, clock, batchSize, flushMs } = options;
     this.#report = new LedgerReport(options);
-    const onEvent = (event: LedgerEvent): void => this.#report.event(event);
-    this.#drain = new Drain({
-      table,
-      clock,
-      batchSize,
-      flushMs,
-      onEvent,
-      onRejected: (rejected) => this.#report.rejected(rejected),
-      // What another mode has left can wait for the next start.
-      more: async () => !this.#isClosed && this.#orphans.replay(),
-    });
-    this.#orphans = new Orphans({
-      files,
-      owner,
-      clock,
-      log: new SegmentLog(files, owner.name),
-      drain: () => this.#drain,
-      count: (result, count) => this.#report.count(result, count),
-      onEvent,
-      onDiskFailed: (error) => this.#report.diskFailed(error),
-    });
+    const report = this.#report;
+    // Records that another mode has left can wait for the next start.
+    this.#drain = new Drain({ ...options, report, more: async () => !this.#isClosed && this.#orphans.replay() });
+    const log = new SegmentLog(options.files, options.owner.name);
+    this.#orphans = new Orphans({ ...options, log, report, drain: this.#drain });
   }
 
   get pending(): number {

@@ -1,13 +1,12 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { BatchSize } from '../../policy/ledger/batch-size.ts';
-import type { LedgerEvent } from '../ledger.ts';
 import { Availability } from './availability.ts';
-import { insertEntries, type LedgerTable } from './insert-entries.ts';
-import type { Rejected } from './insert.ts';
+import { insertEntries, type LedgerTable, type SettledFate } from './insert-entries.ts';
+import type { LedgerReport } from './ledger-report.ts';
 import type { LogEntry } from './segment-format.ts';
 
 /** `unavailable`: PostgreSQL does not take it now, and the item may not wait. */
-export type ItemFate = 'stored' | 'rejected' | 'unavailable';
+export type ItemFate = SettledFate | 'unavailable';
 
 /** An entry on its way to PostgreSQL. */
 export interface Item {
@@ -25,8 +24,7 @@ export interface DrainOptions {
   readonly batchSize: number;
   /** LEDGER_FLUSH_MS: how long an entry waits for others to share its insert. */
   readonly flushMs: number;
-  readonly onEvent: (event: LedgerEvent) => void;
-  readonly onRejected: (rejected: Rejected) => Promise<void>;
+  readonly report: LedgerReport;
   /** Called after a batch, and when there is none: brings older entries forward. Resolves to whether there may be more. */
   readonly more?: (() => Promise<boolean>) | undefined;
 }
@@ -45,7 +43,7 @@ export class Drain {
 
   constructor(options: DrainOptions) {
     this.#options = options;
-    this.#postgres = new Availability(options.clock, options.onEvent);
+    this.#postgres = new Availability(options.clock, (event) => options.report.event(event));
     this.#size = new BatchSize(options.batchSize);
   }
 
@@ -88,27 +86,21 @@ export class Drain {
   async write(
     entries: readonly LogEntry[],
     waiting: number,
-    onFate: (index: number, fate: 'stored' | 'rejected') => void,
+    onFate: (index: number, fate: SettledFate) => void,
   ): Promise<number> {
-    const { table, clock, onRejected } = this.#options;
+    const { table, clock, report } = this.#options;
     const startedAt = clock.now();
-    const outcome = await insertEntries(table, entries, clock);
-    // Entries behind the first one that is left come again, with the same fate.
-    const final = new Set(
-      entries.slice(0, outcome.done).map((entry) => (entry.kind === 'record' ? entry.record.id : '')),
-    );
-    const rejections = outcome.rejected.filter(({ record }) => final.has(record.id));
-    for (const rejected of rejections) await onRejected(rejected);
-    const bad = new Set(rejections.map(({ record }) => record.id));
-    for (let index = 0; index < outcome.done; index++) onFate(index, isOf(entries[index], bad) ? 'rejected' : 'stored');
-    if (outcome.done < entries.length) {
+    const { fates, rejected, trouble } = await insertEntries(table, entries, clock);
+    for (const one of rejected) await report.rejected(one);
+    for (const [index, fate] of fates.entries()) onFate(index, fate);
+    if (fates.length < entries.length) {
       this.#size.failed();
-      this.#postgres.failed(outcome.trouble);
+      this.#postgres.failed(trouble);
     } else {
       this.#size.inserted(clock.now() - startedAt, waiting);
       this.#postgres.succeeded();
     }
-    return outcome.done;
+    return fates.length;
   }
 
   async #run(): Promise<void> {
@@ -164,6 +156,3 @@ export class Drain {
     this.#timers.set(name, timer);
   }
 }
-
-const isOf = (entry: LogEntry | undefined, ids: ReadonlySet<string>): boolean =>
-  entry?.kind === 'record' && ids.has(entry.record.id);

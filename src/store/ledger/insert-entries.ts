@@ -11,9 +11,12 @@ export interface LedgerTable {
   readonly setAborted: (ids: readonly string[]) => Promise<void>;
 }
 
+export type SettledFate = 'stored' | 'rejected';
+
 interface EntriesOutcome {
-  /** How many of the first entries are stored or rejected. */
-  readonly done: number;
+  /** Of the first entries, up to the first one that was not taken. */
+  readonly fates: readonly SettledFate[];
+  /** The rejected records among them. */
   readonly rejected: readonly Rejected[];
   /** Why the rest was not taken. */
   readonly trouble: unknown;
@@ -30,23 +33,22 @@ export async function insertEntries(
 ): Promise<EntriesOutcome> {
   const { records, late } = merged(entries);
   const outcome = await insertBatch((batch) => inTime(table.insertMany(batch), clock), records);
-  if (outcome.left.length > 0) {
-    const left = new Set([...outcome.left.map(({ id }) => id), ...late]);
-    return {
-      done: entries.findIndex((entry) => left.has(idOf(entry))),
-      rejected: outcome.rejected,
-      trouble: outcome.trouble,
-    };
-  }
-  if (late.length > 0) {
-    try {
-      await inTime(table.setAborted(late), clock);
-    } catch (trouble) {
-      const left = new Set(late);
-      return { done: entries.findIndex((entry) => left.has(idOf(entry))), rejected: outcome.rejected, trouble };
-    }
-  }
-  return { done: entries.length, rejected: outcome.rejected, trouble: undefined };
+  const left = new Set(outcome.left.map(({ id }) => id));
+  let { trouble } = outcome;
+  if (left.size === 0 && late.length > 0)
+    await inTime(table.setAborted(late), clock).catch((error: unknown) => {
+      trouble = error;
+    });
+  if (trouble !== undefined) for (const id of late) left.add(id);
+  const bad = new Set(outcome.rejected.map(({ record }) => record.id));
+  const first = entries.findIndex((entry) => left.has(idOf(entry)));
+  const taken = first === -1 ? entries : entries.slice(0, first);
+  const ids = new Set(taken.map(idOf));
+  return {
+    fates: taken.map((entry) => (entry.kind === 'record' && bad.has(entry.record.id) ? 'rejected' : 'stored')),
+    rejected: outcome.rejected.filter(({ record }) => ids.has(record.id)),
+    trouble,
+  };
 }
 
 const idOf = (entry: LogEntry): string => (entry.kind === 'record' ? entry.record.id : entry.id);

@@ -61,6 +61,13 @@ export class LedgerReport {
     });
   }
 
+  /** Places of a segment that were damaged; 0: none. */
+  damaged(file: string, places: number): void {
+    if (places === 0) return;
+    this.count('damaged', places);
+    this.event({ kind: 'damaged', file, places });
+  }
+
   diskFailed(error: unknown): void {
     if (!this.#isDiskFailing) this.event({ kind: 'disk-failed', why: messageOf(error) });
     this.#isDiskFailing = true;

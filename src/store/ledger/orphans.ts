@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import type { LedgerEvent, LedgerResult } from '../ledger.ts';
 import { Backlog } from './backlog.ts';
 import type { Drain } from './drain.ts';
 import type { LedgerFiles } from './ledger-files.ts';
+import type { LedgerReport } from './ledger-report.ts';
 import type { Owner } from './owner.ts';
 import type { SegmentLog } from './segment-log.ts';
 
@@ -10,11 +10,9 @@ export interface OrphansOptions {
   readonly files: LedgerFiles;
   readonly owner: Owner;
   readonly log: SegmentLog;
-  readonly drain: () => Drain;
+  readonly drain: Drain;
   readonly clock: Clock;
-  readonly count: (result: LedgerResult, count: number) => void;
-  readonly onEvent: (event: LedgerEvent) => void;
-  readonly onDiskFailed: (error: unknown) => void;
+  readonly report: LedgerReport;
   /** More that is done at each look. Rejects with the system's error. */
   readonly upkeep?: () => Promise<void>;
 }
@@ -32,12 +30,7 @@ export class Orphans {
 
   constructor(options: OrphansOptions) {
     this.#options = options;
-    const { files, owner, log, count, onEvent, onDiskFailed } = options;
-    const onDamaged = (file: string, places: number): void => {
-      count('damaged', places);
-      onEvent({ kind: 'damaged', file, places });
-    };
-    this.#backlog = new Backlog({ files, owner, log, onDamaged, onDiskFailed });
+    this.#backlog = new Backlog(options);
     this.#looking = this.#look();
   }
 
@@ -52,7 +45,7 @@ export class Orphans {
 
   /** Writes one batch; resolves to whether there may be more. */
   async replay(): Promise<boolean> {
-    const drain = this.#options.drain();
+    const { drain, report } = this.#options;
     const entries = await this.#backlog.next(drain.batchSize);
     if (entries === undefined) return false;
     let replayed = 0;
@@ -60,7 +53,7 @@ export class Orphans {
       if (fate === 'stored' && entries[index]?.kind === 'record') replayed++;
     });
     this.#backlog.settle(done);
-    this.#options.count('replayed', replayed);
+    report.count('replayed', replayed);
     return done === entries.length;
   }
 
@@ -71,16 +64,16 @@ export class Orphans {
   }
 
   async #look(): Promise<void> {
-    const { clock, onEvent, onDiskFailed, drain, upkeep } = this.#options;
+    const { clock, report, drain, upkeep } = this.#options;
     try {
       const files = await this.#backlog.adopt();
       if (files > 0) {
-        onEvent({ kind: 'adopted', files });
-        drain().flush();
+        report.event({ kind: 'adopted', files });
+        drain.flush();
       }
       await upkeep?.();
     } catch (error) {
-      onDiskFailed(error);
+      report.diskFailed(error);
     }
     if (this.#isClosed) return;
     this.#timer = clock.setTimeout(() => {

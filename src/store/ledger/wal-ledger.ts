@@ -1,37 +1,23 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Ledger, LedgerEvent, LedgerRefusal, LedgerResult } from '../ledger.ts';
+import type { Ledger, LedgerRefusal } from '../ledger.ts';
 import type { BarcodeRecord } from '../records.ts';
 import { Drain, type Item, type ItemFate } from './drain.ts';
 import { GroupSync } from './group-sync.ts';
-import type { LedgerTable } from './insert-entries.ts';
-import type { LedgerFiles } from './ledger-files.ts';
 import { Orphans } from './orphans.ts';
+import { type LedgerOptions, MAX_IN_MEMORY } from './ledger-options.ts';
 import { LedgerReport } from './ledger-report.ts';
-import type { Owner } from './owner.ts';
 import { closedRefusal, diskFullRefusal, noPlaceRefusal, rejectedRefusal } from './refusals.ts';
 import type { LogEntry } from './segment-format.ts';
 import { type LogPlace, SegmentLog } from './segment-log.ts';
 
-export interface WalOptions {
-  readonly table: LedgerTable;
-  readonly files: LedgerFiles;
-  readonly owner: Owner;
-  readonly clock: Clock;
+export interface WalOptions extends LedgerOptions {
   /** Runs a callback at the end of this turn of the event loop. */
   readonly atEndOfTurn: (callback: () => void) => void;
-  /** LEDGER_BATCH_SIZE, LEDGER_FLUSH_MS, LEDGER_FSYNC_MS (0: before the reply), LEDGER_MAX_BYTES of the host, LEDGER_WHEN_FULL. */
-  readonly batchSize: number;
-  readonly flushMs: number;
+  /** LEDGER_FSYNC_MS; 0: before the reply. */
   readonly fsyncMs: number;
+  /** LEDGER_MAX_BYTES, of the host. */
   readonly maxBytes: number;
-  readonly whenFull: 'refuse' | 'drop';
-  /** Most records that are in memory as well as on the disk. */
-  readonly maxInMemory?: number;
-  readonly onResult?: (result: LedgerResult, count: number) => void;
-  readonly onEvent?: (event: LedgerEvent) => void;
 }
 
-const MAX_IN_MEMORY = 10_000;
 const MAX_BYTES_IN_MEMORY = 64 * 1024 ** 2;
 /** How long a record whose sync failed waits for PostgreSQL. */
 const UNSYNCED_LIMIT_MS = 2_000;
@@ -70,34 +56,13 @@ export class WalLedger implements Ledger {
     this.#options = options;
     this.#report = new LedgerReport(options);
     this.#maxInMemory = options.maxInMemory ?? MAX_IN_MEMORY;
-    const { files, owner, table, clock, batchSize, flushMs } = options;
+    const { files, owner, clock, fsyncMs } = options;
+    const report = this.#report;
     this.#log = new SegmentLog(files, owner.name);
-    this.#sync = new GroupSync({
-      log: this.#log,
-      clock,
-      fsyncMs: options.fsyncMs,
-      onFailed: (error) => this.#report.diskFailed(error),
-    });
-    this.#drain = new Drain({
-      table,
-      clock,
-      batchSize,
-      flushMs,
-      onEvent: (event) => this.#report.event(event),
-      onRejected: (rejected) => this.#report.rejected(rejected),
-      more: () => this.#more(),
-    });
-    this.#orphans = new Orphans({
-      files,
-      owner,
-      clock,
-      log: this.#log,
-      drain: () => this.#drain,
-      count: (result, count) => this.#report.count(result, count),
-      onEvent: (event) => this.#report.event(event),
-      onDiskFailed: (error) => this.#report.diskFailed(error),
-      upkeep: () => this.#upkeep(),
-    });
+    const log = this.#log;
+    this.#sync = new GroupSync({ log, clock, fsyncMs, onFailed: (error) => report.diskFailed(error) });
+    this.#drain = new Drain({ ...options, report, more: () => this.#more() });
+    this.#orphans = new Orphans({ ...options, log, report, drain: this.#drain, upkeep: () => this.#upkeep() });
   }
 
   get pending(): number {
@@ -250,10 +215,7 @@ export class WalLedger implements Ledger {
       return false;
     }
     const { entries, segment, lost } = behind;
-    if (lost > 0) {
-      this.#report.count('damaged', lost);
-      this.#report.event({ kind: 'damaged', file: segment.name, places: lost });
-    }
+    this.#report.damaged(segment.name, lost);
     if (entries.length === 0) {
       this.#coldFrom = { place: { segment, end: segment.bytes } };
       return true;
