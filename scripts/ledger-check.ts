@@ -1,15 +1,15 @@
 // npm run ledger:check [-- wal|sync|memory] [kills]: is each record whose reply was received in PostgreSQL exactly once, after so many
 // kill -9 at random moments under load? Exit code 1 if not. Starts and stops a Rampart of its own.
-import { Agent, request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { seededRandom } from '../src/core/random.ts';
 import { findEmbeddedPostgres } from '../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../src/store/embedded/postmaster.ts';
 import { type Stack, startStack, stackSettings } from '../test/support/stack.ts';
+import { barcodeOf, startSteadyClient } from '../test/support/steady-client.ts';
 import { exactlyOnce, isSound, type LoggedRequest, type StoredRow } from './ledger/exactly-once.ts';
 import { killOne, victims } from './ledger/nemesis.ts';
 
 const PER_SECOND = 120;
-const REPLY_LIMIT_MS = 10_000;
 const DRAIN_LIMIT_MS = 30_000;
 const [mode = 'wal', killsText = '20'] = process.argv.slice(2);
 const kills = Number(killsText);
@@ -43,41 +43,22 @@ try {
 }
 
 function startLoad({ url, key }: Stack): { stop(): Promise<LoggedRequest[]> } {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const log: LoggedRequest[] = [];
-  const open = new Set<Promise<void>>();
-  let sent = 0;
-  const one = (): void => {
-    const text = `request ${sent++} of run ${seed}`;
-    const answered = new Promise<void>((resolve) => {
-      const end = (status: number, id?: string): void => {
-        log.push({ text, status, id });
-        resolve();
-      };
-      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-      const req = request(`${url}/v1/barcodes`, { method: 'POST', agent, headers }, (res) => {
-        res.resume();
-        res.once('close', () => {
-          if (!res.complete) end(0);
-          else end(res.statusCode ?? 0, res.headers.location?.split('/').at(-1));
-        });
-      });
-      req.once('error', () => end(0));
-      req.setTimeout(REPLY_LIMIT_MS, () => req.destroy());
-      req.end(JSON.stringify({ symbology: 'qrcode', text }));
-    });
-    open.add(answered);
-    void answered.then(() => open.delete(answered));
-  };
-  const timer = setInterval(one, 1000 / PER_SECOND);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await Promise.all(open);
-      agent.destroy();
-      return log;
-    },
-  };
+  const textOf = (index: number): string => `request ${index} of run ${seed}`;
+  const client = startSteadyClient({
+    url,
+    key,
+    perSecond: PER_SECOND,
+    keepAlive: true,
+    body: (index) => barcodeOf(textOf(index)),
+    onOutcome: (index, outcome, location) =>
+      log.push({
+        text: textOf(index),
+        status: outcome.startsWith('error:') ? 0 : Number(outcome),
+        id: location?.split('/').at(-1),
+      }),
+  });
+  return { stop: () => client.stop().then(() => log) };
 }
 
 /** The rows, once no record is on its way any more. */
@@ -93,8 +74,4 @@ async function drainedRows({ dataDir, metrics }: Stack, log: readonly LoggedRequ
   const rows = await queryOnce(url, `SELECT id::text AS id, text FROM barcodes WHERE text LIKE '%of run ${seed}'`);
   console.log(`${rows.length} rows for ${log.length} requests`);
   return rows.map((row) => ({ id: String(row['id']), text: String(row['text']) }));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
 }

@@ -11,7 +11,7 @@ import { startTlsWorker } from './tls.ts';
 const firstPort = 18_870;
 const body = 'x'.repeat(256);
 
-/** What h2spec said of one server. */
+/** The result of h2spec for one server. */
 interface Conformance {
   readonly tests: number;
   readonly failures: readonly string[];

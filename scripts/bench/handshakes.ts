@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { quantile } from '../../src/lab/statistics/quantile.ts';
 import { put } from '../../test/support/certificate-files.ts';
@@ -164,7 +165,7 @@ async function keptClient(port: number, load: Load): Promise<void> {
       load.failed.push(`kept: ${error.message}`);
       socket = await open(port);
     });
-    await pause(nextAt - performance.now());
+    await pause(Math.max(0, nextAt - performance.now()));
     // A gateway closes a connection of some age with a reply that says so.
     if (socket.destroyed || socket.readableEnded) socket = await open(port);
   }
@@ -180,9 +181,7 @@ async function freshClient(port: number, load: Load): Promise<void> {
       .catch((error: Error) => load.failed.push(`fresh: ${error.message}`))
       .finally(() => open.delete(one));
     open.add(one);
-    await pause(nextAt - performance.now());
+    await pause(Math.max(0, nextAt - performance.now()));
   }
   await Promise.all(open);
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, Math.max(0, ms)));

@@ -21,7 +21,7 @@ interface Row {
   readonly wal: number;
 }
 
-/** What the write-ahead log costs beside a ledger in memory; PostgreSQL, the same in both, is left out. */
+/** The cost of the write-ahead log beside a ledger in memory; PostgreSQL, the same in both, is left out. */
 export async function benchLedger(): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const perTurn of [1, 4, 16]) {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createInterface } from 'node:readline';
 import { startReloadHost } from '../../test/support/reload-host.ts';
 import { startBackend } from './subjects.ts';
@@ -79,5 +80,3 @@ function isRequestLine(line: string): boolean {
     return false;
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import type { Stack } from '../../test/support/stack.ts';
 
@@ -14,7 +15,7 @@ export async function killOne(stack: Stack, victim: Victim, random: () => number
   if (pid === undefined) throw new Error(`There is no ${victim}`);
   process.kill(pid, 'SIGKILL');
   for (let waited = 0; waited < BACK_LIMIT_MS; waited += LOOK_MS) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await pause(LOOK_MS);
     const now = await pidsOf(stack, victim).catch((): readonly number[] => []);
     if (now.length === before.length && now.every((other) => other !== pid)) return;
   }

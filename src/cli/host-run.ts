@@ -144,7 +144,7 @@ export class HostRun {
     return Promise.race([this.#stopped, work]);
   }
 
-  /** What does not answer, of what must. */
+  /** The first process that must answer and does not. */
   async #problem(): Promise<string | undefined> {
     if (!this.#supervisor.isServing) return 'no worker is up';
     const socket = controlSocket(this.#options.runFolder);

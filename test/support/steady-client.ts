@@ -18,10 +18,16 @@ export interface SteadyOptions {
   readonly keepAlive: boolean;
   readonly method?: string;
   readonly path?: string;
-  readonly body?: string;
+  /** The same for all requests, or that of each by its number. */
+  readonly body?: string | ((index: number) => string);
+  /** Gets the number and the outcome of each request that has ended, and the `Location` of its reply. */
+  readonly onOutcome?: ((index: number, outcome: string, location: string | undefined) => void) | undefined;
   /** Gets the time of each request that has ended, in milliseconds. */
   readonly onReply?: ((ms: number) => void) | undefined;
 }
+
+/** The body of a request for a barcode. */
+export const barcodeOf = (text: string): string => JSON.stringify({ symbology: 'qrcode', text });
 
 /** A request that is not answered for this long has been lost. */
 const SILENCE_LIMIT_MS = 10_000;
@@ -37,9 +43,11 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
   const { method = 'POST', path = '/v1/barcodes', body } = options;
   const one = (): void => {
     const startedAt = performance.now();
-    const text = body ?? JSON.stringify({ symbology: 'qrcode', text: `steady ${sent}` });
+    const index = sent;
+    const text = typeof body === 'function' ? body(index) : (body ?? barcodeOf(`steady ${index}`));
     const answered = new Promise<void>((resolve) => {
-      const end = (outcome: string): void => {
+      const end = (outcome: string, location?: string): void => {
+        options.onOutcome?.(index, outcome, location);
         outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
         const ms = performance.now() - startedAt;
         slowestMs = Math.max(slowestMs, ms);
@@ -54,8 +62,9 @@ export function startSteadyClient(options: SteadyOptions): { stop(): Promise<Ste
       const req = request(`${options.url}${path}`, { method, agent, headers }, (res) => {
         res.resume();
         res.on('end', () => {
-          if (res.complete && res.headers.location !== undefined) locations.push(res.headers.location);
-          end(String(res.statusCode));
+          const { location } = res.headers;
+          if (location !== undefined) locations.push(location);
+          end(String(res.statusCode), location);
         });
         res.on('error', () => end('error:cut'));
       });

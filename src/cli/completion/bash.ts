@@ -1,4 +1,4 @@
-import type { CompletionNode } from './tree.ts';
+import { type CompletionNode, knownPlaces, optionsWithValue, positionOf } from './tree.ts';
 
 /** Words are compared and offered as they are: names of commands and options have no character that a shell reads. */
 export function bashScript(nodes: readonly CompletionNode[]): string {
@@ -8,23 +8,18 @@ _rampart() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$at \${COMP_WORDS[i]}" in
-      ${nodes
-        .filter(({ words }) => words.length > 0)
-        .map(({ words }) => `' ${words.join(' ')}'`)
-        .join('|')}) at="$at \${COMP_WORDS[i]}" ;;
+      ${knownPlaces(nodes).join('|')}) at="$at \${COMP_WORDS[i]}" ;;
     esac
   done
   case "$at:$previous" in
-    ${nodes.flatMap(({ words, options }) => options.filter(({ takesValue }) => takesValue).map(({ name }) => `'${place(words)}:--${name}'`)).join('|')}) return ;;
+    ${optionsWithValue(nodes).join('|')}) return ;;
   esac
   case "$at:$current" in
-${nodes.map(({ words, options }) => `    '${place(words)}:-'*) words='${options.map(({ name }) => `--${name}`).join(' ')}' ;;`).join('\n')}
-${nodes.map(({ words, next }) => `    '${place(words)}:'*) words='${next.map(({ name }) => name).join(' ')}' ;;`).join('\n')}
+${nodes.map(({ words, options }) => `    '${positionOf(words)}:-'*) words='${options.map(({ name }) => `--${name}`).join(' ')}' ;;`).join('\n')}
+${nodes.map(({ words, next }) => `    '${positionOf(words)}:'*) words='${next.map(({ name }) => name).join(' ')}' ;;`).join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o bashdefault -o default -F _rampart rampart
 `;
 }
-
-const place = (words: readonly string[]): string => words.map((word) => ` ${word}`).join('');

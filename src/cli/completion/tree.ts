@@ -10,7 +10,20 @@ export interface CompletionNode {
   readonly options: readonly { readonly name: string; readonly takesValue: boolean }[];
 }
 
-/** What every command completes, as each declares it to the reader of its own command line. */
+/** The text by which the scripts know a position: each of its words behind a space. */
+export const positionOf = (words: readonly string[]): string => words.map((word) => ` ${word}`).join('');
+
+/** The places behind a command, quoted for a shell. */
+export const knownPlaces = (nodes: readonly CompletionNode[]): string[] =>
+  nodes.filter(({ words }) => words.length > 0).map(({ words }) => `'${positionOf(words)}'`);
+
+/** The options behind which a value is typed, quoted for a shell: the place, a colon and the option. */
+export const optionsWithValue = (nodes: readonly CompletionNode[]): string[] =>
+  nodes.flatMap(({ words, options }) =>
+    options.filter(({ takesValue }) => takesValue).map(({ name }) => `'${positionOf(words)}:--${name}'`),
+  );
+
+/** The completions of every command, as it declares them to the reader of its own command line. */
 export async function completionTree(commands: CommandTable): Promise<readonly CompletionNode[]> {
   const nodes: CompletionNode[] = [
     { words: [], next: summaries(commands), options: [...withHelp({}), { name: 'version', takesValue: false }] },

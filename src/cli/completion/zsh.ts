@@ -1,4 +1,4 @@
-import type { CompletionNode } from './tree.ts';
+import { type CompletionNode, knownPlaces, optionsWithValue, positionOf } from './tree.ts';
 
 export function zshScript(nodes: readonly CompletionNode[]): string {
   return `#compdef rampart
@@ -8,14 +8,11 @@ _rampart() {
   local -a names options
   for ((i = 2; i < CURRENT; i++)); do
     case "$at \${words[i]}" in
-      ${nodes
-        .filter(({ words }) => words.length > 0)
-        .map(({ words }) => `' ${words.join(' ')}'`)
-        .join('|')}) at="$at \${words[i]}" ;;
+      ${knownPlaces(nodes).join('|')}) at="$at \${words[i]}" ;;
     esac
   done
   case "$at:\${words[CURRENT-1]}" in
-    ${nodes.flatMap(({ words, options }) => options.filter(({ takesValue }) => takesValue).map(({ name }) => `'${place(words)}:--${name}'`)).join('|')}) _files; return ;;
+    ${optionsWithValue(nodes).join('|')}) _files; return ;;
   esac
   case "$at" in
 ${nodes.map(caseOf).join('\n')}
@@ -29,12 +26,10 @@ if [[ "\${funcstack[1]}" == _rampart ]]; then _rampart "$@"; else compdef _rampa
 `;
 }
 
-const place = (words: readonly string[]): string => words.map((word) => ` ${word}`).join('');
-
 function caseOf({ words, next, options }: CompletionNode): string {
   const names = next.map(({ name, summary }) => quoted(summary === '' ? name : `${name}:${summary}`));
   const flags = options.map(({ name }) => quoted(`--${name}`));
-  return `    '${place(words)}') names=(${names.join(' ')}); options=(${flags.join(' ')}) ;;`;
+  return `    '${positionOf(words)}') names=(${names.join(' ')}); options=(${flags.join(' ')}) ;;`;
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

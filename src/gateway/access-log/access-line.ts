@@ -3,7 +3,7 @@ import type { AccessLogConfig, RouteConfig } from '../../config/model.ts';
 import type { Exchange } from '../exchange.ts';
 import { clientAddress, networkOf } from '../http/client-network.ts';
 import { hundredths } from '../http/hundredths.ts';
-import { valueAt } from '../http/request-head.ts';
+import { fieldValue } from '../http/request-fields.ts';
 import type { UnparsedRequest } from '../http/unparsed-request.ts';
 import { jsonText } from './json-text.ts';
 import { keptQuery } from './kept-query.ts';
@@ -70,7 +70,7 @@ export class AccessLineWriter {
     const error = x.failure ?? x.refusedFor;
     if (error !== undefined) line += `,"error.type":"${error}"`;
     line += `${this.#clientText(x)},"network.protocol.version":"${request.version}"`;
-    const userAgent = fieldOf(x, 'user-agent');
+    const userAgent = fieldValue(head, 'user-agent');
     if (userAgent !== undefined) line += `,"user_agent.original":${jsonText(userAgent, MAX_USER_AGENT)}`;
     line += `,"http.request.body.size":${request.receivedBytes},"http.response.body.size":${reply.writtenBytes}`;
     line += timesText(x, elapsedMs);
@@ -143,11 +143,6 @@ function networkOnly(address: string): string {
   if (address.includes(':')) return networkOf(address);
   const end = address.lastIndexOf('.');
   return end === -1 ? address : `${address.slice(0, end)}.0/24`;
-}
-
-function fieldOf({ head }: Exchange, name: string): string | undefined {
-  const index = head.names.indexOf(name);
-  return index === -1 ? undefined : valueAt(head, index);
 }
 
 /** Phases that took no time are left out. */

@@ -197,7 +197,7 @@ export class Upstream implements Leased {
     return backend === excluded ? undefined : backend;
   }
 
-  /** After which a second backend may be asked; undefined while too little is known. */
+  /** The delay before a second backend may be asked; undefined while too little is known. */
   hedgeAfterMs(routeClass: number): number | undefined {
     return this.#results.hedgeAfterMs(routeClass);
   }

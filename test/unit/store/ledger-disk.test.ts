@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { append, close, FakeHost, range, record } from './ledger-fakes.ts';
+import { append, close, FakeHost, range, record, takeOver } from './ledger-fakes.ts';
 
 describe('a write-ahead log on a disk with faults', () => {
   test('a full disk is full no longer once PostgreSQL has taken the records, and leaves no files behind', async () => {
@@ -59,9 +59,7 @@ describe('a write-ahead log on a disk with faults', () => {
     await host.clock.advance(300);
     host.crash();
     host.disk.losePower();
-    host.database = 'up';
-    host.start();
-    await host.clock.advance(3_000);
+    await takeOver(host);
     assert.equal(host.rows.size, 1);
   });
 
@@ -96,10 +94,7 @@ describe('a write-ahead log on a disk with faults', () => {
     const host = new FakeHost();
     host.database = 'down';
     await append(host, host.start('wal', { batchSize: 500 }), ...range(0, 300));
-    host.crash();
-    host.database = 'up';
-    host.start('wal', { batchSize: 500 });
-    await host.clock.advance(3_000);
+    await takeOver(host, { batchSize: 500 });
     assert.deepEqual(host.batches, [10, 20, 40, 80, 150]);
   });
 });

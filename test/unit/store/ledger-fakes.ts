@@ -125,3 +125,11 @@ export async function close(host: FakeHost, ledger: Ledger): Promise<void> {
   await host.clock.advance(10_000);
   await closed;
 }
+
+/** The process is gone, PostgreSQL is there, and another process has had time to take over what the disk has. */
+export async function takeOver(host: FakeHost, options: Partial<WalOptions> = {}): Promise<void> {
+  host.crash();
+  host.database = 'up';
+  host.start('wal', options);
+  await host.clock.advance(3_000);
+}

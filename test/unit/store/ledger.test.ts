@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeLine } from '../../../src/store/ledger/record-line.ts';
 import { SEGMENT_HEADER } from '../../../src/store/ledger/segment-format.ts';
-import { append, close, FakeHost, POISON, range, record } from './ledger-fakes.ts';
+import { append, close, FakeHost, POISON, range, record, takeOver } from './ledger-fakes.ts';
 
 describe('a ledger with a write-ahead log', () => {
   test('has a record on the disk before its reply, in one write for a turn of the event loop', async () => {
@@ -11,10 +11,7 @@ describe('a ledger with a write-ahead log', () => {
     const ledger = host.start();
     assert.deepEqual(await append(host, ledger, ...range(0, 3)), ['kept', 'kept', 'kept']);
     assert.equal(host.disk.segments.length, 1);
-    host.crash();
-    host.database = 'up';
-    host.start();
-    await host.clock.advance(3_000);
+    await takeOver(host);
     assert.deepEqual(
       [...host.rows.keys()],
       range(0, 3).map(({ id }) => id),
@@ -29,9 +26,7 @@ describe('a ledger with a write-ahead log', () => {
     await append(host, ledger, record(1));
     host.crash();
     host.disk.losePower();
-    host.database = 'up';
-    host.start();
-    await host.clock.advance(3_000);
+    await takeOver(host);
     assert.equal(host.rows.size, 1);
   });
 
@@ -44,9 +39,7 @@ describe('a ledger with a write-ahead log', () => {
     await append(host, ledger, record(2));
     host.crash();
     host.disk.losePower();
-    host.database = 'up';
-    host.start();
-    await host.clock.advance(3_000);
+    await takeOver(host);
     assert.deepEqual([...host.rows.keys()], [record(1).id]);
     assert.equal(host.totals.damaged, 0);
   });
