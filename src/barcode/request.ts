@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fieldProblems } from './field-problems.ts';
 import { type EcLevel, type Symbology, ecLevelNames, specOf, symbologyNames } from './symbologies.ts';
 import { type FieldProblem, checkText } from './validate.ts';
 
@@ -52,7 +53,7 @@ export type ParsedBarcodeRequest =
 export function parseBarcodeRequest(input: unknown): ParsedBarcodeRequest {
   const parsed = barcodeRequestSchema.safeParse(input);
   if (parsed.success) return complete(parsed.data);
-  return { ok: false, problems: parsed.error.issues.flatMap((issue) => problemsOf(issue, input)) };
+  return { ok: false, problems: parsed.error.issues.flatMap((issue) => fieldProblems(issue, input)) };
 }
 
 /**
@@ -112,34 +113,4 @@ function queryValue(name: string, value: string): unknown {
   if ((name === 'scale' || name === 'quietZone') && /^\d{1,4}$/.test(value)) return Number(value);
   if (name === 'humanReadable' && (value === 'true' || value === 'false')) return value === 'true';
   return value;
-}
-
-type Issue = z.core.$ZodIssue;
-
-function problemsOf(issue: Issue, input: unknown): FieldProblem[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      field: key,
-      rule: 'unknown-field',
-      detail: `There is no field ${JSON.stringify(key)}`,
-    }));
-  }
-  const field = issue.path.join('.');
-  if (field === '') return [{ field, rule: 'type', detail: 'The body must be a JSON object' }];
-  if (typeof input === 'object' && input !== null && !Object.hasOwn(input, field)) {
-    return [{ field, rule: 'required', detail: `${field} is missing` }];
-  }
-  return [{ field, rule: ruleOf(issue), detail: `${field}: ${issue.message}` }];
-}
-
-function ruleOf(issue: Issue): string {
-  switch (issue.code) {
-    case 'invalid_value':
-      return 'one-of';
-    case 'too_small':
-    case 'too_big':
-      return issue.origin === 'string' ? 'length' : 'range';
-    default:
-      return 'type';
-  }
 }

@@ -2,11 +2,15 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { configHash } from '../config/config.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
+import { MAKERS } from '../core/ids.ts';
 import type { ControlLink } from '../control/link.ts';
 import { withLastMembers } from '../control/membership.ts';
 import { Gateway } from '../gateway/gateway.ts';
+import { RecordPeers } from '../gateway/record-peers.ts';
 import type { ConfigOrder, ConfigReport } from '../protocol/config-wire.ts';
 import { type ById, byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
+import type { RecordAsk } from '../protocol/record-ask.ts';
+import type { Ledger } from '../store/ledger.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { liveProcesses } from '../supervisor/process-records.ts';
 import { listenersOf } from '../supervisor/host-listeners.ts';
@@ -21,22 +25,17 @@ import { WorkerConfig } from './worker-config.ts';
 /** Runs one gateway worker until it is asked to stop and has drained; resolves to the exit code. */
 export async function runGatewayWorker(io: CommandIo): Promise<number> {
   const context = await enterRole('gateway', io);
-  const { clock, random, log, registry, bugs, runFolder } = context;
+  const { log, runFolder } = context;
   const config = withLastMembers(context.config, runFolder);
-  const { store, ledger, findKey, readConcurrency, close: closeStore } = await openGatewayStore(context);
+  const stored = await openGatewayStore(context);
   const accessLog = openAccessLogFile(context);
+  const recordPeers = openRecordPeers(context, stored.ledger, (ask) => link.offer({ type: 'find-record', ask }));
   const worker: Gateway = new Gateway({
+    ...context,
+    ...stored,
     config,
-    clock,
-    random,
-    log,
-    registry,
-    bugs,
     accessLog,
-    store,
-    readConcurrency,
-    ledger,
-    findKey,
+    recordPeers,
     sendLeaseReport: (upstream, report) =>
       link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leasedIds(upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
@@ -46,10 +45,15 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   const version = openVersion(context, io, worker, (report) => link.tell(report));
   const link: ControlLink = linkToControl(context, {
     status: () => ({ ...worker.status(), config: version.status() }),
-    onConnected: () => link.tell(holdings(worker, version.fileHash)),
-    onMessage: (message) => (isConfigOrder(message) ? version.carryOut(message) : apply(worker, message)),
+    onConnected: () => link.tell({ ...holdings(worker, version.fileHash), maker: recordPeers.maker }),
+    onMessage: (message) => {
+      if (isConfigOrder(message)) version.carryOut(message);
+      else if (message.type === 'find-record') link.tell(foundRecord(recordPeers, message));
+      else apply(worker, recordPeers, message);
+    },
     onLost: () => {
       worker.controlLost();
+      recordPeers.lost();
       version.lost();
     },
   });
@@ -64,11 +68,18 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   await worker.drain();
   await leaveCluster();
   await accessLog?.close();
-  await closeStore();
+  await stored.close();
   await link.close();
   endWatch();
   return exitCodeOf(context);
 }
+
+/** The records that this worker makes, and asks others for; its number in their ids is new with each start. */
+const openRecordPeers = (
+  { clock, random }: RoleContext,
+  ledger: Ledger,
+  send: (ask: RecordAsk) => boolean,
+): RecordPeers => new RecordPeers({ clock, ledger, maker: Math.floor(random() * MAKERS), send });
 
 function openVersion(
   { file, runFolder, log }: RoleContext,
@@ -93,10 +104,17 @@ async function currentVersion(version: WorkerConfig, { runFolder, clock }: RoleC
 }
 
 /** The first message to control: the permits that this worker holds, and its configuration. */
-function holdings(worker: Gateway, fileHash: string): MemberMessage {
+function holdings(worker: Gateway, fileHash: string): Extract<MemberMessage, { type: 'holdings' }> {
   const held = heldBy(worker, worker.controlFound());
   const hash = configHash(worker.config);
   return { type: 'holdings', held, pidNamespace: pidNamespace(), configHash: hash, fileHash };
+}
+
+function foundRecord(
+  records: RecordPeers,
+  { asker, ask }: Extract<ControlMessage, { type: 'find-record' }>,
+): MemberMessage {
+  return { type: 'record', asker, number: ask.number, answer: records.answerTo(ask) };
 }
 
 function heldBy(worker: Gateway, counts: Record<string, readonly number[]>): Record<string, ById> {
@@ -115,7 +133,7 @@ const configOrders: ReadonlySet<string> = new Set([
 const isConfigOrder = (message: ControlMessage): message is ConfigOrder => configOrders.has(message.type);
 
 /** A message of control reaches the worker. */
-function apply(worker: Gateway, message: ControlMessage): void {
+function apply(worker: Gateway, records: RecordPeers, message: ControlMessage): void {
   // The backends first: what follows is about them.
   if (message.type === 'members') worker.useMembers(message.upstreams, message.configHash);
   worker.controlHeard();
@@ -125,6 +143,7 @@ function apply(worker: Gateway, message: ControlMessage): void {
   } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
   else if (message.type === 'tokens') worker.applyTokens(message.grants);
   else if (message.type === 'places') worker.applyPlaces(message.news);
+  else if (message.type === 'record') records.answered(message.number, message.answer);
   else if (message.type === 'keys-changed') worker.forgetKeys();
   else if (message.type === 'ticket-key') worker.useTicketKey(message.key);
   else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);

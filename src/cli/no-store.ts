@@ -11,6 +11,7 @@ export const noBarcodes: BarcodeStore = {
   get: refuse,
   getImage: refuse,
   list: refuse,
+  exportPage: refuse,
 };
 
 export const noIdempotency: IdempotencyStore = { claim: refuse, complete: refuse, release: refuse };
@@ -21,5 +22,6 @@ export const noLedger: Ledger = {
   refusal: () => undefined,
   pending: 0,
   find: () => undefined,
+  isBehind: false,
   close: async () => {},
 };

@@ -14,6 +14,7 @@ export type OwnEndpoint = keyof typeof withGenerators | keyof typeof always;
 const withGenerators = {
   createBarcode: 'POST /v1/barcodes',
   listBarcodes: 'GET /v1/barcodes',
+  exportBarcodes: 'GET /v1/barcodes/export',
   getBarcode: 'GET /v1/barcodes/:id',
   getBarcodeImage: 'GET /v1/barcodes/:id/image',
   renderBarcode: 'GET /v1/render/:symbology',

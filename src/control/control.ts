@@ -21,8 +21,10 @@ import { type Member, Members } from './members.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { ClientPlaces } from './client-places.ts';
 import { RateTokens } from './rate-tokens.ts';
+import { passRecordMessage } from './record-finder.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
+import { logOtherEnvironment, logUnusableVersion } from './worker-remarks.ts';
 import { HostMetrics } from './host-metrics.ts';
 import { hostStatus } from './host-status.ts';
 
@@ -213,6 +215,7 @@ export class Control {
 
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') {
+      member.maker = message.maker;
       this.#tellVersion(member, message.fileHash);
       this.#upstreams.tellBackends(member);
       this.#tellTicketKey(member);
@@ -223,6 +226,8 @@ export class Control {
       this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
     } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
     else if (message.type === 'places') this.#places.said(member, message.asks);
+    else if (message.type === 'find-record' || message.type === 'record')
+      passRecordMessage(message, member, this.#gateways(), (to, order) => this.#members.tell(to, order));
     else if (message.type === 'announce')
       this.#upstreams.membership.announced(member.id, message.upstream, message.origin);
     else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
@@ -244,13 +249,7 @@ export class Control {
     if (report.type === 'config-committed') {
       member.configVersion = report.version;
       this.#compare(member, report.configHash);
-    } else if (report.problems.length > 0) {
-      const { problems } = report;
-      this.#dependencies.log.warn(
-        { worker: member.instance, pid: member.pid, problems },
-        'a worker cannot use a version',
-      );
-    }
+    } else if (report.problems.length > 0) logUnusableVersion(this.#dependencies.log, member, report.problems);
     this.#rollout.said(member, report);
   }
 
@@ -258,11 +257,7 @@ export class Control {
   #compare(member: Member, hash: string): void {
     member.configHash = hash;
     if (hash === this.#configHash || member.configVersion?.number !== this.#keeper.version.number) return;
-    const details = { worker: member.instance, pid: member.pid, theirs: hash, control: this.#configHash };
-    this.#dependencies.log.warn(
-      details,
-      'a worker has another configuration than control, of the same file: their environments differ. Restart both with the same settings',
-    );
+    logOtherEnvironment(this.#dependencies.log, member, hash, this.#configHash);
   }
 
   /** Answers at once, because a request may be waiting. */

@@ -19,6 +19,8 @@ export interface Member {
   status: unknown;
   /** The hash of the configuration that the member works with, once it has sent it. */
   configHash: string | undefined;
+  /** The number in the ids of its records, once it has sent it. */
+  maker: number | undefined;
   /** The version of the configuration file that it works with, once control knows it. */
   configVersion: ConfigVersion | undefined;
 }
@@ -123,6 +125,7 @@ export class Members {
         processName: processName(pid),
         status: undefined,
         configHash: undefined,
+        maker: undefined,
         configVersion: undefined,
       };
       this.#present.set(joined, socket);

@@ -14,19 +14,42 @@ function takeRandom(count: number): number {
   return at;
 }
 
-/** A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds since the epoch, then 74 random bits; sorts by time. */
-export function uuidv7(wallMs: number): string {
+/** Makers of ids are told apart by so many bits: few enough to leave 50 random ones, enough for two to be hardly ever the same. */
+const MAKER_DIGITS = 6;
+export const MAKERS = 16 ** MAKER_DIGITS;
+
+/**
+ * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds since the epoch, then 74 random bits; sorts by time. With a `maker`,
+ * a number below MAKERS, its last 24 bits are that number instead.
+ */
+export function uuidv7(wallMs: number, maker?: number): string {
   const at = takeRandom(10);
   const time = Math.floor(wallMs).toString(16).padStart(12, '0');
   const random = pool.toString('hex', at, at + 10);
+  const end = maker === undefined ? random.slice(-MAKER_DIGITS) : maker.toString(16).padStart(MAKER_DIGITS, '0');
   const variant = (0x8 | (Number.parseInt(random[3] as string, 16) & 0x3)).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 13)}${end}`;
+}
+
+/** The maker that the last bits of an id name; meaningless if the id was made without one. */
+export function makerOf(id: string): number {
+  return Number.parseInt(id.slice(-MAKER_DIGITS), 16);
 }
 
 /** The milliseconds since the epoch that a UUIDv7 carries, or undefined where the text is no UUIDv7. */
 export function uuidv7Time(id: string): number | undefined {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) return undefined;
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+const LAST_MS = 2 ** 48 - 1;
+
+/** The least UUID of a millisecond: each UUIDv7 of that time or a later one sorts behind it. */
+export function uuidFloor(wallMs: number): string {
+  const time = Math.min(Math.max(0, Math.floor(wallMs)), LAST_MS)
+    .toString(16)
+    .padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
 }
 
 /** This many random bytes in hex. */

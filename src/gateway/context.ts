@@ -13,6 +13,7 @@ import type { Cache } from './cache/cache.ts';
 import type { CachePeers } from './cache/cache-peers.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Limits } from './limits/open.ts';
+import type { RecordPeers } from './record-peers.ts';
 import type { RequestLog } from './request-log.ts';
 import type { SlowReplies } from './http/slow-replies.ts';
 import type { Tunnels } from './websocket/tunnels.ts';
@@ -40,6 +41,7 @@ export interface GatewayContext {
   readonly upstreams: readonly Upstream[];
   readonly trustedProxies: AddressSet;
   readonly ledger: Ledger;
+  readonly recordPeers: RecordPeers;
   readonly store: { readonly barcodes: BarcodeStore; readonly idempotency: IdempotencyStore };
   readonly tunnels: Tunnels;
   readonly uploads: Uploads;

@@ -19,6 +19,7 @@ import { registerCacheMetrics } from './cache/cache-metrics.ts';
 import type { GatewayContext } from './context.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { type LimitsOptions, openLimits } from './limits/open.ts';
+import { RecordPeers } from './record-peers.ts';
 import { RequestLog } from './request-log.ts';
 import { SlowReplies } from './http/slow-replies.ts';
 import { openStack } from './stack.ts';
@@ -39,6 +40,8 @@ export interface GatewayDependencies extends LimitsOptions {
    * permits.
    */
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
+  /** Without it there are no other workers. */
+  readonly recordPeers?: RecordPeers | undefined;
   /** Sends messages about the caches of all workers to control. Without it this worker is the only one. */
   readonly sendCacheReport?: (report: CacheReport) => void;
 }
@@ -68,6 +71,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     upstreams: config.upstreams.map(upstreamOpener(dependencies, metrics)),
     trustedProxies: trusted,
     ledger,
+    recordPeers: dependencies.recordPeers ?? new RecordPeers({ clock, ledger }),
     store,
     tunnels: new Tunnels(),
     ...openBuffers(dependencies),

@@ -12,6 +12,7 @@ import { routeGate } from './routes/gate.ts';
 import { redirectAnswer, staticAnswer } from './routes/local-routes.ts';
 import { openApiDocument } from './routes/openapi.ts';
 import { proxyRoute } from './routes/proxy.ts';
+import { exportBarcodesRoute } from './routes/export.ts';
 import { getBarcodeImageRoute, getBarcodeRoute, listBarcodesRoute } from './routes/records.ts';
 import { RouteLimit } from './routes/route-limit.ts';
 import { replyChange } from './routes/reply-changes.ts';
@@ -77,6 +78,7 @@ function ownTargets(gateway: GatewayContext, authenticator: Authenticator): Reco
   return {
     createBarcode: () => withKey(createBarcodeRoute(gateway, generator(), metrics('createBarcode'))),
     listBarcodes: () => withKey(listBarcodesRoute(gateway, metrics('listBarcodes'))),
+    exportBarcodes: () => withKey(exportBarcodesRoute(gateway, metrics('exportBarcodes'))),
     getBarcode: () => withKey(getBarcodeRoute(gateway, metrics('getBarcode'))),
     getBarcodeImage: () => withKey(getBarcodeImageRoute(gateway, metrics('getBarcodeImage'))),
     renderBarcode: () => withKey(renderBarcodeRoute(gateway, generator(), metrics('renderBarcode'))),

@@ -67,6 +67,22 @@ const purgeTarget = z.looseObject({ endpoint: text.optional(), host: text.option
 const invalidation = z.looseObject({ host: z.string(), targets: z.array(z.string()).max(100), selection: z.string() });
 const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
 const cachePosition = z.looseObject({ epoch: count, number: count });
+const recordAsk = z.looseObject({ number: count, id: text, keyId: text, withImage: z.boolean() });
+const wireRecord = z.looseObject({
+  id: text,
+  keyId: text,
+  symbology: text,
+  format: text,
+  text: z.string(),
+  status: z.enum(['delivered', 'aborted']),
+  requestId: text,
+  createdAtMs: count,
+  image: z.string().optional(),
+});
+const recordAnswer = z.union([
+  z.looseObject({ kind: z.literal('found'), record: wireRecord }),
+  z.looseObject({ kind: z.enum(['absent', 'behind', 'unknown']) }),
+]);
 const nothing = z.looseObject({});
 /** A worker checks it as it checks a file. */
 const configFile = z.record(z.string(), z.unknown());
@@ -88,6 +104,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
     pidNamespace: text,
     configHash: text,
     fileHash: text.optional(),
+    maker: count.optional(),
   }),
   'config-prepared': z.looseObject({ version, problems: z.array(z.string()).max(10_000) }),
   'config-committed': z.looseObject({ version, configHash: text, held: z.record(text, permits) }),
@@ -105,6 +122,8 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   'cache-position': z.looseObject({ position: cachePosition.optional() }),
   invalidate: z.looseObject({ id: count, order: cacheOrder }),
   forgotten: z.looseObject({ number: count, entries: count }),
+  'find-record': z.looseObject({ ask: recordAsk }),
+  record: z.looseObject({ asker: text, number: count, answer: recordAnswer }),
   'keys-changed': nothing,
   ping: nothing,
 };
@@ -126,6 +145,8 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   places: z.looseObject({ news: z.array(placeNews) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),
+  'find-record': z.looseObject({ asker: text, ask: recordAsk }),
+  record: z.looseObject({ number: count, answer: recordAnswer }),
   'config-prepare': z.looseObject({ version, file: configFile }),
   'config-commit': z.looseObject({ version }),
   'config-abandon': z.looseObject({ version }),

@@ -5,6 +5,7 @@ import type { BackendsByUpstream, BackendState } from './backends.ts';
 import type { HostLoad } from './lease.ts';
 import type { ById, WireOrder, WireReport } from './lease-wire.ts';
 import type { PlaceAsk, PlaceNews } from './places.ts';
+import type { RecordAnswer, RecordAsk } from './record-ask.ts';
 import type { TokenAsk, TokenGrant } from './tokens.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
@@ -30,6 +31,8 @@ export type MemberMessage =
       readonly configHash: string;
       /** Of its configuration file; absent in earlier versions of Rampart. */
       readonly fileHash?: string | undefined;
+      /** The number in the ids of its records; absent in earlier versions. */
+      readonly maker?: number | undefined;
     }
   | ConfigReport
   | ControlAsk
@@ -44,6 +47,10 @@ export type MemberMessage =
   /** The process is about to end, and takes no new requests as a backend. */
   | { readonly type: 'withdraw' }
   | CacheReport
+  /** Looks for a record at the worker that has made it. */
+  | { readonly type: 'find-record'; readonly ask: RecordAsk }
+  /** The answer of that worker, for the one that asked. */
+  | { readonly type: 'record'; readonly asker: string; readonly number: number; readonly answer: RecordAnswer }
   /** From the command line: keys have been created or revoked. */
   | { readonly type: 'keys-changed' }
   /** Only checks whether control reads its connection. */
@@ -68,6 +75,10 @@ export type ControlMessage =
   /** Places of clients, given or scarce. */
   | { readonly type: 'places'; readonly news: readonly PlaceNews[] }
   | CacheCommand
+  /** Another worker looks for a record of this one. */
+  | { readonly type: 'find-record'; readonly asker: string; readonly ask: RecordAsk }
+  /** What became of this worker's search. */
+  | { readonly type: 'record'; readonly number: number; readonly answer: RecordAnswer }
   | ConfigOrder
   | ControlAnswer
   /** Control lives; sent twice a second, because a silent control counts as gone. */

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
+import { queryUntil } from './cancel-query.ts';
 import { cursorAfter, idOfCursor, isUuid } from './cursor.ts';
-
+import { type ExportPageTerms, exportStatement, listStatement, type RecordFilter } from './record-statements.ts';
 import type { BarcodeRecord, BarcodeStatus, BarcodeSummary } from './records.ts';
 import type { Prisma } from './prisma.ts';
 import { fromStoredText, toStoredText } from './records.ts';
@@ -10,8 +11,7 @@ interface BarcodeImage {
   readonly bytes: Uint8Array;
 }
 
-interface ListRequest {
-  readonly keyId: string;
+interface ListRequest extends RecordFilter {
   /** At least 1. */
   readonly pageSize: number;
   /** The cursor of the previous page; absent for the first page. */
@@ -21,6 +21,20 @@ interface ListRequest {
 type ListResult =
   | { readonly kind: 'page'; readonly records: readonly BarcodeSummary[]; readonly nextCursor: string | undefined }
   | { readonly kind: 'malformed-cursor' };
+
+export interface ExportRequest extends RecordFilter, Omit<ExportPageTerms, 'range'> {
+  /** The last id of the page before; absent for the first page. */
+  readonly after?: string | undefined;
+}
+
+/** A part of an export: whole lines of JSON. */
+export interface ExportPage {
+  readonly lines: string;
+  /** Records; with none the export is complete. */
+  readonly count: number;
+  /** The last id; undefined in an empty page. */
+  readonly last: string | undefined;
+}
 
 /** Every read takes the key that asks: what another key made does not exist for it. */
 export interface BarcodeStore {
@@ -32,6 +46,8 @@ export interface BarcodeStore {
   getImage(keyId: string, id: string): Promise<BarcodeImage | undefined>;
   /** Newest first. Pages that follow one another show each record that was there at the first page exactly once. */
   list(request: ListRequest): Promise<ListResult>;
+  /** The next records, oldest first. An abort of the signal ends the statement in PostgreSQL. */
+  exportPage(request: ExportRequest, signal: AbortSignal): Promise<ExportPage>;
 }
 
 // One array per column costs 0.02 ms of processor time per row, Prisma's createMany 0.14 (200 rows of 900 bytes):
@@ -131,21 +147,43 @@ export function barcodeStore(prisma: Prisma, pool: Pool): BarcodeStore {
       ).barcode.findFirst({ where: { id, keyId }, select: { format: true, bytes: true } });
       return row ?? undefined;
     },
-    async list({ keyId, pageSize, cursor }) {
+    async list({ pageSize, cursor, ...filter }) {
       const before = cursor === undefined ? undefined : idOfCursor(cursor);
       if (cursor !== undefined && before === undefined) return { kind: 'malformed-cursor' };
-      const rows = await (
-        await prisma()
-      ).barcode.findMany({
-        where: before === undefined ? { keyId } : { keyId, id: { lt: before } },
-        orderBy: { id: 'desc' },
-        // One row more than the page shows whether another page follows.
-        take: pageSize + 1,
-        select: summaryColumns,
-      });
-      const records = rows.slice(0, pageSize).map(summaryOf);
+      // One row more than the page shows whether another page follows.
+      const { text, values } = listStatement(filter, { before }, pageSize + 1);
+      const { rows } = await pool.query<StoredSummary>(text, [...values]);
+      const records = rows.slice(0, pageSize).map(storedSummary);
       const last = records.at(-1);
       return { kind: 'page', records, nextCursor: rows.length > pageSize && last ? cursorAfter(last.id) : undefined };
     },
+    async exportPage({ after, ...request }, signal) {
+      const statement = exportStatement(request, { ...request, range: { after } });
+      const { rows } = await queryUntil<ExportRow>(pool, statement, signal);
+      const { lines, count, last } = rows[0] as ExportRow;
+      return { lines: lines ?? '', count, last: last ?? undefined };
+    },
   };
+}
+
+interface ExportRow {
+  readonly lines: string | null;
+  readonly count: number;
+  readonly last: string | null;
+}
+
+interface StoredSummary {
+  readonly id: string;
+  readonly key_id: string;
+  readonly symbology: string;
+  readonly format: string;
+  readonly text: string;
+  readonly text_escaped: boolean;
+  readonly status: string;
+  readonly request_id: string;
+  readonly created_at: Date;
+}
+
+function storedSummary({ key_id, text_escaped, request_id, created_at, ...row }: StoredSummary): BarcodeSummary {
+  return summaryOf({ ...row, keyId: key_id, textEscaped: text_escaped, requestId: request_id, createdAt: created_at });
 }

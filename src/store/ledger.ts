@@ -35,6 +35,8 @@ export interface Ledger {
   readonly pending: number;
   /** A record that is still in memory, so that a client can read what it has just written. */
   find(id: string): BarcodeRecord | undefined;
+  /** Whether records that PostgreSQL does not have are on the disk only, where `find` does not look. */
+  readonly isBehind: boolean;
   /** Writes what it can, and leaves the rest on the disk; nothing is appended afterwards. */
   close(): Promise<void>;
 }

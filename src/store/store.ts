@@ -90,6 +90,7 @@ function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStor
     get: (keyId, id) => observe('look up a barcode', () => barcodes.get(keyId, id)),
     getImage: (keyId, id) => observe('fetch an image', () => barcodes.getImage(keyId, id)),
     list: (request) => observe('list barcodes', () => barcodes.list(request)),
+    exportPage: (request, signal) => observe('export barcodes', () => barcodes.exportPage(request, signal)),
   };
 }
 

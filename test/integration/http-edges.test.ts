@@ -362,7 +362,7 @@ describe('limits for strangers', () => {
     });
   });
 
-  test('III.9, C9: an id from the future costs one query, as one of the past does', async () => {
+  test('III.9, C9: an id from the future costs no query, and one of the past one', async () => {
     let queries = 0;
     const rampart = await startTestGateway({
       store: {
@@ -372,16 +372,20 @@ describe('limits for strangers', () => {
           get: async () => void queries++,
           getImage: async () => undefined,
           list: async () => ({ kind: 'page', records: [], nextCursor: undefined }),
+          exportPage: async () => ({ lines: '', count: 0, last: undefined }),
         },
         idempotency: noIdempotency,
       },
     });
     closers.push(() => rampart.close());
-    for (const id of ['ffffffff-ffff-7fff-bfff-ffffffffffff', '00000000-0000-7000-8000-000000000000']) {
+    for (const [id, most] of [
+      ['ffffffff-ffff-7fff-bfff-ffffffffffff', 0],
+      ['00000000-0000-7000-8000-000000000000', 1],
+    ] as const) {
       queries = 0;
       const { status } = await fetch(`${rampart.url}/v1/barcodes/${id}`, { headers: { 'x-api-key': testKey } });
       assert.equal(status, 404);
-      assert.equal(queries, 1, id);
+      assert.equal(queries, most, id);
     }
   });
 

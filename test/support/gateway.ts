@@ -110,6 +110,7 @@ export async function testDependencies(
       },
       refusal: () => undefined,
       find: (id) => recorded.find((record) => record.id === id),
+      isBehind: false,
       get pending() {
         return 0;
       },
@@ -135,6 +136,7 @@ const emptyStore: GatewayDependencies['store'] = {
     get: async () => undefined,
     getImage: async () => undefined,
     list: async () => ({ kind: 'page', records: [], nextCursor: undefined }),
+    exportPage: async () => ({ lines: '', count: 0, last: undefined }),
   },
 };
 

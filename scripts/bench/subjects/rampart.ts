@@ -37,9 +37,24 @@ const gateway = new Gateway({
   registry,
   bugs: new Bugs(log, registry),
   findKey: async () => ({ id: 'bench', name: 'bench' }),
-  ledger: { append: unused, aborted: unused, refusal: unused, find: unused, pending: 0, close: unused },
+  ledger: {
+    append: unused,
+    aborted: unused,
+    refusal: unused,
+    find: unused,
+    isBehind: false,
+    pending: 0,
+    close: unused,
+  },
   store: {
-    barcodes: { insertMany: unused, setAborted: unused, get: unused, getImage: unused, list: unused },
+    barcodes: {
+      insertMany: unused,
+      setAborted: unused,
+      get: unused,
+      getImage: unused,
+      list: unused,
+      exportPage: unused,
+    },
     idempotency: { claim: unused, complete: unused, release: unused },
   },
 });

@@ -10,9 +10,12 @@ import { type FindKey, KeyCache } from './key-cache.ts';
 import { InFlightLimiter } from './in-flight-limiter.ts';
 import { LateRefusals } from './late-refusals.ts';
 import { RateLimiter } from './rate-limiter.ts';
+import { ExportPlaces } from './export-places.ts';
 import { FairAdmission } from './fair-admission.ts';
 
 const DEFAULT_READS = 4;
+/** A page of an export takes a connection for some milliseconds, and all exports of a worker share one. */
+const EXPORT_READS = 1;
 
 export interface LimitsOptions {
   readonly config: Config;
@@ -35,6 +38,9 @@ export interface Limits {
   readonly rates: RateLimiter;
   readonly inFlight: InFlightLimiter;
   readonly reads: FairAdmission;
+  readonly exports: ExportPlaces;
+  /** Reads of pages of exports. */
+  readonly exportReads: FairAdmission;
   readonly lateRefusals: LateRefusals;
 }
 
@@ -49,6 +55,8 @@ export function openLimits(options: LimitsOptions, trustedProxies: AddressSet): 
     rates: new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks }),
     inFlight: new InFlightLimiter({ clock, registry, bugs, workers, keyInFlight, sendPlaceAsks }),
     reads: new FairAdmission(options.readConcurrency ?? DEFAULT_READS, clock),
+    exports: new ExportPlaces(registry),
+    exportReads: new FairAdmission(EXPORT_READS, clock),
     lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trustedProxies.has(address) }),
   };
 }

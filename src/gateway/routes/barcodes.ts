@@ -2,7 +2,7 @@ import { type BarcodeRequest, fromQuery, parseBarcodeRequest } from '../../barco
 import type { FieldProblem } from '../../barcode/validate.ts';
 import { builtinPrefix } from '../../config/own-routes.ts';
 import { maxEntryBytes } from '../../config/routes.ts';
-import { uuidv7 } from '../../core/ids.ts';
+import { uuidv7, uuidv7Time } from '../../core/ids.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
@@ -110,9 +110,10 @@ async function replyCreated(
   image: Image,
   claim: IdempotentCreation | undefined,
 ): Promise<Refusal | undefined> {
-  const createdAtMs = gateway.clock.wallNow();
   const { symbology, format, text } = request;
-  const id = claim?.id ?? uuidv7(createdAtMs);
+  const id = claim?.id ?? uuidv7(gateway.clock.wallNow(), gateway.recordPeers.maker);
+  // One time for both, because lists find records of a time by their ids.
+  const createdAtMs = uuidv7Time(id) ?? 0;
   const keyId = x.key?.id ?? '';
   const status = 'delivered' as const;
   const record = { id, keyId, symbology, format, text, bytes: image.bytes, requestId: x.id, createdAtMs, status };

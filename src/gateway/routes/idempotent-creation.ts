@@ -75,7 +75,7 @@ async function claim(
   const { clock, config, bugs } = gateway;
   const { idempotency } = gateway.store;
   const { UPSTREAM_TIMEOUT_MS, QUEUE_TIMEOUT_MS, IDEMPOTENCY_WINDOW_HOURS } = config.env;
-  const id = uuidv7(clock.wallNow());
+  const id = uuidv7(clock.wallNow(), gateway.recordPeers.maker);
   const claimMs = UPSTREAM_TIMEOUT_MS + QUEUE_TIMEOUT_MS + CLAIM_SLACK_MS;
   const windowMs = IDEMPOTENCY_WINDOW_HOURS * HOUR_MS;
   // Bounded like reads, so that repeats of one client leave connections for keys and for the ledger.

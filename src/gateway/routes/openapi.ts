@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { barcodeRequestSchema } from '../../barcode/request.ts';
 import { symbologyNames } from '../../barcode/symbologies.ts';
 import { reasons } from '../refusal.ts';
+import { exportQuerySchema, listQuerySchema } from './record-query.ts';
 
 type Json = Record<string, unknown>;
 
@@ -123,11 +124,14 @@ function paths(): Json {
     '/v1/barcodes': {
       post: createOperation(),
       get: operation('listBarcodes', 'What this key has made, newest first', {
-        parameters: [
-          parameter('page_size', 'query', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
-          parameter('cursor', 'query', { type: 'string' }),
-        ],
+        parameters: queryParameters(listQuerySchema),
         responses: { 200: ok('A page', json(page)) },
+      }),
+    },
+    '/v1/barcodes/export': {
+      get: operation('exportBarcodes', 'What this key has made, oldest first, one JSON record a line', {
+        parameters: queryParameters(exportQuerySchema),
+        responses: { 200: ok('The records', { 'application/x-ndjson': { schema: exportLine } }) },
       }),
     },
     '/v1/barcodes/{id}': {
@@ -155,10 +159,17 @@ function paths(): Json {
   };
 }
 
+const exportLine: Json = {
+  allOf: [{ $ref: '#/components/schemas/Barcode' }],
+  properties: { image_base64: { type: 'string', contentEncoding: 'base64' } },
+};
+
+function queryParameters(schema: z.ZodType): Json[] {
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
+  return Object.entries(properties).map(([name, each]) => parameter(name, 'query', each as Json));
+}
+
 /** Every field of the request except the one in the path. */
 function renderParameters(): Json[] {
-  const { properties = {} } = z.toJSONSchema(barcodeRequestSchema, { io: 'input' });
-  return Object.entries(properties)
-    .filter(([name]) => name !== 'symbology')
-    .map(([name, schema]) => parameter(name, 'query', schema as Json));
+  return queryParameters(barcodeRequestSchema).filter(({ name }) => name !== 'symbology');
 }

@@ -71,6 +71,10 @@ export class DirectLedger implements Ledger {
     return this.#byId.get(id);
   }
 
+  get isBehind(): boolean {
+    return false;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#orphans.close();

@@ -94,6 +94,10 @@ export class WalLedger implements Ledger {
     return this.#byId.get(id);
   }
 
+  get isBehind(): boolean {
+    return this.#coldFrom !== undefined;
+  }
+
   async close(): Promise<void> {
     if (this.#turn.length > 0) this.#writeTurn();
     this.#isClosed = true;

@@ -1,0 +1,37 @@
+import type { Registry } from '../../metrics/instruments.ts';
+import type { Releasable } from '../exchange.ts';
+
+/** Exports of a worker at a time: each may hold a page in memory while its client reads. */
+const MAX_EXPORTS = 4;
+/** Exports of one key at a time, so that no key takes all places. */
+const MAX_PER_KEY = 2;
+
+/** Bounds how many exports are under way in a worker. */
+export class ExportPlaces {
+  readonly #byKey = new Map<string, number>();
+  #taken = 0;
+
+  constructor(registry: Registry) {
+    const open = registry.gauge('rampart_exports', 'Exports of records under way', 'sum').of();
+    registry.onSnapshot(() => open.set(this.#taken));
+  }
+
+  /** A place, or undefined if there is none. */
+  take(keyId: string): Releasable | undefined {
+    const held = this.#byKey.get(keyId) ?? 0;
+    if (this.#taken >= MAX_EXPORTS || held >= MAX_PER_KEY) return undefined;
+    this.#taken++;
+    this.#byKey.set(keyId, held + 1);
+    let isHeld = true;
+    return {
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        this.#taken--;
+        const left = (this.#byKey.get(keyId) ?? 1) - 1;
+        if (left > 0) this.#byKey.set(keyId, left);
+        else this.#byKey.delete(keyId);
+      },
+    };
+  }
+}
