@@ -5,11 +5,13 @@ import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
+import { benchFloods } from './bench/floods.ts';
 import { benchH2spec } from './bench/h2spec.ts';
 import { benchHandshakes } from './bench/handshakes.ts';
 import { benchLedger, ledgerTable } from './bench/ledger.ts';
 import { benchLogRotation } from './bench/log-rotation.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
+import { benchMirror } from './bench/mirror.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchReload } from './bench/reload.ts';
 import { benchRender, renderTable } from './bench/render.ts';
@@ -36,6 +38,8 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   tls: async () => put('tls', tlsTable(await benchTls())),
   h2spec: async () => put('h2spec', await benchH2spec(), 'adr/0087-http2-as-a-second-adapter.md'),
   handshakes: async () => put('handshakes', await benchHandshakes()),
+  mirror: async () => put('mirror', await benchMirror()),
+  floods: async () => put('floods', await benchFloods()),
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   ledger: async () => put('ledger', ledgerTable(await benchLedger())),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),

@@ -158,8 +158,9 @@ async function fingerprint(port: number): Promise<string> {
 async function keptClient(port: number, load: Load): Promise<void> {
   const everyMs = (1000 * KEPT_CONNECTIONS * 2) / PER_SECOND;
   let socket = await open(port);
+  let nextAt = performance.now();
   while (!load.isOver) {
-    const nextAt = performance.now() + everyMs;
+    nextAt += everyMs;
     load.sent++;
     await ask(socket).catch(async (error: Error) => {
       load.failed.push(`kept: ${error.message}`);
@@ -174,8 +175,9 @@ async function keptClient(port: number, load: Load): Promise<void> {
 
 async function freshClient(port: number, load: Load): Promise<void> {
   const open = new Set<Promise<unknown>>();
+  let nextAt = performance.now();
   while (!load.isOver) {
-    const nextAt = performance.now() + 2000 / PER_SECOND;
+    nextAt += 2000 / PER_SECOND;
     load.sent++;
     const one = exchange(port)
       .catch((error: Error) => load.failed.push(`fresh: ${error.message}`))

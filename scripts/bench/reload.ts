@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ConfigFile } from '../../src/config/define-config.ts';
 import { controlSocket } from '../../src/control/control-socket.ts';
@@ -9,6 +8,7 @@ import { runFolder } from '../../src/core/run-folder.ts';
 import { median, quantile } from '../../src/lab/statistics/quantile.ts';
 import { type MixedResult, startMixedLoad } from '../../test/support/mixed-load.ts';
 import { type ReloadHost, startReloadHost } from '../../test/support/reload-host.ts';
+import { residentMib } from './resident.ts';
 
 const RELOADS = 100;
 const BACKEND_CHANGES = 50;
@@ -213,9 +213,6 @@ async function memoryText(host: ReloadHost): Promise<string> {
   const grown = after.map((mib, index) => (mib - (before[index] as number)).toFixed(1));
   return `Resident memory after ${MEMORY_CHANGES} more versions, in MiB: control ${grown[0]}, workers ${grown.slice(1).join(', ')}.`;
 }
-
-const residentMib = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) / 1024;
 
 async function manyRoutesText(host: ReloadHost, reload: () => Promise<void>): Promise<string> {
   const timed = async (work: () => Promise<unknown>): Promise<number> => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -64,12 +65,24 @@ function startChild({ named, folder, env }: EvaluationOptions, limitMs: number):
   const args = ['--no-warnings', entry, named ?? '', folder, String(limitMs), String(MAX_HEAP_MIB)];
   const outside = Object.fromEntries(Object.entries(env).filter(([name]) => !INTERNAL.test(name)));
   // A session of its own, so that what the file starts can be ended with it.
-  return spawn(process.execPath, args, {
+  const child = spawn(process.execPath, args, {
     cwd: folder,
     env: outside,
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  yieldProcessors(child.pid);
+  return child;
+}
+
+/** Starting Node and a compiler takes a processor for some 200 ms; requests in progress go first. */
+function yieldProcessors(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system does not let it: then it runs as any other.
+  }
 }
 
 /** The first bytes of a stream, as text; the rest is read and forgotten. */

@@ -11,3 +11,11 @@ export function seededRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+/** The values in random order, each order as likely. */
+export function shuffled<T>(values: readonly T[], random: Random): T[] {
+  return values
+    .map((value) => ({ value, key: random() }))
+    .sort((left, right) => left.key - right.key)
+    .map(({ value }) => value);
+}

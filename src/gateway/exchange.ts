@@ -2,7 +2,7 @@ import type { ErrorPages, RouteConfig } from '../config/model.ts';
 import type { AddressSet } from '../core/addresses.ts';
 import { clientNetwork } from './http/client-network.ts';
 import type { CacheResult, EndpointMetrics, SideMetrics } from './metrics.ts';
-import type { Reason } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 import { type RequestHead, unreadHead } from './http/request-head.ts';
 import type { RefusalPause } from '../policy/admission/refusal-pause.ts';
 import { type Priority, priorityOf } from '../policy/admission/priority.ts';
@@ -122,8 +122,8 @@ export class Exchange implements ReplyOwner {
   over = false;
   /** The reason for a failure; recorded with the request. */
   failure: string | undefined;
-  /** Why the gateway refused the request. */
-  refusedFor: Reason | undefined;
+  /** What the gateway refused the request with. */
+  refusal: Refusal | undefined;
   /** The work that the request waits for, if any. */
   underway: Cancellable | undefined;
   /** Called once at the very end, with whether the client got all of the reply. */

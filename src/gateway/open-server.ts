@@ -64,6 +64,7 @@ export function secureAcceptors(
   const onRefused = (): void => metrics.endpoint('unmatched').countRejection('overloaded');
   limitConnections(http2.server, { maxPerAddress, onRefused, bugs });
   return {
+    mayUseHttp2: (address) => http2.floods.allows(address),
     accept: (socket, protocol) => (protocol === 'h2' ? http2 : http1).accept(socket),
     closeIdle() {
       http1.closeIdle();

@@ -41,7 +41,7 @@ export class RequestLog {
   write(x: Exchange, status: number, elapsedMs: number): void {
     const failed = x.failure !== undefined && x.failure !== 'client-closed';
     const isSlow = slowMs(x, elapsedMs) > SLOW_MS;
-    const isBackends = status >= 500 && x.failure === undefined && x.refusedFor === undefined && x.backend !== '';
+    const isBackends = status >= 500 && x.failure === undefined && x.refusal === undefined && x.backend !== '';
     if ((failed || isSlow || isBackends) && this.#log.isLevelEnabled('warn')) {
       if (isBackends) this.#writeBackendError(x, status, elapsedMs);
       else if (this.#admit())

@@ -165,7 +165,7 @@ function enter(x: Exchange, { route, values }: Match): void {
 const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-failed', 'upstream-timeout']);
 
 function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
-  x.refusedFor = refusal.reason;
+  x.refusal = refusal;
   // A failure of a backend or of the client does not count as a rejection by the gateway.
   if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
   if (refusal.status >= 500) x.failure ??= refusal.reason;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { afterEach, test } from 'node:test';
+import { connect } from 'node:tls';
 import { startBackend } from '../support/proxying.ts';
 import { askHttp2, openHttp2 } from '../support/http2-client.ts';
 import { eventually } from '../support/raw.ts';
+import { type Field, http2Floods, pseudo, request } from '../support/http2-floods.ts';
 import { flags, frame, frameTypes, headerBlock, RawHttp2 } from '../support/raw-http2.ts';
 import { startHttp2Gateway } from '../support/secure-gateway.ts';
 
@@ -16,17 +17,6 @@ function open(port: number): RawHttp2 {
   clients.push(client);
   return client;
 }
-
-type Field = readonly [name: string, value: string];
-const pseudo = (more: Partial<Record<'method' | 'path' | 'scheme' | 'authority', string>> = {}): Field[] => {
-  const { method = 'POST', path = '/a', scheme = 'https', authority = 'shop.example' } = more;
-  return [
-    [':method', method],
-    [':path', path],
-    [':scheme', scheme],
-    [':authority', authority],
-  ];
-};
 
 /** A malformed request: its fields, the body that follows them, and the fields behind that. */
 interface Case {
@@ -163,51 +153,7 @@ for (const upload of ['buffer', 'stream'] as const) {
   });
 }
 
-const request = (stream: number, end = true): Buffer =>
-  frame(
-    frameTypes.headers,
-    flags.endHeaders | (end ? flags.endStream : 0),
-    stream,
-    headerBlock(pseudo({ method: end ? 'GET' : 'POST' })),
-  );
-const setting = (id: number, value: number): Buffer => {
-  const bytes = Buffer.alloc(6);
-  bytes.writeUInt16BE(id, 0);
-  bytes.writeUInt32BE(value, 2);
-  return bytes;
-};
-const number = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-
-/** What a client sends again and again: a turn of the flood by its number. */
-const floods: Record<string, (turn: number) => Buffer[]> = {
-  'rapid reset': (turn) => [request(turn * 2 + 1), frame(frameTypes.reset, 0, turn * 2 + 1, number(8))],
-  'made-you-reset: a window that overflows': (turn) => [
-    request(turn * 2 + 1, false),
-    frame(frameTypes.window, 0, turn * 2 + 1, number(0x7fffffff)),
-  ],
-  'made-you-reset: a window of zero': (turn) => [
-    request(turn * 2 + 1, false),
-    frame(frameTypes.window, 0, turn * 2 + 1, number(0)),
-  ],
-  PING: () => [frame(frameTypes.ping, 0, 0, randomBytes(8))],
-  SETTINGS: (turn) => [frame(frameTypes.settings, 0, 0, setting(4, 65_535 + (turn % 100)))],
-  CONTINUATION: (turn) => [
-    ...(turn === 0 ? [frame(frameTypes.headers, 0, 1, headerBlock(pseudo()))] : []),
-    frame(frameTypes.continuation, 0, 1, headerBlock([['x-a', 'b'.repeat(50)]])),
-  ],
-  'empty DATA': (turn) => [...(turn === 0 ? [request(1, false)] : []), frame(frameTypes.data, 0, 1)],
-  WINDOW_UPDATE: () => [frame(frameTypes.window, 0, 0, number(1))],
-  PRIORITY: (turn) => [frame(frameTypes.priority, 0, turn * 2 + 1, Buffer.concat([number(0), Buffer.from([1])]))],
-  'malformed requests': (turn) => [
-    frame(frameTypes.headers, flags.endHeaders | flags.endStream, turn * 2 + 1, headerBlock([['x', 'y']])),
-  ],
-};
-
-for (const [name, turnOf] of Object.entries(floods)) {
+for (const [name, turnOf] of Object.entries(http2Floods)) {
   test(`a client that floods with ${name} is cut off, and others are served meanwhile`, async () => {
     const { origin } = await startBackend((req, res) => void req.resume().on('end', () => res.end('ok')));
     const { port, rampart } = await startHttp2Gateway([origin]);
@@ -282,4 +228,43 @@ test('a head that is larger than allowed is refused, and the connection of a cli
   const fine = openHttp2(port);
   assert.equal((await askHttp2(fine, { ':path': '/a' })).body, 'ok');
   fine.destroy();
+});
+
+/** What a handshake that offers these protocols agrees on, or its error. */
+function agreedOn(port: number, ...ALPNProtocols: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols }, () => {
+      resolve(String(socket.alpnProtocol));
+      socket.destroy();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
+  });
+}
+
+async function breakOff(port: number, frames: readonly Buffer[]): Promise<void> {
+  const client = open(port);
+  client.send(...frames);
+  await eventually('it is cut off', () => client.hasEnded(0), 5_000);
+  client.socket.destroy();
+}
+
+test('an address that floods again and again gets no further HTTP/2, and its neighbours are served', async () => {
+  const { origin } = await startBackend((req, res) => void req.resume().on('end', () => res.end('ok')));
+  const { port, rampart } = await startHttp2Gateway([origin]);
+  const neighbour = openHttp2(port);
+  assert.equal((await askHttp2(neighbour, { ':path': '/a' })).body, 'ok');
+  const rapidReset = Array.from({ length: 300 }, (_, turn) => http2Floods['rapid reset']?.(turn) ?? []).flat();
+  for (let flood = 0; flood < 30; flood++) await breakOff(port, rapidReset);
+  await eventually('HTTP/2 is refused', async () => (await agreedOn(port, 'h2')).startsWith('ERR_SSL'));
+  assert.equal(await agreedOn(port, 'h2', 'http/1.1'), 'http/1.1');
+  assert.equal((await askHttp2(neighbour, { ':path': '/a' })).body, 'ok');
+  neighbour.destroy();
+  assert.doesNotMatch(rampart.metrics(), /rampart_bugs_total\{[^}]*\} [1-9]/);
+});
+
+test('a client that makes small mistakes keeps HTTP/2', async () => {
+  const { origin } = await startBackend((_req, res) => void res.end('ok'));
+  const { port } = await startHttp2Gateway([origin]);
+  for (let mistake = 0; mistake < 40; mistake++) await breakOff(port, [frame(frameTypes.data, 0, 0)]);
+  assert.equal(await agreedOn(port, 'h2', 'http/1.1'), 'h2');
 });

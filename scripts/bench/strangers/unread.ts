@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { residentMib } from '../resident.ts';
 import { startRampart } from './gateways.ts';
 
 const CONNECTIONS = 600;
@@ -12,7 +12,7 @@ export async function unreadReplies(): Promise<void> {
   const sockets: Socket[] = [];
   try {
     const pid = await workerPid(rampart);
-    const before = residentMiB(pid);
+    const before = Math.round(residentMib(pid));
     const bytes = 'GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(REQUESTS);
     for (let index = 0; index < CONNECTIONS; index++) {
       const socket = connect(Number(new URL(rampart.origin).port), '127.0.0.1');
@@ -25,7 +25,7 @@ export async function unreadReplies(): Promise<void> {
     let slowest = 0;
     for (let second = 0; second < SECONDS * 4; second++) {
       await new Promise((resolve) => setTimeout(resolve, 250));
-      most = Math.max(most, residentMiB(pid));
+      most = Math.max(most, Math.round(residentMib(pid)));
       const startedAt = performance.now();
       const { status } = await fetch(`${rampart.origin}/healthz`);
       if (status !== 200) throw new Error(`the worker answered ${status}`);
@@ -53,6 +53,3 @@ async function workerPid({ origin }: { readonly origin: string }): Promise<numbe
   const { workers } = (await reply.json()) as { workers: readonly { pid: number }[] };
   return workers[0]?.pid as number;
 }
-
-const residentMiB = (pid: number): number =>
-  Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);

@@ -1,6 +1,7 @@
 import type { AddressSet } from '../../core/addresses.ts';
 import type { AccessLogConfig, RouteConfig } from '../../config/model.ts';
 import type { Exchange } from '../exchange.ts';
+import type { Refusal } from '../refusal.ts';
 import { clientAddress, networkOf } from '../http/client-network.ts';
 import { hundredths } from '../http/hundredths.ts';
 import { fieldValue } from '../http/request-fields.ts';
@@ -67,8 +68,8 @@ export class AccessLineWriter {
     const query = keptQuery(head.query, this.#query);
     if (query !== '') line += `,"url.query":${jsonText(query, MAX_QUERY)}`;
     line += `${place.text},"http.response.status_code":${status}`;
-    const error = x.failure ?? x.refusedFor;
-    if (error !== undefined) line += `,"error.type":"${error}"`;
+    const error = x.failure ?? x.refusal?.reason;
+    if (error !== undefined) line += `,"error.type":"${error}"${detailText(x.refusal)}`;
     line += `${this.#clientText(x)},"network.protocol.version":"${request.version}"`;
     const userAgent = fieldValue(head, 'user-agent');
     if (userAgent !== undefined) line += `,"user_agent.original":${jsonText(userAgent, MAX_USER_AGENT)}`;
@@ -134,6 +135,15 @@ export class AccessLineWriter {
     const ms = Math.floor(wallMs) - second * 1000;
     return `${this.#secondText}.${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`;
   }
+}
+
+/**
+ * Which rule did not let the client in. Only of these refusals, whose details are the gateway's own words: those of
+ * others may repeat what the client sent, which may be secret.
+ */
+function detailText(refusal: Refusal | undefined): string {
+  if (refusal?.status !== 401 && refusal?.status !== 403) return '';
+  return `,"rampart.detail":${jsonText(refusal.detail, MAX_NAME)}`;
 }
 
 const secretPathOf = ({ path, secret }: RouteConfig): SecretPath => ({ template: path, secret: secret ?? [] });

@@ -75,7 +75,7 @@ export class AccessLog {
 
   /** Whether it is logged whatever the sampling: errors, refusals, clients that left, and slow requests. */
   #isNotable(x: Exchange, status: number, elapsedMs: number): boolean {
-    if (status >= 500 || x.failure !== undefined || x.refusedFor !== undefined) return true;
+    if (status >= 500 || x.failure !== undefined || x.refusal !== undefined) return true;
     return slowMs(x, elapsedMs) > this.#config.slowMs;
   }
 }

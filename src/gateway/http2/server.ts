@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Exchange } from '../exchange.ts';
+import { FloodMemory } from './flood-memory.ts';
 import { translate } from './request-lines.ts';
 import { ClientSession } from './session.ts';
 import { Http2Transaction } from './transaction.ts';
@@ -62,6 +63,8 @@ export interface Http2Options {
 /** The HTTP/2 server of a worker, for connections that chose it in their TLS handshake. */
 export class Http2Server {
   readonly server: NodeHttp2Server;
+  /** Says which addresses may use it. */
+  readonly floods: FloodMemory;
   readonly #options: Http2Options;
   readonly #sessions = new Map<ServerHttp2Session, ClientSession>();
   /** A connection whose session Node is about to make. */
@@ -70,6 +73,7 @@ export class Http2Server {
 
   constructor(options: Http2Options) {
     this.#options = options;
+    this.floods = new FloodMemory(options.clock);
     this.server = this.#createServer();
   }
 
@@ -116,12 +120,20 @@ export class Http2Server {
     const joined = new ClientSession(session, socket, { ...this.#options, oldAt: clock.now() + ageMs });
     this.#sessions.set(session, joined);
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    session.on('error', () => {});
+    session.on(
+      'error',
+      bugs.guard('http2', (error: unknown) => joined.failed(error)),
+    );
     session.on(
       'close',
-      bugs.guard('http2', () => void this.#sessions.delete(session)),
+      bugs.guard('http2', () => this.#left(session, joined)),
     );
     this.#timer ??= clock.setTimeout(() => this.#sweep(), SWEEP_MS);
+  }
+
+  #left(session: ServerHttp2Session, joined: ClientSession): void {
+    this.#sessions.delete(session);
+    if (joined.wasFlood) this.floods.flooded(joined.peerAddress);
   }
 
   /**

@@ -6,6 +6,7 @@ import { PeerCertificates } from '../tls/peer-certificates.ts';
 import { RefusalPause } from '../../policy/admission/refusal-pause.ts';
 import { isFlood } from '../../policy/http2/session-traffic.ts';
 import type { Clock } from '../../core/clock.ts';
+import { codeOf } from '../../core/errors.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { ClientBehaviour } from '../exchange.ts';
 import type { Http2Transaction, TransactionSession } from './transaction.ts';
@@ -23,6 +24,8 @@ const CONTROL_RATE = 10;
 /** The same for requests that the client resets (CVE-2023-44487). nghttp2 counts them too, but only some of them in time. */
 const RESET_BURST = 100;
 const RESET_RATE = 20;
+/** A client that sends no more before an error of the protocol has made a mistake. */
+const MISTAKE_BYTES = 2048;
 
 export interface SessionOptions {
   readonly clock: Clock;
@@ -53,6 +56,7 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
   #controlFrames = 0;
   #resets = 0;
   #isAnnounced = false;
+  #wasFlood = false;
   readonly #startedAt: number;
 
   constructor(session: ServerHttp2Session, socket: TLSSocket, options: SessionOptions) {
@@ -128,8 +132,20 @@ export class ClientSession implements TransactionSession, ClientBehaviour {
     this.#session.destroy();
   }
 
+  /** Whether it was ended because of what the client sent, and that was more than a few frames. */
+  get wasFlood(): boolean {
+    return this.#wasFlood;
+  }
+
+  /** nghttp2 has ended it, or the connection was lost. */
+  failed(error: unknown): void {
+    const isProtocolError = codeOf(error)?.startsWith('ERR_HTTP2_') === true;
+    if (isProtocolError && this.#socket.bytesRead > MISTAKE_BYTES) this.#wasFlood = true;
+  }
+
   /** GOAWAY with the reason, and the end of all its requests. */
   endFlood(): void {
+    this.#wasFlood = true;
     if (!this.#session.destroyed) this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
   }
 

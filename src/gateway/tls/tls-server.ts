@@ -22,6 +22,8 @@ const SESSION_SECONDS = 4 * 3600;
 export interface SecureAcceptors {
   /** `protocol`: the one that was chosen in the handshake; empty if the client named none. */
   accept(socket: TLSSocket, protocol: string): void;
+  /** Whether a client at this address may choose HTTP/2. */
+  mayUseHttp2(address: string | undefined): boolean;
   /** Closes their connections that have no request. */
   closeIdle(): void;
   /** Ends all of their connections. */
@@ -119,7 +121,7 @@ export class TlsServer {
     const { certificates, protocols, clientCertificates, bugs } = this.#options;
     const server = createTlsServer({
       ...certificates.defaults,
-      ALPNProtocols: [...protocols],
+      ...(protocols.includes('h2') ? { ALPNCallback: this.#protocolChooser() } : { ALPNProtocols: [...protocols] }),
       SNICallback: (name, done) => this.#chooseContext(name, done),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       sessionTimeout: SESSION_SECONDS,
@@ -138,6 +140,23 @@ export class TlsServer {
       bugs.guard('tls', () => this.#failed()),
     );
     return server;
+  }
+
+  /** Node calls it, without a guard of its own, on the connection. Undefined ends the handshake with an alert. */
+  #protocolChooser(): (this: unknown, offer: { readonly protocols: readonly string[] }) => string | undefined {
+    const { protocols, acceptors, bugs } = this.#options;
+    const choose = (socket: TLSSocket, offered: readonly string[]): string | undefined => {
+      const mayUseHttp2 = acceptors.mayUseHttp2(rawSocketOf(socket)?.remoteAddress ?? socket.remoteAddress);
+      return protocols.find((one) => offered.includes(one) && (one !== 'h2' || mayUseHttp2));
+    };
+    return function (this: unknown, { protocols: offered }) {
+      try {
+        return choose(this as TLSSocket, offered);
+      } catch (error) {
+        bugs.report('tls', error);
+        return undefined;
+      }
+    };
   }
 
   /** Node calls this without a guard of its own. */

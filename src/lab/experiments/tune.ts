@@ -1,4 +1,4 @@
-import type { Random } from '../../core/random.ts';
+import { shuffled } from '../../core/random.ts';
 import { combinations, describe, isSame } from '../tuning/configuration.ts';
 import { choice, frontier, ranked } from '../tuning/frontier.ts';
 import { gainOf, medians } from '../tuning/gain.ts';
@@ -98,13 +98,6 @@ async function halve(options: TuneOptions, measure: Measure, context: LabContext
     if (!left.some((each) => isSame(each, baseline))) left.push(baseline);
   }
   return found;
-}
-
-function shuffled<T>(values: readonly T[], random: Random): T[] {
-  return values
-    .map((value) => ({ value, key: random() }))
-    .sort((left, right) => left.key - right.key)
-    .map(({ value }) => value);
 }
 
 /** The final comparison is the last rung of the plan: as long, in several runs. */

@@ -25,6 +25,7 @@ async function setUp(answer: () => Answer | Promise<Answer>, fileConfig: TestGat
       { upstream: 'app', endpoint: 'open', path: '/open/*' },
       { upstream: 'app', endpoint: 'reset', path: '/reset/:token', secret: ['token'] },
       { upstream: 'app', endpoint: 'poll', path: '/poll', longLived: true },
+      { upstream: 'app', endpoint: 'inner', path: '/inner/:token', deny: ['0.0.0.0/0'], secret: ['token'] },
     ],
     accessLog: { sink: { write: (line) => void lines.push(line) }, counts },
     accessLogConfig: fileConfig,
@@ -80,6 +81,18 @@ test('AccessLog writes why a request failed or was refused', async () => {
     [last()['http.response.status_code'], last()['error.type'], last()['rampart.endpoint'], last()['http.route']],
     [404, 'not-found', 'unmatched', undefined],
   );
+});
+
+test('AccessLog writes which rule did not let the client in, and of no other refusal what the client was told', async () => {
+  const { ask, last, lines } = await setUp(ok);
+  await ask({ target: '/inner/c4n4ry' });
+  assert.deepEqual(
+    [last()['error.type'], last()['rampart.detail']],
+    ['forbidden', 'the route may not be used from this address'],
+  );
+  await ask({ target: '/c4n4ry/nowhere' });
+  assert.deepEqual([last()['error.type'], last()['rampart.detail']], ['not-found', undefined]);
+  assert.doesNotMatch(lines[0] ?? '', /c4n4ry/);
 });
 
 test('AccessLog leaves out a share of ordinary requests, and no error and no slow request', async () => {
