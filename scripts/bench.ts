@@ -4,6 +4,7 @@
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
+import { benchExport, exportTable } from './bench/export.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
 import { benchFloods } from './bench/floods.ts';
 import { benchH2spec } from './bench/h2spec.ts';
@@ -42,6 +43,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   floods: async () => put('floods', await benchFloods()),
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   ledger: async () => put('ledger', ledgerTable(await benchLedger())),
+  export: async () => put('export', exportTable(await benchExport()), 'records.md'),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 

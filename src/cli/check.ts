@@ -30,6 +30,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   const shown = {
     ...env,
     DATABASE_URL: secret(env.DATABASE_URL),
+    DATABASE_DIRECT_URL: secret(env.DATABASE_DIRECT_URL),
     VALKEY_URL: secret(env.VALKEY_URL),
     ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
   };

@@ -24,6 +24,10 @@ export const commands: CommandTable = {
     load: async () => (await import('./simulate.ts')).simulate,
   },
   lab: { summary: 'measure capacity, and prove it', load: async () => (await import('./lab.ts')).lab },
+  retention: {
+    summary: 'drop records that are older than LEDGER_RETENTION_DAYS',
+    load: async () => (await import('./retention.ts')).retention,
+  },
   keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
   completion: {
     summary: 'print the completion script of a shell',

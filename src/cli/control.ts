@@ -4,6 +4,7 @@ import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
+import { startDailyRetention } from './daily-retention.ts';
 import { prepareDatabase } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
@@ -26,8 +27,10 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
       ? undefined
       : await prepareDatabase(context.config);
   database?.watch((line) => context.log.warn(line));
+  const retention = needsDatabase(context.config) ? startDailyRetention(context) : undefined;
   try {
     await serve(context, io);
+    retention?.stop();
   } catch (error) {
     await database?.abandon();
     throw error;

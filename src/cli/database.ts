@@ -50,7 +50,7 @@ export async function prepareDatabase(config: Config): Promise<PreparedDatabase>
       watching = new PostgresWatch(embedded, { clock: systemClock, start: startEmbedded, say });
   };
   try {
-    await migrate(url);
+    await migrate(directUrlOf(config, url));
     store = openSmallStore(url, config);
     const pools = sizesFor(config, await store.maxConnections());
     return { url, isEmbedded: embedded !== undefined, pools, store, watch, stop, abandon };
@@ -88,6 +88,9 @@ function demandOf({ env }: Config): Omit<PoolDemand, 'maxConnections' | 'reserve
   const { GATEWAY_WORKERS, BATCH_WORKERS, DATABASE_POOL_MAX } = env;
   return { gatewayWorkers: GATEWAY_WORKERS, batchWorkers: BATCH_WORKERS, override: DATABASE_POOL_MAX };
 }
+
+/** The URL for what needs a session of its own, such as locks: `url`, unless a pooler stands there. */
+export const directUrlOf = ({ env }: Config, url: string): string => env.DATABASE_DIRECT_URL ?? url;
 
 /** PostgreSQL's own defaults, which the embedded server keeps unless the processes need more. */
 const DEFAULT_CONNECTIONS = 100;

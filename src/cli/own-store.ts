@@ -12,12 +12,16 @@ import type { CommandIo } from './io.ts';
 type Work<Result> = (store: Store) => Promise<Result>;
 
 /** Works on the database of this folder's Rampart; an embedded PostgreSQL that was not running is stopped again afterwards. */
-export async function withOwnStore<Result>(io: CommandIo, name: string, work: Work<Result>): Promise<Result> {
+export const withOwnStore = <Result>(io: CommandIo, name: string, work: Work<Result>): Promise<Result> =>
+  withOwnDatabase(io, (url) => withStore(url, io, name, work));
+
+/** The same by its URL. */
+export async function withOwnDatabase<Result>(io: CommandIo, work: (url: string) => Promise<Result>): Promise<Result> {
   const url = await runningDatabase(io);
-  if (url !== undefined) return withStore(url, name, work);
+  if (url !== undefined) return work(url);
   const started = await startEmbeddedPostgres({ dataDir: dataDirOf(io) });
   try {
-    return await withStore(started.url, name, work);
+    return await work(started.url);
   } finally {
     // A server that another process has started in the meantime belongs to that process.
     if (!started.adopted) await started.stop();
@@ -39,7 +43,7 @@ export async function withRunningStore<Result>(
   work: Work<Result>,
 ): Promise<Result | undefined> {
   const url = await runningDatabase(io);
-  return url === undefined ? undefined : withStore(url, name, work);
+  return url === undefined ? undefined : withStore(url, io, name, work);
 }
 
 /** Workers keep what they know of keys; with control away they ask again within half a minute. */
@@ -53,8 +57,13 @@ async function runningDatabase(io: CommandIo): Promise<string | undefined> {
   return given === '' ? (await findEmbeddedPostgres(dataDirOf(io)))?.url : given;
 }
 
-async function withStore<Result>(url: string, applicationName: string, work: Work<Result>): Promise<Result> {
-  await migrate(url);
+async function withStore<Result>(
+  url: string,
+  io: CommandIo,
+  applicationName: string,
+  work: Work<Result>,
+): Promise<Result> {
+  await migrate(io.env['DATABASE_DIRECT_URL'] || url);
   const store = openStore({ url, poolMax: 1, poolTimeoutMs: 5_000, applicationName, clock: systemClock });
   try {
     return await work(store);

@@ -148,6 +148,11 @@ export const variables = {
     urlOf('postgres:', 'postgresql:'),
     'PostgreSQL; embedded in RAMPART_DATA_DIR when not set',
   ),
+  DATABASE_DIRECT_URL: variable<string | undefined>(
+    none,
+    urlOf('postgres:', 'postgresql:'),
+    'the same PostgreSQL without a pooler in between, where DATABASE_URL has one in transaction mode',
+  ),
   DATABASE_POOL_MAX: variable<number | undefined>(
     none,
     optional(wholeNumber(1, 1000)),
@@ -164,6 +169,7 @@ export const variables = {
   LEDGER_MAX_BYTES: variable(1024 ** 3, byteSize, 'disk space for records that PostgreSQL does not have, per host'),
   LEDGER_WHEN_FULL: variable<'refuse' | 'drop'>('refuse', oneOf('refuse', 'drop'), 'what happens to further records'),
   LEDGER_DURABILITY: variable<'sync' | 'wal' | 'memory'>('wal', oneOf('sync', 'wal', 'memory'), 'sync, wal or memory'),
+  LEDGER_RETENTION_DAYS: variable(0, wholeNumber(0, 36_500), 'how many days records are kept; 0: for ever'),
   IDEMPOTENCY_WINDOW_HOURS: variable(24, wholeNumber(1, 8760), 'how long an Idempotency-Key is remembered'),
   CACHE_MAX_BYTES: variable(64 * 1024 ** 2, byteSize, 'cache size per worker'),
   CACHE_TTL_SECONDS: variable(600, wholeNumber(0, 31_536_000), 'how long a rendered image is fresh'),

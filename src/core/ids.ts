@@ -42,7 +42,8 @@ export function uuidv7Time(id: string): number | undefined {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
-const LAST_MS = 2 ** 48 - 1;
+/** The last millisecond that a UUIDv7 can name. */
+export const LAST_MS = 2 ** 48 - 1;
 
 /** The least UUID of a millisecond: each UUIDv7 of that time or a later one sorts behind it. */
 export function uuidFloor(wallMs: number): string {

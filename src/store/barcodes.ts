@@ -1,7 +1,9 @@
 import type { Pool } from 'pg';
-import { queryUntil } from './cancel-query.ts';
+import type { Clock } from '../core/clock.ts';
 import { cursorAfter, idOfCursor, isUuid } from './cursor.ts';
-import { type ExportPageTerms, exportStatement, listStatement, type RecordFilter } from './record-statements.ts';
+import { withPartitions } from './partitions/with-partitions.ts';
+import { type ExportPage, type ExportRequest, RecordReads, type StoredSummary } from './record-reads.ts';
+import type { RecordFilter } from './record-statements.ts';
 import type { BarcodeRecord, BarcodeStatus, BarcodeSummary } from './records.ts';
 import type { Prisma } from './prisma.ts';
 import { fromStoredText, toStoredText } from './records.ts';
@@ -21,20 +23,6 @@ interface ListRequest extends RecordFilter {
 type ListResult =
   | { readonly kind: 'page'; readonly records: readonly BarcodeSummary[]; readonly nextCursor: string | undefined }
   | { readonly kind: 'malformed-cursor' };
-
-export interface ExportRequest extends RecordFilter, Omit<ExportPageTerms, 'range'> {
-  /** The last id of the page before; absent for the first page. */
-  readonly after?: string | undefined;
-}
-
-/** A part of an export: whole lines of JSON. */
-export interface ExportPage {
-  readonly lines: string;
-  /** Records; with none the export is complete. */
-  readonly count: number;
-  /** The last id; undefined in an empty page. */
-  readonly last: string | undefined;
-}
 
 /** Every read takes the key that asks: what another key made does not exist for it. */
 export interface BarcodeStore {
@@ -126,11 +114,15 @@ function summaryOf(row: SummaryRow): BarcodeSummary {
   };
 }
 
-export function barcodeStore(prisma: Prisma, pool: Pool): BarcodeStore {
+export function barcodeStore(prisma: Prisma, pool: Pool, clock: Clock): BarcodeStore {
+  const reads = new RecordReads(pool, clock);
   return {
     async insertMany(records) {
       if (records.length === 0) return 0;
-      return (await pool.query(INSERT_MANY, insertParameters(records))).rowCount ?? 0;
+      const parameters = insertParameters(records);
+      const ids = records.map(({ id }) => id);
+      const { rowCount } = await withPartitions(pool, clock, ids, () => pool.query(INSERT_MANY, parameters));
+      return rowCount ?? 0;
     },
     async setAborted(ids) {
       await pool.query(SET_ABORTED, [ids]);
@@ -151,37 +143,13 @@ export function barcodeStore(prisma: Prisma, pool: Pool): BarcodeStore {
       const before = cursor === undefined ? undefined : idOfCursor(cursor);
       if (cursor !== undefined && before === undefined) return { kind: 'malformed-cursor' };
       // One row more than the page shows whether another page follows.
-      const { text, values } = listStatement(filter, { before }, pageSize + 1);
-      const { rows } = await pool.query<StoredSummary>(text, [...values]);
+      const rows = await reads.list(filter, before, pageSize + 1);
       const records = rows.slice(0, pageSize).map(storedSummary);
       const last = records.at(-1);
       return { kind: 'page', records, nextCursor: rows.length > pageSize && last ? cursorAfter(last.id) : undefined };
     },
-    async exportPage({ after, ...request }, signal) {
-      const statement = exportStatement(request, { ...request, range: { after } });
-      const { rows } = await queryUntil<ExportRow>(pool, statement, signal);
-      const { lines, count, last } = rows[0] as ExportRow;
-      return { lines: lines ?? '', count, last: last ?? undefined };
-    },
+    exportPage: (request, signal) => reads.exportPage(request, signal),
   };
-}
-
-interface ExportRow {
-  readonly lines: string | null;
-  readonly count: number;
-  readonly last: string | null;
-}
-
-interface StoredSummary {
-  readonly id: string;
-  readonly key_id: string;
-  readonly symbology: string;
-  readonly format: string;
-  readonly text: string;
-  readonly text_escaped: boolean;
-  readonly status: string;
-  readonly request_id: string;
-  readonly created_at: Date;
 }
 
 function storedSummary({ key_id, text_escaped, request_id, created_at, ...row }: StoredSummary): BarcodeSummary {

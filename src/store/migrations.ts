@@ -3,8 +3,13 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
+import { systemClock } from '../core/clock.ts';
 import { UsageError, codeOf, messageOf } from '../core/errors.ts';
 import { checkDatabaseUrl, connectionRefusal } from './connection.ts';
+import { missingDays } from '../policy/ledger/retention.ts';
+import { addPartition } from './partitions/add-partition.ts';
+import { readCatalog } from './partitions/catalog.ts';
+import { partitionEmptyTable } from './partitions/partition-table.ts';
 
 // Prisma applies migrations with a native engine that is downloaded on first use. This runner needs no download
 // and keeps Prisma's books, so that `prisma migrate status` and `deploy` agree with it afterwards.
@@ -126,9 +131,19 @@ async function run(client: Client, migrations: readonly Migration[]): Promise<Mi
   const booked = await readBook(client);
   const pending = pendingMigrations(migrations, booked);
   for (const migration of pending) await apply(client, migration);
+  await partition(client);
   const known = new Set(migrations.map(({ name }) => name));
   const unknown = booked.map((row) => row.migration_name).filter((name) => !known.has(name));
   return { applied: pending.map(({ name }) => name), unknown };
+}
+
+/** A table without records becomes a partitioned one at once; one with records, while it is used (retention-run.ts). */
+async function partition(client: Client): Promise<void> {
+  await partitionEmptyTable(client, (ms) => new Promise((resolve) => void systemClock.setTimeout(resolve, ms)));
+  const { isPartitioned, partitions } = await readCatalog(client);
+  const wallMs = systemClock.wallNow();
+  if (!isPartitioned) return;
+  for (const day of missingDays(partitions, wallMs)) await addPartition(client, day, wallMs);
 }
 
 /** Brings a database up to date, or says why not in one line. Safe to run from several processes at once. */

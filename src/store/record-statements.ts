@@ -1,4 +1,4 @@
-import { uuidFloor } from '../core/ids.ts';
+import type { IdWindow } from '../policy/ledger/windows.ts';
 import type { BarcodeStatus } from './records.ts';
 
 /** Which records of a key; all where nothing else is given. */
@@ -19,13 +19,9 @@ export interface Statement {
 }
 
 /** A part of a key's records, by id. */
-export interface IdRange {
-  /** Ids from this one on. */
-  readonly from?: string | undefined;
+interface IdRange extends IdWindow {
   /** Ids after this one. */
   readonly after?: string | undefined;
-  /** Ids before this one. */
-  readonly before?: string | undefined;
 }
 
 // A record's time is in its id, so a time range is a range of the index that serves the order, too.
@@ -80,7 +76,7 @@ FROM (
 
 /** The conditions of a filter; their values go behind those that are there. The status is a constant, which a partial index needs. */
 function conditions(filter: RecordFilter, range: IdRange, values: unknown[]): string {
-  const { keyId, fromMs, toMs, symbology, status } = filter;
+  const { keyId, symbology, status } = filter;
   const parts: string[] = [];
   const add = (condition: string, value: unknown): void => {
     if (value === undefined) return;
@@ -88,8 +84,6 @@ function conditions(filter: RecordFilter, range: IdRange, values: unknown[]): st
     parts.push(`${condition} $${values.length}`);
   };
   add('key_id =', keyId);
-  add('id >=', fromMs === undefined ? undefined : uuidFloor(fromMs));
-  add('id <', toMs === undefined ? undefined : uuidFloor(toMs));
   add('id >=', range.from);
   add('id >', range.after);
   add('id <', range.before);

@@ -137,8 +137,8 @@ export function openStore(options: StoreOptions): Store {
   const observe = observer(pool, options);
   return {
     keys: observedKeys(keyStore(prisma, pool, options.clock), observe),
-    idempotency: observedIdempotency(idempotencyStore(pool), observe),
-    barcodes: observedBarcodes(barcodeStore(prisma, pool), observe),
+    idempotency: observedIdempotency(idempotencyStore(pool, options.clock), observe),
+    barcodes: observedBarcodes(barcodeStore(prisma, pool, options.clock), observe),
     runs: observedRuns(runStore(prisma), observe),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(pool)),

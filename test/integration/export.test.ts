@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
-import type { ExportPage, ExportRequest } from '../../src/store/barcodes.ts';
+import type { ExportPage, ExportRequest } from '../../src/store/record-reads.ts';
 import { StoreError } from '../../src/store/errors.ts';
 import { otherTestKey, startTestGateway, testDependencies, testKey, type TestGateway } from '../support/gateway.ts';
 import { closers } from '../support/proxying.ts';

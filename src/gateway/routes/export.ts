@@ -1,5 +1,5 @@
 import { builtinPrefix } from '../../config/own-routes.ts';
-import type { ExportPage, ExportRequest } from '../../store/barcodes.ts';
+import type { ExportPage, ExportRequest } from '../../store/record-reads.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange, Releasable } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
