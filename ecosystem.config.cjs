@@ -1,5 +1,5 @@
 /*
- * Rampart under pm2: control, the gateway as a cluster, and the generators, with the settings of the environment.
+ * Rampart under pm2: control, the gateway as a cluster, the generators and the batch workers, with the settings of the environment.
  *
  *   npx pm2 start ecosystem.config.cjs     everything; `npm run -s rampart -- keys create` makes a first key
  *   npm run reload                         the changed configuration file, without replacing a worker
@@ -53,6 +53,8 @@ const DRAIN_MS =
   values.DRAIN_TIMEOUT_MS === 0 ? NO_LIMIT_MS : values.SHUTDOWN_DELAY_MS + values.DRAIN_TIMEOUT_MS + 10_000;
 /** PostgreSQL's last checkpoint is under way. */
 const DATABASE_STOP_MS = 120_000;
+/** A batch worker stores what is made, and gives back the rest of its chunk. */
+const BATCH_STOP_MS = 15_000;
 /** A reload kills the old worker after this even if the new one is not ready, so it must outlast a first start. */
 const READY_MS = 120_000;
 
@@ -105,5 +107,17 @@ module.exports = {
       wait_ready: true,
       listen_timeout: READY_MS,
     }),
+    // Without generators there is nothing that a batch could ask for.
+    ...(values.BATCH_WORKERS === 0 || values.GENERATOR_INSTANCES === 0
+      ? []
+      : [
+          app('batch', {
+            exec_mode: 'fork',
+            instances: values.BATCH_WORKERS,
+            kill_timeout: BATCH_STOP_MS,
+            wait_ready: true,
+            listen_timeout: READY_MS,
+          }),
+        ]),
   ],
 };

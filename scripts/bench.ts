@@ -1,8 +1,9 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, routes, access-log): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log): that part alone; --write puts its table into docs/costs.md.
 // h2spec runs only when it is named, because it needs a program that no package has.
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
+import { batchTable, benchBatch } from './bench/batch.ts';
 import { benchCoalescing, coalescingTable } from './bench/coalescing.ts';
 import { benchExport, exportTable } from './bench/export.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
@@ -31,6 +32,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   interceptors: async () => {
     for (const { question, answer } of await findInterceptorRules()) console.log(`${question}: ${answer}`);
   },
+  batch: async () => put('batch', batchTable(await benchBatch()), 'batches.md'),
   barcode: async () => put('barcode', barcodeTable(await benchBarcode())),
   reload: async () => put('reload', await benchReload()),
   memory: async () => put('memory', memoryTable(await benchMemory())),

@@ -15,7 +15,7 @@ const REQUESTS = 10_000;
 /** Long enough for the ledger to write what the round has left. */
 const LEDGER_MS = 1500;
 
-const roles = ['gateway', 'generator', 'control', 'PostgreSQL', 'supervisor'] as const;
+const roles = ['gateway', 'generator', 'batch', 'control', 'PostgreSQL', 'supervisor'] as const;
 
 export interface BarcodeCost {
   readonly perSecond: number;

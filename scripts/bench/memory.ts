@@ -24,7 +24,7 @@ export async function benchMemory(): Promise<Memory[]> {
   try {
     await once(bare.stdout, 'data');
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const roles = ['supervisor', 'control', 'gateway', 'generator', 'PostgreSQL'] as const;
+    const roles = ['supervisor', 'control', 'gateway', 'generator', 'batch', 'PostgreSQL'] as const;
     const processes = host.processes();
     const pidsOf = (role: ProcessRole): number[] =>
       processes.filter((each) => each.role === role).map(({ pid }) => pid);

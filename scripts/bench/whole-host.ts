@@ -3,7 +3,7 @@ import { startStack } from '../../test/support/stack.ts';
 import { childrenOf } from './subjects.ts';
 
 /** The kind of a process of Rampart; those of PostgreSQL are one kind. */
-export type ProcessRole = 'supervisor' | 'control' | 'gateway' | 'generator' | 'PostgreSQL';
+export type ProcessRole = 'supervisor' | 'control' | 'gateway' | 'generator' | 'batch' | 'PostgreSQL';
 
 export interface HostProcess {
   readonly pid: number;
@@ -39,6 +39,6 @@ function below(pid: number): HostProcess[] {
 }
 
 function roleOf(pid: number): ProcessRole {
-  const role = /main\.ts\0(control|gateway|generator)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1];
+  const role = /main\.ts\0(control|gateway|generator|batch)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1];
   return (role as ProcessRole | undefined) ?? 'PostgreSQL';
 }

@@ -9,6 +9,7 @@ export const commands: CommandTable = {
     load: async () => (await import('./control.ts')).control,
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
+  batch: { summary: 'run one batch worker', load: async () => (await import('./batch.ts')).batch },
   init: { summary: 'write a configuration for an application', load: async () => (await import('./init.ts')).init },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },

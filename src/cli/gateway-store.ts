@@ -9,12 +9,12 @@ import { thisProcess } from '../store/ledger/owner.ts';
 import { WalLedger } from '../store/ledger/wal-ledger.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
-import { noBarcodes, noIdempotency, noLedger } from './no-store.ts';
+import { noBarcodes, noBatches, noIdempotency, noLedger } from './no-store.ts';
 import type { RoleContext } from './role.ts';
 
 /** The database as a gateway worker uses it; without a database it refuses or forgets everything. */
 export interface GatewayStore {
-  readonly store: Pick<Store, 'barcodes' | 'idempotency'>;
+  readonly store: Pick<Store, 'barcodes' | 'batches' | 'idempotency'>;
   readonly ledger: Ledger;
   readonly findKey: (hash: Uint8Array) => Promise<KeyIdentity | undefined>;
   /** Reads that may run at a time. */
@@ -30,7 +30,7 @@ const OTHER_CONNECTIONS = 2;
 export async function openGatewayStore(context: RoleContext): Promise<GatewayStore> {
   if (!needsDatabase(context.config)) {
     return {
-      store: { barcodes: noBarcodes, idempotency: noIdempotency },
+      store: { barcodes: noBarcodes, batches: noBatches, idempotency: noIdempotency },
       ledger: noLedger,
       findKey: async () => undefined,
       readConcurrency: 1,

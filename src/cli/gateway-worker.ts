@@ -1,9 +1,11 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { configHash } from '../config/config.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
 import { MAKERS } from '../core/ids.ts';
 import type { ControlLink } from '../control/link.ts';
+import { messageOf } from '../core/errors.ts';
 import { withLastMembers } from '../control/membership.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { RecordPeers } from '../gateway/record-peers.ts';
@@ -12,6 +14,7 @@ import { type ById, byId, fromWireOrder, toWireReport } from '../protocol/lease-
 import type { RecordAsk } from '../protocol/record-ask.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import { itemSocketName, itemSocketPath } from '../protocol/item-socket.ts';
 import { liveProcesses } from '../supervisor/process-records.ts';
 import { listenersOf } from '../supervisor/host-listeners.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -150,7 +153,8 @@ function apply(worker: Gateway, records: RecordPeers, message: ControlMessage): 
 }
 
 /** On the sockets that the supervisor hands over; under pm2, and alone, on the ports themselves. */
-async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): Promise<void> {
+async function listen(worker: Gateway, context: RoleContext, io: CommandIo): Promise<void> {
+  const { config } = context;
   const { HOST: host } = config.env;
   for (const { name, port, setting, descriptor } of listenersOf(config)) {
     const fd = io.env[descriptor];
@@ -158,6 +162,18 @@ async function listen(worker: Gateway, { config }: RoleContext, io: CommandIo): 
       throw portTaken('the gateway', setting, host, port, error);
     });
   }
+  await listenForItems(worker, context);
+}
+
+/** Without this socket batches wait for another worker of the host; that is no reason not to serve. */
+async function listenForItems(worker: Gateway, { runFolder, log }: RoleContext): Promise<void> {
+  const path = itemSocketPath(runFolder, itemSocketName(process.pid));
+  // Of a process that had the same id and was killed.
+  rmSync(path, { force: true });
+  // Exclusive: under pm2 the daemon would listen in the place of its workers.
+  await worker
+    .listen({ path, exclusive: true }, 'items')
+    .catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'this worker takes no items of batches'));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { BarcodeStore } from '../store/barcodes.ts';
+import type { BatchStore } from '../store/batches/batches.ts';
 import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { Ledger } from '../store/ledger.ts';
 
@@ -13,6 +14,8 @@ export const noBarcodes: BarcodeStore = {
   list: refuse,
   exportPage: refuse,
 };
+
+export const noBatches: BatchStore = { accept: refuse, get: refuse, list: refuse, cancel: refuse, results: refuse };
 
 export const noIdempotency: IdempotencyStore = { claim: refuse, complete: refuse, release: refuse };
 

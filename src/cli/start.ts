@@ -16,10 +16,10 @@ import { addresses } from './start-banner.ts';
 
 const help = `usage: rampart start
 
-Runs everything on this host: PostgreSQL (unless DATABASE_URL is set), control, GENERATOR_INSTANCES generators and
-GATEWAY_WORKERS gateway workers, and restarts processes that die. Ctrl-C stops everything and loses nothing; a second Ctrl-C
-stops at once. Exit codes: 0 after a stop, 130 (143 for SIGTERM) if it was stopped before everything was up, 2 if it cannot
-start.
+Runs everything on this host: PostgreSQL (unless DATABASE_URL is set), control, GENERATOR_INSTANCES generators,
+GATEWAY_WORKERS gateway workers and BATCH_WORKERS batch workers, and restarts processes that die. Ctrl-C stops everything
+and loses nothing; a second Ctrl-C stops at once. Exit codes: 0 after a stop, 130 (143 for SIGTERM) if it was stopped before
+everything was up, 2 if it cannot start.
 `;
 
 /** `rampart start`. */

@@ -44,14 +44,14 @@ export async function stop(args: string[], io: CommandIo): Promise<number> {
   }
   const list = others.map(({ role, instance, pid }) => `${role} ${instance} (process ${pid})`).join(', ');
   io.stderr.write(
-    `rampart: these were not started by rampart start, so whoever has started them must stop them (under pm2: pm2 delete control gateway generator): ${list}\n`,
+    `rampart: these were not started by rampart start, so whoever has started them must stop them (under pm2: pm2 delete control gateway generator batch): ${list}\n`,
   );
   return exitCodes.failed;
 }
 
 /** Workers first, so that everything under way is answered; then what they used. */
 function inStopOrder(processes: readonly ProcessRecord[]): ProcessRecord[] {
-  const order = ['gateway', 'batch', 'generator', 'control'];
+  const order = ['batch', 'gateway', 'generator', 'control'];
   return processes.toSorted((left, right) => order.indexOf(left.role) - order.indexOf(right.role));
 }
 

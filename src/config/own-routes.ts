@@ -18,13 +18,18 @@ const withGenerators = {
   getBarcode: 'GET /v1/barcodes/:id',
   getBarcodeImage: 'GET /v1/barcodes/:id/image',
   renderBarcode: 'GET /v1/render/:symbology',
+  createBatch: 'POST /v1/batches',
+  listBatches: 'GET /v1/batches',
+  getBatch: 'GET /v1/batches/:id',
+  cancelBatch: 'POST /v1/batches/:id/cancel',
+  getBatchResults: 'GET /v1/batches/:id/results',
   openapi: 'GET /openapi.json',
 } as const;
 
 const always = { health: 'GET /healthz', ready: 'GET /readyz' } as const;
 
 /** Endpoint names that routes of the file cannot have. */
-export const ownEndpoints = [...Object.keys(withGenerators), ...Object.keys(always), 'unmatched'];
+export const ownEndpoints = [...Object.keys(withGenerators), ...Object.keys(always), 'renderItem', 'unmatched'];
 
 /** The path in front of Rampart's own routes. */
 export const builtinPrefix = ({ builtin }: Pick<Config, 'builtin'>): string =>

@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto';
+import { hash, randomBytes, randomFillSync } from 'node:crypto';
 
 const pool = Buffer.allocUnsafe(4096);
 let used = pool.length;
@@ -51,6 +51,21 @@ export function uuidFloor(wallMs: number): string {
     .toString(16)
     .padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
+}
+
+/** Items of a batch that have ids of their own: 17 bits. */
+const MOST_ITEMS = 2 ** 17;
+
+/**
+ * The id of the record of an item: a UUIDv7 with the time of its batch, then the number of the item (17 bits, so that ids sort
+ * as the items do), then 57 bits of a hash of the batch. The same item has the same id, whoever works on it and however often.
+ */
+export function batchItemId(batchId: string, item: number): string {
+  if (item < 0 || item >= MOST_ITEMS) throw new RangeError(`An item has a number below ${MOST_ITEMS}: got ${item}`);
+  const digest = BigInt(`0x${hash('sha256', batchId).slice(0, 15)}`) & ((1n << 57n) - 1n);
+  const high = (item >> 5).toString(16).padStart(3, '0');
+  const low = ((0b10n << 62n) | (BigInt(item & 31) << 57n) | digest).toString(16);
+  return `${batchId.slice(0, 13)}-7${high}-${low.slice(0, 4)}-${low.slice(4)}`;
 }
 
 /** This many random bytes in hex. */

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
+import type { BatchStore } from '../store/batches/batches.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { AccessLog } from './access-log/access-log.ts';
 import type { Bugs } from '../metrics/bugs.ts';
@@ -42,7 +43,11 @@ export interface GatewayContext {
   readonly trustedProxies: AddressSet;
   readonly ledger: Ledger;
   readonly recordPeers: RecordPeers;
-  readonly store: { readonly barcodes: BarcodeStore; readonly idempotency: IdempotencyStore };
+  readonly store: {
+    readonly barcodes: BarcodeStore;
+    readonly idempotency: IdempotencyStore;
+    readonly batches: BatchStore;
+  };
   readonly tunnels: Tunnels;
   readonly uploads: Uploads;
   readonly replies: SlowReplies;

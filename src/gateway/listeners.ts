@@ -3,14 +3,14 @@ import type { Random } from '../core/random.ts';
 import { AddressSet } from '../core/addresses.ts';
 import type { ProxyProtocolConfig } from '../config/model.ts';
 import type { GatewayContext } from './context.ts';
-import { openServer, type PublicServer, secureAcceptors } from './open-server.ts';
+import { openItemServer, openServer, type PublicServer, secureAcceptors } from './open-server.ts';
 import { ProxyListener } from './proxy-protocol/proxy-listener.ts';
 import { openTls } from './tls/open-tls.ts';
 import type { TlsServer } from './tls/tls-server.ts';
 import type { WorkerVersion } from './worker-version.ts';
 
-/** `public`: PORT · `tls`: TLS_PORT · `proxy`: for load balancers that speak the PROXY protocol. */
-export type ListenerName = 'public' | 'tls' | 'proxy';
+/** `public`: PORT · `tls`: TLS_PORT · `proxy`: for load balancers that speak the PROXY protocol · `items`: for batch workers. */
+export type ListenerName = 'public' | 'tls' | 'proxy' | 'items';
 
 /** On an address, or on a socket that only this process has. */
 export type ListenPlace = ListenOptions | { readonly fd: number };
@@ -20,6 +20,7 @@ export class Listeners {
   readonly public: PublicServer;
   readonly tls: TlsServer | undefined;
   readonly #proxy: ProxyListener | undefined;
+  readonly #items: PublicServer | undefined;
   readonly #fds: Partial<Record<ListenerName, number>> = {};
 
   constructor(context: GatewayContext, random: Random, current: () => WorkerVersion) {
@@ -27,6 +28,7 @@ export class Listeners {
     this.public = openServer(context, random, current);
     this.tls = tls && openTls(tls, context, secureAcceptors(this.public, context, random, current));
     this.#proxy = proxyProtocol && this.#openProxy(proxyProtocol, context);
+    this.#items = current().hasItems ? openItemServer(context, random, current) : undefined;
   }
 
   /** Resolves when connections are accepted; rejects with the system's error. */
@@ -46,7 +48,7 @@ export class Listeners {
 
   /** Resolves when the last connection of all of them is closed. */
   async stopAccepting(): Promise<void> {
-    const names = ['public', 'tls', 'proxy'] as const;
+    const names = ['public', 'tls', 'proxy', 'items'] as const;
     await Promise.all(names.map((name) => this.#of(name)?.stopAccepting(this.#fds[name])));
   }
 
@@ -55,15 +57,17 @@ export class Listeners {
     this.public.server.closeAllConnections();
     this.tls?.dropAll();
     this.#proxy?.dropAll();
+    this.#items?.server.closeAllConnections();
   }
 
   close(): void {
     this.public.close();
     this.tls?.close();
+    this.#items?.close();
   }
 
   #of(name: ListenerName): PublicServer | TlsServer | ProxyListener | undefined {
-    return name === 'public' ? this.public : name === 'tls' ? this.tls : this.#proxy;
+    return { public: this.public, tls: this.tls, proxy: this.#proxy, items: this.#items }[name];
   }
 
   #openProxy({ from, tls }: ProxyProtocolConfig, { clock, bugs, metrics }: GatewayContext): ProxyListener {

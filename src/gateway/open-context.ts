@@ -8,6 +8,7 @@ import type { LeaseReport } from '../protocol/lease.ts';
 import { staticShare } from '../policy/permits/shares.ts';
 import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
+import type { BatchStore } from '../store/batches/batches.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
 import { AccessLog, type AccessLogCounts, type LineSink } from './access-log/access-log.ts';
@@ -34,7 +35,11 @@ export interface GatewayDependencies extends LimitsOptions {
   readonly ledger: Ledger;
   /** Where the access log goes; undefined where it is off. */
   readonly accessLog?: { readonly sink: LineSink; readonly counts: AccessLogCounts } | undefined;
-  readonly store: { readonly barcodes: BarcodeStore; readonly idempotency: IdempotencyStore };
+  readonly store: {
+    readonly barcodes: BarcodeStore;
+    readonly idempotency: IdempotencyStore;
+    readonly batches: BatchStore;
+  };
   /**
    * Sends reports about permits and waiting requests to control. Without it this worker has its equal share of the
    * permits.

@@ -41,6 +41,28 @@ export function openServer(context: GatewayContext, random: Random, current: () 
   return http1;
 }
 
+/** A batch worker keeps its connections between chunks. */
+const ITEM_KEEP_ALIVE_MS = 300_000;
+
+/** The server for items of batches, whose only clients are the batch workers of this host. */
+export function openItemServer(context: GatewayContext, random: Random, current: () => WorkerVersion): PublicServer {
+  const { clock, bugs, isDraining } = context;
+  return new Http1Server({
+    clock,
+    random,
+    bugs,
+    keepAliveTimeoutMs: ITEM_KEEP_ALIVE_MS,
+    maxAgeMs: 0,
+    maxPipelined: 1,
+    isDraining,
+    bindsHostToName: false,
+    open: (transaction) => new Exchange(transaction, clock.now(), current().itemExchanges),
+    start: (x) => current().beginItem(x),
+    onMalformed: () => {},
+    onOverflow: () => {},
+  });
+}
+
 /** The servers that take the connections of the TLS listener, by the protocol that was chosen in the handshake. */
 export function secureAcceptors(
   http1: PublicServer,

@@ -94,7 +94,8 @@ async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promi
 }
 
 /** The key's rate and requests in flight, then those of the route. */
-function checkLimits(x: Exchange, { limit }: Route, { limits }: GatewayContext): Checked {
+function checkLimits(x: Exchange, { limit, skipsKeyLimits }: Route, { limits }: GatewayContext): Checked {
+  if (skipsKeyLimits === true) return limit?.check(x);
   const byKey = thenCheck(limits.rates.checkKey(x), () => limits.inFlight.checkKey(x));
   return limit === undefined ? byKey : thenCheck(byKey, () => limit.check(x));
 }

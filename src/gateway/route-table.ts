@@ -8,6 +8,9 @@ import { Authenticators } from './auth/open.ts';
 import type { GatewayContext } from './context.ts';
 import { Router } from './router.ts';
 import { createBarcodeRoute, renderBarcodeRoute } from './routes/barcodes.ts';
+import { cancelBatchRoute, getBatchRoute, listBatchesRoute } from './batches/batch-routes.ts';
+import { getBatchResultsRoute } from './batches/batch-results.ts';
+import { createBatchRoute } from './batches/create-batch.ts';
 import { routeGate } from './routes/gate.ts';
 import { redirectAnswer, staticAnswer } from './routes/local-routes.ts';
 import { openApiDocument } from './routes/openapi.ts';
@@ -82,6 +85,11 @@ function ownTargets(gateway: GatewayContext, authenticator: Authenticator): Reco
     getBarcode: () => withKey(getBarcodeRoute(gateway, metrics('getBarcode'))),
     getBarcodeImage: () => withKey(getBarcodeImageRoute(gateway, metrics('getBarcodeImage'))),
     renderBarcode: () => withKey(renderBarcodeRoute(gateway, generator(), metrics('renderBarcode'))),
+    createBatch: () => withKey(createBatchRoute(gateway, metrics('createBatch'))),
+    listBatches: () => withKey(listBatchesRoute(gateway, metrics('listBatches'))),
+    getBatch: () => withKey(getBatchRoute(gateway, metrics('getBatch'))),
+    cancelBatch: () => withKey(cancelBatchRoute(gateway, metrics('cancelBatch'))),
+    getBatchResults: () => withKey(getBatchResultsRoute(gateway, metrics('getBatchResults'))),
     openapi: () => openApiRoute(openApiDocument(builtinPrefix(gateway.config)), metrics('openapi')),
     health: () => healthRoute(metrics('health')),
     ready: () => readyRoute(gateway, metrics('ready')),

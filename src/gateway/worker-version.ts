@@ -1,5 +1,6 @@
 import type { GatewayContext } from './context.ts';
 import { endRequest, requestPath } from './request-path.ts';
+import { itemRouter } from './batches/item-route.ts';
 import type { Exchange, ExchangeGateway } from './exchange.ts';
 import { exchangeGatewayOf } from './exchange-gateway.ts';
 import { buildRouter } from './route-table.ts';
@@ -16,6 +17,9 @@ export class WorkerVersion {
   readonly #router: Router;
   readonly #onUnused: () => void;
   readonly exchanges: ExchangeGateway;
+  readonly #itemRouter: Router | undefined;
+  readonly #itemContext: GatewayContext;
+  readonly itemExchanges: ExchangeGateway;
   #underway = 0;
 
   /** `onUnused`: called whenever the last request of this version ends. */
@@ -25,7 +29,12 @@ export class WorkerVersion {
     const routes = new RouteReuse(context.config, previous);
     this.#router = buildRouter(context, routes);
     this.routes = routes.withoutPrevious();
-    this.exchanges = exchangeGatewayOf(context, (x) => this.#ended(x));
+    this.exchanges = exchangeGatewayOf(context, (x) => this.#ended(x, context));
+    // Items are no requests of clients, so they have no lines in the access log.
+    const itemContext = { ...context, accessLog: undefined };
+    this.#itemContext = itemContext;
+    this.#itemRouter = itemRouter(itemContext);
+    this.itemExchanges = exchangeGatewayOf(itemContext, (x) => this.#ended(x, itemContext));
   }
 
   /** Whether no request of this version is in flight. */
@@ -40,9 +49,21 @@ export class WorkerVersion {
     void requestPath(x, this.context, this.#router);
   }
 
-  #ended(x: Exchange): void {
+  /** Whether it renders items of batches. */
+  get hasItems(): boolean {
+    return this.#itemRouter !== undefined;
+  }
+
+  /** Begins a request of a batch worker of this host. */
+  beginItem(x: Exchange): void {
+    this.#underway++;
+    x.serveBy(this.itemExchanges);
+    void requestPath(x, this.#itemContext, this.#itemRouter ?? this.#router);
+  }
+
+  #ended(x: Exchange, context: GatewayContext): void {
     if (x.over) return;
-    endRequest(x, this.context);
+    endRequest(x, context);
     if (--this.#underway === 0) this.#onUnused();
   }
 }

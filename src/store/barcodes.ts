@@ -49,7 +49,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bool
   $10::timestamptz[], $11::int[], $12::int[]) AS
   record (id, key_id, symbology, format, text, text_escaped, status, request_id, created_at, starts, length)`;
 // A repeated insert may know that the client left, which the first one did not.
-const INSERT_MANY = `INSERT INTO barcodes ${COLUMNS} ${ROWS} ON CONFLICT (id) DO UPDATE SET status = 'aborted'
+export const INSERT_MANY = `INSERT INTO barcodes ${COLUMNS} ${ROWS} ON CONFLICT (id) DO UPDATE SET status = 'aborted'
 WHERE EXCLUDED.status = 'aborted' AND barcodes.status <> 'aborted'`;
 
 /** Inserts a record if its idempotency key ($13, $14) still belongs to it, and marks the key as done, in one statement. */

@@ -2,6 +2,7 @@ import { type IdempotencyStore, idempotencyStore } from './idempotency.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
+import { type BatchStore, batchStore } from './batches/batches.ts';
 import { checkDatabaseUrl } from './connection.ts';
 import { toStoreError } from './errors.ts';
 import type { KeyStore } from './keys.ts';
@@ -43,6 +44,7 @@ interface ServerLimits {
 export interface Store {
   readonly keys: KeyStore;
   readonly barcodes: BarcodeStore;
+  readonly batches: BatchStore;
   readonly idempotency: IdempotencyStore;
   readonly runs: RunStore;
   pool(): PoolState;
@@ -94,6 +96,20 @@ function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStor
   };
 }
 
+function observedBatches(batches: BatchStore, observe: Observe, isPoolFull: () => boolean): BatchStore {
+  return {
+    // As slow as its batch is large, which is no slow query.
+    accept: (batch, items) =>
+      batches.accept(batch, items).catch((error: unknown) => {
+        throw toStoreError('store a batch', error, isPoolFull);
+      }),
+    get: (keyId, id) => observe('look up a batch', () => batches.get(keyId, id)),
+    list: (request) => observe('list batches', () => batches.list(request)),
+    cancel: (keyId, id) => observe('cancel a batch', () => batches.cancel(keyId, id)),
+    results: (id, after, limit) => observe('read results', () => batches.results(id, after, limit)),
+  };
+}
+
 function observedIdempotency(idempotency: IdempotencyStore, observe: Observe): IdempotencyStore {
   return {
     claim: (request, terms) => observe('claim an idempotency key', () => idempotency.claim(request, terms)),
@@ -139,6 +155,7 @@ export function openStore(options: StoreOptions): Store {
     keys: observedKeys(keyStore(prisma, pool, options.clock), observe),
     idempotency: observedIdempotency(idempotencyStore(pool, options.clock), observe),
     barcodes: observedBarcodes(barcodeStore(prisma, pool, options.clock), observe),
+    batches: observedBatches(batchStore(pool), observe, () => pool.totalCount >= options.poolMax),
     runs: observedRuns(runStore(prisma), observe),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(pool)),

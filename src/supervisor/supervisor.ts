@@ -39,6 +39,8 @@ export interface ChildSettings {
 /** Generators may take this long to answer their requests; then they are killed. */
 const GENERATOR_STOP_LIMIT_MS = 10_000;
 const CONTROL_STOP_LIMIT_MS = 5_000;
+/** A batch worker stores what is made, and gives back the rest of its chunk. */
+const BATCH_STOP_LIMIT_MS = 15_000;
 const POLL_MS = 20;
 /** Time beyond the drain in which a worker writes its records and closes its pools. */
 const WORKER_STOP_MARGIN_MS = 5_000;
@@ -92,7 +94,7 @@ export class Supervisor {
     const other = this.#others.find(({ role }) => role === 'control' || role === 'gateway');
     if (other !== undefined) {
       throw new UsageError(
-        `Cannot start, as ${other.role} ${other.instance} (process ${other.pid}), which no rampart start has started, runs for ${dataDir}. Stop it first (under pm2: pm2 delete control gateway generator), or set another RAMPART_DATA_DIR`,
+        `Cannot start, as ${other.role} ${other.instance} (process ${other.pid}), which no rampart start has started, runs for ${dataDir}. Stop it first (under pm2: pm2 delete control gateway generator batch), or set another RAMPART_DATA_DIR`,
       );
     }
     const left = (role: Role, instance = 0): boolean =>
@@ -119,19 +121,25 @@ export class Supervisor {
     if (serving) for (const index of generators) await this.#replaceGenerator(index, settings);
     else await Promise.all(generators.map((index) => this.#launch(this.#spec('generator', index, settings))));
     const workers = Array.from({ length: env.GATEWAY_WORKERS }, (_, index) => this.#spec('gateway', index, settings));
-    await Promise.all(workers.map((spec) => this.#launch(spec)));
+    const batches = Array.from({ length: settings === undefined ? 0 : env.BATCH_WORKERS }, (_, index) =>
+      this.#spec('batch', index, settings),
+    );
+    await this.#endOrphans('batch');
+    await Promise.all([...workers, ...batches].map((spec) => this.#launch(spec)));
     // The orphans that are left are old workers, and generators beyond the number that is wanted now.
     await this.#endOrphans('gateway');
     await this.#endOrphans('generator');
   }
 
-  /** Workers first, so that everything under way is answered; then what they used. A start that is under way ends. */
+  /** Batch workers and then workers first, so that everything under way is answered; then what they used. A start that is under way ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const absence of this.#absences.values()) absence.cancel();
     // From here on each worker alone holds its socket: when it stops accepting, no handshake completes into a queue that
     // nobody accepts from.
     this.#sockets?.close();
+    // Before the workers, so that no item waits for one that is stopping.
+    await this.#stopRole('batch', BATCH_STOP_LIMIT_MS);
     await this.#stopRole('gateway', this.#workerStopMs());
     this.#hangs.stop();
     await this.#stopRole('generator', GENERATOR_STOP_LIMIT_MS);
@@ -247,7 +255,8 @@ export class Supervisor {
   }
 
   async #endOrphans(role: Role, instance?: number): Promise<void> {
-    const limitMs = role === 'gateway' ? this.#workerStopMs() : GENERATOR_STOP_LIMIT_MS;
+    const limitMs =
+      role === 'gateway' ? this.#workerStopMs() : role === 'batch' ? BATCH_STOP_LIMIT_MS : GENERATOR_STOP_LIMIT_MS;
     const wanted = this.#orphans.filter(
       (orphan) => orphan.role === role && (instance === undefined || orphan.instance === instance),
     );

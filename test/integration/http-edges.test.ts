@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { noIdempotency } from '../../src/cli/no-store.ts';
+import { noBatches, noIdempotency } from '../../src/cli/no-store.ts';
 import { startTestGateway, testKey, type TestGateway } from '../support/gateway.ts';
 import { closers, inFlight, startBackend, startGateway } from '../support/proxying.ts';
 import { eventually, sendRaw, startRawBackend, statusOf } from '../support/raw.ts';
@@ -374,6 +374,7 @@ describe('limits for strangers', () => {
           list: async () => ({ kind: 'page', records: [], nextCursor: undefined }),
           exportPage: async () => ({ lines: '', count: 0, last: undefined }),
         },
+        batches: noBatches,
         idempotency: noIdempotency,
       },
     });

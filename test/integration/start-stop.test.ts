@@ -206,7 +206,7 @@ describe('starts and stops', () => {
       await eventually('the generator is up', isUp);
       await endProcess(stack.supervisor, 'SIGKILL');
       await stack.startAgain();
-      assert.match(stack.output(), /taking over 3 processes/);
+      assert.match(stack.output(), /taking over 4 processes/);
       assert.ok(await isUp());
     } finally {
       await endProcess(child, 'SIGTERM');

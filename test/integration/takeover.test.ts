@@ -24,7 +24,7 @@ for (const [workers, generators] of [
       await endProcess(stack.supervisor, 'SIGKILL');
       stack.env['GATEWAY_WORKERS'] = workers;
       await stack.startAgain();
-      assert.match(stack.output(), new RegExp(`taking over ${1 + 4 + Number(generators)} processes`));
+      assert.match(stack.output(), new RegExp(`taking over ${1 + 1 + 4 + Number(generators)} processes`));
       await new Promise((resolve) => setTimeout(resolve, 500));
       const results = await Promise.all(clients.map((each) => each.stop()));
       for (const { sent, outcomes, slowestMs } of results) {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
+import { noBatches } from '../../src/cli/no-store.ts';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/model.ts';
 import type { ConfigFile, ParsedConfigFile } from '../../src/config/file-schema.ts';
@@ -129,6 +130,7 @@ const testKeyHashes = await Promise.all(
 );
 
 const emptyStore: GatewayDependencies['store'] = {
+  batches: noBatches,
   idempotency: { claim: async () => ({ kind: 'claimed' }), complete: async () => true, release: async () => {} },
   barcodes: {
     setAborted: async () => {},

@@ -21,7 +21,7 @@ export interface SourceFolder {
 }
 
 /** The folders of processes of their own: the messages that they exchange are in src/protocol. */
-const processes: ReadonlySet<string> = new Set(['gateway', 'generator', 'control', 'supervisor']);
+const processes: ReadonlySet<string> = new Set(['gateway', 'generator', 'batch', 'control', 'supervisor']);
 
 /** The folder of src to which a file belongs. */
 export const folderOf = (path: string): string => path.split('/')[0] as string;

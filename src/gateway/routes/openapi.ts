@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { barcodeRequestSchema } from '../../barcode/request.ts';
 import { symbologyNames } from '../../barcode/symbologies.ts';
+import { batchPaths, batchResultSchema, batchSchema } from '../batches/batch-openapi.ts';
 import { reasons } from '../refusal.ts';
 import { exportQuerySchema, listQuerySchema } from './record-query.ts';
 
@@ -16,7 +17,13 @@ export function openApiDocument(prefix: string): string {
     security: [{ bearer: [] }, { apiKey: [] }],
     paths: paths(),
     components: {
-      schemas: { BarcodeRequest: request, Barcode: barcode, Problem: problem },
+      schemas: {
+        BarcodeRequest: request,
+        Barcode: barcode,
+        Batch: batchSchema,
+        BatchResult: batchResultSchema,
+        Problem: problem,
+      },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
@@ -146,6 +153,7 @@ function paths(): Json {
         responses: { 200: ok('The image', image) },
       }),
     },
+    ...batchPaths({ operation, json, problem: problemContent }),
     '/v1/render/{symbology}': {
       get: operation('renderBarcode', 'An image, cached and not recorded', {
         parameters: [parameter('symbology', 'path', { type: 'string', enum: symbologyNames }), ...renderParameters()],

@@ -27,6 +27,8 @@ interface Common {
   readonly authenticator?: Authenticator | undefined;
   /** Exempt from the limit per address, because probes must always be answered. */
   readonly skipsAddressLimit?: boolean;
+  /** Exempt from the limits of keys: the work of batches has limits of its own. */
+  readonly skipsKeyLimits?: boolean;
   /** Its settings, which any step may read; undefined for Rampart's own routes. */
   readonly config?: RouteConfig;
   /** Who may use it before a key is looked at; undefined: everyone. */

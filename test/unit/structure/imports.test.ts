@@ -18,6 +18,7 @@ const order = [
   'store',
   'gateway',
   'generator',
+  'batch',
   'control',
   'supervisor',
   'lab',

@@ -1,0 +1,151 @@
+import { constants, setPriority } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { BatchWorker, type BatchEvents } from '../batch/batch-worker.ts';
+import { GatewayClient } from '../batch/gateway-client.ts';
+import { needsDatabase } from '../config/config.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { ChunkQueue } from '../store/batches/chunk-queue.ts';
+import { openBatchWork } from '../store/batches/open.ts';
+import { databaseUrlOf } from './database.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+import { readOptions } from './options.ts';
+import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
+
+const help = `usage: rampart batch
+
+Runs a batch worker: it takes chunks of batches out of PostgreSQL and has their barcodes made by the gateway workers of this
+host, as bulk work. rampart start runs BATCH_WORKERS of them.
+`;
+
+/** One connection of its own listens for new batches. */
+const POOL = 4;
+
+/** `rampart batch`. */
+export async function batch(args: string[], io: CommandIo): Promise<number> {
+  if (readOptions({ command: 'batch', help }, args, io) === undefined) return exitCodes.ok;
+  const context = await enterRole('batch', io);
+  const { config, clock, random, log, runFolder } = context;
+  if (!needsDatabase(config))
+    throw new UsageError('Cannot start batch, as this host has no database: GENERATOR_INSTANCES is 0');
+  giveWay(context);
+  const { BATCH_CONCURRENCY, BATCH_WORKERS, DATABASE_POOL_TIMEOUT_MS } = config.env;
+  const stop = stopRequests(context);
+  const link = linkToControl(context, { status: () => ({}) });
+  const work = openBatchWork({
+    url: await databaseUrlOf(config),
+    poolMax: POOL,
+    poolTimeoutMs: DATABASE_POOL_TIMEOUT_MS,
+    clock,
+    onError: (error) => log.warn({ reason: error.message }, 'the queue of batches'),
+  });
+  const gateway = new GatewayClient({ runFolder, connections: BATCH_CONCURRENCY, now: () => clock.now() });
+  const claim = new ClaimFile(join(runFolder, `batch-${context.instance}.json`));
+  const worker = new BatchWorker({
+    ...work,
+    gateway,
+    clock,
+    random,
+    concurrency: BATCH_CONCURRENCY,
+    workers: Math.max(1, BATCH_WORKERS),
+    events: eventsOf(context, claim),
+  });
+  const started = startQueue(context, work.queue, claim, stop.first);
+  announceReady();
+  void stop.first.then(() => worker.stop());
+  if (await started) {
+    work.listen(() => worker.wake());
+    log.debug('batch worker ready');
+    await worker.run();
+  }
+  await gateway.close();
+  await work.close();
+  await link.close();
+  return exitCodeOf(context);
+}
+
+/** The processor goes to requests first. */
+function giveWay({ log }: RoleContext): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (error) {
+    log.debug({ reason: messageOf(error) }, 'the priority stays as it is');
+  }
+}
+
+const RETRY_MS = 1000;
+
+/** Starts the queue as soon as PostgreSQL is there; false if this process is to stop before. */
+async function startQueue(
+  { clock, log }: RoleContext,
+  queue: ChunkQueue,
+  claim: ClaimFile,
+  stopped: Promise<unknown>,
+): Promise<boolean> {
+  const stop = new AbortController();
+  void stopped.then(() => stop.abort());
+  while (!stop.signal.aborted) {
+    try {
+      await queue.start();
+      // The chunk of the process that was here before and died: nobody waits for its heartbeat.
+      const left = claim.read();
+      if (left !== undefined) await queue.fail(left, 'its worker died');
+      return true;
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'the queue of batches cannot be opened yet');
+      await Promise.race([stopped, new Promise<void>((resolve) => void clock.setTimeout(resolve, RETRY_MS))]);
+    }
+  }
+  return false;
+}
+
+const claimSchema = z.object({ jobId: z.uuid(), attempt: z.int().min(0) });
+
+/** The chunk that the process of this instance works on, so that its successor can give it back at once. */
+class ClaimFile {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  read(): z.output<typeof claimSchema> | undefined {
+    try {
+      return claimSchema.safeParse(JSON.parse(readFileSync(this.#path, 'utf8'))).data;
+    } catch {
+      // None, or one that was cut short: its heartbeat runs out.
+      return undefined;
+    }
+  }
+
+  write(claim: z.output<typeof claimSchema>): void {
+    try {
+      writeFileSync(this.#path, JSON.stringify(claim), { mode: 0o600 });
+    } catch {
+      // On a full disk the heartbeat has to run out.
+    }
+  }
+
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+function eventsOf({ registry, log }: RoleContext, claim: ClaimFile): BatchEvents {
+  const items = registry.counter('rampart_batch_items_total', 'Items of batches by what became of them', 'result');
+  const pending = registry.gauge('rampart_batch_pending', 'Items of batches that have no result yet', 'max').of();
+  const help = 'Seconds from the claim of a chunk to its end, by how it ended';
+  const chunks = registry.histogram('rampart_batch_chunk_seconds', help, 'end');
+  return {
+    claimed: ({ jobId, attempt }) => claim.write({ jobId, attempt }),
+    idle: () => claim.remove(),
+    stored({ made, failed }) {
+      items.of('done').add(made);
+      items.of('failed').add(failed);
+    },
+    chunkEnded: (how, seconds) => chunks.of(how).observe(seconds),
+    pending: (count) => pending.set(count),
+    problem: (message, error) => log.warn({ reason: messageOf(error) }, message),
+  };
+}

@@ -1,0 +1,95 @@
+import { builtinPrefix } from '../../config/own-routes.ts';
+import { uuidv7 } from '../../core/ids.ts';
+import type { GatewayContext } from '../context.ts';
+import type { Exchange } from '../exchange.ts';
+import { bodyTooLarge, clientClosed } from '../http/body-refusals.ts';
+import { fieldValue } from '../http/request-fields.ts';
+import { AdmissionBusy, FairAdmission } from '../limits/fair-admission.ts';
+import type { EndpointMetrics } from '../metrics.ts';
+import { Refusal } from '../refusal.ts';
+import type { LocalRoute } from '../routes/route.ts';
+import { storeRefusal } from '../routes/store-refusal.ts';
+import { type BatchBody, batchItems, InvalidItems, MAX_INFLATED_BYTES, UnreadableBatch } from './batch-items.ts';
+import { publicBatch } from './public-batch.ts';
+
+/** As received. */
+const MAX_BODY_BYTES = 128 * 1024 * 1024;
+const MEMORY_BYTES = 1024 * 1024;
+/** Batches that a worker stores at a time: each takes a connection, and all of a processor. */
+const AT_A_TIME = 1;
+
+const formats: Readonly<Record<string, BatchBody['form']>> = {
+  'application/json': 'array',
+  'application/x-ndjson': 'lines',
+  'application/ndjson': 'lines',
+  'application/jsonl': 'lines',
+};
+const accepted = 'application/json, application/x-ndjson';
+const busy = new Refusal('overloaded', 'another batch is being stored', { retryAfterSeconds: 1 });
+
+/** POST /v1/batches: accepts a list of barcodes, all of it or nothing. */
+export function createBatchRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
+  const turns = new FairAdmission(AT_A_TIME, gateway.clock);
+  return {
+    kind: 'local',
+    metrics,
+    async answer(x) {
+      const body = await readBody(gateway, x);
+      if (body instanceof Refusal) return body;
+      if (x.over) return clientClosed;
+      const startedAt = gateway.clock.now();
+      const refusal = await turns.run(x.key?.id ?? '', () => accept(gateway, x, body)).catch(refusalOf);
+      x.execMs = gateway.clock.now() - startedAt;
+      x.execPhase = 'database';
+      return refusal;
+    },
+  };
+}
+
+async function readBody(gateway: GatewayContext, x: Exchange): Promise<BatchBody | Refusal> {
+  const form = formats[x.head.contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''];
+  if (form === undefined) {
+    const detail = `the body must be one of: ${accepted}`;
+    return new Refusal('unsupported-media-type', detail, { headers: ['accept-post', accepted] });
+  }
+  const coding = fieldValue(x.head, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (coding !== 'identity' && coding !== 'gzip') {
+    const detail = `the body may be packed with gzip alone: got ${coding.slice(0, 40)}`;
+    return new Refusal('unsupported-media-type', detail, { headers: ['accept-encoding', 'gzip'] });
+  }
+  if ((x.head.contentLength ?? 0) > MAX_BODY_BYTES) return bodyTooLarge(MAX_BODY_BYTES);
+  // Received whole first, so that a slow client holds no connection of the database.
+  const stored = await gateway.uploads.receive(x, { maxBytes: MAX_BODY_BYTES, memoryBytes: MEMORY_BYTES });
+  if (stored instanceof Refusal) return stored;
+  return { form, isPacked: coding === 'gzip', content: stored.open() };
+}
+
+async function accept(gateway: GatewayContext, x: Exchange, body: BatchBody): Promise<undefined> {
+  const createdAtMs = gateway.clock.wallNow();
+  const id = uuidv7(createdAtMs);
+  const total = await gateway.store.batches.accept(
+    { id, keyId: x.key?.id ?? '', createdAtMs },
+    batchItems(body, gateway.clock),
+  );
+  const prefix = builtinPrefix(gateway.config);
+  const waiting = { done: 0, failed: 0, status: 'running', startedAtMs: undefined, finishedAtMs: undefined } as const;
+  const json = JSON.stringify(publicBatch({ id, total, createdAtMs, ...waiting }, prefix, createdAtMs));
+  const location = `${prefix}/v1/batches/${id}`;
+  x.respond(202, ['content-type', 'application/json', 'location', location, 'cache-control', 'no-store'], json);
+  return undefined;
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof AdmissionBusy) return busy;
+  if (error instanceof InvalidItems) {
+    const { problems } = error;
+    const [first] = problems;
+    const detail = `nothing was accepted, because items are invalid; the first one is item ${first?.item}: ${first?.detail}`;
+    return new Refusal('invalid-request', detail, { errors: problems });
+  }
+  if (error instanceof UnreadableBatch)
+    return error.message.includes(String(MAX_INFLATED_BYTES))
+      ? bodyTooLarge(MAX_INFLATED_BYTES)
+      : new Refusal('invalid-request', error.message);
+  return storeRefusal(error);
+}

@@ -1,0 +1,180 @@
+import type { Pool, PoolClient } from 'pg';
+import { cursorAfter, idOfCursor, isUuid } from '../cursor.ts';
+import { copyIn } from './copy-in.ts';
+
+/** `running`: waits or is worked on; `completed`: every item has a result; `cancelled`: no further item is begun. */
+export type BatchStatus = 'running' | 'completed' | 'cancelled';
+
+/** A batch as its progress shows it. */
+export interface Batch {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly total: number;
+  /** Items with a barcode. */
+  readonly done: number;
+  /** Items without one, for a reason that their results give. */
+  readonly failed: number;
+  readonly status: BatchStatus;
+  /** Milliseconds since the epoch; the first item was begun, the last one ended. */
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | undefined;
+  readonly finishedAtMs: number | undefined;
+}
+
+/** What became of an item. */
+export interface BatchResult {
+  /** From 1 on. */
+  readonly item: number;
+  /** The canonical request. */
+  readonly request: string;
+  /** Why there is no barcode; undefined where there is one. */
+  readonly reason: string | undefined;
+  readonly detail: string | undefined;
+}
+
+export interface NewBatch {
+  readonly id: string;
+  readonly keyId: string;
+  readonly createdAtMs: number;
+}
+
+type BatchPage =
+  | { readonly kind: 'page'; readonly batches: readonly Batch[]; readonly nextCursor: string | undefined }
+  | { readonly kind: 'malformed-cursor' };
+
+/** Every read takes the key that asks: what another key made does not exist for it. */
+export interface BatchStore {
+  /**
+   * Stores a batch with the canonical requests of its items, in parts as they come: all of them, or none if the iteration throws.
+   * Resolves to the number of items.
+   */
+  accept(batch: NewBatch, items: AsyncIterable<readonly string[]>): Promise<number>;
+  get(keyId: string, id: string): Promise<Batch | undefined>;
+  /** Newest first. */
+  list(request: { keyId: string; pageSize: number; cursor?: string | undefined }): Promise<BatchPage>;
+  /** Begins no further item; the batch as it is then. One that has ended stays as it is. */
+  cancel(keyId: string, id: string): Promise<Batch | undefined>;
+  /** The results of items above `after`, in order. */
+  results(id: string, after: number, limit: number): Promise<BatchResult[]>;
+}
+
+/** Batch workers listen here for new batches. */
+export const NEW_BATCH_CHANNEL = 'rampart_batch';
+
+const COPY_ITEMS = 'COPY batch_items (batch_id, item, request) FROM STDIN';
+const INSERT_BATCH = 'INSERT INTO batches (id, key_id, total, created_at) VALUES ($1, $2, $3, $4)';
+const COLUMNS = `id, total, done, failed, status, created_at AS "createdAt", started_at AS "startedAt",
+  finished_at AS "finishedAt"`;
+const GET = `SELECT ${COLUMNS} FROM batches WHERE id = $1 AND key_id = $2`;
+const LIST = `SELECT ${COLUMNS} FROM batches WHERE key_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`;
+const CANCEL = `UPDATE batches SET status = 'cancelled', finished_at = now()
+WHERE id = $1 AND key_id = $2 AND status = 'running'`;
+const RESULTS = `SELECT item, request, reason, detail FROM batch_results JOIN batch_items USING (batch_id, item)
+WHERE batch_id = $1 AND item > $2 ORDER BY item LIMIT $3`;
+
+interface Row {
+  readonly id: string;
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly status: BatchStatus;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+}
+
+const batchOf = ({ createdAt, startedAt, finishedAt, ...rest }: Row): Batch => ({
+  ...rest,
+  createdAtMs: createdAt.getTime(),
+  startedAtMs: startedAt?.getTime(),
+  finishedAtMs: finishedAt?.getTime(),
+});
+
+export function batchStore(pool: Pool): BatchStore {
+  const get = async (keyId: string, id: string): Promise<Batch | undefined> => {
+    if (!isUuid(id)) return undefined;
+    const [row] = (await pool.query<Row>(GET, [id, keyId])).rows;
+    return row && batchOf(row);
+  };
+  return {
+    accept: (batch, items) => inTransaction(pool, (client) => accept(client, batch, items)),
+    get,
+    async list({ keyId, pageSize, cursor }) {
+      const before = cursor === undefined ? undefined : idOfCursor(cursor);
+      if (cursor !== undefined && before === undefined) return { kind: 'malformed-cursor' };
+      // One row more than the page shows whether another page follows.
+      const { rows } = await pool.query<Row>(LIST, [keyId, before ?? null, pageSize + 1]);
+      const batches = rows.slice(0, pageSize).map(batchOf);
+      const last = batches.at(-1);
+      return { kind: 'page', batches, nextCursor: rows.length > pageSize && last ? cursorAfter(last.id) : undefined };
+    },
+    async cancel(keyId, id) {
+      if (!isUuid(id)) return undefined;
+      await pool.query(CANCEL, [id, keyId]);
+      return get(keyId, id);
+    },
+    async results(id, after, limit) {
+      const { rows } = await pool.query<{
+        item: number;
+        request: string;
+        reason: string | null;
+        detail: string | null;
+      }>(RESULTS, [id, after, limit]);
+      return rows.map(({ item, request, reason, detail }) => ({
+        item,
+        request,
+        reason: reason ?? undefined,
+        detail: detail ?? undefined,
+      }));
+    },
+  };
+}
+
+async function accept(
+  client: PoolClient,
+  { id, keyId, createdAtMs }: NewBatch,
+  items: AsyncIterable<readonly string[]>,
+): Promise<number> {
+  const total = await copyIn(client, COPY_ITEMS, rowsOf(id, items));
+  await client.query(INSERT_BATCH, [id, keyId, total, new Date(createdAtMs)]);
+  // Heard when the transaction has been committed.
+  await client.query(`NOTIFY ${NEW_BATCH_CHANNEL}`);
+  return total;
+}
+
+/** Rows in the text format of COPY; JSON has no control characters, so only its backslashes need another one. */
+async function* rowsOf(id: string, parts: AsyncIterable<readonly string[]>): AsyncGenerator<string> {
+  let item = 0;
+  for await (const part of parts) {
+    let rows = '';
+    for (const request of part) {
+      item++;
+      rows += `${id}\t${item}\t${request.includes('\\') ? request.replaceAll('\\', '\\\\') : request}\n`;
+    }
+    if (rows !== '') yield rows;
+  }
+}
+
+/** All statements of the work, or none. A connection whose transaction cannot be ended is closed. */
+export async function inTransaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const onBroken = (error: Error): void => void (broken = error);
+  // While it is borrowed, the pool does not listen, and an error that nobody hears would end the process.
+  client.on('error', onBroken);
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+    throw error;
+  } finally {
+    client.off('error', onBroken);
+    client.release(broken);
+  }
+}

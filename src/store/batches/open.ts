@@ -1,0 +1,109 @@
+import { Client } from 'pg';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { checkDatabaseUrl } from '../connection.ts';
+import { ObservedPool } from '../observed-pool.ts';
+import { NEW_BATCH_CHANNEL } from './batches.ts';
+import { ChunkQueue } from './chunk-queue.ts';
+import { ChunkStore } from './chunk-store.ts';
+
+export interface BatchWorkOptions {
+  readonly url: string;
+  readonly poolMax: number;
+  /** How long a call may wait for a connection. */
+  readonly poolTimeoutMs: number;
+  readonly clock: Clock;
+  /** A failure that is repaired by itself: of an idle connection, or of pg-boss's own upkeep. */
+  readonly onError: (error: Error) => void;
+}
+
+/** What a batch worker needs of PostgreSQL. */
+export interface BatchWork {
+  readonly queue: ChunkQueue;
+  readonly chunks: ChunkStore;
+  /** Calls back whenever a batch has been accepted, by whichever worker; now and then for nothing. */
+  listen(onNew: () => void): void;
+  close(): Promise<void>;
+}
+
+/** A transaction needs a connection, and pg-boss another one beside it. */
+const SMALLEST_POOL = 3;
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** Connects when first used. */
+export function openBatchWork(options: BatchWorkOptions): BatchWork {
+  const { url, clock, onError } = options;
+  checkDatabaseUrl(url);
+  const application_name = 'rampart batch';
+  const pool = new ObservedPool(
+    {
+      connectionString: url,
+      max: Math.max(SMALLEST_POOL, options.poolMax),
+      connectionTimeoutMillis: options.poolTimeoutMs,
+      query_timeout: QUERY_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: 3 * QUERY_TIMEOUT_MS,
+      application_name,
+      keepAlive: true,
+    },
+    clock,
+    () => {},
+  );
+  pool.on('error', onError);
+  const queue = new ChunkQueue(pool, onError);
+  let listener: BatchListener | undefined;
+  return {
+    queue,
+    chunks: new ChunkStore(pool, queue),
+    listen(onNew) {
+      listener = new BatchListener({ url, application_name }, clock, onNew);
+    },
+    async close() {
+      await listener?.close();
+      await queue.stop();
+      await pool.end();
+    },
+  };
+}
+
+const RECONNECT_MS = 1000;
+
+/** One connection that listens. It is made again when it breaks; the worker looks for itself meanwhile. */
+class BatchListener {
+  readonly #connection: { readonly url: string; readonly application_name: string };
+  readonly #clock: Clock;
+  readonly #onNew: () => void;
+  #client: Client | undefined;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(connection: { url: string; application_name: string }, clock: Clock, onNew: () => void) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#onNew = onNew;
+    this.#open();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#client?.end().catch(() => {});
+  }
+
+  #open(): void {
+    const { url: connectionString, application_name } = this.#connection;
+    const client = new Client({ connectionString, application_name, keepAlive: true });
+    this.#client = client;
+    client.on('error', () => {});
+    client.on('end', () => this.#again());
+    client.on('notification', () => this.#onNew());
+    client
+      .connect()
+      .then(() => client.query(`LISTEN ${NEW_BATCH_CHANNEL}`))
+      .catch(() => this.#again());
+  }
+
+  #again(): void {
+    if (this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#timer = this.#clock.setTimeout(() => this.#open(), RECONNECT_MS);
+  }
+}
