@@ -154,20 +154,19 @@ class BenchClient {
   /** Creates barcodes at a fixed rate until the work has ended; a late request counts from when it was due. */
   async measure(work: Promise<void>): Promise<Latencies> {
     const latencies: number[] = [];
-    let isOver = false;
+    const end = new AbortController();
     let failed = 0;
-    const over = work.finally(() => (isOver = true));
+    const over = work.finally(() => end.abort());
     const open: Promise<void>[] = [];
     const start = performance.now();
-    for (let index = 0; !isOver; index++) {
+    const createOne = async (due: number): Promise<void> => {
+      if (await this.#create(serial++)) latencies.push(performance.now() - due);
+      else failed++;
+    };
+    for (let index = 0; !end.signal.aborted; index++) {
       const due = start + (index * 1000) / REQUESTS_PER_SECOND;
       await Promise.race([wait(Math.max(0, due - performance.now())), over]);
-      open.push(
-        this.#create(serial++).then((isCreated) => {
-          if (isCreated) latencies.push(performance.now() - due);
-          else failed++;
-        }),
-      );
+      open.push(createOne(due));
     }
     await over;
     await Promise.all(open);

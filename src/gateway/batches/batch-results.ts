@@ -5,13 +5,18 @@ import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import { Refusal } from '../refusal.ts';
+import { readRefusal } from '../routes/database-route.ts';
 import type { LocalRoute } from '../routes/route.ts';
-import { noBatch, readRefusal } from './batch-routes.ts';
+import { noBatch } from './batch-routes.ts';
 import { StreamedReply } from './streamed-reply.ts';
 
 /** Results of one look at the database; a client that reads slowly holds no connection meanwhile. */
 const PAGE = 500;
 const NDJSON = 'application/x-ndjson';
+
+const tooMany = new Refusal('overloaded', 'too many exports are under way: let one end, or ask for it later', {
+  retryAfterSeconds: 5,
+});
 
 /** GET /v1/batches/{id}/results: one line for each item that has a result, in order. */
 export function getBatchResultsRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
@@ -25,9 +30,11 @@ export function getBatchResultsRoute(gateway: GatewayContext, metrics: EndpointM
       const batch = await reads.run(keyId, () => batches.get(keyId, x.parameter)).catch(readRefusal);
       if (batch === undefined) return noBatch;
       if (batch instanceof Refusal) return batch;
+      const place = gateway.limits.exports.take(keyId);
+      if (place === undefined) return tooMany;
       const page = (after: number): Promise<BatchResult[]> =>
-        reads.run(keyId, () => batches.results(batch.id, after, PAGE));
-      return streamLines(gateway, x, batch.id, page);
+        gateway.limits.exportReads.run(keyId, () => batches.results(batch.id, after, PAGE));
+      return streamLines(gateway, x, batch.id, page).finally(() => place.release());
     },
   };
 }

@@ -2,17 +2,15 @@ import { builtinPrefix } from '../../config/own-routes.ts';
 import type { Batch } from '../../store/batches/batches.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
-import { AdmissionBusy } from '../limits/fair-admission.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import { Refusal } from '../refusal.ts';
+import { databaseRoute } from '../routes/database-route.ts';
 import type { LocalRoute } from '../routes/route.ts';
-import { storeRefusal } from '../routes/store-refusal.ts';
 import { publicBatch } from './public-batch.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 100;
 
-const busy = new Refusal('overloaded', 'too many reads of the database are under way', { retryAfterSeconds: 1 });
 export const noBatch = new Refusal('not-found', 'there is no such batch for this key');
 
 /** GET /v1/batches/{id}: how far it is. */
@@ -53,26 +51,12 @@ export function listBatchesRoute(gateway: GatewayContext, metrics: EndpointMetri
 
 type Answer = (x: Exchange, keyId: string) => Promise<Refusal | (() => void)>;
 
-/** A handler whose work is done by the database. Keys take turns, as in all reads. */
-function batchRoute(gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer): LocalRoute {
-  return {
-    kind: 'local',
-    metrics,
-    async answer(x) {
-      const keyId = x.key?.id ?? '';
-      const startedAt = gateway.clock.now();
-      const result = await gateway.limits.reads.run(keyId, () => answer(x, keyId)).catch(readRefusal);
-      x.execMs = gateway.clock.now() - startedAt;
-      x.execPhase = 'database';
-      if (result instanceof Refusal) return result;
-      result();
-      return undefined;
-    },
-  };
-}
-
-/** The refusal for a read that failed. */
-export const readRefusal = (error: unknown): Refusal => (error instanceof AdmissionBusy ? busy : storeRefusal(error));
+/** Keys take turns at the database, as in all reads. */
+const batchRoute = (gateway: GatewayContext, metrics: EndpointMetrics, answer: Answer): LocalRoute =>
+  databaseRoute(gateway, metrics, (x) => {
+    const keyId = x.key?.id ?? '';
+    return gateway.limits.reads.run(keyId, () => answer(x, keyId));
+  });
 
 const invalid = (field: string, rule: string, detail: string): Refusal =>
   new Refusal('invalid-request', detail, { errors: [{ field, rule, detail }] });
