@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 const tools = [
   { program: '/usr/bin/zbarimg', debianPackage: 'zbar-tools' },
   { program: '/usr/bin/dmtxread', debianPackage: 'dmtx-utils' },
+  { program: '/usr/bin/gs', debianPackage: 'ghostscript' },
   { program: '/usr/sbin/nginx', debianPackage: 'nginx-light' },
   { program: '/usr/bin/wrk', debianPackage: 'wrk' },
   { program: '/usr/bin/zsh', debianPackage: 'zsh' },

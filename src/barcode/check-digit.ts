@@ -14,6 +14,34 @@ export function gs1CheckDigit(body: string): string {
 }
 
 /**
+ * The check digit of an ISBN-10 (ISBN Users' Manual, fifth edition): weights 10 to 2, modulo 11, and X for ten.
+ *
+ * @param body the nine digits without the check digit
+ */
+export function isbn10CheckDigit(body: string): string {
+  let sum = 0;
+  for (let at = 0; at < body.length; at++) sum += (10 - at) * (body.charCodeAt(at) - 48);
+  const rest = (11 - (sum % 11)) % 11;
+  return rest === 10 ? 'X' : String(rest);
+}
+
+/**
+ * The UPC-E body of a UPC-A one, if it has one: the inverse of `expandUpce`.
+ *
+ * @param body eleven digits without the check digit
+ */
+export function shortenUpca(body: string): string | undefined {
+  const [system = '', maker, item] = [body[0], body.slice(1, 6), body.slice(6)];
+  const candidates = [
+    `${system}${maker.slice(0, 2)}${item.slice(2)}${maker[2]}`,
+    `${system}${maker.slice(0, 3)}${item.slice(3)}3`,
+    `${system}${maker.slice(0, 4)}${item.slice(4)}4`,
+    `${system}${maker}${item.slice(4)}`,
+  ];
+  return /^[01]/.test(system) ? candidates.find((short) => expandUpce(short) === body) : undefined;
+}
+
+/**
  * The UPC-A body of a UPC-E one (General Specifications §5.2.2.4): the sixth digit says where the zeros went.
  *
  * @param body number system 0 or 1 and six digits

@@ -27,6 +27,9 @@ function ruleOf(issue: Issue): string {
     case 'too_small':
     case 'too_big':
       return issue.origin === 'string' ? 'length' : 'range';
+    case 'invalid_format':
+    case 'invalid_union':
+      return 'format';
     default:
       return 'type';
   }

@@ -8,7 +8,7 @@ export const IMAGE_ENDPOINT = 'renderBarcode';
  * valid request.
  */
 export function imageTargetOf(path: string): string | undefined {
-  const found = /^\/v1\/render\/([a-z0-9]+)\?(.*)$/.exec(path);
+  const found = /^\/v1\/render\/([\w.-]+)\?(.*)$/.exec(path);
   if (found === null) return undefined;
   const parsed = fromQuery(found[1] as string, new URLSearchParams(found[2]));
   return parsed.ok ? canonicalBody(parsed.request) : undefined;

@@ -22,11 +22,23 @@ export interface SymbologySpec {
   /** Default pixels a module. */
   readonly scale: number;
   readonly ecLevels: readonly EcLevel[];
+  /** One character that the text may have, if not all characters are allowed. */
+  readonly character?: RegExp;
+  /** The text has GS1 application identifiers, in brackets or as a GS1 Digital Link URI. */
+  readonly gs1?: 'elements' | 'link';
+  /** Whether it can hold bytes that are no text. */
+  readonly isBinary?: boolean;
+  /** Whether an EAN-2 or EAN-5 may stand beside it. */
+  readonly hasAddOn?: boolean;
+  /** The most data columns that a caller may ask for. */
+  readonly maxColumns?: number;
 }
 
 const unicode = /^[^]*$/;
 const ascii = /^[\0-\x7f]*$/;
 const digits = /^\d*$/;
+const digit = /\d/;
+const asciiCharacter = /[\0-\x7f]/;
 const matrix = { family: 'matrix', humanReadable: false, scale: 4, ecLevels: [] } as const;
 const stacked = { family: 'stacked', humanReadable: false, scale: 3, ecLevels: [] } as const;
 const linear = { family: 'linear', humanReadable: true, scale: 2, ecLevels: [] } as const;
@@ -34,14 +46,24 @@ const anyText = { takes: 'any Unicode text', charset: unicode };
 const gtin = {
   takes: '14 digits of a GTIN, or 13 without the check digit',
   charset: digits,
+  character: digit,
   maxLength: 14,
   lengths: [14, 13],
 };
+/** The characters of GS1 (General Specifications, figure 7.11-1 and 7.11-2) without brackets, which mark an identifier. */
 const elements = {
   takes: 'GS1 element strings with their identifiers in brackets, as (01)09501101530003(10)ABC',
-  charset: /^(\(\d{2,4}\)[!"%&'*+,\-./0-9:;<=>?A-Z_a-z ]+)+$/,
-  maxLength: 90,
-};
+  charset: /^(\(\d{2,4}\)[!"#%&'*+,\-./0-9:;<=>?A-Z_a-z]+)+$/,
+  character: /[!"#%&'()*+,\-./0-9:;<=>?A-Z_a-z]/,
+  gs1: 'elements',
+} as const;
+const link = {
+  takes: 'a GS1 Digital Link URI, as https://id.gs1.org/01/09501101530003/10/ABC',
+  charset: /^https?:\/\/[!-~]+$/i,
+  character: /[!-~]/,
+  gs1: 'link',
+} as const;
+const retail = { ...linear, charset: digits, character: digit, hasAddOn: true } as const;
 
 /**
  * Every symbology by its name in the API.
@@ -49,7 +71,15 @@ const elements = {
  * Code 128 is held to ASCII, as the Latin-1 half needs FNC4, which most readers drop.
  */
 export const symbologies = {
-  qrcode: { ...matrix, ...anyText, title: 'QR Code', maxLength: 7089, quietZone: 4, ecLevels: ['L', 'M', 'Q', 'H'] },
+  qrcode: {
+    ...matrix,
+    ...anyText,
+    title: 'QR Code',
+    maxLength: 7089,
+    quietZone: 4,
+    ecLevels: ['L', 'M', 'Q', 'H'],
+    isBinary: true,
+  },
   microqrcode: {
     ...matrix,
     ...anyText,
@@ -59,26 +89,44 @@ export const symbologies = {
     ecLevels: ['L', 'M', 'Q'],
   },
   rmqr: { ...matrix, ...anyText, title: 'rMQR Code', maxLength: 361, quietZone: 2, ecLevels: ['M', 'H'] },
-  datamatrix: { ...matrix, ...anyText, title: 'Data Matrix', maxLength: 3116, quietZone: 2 },
-  aztec: { ...matrix, ...anyText, title: 'Aztec Code', maxLength: 3832, quietZone: 2 },
+  datamatrix: { ...matrix, ...anyText, title: 'Data Matrix', maxLength: 3116, quietZone: 2, isBinary: true },
+  aztec: { ...matrix, ...anyText, title: 'Aztec Code', maxLength: 3832, quietZone: 2, isBinary: true },
   maxicode: { ...matrix, ...anyText, title: 'MaxiCode', maxLength: 138, quietZone: 1, scale: 8 },
-  pdf417: { ...stacked, ...anyText, title: 'PDF417', maxLength: 2710, quietZone: 2 },
-  micropdf417: { ...stacked, ...anyText, title: 'MicroPDF417', maxLength: 366, quietZone: 2 },
-  code128: { ...linear, title: 'Code 128', takes: 'ASCII', charset: ascii, maxLength: 80, quietZone: 10 },
+  pdf417: { ...stacked, ...anyText, title: 'PDF417', maxLength: 2710, quietZone: 2, isBinary: true, maxColumns: 30 },
+  micropdf417: { ...stacked, ...anyText, title: 'MicroPDF417', maxLength: 366, quietZone: 2, maxColumns: 4 },
+  code128: {
+    ...linear,
+    title: 'Code 128',
+    takes: 'ASCII',
+    charset: ascii,
+    character: asciiCharacter,
+    maxLength: 80,
+    quietZone: 10,
+  },
   code39: {
     ...linear,
     title: 'Code 39',
     takes: 'digits, capital letters A-Z, space and - . $ / + %',
     charset: /^[0-9A-Z $%+\-./]*$/,
+    character: /[0-9A-Z $%+\-./]/,
     maxLength: 80,
     quietZone: 10,
   },
-  code93: { ...linear, title: 'Code 93', takes: 'ASCII', charset: ascii, maxLength: 60, quietZone: 10 },
+  code93: {
+    ...linear,
+    title: 'Code 93',
+    takes: 'ASCII',
+    charset: ascii,
+    character: asciiCharacter,
+    maxLength: 60,
+    quietZone: 10,
+  },
   codabar: {
     ...linear,
     title: 'Codabar',
     takes: 'a start letter A-D, then digits and - $ : / . +, then a stop letter A-D',
     charset: /^[A-D][0-9$+\-./:]+[A-D]$/,
+    character: /[A-D0-9$+\-./:]/,
     maxLength: 60,
     quietZone: 10,
   },
@@ -87,42 +135,50 @@ export const symbologies = {
     title: 'ITF',
     takes: 'digits, an even number of them',
     charset: digits,
+    character: digit,
     maxLength: 80,
     quietZone: 10,
   },
+  itf14: { ...linear, ...gtin, title: 'ITF-14', quietZone: 10 },
+  gs1128: { ...linear, ...elements, title: 'GS1-128', maxLength: 96, quietZone: 10 },
   ean13: {
-    ...linear,
+    ...retail,
     title: 'EAN-13',
     takes: '13 digits, or 12 without the check digit',
-    charset: digits,
     maxLength: 13,
     lengths: [13, 12],
     quietZone: 11,
   },
+  isbn: {
+    ...retail,
+    title: 'ISBN',
+    takes: '13 digits that start with 978 or 979, or the 10 of an ISBN-10; hyphens may stand between them',
+    charset: /^[\d-]*[\dX]?$/,
+    character: /[\dX-]/,
+    maxLength: 17,
+    quietZone: 11,
+  },
   ean8: {
-    ...linear,
+    ...retail,
     title: 'EAN-8',
     takes: '8 digits, or 7 without the check digit',
-    charset: digits,
     maxLength: 8,
     lengths: [8, 7],
     quietZone: 7,
   },
   upca: {
-    ...linear,
+    ...retail,
     title: 'UPC-A',
     takes: '12 digits, or 11 without the check digit',
-    charset: digits,
     maxLength: 12,
     lengths: [12, 11],
     quietZone: 9,
   },
   upce: {
-    ...linear,
+    ...retail,
     title: 'UPC-E',
-    takes: '8 digits that start with 0 or 1, or 7 without the check digit',
-    charset: digits,
-    maxLength: 8,
+    takes: '8 digits that start with 0 or 1, or 7 without the check digit; or a UPC-A whose zeros can be left out',
+    maxLength: 12,
     lengths: [8, 7],
     quietZone: 9,
   },
@@ -130,8 +186,32 @@ export const symbologies = {
   databarlimited: { ...linear, ...gtin, title: 'GS1 DataBar Limited', quietZone: 2 },
   databarstacked: { ...stacked, ...gtin, title: 'GS1 DataBar Stacked', quietZone: 2 },
   databarstackedomni: { ...stacked, ...gtin, title: 'GS1 DataBar Stacked Omnidirectional', quietZone: 2 },
-  databarexpanded: { ...linear, ...elements, title: 'GS1 DataBar Expanded', quietZone: 2 },
-  databarexpandedstacked: { ...stacked, ...elements, title: 'GS1 DataBar Expanded Stacked', quietZone: 2 },
+  databarexpanded: { ...linear, ...elements, title: 'GS1 DataBar Expanded', maxLength: 90, quietZone: 2 },
+  databarexpandedstacked: {
+    ...stacked,
+    ...elements,
+    title: 'GS1 DataBar Expanded Stacked',
+    maxLength: 90,
+    quietZone: 2,
+  },
+  gs1datamatrix: { ...matrix, ...elements, title: 'GS1 DataMatrix', maxLength: 2500, quietZone: 2 },
+  gs1qrcode: {
+    ...matrix,
+    ...elements,
+    title: 'GS1 QR Code',
+    maxLength: 4300,
+    quietZone: 4,
+    ecLevels: ['L', 'M', 'Q', 'H'],
+  },
+  gs1dlqrcode: {
+    ...matrix,
+    ...link,
+    title: 'GS1 Digital Link QR Code',
+    maxLength: 2000,
+    quietZone: 4,
+    ecLevels: ['L', 'M', 'Q', 'H'],
+  },
+  gs1dldatamatrix: { ...matrix, ...link, title: 'GS1 Digital Link Data Matrix', maxLength: 2000, quietZone: 2 },
 } as const satisfies Record<string, SymbologySpec>;
 
 export type Symbology = keyof typeof symbologies;

@@ -1,4 +1,4 @@
-import { expandUpce, gs1CheckDigit } from './check-digit.ts';
+import { expandUpce, gs1CheckDigit, isbn10CheckDigit, shortenUpca } from './check-digit.ts';
 import { type Symbology, type SymbologySpec, specOf } from './symbologies.ts';
 
 /** One thing wrong with a request: which field, which rule of it, and a sentence for people. */
@@ -6,6 +6,8 @@ export interface FieldProblem {
   readonly field: string;
   readonly rule: string;
   readonly detail: string;
+  /** The character of the field that is wrong, from 1 on, if it is one. */
+  readonly position?: number;
 }
 
 export type TextCheck =
@@ -23,14 +25,26 @@ export function checkText(symbology: Symbology, text: string): TextCheck {
   if (text.length > spec.maxLength) {
     return refuse('too-long', `${spec.title} takes at most ${spec.maxLength} characters: got ${text.length}`);
   }
-  if (!spec.charset.test(text)) return refuse('charset', `${spec.title} takes ${spec.takes}: got ${quote(text)}`);
   // Half of a surrogate pair has no UTF-8 form, so no symbol could give it back.
   if (!text.isWellFormed()) return refuse('well-formed', 'The text holds half of a surrogate pair');
+  if (!spec.charset.test(text)) return wrongCharset(spec, text);
+  if (symbology === 'isbn') return checkIsbn(text);
+  if (symbology === 'upce' && text.length > 8) return checkUpca(text);
   if (spec.lengths !== undefined) return checkDigits(symbology, spec, spec.lengths, text);
   if (symbology === 'itf' && text.length % 2 === 1) {
     return refuse('even-length', `ITF takes an even number of digits: got ${text.length}`);
   }
-  return symbology.startsWith('databarexpanded') ? checkElements(text) : { ok: true, text };
+  return spec.gs1 === 'elements' ? checkElements(text) : { ok: true, text };
+}
+
+/** Names the first character that the symbology does not have; a text of allowed characters has the wrong form. */
+function wrongCharset({ title, takes, character }: SymbologySpec, text: string): TextCheck {
+  const characters = [...text];
+  const index = character === undefined ? -1 : characters.findIndex((one) => !character.test(one));
+  if (index === -1) return refuse('charset', `${title} takes ${takes}: got ${quote(text)}`);
+  const position = index + 1;
+  const detail = `${title} takes ${takes}: character ${position} is ${quote(characters[index] ?? '')}`;
+  return { ok: false, problem: { field: 'text', rule: 'charset', detail, position } };
 }
 
 /** Application identifiers of a number of fixed length with a check digit: shipping containers and trade items. */
@@ -65,6 +79,38 @@ function checkDigits(symbology: Symbology, spec: SymbologySpec, lengths: readonl
     return refuse('check-digit', `${spec.title} ${text} must end in ${digit}, its check digit`);
   }
   return { ok: true, text: whole };
+}
+
+/** ISBN-13, or ISBN-10 as an ISBN-13 (ISBN Users' Manual §4 and §5); hyphens stay where they are. */
+function checkIsbn(text: string): TextCheck {
+  const plain = text.replaceAll('-', '');
+  if (plain.length === 10) {
+    const body = plain.slice(0, 9);
+    const digit = isbn10CheckDigit(body);
+    if (!plain.endsWith(digit)) return refuse('check-digit', `ISBN ${text} must end in ${digit}, its check digit`);
+    const prefix = text.includes('-') ? '978-' : '978';
+    return { ok: true, text: `${prefix}${text.slice(0, -1)}${gs1CheckDigit(`978${body}`)}` };
+  }
+  if (plain.length !== 13) return refuse('length', `ISBN takes 13 digits, or 10: got ${plain.length}`);
+  if (!/^97[89]/.test(plain)) return refuse('number-system', `ISBN ${text} must start with 978 or 979`);
+  const digit = gs1CheckDigit(plain.slice(0, 12));
+  if (!plain.endsWith(digit)) return refuse('check-digit', `ISBN ${text} must end in ${digit}, its check digit`);
+  return { ok: true, text };
+}
+
+/** A UPC-A of 11 or 12 digits as UPC-E. */
+function checkUpca(text: string): TextCheck {
+  if (text.length < 11) return refuse('length', `UPC-E takes 8 digits, or the 12 of a UPC-A: got ${text.length}`);
+  const body = text.slice(0, 11);
+  const digit = gs1CheckDigit(body);
+  if (text.length === 12 && !text.endsWith(digit))
+    return refuse('check-digit', `UPC-A ${text} must end in ${digit}, its check digit`);
+  const short = shortenUpca(body);
+  if (short !== undefined) return { ok: true, text: short + digit };
+  return refuse(
+    'zero-suppression',
+    `UPC-A ${text} has no UPC-E, because its zeros do not stand where one leaves them out`,
+  );
 }
 
 function refuse(rule: string, detail: string): TextCheck {

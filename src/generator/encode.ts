@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { prepareZXingModule } from 'zxing-wasm/writer';
+import { prepareZXingModule, type ZXingWriterModule } from 'zxing-wasm/writer';
 import type { BarcodeRequest } from '../barcode/request.ts';
 import { type EcLevel, type Symbology, specOf } from '../barcode/symbologies.ts';
 import type { FieldProblem } from '../barcode/validate.ts';
+import { Gs1Checker } from './gs1-checker.ts';
 import { QrEncoder } from './qr/encoder.ts';
 
 /** A barcode without margin and text: one byte a module, row by row. */
@@ -21,7 +22,16 @@ export type Encoded =
 
 export type Encode = (request: BarcodeRequest) => Encoded;
 
-const zintFormats: Record<Exclude<Symbology, 'qrcode'>, string> = {
+const zintFormats: Record<Symbology, string> = {
+  qrcode: 'QRCode',
+  gs1qrcode: 'QRCode',
+  gs1dlqrcode: 'QRCode',
+  gs1datamatrix: 'DataMatrix',
+  gs1dldatamatrix: 'DataMatrix',
+  gs1128: 'Code128',
+  // Its frame is ours, because zint draws it without room for the quiet zone.
+  itf14: 'ITF',
+  isbn: 'EAN13',
   microqrcode: 'MicroQRCode',
   rmqr: 'RMQRCode',
   datamatrix: 'DataMatrix',
@@ -55,14 +65,21 @@ const zintFormats: Record<Exclude<Symbology, 'qrcode'>, string> = {
 export async function loadEncoder(): Promise<Encode> {
   const wasm = await readFile(fileURLToPath(import.meta.resolve('zxing-wasm/writer/zxing_writer.wasm')));
   const overrides = { wasmBinary: new Uint8Array(wasm).buffer };
-  const zxing = await prepareZXingModule({ overrides, fireImmediately: true });
+  const zxing = (await prepareZXingModule({ overrides, fireImmediately: true })) as Zxing;
   const plain = { scale: 1, rotate: 0, invert: false, addHRT: false, addQuietZones: false };
   const qr = new QrEncoder();
+  const gs1 = new Gs1Checker();
   return (request) => {
     const { symbology, text, ecLevel } = request;
-    if (symbology === 'qrcode') return encodeQr(qr, text, ecLevel ?? 'M');
-    const options = optionsOf(symbology, text, ecLevel);
-    const result = zxing.writeBarcodeFromText(text, { ...plain, format: zintFormats[symbology], options });
+    if (isPlainQr(request)) return encodeQr(qr, text, ecLevel ?? 'M');
+    const wrong = gs1.problem(request);
+    if (wrong !== undefined) return { ok: false, problems: [wrong] };
+    if (symbology === 'gs1dlqrcode') return encodeQr(qr, text, ecLevel ?? 'M');
+    const options = { ...plain, format: zintFormats[symbology], options: optionsOf(request) };
+    const result =
+      request.data === undefined
+        ? zxing.writeBarcodeFromText(zintText(request), options)
+        : writeBytes(zxing, Buffer.from(request.data, 'base64'), options);
     if (result.error !== '') return { ok: false, problems: [problemOf(symbology, result.error)] };
     const { data, width, height } = result.symbol;
     return { ok: true, modules: { data, width, height, dark: 0 } };
@@ -74,13 +91,49 @@ export async function loadEncoder(): Promise<Encode> {
  * would also choose the smallest Data Matrix, which often has a rectangular shape added by ISO/IEC 21471 (DMRE).
  * libdmtx and many scanners do not know these shapes; every reader knows the squares.
  */
-function optionsOf(symbology: Symbology, text: string, ecLevel: EcLevel | undefined): string {
-  const shape = symbology === 'datamatrix' ? 'forceSquare,' : '';
-  const level = `${shape}${ecLevel === undefined ? '' : `ecLevel=${ecLevel}`}`;
+function optionsOf({ symbology, text, data, ecLevel, version, mask, eci, columns }: BarcodeRequest): string {
   // oxlint-disable-next-line no-control-regex -- Latin-1, which needs no declaration, has control characters
-  const latin1 = /^[\0-\xff]*$/.test(text);
+  const isLatin1 = /^[\0-\xff]*$/.test(text);
   // Micro QR cannot declare a character set.
-  return latin1 || symbology === 'microqrcode' ? level : `eci=26,${level}`;
+  const declared = eci ?? (isLatin1 || symbology === 'microqrcode' || data !== undefined ? undefined : 26);
+  return [
+    ...(symbology.endsWith('datamatrix') ? ['forceSquare'] : []),
+    ...(specOf(symbology).gs1 === 'elements' && !symbology.startsWith('databar') ? ['gs1'] : []),
+    ...(declared === undefined ? [] : [`eci=${declared}`]),
+    ...(ecLevel === undefined ? [] : [`ecLevel=${ecLevel}`]),
+    ...(version === undefined ? [] : [`version=${version}`]),
+    ...(mask === undefined ? [] : [`dataMask=${mask}`]),
+    ...(columns === undefined ? [] : [`columns=${columns}`]),
+  ].join(',');
+}
+
+/** Whether our own encoder draws it, which chooses everything itself. */
+const isPlainQr = ({ symbology, data, version, mask, eci }: BarcodeRequest): boolean =>
+  symbology === 'qrcode' && data === undefined && version === undefined && mask === undefined && eci === undefined;
+
+/** The digits of an ISBN, and an add-on behind its sign. */
+function zintText({ symbology, text, addOn }: BarcodeRequest): string {
+  const plain = symbology === 'isbn' ? text.replaceAll('-', '') : text;
+  return addOn === undefined ? plain : `${plain}+${addOn}`;
+}
+
+/** With the memory of its module, which its types leave out. */
+type Zxing = ZXingWriterModule & {
+  _malloc(bytes: number): number;
+  _free(at: number): void;
+  readonly HEAPU8: Uint8Array;
+};
+type WriteOptions = Parameters<Zxing['writeBarcodeFromBytes']>[2];
+
+/** Copies the bytes into the memory of the module, which has no garbage collection. */
+function writeBytes(zxing: Zxing, bytes: Buffer, options: WriteOptions): ReturnType<Zxing['writeBarcodeFromBytes']> {
+  const at = zxing._malloc(bytes.length);
+  try {
+    zxing.HEAPU8.set(bytes, at);
+    return zxing.writeBarcodeFromBytes(at, bytes.length, options);
+  } finally {
+    zxing._free(at);
+  }
 }
 
 function encodeQr(qr: QrEncoder, text: string, level: EcLevel): Encoded {

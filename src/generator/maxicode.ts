@@ -1,5 +1,6 @@
 import type { Modules } from './encode.ts';
-import { svgOpen } from './svg.ts';
+import { type Appearance, plainAppearance } from './appearance.ts';
+import { svgOf } from './svg.ts';
 
 /**
  * MaxiCode (ISO/IEC 16023): hexagons in 33 rows of 30 around three rings.
@@ -11,7 +12,7 @@ const rows = 33;
 const rowStep = Math.sqrt(3) / 2;
 /** From the top to the middle of the first row. */
 const firstRow = 1 / Math.sqrt(3);
-const symbolWidth = columns;
+export const symbolWidth = columns;
 const symbolHeight = 2 * firstRow + (rows - 1) * rowStep;
 /** A hexagon stands on a corner and leaves a gap to its neighbours. */
 const cornerRadius = 0.5;
@@ -32,15 +33,22 @@ interface Cell {
 }
 
 /** The symbol as SVG. */
-export function maxicodeSvg(raster: Modules, quietZone: number, scale: number): string {
+export function maxicodeSvg(
+  raster: Modules,
+  quietZone: number,
+  scale: number,
+  appearance: Appearance = plainAppearance,
+): string {
   const width = symbolWidth + 2 * quietZone;
   const height = Math.ceil(symbolHeight) + 2 * quietZone;
   const hexagons = darkCells(raster).map(({ x, y }) => `M${short(x + quietZone)} ${short(y + quietZone)}${hexagon}`);
   const circles = rings.map(([inner, outer]) => {
     const at = `cx="${short(centre.x + quietZone)}" cy="${short(centre.y + quietZone)}"`;
-    return `<circle ${at} r="${short((inner + outer) / 2)}" stroke="#000" stroke-width="${short(outer - inner)}" fill="none"/>`;
+    return `<circle ${at} r="${short((inner + outer) / 2)}" stroke="${appearance.color === plainAppearance.color ? '#000' : appearance.color}" stroke-width="${short(outer - inner)}" fill="none"/>`;
   });
-  return `${svgOpen(width, height, scale, 'geometricPrecision')}<path d="${hexagons.join('')}"/>${circles.join('')}</svg>`;
+  const fill = appearance.color === plainAppearance.color ? '' : ` fill="${appearance.color}"`;
+  const content = `<path${fill} d="${hexagons.join('')}"/>${circles.join('')}`;
+  return svgOf(content, { width, height, scale, appearance, rendering: 'geometricPrecision' });
 }
 
 /** The symbol with its margin in pixels, each dark where its middle is. */

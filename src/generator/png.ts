@@ -1,24 +1,52 @@
 import { crc32, deflateSync } from 'node:zlib';
-import type { Band, Drawing } from './drawing.ts';
-import { dotAt, glyphHeight, glyphWidth } from './font.ts';
-import type { Label } from './labels.ts';
+import type { Drawing } from './drawing.ts';
+import { paintedBands } from './letters.ts';
+import { type Appearance, plainAppearance } from './appearance.ts';
+import { turnedDrawing } from './turn.ts';
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const filterUp = 2;
+const metresPerInch = 0.0254;
 
-/** A drawing as PNG (ISO/IEC 15948): one bit of grey a pixel, dark on opaque white. */
-export function toPng(drawing: Drawing, scale: number): Buffer {
-  return encodePng(drawing.width * scale, drawing.height * scale, scanlines(drawing, scale));
+/** A drawing as PNG (ISO/IEC 15948): one bit a pixel, grey or of a palette. */
+export function toPng(drawing: Drawing, scale: number, appearance: Appearance = plainAppearance): Buffer {
+  const turned = turnedDrawing(drawing, appearance.rotate);
+  return encodePng(turned.width * scale, turned.height * scale, scanlines(turned, scale), appearance);
 }
 
-/** Wraps filtered scanlines of one-bit grey in the chunks of a PNG file. */
-export function encodePng(width: number, height: number, lines: Buffer): Buffer {
+/** Wraps filtered scanlines of one bit, 0 where it is dark, in the chunks of a PNG file. */
+function encodePng(width: number, height: number, lines: Buffer, appearance: Appearance): Buffer {
+  const isGrey = appearance.color === plainAppearance.color && appearance.background === plainAppearance.background;
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header[8] = 1;
+  header[9] = isGrey ? 0 : 3;
   const data = deflateSync(lines, { level: 6, memLevel: 5, windowBits: 12 });
-  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    ...(isGrey ? [] : paletteChunks(appearance)),
+    ...(appearance.dpi === undefined ? [] : [sizeChunk(appearance.dpi)]),
+    chunk('IDAT', data),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+/** The dark colour, then the light one, which may be transparent. */
+function paletteChunks({ color, background }: Appearance): Buffer[] {
+  const colors = `${color}${background ?? '#ffffff'}`.replaceAll('#', '');
+  const palette = chunk('PLTE', Buffer.from(colors, 'hex'));
+  return background === undefined ? [palette, chunk('tRNS', Buffer.from([255, 0]))] : [palette];
+}
+
+function sizeChunk(dpi: number): Buffer {
+  const data = Buffer.alloc(9);
+  const perMetre = Math.round(dpi / metresPerInch);
+  data.writeUInt32BE(perMetre, 0);
+  data.writeUInt32BE(perMetre, 4);
+  data[8] = 1;
+  return chunk('pHYs', data);
 }
 
 export function chunk(type: string, data: Buffer): Buffer {
@@ -71,28 +99,4 @@ function darken(bytes: Buffer, from: number, count: number): void {
   bytes[first] = (bytes[first] ?? 0) & ~head;
   bytes.fill(0, first + 1, last);
   bytes[last] = (bytes[last] ?? 0) & ~tail;
-}
-
-/** The bands with the letters in them; guard bars of retail symbols stand in the same rows as their digits. */
-function paintedBands({ bands, labels }: Drawing): readonly Band[] {
-  const top = labels[0]?.y;
-  if (top === undefined) return bands;
-  const above = bands
-    .filter(({ y }) => y < top)
-    .map(({ y, height, runs }) => ({ y, height: Math.min(height, top - y), runs }));
-  const beside = Array.from({ length: glyphHeight }, (_, row) => {
-    const guards = bands.find((band) => band.y <= top + row && top + row < band.y + band.height);
-    return { y: top + row, height: 1, runs: [...(guards?.runs ?? []), ...labels.flatMap((label) => dots(label, row))] };
-  });
-  return [...above, ...beside];
-}
-
-function dots(label: Label, row: number): number[] {
-  const runs: number[] = [];
-  for (let index = 0; index < label.text.length; index++) {
-    for (let column = 0; column < glyphWidth; column++) {
-      if (dotAt(label.text.charCodeAt(index), column, row)) runs.push(label.x + index * label.advance + column, 1);
-    }
-  }
-  return runs;
 }

@@ -1,7 +1,12 @@
+import { imageType } from '../barcode/formats.ts';
 import type { BarcodeRequest } from '../barcode/request.ts';
-import { type Drawing, layOut } from './drawing.ts';
+import type { FieldProblem } from '../barcode/validate.ts';
+import { type Drawing, drawingOf, layOut, stretched } from './drawing.ts';
 import { type Encode, type Modules, loadEncoder } from './encode.ts';
-import { maxicodePixels, maxicodeSvg } from './maxicode.ts';
+import { toEps } from './eps.ts';
+import { appearanceOf, scaleOf } from './appearance.ts';
+import { maxicodePixels, maxicodeSvg, symbolWidth } from './maxicode.ts';
+import { toPdf } from './pdf.ts';
 import { toPng } from './png.ts';
 import { toSvg } from './svg.ts';
 import type { WorkOutcome } from './work.ts';
@@ -13,6 +18,8 @@ export interface Renderer {
 
 /** One bit each: at most 2 MiB before compression. */
 const maxPixels = 16 * 1024 * 1024;
+/** Dots a unit of a MaxiCode in PDF and EPS, whose hexagons are drawn as dots. */
+const fineDots = 12;
 
 /** Loads the encoder, which takes some tens of milliseconds, once for a process. */
 export async function createRenderer(): Promise<Renderer> {
@@ -24,27 +31,47 @@ function render(encode: Encode, request: BarcodeRequest): WorkOutcome {
   const encoded = encode(request);
   if (!encoded.ok) return encoded;
   if (request.symbology === 'maxicode') return renderMaxicode(request, encoded.modules);
-  const drawing = layOut(request, encoded.modules);
-  return request.format === 'svg' ? svg(toSvg(drawing, request.scale)) : png(drawing, request.scale);
+  const modules = stretched(encoded.modules, request.barHeight);
+  if ('field' in modules) return refused(modules);
+  const drawing = layOut(request, modules);
+  const scale = scaleOf(request, drawing.width);
+  return typeof scale === 'number' ? paint(drawing, scale, request) : refused(scale);
 }
 
 /** The one symbol that is not made of rectangles. Its pixels are drawn already scaled, and with their margin. */
 function renderMaxicode(request: BarcodeRequest, raster: Modules): WorkOutcome {
-  const { quietZone, scale } = request;
-  if (request.format === 'svg') return svg(maxicodeSvg(raster, quietZone, scale));
-  return png(layOut({ ...request, quietZone: 0 }, maxicodePixels(raster, quietZone, scale)), 1);
+  const { quietZone, format } = request;
+  const scale = scaleOf(request, symbolWidth + 2 * quietZone);
+  if (typeof scale !== 'number') return refused(scale);
+  if (format === 'svg')
+    return image(request, Buffer.from(maxicodeSvg(raster, quietZone, scale, appearanceOf(request))));
+  if (format === 'png') return paint(drawingOf(maxicodePixels(raster, quietZone, scale)), 1, request);
+  return paint(drawingOf(maxicodePixels(raster, quietZone, fineDots)), scale / fineDots, request);
 }
 
-function svg(text: string): WorkOutcome {
-  return { ok: true, image: { contentType: 'image/svg+xml', bytes: Buffer.from(text) } };
-}
-
-function png(drawing: Drawing, scale: number): WorkOutcome {
-  const { width, height } = drawing;
-  if (width * height * scale ** 2 <= maxPixels) {
-    return { ok: true, image: { contentType: 'image/png', bytes: toPng(drawing, scale) } };
+/** `scale`: dots a unit of the drawing. */
+function paint(drawing: Drawing, scale: number, request: BarcodeRequest): WorkOutcome {
+  const appearance = appearanceOf(request);
+  switch (request.format) {
+    case 'svg':
+      return image(request, Buffer.from(toSvg(drawing, scale, appearance)));
+    case 'pdf':
+      return image(request, toPdf(drawing, scale, appearance));
+    case 'eps':
+      return image(request, toEps(drawing, scale, appearance));
+    case 'png': {
+      const { width, height } = drawing;
+      if (width * height * scale ** 2 <= maxPixels) return image(request, toPng(drawing, scale, appearance));
+      const most = Math.floor(Math.sqrt(maxPixels / (width * height)));
+      const detail = `A symbol of ${width} × ${height} modules takes a scale of at most ${most} as PNG: got ${scale}`;
+      return refused({ field: request.widthMm === undefined ? 'scale' : 'dpi', rule: 'too-large', detail });
+    }
   }
-  const most = Math.floor(Math.sqrt(maxPixels / (width * height)));
-  const detail = `A symbol of ${width} × ${height} modules takes a scale of at most ${most} as PNG: got ${scale}`;
-  return { ok: false, problems: [{ field: 'scale', rule: 'too-large', detail }] };
 }
+
+const image = ({ format }: BarcodeRequest, bytes: Buffer): WorkOutcome => ({
+  ok: true,
+  image: { contentType: imageType(format), bytes },
+});
+
+const refused = (problem: FieldProblem): WorkOutcome => ({ ok: false, problems: [problem] });

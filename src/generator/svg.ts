@@ -1,8 +1,9 @@
 import type { Drawing } from './drawing.ts';
 import type { Label } from './labels.ts';
+import { type Appearance, millimetres, plainAppearance, turnMatrix, turnedSize } from './appearance.ts';
 
-/** A drawing as SVG: all dark modules in one path, runs merged, on white. */
-export function toSvg(drawing: Drawing, scale: number): string {
+/** A drawing as SVG: all dark modules in one path, runs merged, on the background. */
+export function toSvg(drawing: Drawing, scale: number, appearance: Appearance = plainAppearance): string {
   const { width, height } = drawing;
   let path = '';
   for (const { y, height: rows, runs } of drawing.bands) {
@@ -10,23 +11,45 @@ export function toSvg(drawing: Drawing, scale: number): string {
       path += `M${runs[at]} ${y}h${runs[at + 1]}v${rows}h-${runs[at + 1]}z`;
     }
   }
-  return `${svgOpen(width, height, scale)}<path d="${path}"/>${drawing.labels.map(svgText).join('')}</svg>`;
+  const fill = appearance.color === plainAppearance.color ? '' : ` fill="${appearance.color}"`;
+  const content = `<path${fill} d="${path}"/>${drawing.labels.map((label) => svgText(label, fill)).join('')}`;
+  return svgOf(content, { width, height, scale, appearance });
 }
 
-/** The start of an image whose units are modules: the root element and the white ground. */
-export function svgOpen(width: number, height: number, scale: number, rendering = 'crispEdges'): string {
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width * scale}" height="${height * scale}" ` +
-    `viewBox="0 0 ${width} ${height}" shape-rendering="${rendering}"><path fill="#fff" d="M0 0h${width}v${height}H0z"/>`
-  );
+export interface SvgFrame {
+  /** In modules, before it is turned. */
+  readonly width: number;
+  readonly height: number;
+  readonly scale: number;
+  readonly appearance: Appearance;
+  readonly rendering?: 'crispEdges' | 'geometricPrecision';
 }
 
-/** The baseline lies seven modules below the top of the glyphs, where the bitmap letters have it. */
-function svgText(label: Label): string {
-  const length = label.text.length * label.advance;
+/** An image whose units are modules: the root element, the background, and the content, turned. */
+export function svgOf(
+  content: string,
+  { width, height, scale, appearance, rendering = 'crispEdges' }: SvgFrame,
+): string {
+  const { background, rotate, dpi } = appearance;
+  const [wide, high] = turnedSize(width, height, rotate);
+  const length = (modules: number): string =>
+    dpi === undefined ? String(modules * scale) : `${millimetres(modules * scale, dpi)}mm`;
+  const open =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${length(wide)}" height="${length(high)}" ` +
+    `viewBox="0 0 ${wide} ${high}" shape-rendering="${rendering}">`;
+  const shown = background === plainAppearance.background ? '#fff' : background;
+  const ground = shown === undefined ? '' : `<path fill="${shown}" d="M0 0h${wide}v${high}H0z"/>`;
+  const turned =
+    rotate === 0 ? content : `<g transform="matrix(${turnMatrix(width, height, rotate).join(' ')})">${content}</g>`;
+  return `${open}${ground}${turned}</svg>`;
+}
+
+/** The baseline lies seven dots below the top of the glyphs, where the bitmap letters have it. */
+function svgText({ text, x, y, advance, size = 1 }: Label, fill: string): string {
+  const length = text.length * advance;
   return (
-    `<text x="${label.x}" y="${label.y + 7}" font-family="monospace" font-size="9" ` +
-    `textLength="${length}" xml:space="preserve">${escapeXml(label.text)}</text>`
+    `<text${fill} x="${x}" y="${y + 7 * size}" font-family="monospace" font-size="${9 * size}" ` +
+    `textLength="${length}" xml:space="preserve">${escapeXml(text)}</text>`
   );
 }
 

@@ -2,29 +2,13 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { type BarcodeRequest, parseBarcodeRequest } from '../../src/barcode/request.ts';
-import { type Symbology, specOf, symbologyNames } from '../../src/barcode/symbologies.ts';
+import { specOf, symbologyNames } from '../../src/barcode/symbologies.ts';
 import { planFor } from '../../src/generator/qr/codewords.ts';
 import { type Renderer, createRenderer } from '../../src/generator/render.ts';
-import { type Image, decodeAll, readersMissing, readingOf, secondReading } from '../support/decode.ts';
+import { type Image, decodeAll, exampleTexts, readersMissing, readingOf, secondReading } from '../support/decode.ts';
 import { readProducts } from '../support/products.ts';
 
 const skip = readersMissing('zbarimg');
-const examples: Partial<Record<Symbology, string>> = {
-  microqrcode: 'Rampart',
-  code39: 'CODE-39 $/+%.',
-  codabar: 'A40156:/.+-$B',
-  itf: '00012345678905',
-  ean13: '3258561130200',
-  ean8: '76139321',
-  upca: '012345678905',
-  upce: '01234565',
-  databar: '09501101530003',
-  databarlimited: '09501101530003',
-  databarstacked: '09501101530003',
-  databarstackedomni: '09501101530003',
-  databarexpanded: '(01)09501101530003(10)ABC',
-  databarexpandedstacked: '(01)09501101530003(10)ABC',
-};
 
 describe('what a reader makes of the images', { skip }, () => {
   let renderer: Renderer;
@@ -34,7 +18,7 @@ describe('what a reader makes of the images', { skip }, () => {
 
   test('every symbology is read as PNG and SVG, with and without text below it', async () => {
     const requests = symbologyNames.flatMap((symbology) => {
-      const text = examples[symbology] ?? 'Rampart <&> 42';
+      const text = exampleTexts[symbology] ?? 'Rampart <&> 42';
       const lines = specOf(symbology).family === 'linear' ? [true, false] : [false];
       return lines.flatMap((humanReadable) =>
         (['png', 'svg'] as const).map((format) => requestOf({ symbology, text, format, humanReadable })),
@@ -48,7 +32,7 @@ describe('what a reader makes of the images', { skip }, () => {
       .filter((symbology) => symbology !== 'maxicode')
       .flatMap((symbology) =>
         [3, 5, 8].map((scale) =>
-          requestOf({ symbology, text: examples[symbology] ?? 'Rampart', format: 'png', scale, quietZone: 12 }),
+          requestOf({ symbology, text: exampleTexts[symbology] ?? 'Rampart', format: 'png', scale, quietZone: 12 }),
         ),
       );
     await assertReadBack(renderer, requests);
@@ -56,7 +40,9 @@ describe('what a reader makes of the images', { skip }, () => {
 
   test('levels of error correction are all read', async () => {
     const requests = symbologyNames.flatMap((symbology) =>
-      specOf(symbology).ecLevels.map((ecLevel) => requestOf({ symbology, text: 'ABC-12', format: 'png', ecLevel })),
+      specOf(symbology).ecLevels.map((ecLevel) =>
+        requestOf({ symbology, text: exampleTexts[symbology] ?? 'ABC-12', format: 'png', ecLevel }),
+      ),
     );
     await assertReadBack(renderer, requests);
   });
@@ -118,7 +104,10 @@ describe('what a reader makes of the images', { skip }, () => {
     const requests = inputs.flatMap((input) => {
       const parsed = parseBarcodeRequest(input);
       if (!parsed.ok) assertNamed(parsed.problems);
-      return parsed.ok ? [parsed.request] : [];
+      // A reader takes an ITF of less than six digits for a part of a longer one.
+      return parsed.ok && !(parsed.request.symbology === 'itf' && parsed.request.text.length < 6)
+        ? [parsed.request]
+        : [];
     });
     assert.ok(requests.length > 150, `${requests.length} of 600 left to draw`);
     await assertReadBack(renderer, requests);
@@ -137,7 +126,16 @@ function assertNamed(problems: readonly { field: string; rule: string }[]): void
 }
 
 /** What only an encoder can find out. */
-const refusals = new Set(['too-long', 'charset']);
+const refusals = new Set([
+  'too-long',
+  'charset',
+  'combination',
+  'unknown-identifier',
+  'length',
+  'gs1',
+  'date',
+  'check-digit',
+]);
 
 /** Draws all and reads all in one go; a request that the encoder refuses must be refused with field and rule. */
 async function assertReadBack(renderer: Renderer, requests: readonly BarcodeRequest[]): Promise<void> {

@@ -7,13 +7,14 @@ export interface Raster {
   readonly grey: Uint8Array;
 }
 
-/** Reads a one-bit grey PNG without help from the code under test: only what such a file may hold, checked. */
+/** Reads a PNG of one bit, grey or of a palette, without help from the code under test: only what such a file may hold, checked. */
 export function rasterOfPng(png: Buffer): Raster {
   if (png.toString('latin1', 1, 4) !== 'PNG') throw new Error('No PNG signature');
   const width = png.readUInt32BE(16);
   const height = png.readUInt32BE(20);
   const kind = [...png.subarray(24, 29)].join();
-  if (kind !== '1,0,0,0,0') throw new Error(`Not one-bit grey: ${kind}`);
+  // The first colour of a palette is the dark one.
+  if (kind !== '1,0,0,0,0' && kind !== '1,3,0,0,0') throw new Error(`Not one bit: ${kind}`);
   const lines = inflateSync(Buffer.concat(dataChunks(png)));
   const stride = ((width + 7) >> 3) + 1;
   if (lines.length !== stride * height) throw new Error(`${lines.length} bytes of scanlines for ${width} × ${height}`);

@@ -1,3 +1,4 @@
+import { imageType } from '../../barcode/formats.ts';
 import { type BarcodeRequest, fromQuery, parseBarcodeRequest } from '../../barcode/request.ts';
 import type { FieldProblem } from '../../barcode/validate.ts';
 import { builtinPrefix } from '../../config/own-routes.ts';
@@ -13,8 +14,8 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { BarcodeRecord } from '../../store/records.ts';
 import { BarcodeImage, type Image } from './barcode-image.ts';
 import { claimCreation, type IdempotentCreation } from './idempotent-creation.ts';
-import { imageType } from './image-type.ts';
 import type { Prepared, UpstreamRoute } from './route.ts';
+import { recordAsJson, replyForm, warningHeaders } from './reply-form.ts';
 import type { LedgerRefusal } from '../../store/ledger.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -39,10 +40,10 @@ export function createBarcodeRoute(
       const claim = await claimCreation(gateway, x, read.json);
       if (claim instanceof Refusal) return claim;
       if (claim !== undefined && 'bytes' in claim) {
-        respondCreated(gateway, x, claim, imageType(claim.format));
+        respondCreated(gateway, x, claim, read.isJson);
         return undefined;
       }
-      return new BarcodeImage(source, x, read.request, (image) => replyCreated(gateway, x, read.request, image, claim));
+      return new BarcodeImage(source, x, read.request, (image) => replyCreated(gateway, x, read, image, claim));
     },
   };
 }
@@ -59,10 +60,13 @@ export function renderBarcodeRoute(
     metrics,
     prepare(x): Prepared | Refusal {
       if (!isUtf8(x.head.query)) return new Refusal('malformed-request', 'the query must be UTF-8');
-      const parsed = fromQuery(x.parameter, new URLSearchParams(x.head.query));
+      const query = new URLSearchParams(x.head.query);
+      const form = replyForm(x, query.get('format') ?? undefined, false);
+      if (form instanceof Refusal) return form;
+      const parsed = fromQuery(x.parameter, query, form.format);
       if (!parsed.ok) return invalid(parsed.problems);
       return new BarcodeImage(source, x, parsed.request, (image, ageSeconds) =>
-        replyImage(gateway, x, image, ageSeconds),
+        replyImage(gateway, x, { ...image, warnings: warningHeaders(parsed.request) }, ageSeconds),
       );
     },
   };
@@ -72,6 +76,8 @@ interface ReadRequest {
   readonly request: BarcodeRequest;
   /** The body, as the client has sent it. */
   readonly json: unknown;
+  /** Whether the reply is the record with its image, instead of the image alone. */
+  readonly isJson: boolean;
 }
 
 async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise<ReadRequest | Refusal> {
@@ -91,8 +97,10 @@ async function readBarcodeRequest(gateway: GatewayContext, x: Exchange): Promise
   } catch {
     return new Refusal('malformed-request', 'the body is not JSON in UTF-8');
   }
-  const parsed = parseBarcodeRequest(json);
-  return parsed.ok ? { request: parsed.request, json } : invalid(parsed.problems);
+  const form = replyForm(x, (json as { readonly format?: unknown } | null)?.format, true);
+  if (form instanceof Refusal) return form;
+  const parsed = parseBarcodeRequest(json, form.format);
+  return parsed.ok ? { request: parsed.request, json, isJson: form.isJson } : invalid(parsed.problems);
 }
 
 const notRecorded = ({ reason, detail }: LedgerRefusal): Refusal =>
@@ -106,7 +114,7 @@ function invalid(problems: readonly FieldProblem[]): Refusal {
 async function replyCreated(
   gateway: GatewayContext,
   x: Exchange,
-  request: BarcodeRequest,
+  { request, isJson }: ReadRequest,
   image: Image,
   claim: IdempotentCreation | undefined,
 ): Promise<Refusal | undefined> {
@@ -124,7 +132,7 @@ async function replyCreated(
   x.onClose = (delivered) => {
     if (!delivered) gateway.ledger.aborted(id);
   };
-  respondCreated(gateway, x, record, image.contentType);
+  respondCreated(gateway, x, record, isJson);
   return undefined;
 }
 
@@ -133,15 +141,31 @@ async function keep({ ledger }: GatewayContext, record: BarcodeRecord): Promise<
   return refused && notRecorded(refused);
 }
 
-function respondCreated(gateway: GatewayContext, x: Exchange, { id, bytes }: BarcodeRecord, contentType: string): void {
-  const location = `${builtinPrefix(gateway.config)}/v1/barcodes/${id}`;
-  x.respond(201, ['content-type', contentType, 'location', location, 'cache-control', 'no-store'], Buffer.from(bytes));
+function respondCreated(gateway: GatewayContext, x: Exchange, record: BarcodeRecord, isJson: boolean): void {
+  const prefix = builtinPrefix(gateway.config);
+  const type = isJson ? 'application/json' : imageType(record.format);
+  const headers = ['content-type', type, 'location', `${prefix}/v1/barcodes/${record.id}`, 'cache-control', 'no-store'];
+  headers.push(...warningHeaders(record));
+  x.respond(201, headers, isJson ? recordAsJson(record, prefix) : Buffer.from(record.bytes));
 }
 
-function replyImage(gateway: GatewayContext, x: Exchange, image: Image, ageSeconds: number): undefined {
+function replyImage(
+  gateway: GatewayContext,
+  x: Exchange,
+  image: Image & { readonly warnings: readonly string[] },
+  ageSeconds: number,
+): undefined {
   const { CACHE_TTL_SECONDS } = gateway.config.env;
   // Private, because the request needs a key, and a shared cache in front of Rampart would serve the image without one.
-  const headers = ['content-type', image.contentType, 'cache-control', `private, max-age=${CACHE_TTL_SECONDS}`];
+  const headers = [
+    'content-type',
+    image.contentType,
+    'cache-control',
+    `private, max-age=${CACHE_TTL_SECONDS}`,
+    'vary',
+    'Accept',
+  ];
+  headers.push(...image.warnings);
   if (ageSeconds > 0) headers.push('age', String(ageSeconds));
   x.respond(200, headers, image.bytes);
   return undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { barcodeRequestSchema } from '../../barcode/request.ts';
+import { imageFormats, imageType } from '../../barcode/formats.ts';
+import { barcodeRequestSchema } from '../../barcode/request-schema.ts';
 import { symbologyNames } from '../../barcode/symbologies.ts';
 import { batchPaths, batchResultSchema, batchSchema } from '../batches/batch-openapi.ts';
 import { reasons } from '../refusal.ts';
@@ -20,6 +21,7 @@ export function openApiDocument(prefix: string): string {
       schemas: {
         BarcodeRequest: request,
         Barcode: barcode,
+        BarcodeWithImage: barcodeWithImage,
         Batch: batchSchema,
         BatchResult: batchResultSchema,
         Problem: problem,
@@ -40,10 +42,12 @@ export function openApiDocument(prefix: string): string {
   });
 }
 
-const image: Json = {
-  'image/svg+xml': { schema: { type: 'string' } },
-  'image/png': { schema: { type: 'string', contentMediaType: 'image/png' } },
-};
+const image: Json = Object.fromEntries(
+  imageFormats.map((format) => [
+    imageType(format),
+    { schema: { type: 'string', ...(format === 'svg' ? {} : { contentMediaType: imageType(format) }) } },
+  ]),
+);
 
 const barcode: Json = {
   type: 'object',
@@ -51,7 +55,7 @@ const barcode: Json = {
   properties: {
     id: { type: 'string', format: 'uuid' },
     symbology: { type: 'string', enum: symbologyNames },
-    format: { type: 'string', enum: ['svg', 'png'] },
+    format: { type: 'string', enum: imageFormats },
     text: { type: 'string' },
     status: { type: 'string', enum: ['delivered', 'aborted'] },
     request_id: { type: 'string' },
@@ -59,6 +63,24 @@ const barcode: Json = {
     image: { type: 'string', format: 'uri-reference' },
   },
 };
+
+const barcodeWithImage: Json = {
+  allOf: [
+    { $ref: '#/components/schemas/Barcode' },
+    {
+      type: 'object',
+      required: ['content_type', 'image_base64', 'warnings'],
+      properties: {
+        content_type: { type: 'string' },
+        image_base64: { type: 'string', contentEncoding: 'base64' },
+        warnings: { type: 'array', items: { type: 'string' } },
+      },
+    },
+  ],
+};
+
+/** There only if something is probably not meant as it is. */
+const warningHeader: Json = { 'Rampart-Warning': { schema: { type: 'string' } } };
 
 const problem: Json = {
   type: 'object',
@@ -97,17 +119,21 @@ function operation(operationId: string, summary: string, rest: Json): Json {
 const parameter = (name: string, where: 'path' | 'query' | 'header', schema: Json): Json => ({
   name,
   in: where,
-  required: where === 'path' || name === 'text',
+  required: where === 'path',
   schema,
 });
 
 function createOperation(): Json {
-  const location = { Location: { schema: { type: 'string', format: 'uri-reference' } } };
+  const created = { Location: { schema: { type: 'string', format: 'uri-reference' } }, ...warningHeader };
   return operation('createBarcode', 'Generate and record a barcode', {
     requestBody: { required: true, content: json({ $ref: '#/components/schemas/BarcodeRequest' }) },
     parameters: [parameter('Idempotency-Key', 'header', { type: 'string', minLength: 1, maxLength: 255 })],
     responses: {
-      201: { description: 'The image', headers: location, content: image },
+      201: {
+        description: 'The image, or the record with its image, by Accept',
+        headers: created,
+        content: { ...image, ...json({ $ref: '#/components/schemas/BarcodeWithImage' }) },
+      },
       409: { description: 'The first request with this Idempotency-Key has not ended', content: problemContent },
       422: {
         description: 'The request is invalid, or its Idempotency-Key had another body',

@@ -1,3 +1,4 @@
+import { imageType } from '../../barcode/formats.ts';
 import { builtinPrefix } from '../../config/own-routes.ts';
 import type { BarcodeRecord, BarcodeSummary } from '../../store/records.ts';
 import type { EndpointMetrics } from '../metrics.ts';
@@ -7,7 +8,6 @@ import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from './route.ts';
 import { databaseRoute } from './database-route.ts';
 import { findRecord } from './find-record.ts';
-import { imageType } from './image-type.ts';
 import { listQuerySchema, readRecordQuery } from './record-query.ts';
 
 /** GET /v1/barcodes/{id}: the record. */

@@ -38,15 +38,15 @@ test('days begin at midnight UTC, and times may have an offset', () => {
 test('every wrong field is named at once', () => {
   assert.deepEqual(problemsOf('page_size=0&from=yesterday&symbology=qr&status=done&colour=red'), [
     'page_size range',
-    'from type',
+    'from format',
     'symbology one-of',
     'status one-of',
     'colour unknown-field',
   ]);
   assert.deepEqual(problemsOf('page_size=many'), ['page_size type']);
   assert.deepEqual(problemsOf('page_size=1&page_size=2'), ['page_size repeated']);
-  assert.deepEqual(problemsOf('from=2026-11-27T10:00:00+01:00'), ['from type'], 'an offset that is not escaped');
-  assert.deepEqual(problemsOf('from=2026-02-30'), ['from type']);
+  assert.deepEqual(problemsOf('from=2026-11-27T10:00:00+01:00'), ['from format'], 'an offset that is not escaped');
+  assert.deepEqual(problemsOf('from=2026-02-30'), ['from format']);
   assert.deepEqual(problemsOf('from=2026-11-28&to=2026-11-27'), ['to order']);
   assert.deepEqual(problemsOf('from=2026-11-28&to=2026-11-28'), ['to order']);
   assert.deepEqual(
