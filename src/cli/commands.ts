@@ -29,6 +29,14 @@ export const commands: CommandTable = {
     summary: 'drop records that are older than LEDGER_RETENTION_DAYS',
     load: async () => (await import('./retention.ts')).retention,
   },
+  backup: {
+    summary: 'write the embedded database into a file',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    summary: 'put the embedded database back as it was at a backup',
+    load: async () => (await import('./restore.ts')).restore,
+  },
   keys: { summary: 'create, list and revoke API keys', load: async () => (await import('./keys.ts')).keys },
   completion: {
     summary: 'print the completion script of a shell',

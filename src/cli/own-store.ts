@@ -50,7 +50,8 @@ export async function withRunningStore<Result>(
 export const tellWorkers = (io: CommandIo): Promise<unknown> =>
   tellControl(controlSocket(runFolder(dataDirOf(io))), { type: 'keys-changed' });
 
-const dataDirOf = ({ env, folder }: CommandIo): string => resolve(folder, env['RAMPART_DATA_DIR'] || '.rampart');
+/** The data directory of this folder's Rampart. */
+export const dataDirOf = ({ env, folder }: CommandIo): string => resolve(folder, env['RAMPART_DATA_DIR'] || '.rampart');
 
 async function runningDatabase(io: CommandIo): Promise<string | undefined> {
   const given = io.env['DATABASE_URL'] ?? '';

@@ -185,7 +185,10 @@ test('data that cannot be used is refused in one line that says what would work'
     await server.stop();
     const version = join(server.folder, 'data', 'PG_VERSION');
     await writeFile(version, '17\n');
-    await refused(dataDir, /PostgreSQL 18 on .* which PostgreSQL 17 has written: move the data over with pg_dump/);
+    await refused(
+      dataDir,
+      /PostgreSQL 18 on .* which PostgreSQL 17 has written. Start PostgreSQL 17 on it once more .* pg_dump/,
+    );
     await writeFile(version, '18\n');
     await writeFile(join(server.folder, 'data', 'postgresql.conf'), 'nonsense = 1\n');
     await refused(dataDir, /Cannot start the embedded PostgreSQL: .*(nonsense|configuration).*server\.log/);

@@ -36,7 +36,7 @@ async function refuseOtherMajor(place: Placement, major: string): Promise<void> 
   const found = (await readFile(join(place.data, 'PG_VERSION'), 'utf8')).trim();
   if (found === major) return;
   throw new UsageError(
-    `Cannot start the embedded PostgreSQL ${major} on ${place.data}, which PostgreSQL ${found} has written: move the data over with pg_dump, or set RAMPART_DATA_DIR to a new folder`,
+    `Cannot start the embedded PostgreSQL ${major} on ${place.data}, which PostgreSQL ${found} has written. Start PostgreSQL ${found} on it once more (with the Rampart before this one, or postgresql-${found} of your system), write it out with pg_dump, and read that into a new RAMPART_DATA_DIR with pg_restore: docs/records.md, "Another version of PostgreSQL"`,
   );
 }
 
