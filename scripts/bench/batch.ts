@@ -72,14 +72,13 @@ async function large(host: WholeHost, client: BenchClient) {
   return { acceptedPerSecond, largePerSecond: LARGE / ((performance.now() - since) / 1000), growth };
 }
 
-/** The part of each process that is its own: shared pages of PostgreSQL's buffers are no growth. */
+/** The memory of each process that is its own: pages of PostgreSQL's shared buffers are no growth. */
 function memoryByProcess(host: WholeHost): Map<number, number> {
   const memory = new Map<number, number>();
   for (const { pid } of host.processes()) {
-    if (!existsSync(`/proc/${pid}/smaps_rollup`)) continue;
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    const kibibytes = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map(([, amount]) => Number(amount));
-    memory.set(pid, kibibytes.reduce((sum, amount) => sum + amount, 0) / 1024);
+    if (!existsSync(`/proc/${pid}/status`)) continue;
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    memory.set(pid, Number(/^RssAnon:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) / 1024);
   }
   return memory;
 }

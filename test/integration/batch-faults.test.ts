@@ -22,8 +22,8 @@ describe('batches while processes are killed', () => {
   const sql = async (text: string): Promise<number> =>
     Number((await queryOnce((await findEmbeddedPostgres(stack.dataDir))?.url ?? '', text))[0]?.['n']);
   const pidOf = async (role: string): Promise<number> => {
-    const { processes } = await stack.status();
-    const found = processes.filter((process) => process.role === role);
+    const { processes, workers } = await stack.status();
+    const found = role === 'gateway' ? workers : processes.filter((process) => process.role === role);
     return found[Math.floor(Math.random() * found.length)]?.pid ?? 0;
   };
 

@@ -1,5 +1,4 @@
 import { rulesOf } from '../../config/route-rules.ts';
-import { maxEntryBytes } from '../../config/routes.ts';
 import { GENERATOR_UPSTREAM } from '../../config/upstreams.ts';
 import { parseBarcodeRequest } from '../../barcode/request.ts';
 import type { GatewayContext } from '../context.ts';
@@ -15,7 +14,8 @@ import { MAX_ITEM_BYTES } from './batch-items.ts';
 export function itemRouter(gateway: GatewayContext): Router | undefined {
   const upstream = gateway.upstreams.find(({ name }) => name === GENERATOR_UPSTREAM);
   if (upstream === undefined) return undefined;
-  const source = { gateway, upstream, maxEntryBytes: maxEntryBytes(gateway.config.env.CACHE_MAX_BYTES) };
+  // A batch would drive what people ask for out of the cache.
+  const source = { gateway, upstream, maxEntryBytes: 0, keeps: false };
   const route: UpstreamRoute = {
     kind: 'upstream',
     metrics: gateway.metrics.endpoint('renderItem'),

@@ -26,6 +26,8 @@ export interface ImageSource {
   readonly gateway: GatewayContext;
   readonly upstream: Upstream;
   readonly maxEntryBytes: number;
+  /** Whether images are kept for later requests. */
+  readonly keeps: boolean;
 }
 
 /** The image of a barcode, by its canonical request: from the cache, or from a generator. */
@@ -93,6 +95,7 @@ export class BarcodeImage implements CacheClient {
     }
     const freshMs = this.#source.gateway.config.env.CACHE_TTL_SECONDS * 1000;
     const lifetime = { ageMs: 0, freshMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, mustRevalidate: false };
+    if (!this.#source.keeps) return { store: false, share: true, because: 'it is one of a batch' };
     return { store: true, share: true, lifetime, vary: [] };
   }
 

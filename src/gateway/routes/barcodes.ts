@@ -28,7 +28,7 @@ export function createBarcodeRoute(
   upstream: Upstream,
   metrics: EndpointMetrics,
 ): UpstreamRoute {
-  const source = { gateway, upstream, maxEntryBytes: maxEntryBytes(gateway.config.env.CACHE_MAX_BYTES) };
+  const source = { gateway, upstream, maxEntryBytes: maxEntryBytes(gateway.config.env.CACHE_MAX_BYTES), keeps: true };
   return {
     kind: 'upstream',
     metrics,
@@ -54,7 +54,7 @@ export function renderBarcodeRoute(
   upstream: Upstream,
   metrics: EndpointMetrics,
 ): UpstreamRoute {
-  const source = { gateway, upstream, maxEntryBytes: maxEntryBytes(gateway.config.env.CACHE_MAX_BYTES) };
+  const source = { gateway, upstream, maxEntryBytes: maxEntryBytes(gateway.config.env.CACHE_MAX_BYTES), keeps: true };
   return {
     kind: 'upstream',
     metrics,

@@ -3,6 +3,8 @@ import { batchItemId, uuidv7Time } from '../../core/ids.ts';
 import { INSERT_MANY, insertParameters } from '../barcodes.ts';
 import { toStoreError } from '../errors.ts';
 import type { BarcodeRecord } from '../records.ts';
+import type { Clock } from '../../core/clock.ts';
+import { withPartitions } from '../partitions/with-partitions.ts';
 import { inTransaction } from './batches.ts';
 import {
   type Chunk,
@@ -84,10 +86,12 @@ export interface Stored {
 export class ChunkStore {
   readonly #pool: Pool;
   readonly #queue: ChunkQueue;
+  readonly #clock: Clock;
 
-  constructor(pool: Pool, queue: ChunkQueue) {
+  constructor(pool: Pool, queue: ChunkQueue, clock: Clock) {
     this.#pool = pool;
     this.#queue = queue;
+    this.#clock = clock;
   }
 
   /** Moves chunks of open batches into the queue, for this many workers; keys take turns. */
@@ -126,15 +130,20 @@ export class ChunkStore {
 
   /** Stores outcomes, counts them, and ends the chunk, all of it or nothing. An outcome that is there already stays. */
   async store(chunk: ClaimedChunk, outcomes: readonly ItemOutcome[], end: ChunkEnd): Promise<Stored | undefined> {
-    const work = inTransaction(this.#pool, async (client) => {
+    const ids = outcomes.slice(0, 1).map(({ item }) => batchItemId(chunk.batchId, item));
+    const work = withPartitions(this.#pool, this.#clock, ids, () => this.#storeAll(chunk, outcomes, end));
+    return work.catch((error: unknown) => {
+      throw toStoreError('store the results of a chunk', error, () => false);
+    });
+  }
+
+  #storeAll(chunk: ClaimedChunk, outcomes: readonly ItemOutcome[], end: ChunkEnd): Promise<Stored | undefined> {
+    return inTransaction(this.#pool, async (client) => {
       if (!(await this.#isOurs(client, CHUNK_QUEUE, chunk))) return undefined;
       const stored = await storeOutcomes(client, chunk, outcomes);
       if (end === 'put-back') await this.#queue.add(client, [chunkOf(chunk)], PUT_BACK_SECONDS);
       if (end !== 'more') await this.#queue.complete(client, chunk);
       return stored;
-    });
-    return work.catch((error: unknown) => {
-      throw toStoreError('store the results of a chunk', error, () => false);
     });
   }
 

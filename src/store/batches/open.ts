@@ -52,7 +52,7 @@ export function openBatchWork(options: BatchWorkOptions): BatchWork {
   let listener: BatchListener | undefined;
   return {
     queue,
-    chunks: new ChunkStore(pool, queue),
+    chunks: new ChunkStore(pool, queue, clock),
     listen(onNew) {
       listener = new BatchListener({ url, application_name }, clock, onNew);
     },
