@@ -1,6 +1,7 @@
+import { parseBarcodeRequest } from '../barcode/request.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ItemVerdict, itemVerdict } from '../policy/batch/item-reply.ts';
-import type { ChunkEnd, ItemOutcome, ItemRequest, PendingItem } from '../store/batches/chunk-store.ts';
+import type { ChunkEnd, ItemOutcome, PendingItem } from '../store/batches/chunk-store.ts';
 import type { ItemAnswer } from './gateway-client.ts';
 
 export interface ChunkWorkOptions {
@@ -135,5 +136,9 @@ const verdictOf = ({ reply }: ItemAnswer): ItemVerdict => itemVerdict(reply);
 
 function outcomeOf({ item, request }: PendingItem, { reply, bytes, reason, detail }: ItemAnswer): ItemOutcome {
   if (reply.kind !== 'reply' || reply.status !== 200) return { kind: 'failed', item, reason, detail };
-  return { kind: 'made', item, request: JSON.parse(request) as ItemRequest, bytes };
+  const parsed = parseBarcodeRequest(JSON.parse(request));
+  // It was valid when the batch was accepted, and the gateway has made its image.
+  if (!parsed.ok)
+    return { kind: 'failed', item, reason: 'invalid-request', detail: 'its request cannot be read any more' };
+  return { kind: 'made', item, request: parsed.request, bytes };
 }

@@ -10,6 +10,10 @@ export const commands: CommandTable = {
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
   batch: { summary: 'run one batch worker', load: async () => (await import('./batch.ts')).batch },
+  generate: {
+    summary: 'make barcodes of a list',
+    load: async () => (await import('./generate.ts')).generate,
+  },
   init: { summary: 'write a configuration for an application', load: async () => (await import('./init.ts')).init },
   check: { summary: 'check the configuration', load: async () => (await import('./check.ts')).check },
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },

@@ -27,7 +27,7 @@ async function run({ items = 5, concurrency = 2, render, store = async () => tru
   let most = 0;
   const pending = Array.from({ length: items }, (_, index) => ({
     item: index + 1,
-    request: `{"text":"${index + 1}"}`,
+    request: `{"symbology":"qrcode","text":"${index + 1}"}`,
   }));
   const how = await new ChunkWork(pending, {
     clock: systemClock,
