@@ -15,7 +15,14 @@ export const noBarcodes: BarcodeStore = {
   exportPage: refuse,
 };
 
-export const noBatches: BatchStore = { accept: refuse, get: refuse, list: refuse, cancel: refuse, results: refuse };
+export const noBatches: BatchStore = {
+  accept: refuse,
+  get: refuse,
+  list: refuse,
+  cancel: refuse,
+  results: refuse,
+  images: refuse,
+};
 
 export const noIdempotency: IdempotencyStore = { claim: refuse, complete: refuse, release: refuse };
 

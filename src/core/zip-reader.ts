@@ -35,6 +35,11 @@ export class ZipReader {
     }
   }
 
+  /** In the order of the archive's directory. */
+  get names(): string[] {
+    return [...this.#files.keys()];
+  }
+
   /** The content of a file; undefined if there is none of this name. Never more than `maxBytes`. */
   read(name: string, maxBytes: number): Buffer | undefined {
     const file = this.#files.get(name);

@@ -107,6 +107,7 @@ function observedBatches(batches: BatchStore, observe: Observe, isPoolFull: () =
     list: (request) => observe('list batches', () => batches.list(request)),
     cancel: (keyId, id) => observe('cancel a batch', () => batches.cancel(keyId, id)),
     results: (id, after, limit) => observe('read results', () => batches.results(id, after, limit)),
+    images: (recordIds) => observe('fetch images', () => batches.images(recordIds)),
   };
 }
 

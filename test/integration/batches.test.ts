@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { ZipReader } from '../../src/core/zip-reader.ts';
 import { batchItemId } from '../../src/core/ids.ts';
 import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
@@ -77,6 +78,23 @@ describe('batches', () => {
       images.push({ symbology: 'datamatrix', image: bytes } as const);
     }
     assert.deepEqual(await decodeAll(images), texts);
+  });
+
+  test('the images come as an archive, too, in the order of the items and without those that failed', async () => {
+    const items = [...qrcodes(120, 'zip'), { symbology: 'microqrcode', text: 'x'.repeat(35) }];
+    const id = await client.create(items);
+    await client.whenEnded(id);
+    const reply = await client.fetch(`/v1/batches/${id}/results`, { headers: { accept: 'application/zip' } });
+    assert.equal(reply.headers.get('content-type'), 'application/zip');
+    const zip = new ZipReader(Buffer.from(await reply.arrayBuffer()));
+    assert.deepEqual(
+      zip.names,
+      qrcodes(120).map((_, index) => `${String(index + 1).padStart(3, '0')}.svg`),
+    );
+    const image = await client.fetch(`/v1/barcodes/${batchItemId(id, 77)}/image`);
+    assert.equal(zip.read('077.svg', 1_000_000)?.toString(), await image.text());
+    const other = await client.fetch(`/v1/batches/${id}/results`, { headers: { accept: 'text/html' } });
+    assert.equal(other.status, 406);
   });
 
   test('bad items are reported by number, and nothing is accepted', async () => {

@@ -55,7 +55,7 @@ const gateway = new Gateway({
       list: unused,
       exportPage: unused,
     },
-    batches: { accept: unused, get: unused, list: unused, cancel: unused, results: unused },
+    batches: { accept: unused, get: unused, list: unused, cancel: unused, results: unused, images: unused },
     idempotency: { claim: unused, complete: unused, release: unused },
   },
 });

@@ -57,7 +57,10 @@ const request: Json = { $ref: '#/components/schemas/BarcodeRequest' };
 export function batchPaths(parts: Parts): Json {
   const { operation, json } = parts;
   const progress = { description: 'Its progress', content: json(one) };
-  const lines = { 'application/x-ndjson': { schema: { $ref: '#/components/schemas/BatchResult' } } };
+  const lines = {
+    'application/x-ndjson': { schema: { $ref: '#/components/schemas/BatchResult' } },
+    'application/zip': { schema: { type: 'string', contentMediaType: 'application/zip' } },
+  };
   return {
     '/v1/batches': { post: createOperation(parts), get: listOperation(parts) },
     '/v1/batches/{id}': {
@@ -69,7 +72,7 @@ export function batchPaths(parts: Parts): Json {
     '/v1/batches/{id}/results': {
       get: operation('getBatchResults', 'What became of its items, in order, as far as they have results', {
         parameters: [id],
-        responses: { 200: { description: 'One line for each item', content: lines } },
+        responses: { 200: { description: 'One line for each item, or an archive of the images', content: lines } },
       }),
     },
   };

@@ -56,6 +56,8 @@ export interface BatchStore {
   cancel(keyId: string, id: string): Promise<Batch | undefined>;
   /** The results of items above `after`, in order. */
   results(id: string, after: number, limit: number): Promise<BatchResult[]>;
+  /** The images of records, by their ids; without those that retention has dropped. */
+  images(recordIds: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 /** Batch workers listen here for new batches. */
@@ -71,6 +73,8 @@ const CANCEL = `UPDATE batches SET status = 'cancelled', finished_at = now()
 WHERE id = $1 AND key_id = $2 AND status = 'running'`;
 const RESULTS = `SELECT item, request, reason, detail FROM batch_results JOIN batch_items USING (batch_id, item)
 WHERE batch_id = $1 AND item > $2 ORDER BY item LIMIT $3`;
+
+const IMAGES = 'SELECT id, bytes FROM barcodes WHERE id = ANY($1::uuid[])';
 
 interface Row {
   readonly id: string;
@@ -112,6 +116,10 @@ export function batchStore(pool: Pool): BatchStore {
       if (!isUuid(id)) return undefined;
       await pool.query(CANCEL, [id, keyId]);
       return get(keyId, id);
+    },
+    async images(recordIds) {
+      const { rows } = await pool.query<{ id: string; bytes: Buffer }>(IMAGES, [recordIds]);
+      return new Map(rows.map((row) => [row.id, row.bytes]));
     },
     async results(id, after, limit) {
       const { rows } = await pool.query<{
