@@ -53,7 +53,8 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
     const items = (async function* () {
       yield requests(count);
     })();
-    assert.equal(await store.batches.accept({ id, keyId, createdAtMs: systemClock.wallNow() }, items), count);
+    const accepted = await store.batches.accept({ id, keyId, createdAtMs: systemClock.wallNow() }, items);
+    assert.deepEqual(accepted, { kind: 'accepted', total: count });
     return { id, keyId };
   }
 

@@ -142,6 +142,32 @@ describe('batches', () => {
     );
   });
 
+  test('the same Idempotency-Key and items make one batch, at the same time and later; other items are refused', async () => {
+    const items = qrcodes(40, 'idempotent');
+    const text = items.map((item) => JSON.stringify(item)).join('\n');
+    const headers = { 'idempotency-key': 'batch-1' };
+    const replies = await Promise.all(Array.from({ length: 20 }, () => client.post(text, headers)));
+    const made = replies.filter(({ status }) => status === 202);
+    const bodies = new Set(await Promise.all(made.map((reply) => reply.text())));
+    assert.equal(bodies.size, 1, 'one reply, word for word');
+    for (const reply of replies.filter(({ status }) => status !== 202))
+      assert.ok(['in-progress', 'overloaded'].includes(((await reply.json()) as Problem).reason));
+    const [body = ''] = bodies;
+    const { id } = JSON.parse(body) as BatchState;
+    await client.whenEnded(id);
+
+    const array = JSON.stringify(items.map(({ symbology, text }) => ({ text, symbology })));
+    const later = await client.post(array, { ...headers, 'content-type': 'application/json' });
+    assert.deepEqual([later.status, await later.text()], [202, body]);
+    assert.equal(later.headers.get('location'), `/v1/batches/${id}`);
+    assert.equal((await refused(await client.post(`${text}\n${text}`, headers), 422)).reason, 'idempotency-key-reused');
+    assert.equal((await client.post(text, { 'idempotency-key': '' })).status, 400);
+    assert.equal(
+      (await sql(`SELECT count(*)::int AS n FROM batch_items WHERE request LIKE '%"idempotent 7"%'`))[0]?.['n'],
+      1,
+    );
+  });
+
   test('another key sees nothing of it', async () => {
     const id = await client.create(qrcodes(1));
     const { stdout } = await stack.run('keys', 'create', '--name', 'another', '--json');

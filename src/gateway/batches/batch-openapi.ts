@@ -81,10 +81,18 @@ export function batchPaths(parts: Parts): Json {
 function createOperation({ operation, json, problem }: Parts): Json {
   const location = { Location: { schema: { type: 'string', format: 'uri-reference' } } };
   const items = { type: 'array', maxItems: MOST_ITEMS, items: request };
+  const key = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  };
   return operation('createBatch', 'Hand over a list of barcodes, all of it or nothing; in NDJSON, one request a line', {
+    parameters: [key],
     requestBody: { required: true, content: { ...json(items), 'application/x-ndjson': { schema: request } } },
     responses: {
       202: { description: 'It is stored, and made in the background', headers: location, content: json(one) },
+      409: { description: 'The first request with this Idempotency-Key has not ended', content: problem },
       422: { description: 'Items are invalid; `errors` has their numbers. Nothing was stored', content: problem },
     },
   });

@@ -1,5 +1,6 @@
 import { builtinPrefix } from '../../config/own-routes.ts';
 import { uuidv7 } from '../../core/ids.ts';
+import type { Batch } from '../../store/batches/batches.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
 import { bodyTooLarge, clientClosed } from '../http/body-refusals.ts';
@@ -8,6 +9,7 @@ import { AdmissionBusy, FairAdmission } from '../limits/fair-admission.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from '../routes/route.ts';
+import { idempotencyKeyOf, inProgress, reused } from '../routes/idempotent-creation.ts';
 import { storeRefusal } from '../routes/store-refusal.ts';
 import { type BatchBody, batchItems, InvalidItems, MAX_INFLATED_BYTES, UnreadableBatch } from './batch-items.ts';
 import { publicBatch } from './public-batch.ts';
@@ -25,6 +27,7 @@ const formats: Readonly<Record<string, BatchBody['form']>> = {
   'application/jsonl': 'lines',
 };
 const accepted = 'application/json, application/x-ndjson';
+const HOUR_MS = 3_600_000;
 const busy = new Refusal('overloaded', 'another batch is being stored', { retryAfterSeconds: 1 });
 
 /** POST /v1/batches: accepts a list of barcodes, all of it or nothing. */
@@ -64,19 +67,32 @@ async function readBody(gateway: GatewayContext, x: Exchange): Promise<BatchBody
   return { form, isPacked: coding === 'gzip', content: stored.open() };
 }
 
-async function accept(gateway: GatewayContext, x: Exchange, body: BatchBody): Promise<undefined> {
-  const createdAtMs = gateway.clock.wallNow();
-  const id = uuidv7(createdAtMs);
-  const total = await gateway.store.batches.accept(
-    { id, keyId: x.key?.id ?? '', createdAtMs },
-    batchItems(body, gateway.clock),
-  );
-  const prefix = builtinPrefix(gateway.config);
+async function accept(gateway: GatewayContext, x: Exchange, body: BatchBody): Promise<Refusal | undefined> {
+  const key = idempotencyKeyOf(x);
+  if (key instanceof Refusal) return key;
+  const { clock, config, store } = gateway;
+  const createdAtMs = clock.wallNow();
+  const windowMs = config.env.IDEMPOTENCY_WINDOW_HOURS * HOUR_MS;
+  const idempotency = key === undefined ? undefined : { key, windowMs };
+  const batch = { id: uuidv7(createdAtMs), keyId: x.key?.id ?? '', createdAtMs, idempotency };
+  const answer = await store.batches.accept(batch, { [Symbol.asyncIterator]: () => batchItems(body, clock) });
+  if (answer.kind === 'accepted') respondAccepted(gateway, x, { ...batch, total: answer.total });
+  else if (answer.kind === 'repeated') respondAccepted(gateway, x, answer.batch);
+  else return answer.kind === 'mismatch' ? reused : inProgress;
+  return undefined;
+}
+
+/** The same reply to a request and to its repetitions, however far the batch is meanwhile. */
+function respondAccepted(
+  { config }: GatewayContext,
+  x: Exchange,
+  { id, total, createdAtMs }: Pick<Batch, 'id' | 'total' | 'createdAtMs'>,
+): void {
+  const prefix = builtinPrefix(config);
   const waiting = { done: 0, failed: 0, status: 'running', startedAtMs: undefined, finishedAtMs: undefined } as const;
   const json = JSON.stringify(publicBatch({ id, total, createdAtMs, ...waiting }, prefix, createdAtMs));
   const location = `${prefix}/v1/batches/${id}`;
   x.respond(202, ['content-type', 'application/json', 'location', location, 'cache-control', 'no-store'], json);
-  return undefined;
 }
 
 function refusalOf(error: unknown): Refusal {

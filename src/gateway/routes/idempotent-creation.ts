@@ -37,18 +37,27 @@ export async function claimCreation(
   x: Exchange,
   body: unknown,
 ): Promise<IdempotentCreation | BarcodeRecord | Refusal | undefined> {
-  const header = fieldValue(x.head, 'idempotency-key');
-  if (header === undefined || x.key === undefined) return undefined;
-  const isRepeated = x.head.names.indexOf('idempotency-key') !== x.head.names.lastIndexOf('idempotency-key');
-  const key = isRepeated ? undefined : keyOf(header);
-  if (key === undefined)
-    return malformed(`Idempotency-Key must be one string of 1 to ${MAX_KEY_LENGTH} visible characters of ASCII`);
+  const key = idempotencyKeyOf(x);
+  if (key === undefined || key instanceof Refusal || x.key === undefined)
+    return key instanceof Refusal ? key : undefined;
   const request = { keyId: x.key.id, key, bodyHash: Buffer.from(contentHash(body), 'hex') };
   return claim(gateway, x, request).catch(claimRefusal);
 }
 
-const reused = new Refusal('idempotency-key-reused', 'the first request with this Idempotency-Key had another body');
-const inProgress = new Refusal('in-progress', 'the first request with this Idempotency-Key has not ended', {
+/** The `Idempotency-Key` of a request; undefined without the header. */
+export function idempotencyKeyOf(x: Exchange): string | Refusal | undefined {
+  const header = fieldValue(x.head, 'idempotency-key');
+  if (header === undefined || x.key === undefined) return undefined;
+  const isRepeated = x.head.names.indexOf('idempotency-key') !== x.head.names.lastIndexOf('idempotency-key');
+  const key = isRepeated ? undefined : keyOf(header);
+  return key ?? malformed(`Idempotency-Key must be one string of 1 to ${MAX_KEY_LENGTH} visible characters of ASCII`);
+}
+
+export const reused = new Refusal(
+  'idempotency-key-reused',
+  'the first request with this Idempotency-Key had another body',
+);
+export const inProgress = new Refusal('in-progress', 'the first request with this Idempotency-Key has not ended', {
   retryAfterSeconds: 1,
 });
 const overtaken = new Refusal(

@@ -1,5 +1,7 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { cursorAfter, idOfCursor, isUuid } from '../cursor.ts';
+import { type BatchKey, claimBatchKey, finishBatchKey, type KeyTaken } from './batch-claim.ts';
 import { copyIn } from './copy-in.ts';
 
 /** `running`: waits or is worked on; `completed`: every item has a result; `cancelled`: no further item is begun. */
@@ -36,7 +38,17 @@ export interface NewBatch {
   readonly id: string;
   readonly keyId: string;
   readonly createdAtMs: number;
+  readonly idempotency?: BatchKey | undefined;
 }
+
+/**
+ * `accepted`: it is stored. `repeated`: an earlier request with its key and its items has made this batch. `mismatch`: the
+ * earlier one had other items. `under-way`: it has not ended.
+ */
+export type Accepted =
+  | { readonly kind: 'accepted'; readonly total: number }
+  | { readonly kind: 'repeated'; readonly batch: Batch }
+  | { readonly kind: 'mismatch' | 'under-way' };
 
 type BatchPage =
   | { readonly kind: 'page'; readonly batches: readonly Batch[]; readonly nextCursor: string | undefined }
@@ -46,9 +58,8 @@ type BatchPage =
 export interface BatchStore {
   /**
    * Stores a batch with the canonical requests of its items, in parts as they come: all of them, or none if the iteration throws.
-   * Resolves to the number of items.
    */
-  accept(batch: NewBatch, items: AsyncIterable<readonly string[]>): Promise<number>;
+  accept(batch: NewBatch, items: AsyncIterable<readonly string[]>): Promise<Accepted>;
   get(keyId: string, id: string): Promise<Batch | undefined>;
   /** Newest first. */
   list(request: { keyId: string; pageSize: number; cursor?: string | undefined }): Promise<BatchPage>;
@@ -101,7 +112,14 @@ export function batchStore(pool: Pool): BatchStore {
     return row && batchOf(row);
   };
   return {
-    accept: (batch, items) => inTransaction(pool, (client) => accept(client, batch, items)),
+    async accept(batch, items) {
+      const answer = await inTransaction(pool, (client) => accept(client, batch, items));
+      if (answer.kind !== 'done') return answer;
+      if (!(await hashOf(items)).equals(answer.bodyHash)) return { kind: 'mismatch' };
+      const first = await get(batch.keyId, answer.id);
+      // The same key and body, and no batch of them: it was one barcode, or retention has removed it.
+      return first === undefined ? { kind: 'mismatch' } : { kind: 'repeated', batch: first };
+    },
     get,
     async list({ keyId, pageSize, cursor }) {
       const before = cursor === undefined ? undefined : idOfCursor(cursor);
@@ -140,14 +158,34 @@ export function batchStore(pool: Pool): BatchStore {
 
 async function accept(
   client: PoolClient,
-  { id, keyId, createdAtMs }: NewBatch,
+  batch: NewBatch,
   items: AsyncIterable<readonly string[]>,
-): Promise<number> {
-  const total = await copyIn(client, COPY_ITEMS, rowsOf(id, items));
+): Promise<Accepted | KeyTaken> {
+  const { id, keyId, createdAtMs, idempotency } = batch;
+  const taken = idempotency && (await claimBatchKey(client, batch, idempotency));
+  if (taken !== undefined) return taken;
+  const body = createHash('sha256');
+  const total = await copyIn(client, COPY_ITEMS, rowsOf(id, hashed(items, body)));
+  if (idempotency !== undefined) await finishBatchKey(client, keyId, idempotency.key, body.digest());
   await client.query(INSERT_BATCH, [id, keyId, total, new Date(createdAtMs)]);
   // Heard when the transaction has been committed.
   await client.query(`NOTIFY ${NEW_BATCH_CHANNEL}`);
-  return total;
+  return { kind: 'accepted', total };
+}
+
+/** Canonical requests are equal where the requests are, whatever the order of their fields. */
+async function* hashed(items: AsyncIterable<readonly string[]>, into: Hash): AsyncGenerator<readonly string[]> {
+  for await (const part of items) {
+    for (const request of part) into.update(request).update('\n');
+    yield part;
+  }
+}
+
+/** Whether the items are those of the batch that has the key; they are read to their end, so bad ones are still refused. */
+async function hashOf(items: AsyncIterable<readonly string[]>): Promise<Buffer> {
+  const body = createHash('sha256');
+  for await (const _ of hashed(items, body));
+  return body.digest();
 }
 
 /** Rows in the text format of COPY; JSON has no control characters, so only its backslashes need another one. */
