@@ -8,6 +8,7 @@ const long: ReadonlySet<string> = new Set([
   'lab-tune',
   'lab-tune-running',
   'lab-other-tools',
+  'pgbouncer',
   'systemd',
 ]);
 

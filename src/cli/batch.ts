@@ -7,6 +7,7 @@ import { GatewayClient } from '../batch/gateway-client.ts';
 import { needsDatabase } from '../config/config.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { ChunkQueue } from '../store/batches/chunk-queue.ts';
+import { BATCH_CONNECTIONS } from '../store/pool-size.ts';
 import { openBatchWork } from '../store/batches/open.ts';
 import { databaseUrlOf } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
@@ -20,7 +21,7 @@ host, as bulk work. rampart start runs BATCH_WORKERS of them.
 `;
 
 /** One connection of its own listens for new batches. */
-const POOL = 4;
+const POOL = BATCH_CONNECTIONS - 1;
 
 /** `rampart batch`. */
 export async function batch(args: string[], io: CommandIo): Promise<number> {
@@ -35,6 +36,7 @@ export async function batch(args: string[], io: CommandIo): Promise<number> {
   const link = linkToControl(context, { status: () => ({}) });
   const work = openBatchWork({
     url: await databaseUrlOf(config),
+    directUrl: config.env.DATABASE_DIRECT_URL,
     poolMax: POOL,
     poolTimeoutMs: DATABASE_POOL_TIMEOUT_MS,
     clock,

@@ -5,12 +5,14 @@ import type { RouteConfig } from '../config/model.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
+import { checkConnections, connectionLines } from './check-database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 
 const help = `usage: rampart check [--json]
 
-Checks the environment, the configuration file and the certificates that they name. Prints every problem (exit code 2), or all settings if there is none.
+Checks the environment, the configuration file and the certificates that they name, and whether PostgreSQL has as many connections as all
+processes may open together. Prints every problem (exit code 2), or all settings if there is none.
 `;
 
 /** `rampart check`. */
@@ -20,10 +22,12 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   const config = await loadConfig(io.env, io.folder, 'use this configuration');
   const { env, dataDir, upstreams, routes, tls } = config;
   if (tls !== undefined) checkTlsFiles(tls);
+  const connections = await checkConnections(config);
   for (const remark of [
     ...unknownVariables(io.env),
     ...routeRemarks(routes),
     ...nodeRemarks(config, process.versions.node),
+    ...(typeof connections === 'string' ? [connections] : []),
   ])
     io.stderr.write(`rampart: ${remark}\n`);
   // Both may hold a password.
@@ -34,18 +38,24 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     VALKEY_URL: secret(env.VALKEY_URL),
     ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
   };
+  const summed = typeof connections === 'string' ? undefined : connections;
   if (options.flag('json')) {
     io.stdout.write(
-      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes) }, undefined, 2)}\n`,
+      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes), connections: summed }, undefined, 2)}\n`,
     );
     return exitCodes.ok;
   }
   const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(28)}${value ?? '(not set)'}`);
   const routeLines = routes.map((route) => `  ${placeOf(route).padEnd(36)}${route.endpoint} -> ${actionOf(route)}`);
   io.stdout.write(
-    ['The configuration is sound.', '', ...lines, ...(routes.length > 0 ? ['', 'routes', ...routeLines] : []), ''].join(
-      '\n',
-    ),
+    [
+      'The configuration is sound.',
+      '',
+      ...lines,
+      ...(routes.length > 0 ? ['', 'routes', ...routeLines] : []),
+      ...(summed === undefined ? [] : ['', ...connectionLines(summed)]),
+      '',
+    ].join('\n'),
   );
   return exitCodes.ok;
 }

@@ -70,9 +70,11 @@ export async function gatewayPoolSize(config: Config, url: string): Promise<numb
   }
 }
 
-function openSmallStore(url: string, config: Config): Store {
+/** A store for one question or two. */
+export function openSmallStore(url: string, config: Config): Store {
   return openStore({
     url,
+    isPooled: config.env.DATABASE_DIRECT_URL !== undefined,
     poolMax: 2,
     poolTimeoutMs: config.env.DATABASE_POOL_TIMEOUT_MS,
     applicationName: 'rampart control',
@@ -84,9 +86,11 @@ function sizesFor(config: Config, limits: { maxConnections: number; reserved: nu
   return poolSizes({ ...limits, ...demandOf(config) });
 }
 
-function demandOf({ env }: Config): Omit<PoolDemand, 'maxConnections' | 'reserved'> {
-  const { GATEWAY_WORKERS, BATCH_WORKERS, DATABASE_POOL_MAX } = env;
-  return { gatewayWorkers: GATEWAY_WORKERS, batchWorkers: BATCH_WORKERS, override: DATABASE_POOL_MAX };
+/** The processes of this host that use the database. */
+export function demandOf({ env }: Config): Omit<PoolDemand, 'maxConnections' | 'reserved'> {
+  const { GATEWAY_WORKERS, BATCH_WORKERS, DATABASE_POOL_MAX: override, DATABASE_DIRECT_URL } = env;
+  const isPooled = DATABASE_DIRECT_URL !== undefined;
+  return { gatewayWorkers: GATEWAY_WORKERS, batchWorkers: BATCH_WORKERS, override, isPooled };
 }
 
 /** The URL for what needs a session of its own, such as locks: `url`, unless a pooler stands there. */
@@ -94,11 +98,15 @@ export const directUrlOf = ({ env }: Config, url: string): string => env.DATABAS
 
 /** PostgreSQL's own defaults, which the embedded server keeps unless the processes need more. */
 const DEFAULT_CONNECTIONS = 100;
-const RESERVED_CONNECTIONS = 3;
+export const RESERVED_CONNECTIONS = 3;
 
 function embeddedOptions(config: Config): { dataDir: string; maxConnections: number } {
-  const needed = neededConnections({ ...demandOf(config), reserved: RESERVED_CONNECTIONS });
-  return { dataDir: config.dataDir, maxConnections: Math.max(DEFAULT_CONNECTIONS, needed) };
+  return { dataDir: config.dataDir, maxConnections: embeddedConnections(config) };
+}
+
+/** The max_connections with which the embedded server is started. */
+export function embeddedConnections(config: Config): number {
+  return Math.max(DEFAULT_CONNECTIONS, neededConnections({ ...demandOf(config), reserved: RESERVED_CONNECTIONS }));
 }
 
 const EMBEDDED_WAIT_MS = 30_000;

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { needsDatabase } from '../config/config.ts';
+import type { Registry } from '../metrics/instruments.ts';
+import { RequestScope } from '../core/request-scope.ts';
 import { UsageError } from '../core/errors.ts';
 import type { KeyIdentity } from '../gateway/exchange.ts';
 import type { Ledger, LedgerEvent, LedgerResult } from '../store/ledger.ts';
@@ -7,6 +9,7 @@ import { DirectLedger } from '../store/ledger/direct-ledger.ts';
 import { filesIn } from '../store/ledger/ledger-files.ts';
 import { thisProcess } from '../store/ledger/owner.ts';
 import { WalLedger } from '../store/ledger/wal-ledger.ts';
+import { sharesOf } from '../store/pool-size.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
 import { noBarcodes, noBatches, noIdempotency, noLedger } from './no-store.ts';
@@ -17,19 +20,20 @@ export interface GatewayStore {
   readonly store: Pick<Store, 'barcodes' | 'batches' | 'idempotency'>;
   readonly ledger: Ledger;
   readonly findKey: (hash: Uint8Array) => Promise<KeyIdentity | undefined>;
+  /** Says for which request the store works. */
+  readonly requestScope: RequestScope;
   /** Reads that may run at a time. */
   readonly readConcurrency: number;
   /** Writes what the ledger holds, then closes the connections. */
   close(): Promise<void>;
 }
 
-/** One connection is for look-ups of keys, one for the ledger. */
-const OTHER_CONNECTIONS = 2;
-
 /** Opens the database where a route or an own endpoint needs it. */
 export async function openGatewayStore(context: RoleContext): Promise<GatewayStore> {
+  const requestScope = new RequestScope();
   if (!needsDatabase(context.config)) {
     return {
+      requestScope,
       store: { barcodes: noBarcodes, batches: noBatches, idempotency: noIdempotency },
       ledger: noLedger,
       findKey: async () => undefined,
@@ -37,13 +41,16 @@ export async function openGatewayStore(context: RoleContext): Promise<GatewaySto
       close: async () => {},
     };
   }
-  const { store, poolMax } = await openPool(context);
+  const { store, poolMax } = await openPool(context, requestScope);
+  // A worker that is ready has connections, so that its first requests do not wait for them.
+  await store.prewarm();
   const ledger = openLedger(context, store);
   return {
+    requestScope,
     store,
     ledger,
     findKey: keyFinder(store),
-    readConcurrency: Math.max(1, poolMax - OTHER_CONNECTIONS),
+    readConcurrency: sharesOf(poolMax).reads,
     async close() {
       await ledger.close();
       await store.close();
@@ -54,8 +61,12 @@ export async function openGatewayStore(context: RoleContext): Promise<GatewaySto
 /** Used when PostgreSQL cannot be asked how many connections it has: one for the ledger, one for reads. */
 const SMALLEST_POOL = 2;
 
-async function openPool({ config, clock, log, registry }: RoleContext): Promise<{ store: Store; poolMax: number }> {
-  const { DATABASE_POOL_MAX, DATABASE_POOL_TIMEOUT_MS } = config.env;
+async function openPool(
+  context: RoleContext,
+  requestScope: RequestScope,
+): Promise<{ readonly store: Store; readonly poolMax: number }> {
+  const { config, clock, log, registry } = context;
+  const { DATABASE_POOL_MAX, DATABASE_DIRECT_URL } = config.env;
   const url = await databaseUrlOf(config);
   const poolMax =
     DATABASE_POOL_MAX ??
@@ -65,25 +76,56 @@ async function openPool({ config, clock, log, registry }: RoleContext): Promise<
       return SMALLEST_POOL;
     }));
   const waits = registry.histogram('rampart_db_pool_wait_seconds', 'Wait for a database connection').of();
+  const calls = registry.counter(
+    'rampart_db_calls_total',
+    'Calls of the database by kind and result',
+    'share',
+    'result',
+  );
+  const slow = registry.counter('rampart_db_slow_calls_total', 'Calls of the database that took over 500 ms').of();
   const store = openStore({
     url,
+    isPooled: DATABASE_DIRECT_URL !== undefined,
     poolMax,
-    poolTimeoutMs: DATABASE_POOL_TIMEOUT_MS,
+    poolMin: config.env.DATABASE_POOL_MIN,
+    poolTimeoutMs: config.env.DATABASE_POOL_TIMEOUT_MS,
+    idleMs: config.env.DATABASE_IDLE_TIMEOUT_MS,
+    statementMs: config.env.DATABASE_STATEMENT_TIMEOUT_MS,
     applicationName: 'rampart gateway',
     clock,
+    requestId: () => requestScope.current,
     onPoolWait: (seconds) => waits.observe(seconds),
-    onSlowQuery: (name, ms) => log.warn({ query: name, ms: Math.round(ms) }, 'slow query'),
+    onCall: (share, result) => calls.of(share, result).add(),
+    onSlowQuery: ({ name, ms, requestId }) => {
+      slow.add();
+      log.warn({ query: name, ms: Math.round(ms), requestId }, 'slow query');
+    },
     onPoolError: (error) => log.warn({ reason: error.message }, 'an idle database connection broke'),
   });
+  observePool(registry, store, poolMax);
+  return { store, poolMax };
+}
+
+function observePool(registry: Registry, store: Store, poolMax: number): void {
   const connections = registry.gauge('rampart_db_pool_connections', 'Database connections', 'sum', 'role', 'state');
+  const shared = registry.gauge(
+    'rampart_db_share_calls',
+    'Calls that have or wait for a connection',
+    'sum',
+    'share',
+    'state',
+  );
   registry.onSnapshot(() => {
-    const { total, idle, waiting } = store.pool();
+    const { total, idle, waiting, shares } = store.pool();
     connections.of('gateway', 'busy').set(total - idle);
     connections.of('gateway', 'idle').set(idle);
     connections.of('gateway', 'waiting').set(waiting);
     connections.of('gateway', 'max').set(poolMax);
+    for (const { share, inUse, waiting: queued } of shares) {
+      shared.of(share, 'running').set(inUse);
+      shared.of(share, 'waiting').set(queued);
+    }
   });
-  return { store, poolMax };
 }
 
 function openLedger({ config, clock, log, registry, bugs }: RoleContext, store: Store): Ledger {

@@ -64,8 +64,10 @@ async function withStore<Result>(
   applicationName: string,
   work: Work<Result>,
 ): Promise<Result> {
-  await migrate(io.env['DATABASE_DIRECT_URL'] || url);
-  const store = openStore({ url, poolMax: 1, poolTimeoutMs: 5_000, applicationName, clock: systemClock });
+  const direct = io.env['DATABASE_DIRECT_URL'] || undefined;
+  await migrate(direct ?? url);
+  const isPooled = direct !== undefined;
+  const store = openStore({ url, isPooled, poolMax: 1, poolTimeoutMs: 5_000, applicationName, clock: systemClock });
   try {
     return await work(store);
   } finally {

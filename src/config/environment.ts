@@ -158,6 +158,13 @@ export const variables = {
     optional(wholeNumber(1, 1000)),
     'connections per process; sized from max_connections when not set',
   ),
+  DATABASE_POOL_MIN: variable(
+    2,
+    wholeNumber(0, 1000),
+    'connections per worker that are opened at its start and stay open',
+  ),
+  DATABASE_IDLE_TIMEOUT_MS: variable(60_000, timeout, 'how long a connection beyond DATABASE_POOL_MIN may be idle'),
+  DATABASE_STATEMENT_TIMEOUT_MS: variable(10_000, timeout, 'how long a statement of a request may take'),
   DATABASE_POOL_TIMEOUT_MS: variable(2000, timeout, 'longest wait for a database connection'),
   LEDGER_BATCH_SIZE: variable(200, wholeNumber(1, 10_000), 'most records per insert'),
   LEDGER_FLUSH_MS: variable(50, wholeNumber(1, 60_000), 'longest wait of a record before its insert'),

@@ -2,6 +2,7 @@ import type { AddressSet } from '../core/addresses.ts';
 import type { Logger } from 'pino';
 import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
+import type { RequestScope } from '../core/request-scope.ts';
 import type { Random } from '../core/random.ts';
 import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
@@ -43,6 +44,8 @@ export interface GatewayContext {
   readonly trustedProxies: AddressSet;
   readonly ledger: Ledger;
   readonly recordPeers: RecordPeers;
+  /** Says for which request the store works. */
+  readonly requestScope: RequestScope;
   readonly store: {
     readonly barcodes: BarcodeStore;
     readonly idempotency: IdempotencyStore;

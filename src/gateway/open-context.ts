@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config, UpstreamConfig } from '../config/model.ts';
 import { AddressSet } from '../core/addresses.ts';
 import { codeOf } from '../core/errors.ts';
+import { RequestScope } from '../core/request-scope.ts';
 import type { Random } from '../core/random.ts';
 import type { LeaseReport } from '../protocol/lease.ts';
 import { staticShare } from '../policy/permits/shares.ts';
@@ -45,6 +46,7 @@ export interface GatewayDependencies extends LimitsOptions {
    * permits.
    */
   readonly sendLeaseReport?: (upstream: string, report: LeaseReport) => void;
+  readonly requestScope?: RequestScope | undefined;
   /** Without it there are no other workers. */
   readonly recordPeers?: RecordPeers | undefined;
   /** Sends messages about the caches of all workers to control. Without it this worker is the only one. */
@@ -77,6 +79,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     trustedProxies: trusted,
     ledger,
     recordPeers: dependencies.recordPeers ?? new RecordPeers({ clock, ledger }),
+    requestScope: dependencies.requestScope ?? new RequestScope(),
     store,
     tunnels: new Tunnels(),
     ...openBuffers(dependencies),

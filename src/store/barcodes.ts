@@ -121,7 +121,7 @@ export function barcodeStore(prisma: Prisma, pool: Pool, clock: Clock): BarcodeS
       if (records.length === 0) return 0;
       const parameters = insertParameters(records);
       const ids = records.map(({ id }) => id);
-      const { rowCount } = await withPartitions(pool, clock, ids, () => pool.query(INSERT_MANY, parameters));
+      const { rowCount } = await withPartitions(pool, ids, () => pool.query(INSERT_MANY, parameters));
       return rowCount ?? 0;
     },
     async setAborted(ids) {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
+import { withClient } from './borrowed.ts';
 import type { Statement } from './record-statements.ts';
 
 /** The parts of a pg client that its types leave out. */
@@ -24,19 +25,19 @@ export async function queryUntil<Row extends QueryResultRow>(
   signal: AbortSignal,
 ): Promise<QueryResult<Row>> {
   signal.throwIfAborted();
-  const client = await pool.connect();
-  const abort = (): void => cancelQuery(client as PoolClient & ConnectedClient);
-  signal.addEventListener('abort', abort, { once: true });
-  let isSound = false;
-  try {
-    signal.throwIfAborted();
-    const result = await client.query<Row>(text, [...values]);
-    isSound = !signal.aborted;
-    return result;
-  } finally {
-    signal.removeEventListener('abort', abort);
-    client.release(!isSound);
-  }
+  return withClient(pool, async (client) => {
+    const abort = (): void => cancelQuery(client as PoolClient & ConnectedClient);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const result = await client.query<Row>(text, [...values]);
+      // What has been cancelled too late must not be taken for sound either.
+      signal.throwIfAborted();
+      return result;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  });
 }
 
 /** Asks PostgreSQL to end the statement of a client: on a connection of its own, without an answer. */

@@ -22,6 +22,8 @@ const remedies: Readonly<Record<string, string>> = {
   '28000': 'it refuses the user: correct the user in DATABASE_URL, or allow it in pg_hba.conf',
   '3D000': 'the database does not exist: create it, or correct its name in DATABASE_URL',
   '42501': 'the user lacks a permission there: grant it CREATE on the schema, or take another user in DATABASE_URL',
+  '08P01':
+    'a pooler in transaction mode stands there, which does not pass settings on: set DATABASE_DIRECT_URL to PostgreSQL itself, and DATABASE_URL to the pooler',
   '53300': 'it has no connection left: raise max_connections, or end what holds them',
   '57P03': 'it is starting up or shutting down: try again when it is up',
 };

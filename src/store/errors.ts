@@ -25,6 +25,19 @@ const rejectedStates = /^(22|23|54)/;
 /** pg and pg-pool have no codes for their own timeouts and lost connections. */
 const lostMessages = /timeout|terminated|not queryable|Connection ended|Cannot use a pool after calling end/i;
 
+/** Codes with which a connection ends: PostgreSQL's for its administrator, a crash or a session that was idle, and the system's. */
+const lostCodes: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05', '08003', '08006', 'ECONNRESET', 'EPIPE']);
+const lostConnections = /Connection terminated|not queryable|Connection ended|Client was closed/i;
+
+/** Whether the connection of a call was lost, as against one that could not be made, or that has not answered in time. */
+export function isLostConnection(error: unknown): boolean {
+  const cause = adapterCause(error);
+  const code = cause?.originalCode ?? codeOf(error);
+  if (code !== undefined && lostCodes.has(code)) return true;
+  const said = cause?.originalMessage ?? messageOf(error);
+  return lostConnections.test(said) && !said.includes('timeout');
+}
+
 interface AdapterCause {
   readonly originalCode?: string;
   readonly originalMessage?: string;

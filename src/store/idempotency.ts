@@ -1,5 +1,4 @@
 import type { Pool } from 'pg';
-import type { Clock } from '../core/clock.ts';
 import { INSERT_CLAIMED, insertParameters } from './barcodes.ts';
 import { withPartitions } from './partitions/with-partitions.ts';
 import { type BarcodeRecord, type BarcodeStatus, fromStoredText } from './records.ts';
@@ -87,7 +86,7 @@ interface RecordRow {
   readonly created_at: Date;
 }
 
-export function idempotencyStore(pool: Pool, clock: Clock): IdempotencyStore {
+export function idempotencyStore(pool: Pool): IdempotencyStore {
   let claims = 0;
   return {
     async claim({ keyId, key, bodyHash }, { barcodeId, claimMs, windowMs }) {
@@ -103,7 +102,7 @@ export function idempotencyStore(pool: Pool, clock: Clock): IdempotencyStore {
     async complete({ keyId, key }, record) {
       const parameters = [...insertParameters([record]), keyId, key];
       const insert = () => pool.query(INSERT_CLAIMED, parameters);
-      return (await withPartitions(pool, clock, [record.id], insert)).rowCount === 1;
+      return (await withPartitions(pool, [record.id], insert)).rowCount === 1;
     },
     async release({ keyId, key }, barcodeId) {
       await pool.query(RELEASE, [keyId, key, barcodeId]);

@@ -2,13 +2,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { systemClock } from '../core/clock.ts';
 import { UsageError, codeOf, messageOf } from '../core/errors.ts';
 import { checkDatabaseUrl, connectionRefusal } from './connection.ts';
 import { missingDays } from '../policy/ledger/retention.ts';
 import { addPartition } from './partitions/add-partition.ts';
 import { readCatalog } from './partitions/catalog.ts';
+import { schemaOf, Session, sessionConfig } from './session.ts';
 import { partitionEmptyTable } from './partitions/partition-table.ts';
 
 // Prisma applies migrations with a native engine that is downloaded on first use. This runner needs no download
@@ -141,9 +142,14 @@ async function run(client: Client, migrations: readonly Migration[]): Promise<Mi
 async function partition(client: Client): Promise<void> {
   await partitionEmptyTable(client, (ms) => new Promise((resolve) => void systemClock.setTimeout(resolve, ms)));
   const { isPartitioned, partitions } = await readCatalog(client);
-  const wallMs = systemClock.wallNow();
   if (!isPartitioned) return;
-  for (const day of missingDays(partitions, wallMs)) await addPartition(client, day, wallMs);
+  for (const day of missingDays(partitions, systemClock.wallNow())) await addPartition(client, day);
+}
+
+/** Looks first, because a user that may not make a schema may use one. */
+async function ensureSchema(client: Client, schema: string): Promise<void> {
+  const found = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (found.rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
 }
 
 /** Brings a database up to date, or says why not in one line. Safe to run from several processes at once. */
@@ -151,14 +157,12 @@ export async function migrate(url: string, folder = migrationsFolder): Promise<M
   checkDatabaseUrl(url);
   const migrations = await readMigrations(folder);
   // A pooler between us and PostgreSQL must be in session mode: the lock belongs to the connection, and ends with it.
-  const client = new Client({
-    connectionString: url,
-    connectionTimeoutMillis: 10_000,
-    application_name: 'rampart-migrate',
-  });
+  const client = new Session(sessionConfig({ url, applicationName: 'rampart migrate', connectMs: 10_000 }));
   client.on('error', () => {});
   try {
     await client.connect();
+    const schema = schemaOf(url);
+    if (schema !== undefined) await ensureSchema(client, schema);
     return await run(client, migrations);
   } catch (error) {
     throw error instanceof UsageError ? error : connectionRefusal(url, error);

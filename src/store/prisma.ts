@@ -9,12 +9,18 @@ export interface LazyPrisma {
   close(): Promise<void>;
 }
 
+const SCHEMA = `SELECT nspname AS schema FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE pg_class.oid = to_regclass('api_keys')`;
+
 async function openClient(pool: Pool): Promise<PrismaClient> {
   const [{ PrismaPg }, { PrismaClient: Client }] = await Promise.all([
     import('@prisma/adapter-pg'),
     import('./generated/client.ts'),
   ]);
-  return new Client({ adapter: new PrismaPg(pool), errorFormat: 'minimal' });
+  // Prisma writes the schema in front of each table, where all other statements go by the search path.
+  const { rows } = await pool.query<{ schema: string }>(SCHEMA);
+  const schema = rows[0]?.schema ?? 'public';
+  return new Client({ adapter: new PrismaPg(pool, { schema }), errorFormat: 'minimal' });
 }
 
 /** A client over this pool. A load that failed, as for want of file descriptors, is tried again by the next call. */

@@ -4,26 +4,39 @@ import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
 import { type BatchStore, batchStore } from './batches/batches.ts';
 import { checkDatabaseUrl } from './connection.ts';
-import { toStoreError } from './errors.ts';
 import type { KeyStore } from './keys.ts';
 import { keyStore } from './keys.ts';
 import { ObservedPool } from './observed-pool.ts';
+import { type CallResult, type SlowCall, StoreObserver } from './observer.ts';
+import { type ShareName, sharesOf } from './pool-size.ts';
 import { lazyPrisma } from './prisma.ts';
 import type { RunStore } from './runs.ts';
 import { runStore } from './runs.ts';
+import { Session, sessionConfig } from './session.ts';
 
 export interface StoreOptions {
   readonly url: string;
+  /** A pooler in transaction mode stands between this process and PostgreSQL. */
+  readonly isPooled?: boolean | undefined;
   /** Most connections of this process. */
   readonly poolMax: number;
+  /** Connections that stay open when nothing uses them; 0 if not given. */
+  readonly poolMin?: number | undefined;
   /** How long a call may wait for one of them, or for PostgreSQL to accept a new one. */
   readonly poolTimeoutMs: number;
+  /** How long a connection beyond `poolMin` may be idle. */
+  readonly idleMs?: number | undefined;
+  /** How long a statement may take. */
+  readonly statementMs?: number | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly clock: Clock;
   readonly onPoolWait?: (seconds: number) => void;
-  /** A call that took longer than 200 ms, its wait for a connection included. Never with its values. */
-  readonly onSlowQuery?: (name: string, ms: number) => void;
+  /** The request that the current work is done for. */
+  readonly requestId?: () => string | undefined;
+  readonly onCall?: (share: ShareName, result: CallResult) => void;
+  /** A call that took longer than 500 ms. */
+  readonly onSlowQuery?: (call: SlowCall) => void;
   /** An idle connection broke; the pool has dropped it already. */
   readonly onPoolError?: (error: Error) => void;
 }
@@ -32,6 +45,7 @@ interface PoolState {
   readonly total: number;
   readonly idle: number;
   readonly waiting: number;
+  readonly shares: StoreObserver['use'];
 }
 
 interface ServerLimits {
@@ -48,81 +62,66 @@ export interface Store {
   readonly idempotency: IdempotencyStore;
   readonly runs: RunStore;
   pool(): PoolState;
+  /** Opens `poolMin` connections; never rejects. */
+  prewarm(): Promise<void>;
   maxConnections(): Promise<ServerLimits>;
   close(): Promise<void>;
 }
 
-const SLOW_QUERY_MS = 200;
-/** A call that a lock or a dead network holds up ends after this long, so it cannot hold a connection for ever. */
-const QUERY_TIMEOUT_MS = 10_000;
+/** A statement that a lock or a dead network holds up ends after this long, so it cannot hold a connection for ever. */
+const STATEMENT_MS = 10_000;
+const IDLE_MS = 60_000;
 
-type Observe = <Result>(name: string, call: () => Promise<Result>) => Promise<Result>;
-
-function observer(pool: ObservedPool, options: StoreOptions): Observe {
-  const isPoolFull = () => pool.totalCount >= options.poolMax;
-  return async (name, call) => {
-    const since = options.clock.now();
-    try {
-      return await call();
-    } catch (error) {
-      throw toStoreError(name, error, isPoolFull);
-    } finally {
-      const ms = options.clock.now() - since;
-      if (ms > SLOW_QUERY_MS) options.onSlowQuery?.(name, ms);
-    }
+function observedKeys(keys: KeyStore, observer: StoreObserver): KeyStore {
+  return {
+    create: (name, terms) => observer.write('keys', 'create a key', () => keys.create(name, terms)),
+    hasValid: () => observer.read('keys', 'look for a key', () => keys.hasValid()),
+    list: () => observer.read('keys', 'list the keys', () => keys.list()),
+    revoke: (idOrPrefix) => observer.write('keys', 'revoke a key', () => keys.revoke(idOrPrefix)),
+    setLimit: (idOrPrefix, limit) => observer.write('keys', 'limit a key', () => keys.setLimit(idOrPrefix, limit)),
+    rotate: (idOrPrefix, rotation) => observer.write('keys', 'rotate a key', () => keys.rotate(idOrPrefix, rotation)),
+    findByHash: (hash) => observer.read('keys', 'look up a key', () => keys.findByHash(hash)),
   };
 }
 
-function observedKeys(keys: KeyStore, observe: Observe): KeyStore {
+function observedBarcodes(barcodes: BarcodeStore, observer: StoreObserver): BarcodeStore {
   return {
-    create: (name, terms) => observe('create a key', () => keys.create(name, terms)),
-    hasValid: () => observe('look for a key', () => keys.hasValid()),
-    list: () => observe('list the keys', () => keys.list()),
-    revoke: (idOrPrefix) => observe('revoke a key', () => keys.revoke(idOrPrefix)),
-    setLimit: (idOrPrefix, limit) => observe('limit a key', () => keys.setLimit(idOrPrefix, limit)),
-    rotate: (idOrPrefix, rotation) => observe('rotate a key', () => keys.rotate(idOrPrefix, rotation)),
-    findByHash: (hash) => observe('look up a key', () => keys.findByHash(hash)),
+    insertMany: (records) => observer.write('ledger', 'record barcodes', () => barcodes.insertMany(records)),
+    setAborted: (ids) => observer.write('ledger', 'mark aborted barcodes', () => barcodes.setAborted(ids)),
+    get: (keyId, id) => observer.read('reads', 'look up a barcode', () => barcodes.get(keyId, id)),
+    getImage: (keyId, id) => observer.read('reads', 'fetch an image', () => barcodes.getImage(keyId, id)),
+    list: (request) => observer.read('reads', 'list barcodes', () => barcodes.list(request)),
+    exportPage: (request, signal) =>
+      observer.read('reads', 'export barcodes', () => barcodes.exportPage(request, signal)),
   };
 }
 
-function observedBarcodes(barcodes: BarcodeStore, observe: Observe): BarcodeStore {
+function observedIdempotency(idempotency: IdempotencyStore, observer: StoreObserver): IdempotencyStore {
   return {
-    insertMany: (records) => observe('record barcodes', () => barcodes.insertMany(records)),
-    setAborted: (ids) => observe('mark aborted barcodes', () => barcodes.setAborted(ids)),
-    get: (keyId, id) => observe('look up a barcode', () => barcodes.get(keyId, id)),
-    getImage: (keyId, id) => observe('fetch an image', () => barcodes.getImage(keyId, id)),
-    list: (request) => observe('list barcodes', () => barcodes.list(request)),
-    exportPage: (request, signal) => observe('export barcodes', () => barcodes.exportPage(request, signal)),
+    claim: (request, terms) =>
+      observer.write('reads', 'claim an idempotency key', () => idempotency.claim(request, terms)),
+    complete: (request, record) =>
+      observer.write('reads', 'record a barcode', () => idempotency.complete(request, record)),
+    release: (request, id) =>
+      observer.write('reads', 'release an idempotency key', () => idempotency.release(request, id)),
   };
 }
 
-function observedBatches(batches: BatchStore, observe: Observe, isPoolFull: () => boolean): BatchStore {
+function observedBatches(batches: BatchStore, observer: StoreObserver): BatchStore {
   return {
-    // As slow as its batch is large, which is no slow query.
-    accept: (batch, items) =>
-      batches.accept(batch, items).catch((error: unknown) => {
-        throw toStoreError('store a batch', error, isPoolFull);
-      }),
-    get: (keyId, id) => observe('look up a batch', () => batches.get(keyId, id)),
-    list: (request) => observe('list batches', () => batches.list(request)),
-    cancel: (keyId, id) => observe('cancel a batch', () => batches.cancel(keyId, id)),
-    results: (id, after, limit) => observe('read results', () => batches.results(id, after, limit)),
-    images: (recordIds) => observe('fetch images', () => batches.images(recordIds)),
+    accept: (batch, items) => observer.long('bulk', 'store a batch', () => batches.accept(batch, items)),
+    get: (keyId, id) => observer.read('reads', 'look up a batch', () => batches.get(keyId, id)),
+    list: (request) => observer.read('reads', 'list batches', () => batches.list(request)),
+    cancel: (keyId, id) => observer.write('reads', 'cancel a batch', () => batches.cancel(keyId, id)),
+    results: (id, after, limit) => observer.read('reads', 'read results', () => batches.results(id, after, limit)),
+    images: (recordIds) => observer.read('reads', 'fetch images', () => batches.images(recordIds)),
   };
 }
 
-function observedIdempotency(idempotency: IdempotencyStore, observe: Observe): IdempotencyStore {
+function observedRuns(runs: RunStore, observer: StoreObserver): RunStore {
   return {
-    claim: (request, terms) => observe('claim an idempotency key', () => idempotency.claim(request, terms)),
-    complete: (request, record) => observe('record a barcode', () => idempotency.complete(request, record)),
-    release: (request, id) => observe('release an idempotency key', () => idempotency.release(request, id)),
-  };
-}
-
-function observedRuns(runs: RunStore, observe: Observe): RunStore {
-  return {
-    put: (run) => observe('store a run', () => runs.put(run)),
-    list: (limit) => observe('list the runs', () => runs.list(limit)),
+    put: (run) => observer.write('reads', 'store a run', () => runs.put(run)),
+    list: (limit) => observer.read('reads', 'list the runs', () => runs.list(limit)),
   };
 }
 
@@ -133,33 +132,47 @@ const SERVER_LIMITS = `SELECT current_setting('max_connections')::int AS "maxCon
 const serverLimits = async (pool: ObservedPool): Promise<ServerLimits> =>
   (await pool.query<ServerLimits>(SERVER_LIMITS)).rows[0] as ServerLimits;
 
-/** Connects when first used, so a worker can start while PostgreSQL is away. */
-export function openStore(options: StoreOptions): Store {
-  checkDatabaseUrl(options.url);
+function openPool(options: StoreOptions): ObservedPool {
+  const { url, applicationName, poolTimeoutMs: connectMs, isPooled, statementMs = STATEMENT_MS } = options;
   const pool = new ObservedPool(
     {
-      connectionString: options.url,
+      ...sessionConfig({ url, applicationName, connectMs, statementMs, isPooled }),
+      Client: Session,
       max: options.poolMax,
-      connectionTimeoutMillis: options.poolTimeoutMs,
-      query_timeout: QUERY_TIMEOUT_MS,
-      application_name: options.applicationName,
-      keepAlive: true,
+      min: options.poolMin ?? 0,
+      idleTimeoutMillis: options.idleMs ?? IDLE_MS,
     },
     options.clock,
     options.onPoolWait ?? (() => {}),
   );
   // Without a listener, an idle connection that breaks would end the process.
   pool.on('error', (error) => options.onPoolError?.(error));
+  return pool;
+}
+
+/** Opens connections before the first call needs them; PostgreSQL may be away. */
+async function prewarm(pool: ObservedPool, count: number): Promise<void> {
+  const clients = await Promise.allSettled(Array.from({ length: count }, () => pool.connect()));
+  for (const client of clients) if (client.status === 'fulfilled') client.value.release();
+}
+
+/** Connects when first used, so a worker can start while PostgreSQL is away. */
+export function openStore(options: StoreOptions): Store {
+  checkDatabaseUrl(options.url);
+  const pool = openPool(options);
+  const { poolMax, poolMin = 0, poolTimeoutMs: waitMs, clock } = options;
   const { prisma, close } = lazyPrisma(pool);
-  const observe = observer(pool, options);
+  const isPoolFull = () => pool.totalCount >= poolMax;
+  const observer = new StoreObserver({ ...options, shares: sharesOf(poolMax), waitMs, isPoolFull });
   return {
-    keys: observedKeys(keyStore(prisma, pool, options.clock), observe),
-    idempotency: observedIdempotency(idempotencyStore(pool, options.clock), observe),
-    barcodes: observedBarcodes(barcodeStore(prisma, pool, options.clock), observe),
-    batches: observedBatches(batchStore(pool), observe, () => pool.totalCount >= options.poolMax),
-    runs: observedRuns(runStore(prisma), observe),
-    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    maxConnections: () => observe('read the limits of PostgreSQL', () => serverLimits(pool)),
+    keys: observedKeys(keyStore(prisma, pool, clock), observer),
+    idempotency: observedIdempotency(idempotencyStore(pool), observer),
+    barcodes: observedBarcodes(barcodeStore(prisma, pool, clock), observer),
+    batches: observedBatches(batchStore(pool), observer),
+    runs: observedRuns(runStore(prisma), observer),
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, shares: observer.use }),
+    prewarm: () => prewarm(pool, Math.min(poolMin, poolMax)),
+    maxConnections: () => observer.read('keys', 'read the limits of PostgreSQL', () => serverLimits(pool)),
     async close() {
       await close();
       await pool.end();

@@ -126,7 +126,7 @@ test('a record that PostgreSQL rejects is set aside, and its neighbours are writ
   const ledger = open();
   const good = Array.from({ length: 20 }, () => record(keyId));
   const bad = [
-    record(uuidv7(TIME_MS)),
+    record(keyId, { format: 'x'.repeat(9) }),
     record(keyId, { symbology: 'x'.repeat(40) }),
     record(keyId, { requestId: 'nul \0' }),
   ];

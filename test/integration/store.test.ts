@@ -147,32 +147,50 @@ test('values that PostgreSQL never takes are told from an outage', async () => {
 test('a pool with nothing free makes callers wait for the time set, then says so', async () => {
   const waits: number[] = [];
   const slow: string[] = [];
+  const results: string[] = [];
   const url = await postgres.database();
   const store = await postgres.store({
     url,
     poolMax: 1,
-    poolTimeoutMs: 250,
+    poolTimeoutMs: 600,
+    requestId: () => 'r-1',
     onPoolWait: (seconds) => waits.push(seconds),
-    onSlowQuery: (name) => slow.push(name),
+    onCall: (share, result) => results.push(`${share} ${result}`),
+    onSlowQuery: ({ name, requestId }) => slow.push(`${name} for ${requestId}`),
   });
   const { record: key } = await store.keys.create('pool');
-  assert.deepEqual(store.pool(), { total: 1, idle: 1, waiting: 0 });
+  const shares = ['keys', 'ledger', 'reads', 'bulk'].map((share) => ({ share, inUse: 0, waiting: 0 }));
+  assert.deepEqual(store.pool(), { total: 1, idle: 1, waiting: 0, shares });
   // The one connection is busy with an insert that waits for a lock.
   const locker = new Client({ connectionString: url });
   await locker.connect();
   await locker.query('BEGIN; LOCK TABLE barcodes IN ACCESS EXCLUSIVE MODE');
   const held = store.barcodes.insertMany([record(key.id)]);
-  await assert.rejects(store.maxConnections(), (error) => error instanceof StoreError && error.reason === 'busy');
-  assert.deepEqual(store.pool(), { total: 1, idle: 0, waiting: 0 });
+  const waiting = [store.maxConnections(), store.maxConnections()];
+  assert.deepEqual(
+    store.pool().shares.map(({ inUse, waiting: queued }) => [inUse, queued]),
+    [
+      [1, 1],
+      [1, 0],
+      [0, 0],
+      [0, 0],
+    ],
+    'a kind of work takes its share of the queue, too',
+  );
+  for (const call of waiting)
+    await assert.rejects(call, (error) => error instanceof StoreError && error.reason === 'busy');
+  assert.deepEqual([store.pool().total, store.pool().idle], [1, 0]);
   await locker.query('COMMIT');
   await locker.end();
   assert.equal(await held, 1);
   await store.maxConnections();
   assert.ok(
-    waits.some((seconds) => seconds >= 0.24),
+    waits.some((seconds) => seconds >= 0.55),
     `waits in seconds: ${waits.join(', ')}`,
   );
-  assert.deepEqual(slow, ['read the limits of PostgreSQL', 'record barcodes']);
+  const limits = 'read the limits of PostgreSQL for r-1';
+  assert.deepEqual(slow, [limits, limits, 'record barcodes for r-1']);
+  assert.deepEqual(results, ['keys ok', 'keys busy', 'keys busy', 'ledger ok', 'keys ok']);
 });
 
 test('a store whose PostgreSQL goes away and comes back fails in between, and then works', async () => {

@@ -20,7 +20,7 @@ export function databaseRoute(gateway: GatewayContext, metrics: EndpointMetrics,
     metrics,
     async answer(x) {
       const startedAt = gateway.clock.now();
-      const result = await answer(x).catch(readRefusal);
+      const result = await gateway.requestScope.run(x.id, () => answer(x)).catch(readRefusal);
       x.execMs = gateway.clock.now() - startedAt;
       x.execPhase = 'database';
       if (result instanceof Refusal) return result;

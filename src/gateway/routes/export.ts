@@ -40,7 +40,7 @@ export function exportBarcodesRoute(gateway: GatewayContext, metrics: EndpointMe
         maxBytes: MAX_PAGE_BYTES,
       };
       try {
-        return await new Export(gateway, x, request).send();
+        return await gateway.requestScope.run(x.id, () => new Export(gateway, x, request).send());
       } finally {
         place.release();
       }

@@ -41,7 +41,7 @@ export async function claimCreation(
   if (key === undefined || key instanceof Refusal || x.key === undefined)
     return key instanceof Refusal ? key : undefined;
   const request = { keyId: x.key.id, key, bodyHash: Buffer.from(contentHash(body), 'hex') };
-  return claim(gateway, x, request).catch(claimRefusal);
+  return gateway.requestScope.run(x.id, () => claim(gateway, x, request)).catch(claimRefusal);
 }
 
 /** The `Idempotency-Key` of a request; undefined without the header. */
@@ -115,7 +115,9 @@ async function claim(
     id,
     async complete(record) {
       try {
-        isDone = await reads.run(request.keyId, () => idempotency.complete(request, record));
+        isDone = await gateway.requestScope.run(x.id, () =>
+          reads.run(request.keyId, () => idempotency.complete(request, record)),
+        );
       } catch (error) {
         return claimRefusal(error);
       }

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { cursorAfter, idOfCursor, isUuid } from '../cursor.ts';
 import { type BatchKey, claimBatchKey, finishBatchKey, type KeyTaken } from './batch-claim.ts';
-import { copyIn } from './copy-in.ts';
+import { COPY_LIMIT_MS, copyIn } from './copy-in.ts';
 
 /** `running`: waits or is worked on; `completed`: every item has a result; `cancelled`: no further item is begun. */
 export type BatchStatus = 'running' | 'completed' | 'cancelled';
@@ -164,6 +164,8 @@ async function accept(
   const { id, keyId, createdAtMs, idempotency } = batch;
   const taken = idempotency && (await claimBatchKey(client, batch, idempotency));
   if (taken !== undefined) return taken;
+  // As long as the COPY may take; the pool's own limit is for short statements.
+  await client.query(`SET LOCAL statement_timeout = ${COPY_LIMIT_MS}`);
   const body = createHash('sha256');
   const total = await copyIn(client, COPY_ITEMS, rowsOf(id, hashed(items, body)));
   if (idempotency !== undefined) await finishBatchKey(client, keyId, idempotency.key, body.digest());

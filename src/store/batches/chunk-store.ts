@@ -3,7 +3,6 @@ import { batchItemId, uuidv7Time } from '../../core/ids.ts';
 import { INSERT_MANY, insertParameters } from '../barcodes.ts';
 import { toStoreError } from '../errors.ts';
 import type { BarcodeRecord } from '../records.ts';
-import type { Clock } from '../../core/clock.ts';
 import { withPartitions } from '../partitions/with-partitions.ts';
 import { inTransaction } from './batches.ts';
 import {
@@ -86,12 +85,10 @@ export interface Stored {
 export class ChunkStore {
   readonly #pool: Pool;
   readonly #queue: ChunkQueue;
-  readonly #clock: Clock;
 
-  constructor(pool: Pool, queue: ChunkQueue, clock: Clock) {
+  constructor(pool: Pool, queue: ChunkQueue) {
     this.#pool = pool;
     this.#queue = queue;
-    this.#clock = clock;
   }
 
   /** Moves chunks of open batches into the queue, for this many workers; keys take turns. */
@@ -131,7 +128,7 @@ export class ChunkStore {
   /** Stores outcomes, counts them, and ends the chunk, all of it or nothing. An outcome that is there already stays. */
   async store(chunk: ClaimedChunk, outcomes: readonly ItemOutcome[], end: ChunkEnd): Promise<Stored | undefined> {
     const ids = outcomes.slice(0, 1).map(({ item }) => batchItemId(chunk.batchId, item));
-    const work = withPartitions(this.#pool, this.#clock, ids, () => this.#storeAll(chunk, outcomes, end));
+    const work = withPartitions(this.#pool, ids, () => this.#storeAll(chunk, outcomes, end));
     return work.catch((error: unknown) => {
       throw toStoreError('store the results of a chunk', error, () => false);
     });

@@ -12,14 +12,14 @@ interface Wire {
 }
 
 /** Longest time of one COPY; the default of the pool is for short statements. */
-const LIMIT_MS = 120_000;
+export const COPY_LIMIT_MS = 120_000;
 
 /**
  * `COPY … FROM STDIN` on a connection of the pool: PostgreSQL's own protocol for many rows (its manual, 54.2.6), which needs
  * four messages of pg's connection and no library.
  */
 class CopyIn implements Submittable {
-  readonly query_timeout = LIMIT_MS;
+  readonly query_timeout = COPY_LIMIT_MS;
   /** pg calls it when the time is over, and puts a timer around it. */
   callback: (error?: Error) => void = (error) => this.#fail(error);
   readonly #text: string;

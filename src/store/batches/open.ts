@@ -1,13 +1,15 @@
-import { Client } from 'pg';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { checkDatabaseUrl } from '../connection.ts';
 import { ObservedPool } from '../observed-pool.ts';
+import { Session, sessionConfig, type SessionTerms } from '../session.ts';
 import { NEW_BATCH_CHANNEL } from './batches.ts';
 import { ChunkQueue } from './chunk-queue.ts';
 import { ChunkStore } from './chunk-store.ts';
 
 export interface BatchWorkOptions {
   readonly url: string;
+  /** For LISTEN, if a pooler in transaction mode stands in front of `url`. */
+  readonly directUrl?: string | undefined;
   readonly poolMax: number;
   /** How long a call may wait for a connection. */
   readonly poolTimeoutMs: number;
@@ -33,16 +35,13 @@ const QUERY_TIMEOUT_MS = 10_000;
 export function openBatchWork(options: BatchWorkOptions): BatchWork {
   const { url, clock, onError } = options;
   checkDatabaseUrl(url);
-  const application_name = 'rampart batch';
+  const shared = { applicationName: 'rampart batch', connectMs: options.poolTimeoutMs };
+  const isPooled = options.directUrl !== undefined;
   const pool = new ObservedPool(
     {
-      connectionString: url,
+      ...sessionConfig({ ...shared, url, statementMs: QUERY_TIMEOUT_MS, isPooled }),
+      Client: Session,
       max: Math.max(SMALLEST_POOL, options.poolMax),
-      connectionTimeoutMillis: options.poolTimeoutMs,
-      query_timeout: QUERY_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: 3 * QUERY_TIMEOUT_MS,
-      application_name,
-      keepAlive: true,
     },
     clock,
     () => {},
@@ -52,9 +51,9 @@ export function openBatchWork(options: BatchWorkOptions): BatchWork {
   let listener: BatchListener | undefined;
   return {
     queue,
-    chunks: new ChunkStore(pool, queue, clock),
+    chunks: new ChunkStore(pool, queue),
     listen(onNew) {
-      listener = new BatchListener({ url, application_name }, clock, onNew);
+      listener = new BatchListener({ ...shared, url: options.directUrl ?? url }, clock, onNew);
     },
     async close() {
       await listener?.close();
@@ -68,14 +67,14 @@ const RECONNECT_MS = 1000;
 
 /** One connection that listens. It is made again when it breaks; the worker looks for itself meanwhile. */
 class BatchListener {
-  readonly #connection: { readonly url: string; readonly application_name: string };
+  readonly #connection: SessionTerms;
   readonly #clock: Clock;
   readonly #onNew: () => void;
-  #client: Client | undefined;
+  #client: Session | undefined;
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor(connection: { url: string; application_name: string }, clock: Clock, onNew: () => void) {
+  constructor(connection: SessionTerms, clock: Clock, onNew: () => void) {
     this.#connection = connection;
     this.#clock = clock;
     this.#onNew = onNew;
@@ -89,8 +88,7 @@ class BatchListener {
   }
 
   #open(): void {
-    const { url: connectionString, application_name } = this.#connection;
-    const client = new Client({ connectionString, application_name, keepAlive: true });
+    const client = new Session(sessionConfig(this.#connection));
     this.#client = client;
     client.on('error', () => {});
     client.on('end', () => this.#again());

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { LAST_MS, uuidFloor } from '../../core/ids.ts';
 import { codeOf } from '../../core/errors.ts';
 import { partitionName, startOfDay } from '../../policy/ledger/retention.ts';
+import { withClient } from '../borrowed.ts';
 import { MADE_AT } from './catalog.ts';
 
 /** Locked within a transaction by whoever adds a partition, so that two do not add the same one. */
@@ -10,7 +11,7 @@ const ADD_LOCK = 72_707_370;
 const LOCK_WAIT = '2s';
 
 /** Adds the partition of a day, unless there is one. Writers and readers go on: the table is made first, then attached. */
-export async function addPartition(client: Pick<PoolClient, 'query'>, day: number, wallMs: number): Promise<void> {
+export async function addPartition(client: Pick<PoolClient, 'query'>, day: number): Promise<void> {
   const name = partitionName(day);
   await client.query('BEGIN');
   try {
@@ -29,7 +30,9 @@ export async function addPartition(client: Pick<PoolClient, 'query'>, day: numbe
       const to = end > LAST_MS ? 'MAXVALUE' : `'${uuidFloor(end)}'`;
       const bounds = `FROM ('${uuidFloor(startOfDay(day))}') TO (${to})`;
       await client.query(`ALTER TABLE barcodes ATTACH PARTITION ${name} FOR VALUES ${bounds}`);
-      await client.query(`COMMENT ON TABLE ${name} IS '${MADE_AT}${new Date(wallMs).toISOString()}'`);
+      // By the clock of PostgreSQL: those of the hosts may be wrong, which can be why this partition is needed.
+      const { rows } = await client.query<{ now: Date }>('SELECT now() AS now');
+      await client.query(`COMMENT ON TABLE ${name} IS '${MADE_AT}${rows[0]?.now.toISOString()}'`);
     }
     await client.query('COMMIT');
   } catch (error) {
@@ -51,13 +54,8 @@ const MAX_DAYS = 100;
 export const lacksPartition = (error: unknown): boolean => codeOf(error) === NO_PARTITION;
 
 /** Adds the partitions of days for which records have come. */
-export async function addPartitions(pool: Pool, days: ReadonlySet<number>, wallMs: number): Promise<void> {
-  const client = await pool.connect();
-  let isSound = false;
-  try {
-    for (const day of [...days].slice(0, MAX_DAYS)) await addPartition(client, day, wallMs);
-    isSound = true;
-  } finally {
-    client.release(!isSound);
-  }
+export async function addPartitions(pool: Pool, days: ReadonlySet<number>): Promise<void> {
+  await withClient(pool, async (client) => {
+    for (const day of [...days].slice(0, MAX_DAYS)) await addPartition(client, day);
+  });
 }

@@ -1,7 +1,8 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Clock } from '../../core/clock.ts';
 import { uuidFloor } from '../../core/ids.ts';
 import { isExpired, keptFrom, missingDays, partitionName } from '../../policy/ledger/retention.ts';
+import { Session, sessionConfig } from '../session.ts';
 import { addPartition } from './add-partition.ts';
 import { readCatalog, type StoredPartition } from './catalog.ts';
 import { partitionTable, type PartitionStep } from './partition-table.ts';
@@ -61,11 +62,8 @@ const nothing: RetentionReport = {
 
 /** Brings the partitions of the records up to date: makes those of the next days, and drops those that are expired. */
 export async function runRetention(options: RetentionOptions): Promise<RetentionReport> {
-  const client = new Client({
-    connectionString: options.url,
-    application_name: 'rampart retention',
-    connectionTimeoutMillis: 10_000,
-  });
+  const { url } = options;
+  const client = new Session(sessionConfig({ url, applicationName: 'rampart retention', connectMs: 10_000 }));
   client.on('error', () => {});
   await client.connect();
   try {
@@ -110,7 +108,7 @@ async function carriedOut(client: Client, options: RetentionOptions): Promise<Re
   }
   const now = clock.wallNow();
   const added = catalog.isPartitioned ? missingDays(catalog.partitions, now) : [];
-  for (const day of added) await addPartition(client, day, now);
+  for (const day of added) await addPartition(client, day);
   const dropped: DroppedPartition[] = [];
   for (const name of catalog.detached) {
     await client.query(`DROP TABLE ${name}`);

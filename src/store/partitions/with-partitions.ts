@@ -1,5 +1,4 @@
 import type { Pool } from 'pg';
-import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { dayOf } from '../../policy/ledger/retention.ts';
 import { StoreError } from '../errors.ts';
@@ -11,7 +10,6 @@ import { addPartitions, lacksPartition } from './add-partition.ts';
  */
 export async function withPartitions<Result>(
   pool: Pool,
-  clock: Clock,
   ids: readonly string[],
   insert: () => Promise<Result>,
 ): Promise<Result> {
@@ -21,7 +19,7 @@ export async function withPartitions<Result>(
     if (!lacksPartition(error)) throw error;
   }
   try {
-    await addPartitions(pool, new Set(ids.map(dayOfId)), clock.wallNow());
+    await addPartitions(pool, new Set(ids.map(dayOfId)));
     return await insert();
   } catch (error) {
     if (!lacksPartition(error)) throw error;

@@ -2,31 +2,31 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { UsageError } from '../../../src/core/errors.ts';
-import { neededConnections, poolSizes } from '../../../src/store/pool-size.ts';
+import { connectionUse, neededConnections, poolSizes } from '../../../src/store/pool-size.ts';
 
 const usual = { maxConnections: 100, reserved: 3, gatewayWorkers: 2, batchWorkers: 1, override: undefined };
 
-test('poolSizes gives each process its share, and not more than ten', () => {
-  assert.deepEqual(poolSizes(usual), { gateway: 10, control: 2, batch: 10 });
-  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 8 }), { gateway: 5, control: 2, batch: 5 });
-  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 22 }), { gateway: 2, control: 2, batch: 2 });
-  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 1, batchWorkers: 0 }), { gateway: 10, control: 2, batch: 10 });
+test('poolSizes gives each gateway worker its share, and not more than ten', () => {
+  assert.deepEqual(poolSizes(usual), { gateway: 10, control: 3, batch: 5 });
+  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 8 }), { gateway: 5, control: 3, batch: 5 });
+  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 21 }), { gateway: 2, control: 3, batch: 5 });
+  assert.deepEqual(poolSizes({ ...usual, gatewayWorkers: 8, batchWorkers: 8 }), { gateway: 3, control: 3, batch: 5 });
 });
 
 test('poolSizes takes DATABASE_POOL_MAX as it is', () => {
-  assert.deepEqual(poolSizes({ ...usual, override: 1 }), { gateway: 1, control: 2, batch: 1 });
-  assert.deepEqual(poolSizes({ ...usual, override: 18 }), { gateway: 18, control: 2, batch: 18 });
+  assert.equal(poolSizes({ ...usual, override: 1 }).gateway, 1);
+  assert.equal(poolSizes({ ...usual, override: 21 }).gateway, 21);
 });
 
 test('poolSizes refuses what does not fit, with the sum and what would work', () => {
-  assert.throws(() => poolSizes({ ...usual, override: 19 }), {
+  assert.throws(() => poolSizes({ ...usual, override: 22 }), {
     name: 'UsageError',
     message:
-      "Cannot fit the database pools into PostgreSQL's max_connections = 100: (2 gateway workers x 2 (a reload runs old and new ones side by side) + 1 batch workers) x DATABASE_POOL_MAX = 19 + control 2 + command line 3 + reserved for superusers 3 = 103. What would work: DATABASE_POOL_MAX of at most 18, or max_connections of at least 103, fewer GATEWAY_WORKERS, or a pooler such as PgBouncer in front",
+      "Cannot fit the database pools into PostgreSQL's max_connections = 100: 2 gateway workers x 2 (a reload runs old and new ones side by side) x DATABASE_POOL_MAX = 22 + 1 batch workers x 5 + control 3 + command line 3 + reserved for superusers 3 = 102. What would work: DATABASE_POOL_MAX of at most 21, or max_connections of at least 102, fewer GATEWAY_WORKERS, or a pooler such as PgBouncer in front (DATABASE_DIRECT_URL)",
   });
   assert.throws(
     () => poolSizes({ ...usual, gatewayWorkers: 64 }),
-    /x at least 2 .* = 266\. What would work: max_connections of at least 266/,
+    /x at least 2 .* = 270\. What would work: max_connections of at least 270/,
   );
 });
 
@@ -59,4 +59,18 @@ test('neededConnections is what poolSizes is content with, and not one less', ()
       assert.ok(poolSizes({ ...demand, maxConnections }).gateway >= (override ?? 2));
       assert.throws(() => poolSizes({ ...demand, maxConnections: maxConnections - 1 }), UsageError);
     }
+});
+
+test('connectionUse adds up all roles, and leaves the limit to a pooler where there is one', () => {
+  const use = connectionUse(usual);
+  assert.deepEqual(
+    use.map(({ of, connections }) => `${of} ${connections}`),
+    ['gateway workers 40', 'batch workers 5', 'control 3', 'command line 3', 'reserved for superusers 3'],
+  );
+  assert.throws(() => connectionUse({ ...usual, override: 22 }), UsageError);
+  const pooled = connectionUse({ ...usual, maxConnections: 10, isPooled: true });
+  assert.equal(
+    pooled.reduce((sum, { connections }) => sum + connections, 0),
+    51,
+  );
 });
