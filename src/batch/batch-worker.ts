@@ -18,6 +18,8 @@ export interface BatchWorkerOptions {
   readonly concurrency: number;
   /** Batch workers of this host, for which chunks are kept in the queue. */
   readonly workers: number;
+  /** How long batches are kept after their end; 0: for ever. */
+  readonly retentionDays: number;
   readonly events: BatchEvents;
 }
 
@@ -36,6 +38,8 @@ const BUSY_POLL_MS = 1000;
 const IDLE_POLL_MS = 5000;
 /** pg-boss takes a worker for dead after 10 s. */
 const HEARTBEAT_MS = 2500;
+/** Between two looks for batches that are too old. */
+const REMOVAL_MS = 3_600_000;
 const retryLimits = { firstMs: 100, maxMs: 5000 };
 
 /** Takes chunks out of the queue, one after another, until it is asked to stop. */
@@ -46,6 +50,7 @@ export class BatchWorker {
   #isAwake = false;
   #failures = 0;
   #pending = 0;
+  #nextRemovalAt = 0;
 
   constructor(options: BatchWorkerOptions) {
     this.#options = options;
@@ -91,11 +96,20 @@ export class BatchWorker {
       if (stored !== undefined) events.stored(stored);
     }
     const chunk = await queue.claim();
-    if (chunk === undefined) return dead !== undefined;
+    if (chunk === undefined) return dead !== undefined || (await this.#removeOld());
     events.claimed(chunk);
     await this.#work(chunk);
     events.idle();
     return true;
+  }
+
+  /** When there is nothing else to do, and now and then: one batch at a time, so that new ones do not wait. */
+  async #removeOld(): Promise<boolean> {
+    const { chunks, clock, retentionDays } = this.#options;
+    if (retentionDays === 0 || clock.now() < this.#nextRemovalAt) return false;
+    if (await chunks.removeOld(retentionDays)) return true;
+    this.#nextRemovalAt = clock.now() + REMOVAL_MS;
+    return false;
   }
 
   async #work(chunk: ClaimedChunk): Promise<void> {

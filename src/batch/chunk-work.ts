@@ -22,6 +22,8 @@ const PORTION_BYTES = 4 * 1024 * 1024;
 const ATTEMPTS = 3;
 /** After this time without room at the gateway the rest is put back, so that the chunk does not expire. */
 const PATIENCE_MS = 60_000;
+/** The same where the key has used up its rate: other keys have chunks, too. */
+const OWN_LIMIT_PATIENCE_MS = 500;
 
 /** The chunk belongs to another worker by now. */
 class Lost extends Error {}
@@ -94,7 +96,8 @@ export class ChunkWork {
       if (signal.aborted) return undefined;
       const verdict = verdictOf(answer);
       if (verdict.kind !== 'later') return answer;
-      if (clock.now() - since + verdict.afterMs > PATIENCE_MS) this.#isGivenUp = true;
+      const patienceMs = verdict.isOwnLimit ? OWN_LIMIT_PATIENCE_MS : PATIENCE_MS;
+      if (clock.now() - since + verdict.afterMs > patienceMs) this.#isGivenUp = true;
       else await this.#pause(verdict.afterMs);
     }
     return undefined;

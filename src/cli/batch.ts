@@ -31,7 +31,7 @@ export async function batch(args: string[], io: CommandIo): Promise<number> {
   if (!needsDatabase(config))
     throw new UsageError('Cannot start batch, as this host has no database: GENERATOR_INSTANCES is 0');
   giveWay(context);
-  const { BATCH_CONCURRENCY, BATCH_WORKERS, DATABASE_POOL_TIMEOUT_MS } = config.env;
+  const { BATCH_CONCURRENCY, BATCH_RETENTION_DAYS, BATCH_WORKERS, DATABASE_POOL_TIMEOUT_MS } = config.env;
   const stop = stopRequests(context);
   const link = linkToControl(context, { status: () => ({}) });
   const work = openBatchWork({
@@ -51,6 +51,7 @@ export async function batch(args: string[], io: CommandIo): Promise<number> {
     random,
     concurrency: BATCH_CONCURRENCY,
     workers: Math.max(1, BATCH_WORKERS),
+    retentionDays: BATCH_RETENTION_DAYS,
     events: eventsOf(context, claim),
   });
   const started = startQueue(context, work.queue, claim, stop.first);

@@ -38,6 +38,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
   forward: 'live',
   certificate: 'live',
   keyLimit: 'live',
+  bulkLimit: 'live',
   addressLimit: 'live',
 };
 

@@ -87,12 +87,13 @@ export const needsDatabase = ({ env, routes }: Config): boolean =>
 
 /** Names what all processes of a host should agree on: upstreams, routes and limits. */
 export function configHash(config: Config): string {
-  const { upstreams: all, routes, trustedProxies, keyLimit, keyInFlight, addressLimit } = config;
+  const { upstreams: all, routes, trustedProxies, keyLimit, keyInFlight, bulkLimit, addressLimit } = config;
   // Control knows which backends have announced themselves, whatever number this process was started with.
   const upstreams = all.map((one) =>
     one.isAnnounced || one.discover !== undefined ? { ...one, backends: [], queueCapacity: 0 } : one,
   );
-  const text = JSON.stringify({ upstreams, routes, trustedProxies, keyLimit, keyInFlight, addressLimit });
+  const limits = { keyLimit, keyInFlight, bulkLimit, addressLimit };
+  const text = JSON.stringify({ upstreams, routes, trustedProxies, ...limits });
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
@@ -122,6 +123,7 @@ export function buildConfig(
     errorPages: errorPagesOf(file.errorPages),
     keyLimit: rateOf(file.keyLimit),
     keyInFlight: file.keyLimit?.maxConcurrent,
+    bulkLimit: file.bulkLimit,
     addressLimit: file.addressLimit,
   };
 }

@@ -181,6 +181,11 @@ export const variables = {
   CACHE_MAX_BYTES: variable(64 * 1024 ** 2, byteSize, 'cache size per worker'),
   CACHE_TTL_SECONDS: variable(600, wholeNumber(0, 31_536_000), 'how long a rendered image is fresh'),
   BATCH_WORKERS: variable(1, wholeNumber(0, 64), 'batch processes; 0: batches are accepted and wait'),
+  BATCH_RETENTION_DAYS: variable(
+    30,
+    wholeNumber(0, 36_500),
+    'how long a batch and its results are kept after its end; 0 for ever. Its barcodes are records of their own',
+  ),
   BATCH_CONCURRENCY: variable(1, wholeNumber(1, 256), 'items that a batch process has in flight at a time'),
   VALKEY_URL: variable<string | undefined>(
     none,

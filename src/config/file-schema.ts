@@ -84,6 +84,8 @@ export const fileSchema = z.strictObject({
   certificate: certificateAuthSchema.optional(),
   /** How much every key may use, over this host; a key's own rate counts in place of this one. No limit by default. */
   keyLimit: z.strictObject(clientLimitFields).superRefine(checkClientLimit).optional(),
+  /** The rate of items of batches for every key, over this host. Items count towards no other limit. No limit by default. */
+  bulkLimit: rateLimitSchema.optional(),
   /** The rate limit of every client address, with any key or none, over this host. No limit by default. */
   addressLimit: rateLimitSchema.optional(),
 });

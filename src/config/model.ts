@@ -291,6 +291,8 @@ export interface Config {
   readonly keyLimit: RateLimit | undefined;
   /** Requests in flight of every key; undefined: any number. */
   readonly keyInFlight: number | undefined;
+  /** The rate of items of batches of every key. */
+  readonly bulkLimit: RateLimit | undefined;
   /** The rate limit of every client address. */
   readonly addressLimit: RateLimit | undefined;
 }

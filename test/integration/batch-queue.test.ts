@@ -39,7 +39,14 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
     url = await postgres.database();
     await migrate(url);
     store = openStore({ url, poolMax: 4, poolTimeoutMs: 5000, applicationName: 'test', clock: systemClock });
-    work = openBatchWork({ url, poolMax: 4, poolTimeoutMs: 5000, clock: systemClock, onError: () => {} });
+    work = openBatchWork({
+      url,
+      directUrl: url,
+      poolMax: 4,
+      poolTimeoutMs: 5000,
+      clock: systemClock,
+      onError: () => {},
+    });
     await work.queue.start();
   });
   after(async () => {
@@ -182,6 +189,21 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
     await store.keys.revoke(keyId);
     await work.chunks.feed(2);
     assert.equal(await work.queue.claim(), undefined);
+  });
+
+  test('a batch that ended long ago is removed with its results, and its barcodes stay', async () => {
+    const { id, keyId } = await accept(3, 'old');
+    const chunk = await claim();
+    await work.chunks.store(chunk, made(chunk), 'done');
+    while (await work.chunks.removeOld(30));
+    assert.equal((await store.batches.results(id, 0, 10)).length, 3);
+    await queryOnce(url, `UPDATE batches SET finished_at = now() - interval '31 days' WHERE id = '${id}' RETURNING 1`);
+    assert.equal(await work.chunks.removeOld(30), true);
+    assert.equal(await work.chunks.removeOld(30), false);
+    assert.equal(await store.batches.get(keyId, id), undefined);
+    const left = await queryOnce(url, `SELECT count(*)::int AS n FROM batch_items WHERE batch_id = '${id}'`);
+    assert.equal(left[0]?.['n'], 0);
+    assert.equal((await store.barcodes.get(keyId, batchItemId(id, 2)))?.text, 'item 2');
   });
 
   test('a batch whose items cannot all be read leaves nothing', async () => {

@@ -16,12 +16,16 @@ export function itemRouter(gateway: GatewayContext): Router | undefined {
   if (upstream === undefined) return undefined;
   // A batch would drive what people ask for out of the cache.
   const source = { gateway, upstream, maxEntryBytes: 0, keeps: false };
+  const { bulkLimit } = gateway.config;
+  const { rates } = gateway.limits;
   const route: UpstreamRoute = {
     kind: 'upstream',
     metrics: gateway.metrics.endpoint('renderItem'),
     skipsAddressLimit: true,
     skipsKeyLimits: true,
     authenticator: { identify: ownerOf },
+    // Beside the limit of the key, which a batch would use up.
+    limit: bulkLimit && { check: (x) => rates.checkRoute(x, `items:${x.key?.id}`, bulkLimit) },
     async prepare(x): Promise<Prepared | Refusal> {
       const request = await readItem(gateway, x);
       if (request instanceof Refusal) return request;

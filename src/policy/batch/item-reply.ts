@@ -4,8 +4,11 @@ export type ItemVerdict =
   | { readonly kind: 'made' }
   /** No repetition would help: the item has no image. */
   | { readonly kind: 'failed' }
-  /** The gateway is not there, or has no room for it now: nothing says that the item is at fault. */
-  | { readonly kind: 'later'; readonly afterMs: number }
+  /**
+   * The gateway is not there, or has no room for it now: nothing says that the item is at fault. `isOwnLimit`: its key has used up
+   * its rate, which is nothing to the items of other keys.
+   */
+  | { readonly kind: 'later'; readonly afterMs: number; readonly isOwnLimit: boolean }
   /** Something broke while it was under way, and the item may be the reason. */
   | { readonly kind: 'suspect' };
 
@@ -25,13 +28,13 @@ const passing: ReadonlySet<number> = new Set([408, 425, 429, 503]);
 
 /** Decides what a reply means for its item. */
 export function itemVerdict(reply: ItemReply): ItemVerdict {
-  if (reply.kind === 'not-sent') return { kind: 'later', afterMs: NOT_SENT_WAIT_MS };
+  if (reply.kind === 'not-sent') return { kind: 'later', afterMs: NOT_SENT_WAIT_MS, isOwnLimit: false };
   if (reply.kind === 'broken') return { kind: 'suspect' };
   const { status, retryAfterSeconds } = reply;
   if (status === 200) return { kind: 'made' };
   if (passing.has(status)) {
     const afterMs = retryAfterSeconds === undefined ? DEFAULT_WAIT_MS : retryAfterSeconds * 1000;
-    return { kind: 'later', afterMs: Math.min(afterMs, LONGEST_WAIT_MS) };
+    return { kind: 'later', afterMs: Math.min(afterMs, LONGEST_WAIT_MS), isOwnLimit: status === 429 };
   }
   return status >= 500 ? { kind: 'suspect' } : { kind: 'failed' };
 }

@@ -72,6 +72,13 @@ const COUNT = `UPDATE batches SET done = done + $2, failed = failed + $3,
   finished_at = CASE WHEN done + failed + $2 + $3 >= total THEN coalesce(finished_at, now()) ELSE finished_at END
 WHERE id = $1`;
 
+const OLD_BATCH = `SELECT id FROM batches
+WHERE status IN ('completed', 'cancelled') AND finished_at < now() - $1 * interval '1 day' ORDER BY id LIMIT 1`;
+/** Short statements, because those who write results wait for none of them. */
+const REMOVED_AT_ONCE = 5000;
+const removeRows = (table: string): string => `DELETE FROM ${table} WHERE (batch_id, item) IN (
+  SELECT batch_id, item FROM ${table} WHERE batch_id = $1 LIMIT $2)`;
+
 const IS_RUNNING = `SELECT 1 FROM batches WHERE id = $1 AND status = 'running'`;
 const PENDING = `SELECT coalesce(sum(total - done - failed), 0)::int AS pending FROM batches WHERE status = 'running'`;
 
@@ -142,6 +149,20 @@ export class ChunkStore {
       if (end !== 'more') await this.#queue.complete(client, chunk);
       return stored;
     });
+  }
+
+  /**
+   * Removes batches that ended so many days ago, with their items and results, some at a time; false if there are none. Their
+   * barcodes are records, which have a retention of their own.
+   */
+  async removeOld(days: number): Promise<boolean> {
+    const [old] = (await this.#pool.query<{ id: string }>(OLD_BATCH, [days])).rows;
+    if (old === undefined) return false;
+    for (const table of ['batch_results', 'batch_items'])
+      for (let removed = REMOVED_AT_ONCE; removed === REMOVED_AT_ONCE;)
+        removed = (await this.#pool.query(removeRows(table), [old.id, REMOVED_AT_ONCE])).rowCount ?? 0;
+    await this.#pool.query('DELETE FROM batches WHERE id = $1', [old.id]);
+    return true;
   }
 
   /** Puts the halves of a dead chunk into the queue, or gives up the one item that is left of it. */

@@ -83,6 +83,12 @@ describe('ChunkWork', () => {
     assert.deepEqual([how, failed], ['done', []]);
   });
 
+  test('a key that has used up its rate gives its chunk back, so that another key has its turn', async () => {
+    const limited = answer({ kind: 'reply', status: 429, retryAfterSeconds: 1 });
+    const { how, stored } = await run({ concurrency: 1, render: (item) => (item > 2 ? limited : made()) });
+    assert.deepEqual([how, stored.length], ['put-back', 2]);
+  });
+
   test('asked to stop: what is made is stored, and the rest goes back', async () => {
     const stop = new AbortController();
     const render = (item: number) => {

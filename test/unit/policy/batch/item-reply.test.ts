@@ -11,10 +11,10 @@ test('an image is the result, and a refusal of the item its end', () => {
 });
 
 test('load and pauses say nothing about the item: it waits as long as it is told, and no longer than ten seconds', () => {
-  assert.deepEqual(status(503, 3), { kind: 'later', afterMs: 3000 });
-  assert.deepEqual(status(429, 3600), { kind: 'later', afterMs: 10_000 });
-  assert.deepEqual(status(503), { kind: 'later', afterMs: 1000 });
-  assert.deepEqual(itemVerdict({ kind: 'not-sent' }), { kind: 'later', afterMs: 250 });
+  assert.deepEqual(status(503, 3), { kind: 'later', afterMs: 3000, isOwnLimit: false });
+  assert.deepEqual(status(429, 3600), { kind: 'later', afterMs: 10_000, isOwnLimit: true });
+  assert.deepEqual(status(503), { kind: 'later', afterMs: 1000, isOwnLimit: false });
+  assert.deepEqual(itemVerdict({ kind: 'not-sent' }), { kind: 'later', afterMs: 250, isOwnLimit: false });
 });
 
 test('what broke something is suspect', () => {
