@@ -193,6 +193,23 @@ test('a pool with nothing free makes callers wait for the time set, then says so
   assert.deepEqual(results, ['keys ok', 'keys busy', 'keys busy', 'ledger ok', 'keys ok']);
 });
 
+test('a crowd of look-ups that hang leaves the ledger and the reads their connections', async () => {
+  const url = await postgres.database();
+  const store = await postgres.store({ url, poolMax: 4, poolTimeoutMs: 30_000 });
+  const { record: key, text } = await store.keys.create('crowd');
+  const locker = new Client({ connectionString: url });
+  await locker.connect();
+  await locker.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
+  const crowd = Array.from({ length: 100 }, () => store.keys.findByHash(hashOfKey(text)));
+  const sent = record(key.id);
+  assert.equal(await store.barcodes.insertMany([sent]), 1);
+  assert.equal((await store.barcodes.get(key.id, sent.id))?.id, sent.id);
+  assert.deepEqual(store.pool().shares[0], { share: 'keys', inUse: 1, waiting: 99 });
+  await locker.query('COMMIT');
+  await locker.end();
+  assert.equal((await Promise.all(crowd)).filter((found) => found?.id === key.id).length, 100);
+});
+
 test('a store whose PostgreSQL goes away and comes back fails in between, and then works', async () => {
   const broken: Error[] = [];
   const store = await postgres.store({ onPoolError: (error) => broken.push(error) });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fieldProblems } from '../../barcode/field-problems.ts';
+import { symbologyNamed } from '../../barcode/names.ts';
 import { symbologyNames } from '../../barcode/symbologies.ts';
 import type { FieldProblem } from '../../barcode/validate.ts';
 import type { BarcodeStatus } from '../../store/records.ts';
@@ -66,8 +67,9 @@ export function readRecordQuery<Schema extends typeof listQuerySchema | typeof e
   });
 }
 
-/** Numbers and booleans are written as JSON writes them. */
+/** Numbers and booleans are written as JSON writes them; a symbology has the names that createBarcode takes. */
 function typed(name: string, value: string): unknown {
+  if (name === 'symbology') return symbologyNamed(value);
   if (name === 'page_size' && /^\d{1,9}$/.test(value)) return Number(value);
   if (name === 'images' && (value === 'true' || value === 'false')) return value === 'true';
   return value;

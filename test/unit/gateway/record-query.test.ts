@@ -35,8 +35,16 @@ test('days begin at midnight UTC, and times may have an offset', () => {
   assert.equal(read.values.images, true);
 });
 
+test('a symbology may have the names under which createBarcode takes it', () => {
+  for (const name of ['QR', 'qr-code', 'qrcode']) {
+    const read = readRecordQuery(listQuerySchema, `symbology=${name}`);
+    assert.ok(!(read instanceof Refusal));
+    assert.equal(read.filter.symbology, 'qrcode');
+  }
+});
+
 test('every wrong field is named at once', () => {
-  assert.deepEqual(problemsOf('page_size=0&from=yesterday&symbology=qr&status=done&colour=red'), [
+  assert.deepEqual(problemsOf('page_size=0&from=yesterday&symbology=qrx&status=done&colour=red'), [
     'page_size range',
     'from format',
     'symbology one-of',
