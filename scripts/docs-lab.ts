@@ -1,5 +1,5 @@
 // npm run docs:lab [FOLDER]: the pictures of docs/lab.md from a run of prove, tables and picture of docs/tuning.md from a run of
-// tune; the latest run of each where no folder is named.
+// tune, the tables of docs/batches.md from one of ingest; the latest run of each where no folder is named.
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { table } from '../src/lab/report/markdown.ts';
@@ -9,7 +9,11 @@ import { summaryTables } from '../src/lab/report/tuning-tables.ts';
 import { root } from './root.ts';
 import { writeTable } from './write-table.ts';
 
-const writers: Readonly<Record<string, (run: RunRecord) => void>> = { prove: writeProof, tune: writeTuning };
+const writers: Readonly<Record<string, (run: RunRecord) => void>> = {
+  prove: writeProof,
+  tune: writeTuning,
+  ingest: writeIngest,
+};
 
 function writeProof(run: RunRecord): void {
   const series = run.series.filter(({ name }) => name !== 'real barcodes');
@@ -33,6 +37,17 @@ function writeTuning(run: RunRecord): void {
   ];
   writeTable('tuning.md', 'tune', `${text.join('\n\n')}\n`);
   writePicture('tune-frontier', plotsOf(run)[0]);
+}
+
+function writeIngest(run: RunRecord): void {
+  const { machine } = run;
+  const text = [
+    `Run ${run.id}, commit ${run.commit}, ${(run.seconds / 60).toFixed(0)} minutes: ${run.verdict}. ${machine.processors}, ${machine.memoryGiB.toFixed(1)} GiB, Node ${machine.node}.`,
+    ...run.reasons.map((reason) => `This run says nothing about the system: ${reason}.`),
+    ...(run.tables ?? []).map((each) => `**${each.title}**\n\n${table(each)}`),
+    run.findings.map((finding) => `- ${finding}`).join('\n'),
+  ];
+  writeTable('batches.md', 'ingest', `${text.join('\n\n')}\n`);
 }
 
 const writePicture = (name: string, plot = ''): void =>

@@ -36,6 +36,10 @@ export const experiments: CommandTable = {
     summary: 'a crowd that comes within seconds, and leaves',
     load: async () => (await import('./lab/spike.ts')).labSpike,
   },
+  ingest: {
+    summary: 'how fast batches are accepted, with reads beside them; the modes of the ledger',
+    load: async () => (await import('./lab/ingest.ts')).labIngest,
+  },
   tune: {
     summary: 'the best of many configurations, and what each change buys; writes .env.tuned',
     load: async () => (await import('./lab/tune.ts')).labTune,

@@ -43,6 +43,21 @@ export class Options {
     return this.#numeric(name, byDefault, { pattern: WHOLE, kind: 'a whole number', least, most });
   }
 
+  /** Whole numbers with commas between them. */
+  wholes(name: string, byDefault: readonly number[], least: number, most: number): readonly number[] {
+    return (
+      this.#values
+        .get(name)
+        ?.split(',')
+        .map((text) => {
+          const value = Number(text);
+          if (/^\s*\d+\s*$/.test(text) && value >= least && value <= most) return value;
+          this.problem(`--${name} must be whole numbers from ${least} to ${most}: got '${text}'`);
+          return least;
+        }) ?? byDefault
+    );
+  }
+
   oneOf<Name extends string>(name: string, byDefault: Name, names: readonly Name[]): Name {
     return this.#named(name, this.#values.get(name) ?? byDefault, names) ?? byDefault;
   }

@@ -80,10 +80,12 @@ export async function runExperiment(
 }
 
 function summary(run: RunRecord, folder: string): string {
-  const tables =
-    run.tuning === undefined
+  const tables = [
+    ...(run.tables ?? []),
+    ...(run.tuning === undefined
       ? run.series.map((each) => ({ title: each.name, ...stepTable(each) }))
-      : summaryTables(run.tuning);
+      : summaryTables(run.tuning)),
+  ];
   const gates = run.gates.map(
     ({ name, expected, got, passed }) => `  ${passed ? '✔' : '✖'} ${name}: ${got} (expected ${expected})`,
   );

@@ -37,8 +37,8 @@ export async function labMatrix(args: string[], io: CommandIo): Promise<number> 
   if (options === undefined) return exitCodes.ok;
   const measured = readSystem(options, io);
   const plan = {
-    concurrency: readNumbers('concurrency', '4,8,12,16,24,32', { least: 1, most: 10_000 }, options),
-    cycleDelaysMs: readNumbers('cycle-delay', '0', { least: 0, most: 60_000 }, options),
+    concurrency: options.wholes('concurrency', [4, 8, 12, 16, 24, 32], 1, 10_000),
+    cycleDelaysMs: options.wholes('cycle-delay', [0], 0, 60_000),
     holdMs: options.number('hold', 4, 0.5, 3600) * 1000,
     p99Ms: readP99(options, measured),
     targets: measured.targets,
@@ -62,20 +62,5 @@ function readProfiles(names: readonly string[], options: Options): string[] {
     const found = names.find((name) => name === text.trim());
     if (found === undefined) options.problem(`--profiles must be of ${names.join(', ')}: got '${text}'`);
     return found ?? [];
-  });
-}
-
-/** Reads whole numbers with commas between them. */
-function readNumbers(
-  name: string,
-  byDefault: string,
-  { least, most }: { readonly least: number; readonly most: number },
-  options: Options,
-): number[] {
-  return (options.text(name) ?? byDefault).split(',').map((text) => {
-    const value = Number(text);
-    if (/^\s*\d+\s*$/.test(text) && value >= least && value <= most) return value;
-    options.problem(`--${name} must be whole numbers from ${least} to ${most}: got '${text}'`);
-    return least;
   });
 }

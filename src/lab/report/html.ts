@@ -35,7 +35,7 @@ ${table(gateTable(run), 'text')}
 <ul>${run.findings.map((finding) => `<li>${escapeText(finding)}</li>`).join('\n')}</ul>
 <div class="plots">${plots.join('\n')}</div>
 ${driftSection(run)}
-${tuningTables(run.tuning)
+${[...(run.tables ?? []), ...tuningTables(run.tuning)]
   .map((each) => `<h2>${escapeText(each.title)}</h2>\n<div class="wide">${table(each, 'numbers')}</div>`)
   .join('\n')}
 ${run.series.map((each) => seriesSection(each, run.timelines === undefined)).join('\n')}

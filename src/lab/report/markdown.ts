@@ -17,7 +17,7 @@ export function markdownReport(run: RunRecord): string {
   ];
   for (const timeline of run.timelines ?? []) parts.push(`## ${timeline.title}`, table(timelineTable(timeline)));
   if (run.drifts !== undefined && run.drifts.length > 0) parts.push('## Drift', table(driftTable(run)));
-  for (const each of tuningTables(run.tuning)) parts.push(`## ${each.title}`, table(each));
+  for (const each of [...(run.tables ?? []), ...tuningTables(run.tuning)]) parts.push(`## ${each.title}`, table(each));
   for (const series of run.series) {
     const settings = Object.entries(series.settings).map(([name, value]) => `\`${name}=${value}\``);
     const usl = uslSentence(series);

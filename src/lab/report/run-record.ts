@@ -2,6 +2,7 @@ import type { Step } from '../experiments/step.ts';
 import type { Drift } from '../measure/drift.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
+import type { NamedTable } from './tables.ts';
 import type { PlotOptions } from './line-plot.ts';
 
 /** A gate: the expected and the measured value. */
@@ -78,6 +79,8 @@ export interface RunRecord {
   readonly timelines?: readonly PlotOptions[];
   /** Which figures grew in the course of a long run. */
   readonly drifts?: readonly Drift[];
+  /** Tables of an experiment whose measurements are no steps of a load. */
+  readonly tables?: readonly NamedTable[];
   /** The search of `tune`; undefined for other experiments. */
   readonly tuning?: Tuning;
   readonly verdict: RunVerdict;
@@ -97,6 +100,7 @@ export type ExperimentOutcome = Pick<
   | 'marks'
   | 'timelines'
   | 'drifts'
+  | 'tables'
   | 'tuning'
 >;
 

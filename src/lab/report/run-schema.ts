@@ -185,6 +185,7 @@ export const runSchema = z.strictObject({
   marks: z.strictObject({ throughput: z.array(mark), p95: z.array(mark) }),
   timelines: z.array(timeline).optional(),
   drifts: z.array(drift).optional(),
+  tables: z.array(z.strictObject({ title: text, columns: z.array(text), rows: z.array(z.array(text)) })).optional(),
   tuning: tuning.optional(),
   verdict: z.enum(['passed', 'failed', 'invalid']),
   reasons: z.array(text),

@@ -3,6 +3,11 @@ import type { PlotOptions } from './line-plot.ts';
 import type { UslFit } from '../statistics/usl.ts';
 import { NOT_KNOWN, type RunRecord, type Series } from './run-record.ts';
 
+/** A table under its heading. */
+export interface NamedTable extends Table {
+  readonly title: string;
+}
+
 export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];

@@ -5,11 +5,7 @@ import type { Gain } from '../tuning/gain.ts';
 import { meets, type Merits } from '../tuning/merits.ts';
 import type { Measured, Tuning } from '../tuning/tuning.ts';
 import { linePlot } from './line-plot.ts';
-import { number, percent, type Table } from './tables.ts';
-
-export interface NamedTable extends Table {
-  readonly title: string;
-}
+import { type NamedTable, number, percent, type Table } from './tables.ts';
 
 const columnNames: Readonly<Record<Tunable, string>> = {
   GENERATOR_INSTANCES: 'generators',

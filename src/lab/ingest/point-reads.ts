@@ -1,0 +1,90 @@
+import { Client } from 'undici';
+import type { Clock } from '../../core/clock.ts';
+import { type Distribution, Latencies } from '../measure/latency.ts';
+import { ask } from '../system/ask.ts';
+import type { System } from '../system/system.ts';
+
+const PER_SECOND = 10;
+const RECORDS = 50;
+const REPLY_LIMIT_MS = 10_000;
+
+export interface ReadResult {
+  readonly latency: Distribution;
+  /** Reads that were not answered with their record. */
+  readonly failed: number;
+}
+
+/** Makes some barcodes; the ids of their records. */
+export async function makeRecords(system: System): Promise<string[]> {
+  const ids: string[] = [];
+  for (let number = 0; number < RECORDS; number++) {
+    const { status, headers } = await ask(system, {
+      method: 'POST',
+      path: '/v1/barcodes',
+      headers: { authorization: `Bearer ${system.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ symbology: 'qrcode', text: `read ${number}` }),
+    });
+    if (status !== 201) throw new Error(`POST /v1/barcodes was answered with ${status}`);
+    ids.push(String(headers['location']).split('/').at(-1) ?? '');
+  }
+  return ids;
+}
+
+/** Reads one record after the other by its id, ten a second, whatever becomes of them; until it is stopped. */
+export class PointReads {
+  readonly #system: System;
+  readonly #ids: readonly string[];
+  readonly #clock: Clock;
+  readonly #latencies = new Latencies();
+  readonly #client: Client;
+  readonly #open = new Set<Promise<void>>();
+  readonly #running: Promise<void>;
+  #failed = 0;
+  #isOver = false;
+
+  constructor(system: System, ids: readonly string[], clock: Clock) {
+    this.#system = system;
+    this.#ids = ids;
+    this.#clock = clock;
+    // Several may be on their way: one that waits must not hold up the next.
+    this.#client = new Client(system.url, { pipelining: 1, headersTimeout: REPLY_LIMIT_MS });
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<ReadResult> {
+    this.#isOver = true;
+    await this.#running;
+    await Promise.all(this.#open);
+    await this.#client.close();
+    return { latency: this.#latencies.distribution(), failed: this.#failed };
+  }
+
+  async #run(): Promise<void> {
+    const startedAt = this.#clock.now();
+    for (let number = 0; !this.#isOver; number++) {
+      const dueAt = startedAt + (number * 1000) / PER_SECOND;
+      await new Promise<void>(
+        (resolve) => void this.#clock.setTimeout(resolve, Math.max(0, dueAt - this.#clock.now())),
+      );
+      const read = this.#read(this.#ids[number % this.#ids.length] ?? '', dueAt).finally(() => this.#open.delete(read));
+      this.#open.add(read);
+    }
+  }
+
+  /** Its time counts from the moment at which it was due. */
+  async #read(id: string, dueAt: number): Promise<void> {
+    try {
+      const { statusCode, body } = await this.#client.request({
+        method: 'GET',
+        path: `/v1/barcodes/${id}`,
+        headers: { authorization: `Bearer ${this.#system.key}` },
+      });
+      await body.dump();
+      this.#latencies.record(this.#clock.now() - dueAt);
+      if (statusCode !== 200) this.#failed++;
+    } catch {
+      // A read without an answer is a failed one; its reason is that of the system, which the batches meet as well.
+      this.#failed++;
+    }
+  }
+}
