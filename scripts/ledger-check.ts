@@ -1,13 +1,16 @@
-// npm run ledger:check [-- wal|sync|memory] [kills]: is each record whose reply was received in PostgreSQL exactly once, after so many
-// kill -9 at random moments under load? Exit code 1 if not. Starts and stops a Rampart of its own.
+// npm run ledger:check [-- wal|sync|memory] [faults]: is each record whose reply was received in PostgreSQL exactly once, after so many
+// faults at random moments under load: kill -9 of each process, a PostgreSQL that stops, hangs or has its table locked, a full disk? Exit code 1 if not. Starts and stops a Rampart of its own.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { seededRandom } from '../src/core/random.ts';
 import { findEmbeddedPostgres } from '../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../src/store/embedded/postmaster.ts';
-import { type Stack, startStack, stackSettings } from '../test/support/stack.ts';
+import { endProcess, type Stack, startStack, stackSettings } from '../test/support/stack.ts';
 import { barcodeOf, startSteadyClient } from '../test/support/steady-client.ts';
 import { exactlyOnce, isSound, type LoggedRequest, type StoredRow } from './ledger/exactly-once.ts';
-import { killOne, victims } from './ledger/nemesis.ts';
+import { misfortunes, strike } from './ledger/nemesis.ts';
+import { smallDisk } from './ledger/small-disk.ts';
 
 const PER_SECOND = 120;
 const DRAIN_LIMIT_MS = 30_000;
@@ -16,16 +19,23 @@ const kills = Number(killsText);
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
 
-console.log(`LEDGER_DURABILITY=${mode}, ${kills} kills at ${PER_SECOND} requests/s, SEED=${seed}`);
-const stack = await startStack(await stackSettings({ LEDGER_DURABILITY: mode }));
+console.log(`LEDGER_DURABILITY=${mode}, ${kills} faults at ${PER_SECOND} requests/s, SEED=${seed}`);
+const settings = await stackSettings({ LEDGER_DURABILITY: mode });
+const disk = smallDisk(join(settings['RAMPART_DATA_DIR'] as string, 'ledger'));
+const stack = await startStack(settings);
 try {
   const load = startLoad(stack);
   for (let index = 0; index < kills; index++) {
-    const victim = victims[index % victims.length] ?? 'worker';
     await pause(300 + random() * 1200);
     const startedAt = performance.now();
-    await killOne(stack, victim, random);
-    console.log(`${victim} killed, back after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+    const before = load.log.length;
+    const done = await strike(
+      { stack, random, ledgerFolder: disk?.folder },
+      misfortunes[index % misfortunes.length] ?? 'worker',
+    );
+    console.log(
+      `${done}, over after ${((performance.now() - startedAt) / 1000).toFixed(1)} s; meanwhile ${outcomesOf(load.log.slice(before))}`,
+    );
   }
   const log = await load.stop();
   const verdict = exactlyOnce(log, await drainedRows(stack, log));
@@ -39,10 +49,18 @@ try {
   console.log(isSound(verdict) ? 'exactly once: yes' : 'exactly once: NO');
   process.exitCode = isSound(verdict) ? 0 : 1;
 } finally {
-  await stack.stop();
+  await endProcess(stack.supervisor, 'SIGINT');
+  disk?.unmount();
+  rmSync(stack.dataDir, { recursive: true, force: true });
 }
 
-function startLoad({ url, key }: Stack): { stop(): Promise<LoggedRequest[]> } {
+/** How many requests ended in which way. */
+function outcomesOf(requests: readonly LoggedRequest[]): string {
+  const groups = Map.groupBy(requests, ({ status }) => (status === 0 ? 'no reply' : String(status)));
+  return [...groups].map(([what, { length }]) => `${length} ${what}`).join(', ') || 'no request ended';
+}
+
+function startLoad({ url, key }: Stack): { readonly log: readonly LoggedRequest[]; stop(): Promise<LoggedRequest[]> } {
   const log: LoggedRequest[] = [];
   const textOf = (index: number): string => `request ${index} of run ${seed}`;
   const client = startSteadyClient({
@@ -58,7 +76,7 @@ function startLoad({ url, key }: Stack): { stop(): Promise<LoggedRequest[]> } {
         id: location?.split('/').at(-1),
       }),
   });
-  return { stop: () => client.stop().then(() => log) };
+  return { log, stop: () => client.stop().then(() => log) };
 }
 
 /** The rows, once no record is on its way any more. */
@@ -71,7 +89,14 @@ async function drainedRows({ dataDir, metrics }: Stack, log: readonly LoggedRequ
   // Orphans of the last victim are taken over within two seconds.
   await pause(4_000);
   const url = (await findEmbeddedPostgres(dataDir))?.url ?? '';
-  const rows = await queryOnce(url, `SELECT id::text AS id, text FROM barcodes WHERE text LIKE '%of run ${seed}'`);
+  const rows = await queryOnce(
+    url,
+    `SELECT id::text AS id, text, status FROM barcodes WHERE text LIKE '%of run ${seed}'`,
+  );
   console.log(`${rows.length} rows for ${log.length} requests`);
-  return rows.map((row) => ({ id: String(row['id']), text: String(row['text']) }));
+  return rows.map((row) => ({
+    id: String(row['id']),
+    text: String(row['text']),
+    isAborted: row['status'] === 'aborted',
+  }));
 }

@@ -12,6 +12,8 @@ export interface LoggedRequest {
 export interface StoredRow {
   readonly id: string;
   readonly text: string;
+  /** Whether the record itself says that nobody has got its reply. */
+  readonly isAborted: boolean;
 }
 
 export interface Verdict {
@@ -19,7 +21,7 @@ export interface Verdict {
   readonly missing: readonly string[];
   /** Texts that are there more than once. */
   readonly twice: readonly string[];
-  /** Records whose reply was an error, which promised that nothing was made. */
+  /** Records whose reply was an error, and that do not say so. */
   readonly refused: readonly string[];
   /** Records of no request of the log. */
   readonly unknown: readonly string[];
@@ -37,7 +39,7 @@ export function exactlyOnce(log: readonly LoggedRequest[], rows: readonly Stored
     const found = byText.get(text) ?? [];
     if (status === 201 && !found.some((row) => row.id === id)) verdict.missing.push(text);
     if (found.length > 1) verdict.twice.push(text);
-    if (status >= 400 && found.length > 0) verdict.refused.push(text);
+    if (status >= 400 && found.some(({ isAborted }) => !isAborted)) verdict.refused.push(text);
     if (status === 0 && found.length > 0) unanswered++;
   }
   for (const text of byText.keys()) if (!requests.has(text)) verdict.unknown.push(text);

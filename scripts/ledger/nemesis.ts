@@ -1,15 +1,106 @@
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
+import { type EmbeddedPostgres, findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
+import { queryOnce } from '../../src/store/embedded/postmaster.ts';
 import type { Stack } from '../../test/support/stack.ts';
 
-export type Victim = 'worker' | 'control' | 'generator' | 'PostgreSQL';
-export const victims: readonly Victim[] = ['worker', 'PostgreSQL', 'worker', 'control', 'worker', 'generator'];
+/** Processes that are killed. */
+type Victim = 'worker' | 'control' | 'generator' | 'batch worker' | 'PostgreSQL';
+/** What else goes wrong, for a while. */
+type Fault = 'PostgreSQL stops' | 'PostgreSQL hangs' | 'the table is locked' | 'the disk is full';
+
+export const misfortunes: readonly (Victim | Fault)[] = [
+  'worker',
+  'PostgreSQL',
+  'the disk is full',
+  'control',
+  'PostgreSQL hangs',
+  'worker',
+  'the table is locked',
+  'batch worker',
+  'PostgreSQL stops',
+  'generator',
+];
 
 const BACK_LIMIT_MS = 20_000;
 const LOOK_MS = 100;
+/** How long a fault lasts. */
+const FAULT_MS = 3_000;
+
+export interface Nemesis {
+  readonly stack: Stack;
+  readonly random: () => number;
+  /** The folder of the segments, on a small file system of its own; undefined where none could be mounted. */
+  readonly ledgerFolder: string | undefined;
+}
+
+/** Lets one thing go wrong; resolves when it is over, to what was done. */
+export async function strike({ stack, random, ledgerFolder }: Nemesis, what: Victim | Fault): Promise<string> {
+  switch (what) {
+    case 'PostgreSQL stops':
+      process.kill((await serverOf(stack)).pid, 'SIGINT');
+      await pause(FAULT_MS);
+      return 'PostgreSQL was stopped';
+    case 'PostgreSQL hangs': {
+      const { pid } = await serverOf(stack);
+      const all = [pid, ...childrenOf(pid)];
+      for (const each of all) process.kill(each, 'SIGSTOP');
+      await pause(FAULT_MS);
+      for (const each of all) resume(each);
+      return `PostgreSQL did not answer for ${FAULT_MS / 1000} s`;
+    }
+    case 'the table is locked': {
+      const { url } = await serverOf(stack);
+      const lock = `BEGIN; LOCK TABLE barcodes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(${FAULT_MS / 1000}); COMMIT`;
+      await queryOnce(url, lock);
+      return `another session had the table for ${FAULT_MS / 1000} s, so every connection waited`;
+    }
+    case 'the disk is full':
+      return ledgerFolder === undefined
+        ? 'the disk was not filled, as only root can mount a small one'
+        : fill(ledgerFolder);
+    default:
+      await killOne(stack, what, random);
+      return `${what} killed`;
+  }
+}
+
+const serverOf = async ({ dataDir }: Stack): Promise<EmbeddedPostgres> => {
+  const server = await findEmbeddedPostgres(dataDir);
+  if (server === undefined) throw new Error('PostgreSQL does not run');
+  return server;
+};
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number);
+
+/** It may have been ended meanwhile. */
+function resume(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function fill(folder: string): Promise<string> {
+  const path = join(folder, 'filler');
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+  await pause(FAULT_MS);
+  rmSync(path);
+  return `the disk of the segments was full for ${FAULT_MS / 1000} s`;
+}
 
 /** Kills a process of the stack with SIGKILL, and resolves when another one has taken its place. */
-export async function killOne(stack: Stack, victim: Victim, random: () => number): Promise<void> {
+async function killOne(stack: Stack, victim: Victim, random: () => number): Promise<void> {
   const before = await pidsOf(stack, victim);
   const pid = before[Math.floor(random() * before.length)];
   if (pid === undefined) throw new Error(`There is no ${victim}`);
@@ -30,5 +121,6 @@ async function pidsOf(stack: Stack, victim: Victim): Promise<readonly number[]> 
   const { workers, control, processes } = await stack.status();
   if (victim === 'worker') return workers.map(({ pid }) => pid);
   if (victim === 'control') return [control.pid];
-  return processes.filter(({ role }) => role === 'generator').map(({ pid }) => pid);
+  const role = victim === 'batch worker' ? 'batch' : victim;
+  return processes.filter((each) => each.role === role).map(({ pid }) => pid);
 }

@@ -1,4 +1,5 @@
-import { known, type NamedTable, number } from '../report/tables.ts';
+import type { NamedTable } from '../report/table.ts';
+import { known, number } from '../report/tables.ts';
 import { paretoFront } from '../statistics/pareto.ts';
 import type { LedgerPoint } from './ledger-modes.ts';
 import type { IngestPoint } from './measure.ts';

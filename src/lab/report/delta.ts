@@ -1,6 +1,7 @@
+import type { Table } from './table.ts';
 import type { Step } from '../experiments/step.ts';
 import type { RunRecord, Series } from './run-record.ts';
-import { number, percent, type Table } from './tables.ts';
+import { number, percent } from './tables.ts';
 
 /** Two runs side by side: what was different about them, and what came of it. */
 export interface RunDelta {

@@ -1,8 +1,9 @@
+import type { Table } from './table.ts';
 import type { Step } from '../experiments/step.ts';
 import { outcomes } from '../load/outcome.ts';
 import type { EndpointFigures } from '../measure/figures.ts';
 import type { Series } from './run-record.ts';
-import { number, type Table } from './tables.ts';
+import { number } from './tables.ts';
 
 /** Percentiles and outcomes of each endpoint at each load, the successes first. */
 export function endpointTable({ loadUnit, steps, confirmations }: Series): Table {

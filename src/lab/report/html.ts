@@ -1,9 +1,10 @@
+import type { Table } from './table.ts';
 import { endpointTable } from './endpoint-table.ts';
 import { escapeText } from './line-plot.ts';
 import type { RunRecord, Series } from './run-record.ts';
 import { seriesPlots } from './series-plots.ts';
 import { processTable, serverTable } from './server-tables.ts';
-import { driftTable, headRows, stepTable, type Table, uslSentence } from './tables.ts';
+import { driftTable, headRows, stepTable, uslSentence } from './tables.ts';
 import { tuningTables } from './tuning-tables.ts';
 
 const style = `

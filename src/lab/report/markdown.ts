@@ -1,7 +1,8 @@
+import type { Table } from './table.ts';
 import { endpointTable } from './endpoint-table.ts';
 import { gateTable } from './html.ts';
 import type { RunRecord } from './run-record.ts';
-import { driftTable, headRows, stepTable, type Table, timelineTable, uslSentence } from './tables.ts';
+import { driftTable, headRows, stepTable, timelineTable, uslSentence } from './tables.ts';
 import { tuningTables } from './tuning-tables.ts';
 
 /** The report for a pull request or a wiki. */

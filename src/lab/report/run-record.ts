@@ -1,8 +1,8 @@
+import type { NamedTable } from './table.ts';
 import type { Step } from '../experiments/step.ts';
 import type { Drift } from '../measure/drift.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
-import type { NamedTable } from './tables.ts';
 import type { PlotOptions } from './line-plot.ts';
 
 /** A gate: the expected and the measured value. */

@@ -1,8 +1,9 @@
+import type { Table } from './table.ts';
 import type { Step } from '../experiments/step.ts';
 import type { ServerFigures } from '../measure/server-figures.ts';
 import type { ProcessUse } from '../system/process-watch.ts';
 import type { Series } from './run-record.ts';
-import { number, percent, type Table } from './tables.ts';
+import { number, percent } from './tables.ts';
 
 const MEBIBYTE = 1024 * 1024;
 

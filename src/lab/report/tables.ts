@@ -2,16 +2,7 @@ import type { Step } from '../experiments/step.ts';
 import type { PlotOptions } from './line-plot.ts';
 import type { UslFit } from '../statistics/usl.ts';
 import { NOT_KNOWN, type RunRecord, type Series } from './run-record.ts';
-
-/** A table under its heading. */
-export interface NamedTable extends Table {
-  readonly title: string;
-}
-
-export interface Table {
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
+import type { Table } from './table.ts';
 
 export function number(value: number, digits = 0): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '–';

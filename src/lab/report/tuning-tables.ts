@@ -1,3 +1,4 @@
+import type { NamedTable, Table } from './table.ts';
 import { type Configuration, isSame, type Tunable } from '../tuning/configuration.ts';
 import { signedPercent } from '../tuning/findings.ts';
 import type { Evaluation } from '../tuning/frontier.ts';
@@ -5,7 +6,7 @@ import type { Gain } from '../tuning/gain.ts';
 import { meets, type Merits } from '../tuning/merits.ts';
 import type { Measured, Tuning } from '../tuning/tuning.ts';
 import { linePlot } from './line-plot.ts';
-import { type NamedTable, number, percent, type Table } from './tables.ts';
+import { number, percent } from './tables.ts';
 
 const columnNames: Readonly<Record<Tunable, string>> = {
   GENERATOR_INSTANCES: 'generators',

@@ -13,6 +13,9 @@ export interface DirectOptions extends LedgerOptions {
   readonly mode: 'sync' | 'memory';
 }
 
+/** An insert that was stuck when PostgreSQL came back has ended by then. */
+const SECOND_MARK_MS = 2_000;
+
 /** A ledger without a disk: records go to PostgreSQL before their reply, or wait for it in memory. */
 export class DirectLedger implements Ledger {
   readonly #options: DirectOptions;
@@ -48,7 +51,10 @@ export class DirectLedger implements Ledger {
         this.#report.kept();
       }
       if (fate === 'stored' || this.#options.mode === 'memory') resolve(undefined);
-      else resolve(this.#report.refused(fate === 'rejected' ? rejectedRefusal : unavailableRefusal));
+      else {
+        if (fate === 'unavailable') this.#disown(record.id);
+        resolve(this.#report.refused(fate === 'rejected' ? rejectedRefusal : unavailableRefusal));
+      }
     });
     if (this.#options.mode === 'memory') return Promise.resolve(undefined);
     this.#drain.flush();
@@ -81,6 +87,16 @@ export class DirectLedger implements Ledger {
     await this.#drain.close();
     if (this.#byId.size > 0) this.#report.dropped(this.#byId.size, 'PostgreSQL did not take them before the end');
     this.#byId.clear();
+  }
+
+  /**
+   * Marks a record whose request is refused because PostgreSQL did not say in time whether it has it: if it has, nobody got
+   * the reply. Twice, because PostgreSQL may run the mark before the insert that was stuck, if both waited for the same lock.
+   */
+  #disown(id: string, marks = 2): void {
+    if (this.#isClosed || marks === 0) return;
+    const again = (): void => void this.#options.clock.setTimeout(() => this.#disown(id, marks - 1), SECOND_MARK_MS);
+    this.#drain.push({ entry: { kind: 'aborted', id }, mayWait: true, settled: again });
   }
 
   get #isFull(): boolean {

@@ -284,6 +284,22 @@ describe('a ledger with LEDGER_DURABILITY=sync', () => {
     assert.deepEqual(await append(host, ledger, record(4)), ['kept']);
   });
 
+  test('marks a record whose request was refused because PostgreSQL did not answer, if it was stored all the same', async () => {
+    const host = new FakeHost();
+    const ledger = host.start('sync');
+    host.database = 'lost-ack';
+    const refused = ledger.append(record(1));
+    await host.clock.advance(3_000);
+    assert.equal((await refused)?.reason, 'store-unavailable');
+    assert.equal(host.rows.get(record(1).id)?.status, 'delivered');
+    host.database = 'up';
+    await host.clock.advance(10_000);
+    assert.equal(host.rows.get(record(1).id)?.status, 'aborted');
+    assert.equal(ledger.pending, 0);
+    assert.deepEqual(await append(host, ledger, record(2)), ['kept']);
+    assert.equal(host.rows.get(record(2).id)?.status, 'delivered');
+  });
+
   test('a record that PostgreSQL rejects is refused alone', async () => {
     const host = new FakeHost();
     const ledger = host.start('sync', { batchSize: 100 });
