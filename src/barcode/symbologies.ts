@@ -207,11 +207,11 @@ export const symbologies = {
     ...matrix,
     ...link,
     title: 'GS1 Digital Link QR Code',
-    maxLength: 2000,
+    maxLength: 1000,
     quietZone: 4,
     ecLevels: ['L', 'M', 'Q', 'H'],
   },
-  gs1dldatamatrix: { ...matrix, ...link, title: 'GS1 Digital Link Data Matrix', maxLength: 2000, quietZone: 2 },
+  gs1dldatamatrix: { ...matrix, ...link, title: 'GS1 Digital Link Data Matrix', maxLength: 1000, quietZone: 2 },
 } as const satisfies Record<string, SymbologySpec>;
 
 export type Symbology = keyof typeof symbologies;

@@ -9,6 +9,8 @@ interface Bwip {
   raw(options: Readonly<Record<string, unknown>>): unknown;
 }
 
+/** BWIPP's Code 128 takes some more. */
+const MAX_QUICK = 200;
 /** Characters that a GS1-128 may hold without its brackets (General Specifications §5.4.1). */
 const MAX_GS1_128 = 48;
 
@@ -26,7 +28,8 @@ export class Gs1Checker {
     const length = text.replaceAll(/[()]/g, '').length;
     if (symbology === 'gs1128' && length > MAX_GS1_128)
       return problem('too-long', `${title} takes at most ${MAX_GS1_128} characters without brackets: got ${length}`);
-    const bcid = gs1 === 'elements' ? 'gs1-128' : 'gs1dldatamatrix';
+    // A Code 128 is the quickest for it to draw; longer texts need a symbol that holds them.
+    const bcid = gs1 === 'link' ? 'gs1dldatamatrix' : length <= MAX_QUICK ? 'gs1-128' : 'gs1datamatrix';
     try {
       this.#load().raw({ bcid, text, lintreqs: true });
     } catch (error) {

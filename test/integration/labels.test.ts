@@ -177,6 +177,14 @@ for (const [text, rule, detail] of [
   });
 }
 
+test('long element strings are checked, too, and what is sound is drawn', () => {
+  const long = `(01)09501101530003${[91, 92, 93, 94, 95].map((identifier) => `(${identifier})${'A'.repeat(80)}`).join('')}`;
+  for (const symbology of ['gs1qrcode', 'gs1datamatrix']) {
+    assert.ok(draw({ symbology, text: long }).length > 0);
+    assert.equal(problemOf({ symbology, text: `${long}(17)251331` }).rule, 'date');
+  }
+});
+
 test('every form of GS1 checks its identifiers, a Digital Link too', () => {
   const text = '(01)09501101530003(17)251331';
   for (const symbology of symbologyNames.filter((name) => specOf(name).gs1 === 'elements'))
