@@ -8,10 +8,11 @@ import { needsDatabase } from '../config/config.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { ChunkQueue } from '../store/batches/chunk-queue.ts';
 import { BATCH_CONNECTIONS } from '../store/pool-size.ts';
-import { openBatchWork } from '../store/batches/open.ts';
+import { type BatchWork, openBatchWork } from '../store/batches/open.ts';
 import { databaseUrlOf } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
+import { poolMetrics } from './pool-metrics.ts';
 import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
 
 const help = `usage: rampart batch
@@ -34,12 +35,13 @@ export async function batch(args: string[], io: CommandIo): Promise<number> {
   const { BATCH_CONCURRENCY, BATCH_RETENTION_DAYS, BATCH_WORKERS, DATABASE_POOL_TIMEOUT_MS } = config.env;
   const stop = stopRequests(context);
   const link = linkToControl(context, { status: () => ({}) });
-  const work = openBatchWork({
+  const work: BatchWork = openBatchWork({
     url: await databaseUrlOf(config),
     directUrl: config.env.DATABASE_DIRECT_URL,
     poolMax: POOL,
     poolTimeoutMs: DATABASE_POOL_TIMEOUT_MS,
     clock,
+    onPoolWait: poolMetrics(context.registry, 'batch', POOL, () => work.pool()),
     onError: (error) => log.warn({ reason: error.message }, 'the queue of batches'),
   });
   const gateway = new GatewayClient({ runFolder, connections: BATCH_CONCURRENCY, now: () => clock.now() });

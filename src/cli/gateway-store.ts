@@ -13,6 +13,7 @@ import { sharesOf } from '../store/pool-size.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { databaseUrlOf, gatewayPoolSize } from './database.ts';
 import { noBarcodes, noBatches, noIdempotency, noLedger } from './no-store.ts';
+import { poolMetrics } from './pool-metrics.ts';
 import type { RoleContext } from './role.ts';
 
 /** The database as a gateway worker uses it; without a database it refuses or forgets everything. */
@@ -75,7 +76,7 @@ async function openPool(
       log.warn({ err: error }, 'PostgreSQL does not answer; starting with the smallest pool');
       return SMALLEST_POOL;
     }));
-  const waits = registry.histogram('rampart_db_pool_wait_seconds', 'Wait for a database connection').of();
+  const observeWait = poolMetrics(registry, 'gateway', poolMax, () => store.pool());
   const calls = registry.counter(
     'rampart_db_calls_total',
     'Calls of the database by kind and result',
@@ -83,7 +84,7 @@ async function openPool(
     'result',
   );
   const slow = registry.counter('rampart_db_slow_calls_total', 'Calls of the database that took over 500 ms').of();
-  const store = openStore({
+  const store: Store = openStore({
     url,
     isPooled: DATABASE_DIRECT_URL !== undefined,
     poolMax,
@@ -94,7 +95,7 @@ async function openPool(
     applicationName: 'rampart gateway',
     clock,
     requestId: () => requestScope.current,
-    onPoolWait: (seconds) => waits.observe(seconds),
+    onPoolWait: observeWait,
     onCall: (share, result) => calls.of(share, result).add(),
     onSlowQuery: ({ name, ms, requestId }) => {
       slow.add();
@@ -102,28 +103,17 @@ async function openPool(
     },
     onPoolError: (error) => log.warn({ reason: error.message }, 'an idle database connection broke'),
   });
-  observePool(registry, store, poolMax);
+  observeShares(registry, store);
   return { store, poolMax };
 }
 
-function observePool(registry: Registry, store: Store, poolMax: number): void {
-  const connections = registry.gauge('rampart_db_pool_connections', 'Database connections', 'sum', 'role', 'state');
-  const shared = registry.gauge(
-    'rampart_db_share_calls',
-    'Calls that have or wait for a connection',
-    'sum',
-    'share',
-    'state',
-  );
+function observeShares(registry: Registry, store: Store): void {
+  const help = 'Calls that have or wait for a connection';
+  const shared = registry.gauge('rampart_db_share_calls', help, 'sum', 'share', 'state');
   registry.onSnapshot(() => {
-    const { total, idle, waiting, shares } = store.pool();
-    connections.of('gateway', 'busy').set(total - idle);
-    connections.of('gateway', 'idle').set(idle);
-    connections.of('gateway', 'waiting').set(waiting);
-    connections.of('gateway', 'max').set(poolMax);
-    for (const { share, inUse, waiting: queued } of shares) {
+    for (const { share, inUse, waiting } of store.pool().shares) {
       shared.of(share, 'running').set(inUse);
-      shared.of(share, 'waiting').set(queued);
+      shared.of(share, 'waiting').set(waiting);
     }
   });
 }

@@ -43,6 +43,21 @@ describe('rampart retention', () => {
     assert.deepEqual([wrong.code, /did you mean --dry-run/.test(wrong.stderr)], [2, true]);
   });
 
+  test('the pools of gateway and batch workers, and the calls by kind of work, are in the metrics', async () => {
+    await eventually('all roles have reported', async () => {
+      const text = await stack.metrics();
+      return ['role="gateway",state="max"} 10', 'role="batch",state="max"} 4'].every((gauge) =>
+        text.includes(`rampart_db_pool_connections{${gauge}\n`),
+      );
+    });
+    assert.equal((await fetch(`${stack.url}/v1/barcodes`, { headers: { 'x-api-key': stack.key } })).status, 200);
+    const text = await stack.metrics();
+    for (const share of ['keys', 'reads'])
+      assert.match(text, new RegExp(`rampart_db_calls_total\\{share="${share}",result="ok"\\} [1-9]`));
+    assert.match(text, /rampart_db_share_calls\{share="ledger",state="waiting"\} 0\n/);
+    assert.match(text, /rampart_db_slow_calls_total \d+\n/);
+  });
+
   test('a barcode of now is stored in the partition of today', async () => {
     const headers = { 'x-api-key': stack.key, 'content-type': 'application/json' };
     const body = '{"symbology":"qrcode","text":"today"}';

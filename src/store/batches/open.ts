@@ -14,6 +14,7 @@ export interface BatchWorkOptions {
   /** How long a call may wait for a connection. */
   readonly poolTimeoutMs: number;
   readonly clock: Clock;
+  readonly onPoolWait?: ((seconds: number) => void) | undefined;
   /** A failure that is repaired by itself: of an idle connection, or of pg-boss's own upkeep. */
   readonly onError: (error: Error) => void;
 }
@@ -24,6 +25,8 @@ export interface BatchWork {
   readonly chunks: ChunkStore;
   /** Calls back whenever a batch has been accepted, by whichever worker; now and then for nothing. */
   listen(onNew: () => void): void;
+  /** Connections of the pool, and calls that wait for one. */
+  pool(): { readonly total: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 }
 
@@ -44,7 +47,7 @@ export function openBatchWork(options: BatchWorkOptions): BatchWork {
       max: Math.max(SMALLEST_POOL, options.poolMax),
     },
     clock,
-    () => {},
+    options.onPoolWait ?? (() => {}),
   );
   pool.on('error', onError);
   const queue = new ChunkQueue(pool, onError);
@@ -55,6 +58,7 @@ export function openBatchWork(options: BatchWorkOptions): BatchWork {
     listen(onNew) {
       listener = new BatchListener({ ...shared, url: options.directUrl ?? url }, clock, onNew);
     },
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     async close() {
       await listener?.close();
       await queue.stop();
