@@ -7,6 +7,7 @@ import { importFile } from './file-modules.ts';
 import { referenceProblems } from './file-references.ts';
 import { fileSchema, type ParsedConfigFile } from './file-schema.ts';
 import { withTexts } from './file-texts.ts';
+import { referencesOfSoundParts } from './sound-parts.ts';
 import { inPlainWords, problemLines } from './plain-words.ts';
 
 export const DEFAULT_FILE = 'rampart.config.ts';
@@ -45,5 +46,7 @@ export function parseConfigFile(value: unknown, path: string): ReadFile {
     const { file, problems } = withTexts(parsed.data, dirname(path));
     return { file, problems: [...referenceProblems(file, path), ...problems.map((problem) => `${path}: ${problem}`)] };
   }
-  return { file: {}, problems: problemLines(parsed.error.issues, path, 'the default export') };
+  const { issues } = parsed.error;
+  const ofOthers = referencesOfSoundParts(value, issues, path);
+  return { file: {}, problems: [...problemLines(issues, path, 'the default export'), ...ofOthers] };
 }
