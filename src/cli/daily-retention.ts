@@ -29,7 +29,9 @@ export function startDailyRetention(context: RoleContext): { stop(): void } {
       partitions.set(report.kept);
       if (report.obstacle !== undefined) log.warn({ reason: report.obstacle }, 'the table of records stays as it is');
       const { added, dropped, deletedRecords } = report;
-      log.info({ added, dropped, deletedRecords }, 'retention');
+      // Only what is gone is worth a line of every day.
+      const level = dropped.length > 0 || deletedRecords > 0 ? 'info' : 'debug';
+      log[level]({ added, dropped, deletedRecords }, 'retention');
       return 'done';
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'retention failed; it is tried again in ten minutes');
