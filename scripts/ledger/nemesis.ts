@@ -10,7 +10,10 @@ type Victim = 'worker' | 'control' | 'generator' | 'batch worker' | 'PostgreSQL'
 /** What else goes wrong, for a while. */
 type Fault = 'PostgreSQL stops' | 'PostgreSQL hangs' | 'the table is locked' | 'the disk is full';
 
-export const misfortunes: readonly (Victim | Fault)[] = [
+export type Misfortune = Victim | Fault;
+
+/** In an order in which one does not hide another. */
+export const misfortunes: readonly Misfortune[] = [
   'worker',
   'PostgreSQL',
   'the disk is full',
@@ -36,7 +39,7 @@ export interface Nemesis {
 }
 
 /** Lets one thing go wrong; resolves when it is over, to what was done. */
-export async function strike({ stack, random, ledgerFolder }: Nemesis, what: Victim | Fault): Promise<string> {
+export async function strike({ stack, random, ledgerFolder }: Nemesis, what: Misfortune): Promise<string> {
   switch (what) {
     case 'PostgreSQL stops':
       process.kill((await serverOf(stack)).pid, 'SIGINT');
