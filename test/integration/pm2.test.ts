@@ -117,6 +117,7 @@ describe('under pm2', () => {
         .map(({ name, pm2_env }) => [name, pm2_env.exec_mode, pm2_env.node_version, pm2_env.status].join(' '))
         .sort(),
       [
+        ['batch', 'fork_mode'],
         ['control', 'fork_mode'],
         ['gateway', 'cluster_mode'],
         ['gateway', 'cluster_mode'],

@@ -44,7 +44,14 @@ export class InvalidItems extends Error {
 }
 
 /** The body cannot be read as a list of items: what is wrong with it. */
-export class UnreadableBatch extends Error {}
+export class UnreadableBatch extends Error {
+  readonly reason: 'malformed-request' | 'invalid-request' | 'body-too-large';
+
+  constructor(reason: UnreadableBatch['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
 
 export interface BatchBody {
   readonly form: 'lines' | 'array';
@@ -73,7 +80,7 @@ export async function* batchItems({ form, isPacked, content }: BatchBody, clock:
     clock,
   );
   if (reader.problems.length > 0) throw new InvalidItems(reader.problems);
-  if (reader.count === 0) throw new UnreadableBatch('the batch has no items');
+  if (reader.count === 0) throw new UnreadableBatch('invalid-request', 'the batch has no items');
 }
 
 /** Reads items one by one, and counts them. */
@@ -85,7 +92,8 @@ class ItemReader {
   /** The canonical request; undefined if it is invalid. */
   read(text: ItemText): string | undefined {
     this.count++;
-    if (this.count > MOST_ITEMS) throw new UnreadableBatch(`a batch takes up to ${MOST_ITEMS} items`);
+    if (this.count > MOST_ITEMS)
+      throw new UnreadableBatch('invalid-request', `a batch takes up to ${MOST_ITEMS} items`);
     if (text === undefined) return this.#bad('', 'length', `an item has at most ${MAX_ITEM_BYTES} bytes`);
     if (!isUtf8(text)) return this.#bad('', 'encoding', 'the item is not UTF-8');
     let json: unknown;
@@ -126,7 +134,7 @@ function splitting<Result>(split: () => Result): Result {
   try {
     return split();
   } catch (error) {
-    if (error instanceof MalformedList) throw new UnreadableBatch(error.message);
+    if (error instanceof MalformedList) throw new UnreadableBatch('malformed-request', error.message);
     throw error;
   }
 }
@@ -149,11 +157,11 @@ async function* unpacked(content: Buffer | Readable): AsyncGenerator<Buffer> {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > MAX_INFLATED_BYTES)
-        throw new UnreadableBatch(`the unpacked body has more than ${MAX_INFLATED_BYTES} bytes`);
+        throw new UnreadableBatch('body-too-large', `the unpacked body has more than ${MAX_INFLATED_BYTES} bytes`);
       yield chunk;
     }
   } catch (error) {
-    throw isPackingError(error) ? new UnreadableBatch('the body is not gzip') : error;
+    throw isPackingError(error) ? new UnreadableBatch('malformed-request', 'the body is not gzip') : error;
   } finally {
     gunzip.destroy();
   }

@@ -11,7 +11,7 @@ import { Refusal } from '../refusal.ts';
 import type { LocalRoute } from '../routes/route.ts';
 import { idempotencyKeyOf, inProgress, reused } from '../routes/idempotent-creation.ts';
 import { storeRefusal } from '../routes/store-refusal.ts';
-import { type BatchBody, batchItems, InvalidItems, MAX_INFLATED_BYTES, UnreadableBatch } from './batch-items.ts';
+import { type BatchBody, batchItems, InvalidItems, UnreadableBatch } from './batch-items.ts';
 import { publicBatch } from './public-batch.ts';
 
 /** As received. */
@@ -103,9 +103,6 @@ function refusalOf(error: unknown): Refusal {
     const detail = `nothing was accepted, because items are invalid; the first one is item ${first?.item}: ${first?.detail}`;
     return new Refusal('invalid-request', detail, { errors: problems });
   }
-  if (error instanceof UnreadableBatch)
-    return error.message.includes(String(MAX_INFLATED_BYTES))
-      ? bodyTooLarge(MAX_INFLATED_BYTES)
-      : new Refusal('invalid-request', error.message);
+  if (error instanceof UnreadableBatch) return new Refusal(error.reason, error.message);
   return storeRefusal(error);
 }
