@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { configHash } from '../config/config.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
 import { MAKERS } from '../core/ids.ts';
@@ -14,7 +14,7 @@ import { type ById, byId, fromWireOrder, toWireReport } from '../protocol/lease-
 import type { RecordAsk } from '../protocol/record-ask.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
-import { itemSocketName, itemSocketPath } from '../protocol/item-socket.ts';
+import { itemSocketName, itemSocketPath, itemSocketPid } from '../protocol/item-socket.ts';
 import { liveProcesses } from '../supervisor/process-records.ts';
 import { listenersOf } from '../supervisor/host-listeners.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
@@ -168,12 +168,21 @@ async function listen(worker: Gateway, context: RoleContext, io: CommandIo): Pro
 /** Without this socket batches wait for another worker of the host; that is no reason not to serve. */
 async function listenForItems(worker: Gateway, { runFolder, log }: RoleContext): Promise<void> {
   const path = itemSocketPath(runFolder, itemSocketName(process.pid));
-  // Of a process that had the same id and was killed.
-  rmSync(path, { force: true });
+  removeStaleSockets(runFolder);
   // Exclusive: under pm2 the daemon would listen in the place of its workers.
   await worker
     .listen({ path, exclusive: true }, 'items')
     .catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'this worker takes no items of batches'));
+}
+
+/** Those of workers that were killed, and of one that had the same process id. */
+function removeStaleSockets(runFolder: string): void {
+  const live = new Set(liveProcesses(runFolder).map(({ pid }) => pid));
+  live.delete(process.pid);
+  for (const name of readdirSync(runFolder)) {
+    const pid = itemSocketPid(name);
+    if (pid !== undefined && !live.has(pid)) rmSync(itemSocketPath(runFolder, name), { force: true });
+  }
 }
 
 /**

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
@@ -69,6 +71,12 @@ describe('batches while processes are killed', () => {
       );
       assert.equal(await sql(`SELECT count(*)::int AS n FROM barcodes WHERE text LIKE '${name} %'`), ITEMS);
     });
+
+  test('the sockets of workers that were killed are gone', async () => {
+    const pids = (await stack.status()).workers.map(({ pid }) => `items-${pid}.sock`);
+    const sockets = readdirSync(join(stack.dataDir, 'run')).filter((name) => name.startsWith('items-'));
+    assert.deepEqual(sockets.sort(), pids.sort());
+  });
 
   test('the chunks that are done leave no jobs but those that pg-boss removes itself', async () => {
     assert.equal(
