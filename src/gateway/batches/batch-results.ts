@@ -11,7 +11,7 @@ import { Refusal } from '../refusal.ts';
 import { readRefusal } from '../routes/database-route.ts';
 import type { LocalRoute } from '../routes/route.ts';
 import { noBatch } from './batch-routes.ts';
-import { StreamedReply } from './streamed-reply.ts';
+import { StreamedReply } from '../http/streamed-reply.ts';
 
 /** Results of one look at the database. */
 const LINES = 500;

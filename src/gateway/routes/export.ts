@@ -3,8 +3,7 @@ import type { ExportPage, ExportRequest } from '../../store/record-reads.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import type { Exchange, Releasable } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
-import type { ReplyWriter } from '../http/client-reply.ts';
-import { ReadingRate } from '../http/reading-rate.ts';
+import { StreamedReply } from '../http/streamed-reply.ts';
 import { Refusal } from '../refusal.ts';
 import { readRefusal } from './database-route.ts';
 import { exportQuerySchema, readRecordQuery } from './record-query.ts';
@@ -13,8 +12,6 @@ import type { LocalRoute } from './route.ts';
 /** A page of this size is sent in a few milliseconds, and holds no more than that in memory while its client is slow. */
 const MAX_PAGE_BYTES = 1024 * 1024;
 const MAX_PAGE_ROWS = 4_000;
-/** How often a client that has not read a page is looked at. */
-const LOOK_MS = 1_000;
 
 const tooMany = new Refusal('overloaded', 'too many exports are under way: let one end, or ask for it later', {
   retryAfterSeconds: 5,
@@ -52,12 +49,11 @@ export function exportBarcodesRoute(gateway: GatewayContext, metrics: EndpointMe
  * One export. A page is a statement of its own, so that a client that reads slowly holds a page in memory, and neither a
  * connection nor a snapshot of the database.
  */
-class Export implements ReplyWriter, Releasable {
+class Export implements Releasable {
   readonly #gateway: GatewayContext;
   readonly #x: Exchange;
   readonly #request: ExportRequest;
   readonly #cancel = new AbortController();
-  #more: (() => void) | undefined;
 
   constructor(gateway: GatewayContext, x: Exchange, request: ExportRequest) {
     this.#gateway = gateway;
@@ -74,34 +70,23 @@ class Export implements ReplyWriter, Releasable {
     x.execPhase = 'database';
     if (page instanceof Refusal) return page;
     if (x.over) return undefined;
-    x.writeHead(200, ['content-type', 'application/x-ndjson', 'cache-control', 'no-store']);
-    if (x.request.method === 'HEAD') {
-      x.reply.end();
-      return undefined;
-    }
-    x.reply.filledBy(this);
-    while (page.count > 0) {
-      x.reply.write(Buffer.from(page.lines));
-      if (x.reply.isFull) await this.#delivered();
-      if (x.over) return undefined;
+    const headers = ['content-type', 'application/x-ndjson', 'cache-control', 'no-store'];
+    const reply = new StreamedReply(x, this.#gateway.clock, headers);
+    while (x.request.method !== 'HEAD' && page.count > 0) {
+      if (!(await reply.write(Buffer.from(page.lines)))) return undefined;
       const next: ExportPage | Refusal = await this.#read(page.last);
       if (x.over) return undefined;
       // The head has been sent, so the client sees by the cut that this is not all.
       if (next instanceof Refusal) return next;
       page = next;
     }
-    x.reply.end();
+    reply.end();
     return undefined;
-  }
-
-  drained(): void {
-    this.#more?.();
   }
 
   /** The request has ended: complete, or because its client left. */
   release(): void {
     this.#cancel.abort();
-    this.#more?.();
   }
 
   async #read(after: string | undefined): Promise<ExportPage | Refusal> {
@@ -116,22 +101,5 @@ class Export implements ReplyWriter, Releasable {
       if (signal.aborted) return { lines: '', count: 0, last: undefined };
       return readRefusal(error);
     }
-  }
-
-  /** Resolves when the client has read what is written, or has gone; a client that reads too little is cut. */
-  async #delivered(): Promise<void> {
-    const { clock } = this.#gateway;
-    const { reply } = this.#x;
-    const rate = new ReadingRate(reply.deliveredBytes, clock.now());
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#more = resolve;
-    const look = (): void => {
-      if (rate.isTooSlow(reply.deliveredBytes, clock.now())) reply.cut();
-      else timer = clock.setTimeout(look, LOOK_MS);
-    };
-    let timer = clock.setTimeout(look, LOOK_MS);
-    await promise;
-    timer.cancel();
-    this.#more = undefined;
   }
 }

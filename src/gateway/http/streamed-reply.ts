@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Exchange, Releasable } from '../exchange.ts';
-import type { ReplyWriter } from '../http/client-reply.ts';
-import { ReadingRate } from '../http/reading-rate.ts';
+import type { ReplyWriter } from './client-reply.ts';
+import { ReadingRate } from './reading-rate.ts';
 
 /** How often a client that has not read what was written is looked at. */
 const LOOK_MS = 1_000;
