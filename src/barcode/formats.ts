@@ -10,5 +10,5 @@ const contentTypes: Readonly<Record<ImageFormat, string>> = {
 
 /** The content type of an image. `format`: as in a record. */
 export function imageType(format: string): string {
-  return contentTypes[format as ImageFormat] ?? 'application/octet-stream';
+  return Object.hasOwn(contentTypes, format) ? contentTypes[format as ImageFormat] : 'application/octet-stream';
 }

@@ -13,11 +13,13 @@ const rowStep = Math.sqrt(3) / 2;
 /** From the top to the middle of the first row. */
 const firstRow = 1 / Math.sqrt(3);
 export const symbolWidth = columns;
-const symbolHeight = 2 * firstRow + (rows - 1) * rowStep;
+const exactHeight = 2 * firstRow + (rows - 1) * rowStep;
+/** In whole cells. */
+export const symbolHeight = Math.ceil(exactHeight);
 /** A hexagon stands on a corner and leaves a gap to its neighbours. */
 const cornerRadius = 0.5;
 const sideRadius = cornerRadius * rowStep;
-const centre = { x: 14.5, y: symbolHeight / 2 };
+const centre = { x: 14.5, y: exactHeight / 2 };
 /** Inner and outer radius of the dark rings. */
 const rings = [
   [0.5774, 1.3619],
@@ -40,7 +42,7 @@ export function maxicodeSvg(
   appearance: Appearance = plainAppearance,
 ): string {
   const width = symbolWidth + 2 * quietZone;
-  const height = Math.ceil(symbolHeight) + 2 * quietZone;
+  const height = symbolHeight + 2 * quietZone;
   const hexagons = darkCells(raster).map(({ x, y }) => `M${short(x + quietZone)} ${short(y + quietZone)}${hexagon}`);
   const circles = rings.map(([inner, outer]) => {
     const at = `cx="${short(centre.x + quietZone)}" cy="${short(centre.y + quietZone)}"`;
@@ -54,7 +56,7 @@ export function maxicodeSvg(
 /** The symbol with its margin in pixels, each dark where its middle is. */
 export function maxicodePixels(raster: Modules, quietZone: number, scale: number): Modules {
   const width = (symbolWidth + 2 * quietZone) * scale;
-  const height = (Math.ceil(symbolHeight) + 2 * quietZone) * scale;
+  const height = (symbolHeight + 2 * quietZone) * scale;
   const data = new Uint8Array(width * height);
   const paint = ({ x, y }: Cell, reach: number, covers: (dx: number, dy: number) => boolean): void => {
     const left = (x + quietZone) * scale;

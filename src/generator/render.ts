@@ -5,7 +5,7 @@ import { type Drawing, drawingOf, layOut, stretched } from './drawing.ts';
 import { type Encode, type Modules, loadEncoder } from './encode.ts';
 import { toEps } from './eps.ts';
 import { appearanceOf, scaleOf } from './appearance.ts';
-import { maxicodePixels, maxicodeSvg, symbolWidth } from './maxicode.ts';
+import { maxicodePixels, maxicodeSvg, symbolHeight, symbolWidth } from './maxicode.ts';
 import { toPdf } from './pdf.ts';
 import { toPng } from './png.ts';
 import { toSvg } from './svg.ts';
@@ -45,7 +45,15 @@ function renderMaxicode(request: BarcodeRequest, raster: Modules): WorkOutcome {
   if (typeof scale !== 'number') return refused(scale);
   if (format === 'svg')
     return image(request, Buffer.from(maxicodeSvg(raster, quietZone, scale, appearanceOf(request))));
-  if (format === 'png') return paint(drawingOf(maxicodePixels(raster, quietZone, scale)), 1, request);
+  if (format === 'png') {
+    // Before the pixels are drawn, which takes their number in memory and time.
+    const tooLarge = sizeProblem(
+      { width: symbolWidth + 2 * quietZone, height: symbolHeight + 2 * quietZone },
+      scale,
+      request,
+    );
+    return tooLarge ?? paint(drawingOf(maxicodePixels(raster, quietZone, scale)), 1, request);
+  }
   return paint(drawingOf(maxicodePixels(raster, quietZone, fineDots)), scale / fineDots, request);
 }
 
@@ -59,14 +67,21 @@ function paint(drawing: Drawing, scale: number, request: BarcodeRequest): WorkOu
       return image(request, toPdf(drawing, scale, appearance));
     case 'eps':
       return image(request, toEps(drawing, scale, appearance));
-    case 'png': {
-      const { width, height } = drawing;
-      if (width * height * scale ** 2 <= maxPixels) return image(request, toPng(drawing, scale, appearance));
-      const most = Math.floor(Math.sqrt(maxPixels / (width * height)));
-      const detail = `A symbol of ${width} × ${height} modules takes a scale of at most ${most} as PNG: got ${scale}`;
-      return refused({ field: request.widthMm === undefined ? 'scale' : 'dpi', rule: 'too-large', detail });
-    }
+    case 'png':
+      return sizeProblem(drawing, scale, request) ?? image(request, toPng(drawing, scale, appearance));
   }
+}
+
+/** The refusal of an image that has too many pixels. */
+function sizeProblem(
+  { width, height }: { readonly width: number; readonly height: number },
+  scale: number,
+  { widthMm }: BarcodeRequest,
+): WorkOutcome | undefined {
+  if (width * height * scale ** 2 <= maxPixels) return undefined;
+  const most = Math.floor(Math.sqrt(maxPixels / (width * height)));
+  const detail = `A symbol of ${width} × ${height} modules takes a scale of at most ${most} as PNG: got ${scale}`;
+  return refused({ field: widthMm === undefined ? 'scale' : 'dpi', rule: 'too-large', detail });
 }
 
 const image = ({ format }: BarcodeRequest, bytes: Buffer): WorkOutcome => ({

@@ -106,6 +106,21 @@ test('a client that accepts nothing that there is gets 406 with what there is', 
   }
 });
 
+for (const format of [{}, [], 7, null, true, ['png'], { toString: 1 }, '__proto__', 'constructor', 'x'.repeat(9000)]) {
+  test(`a format that is none is refused by its field: ${JSON.stringify(format).slice(0, 30)}`, async () => {
+    const ask = await start();
+    for (const accept of ['*/*', 'application/json']) {
+      const refused = await ask('/v1/barcodes', { accept, body: { ...qr, format } });
+      assert.equal(refused.status, 422);
+      const { errors } = (await refused.json()) as { errors: { field: string }[] };
+      assert.deepEqual(
+        errors.map(({ field }) => field),
+        ['format'],
+      );
+    }
+  });
+}
+
 test('what is wrong comes field by field, with the character', async () => {
   const ask = await start();
   const refused = await ask('/v1/barcodes', { body: { symbology: 'code39', text: 'ABé', color: '#ff0000' } });

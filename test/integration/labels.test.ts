@@ -177,6 +177,25 @@ for (const [text, rule, detail] of [
   });
 }
 
+test('an image of too many pixels is refused before it is drawn, whatever draws it', () => {
+  for (const symbology of ['maxicode', 'qrcode', 'code128', 'pdf417'] as const) {
+    for (const size of [
+      { widthMm: 1000, dpi: 4800 },
+      { scale: 32, quietZone: 40, rotate: 90 },
+    ]) {
+      const input = { symbology, text: 'RAMPART '.repeat(9), format: 'png', ...size };
+      const before = process.memoryUsage().arrayBuffers;
+      const parsed = parseBarcodeRequest(input);
+      assert.ok(parsed.ok);
+      const outcome = renderer.render(parsed.request);
+      if (!outcome.ok) assert.equal(outcome.problems[0]?.rule, 'too-large', symbology);
+      assert.ok('widthMm' in size ? !outcome.ok : true, symbology);
+      // Refused too late, it took gigabytes.
+      assert.ok(process.memoryUsage().arrayBuffers - before < 64 * 1024 ** 2, symbology);
+    }
+  }
+});
+
 test('long element strings are checked, too, and what is sound is drawn', () => {
   const long = `(01)09501101530003${[91, 92, 93, 94, 95].map((identifier) => `(${identifier})${'A'.repeat(80)}`).join('')}`;
   for (const symbology of ['gs1qrcode', 'gs1datamatrix']) {

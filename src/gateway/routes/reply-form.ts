@@ -26,8 +26,10 @@ export function replyForm(x: Exchange, named: unknown, withJson: boolean): Reply
   const accept = fieldValue(x.head, 'accept');
   const json = withJson ? [JSON_TYPE] : [];
   if (named !== undefined) {
-    // A format that does not exist is refused with the rest of the request.
-    const format = formatNamed(named) as ImageFormat;
+    const known = formatNamed(named);
+    const format = imageFormats.find((each) => each === known);
+    // One that does not exist is refused with the rest of the request.
+    if (format === undefined) return { format: 'svg', isJson: false };
     return { format, isJson: chooseType(accept, [imageType(format), ...json]) === JSON_TYPE };
   }
   const type = chooseType(accept, [...imageTypes, ...json]);
