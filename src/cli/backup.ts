@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
@@ -29,11 +29,16 @@ export async function backup(args: string[], io: CommandIo): Promise<number> {
   if (options === undefined) return exitCodes.ok;
   refuseOwnDatabase(io, 'back up', 'pg_dump');
   const file = resolve(io.folder, options.operands[0] ?? '');
-  if (existsSync(file) && !options.flag('force'))
+  const there = statSync(file, { throwIfNoEntry: false });
+  const replaces = options.flag('force');
+  if (there !== undefined && !there.isFile()) throw new UsageError(`Cannot write ${file}, as it is no ordinary file`);
+  if (there !== undefined && !replaces)
     throw new UsageError(`Cannot write ${file}, as it is there already: --force writes over it`);
   const place = await findPlacement(dataDirOf(io));
   if (place === undefined) throw new UsageError(`Cannot back up ${dataDirOf(io)}, as it has no database`);
-  const report = await withOwnDatabase(io, (url) => backUp({ url, data: place.data, file, clock: systemClock }));
+  const report = await withOwnDatabase(io, (url) =>
+    backUp({ url, data: place.data, file, replaces, clock: systemClock }),
+  );
   const { files, bytes, seconds } = report;
   const text = `${file}: ${(bytes / 1e6).toFixed(1)} MB, ${files} files, ${seconds.toFixed(1)} s\n`;
   io.stdout.write(options.flag('json') ? `${JSON.stringify({ file, ...report })}\n` : text);

@@ -63,7 +63,8 @@ export async function generate(args: string[], io: CommandIo): Promise<number> {
   const tasks = tasksOf(options, io);
   options.check();
   const url = options.text('url') ?? `http://127.0.0.1:${parseEnvironment(io.env).values.PORT}`;
-  if (!URL.canParse(url)) throw new UsageError(`Cannot generate, as --url must be a URL: got '${url}'`);
+  if (!URL.canParse(url) || !/^https?:/i.test(url))
+    throw new UsageError(`Cannot generate, as --url must be a URL of http or https: got '${url}'`);
   const output = new Output(resolve(io.folder, options.text('out') ?? 'labels'));
   const progress = new Progress(tasks.tasks.length, io);
   const client = new BarcodeClient({
@@ -193,7 +194,11 @@ class Progress {
   }
 
   waits(ms: number, reason: string): void {
-    if (this.#isTerminal && ms >= 1000) this.#draw(`${this.#last}  waits ${spanOf(ms / 1000)}: ${reason}`);
+    if (ms < 1000) return;
+    const now = systemClock.now();
+    if (!this.#isTerminal && now - this.#shownAt < SAY_EVERY_MS) return;
+    this.#shownAt = now;
+    this.#draw(`${this.#last}  waits ${spanOf(ms / 1000)}: ${reason}`);
   }
 
   end(): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -138,6 +138,17 @@ describe('a backup', () => {
     const restored = await runRampart(['restore', second], { ...stack.env, RAMPART_DATA_DIR: other });
     assert.equal(restored.code, 0, restored.stderr);
     assert.deepEqual(await idsIn(other), await idsIn(dataDir));
+  });
+
+  test('never replaces a device or a folder, and of two at once into one file one is refused', async () => {
+    const folder = await temporaryFolder();
+    const device = await stack.run('backup', '/dev/null', '--force');
+    assert.deepEqual([device.code, /no ordinary file/.test(device.stderr)], [2, true], device.stderr);
+    assert.ok(statSync('/dev/null').isCharacterDevice());
+    const twice = join(folder, 'twice.tar.gz');
+    const codes = (await Promise.all([stack.run('backup', twice), stack.run('backup', twice)])).map(({ code }) => code);
+    assert.deepEqual(codes.sort(), [0, 2]);
+    assert.deepEqual(readdirSync(folder), ['twice.tar.gz']);
   });
 
   test('that cannot be written is refused with why, and leaves nothing', async () => {

@@ -23,6 +23,8 @@ export interface BarcodeClientOptions {
 interface Reply {
   readonly status: number;
   readonly retryAfterMs: number | undefined;
+  readonly contentType: string;
+  readonly location: string | undefined;
   readonly bytes: Uint8Array;
 }
 
@@ -32,6 +34,8 @@ const MOST_FAILURES = 12;
 const MOST_ERRORS = 4;
 const failureLimits = { firstMs: 200, maxMs: 10_000 };
 const DEFAULT_WAIT_MS = 1000;
+/** Whatever Retry-After says. */
+const LONGEST_WAIT_MS = 3_600_000;
 const ANSWER_LIMIT_MS = 120_000;
 
 /** Creates barcodes at a Rampart over HTTP, no faster than it allows. */
@@ -75,7 +79,7 @@ export class BarcodeClient {
       const result = resultOf(reply);
       if (result.kind === 'again' && reply.status !== 409 && reply.status !== 429 && reply.status !== 503) errors++;
       if (result.kind !== 'again') return result;
-      if (errors === MOST_ERRORS) return { kind: 'refused', ...problemOf(reply.bytes) };
+      if (errors === MOST_ERRORS) return { kind: 'refused', ...problemOf(reply) };
       this.#waitFor(reply);
     }
     return { kind: 'end', detail: 'the service does not answer' };
@@ -89,17 +93,20 @@ export class BarcodeClient {
     };
     const reply = await this.#pool.request({ method: 'POST', path: this.#path, headers, body });
     const seconds = Number(reply.headers['retry-after'] ?? Number.NaN);
-    const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
-    return { status: reply.statusCode, retryAfterMs, bytes: await reply.body.bytes() };
+    const retryAfterMs = Number.isFinite(seconds) ? Math.min(LONGEST_WAIT_MS, seconds * 1000) : undefined;
+    const [contentType, location] = ['content-type', 'location'].map((name) => reply.headers[name]?.toString());
+    const bytes = await reply.body.bytes();
+    return { status: reply.statusCode, retryAfterMs, contentType: contentType ?? 'no content type', location, bytes };
   }
 
   /** What one request is told holds for all: they have the same key. */
-  #waitFor({ status, retryAfterMs, bytes }: Reply): void {
+  #waitFor(reply: Reply): void {
+    const { status, retryAfterMs } = reply;
     const ms = retryAfterMs ?? DEFAULT_WAIT_MS;
     // 409: this request's first try has not ended yet, which is nothing to the others.
     const until = this.#options.clock.now() + ms;
     if (until > this.#pausedUntil) this.#pausedUntil = until;
-    if (status !== 409) this.#options.onWait(ms, problemOf(bytes).reason);
+    if (status !== 409) this.#options.onWait(ms, problemOf(reply).reason);
   }
 
   async #pause(): Promise<void> {
@@ -114,22 +121,26 @@ export class BarcodeClient {
   }
 }
 
-function resultOf({ status, bytes }: Reply): Created | { readonly kind: 'again' } {
-  if (status === 201) return { kind: 'image', bytes };
+function resultOf(reply: Reply): Created | { readonly kind: 'again' } {
+  const { status, bytes, location } = reply;
+  if (status === 201 && bytes.length > 0) return { kind: 'image', bytes };
+  if (status >= 300 && status < 400)
+    return { kind: 'end', detail: `the address answers with status ${status} and leads to ${location ?? 'nowhere'}` };
   if (status === 409 || status === 429 || status === 408 || status >= 500) return { kind: 'again' };
-  const { reason, detail } = problemOf(bytes);
+  const { reason, detail } = problemOf(reply);
   if (status === 401 || status === 403 || status === 404 || status === 405) {
     return { kind: 'end', detail: status === 404 ? `there is no Rampart at this address (${detail})` : detail };
   }
   return { kind: 'refused', reason, detail };
 }
 
-function problemOf(bytes: Uint8Array): { readonly reason: string; readonly detail: string } {
+function problemOf({ status, contentType, bytes }: Reply): { readonly reason: string; readonly detail: string } {
   try {
     const { reason, detail } = JSON.parse(Buffer.from(bytes).toString()) as { reason?: unknown; detail?: unknown };
     if (typeof reason === 'string' && typeof detail === 'string') return { reason, detail };
   } catch {
     // Not a reply of Rampart.
   }
-  return { reason: 'unknown', detail: 'the reply gives no reason' };
+  const what = bytes.length === 0 ? 'nothing in it' : `${contentType} that is no problem of Rampart`;
+  return { reason: `status ${status}`, detail: `the reply has ${what}` };
 }

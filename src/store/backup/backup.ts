@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createWriteStream, type Dirent } from 'node:fs';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import { Client } from 'pg';
@@ -16,6 +16,8 @@ export interface BackupOptions {
   readonly data: string;
   /** The archive to write; it appears under its name when it is complete. */
   readonly file: string;
+  /** Whether a file that is there is replaced. */
+  readonly replaces: boolean;
   readonly clock: Clock;
 }
 
@@ -44,7 +46,7 @@ const walName = /^(?:[0-9A-F]{24}|[0-9A-F]{8}\.history)$/;
  * package of the embedded server has no pg_dump. Writers go on meanwhile.
  */
 export async function backUp(options: BackupOptions): Promise<BackupReport> {
-  const { url, file, clock } = options;
+  const { url, file, replaces, clock } = options;
   const startedAt = clock.now();
   const draft = `${file}.partial-${process.pid}`;
   const client = new Client({ connectionString: url, application_name: 'rampart backup' });
@@ -56,7 +58,12 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
     const { size } = await handle.stat();
     await handle.sync();
     await handle.close();
-    await rename(draft, file);
+    // A link is refused if another backup has made the file meanwhile.
+    if (replaces) await rename(draft, file);
+    else {
+      await link(draft, file);
+      await rm(draft);
+    }
     return { files, bytes: size, seconds: (clock.now() - startedAt) / 1000 };
   } catch (error) {
     await rm(draft, { force: true });
