@@ -1,4 +1,3 @@
-import { constants, setPriority } from 'node:os';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +5,7 @@ import { BatchWorker, type BatchEvents } from '../batch/batch-worker.ts';
 import { GatewayClient } from '../batch/gateway-client.ts';
 import { needsDatabase } from '../config/config.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
+import { lowerPriority } from '../core/low-priority.ts';
 import type { ChunkQueue } from '../store/batches/chunk-queue.ts';
 import { BATCH_CONNECTIONS } from '../store/pool-size.ts';
 import { type BatchWork, openBatchWork } from '../store/batches/open.ts';
@@ -73,7 +73,7 @@ export async function batch(args: string[], io: CommandIo): Promise<number> {
 /** The processor goes to requests first. */
 function giveWay({ log }: RoleContext): void {
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    lowerPriority(process.pid);
   } catch (error) {
     log.debug({ reason: messageOf(error) }, 'the priority stays as it is');
   }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
+import { lowerPriority } from '../core/low-priority.ts';
 import { DEFAULT_FILE, type ReadFile } from './file.ts';
 
 export interface EvaluationOptions {
@@ -79,7 +79,7 @@ function startChild({ named, folder, env }: EvaluationOptions, limitMs: number):
 function yieldProcessors(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    lowerPriority(pid);
   } catch {
     // It has ended already, or the system does not let it: then it runs as any other.
   }
