@@ -20,7 +20,9 @@ function installed({ devDependencies: _dev, peerDependencies: _peer, peerDepende
 writeJson(join(folder, 'package.json'), installed(readJson(join(folder, 'package.json'))));
 const lock = readJson(join(root, 'package-lock.json'));
 const { '': own, ...others } = lock.packages;
-const needed = Object.entries(others).filter(([, { dev, devOptional, peer }]) => !dev && !devOptional && !peer);
+const needed = Object.entries(others).filter(
+  ([, { dev, devOptional, optional, peer }]) => !dev && !devOptional && !(peer && optional),
+);
 writeJson(join(folder, 'package-lock.json'), {
   ...lock,
   packages: { '': installed(own), ...Object.fromEntries(needed) },
