@@ -14,13 +14,15 @@ const otherHeaders = { authorization: `Bearer ${otherTestKey}` };
 /** A client's stream: its reply has begun. */
 interface Stream {
   readonly status: number;
+  /** Held here, because fetch ends a reply that nobody holds when its memory is collected. */
+  readonly reply: Response;
   end(): void;
 }
 
 async function openStream(url: string, sent: Record<string, string> = {}): Promise<Stream> {
   const controller = new AbortController();
   const reply = await fetch(url, { headers: sent, signal: controller.signal });
-  return { status: reply.status, end: () => controller.abort() };
+  return { status: reply.status, reply, end: () => controller.abort() };
 }
 
 /** A place that comes back is here after a moment; on a busy machine, the request that asks first can be refused. */
