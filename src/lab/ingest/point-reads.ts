@@ -14,7 +14,7 @@ export interface ReadResult {
   readonly failed: number;
 }
 
-/** Makes some barcodes; the ids of their records. */
+/** Makes some barcodes and reads them; the ids of their records. */
 export async function makeRecords(system: System): Promise<string[]> {
   const ids: string[] = [];
   for (let number = 0; number < RECORDS; number++) {
@@ -27,7 +27,19 @@ export async function makeRecords(system: System): Promise<string[]> {
     if (status !== 201) throw new Error(`POST /v1/barcodes was answered with ${status}`);
     ids.push(String(headers['location']).split('/').at(-1) ?? '');
   }
+  await warmUp(system, ids);
   return ids;
+}
+
+/** The first reads of a worker load its database client: each record is read over connections of its own, by any worker. */
+async function warmUp(system: System, ids: readonly string[]): Promise<void> {
+  for (const id of [...ids, ...ids]) {
+    const { status } = await ask(system, {
+      path: `/v1/barcodes/${id}`,
+      headers: { authorization: `Bearer ${system.key}` },
+    });
+    if (status !== 200) throw new Error(`GET /v1/barcodes/${id} was answered with ${status}`);
+  }
 }
 
 /** Reads one record after the other by its id, ten a second, whatever becomes of them; until it is stopped. */
