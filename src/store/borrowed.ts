@@ -7,9 +7,8 @@ import type { Pool, PoolClient } from 'pg';
 export async function withClient<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
   const client = await pool.connect();
   let isSound = false;
-  const onBroken = (): void => {
-    isSound = false;
-  };
+  let isBroken = false;
+  const onBroken = (): void => void (isBroken = true);
   client.on('error', onBroken);
   try {
     const result = await work(client);
@@ -17,6 +16,6 @@ export async function withClient<Result>(pool: Pool, work: (client: PoolClient) 
     return result;
   } finally {
     client.off('error', onBroken);
-    client.release(!isSound);
+    client.release(isBroken || !isSound);
   }
 }

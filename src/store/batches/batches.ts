@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { cursorAfter, idOfCursor, isUuid } from '../cursor.ts';
+import { inTransaction } from '../transaction.ts';
 import { type BatchKey, claimBatchKey, finishBatchKey, type KeyTaken } from './batch-claim.ts';
 import { COPY_LIMIT_MS, copyIn } from './copy-in.ts';
 
@@ -200,29 +201,5 @@ async function* rowsOf(id: string, parts: AsyncIterable<readonly string[]>): Asy
       rows += `${id}\t${item}\t${request.includes('\\') ? request.replaceAll('\\', '\\\\') : request}\n`;
     }
     if (rows !== '') yield rows;
-  }
-}
-
-/** All statements of the work, or none. A connection whose transaction cannot be ended is closed. */
-export async function inTransaction<Result>(
-  pool: Pool,
-  work: (client: PoolClient) => Promise<Result>,
-): Promise<Result> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  const onBroken = (error: Error): void => void (broken = error);
-  // While it is borrowed, the pool does not listen, and an error that nobody hears would end the process.
-  client.on('error', onBroken);
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
-    throw error;
-  } finally {
-    client.off('error', onBroken);
-    client.release(broken);
   }
 }

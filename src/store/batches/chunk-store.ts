@@ -4,7 +4,7 @@ import { INSERT_MANY, insertParameters } from '../barcodes.ts';
 import { toStoreError } from '../errors.ts';
 import type { BarcodeRecord } from '../records.ts';
 import { withPartitions } from '../partitions/with-partitions.ts';
-import { inTransaction } from './batches.ts';
+import { inTransaction } from '../transaction.ts';
 import {
   type Chunk,
   CHUNK_QUEUE,

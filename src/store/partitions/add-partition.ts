@@ -3,6 +3,7 @@ import { LAST_MS, uuidFloor } from '../../core/ids.ts';
 import { codeOf } from '../../core/errors.ts';
 import { partitionName, startOfDay } from '../../policy/ledger/retention.ts';
 import { withClient } from '../borrowed.ts';
+import { transaction } from '../transaction.ts';
 import { MADE_AT } from './catalog.ts';
 
 /** Locked within a transaction by whoever adds a partition, so that two do not add the same one. */
@@ -13,8 +14,7 @@ const LOCK_WAIT = '2s';
 /** Adds the partition of a day, unless there is one. Writers and readers go on: the table is made first, then attached. */
 export async function addPartition(client: Pick<PoolClient, 'query'>, day: number): Promise<void> {
   const name = partitionName(day);
-  await client.query('BEGIN');
-  try {
+  const end = await transaction(client, async () => {
     await client.query(`SET LOCAL lock_timeout = '${LOCK_WAIT}'`);
     await client.query(`SELECT pg_advisory_xact_lock(${ADD_LOCK})`);
     const found = await client.query<{ attached: boolean }>(
@@ -26,21 +26,17 @@ export async function addPartition(client: Pick<PoolClient, 'query'>, day: numbe
     if (table === undefined)
       await client.query(`CREATE TABLE ${name} (LIKE barcodes INCLUDING DEFAULTS INCLUDING STORAGE)`);
     if (table?.attached !== true) {
-      const end = startOfDay(day + 1);
-      const to = end > LAST_MS ? 'MAXVALUE' : `'${uuidFloor(end)}'`;
+      const nextDay = startOfDay(day + 1);
+      const to = nextDay > LAST_MS ? 'MAXVALUE' : `'${uuidFloor(nextDay)}'`;
       const bounds = `FROM ('${uuidFloor(startOfDay(day))}') TO (${to})`;
       await client.query(`ALTER TABLE barcodes ATTACH PARTITION ${name} FOR VALUES ${bounds}`);
       // By the clock of PostgreSQL: those of the hosts may be wrong, which can be why this partition is needed.
       const { rows } = await client.query<{ now: Date }>('SELECT now() AS now');
       await client.query(`COMMENT ON TABLE ${name} IS '${MADE_AT}${rows[0]?.now.toISOString()}'`);
     }
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    // Another partition covers the day, such as that of the records from before there were partitions.
-    if (codeOf(error) === OVERLAPS) return;
-    throw error;
-  }
+  });
+  // Another partition may cover the day, such as that of the records from before there were partitions.
+  if (!end.isCommitted && codeOf(end.error) !== OVERLAPS) throw end.error;
 }
 
 /** invalid_object_definition */

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { codeOf } from '../../core/errors.ts';
 import { uuidFloor, uuidv7Time } from '../../core/ids.ts';
+import { transaction } from '../transaction.ts';
 import { dayOf, startOfDay } from '../../policy/ledger/retention.ts';
 
 // The table of the version before, with all its records, becomes the first partition of a new table. No record is
@@ -139,18 +140,14 @@ async function briefly(
   statements: (isEmpty: boolean) => readonly string[],
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
-    try {
-      await client.query('BEGIN');
+    const end = await transaction(client, async () => {
       await client.query(`SET LOCAL lock_timeout = '${LOCK_WAIT}'`);
       await client.query('LOCK TABLE barcodes IN ACCESS EXCLUSIVE MODE');
       const { rows } = await client.query<{ empty: boolean }>('SELECT NOT EXISTS (SELECT FROM barcodes) AS empty');
       for (const statement of statements(rows[0]?.empty === true)) await client.query(statement);
-      await client.query('COMMIT');
-      return;
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => {});
-      if (codeOf(error) !== LOCKED || tries >= LOCK_TRIES) throw error;
-      await pause(LOCK_PAUSE_MS);
-    }
+    });
+    if (end.isCommitted) return;
+    if (codeOf(end.error) !== LOCKED || tries >= LOCK_TRIES) throw end.error;
+    await pause(LOCK_PAUSE_MS);
   }
 }
