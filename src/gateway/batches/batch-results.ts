@@ -23,10 +23,6 @@ const ZIP = 'application/zip';
 const notAcceptable = new Refusal('not-acceptable', `the results can be ${NDJSON} or ${ZIP}`, {
   headers: ['vary', 'Accept'],
 });
-const tooMany = new Refusal('overloaded', 'too many exports are under way: let one end, or ask for it later', {
-  retryAfterSeconds: 5,
-});
-
 /** GET /v1/batches/{id}/results: one line for each item that has a result, in order; or, by Accept, an archive of the images. */
 export function getBatchResultsRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return {
@@ -40,12 +36,10 @@ export function getBatchResultsRoute(gateway: GatewayContext, metrics: EndpointM
       const batch = await gateway.limits.reads.run(keyId, () => batches.get(keyId, x.parameter)).catch(readRefusal);
       if (batch === undefined) return noBatch;
       if (batch instanceof Refusal) return batch;
-      const place = gateway.limits.exports.take(keyId);
-      if (place === undefined) return tooMany;
       const parts = type === ZIP ? new ImageArchive(gateway, keyId, batch) : new ResultLines(gateway, batch);
       const read = (after: number): Promise<BatchResult[]> =>
         gateway.limits.exportReads.run(keyId, () => batches.results(batch.id, after, parts.pageSize));
-      return stream(gateway, x, parts, read).finally(() => place.release());
+      return gateway.limits.exports.run(keyId, () => stream(gateway, x, parts, read));
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Exchange } from '../exchange.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import { Refusal } from '../refusal.ts';
 import { databaseRoute } from '../routes/database-route.ts';
+import { replyJson } from '../routes/reply-json.ts';
 import type { LocalRoute } from '../routes/route.ts';
 import { publicBatch } from './public-batch.ts';
 
@@ -63,8 +64,4 @@ const invalid = (field: string, rule: string, detail: string): Refusal =>
 
 function replyBatch(gateway: GatewayContext, x: Exchange, status: number, batch: Batch): void {
   replyJson(x, status, publicBatch(batch, builtinPrefix(gateway.config), gateway.clock.wallNow()));
-}
-
-function replyJson(x: Exchange, status: number, value: unknown): void {
-  x.respond(status, ['content-type', 'application/json', 'cache-control', 'no-store'], JSON.stringify(value));
 }

@@ -13,10 +13,6 @@ import type { LocalRoute } from './route.ts';
 const MAX_PAGE_BYTES = 1024 * 1024;
 const MAX_PAGE_ROWS = 4_000;
 
-const tooMany = new Refusal('overloaded', 'too many exports are under way: let one end, or ask for it later', {
-  retryAfterSeconds: 5,
-});
-
 /** GET /v1/barcodes/export: the records of the key as lines of JSON, oldest first, page by page as the client reads. */
 export function exportBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return {
@@ -26,8 +22,6 @@ export function exportBarcodesRoute(gateway: GatewayContext, metrics: EndpointMe
       const query = readRecordQuery(exportQuerySchema, x.head.query);
       if (query instanceof Refusal) return query;
       const keyId = x.key?.id ?? '';
-      const place = gateway.limits.exports.take(keyId);
-      if (place === undefined) return tooMany;
       const request = {
         keyId,
         ...query.filter,
@@ -36,11 +30,8 @@ export function exportBarcodesRoute(gateway: GatewayContext, metrics: EndpointMe
         maxRows: MAX_PAGE_ROWS,
         maxBytes: MAX_PAGE_BYTES,
       };
-      try {
-        return await gateway.requestScope.run(x.id, () => new Export(gateway, x, request).send());
-      } finally {
-        place.release();
-      }
+      const send = (): Promise<Refusal | undefined> => new Export(gateway, x, request).send();
+      return gateway.limits.exports.run(keyId, () => gateway.requestScope.run(x.id, send));
     },
   };
 }

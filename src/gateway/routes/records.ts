@@ -9,6 +9,7 @@ import type { LocalRoute } from './route.ts';
 import { databaseRoute } from './database-route.ts';
 import { findRecord } from './find-record.ts';
 import { listQuerySchema, readRecordQuery } from './record-query.ts';
+import { replyJson } from './reply-json.ts';
 
 /** GET /v1/barcodes/{id}: the record. */
 export function getBarcodeRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
@@ -16,7 +17,7 @@ export function getBarcodeRoute(gateway: GatewayContext, metrics: EndpointMetric
   return databaseRoute(gateway, metrics, async (x) => {
     const record = await found(gateway, x, false, (keyId, id) => barcodes.get(keyId, id));
     if (record instanceof Refusal) return record;
-    return () => replyJson(x, publicRecord(record, builtinPrefix(gateway.config)));
+    return () => replyJson(x, 200, publicRecord(record, builtinPrefix(gateway.config)));
   });
 }
 
@@ -59,7 +60,7 @@ export function listBarcodesRoute(gateway: GatewayContext, metrics: EndpointMetr
     const page = await gateway.limits.reads.run(keyId, () => gateway.store.barcodes.list(request));
     if (page.kind !== 'page') return new Refusal('invalid-cursor', 'cursor must be one that an earlier page gave');
     const barcodes = page.records.map((record) => publicRecord(record, builtinPrefix(gateway.config)));
-    return () => replyJson(x, { barcodes, next_cursor: page.nextCursor ?? null });
+    return () => replyJson(x, 200, { barcodes, next_cursor: page.nextCursor ?? null });
   });
 }
 
@@ -77,8 +78,4 @@ export function publicRecord(record: BarcodeSummary, prefix: string): Record<str
     created_at,
     image: `${prefix}/v1/barcodes/${id}/image`,
   };
-}
-
-function replyJson(x: Exchange, value: unknown): void {
-  x.respond(200, ['content-type', 'application/json', 'cache-control', 'no-store'], JSON.stringify(value));
 }
