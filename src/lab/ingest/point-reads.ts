@@ -1,4 +1,4 @@
-import { Client } from 'undici';
+import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import { type Distribution, Latencies } from '../measure/latency.ts';
 import { ask } from '../system/ask.ts';
@@ -48,7 +48,7 @@ export class PointReads {
   readonly #ids: readonly string[];
   readonly #clock: Clock;
   readonly #latencies = new Latencies();
-  readonly #client: Client;
+  readonly #pool: Pool;
   readonly #open = new Set<Promise<void>>();
   readonly #running: Promise<void>;
   #failed = 0;
@@ -59,7 +59,7 @@ export class PointReads {
     this.#ids = ids;
     this.#clock = clock;
     // Several may be on their way: one that waits must not hold up the next.
-    this.#client = new Client(system.url, { pipelining: 1, headersTimeout: REPLY_LIMIT_MS });
+    this.#pool = new Pool(system.url, { headersTimeout: REPLY_LIMIT_MS });
     this.#running = this.#run();
   }
 
@@ -67,7 +67,7 @@ export class PointReads {
     this.#isOver = true;
     await this.#running;
     await Promise.all(this.#open);
-    await this.#client.close();
+    await this.#pool.close();
     return { latency: this.#latencies.distribution(), failed: this.#failed };
   }
 
@@ -86,7 +86,7 @@ export class PointReads {
   /** Its time counts from the moment at which it was due. */
   async #read(id: string, dueAt: number): Promise<void> {
     try {
-      const { statusCode, body } = await this.#client.request({
+      const { statusCode, body } = await this.#pool.request({
         method: 'GET',
         path: `/v1/barcodes/${id}`,
         headers: { authorization: `Bearer ${this.#system.key}` },

@@ -82,8 +82,8 @@ async function checkArchive(file: string): Promise<BackupManifest> {
   let foreign: string | undefined;
   const take = (entry: ReadEntry): void => {
     if (entry.type === 'File') files++;
-    if (entry.path === MANIFEST || entry.path === COMPLETE) {
-      if (entry.size > MAX_MANIFEST_BYTES) foreign = entry.path;
+    // One that is too large is foreign, and is not read into memory.
+    if ((entry.path === MANIFEST || entry.path === COMPLETE) && entry.size <= MAX_MANIFEST_BYTES) {
       entry.on('data', (chunk: Buffer) => texts.set(entry.path, `${texts.get(entry.path) ?? ''}${chunk.toString()}`));
       return;
     }
