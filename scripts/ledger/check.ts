@@ -16,7 +16,7 @@ const DRAIN_LIMIT_MS = 30_000;
 export interface LedgerCheck {
   /** LEDGER_DURABILITY. */
   readonly mode: string;
-  /** What goes wrong, one after the other. */
+  /** The faults, one after the other. */
   readonly faults: readonly Misfortune[];
   readonly seed: number;
   readonly say: (line: string) => void;

@@ -7,7 +7,7 @@ import type { Stack } from '../../test/support/stack.ts';
 
 /** Processes that are killed. */
 type Victim = 'worker' | 'control' | 'generator' | 'batch worker' | 'PostgreSQL';
-/** What else goes wrong, for a while. */
+/** Other faults, each of which lasts for a while. */
 type Fault = 'PostgreSQL stops' | 'PostgreSQL hangs' | 'the table is locked' | 'the disk is full';
 
 export type Misfortune = Victim | Fault;

@@ -1,4 +1,4 @@
-/** What is allowed, and is probably not what the caller means. */
+/** Warnings of a request that is allowed, and probably not meant as it is. */
 export function warningsOf({ symbology, text }: { readonly symbology: string; readonly text: string }): string[] {
   if (!Object.hasOwn(gs1Forms, symbology) || !/^\((?:0[0-4]|[1-9]\d{1,3})\)\w/.test(text)) return [];
   const other = gs1Forms[symbology];

@@ -62,7 +62,7 @@ export class BatchWorker {
     this.#wake?.();
   }
 
-  /** What is under way is stored; what is left of the chunk goes back into the queue. */
+  /** Finishes and stores the items in flight; the rest of the chunk goes back into the queue. */
   stop(): void {
     this.#stop.abort();
     this.#wake?.();
@@ -139,7 +139,7 @@ export class BatchWorker {
     }
   }
 
-  /** What was made is not thrown away because PostgreSQL is away for a while. */
+  /** Tries again while PostgreSQL is unavailable, because the images have been made. */
   async #store(chunk: ClaimedChunk, outcomes: readonly ItemOutcome[], end: ChunkEnd): Promise<boolean> {
     const { chunks, events, random } = this.#options;
     for (let failures = 1; ; failures++) {

@@ -8,7 +8,7 @@ import { isItemSocket, itemSocketPath } from '../protocol/item-socket.ts';
 export interface ItemAnswer {
   readonly reply: ItemReply;
   readonly bytes: Uint8Array;
-  /** What a refusal says, or the error. */
+  /** Of a refusal or an error. */
   readonly reason: string;
   readonly detail: string;
 }

@@ -18,8 +18,8 @@ import { type Options, readOptions } from './options.ts';
 const help = `usage: rampart generate FILE [options]
 
 Makes a barcode of each row of a list: CSV, TSV, JSON lines or XLSX (its first sheet), by the end of its name. The first line of
-a table names the columns. What an earlier run has made is left as it is, so a run that was interrupted is taken up by the same
-command.
+a table names the columns. Files of an earlier run are left as they are, so the same command goes on with a run that was
+interrupted.
 
   --column NAME         column with the texts (text, code, gtin or ean, or the only one)
   --symbology NAME      of all rows; auto: EAN-13, EAN-8 or UPC-A by the number of digits (auto)
