@@ -19,6 +19,8 @@ export const commands: CommandTable = {
   route: { summary: 'say which route answers a request', load: async () => (await import('./route.ts')).route },
   password: { summary: 'make the hash of a password', load: async () => (await import('./password.ts')).password },
   status: { summary: 'show the running instance', load: async () => (await import('./status.ts')).status },
+  top: { summary: 'watch the running instance', load: async () => (await import('./top.ts')).top },
+  slo: { summary: 'show the objectives and their error budgets', load: async () => (await import('./slo.ts')).slo },
   stop: { summary: 'stop the running instance', load: async () => (await import('./stop.ts')).stop },
   reload: {
     summary: 'put the changed configuration file in force',

@@ -2,13 +2,15 @@ import { needsDatabase } from '../config/config.ts';
 import { ConfigSource } from '../control/config/config-source.ts';
 import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
+import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { startDailyRetention } from './daily-retention.ts';
-import { prepareDatabase } from './database.ts';
+import { databaseUrlOf, openSmallStore, prepareDatabase } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequests } from './role.ts';
+import { sloOf } from './slo-at-start.ts';
 import { version } from './version.ts';
 
 const help = `usage: rampart control
@@ -41,12 +43,39 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
 
 /** Until it is asked to stop. */
 async function serve(context: RoleContext, io: CommandIo): Promise<void> {
+  const store = needsDatabase(context.config)
+    ? openSmallStore(await databaseUrlOf(context.config), context.config)
+    : undefined;
+  const database =
+    store === undefined ? undefined : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
+  database?.start();
+  try {
+    await serveAdmin(context, io, database);
+  } finally {
+    database?.close();
+    await store?.close();
+  }
+}
+
+async function serveAdmin(context: RoleContext, io: CommandIo, database: DatabaseWatch | undefined): Promise<void> {
   const { base, clock, random, log, registry, bugs, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = context.config.env;
   const stop = stopRequests(context);
   const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
   const configuration = layersAtStart(base, context.config, source, log);
-  const running = new Control({ ...configuration, source, clock, random, log, registry, bugs, runFolder, version });
+  const running = new Control({
+    ...configuration,
+    source,
+    clock,
+    random,
+    log,
+    registry,
+    bugs,
+    runFolder,
+    version,
+    database,
+    slo: sloOf(context.config, io, (remark) => log.warn(remark)),
+  });
   await running.listen();
   process.on('SIGHUP', reloadAtSignals(running));
   try {

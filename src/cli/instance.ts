@@ -31,3 +31,11 @@ export function findInstance(io: CommandIo, what: string): Instance {
   const remedy = 'Start it with rampart start, or set RAMPART_DATA_DIR to the data directory of the instance';
   throw new UsageError(`Cannot ${what}, as ${found} for ${dataDir}. ${remedy}`);
 }
+
+/** What to say where no control answers for the data directory. */
+export function absenceText(dataDir: string, processes: ReturnType<typeof lookForInstance>['processes']): string {
+  if (processes.length === 0) return `nothing of Rampart runs for ${dataDir}; rampart start starts it`;
+  const list = processes.map(({ role, instance, pid }) => `${role} ${instance} (process ${pid})`).join(', ');
+  const control = processes.some(({ role }) => role === 'control') ? 'its control does not answer' : 'no control runs';
+  return `${control} for ${dataDir}, so its state is not known; these run: ${list}`;
+}

@@ -12,6 +12,7 @@ import { prepareRunFolder, recordThisProcess } from '../supervisor/process-recor
 import { HostRun, type HostRunOptions } from './host-run.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
+import { sloOf } from './slo-at-start.ts';
 import { addresses } from './start-banner.ts';
 
 const help = `usage: rampart start
@@ -26,6 +27,8 @@ everything was up, 2 if it cannot start.
 export async function start(args: string[], io: CommandIo): Promise<number> {
   if (readOptions({ command: 'start', help }, args, io) === undefined) return exitCodes.ok;
   const { config, file } = await loadConfigAndFile(io.env, io.folder);
+  // Control says which alerts can never fire.
+  sloOf(config, io, () => {});
   if (config.tls !== undefined) checkTlsFiles(config.tls);
   const service = serviceOf(config, io);
   const runFolder = runFolderOf(config.dataDir);

@@ -7,9 +7,17 @@ interface ShownMember {
   readonly uptime_seconds: number;
 }
 
+interface ShownFinding {
+  readonly state: 'well' | 'degraded' | 'overloaded' | 'down';
+  readonly cause: string;
+  readonly cause_id: string;
+  readonly next: string;
+}
+
 /** The part of `GET /api/status` that `rampart status` shows. */
 export interface ShownStatus {
   readonly version: string;
+  readonly verdict: ShownFinding & { readonly since: string; readonly others: readonly ShownFinding[] };
   readonly control: { readonly pid: number; readonly uptime_seconds: number };
   readonly config: {
     readonly version: number;
@@ -30,59 +38,11 @@ export interface ShownStatus {
     readonly cap?: number | undefined;
     readonly leased?: number | undefined;
   }[];
-  /** The upstreams whose backends are all drained; absent in earlier versions. */
-  readonly drained_upstreams?: readonly string[] | undefined;
-  /** The upstreams whose backends are in DNS; absent in earlier versions. */
-  readonly discovery?: readonly ShownDiscovery[] | undefined;
-}
-
-interface ShownDiscovery {
-  readonly upstream: string;
-  readonly name: string;
-  readonly backends: number;
-  readonly problem: string | null;
-}
-
-export interface HostVerdict {
-  readonly state: 'well' | 'degraded' | 'down';
-  readonly why: string;
-}
-
-/** How the host does, and the first reason why it does not do well. */
-export function hostVerdict(shown: ShownStatus): HostVerdict {
-  const { workers, backends, config, discovery = [], drained_upstreams: drained = [] } = shown;
-  if (workers.length === 0) return { state: 'down', why: 'no worker is connected to control' };
-  const byUpstream = Map.groupBy(backends, ({ upstream }) => upstream);
-  for (const [upstream, all] of byUpstream) {
-    if (all.every(({ up }) => up === false)) return { state: 'down', why: `no backend of upstream ${upstream} is up` };
-  }
-  if (drained[0] !== undefined)
-    return { state: 'down', why: `upstream ${drained.join(', ')} takes no requests: its backends are all drained` };
-  const empty = discovery.find((one) => one.backends === 0);
-  if (empty !== undefined)
-    return {
-      state: 'down',
-      why: `upstream ${empty.upstream} has no backend: ${empty.problem ?? 'DNS has not answered yet'}`,
-    };
-  const down = backends.filter(({ up }) => up === false);
-  if (down.length > 0) {
-    const names = down.map(({ upstream, backend }) => `${upstream}/${backend}`).join(', ');
-    return { state: 'degraded', why: `down: ${names}` };
-  }
-  const stale = discovery.find(({ problem }) => problem !== null);
-  if (stale !== undefined)
-    return {
-      state: 'degraded',
-      why: `the name ${stale.name} of upstream ${stale.upstream} cannot be looked up: ${stale.problem}`,
-    };
-  if (!config.agreed) return { state: 'degraded', why: 'not all workers have the configuration of control' };
-  return { state: 'well', why: '' };
 }
 
 /** The text of `rampart status`. */
 export function statusText(shown: ShownStatus, dataDir: string, records: readonly ProcessRecord[]): string {
-  const { version, control, config, workers, processes, backends } = shown;
-  const { state, why } = hostVerdict(shown);
+  const { version, verdict, control, config, workers, processes, backends } = shown;
   const supervisor = records.find(({ role }) => role === 'supervisor');
   const last = config.last_reload;
   const rows = [
@@ -100,7 +60,9 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
   ];
   const reload = last === null ? '' : `; last change ${last.outcome} at ${last.at} by ${last.who}`;
   return [
-    `Rampart ${version} in ${dataDir}: ${state}${why === '' ? '' : ` (${why})`}`,
+    ...verdictLines(verdict),
+    '',
+    `Rampart ${version} in ${dataDir}`,
     `configuration version ${config.version} (${config.version_hash.slice(0, 12)}) since ${config.since}${reload}`,
     '',
     ...table([['process', 'pid', 'up for', ''], ...rows]),
@@ -116,6 +78,17 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
     ]),
     '',
   ].join('\n');
+}
+
+const symbols = { well: '●', degraded: '▲', overloaded: '■', down: '✖' } as const;
+
+/** The verdict in words, then what else there is to say. */
+function verdictLines({ state, since, cause, next, cause_id: causeId, others }: ShownStatus['verdict']): string[] {
+  return [
+    `${symbols[state]} ${state} since ${since}: ${cause}`,
+    ...(causeId === 'none' ? [] : [`  next: ${next} (docs/runbook.md#${causeId})`]),
+    ...others.map((other) => `  also ${other.state}: ${other.cause}`),
+  ];
 }
 
 /** Columns as wide as their widest cell. */

@@ -1,31 +1,28 @@
 import { z } from 'zod';
 import { controlSocket } from '../control/control-socket.ts';
 import { askControl } from '../control/link.ts';
-import { UsageError } from '../core/errors.ts';
-import { lookForInstance } from './instance.ts';
-import type { CommandIo } from './io.ts';
-import { type Options, readOptions } from './options.ts';
-import { hostVerdict, type ShownStatus, statusText } from './status-text.ts';
+import { absenceText, lookForInstance } from './instance.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+import { readOptions } from './options.ts';
+import { stateCode, NO_NEWS, withWrongUsage } from './state-codes.ts';
+import { type ShownStatus, statusText } from './status-text.ts';
 
 const help = `usage: rampart status [--json]
 
-Shows the instance of RAMPART_DATA_DIR, whoever has started it: its processes, the version of its configuration, and its
-upstreams with their backends.
+Shows the instance of RAMPART_DATA_DIR, whoever has started it: whether it is well, what limits it and what to do next, its
+processes, the version of its configuration, and its upstreams with their backends.
   --json   print what GET /api/status replies
 
-Exit codes: 0 well, 1 degraded (a backend is down, or not all workers agree), 2 down (no worker, or no backend of an
-upstream is up), 3 nothing runs, or control does not answer, 64 wrong usage.
+Exit codes: 0 well, 1 degraded or overloaded, 2 down, 3 nothing runs, or control does not answer, 64 wrong usage.
+docs/runbook.md has a section for every cause.
 `;
 
-const codes = { well: 0, degraded: 1, down: 2 } as const;
-const NO_NEWS = 3;
-const WRONG_USAGE = 64;
 const ANSWER_LIMIT_MS = 3000;
 
 /** `rampart status`. */
 export async function status(args: string[], io: CommandIo): Promise<number> {
-  const options = optionsOf(args, io);
-  if (options === undefined) return codes.well;
+  const options = withWrongUsage(() => readOptions({ command: 'status', help, options: { json: 'flag' } }, args, io));
+  if (options === undefined) return exitCodes.ok;
   const { dataDir, runFolder, processes } = lookForInstance(io);
   const answer = processes.some(({ role }) => role === 'control')
     ? await askControl(controlSocket(runFolder), { type: 'ask', what: 'status' }, ANSWER_LIMIT_MS)
@@ -38,30 +35,21 @@ export async function status(args: string[], io: CommandIo): Promise<number> {
   io.stdout.write(
     options.flag('json') ? `${JSON.stringify(answer, undefined, 2)}\n` : statusText(shown, dataDir, processes),
   );
-  return codes[hostVerdict(shown).state];
-}
-
-/** The other exit codes tell the state of the host, so wrong usage has one of its own. */
-function optionsOf(args: string[], io: CommandIo): Options | undefined {
-  try {
-    return readOptions({ command: 'status', help, options: { json: 'flag' } }, args, io);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(error.message, error.problems, WRONG_USAGE);
-  }
-}
-
-function absenceText(dataDir: string, processes: ReturnType<typeof lookForInstance>['processes']): string {
-  if (processes.length === 0) return `nothing of Rampart runs for ${dataDir}; rampart start starts it`;
-  const list = processes.map(({ role, instance, pid }) => `${role} ${instance} (process ${pid})`).join(', ');
-  const control = processes.some(({ role }) => role === 'control') ? 'its control does not answer' : 'no control runs';
-  return `${control} for ${dataDir}, so its state is not known; these run: ${list}`;
+  return stateCode(shown.verdict.state);
 }
 
 const member = z.object({ role: z.string(), instance: z.number(), pid: z.number(), uptime_seconds: z.number() });
 
+const finding = z.object({
+  state: z.enum(['well', 'degraded', 'overloaded', 'down']),
+  cause: z.string(),
+  cause_id: z.string(),
+  next: z.string(),
+});
+
 const shownStatus: z.ZodType<ShownStatus> = z.object({
   version: z.string(),
+  verdict: finding.extend({ since: z.string(), others: z.array(finding) }),
   control: z.object({ pid: z.number(), uptime_seconds: z.number() }),
   config: z.object({
     version: z.number(),
@@ -83,7 +71,4 @@ const shownStatus: z.ZodType<ShownStatus> = z.object({
       leased: z.number().optional(),
     }),
   ),
-  discovery: z
-    .array(z.object({ upstream: z.string(), name: z.string(), backends: z.number(), problem: z.string().nullable() }))
-    .optional(),
 });

@@ -210,6 +210,11 @@ export const variables = {
     optional(anyText('a file')),
     'routes, upstreams, SLOs; rampart.config.ts if present',
   ),
+  RAMPART_SLO: variable<string | undefined>(
+    none,
+    optional(anyText('a file')),
+    'objectives, alerts and gates; slo.yaml if present',
+  ),
   ACCESS_LOG: variable<string | undefined>(
     none,
     pathOrOff,

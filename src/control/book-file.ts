@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadJson, saveJson } from '../core/json-file.ts';
 import { asBookState, type BookState } from './metrics-book.ts';
 
 const NAME = 'metrics.json';
@@ -17,18 +18,11 @@ export class BookFile {
 
   /** Undefined if the file cannot be read or has another shape: control must start, even if its counters start at zero. */
   load(): BookState | undefined {
-    let value: unknown;
-    try {
-      value = JSON.parse(readFileSync(this.#path, 'utf8'));
-    } catch {
-      return undefined;
-    }
-    return asBookState(value);
+    return asBookState(loadJson(this.#path));
   }
 
   /** Throws the system's error. */
   save(state: BookState): void {
-    writeFileSync(`${this.#path}.new`, JSON.stringify(state), { mode: 0o600 });
-    renameSync(`${this.#path}.new`, this.#path);
+    saveJson(this.#path, state);
   }
 }

@@ -1,21 +1,19 @@
-import type { Logger } from 'pino';
+import { join } from 'node:path';
 import { configHash } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
-import type { Clock, Timer } from '../core/clock.ts';
-import type { Random } from '../core/random.ts';
+import type { Timer } from '../core/clock.ts';
 import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
-import type { Registry, Snapshot } from '../metrics/instruments.ts';
+import type { Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
+import { answerAsk } from './answer-ask.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { pidNamespace } from './lease-keeper.ts';
-import type { ParsedConfigFile } from '../config/file-schema.ts';
-import type { ControlAsk, ConfigReport } from '../protocol/config-wire.ts';
 import { ConfigKeeper } from './config/config-keeper.ts';
-import type { ConfigLayers } from './config/config-layers.ts';
-import type { ConfigSource } from './config/config-source.ts';
 import { heldBy, Rollout } from './config/rollout.ts';
+import { WorkerVersions } from './config/worker-versions.ts';
 import { HostUpstreams } from './host-upstreams.ts';
+import type { ControlDependencies } from './control-dependencies.ts';
 import { claimControlSocket, controlSocket } from './control-socket.ts';
 import { type Member, Members } from './members.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
@@ -24,27 +22,11 @@ import { RateTokens } from './rate-tokens.ts';
 import { passRecordMessage } from './record-finder.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
-import { logOtherEnvironment, logUnusableVersion } from './worker-remarks.ts';
 import { HostMetrics } from './host-metrics.ts';
+import { type FactSources, knownFacts } from './see/known-facts.ts';
+import { Notes } from './see/notes.ts';
+import { Observer } from './see/observer.ts';
 import { hostStatus } from './host-status.ts';
-
-export interface ControlDependencies {
-  readonly config: Config;
-  /** The configuration file that `config` was built from, and where the next one comes from. */
-  readonly file: ParsedConfigFile;
-  readonly source: ConfigSource;
-  /** What `file` is made of. */
-  readonly layers: ConfigLayers;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  /** Control's own metrics. */
-  readonly registry: Registry;
-  readonly bugs: Bugs;
-  /** Where the socket and the book lie. */
-  readonly runFolder: string;
-  readonly version: string;
-}
 
 const PULSE_INTERVAL_MS = 500;
 
@@ -62,16 +44,22 @@ export class Control {
   readonly #cacheOrders: CacheOrders<Member>;
   readonly #stopped: StoppedWorkers;
   readonly #ticketKey: TicketKey;
+  readonly #versions: WorkerVersions;
+  readonly #notes: Notes;
+  /** What people see of the host. */
+  readonly observer: Observer;
   #config: Config;
   #configHash: string;
   #pulseTimer: Timer | undefined;
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
-    const { config, clock, random, runFolder, registry, bugs, log } = dependencies;
+    const { config, clock, random, runFolder, registry, log } = dependencies;
     this.#startedAtMs = clock.wallNow();
     this.#config = config;
     this.#configHash = configHash(config);
+    this.observer = this.#openObserver(dependencies);
+    this.#notes = new Notes(this.observer, () => clock.wallNow());
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
     this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
     this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
@@ -88,27 +76,20 @@ export class Control {
       runFolder,
       gateways,
       tell,
+      onHealth: (changed) => this.#notes.health(changed),
+      onMembership: (upstream, backends) => this.#notes.membership(upstream, backends),
     });
     this.#rollout = new Rollout({ clock, workers: () => this.#joined(), tell });
     this.#keeper = this.#openKeeper(dependencies);
-    this.#members = new Members({
-      joined: (member) => {
-        this.#metrics.joined(member);
-        this.#upstreams.broadcast();
-      },
-      left: (member) => this.#left(member),
-      reported: (member, metrics) => this.#metrics.reported(member, metrics),
-      keysChanged: () => this.#keysChanged(),
-      asked: (ask, answer) => void this.#answer(ask).then(answer, (error: unknown) => bugs.report('ask', error)),
-      said: (member, message) => this.#said(member, message),
-      unknown: () => this.#metrics.unknownMessages.value++,
-      bug: (error) => bugs.report('member', error),
-    });
-    this.#cacheOrders = new CacheOrders({
-      clock,
-      epoch: this.#startedAtMs,
+    this.#versions = new WorkerVersions({
+      log,
+      keeper: this.#keeper,
+      rollout: this.#rollout,
+      configHash: () => this.#configHash,
       tell,
     });
+    this.#members = this.#openMembers(dependencies);
+    this.#cacheOrders = new CacheOrders({ clock, epoch: this.#startedAtMs, tell });
     this.#ticketKey = new TicketKey(clock, () => this.#gateways().forEach((worker) => this.#tellTicketKey(worker)));
     this.#stopped = new StoppedWorkers(clock, (pid) => endStopped(pid, log));
   }
@@ -122,6 +103,7 @@ export class Control {
     await this.#members.listen(path);
     this.#metrics.start();
     this.#ticketKey.start();
+    this.observer.start();
     this.#pulse();
   }
 
@@ -150,28 +132,21 @@ export class Control {
   async purgeCache(target: PurgeTarget): Promise<PurgeResult> {
     const result = await this.#cacheOrders.purge(target);
     this.#dependencies.log.info({ target, ...result }, 'cache purged');
+    this.#notes.purge(target);
     return result;
   }
 
   status(): Record<string, unknown> {
-    const { version, clock } = this.#dependencies;
     return hostStatus({
-      version,
-      config: this.#config,
-      configHash: this.#configHash,
-      configStatus: this.#keeper.status(),
-      nowMs: clock.wallNow(),
-      startedAtMs: this.#startedAtMs,
-      members: this.#members.all(),
-      health: this.#upstreams.health(),
-      discovery: this.#upstreams.discovery(),
-      leases: (upstream, backend) => this.#upstreams.leases?.stateOf(upstream, backend),
+      ...this.#parts(),
       rateSubjects: this.#tokens.size,
       inFlightClients: this.#places.size,
+      verdict: this.observer.view.verdict,
     });
   }
 
   async close(): Promise<void> {
+    this.observer.close();
     this.#upstreams.stop();
     this.#stopped.stop();
     this.#ticketKey.stop();
@@ -191,7 +166,9 @@ export class Control {
 
   /** A higher cap takes effect at once, a lower one as permits come back; false if there is no such backend. */
   setCap(upstream: string, backend: string | undefined, cap: number): boolean {
-    return this.#upstreams.leases?.setCap(upstream, backend, cap) ?? false;
+    const isSet = this.#upstreams.leases?.setCap(upstream, backend, cap) ?? false;
+    if (isSet) this.#notes.cap(upstream, backend, cap);
+    return isSet;
   }
 
   #openKeeper(dependencies: ControlDependencies): ConfigKeeper {
@@ -203,24 +180,69 @@ export class Control {
         this.#configHash = configHash(next);
         this.#upstreams.useConfig(next, this.#configHash);
       },
+      onResult: (request, result) => this.#notes.configuration(request, result),
       onSettled: ({ reports }) => this.#upstreams.startLeases(heldBy(this.#joined(), reports)),
     });
   }
 
-  async #answer(ask: ControlAsk): Promise<unknown> {
-    if (ask.what === 'status') return this.status();
-    const { dryRun, force, who = 'a command' } = ask;
-    return this.#keeper.reload({ who, dryRun, force });
+  #openMembers({ clock, bugs }: ControlDependencies): Members {
+    return new Members(
+      {
+        joined: (member) => {
+          this.#metrics.joined(member);
+          this.#notes.joined(member);
+          this.#upstreams.broadcast();
+        },
+        left: (member) => this.#left(member),
+        reported: (member, metrics) => this.#metrics.reported(member, metrics),
+        keysChanged: () => this.#keysChanged(),
+        asked: (ask, answer) => void answerAsk(this, ask).then(answer, (error: unknown) => bugs.report('ask', error)),
+        said: (member, message) => this.#said(member, message),
+        unknown: () => this.#metrics.unknownMessages.value++,
+        bug: (error) => bugs.report('member', error),
+      },
+      clock,
+    );
+  }
+
+  #openObserver({ clock, bugs, log, runFolder, slo }: ControlDependencies): Observer {
+    return new Observer({
+      clock,
+      bugs,
+      log,
+      path: join(runFolder, 'history.json'),
+      collect: () => this.#metrics.collect(this.#members.all()),
+      snapshots: () => this.#metrics.snapshots(),
+      facts: () => knownFacts(this.#parts()),
+      slo,
+    });
+  }
+
+  /** What the status and the live view are made from. */
+  #parts(): FactSources {
+    const { clock, version, database } = this.#dependencies;
+    return {
+      clock,
+      version,
+      startedAtMs: this.#startedAtMs,
+      config: this.#config,
+      configHash: this.#configHash,
+      keeper: this.#keeper,
+      members: this.#members.all(),
+      upstreams: this.#upstreams,
+      reportOf: (member) => this.#metrics.reportOf(member),
+      database,
+    };
   }
 
   #said(member: Member, message: MemberMessage): void {
     if (message.type === 'holdings') {
       member.maker = message.maker;
-      this.#tellVersion(member, message.fileHash);
+      this.#versions.tell(member, message.fileHash);
       this.#upstreams.tellBackends(member);
       this.#tellTicketKey(member);
       this.#upstreams.leases?.joined(member, message.held, message.pidNamespace);
-      this.#compare(member, message.configHash);
+      this.#versions.compare(member, message.configHash);
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
     } else if (message.type === 'held') {
       this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
@@ -231,33 +253,9 @@ export class Control {
     else if (message.type === 'announce')
       this.#upstreams.membership.announced(member.id, message.upstream, message.origin);
     else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
-    else if (message.type === 'config-prepared' || message.type === 'config-committed') this.#reported(member, message);
+    else if (message.type === 'config-prepared' || message.type === 'config-committed')
+      this.#versions.reported(member, message);
     else this.#cacheOrders.said(member, message);
-  }
-
-  /** A worker that has another version gets the one in force, and takes it before it serves. */
-  #tellVersion(member: Member, fileHash: string | undefined): void {
-    // An earlier version of Rampart, whose workers have to be replaced.
-    if (fileHash === undefined) return;
-    const { version, file } = this.#keeper;
-    const isSame = fileHash === version.hash;
-    if (isSame) member.configVersion = version;
-    this.#members.tell(member, isSame ? { type: 'config', version } : { type: 'config', version, file });
-  }
-
-  #reported(member: Member, report: ConfigReport): void {
-    if (report.type === 'config-committed') {
-      member.configVersion = report.version;
-      this.#compare(member, report.configHash);
-    } else if (report.problems.length > 0) logUnusableVersion(this.#dependencies.log, member, report.problems);
-    this.#rollout.said(member, report);
-  }
-
-  /** A worker whose environment differs works with another configuration than control, of the same file. */
-  #compare(member: Member, hash: string): void {
-    member.configHash = hash;
-    if (hash === this.#configHash || member.configVersion?.number !== this.#keeper.version.number) return;
-    logOtherEnvironment(this.#dependencies.log, member, hash, this.#configHash);
   }
 
   /** Answers at once, because a request may be waiting. */
@@ -273,6 +271,7 @@ export class Control {
     const isBack = this.#members.all().some(({ id }) => id === member.id);
     this.#metrics.left(member, isBack);
     if (!isBack) {
+      this.#notes.left(member);
       this.#upstreams.leases?.left(member.id);
       this.#upstreams.membership.lost(member.id);
     }

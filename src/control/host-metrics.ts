@@ -28,6 +28,8 @@ export class HostMetrics {
   readonly #book: MetricsBook;
   readonly #file: BookFile;
   readonly #departures = new Departures();
+  /** When each process reported last, by its id. */
+  readonly #reportedAt = new Map<string, number>();
   readonly #collection: ReportCollection<Member>;
   #timer: Timer | undefined;
 
@@ -66,6 +68,7 @@ export class HostMetrics {
   /** A connection has ended; `isBack`: the process has another one already. */
   left(member: Member, isBack: boolean): void {
     this.#book.left(member.id);
+    if (!isBack) this.#reportedAt.delete(member.id);
     if (!isBack) this.#departures.left(member.id, member.processName, this.#dependencies.clock.now());
     // Saved at once: if control were killed now, what this process has counted since the last save would be missing.
     this.#save();
@@ -74,6 +77,7 @@ export class HostMetrics {
 
   reported(member: Member, metrics: Snapshot): void {
     this.#book.update(member.id, metrics);
+    this.#reportedAt.set(member.id, this.#dependencies.clock.now());
     this.#collection.answered(member);
   }
 
@@ -85,6 +89,17 @@ export class HostMetrics {
   /** The sum of the last reports, of ended processes and of control's own metrics. */
   merged(): Snapshot {
     return this.#book.merged(this.#dependencies.registry.snapshot());
+  }
+
+  /** The last report of a process that is connected. */
+  reportOf({ id }: Member): { readonly metrics: Snapshot; readonly at: number } | undefined {
+    const [metrics, at] = [this.#book.reportOf(id), this.#reportedAt.get(id)];
+    return metrics === undefined || at === undefined ? undefined : { metrics, at };
+  }
+
+  /** The last reports, those of ended processes, and control's own metrics: everything that `merged` adds up. */
+  snapshots(): Snapshot[] {
+    return [...this.#book.snapshots(), this.#dependencies.registry.snapshot()];
   }
 
   #save(): void {

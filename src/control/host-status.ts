@@ -1,46 +1,37 @@
-import type { Config, UpstreamConfig } from '../config/model.ts';
-import type { DiscoveryStatus } from './discovery.ts';
-import type { BackendHealth } from './health-checker.ts';
+import type { VerdictView } from '../protocol/live-view.ts';
 import type { Member } from './members.ts';
+import type { FactSources } from './see/known-facts.ts';
+import { isDrained } from './see/signals-of.ts';
 
 /** The state from which `GET /api/status` is built. */
-export interface HostState {
-  readonly version: string;
-  readonly config: Config;
-  readonly configHash: string;
-  /** The version in force, and the last change. */
-  readonly configStatus: Record<string, unknown>;
-  readonly nowMs: number;
-  readonly startedAtMs: number;
-  readonly members: readonly Member[];
-  readonly health: readonly BackendHealth[];
-  readonly discovery: readonly DiscoveryStatus[];
-  /** The cap of a backend, and its permits that workers hold. */
-  readonly leases: (upstream: string, backend: string) => { cap: number; leased: number } | undefined;
+export interface HostState extends FactSources {
   /** Keys and addresses that have a bucket. */
   readonly rateSubjects: number;
   /** Clients with requests in flight that are counted. */
   readonly inFlightClients: number;
+  readonly verdict: VerdictView;
 }
 
 /** The reply to `GET /api/status`. */
 export function hostStatus(host: HostState): Record<string, unknown> {
-  const { version, config, configHash: hash, nowMs, members } = host;
+  const { version, config, configHash: hash, members, keeper, upstreams } = host;
+  const nowMs = host.clock.wallNow();
   const workers = members.filter(({ role }) => role === 'gateway');
   const others = members.filter(({ role }) => role !== 'gateway');
   return {
     version,
+    verdict: verdictStatus(host.verdict),
     node: process.version,
     control: { pid: process.pid, uptime_seconds: secondsBetween(host.startedAtMs, nowMs) },
-    config: { hash, agreed: workers.every((worker) => worker.configHash === hash), ...host.configStatus },
+    config: { hash, agreed: workers.every((worker) => worker.configHash === hash), ...keeper.status() },
     workers: workers.map((member) => memberStatus(member, nowMs)),
     processes: others.map((member) => memberStatus(member, nowMs)),
-    backends: host.health.map((backend) => ({
+    backends: upstreams.health().map((backend) => ({
       ...backend,
       up: backend.up ?? null,
-      ...host.leases(backend.upstream, backend.backend),
+      ...upstreams.leases?.stateOf(backend.upstream, backend.backend),
     })),
-    discovery: host.discovery,
+    discovery: upstreams.discovery(),
     drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),
     rate_limits: { subjects: host.rateSubjects },
     in_flight_limits: { clients: host.inFlightClients },
@@ -48,9 +39,21 @@ export function hostStatus(host: HostState): Record<string, unknown> {
   };
 }
 
-/** Whether every backend of the file is drained; generators and backends in DNS come and go by themselves. */
-const isDrained = ({ backends, discover, isAnnounced }: UpstreamConfig): boolean =>
-  backends.length === 0 && discover === undefined && !isAnnounced;
+function verdictStatus({ state, sinceMs, causeId, cause, next, others }: VerdictView): Record<string, unknown> {
+  return {
+    state,
+    since: new Date(sinceMs).toISOString(),
+    cause,
+    cause_id: causeId,
+    next,
+    others: others.map((other) => ({
+      state: other.state,
+      cause: other.cause,
+      cause_id: other.causeId,
+      next: other.next,
+    })),
+  };
+}
 
 function memberStatus(member: Member, nowMs: number): Record<string, unknown> {
   const { role, instance, pid, version, startedAtMs, status, configHash: hash, configVersion } = member;

@@ -9,7 +9,7 @@ import type { ById } from '../protocol/lease-wire.ts';
 import type { ControlMessage } from '../protocol/messages.ts';
 import { Discovery } from './discovery.ts';
 import { BackendGauges } from './backend-gauges.ts';
-import { HealthChecker } from './health-checker.ts';
+import { type BackendHealth, HealthChecker } from './health-checker.ts';
 import { HealthLog } from './health-log.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { Member } from './members.ts';
@@ -26,6 +26,10 @@ export interface HostUpstreamsOptions {
   readonly runFolder: string;
   readonly gateways: () => Member[];
   readonly tell: (member: Member, message: ControlMessage) => void;
+  /** Backends have gone down or come up. */
+  readonly onHealth: (changed: readonly BackendHealth[]) => void;
+  /** The backends of an upstream have joined or left. */
+  readonly onMembership: (upstream: string, backends: readonly BackendConfig[]) => void;
 }
 
 const LEASES_NAME = 'leases.json';
@@ -61,6 +65,7 @@ export class HostUpstreams {
       { clock, random },
       (changed) => {
         healthLog.note(changed);
+        options.onHealth(changed);
         this.broadcast();
       },
       (upstream, backend) => this.#loadOf(upstream, backend),
@@ -180,6 +185,7 @@ export class HostUpstreams {
     const ids = backends.map(({ id }) => id);
     const departed = this.#checker.health().filter((one) => one.upstream === upstream && !ids.includes(one.backend));
     this.#options.log.info({ upstream, backends: ids }, 'the backends of an upstream have changed');
+    this.#options.onMembership(upstream, backends);
     // Workers first, because later lease orders are about these backends.
     this.#checker.useBackends(upstream, backends);
     for (const worker of this.#options.gateways()) this.tellBackends(worker);

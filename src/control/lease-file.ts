@@ -1,5 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { loadJson, saveJson } from '../core/json-file.ts';
 import type { NamedBound } from './upstream-leases.ts';
 
 /** A worker that holds leases, with the name of its process. */
@@ -22,16 +22,10 @@ const savedState = z.object({
 
 /** A file that cannot be read, or has another shape, is ignored: leases then begin with the reports of the workers. */
 export function loadLeases(path: string): SavedState {
-  const nothing: SavedState = { holders: [], leases: {} };
-  try {
-    return savedState.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? nothing;
-  } catch {
-    return nothing;
-  }
+  return savedState.safeParse(loadJson(path)).data ?? { holders: [], leases: {} };
 }
 
 /** Throws the system's error. */
 export function saveLeases(path: string, state: SavedState): void {
-  writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  saveJson(path, state);
 }

@@ -26,6 +26,8 @@ export interface LinkOptions {
 }
 
 const REPORT_INTERVAL_MS = 1000;
+/** A report that is younger than this needs no other one. */
+const RECENT_MS = 900;
 /** Control sends a heartbeat twice a second; a control that is silent for this long hangs, and counts as gone. */
 const SILENCE_LIMIT_MS = 2000;
 /** While control has this much unread, messages that it can do without are not sent. */
@@ -39,6 +41,7 @@ export class ControlLink {
   #socket: Socket | undefined;
   #failures = 0;
   #heardAt = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -123,6 +126,7 @@ export class ControlLink {
     const { registry, status } = this.#options;
     // A control that does not read gets no more of them: they would pile up here, and the next one says it all.
     if (this.#socket === undefined || this.#socket.writableLength > 0) return;
+    this.#reportedAt = this.#options.clock.now();
     send(this.#socket, { type: 'report', metrics: registry.snapshot(), status: status() });
   }
 
@@ -134,7 +138,8 @@ export class ControlLink {
       }
       // Scheduled first, so that an exception in one report does not end all reports.
       this.#scheduleReport();
-      this.#report();
+      // Control asks for one each second; a report of its own is for a control that does not.
+      if (this.#options.clock.now() - this.#reportedAt >= RECENT_MS) this.#report();
     }, REPORT_INTERVAL_MS);
   }
 }

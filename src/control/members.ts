@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
 import { processName } from '../core/process-name.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import { asMemberMessage } from '../protocol/message-check.ts';
@@ -16,6 +17,8 @@ export interface Member {
   readonly startedAtMs: number;
   /** Unique among all processes; undefined if control cannot look at the process. */
   readonly processName: string | undefined;
+  /** When it connected, by control's clock. */
+  readonly joinedAt: number;
   status: unknown;
   /** The hash of the configuration that the member works with, once it has sent it. */
   configHash: string | undefined;
@@ -44,10 +47,12 @@ export interface MemberEvents {
 export class Members {
   readonly #server: Server;
   readonly #events: MemberEvents;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #present = new Map<Member, Socket>();
 
-  constructor(events: MemberEvents) {
+  constructor(events: MemberEvents, clock: Pick<Clock, 'now'>) {
     this.#events = events;
+    this.#clock = clock;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -122,6 +127,7 @@ export class Members {
         pid,
         version,
         startedAtMs,
+        joinedAt: this.#clock.now(),
         processName: processName(pid),
         status: undefined,
         configHash: undefined,

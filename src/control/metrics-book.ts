@@ -40,8 +40,18 @@ export class MetricsBook {
     this.#ended = mergeSnapshots([this.#ended, cumulativeOnly(last)]);
   }
 
+  /** The last report of a member. */
+  reportOf(member: string): Snapshot | undefined {
+    return this.#members.get(member);
+  }
+
+  /** Those of ended processes as one, and of each member. */
+  snapshots(): Snapshot[] {
+    return [this.#ended, ...this.#members.values()];
+  }
+
   merged(...more: readonly Snapshot[]): Snapshot {
-    return mergeSnapshots([this.#ended, ...this.#members.values(), ...more]);
+    return mergeSnapshots([...this.snapshots(), ...more]);
   }
 
   state(): BookState {

@@ -84,6 +84,21 @@ export class SideMetrics {
 
 export type UpstreamGauge = 'permits' | 'limit' | 'ejected' | 'retryBudget' | 'standing' | 'streams';
 
+function backendFamilies(registry: Registry) {
+  const labels = ['upstream', 'backend'] as const;
+  const busyHelp = 'Time that permits of a backend were held; over the attempts, their mean duration';
+  return {
+    inFlight: registry.gauge('rampart_backend_in_flight', 'Requests in flight at a backend', 'sum', ...labels),
+    requests: registry.counter(
+      'rampart_backend_requests_total',
+      'Attempts at a backend by outcome',
+      ...labels,
+      'outcome',
+    ),
+    busy: registry.counter('rampart_backend_busy_seconds_total', busyHelp, ...labels),
+  };
+}
+
 /** The metrics of a gateway worker, by the names of the contract. */
 export class GatewayMetrics {
   readonly registry: Registry;
@@ -97,6 +112,7 @@ export class GatewayMetrics {
   readonly queueDepth: Family<Gauge>;
   readonly backendInFlight: Family<Gauge>;
   readonly backendRequests: Family<Counter>;
+  readonly backendBusy: Family<Counter>;
   readonly cacheRequests: Family<Counter>;
   readonly retries: Family<Counter>;
   readonly sideRequests: Family<Counter>;
@@ -116,20 +132,10 @@ export class GatewayMetrics {
     this.wait = registry.histogram('rampart_wait_seconds', 'Time spent waiting', 'endpoint', 'phase');
     this.exec = registry.histogram('rampart_exec_seconds', 'Time spent working', 'endpoint', 'phase');
     this.queueDepth = registry.gauge('rampart_queue_depth', 'Requests waiting', 'sum', 'upstream', 'priority');
-    this.backendInFlight = registry.gauge(
-      'rampart_backend_in_flight',
-      'Requests in flight at a backend',
-      'sum',
-      'upstream',
-      'backend',
-    );
-    this.backendRequests = registry.counter(
-      'rampart_backend_requests_total',
-      'Attempts at a backend by outcome',
-      'upstream',
-      'backend',
-      'outcome',
-    );
+    const backends = backendFamilies(registry);
+    this.backendInFlight = backends.inFlight;
+    this.backendRequests = backends.requests;
+    this.backendBusy = backends.busy;
     this.retries = registry.counter(
       'rampart_retries_total',
       'Further attempts by what led to them; over-budget: not made',

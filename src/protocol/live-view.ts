@@ -10,7 +10,7 @@ export interface LiveView {
   readonly version: string;
   readonly node: string;
   readonly startedAtMs: number;
-  readonly verdict: Verdict;
+  readonly verdict: VerdictView;
   readonly numbers: HostNumbers;
   /** From the client to the database, in the order of a request's way; use is 0 to 1 and more. */
   readonly chain: readonly ChainLink[];
@@ -25,7 +25,7 @@ export interface LiveView {
 export type HostVerdictState = 'well' | 'degraded' | 'overloaded' | 'down' | 'no-news';
 
 /** The state of the host, in words. */
-export interface Verdict {
+export interface VerdictView {
   readonly state: HostVerdictState;
   /** In milliseconds since the epoch. */
   readonly sinceMs: number;
@@ -149,13 +149,6 @@ export interface HostChange {
   /** Who did it, if a person or a command did. */
   readonly who: string | null;
 }
-
-/**
- * The events of `GET /api/events`: `view` is a whole LiveView, first after the connection opens and whenever the client
- * has fallen behind; `delta` is a JSON merge patch (RFC 7396) to the last view; `change` is a HostChange; `changes` are the
- * last of them, after the first view.
- */
-export type LiveEventName = 'view' | 'delta' | 'change' | 'changes';
 
 /** The reply to `GET /api/history`: columns over time; a value is null where none is known. */
 export interface HistoryView {

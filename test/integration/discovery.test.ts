@@ -145,7 +145,7 @@ describe('backends in DNS, over processes', () => {
     }
     assert.match(stack.output(), /its known backends stay in use/);
     const shown = await stack.run('status');
-    assert.deepEqual([shown.code, /the name app\.internal of upstream app cannot be/.test(shown.stdout)], [1, true]);
+    assert.deepEqual([shown.code, /the name of upstream app cannot be looked up/.test(shown.stdout)], [1, true]);
     assert.match(await stack.metrics(), /rampart_discovered_backends\{upstream="app"\} 2\n/);
     const status = await stack.status();
     process.kill(status.control.pid, 'SIGKILL');

@@ -30,7 +30,10 @@ describe('the running instance', () => {
     const { code, stdout, stderr } = await host.stack.run('status');
     assert.deepEqual([code, stderr], [0, '']);
     const pids = await workerPids();
-    assert.match(stdout, /^Rampart \S+ in \S+: well\nconfiguration version 1 \(\w{12}\) since /);
+    assert.match(
+      stdout,
+      /^● well since \S+: everything is in order\n\nRampart \S+ in \S+\nconfiguration version 1 \(\w{12}\) since /,
+    );
     assert.match(stdout, new RegExp(`\nsupervisor +${host.stack.supervisor.pid}\n`));
     for (const pid of pids) assert.match(stdout, new RegExp(`\ngateway \\d +${pid} +\\d+ s +configuration 1\n`));
     for (const origin of host.app.origins)

@@ -1,6 +1,6 @@
 import type { Config } from '../../src/config/model.ts';
 import { ConfigSource } from '../../src/control/config/config-source.ts';
-import type { ControlDependencies } from '../../src/control/control.ts';
+import type { ControlDependencies } from '../../src/control/control-dependencies.ts';
 import { systemClock } from '../../src/core/clock.ts';
 
 /** The configuration of a control of a test that never reloads; its versions are written to this folder. */

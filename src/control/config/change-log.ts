@@ -5,6 +5,9 @@ import type { ConfigVersion } from '../../protocol/config-wire.ts';
 import type { ChangeRequest, ReloadResult } from './change-request.ts';
 import { ConfigMetrics } from './config-metrics.ts';
 
+/** Refusals that say that the configuration cannot be used; the others are about how it was asked for. */
+const lasting: ReadonlySet<string> = new Set(['invalid', 'workers', 'storage', 'restart-needed']);
+
 /** What has become of the changes of the configuration: in the log, in the metrics and in the status. */
 export class ChangeLog {
   readonly #clock: Clock;
@@ -40,6 +43,12 @@ export class ChangeLog {
     } else if (outcome === 'applied') {
       this.#log.info({ ...details, changes: texts }, 'another configuration is in force');
     } else this.#log.info({ ...details, changes: texts }, `configuration: ${outcome}`);
+  }
+
+  /** Why the last change is not in force; undefined if it is, or if it was asked for in a wrong way. */
+  get refusal(): string | undefined {
+    const { reason, problems } = this.#last?.result ?? { problems: [] };
+    return reason !== undefined && lasting.has(reason) ? (problems[0] ?? reason) : undefined;
   }
 
   /** For `/api/status`. */

@@ -33,6 +33,8 @@ export interface ConfigKeeperOptions {
   readonly onCommit: (config: Config, version: ConfigVersion) => void;
   /** The workers have confirmed, or had their time. */
   readonly onSettled: (result: StepResult) => void;
+  /** A change has been asked for, and this became of it. */
+  readonly onResult: (request: ChangeRequest, result: ReloadResult) => void;
 }
 
 /** A message of this length would be taken for a fault (protocol/lines.ts). */
@@ -84,6 +86,16 @@ export class ConfigKeeper {
   /** The configuration in force, as a worker gets it. */
   get file(): ParsedConfigFile {
     return this.#file;
+  }
+
+  /** When it came into force, in milliseconds since the epoch. */
+  get sinceMs(): number {
+    return this.#since;
+  }
+
+  /** Why the configuration that somebody wants is not in force; undefined if it is. */
+  get refusal(): string | undefined {
+    return this.#log.refusal;
   }
 
   get layers(): ConfigLayers {
@@ -149,6 +161,7 @@ export class ConfigKeeper {
     this.#turn = result.catch(() => {});
     return result.then((done) => {
       this.#log.note(request, done);
+      this.#options.onResult(request, done);
       return done;
     });
   }

@@ -99,6 +99,7 @@ export class Backend implements NamedCandidate {
   readonly #gauge: Gauge;
   readonly #removeGauge: () => void;
   readonly #outcomes: Record<Outcome, Counter>;
+  readonly #busySeconds: Counter;
 
   constructor(config: BackendConfig, index: number, options: BackendOptions) {
     const { clock } = options;
@@ -141,6 +142,7 @@ export class Backend implements NamedCandidate {
     this.#removeGauge = () => options.metrics.backendInFlight.remove(options.upstream, config.id);
     this.#gauge = options.metrics.backendInFlight.of(options.upstream, config.id);
     this.#outcomes = outcomeCounters(options, config.id);
+    this.#busySeconds = options.metrics.backendBusy.of(options.upstream, config.id);
   }
 
   /** The present connections. */
@@ -248,8 +250,10 @@ export class Backend implements NamedCandidate {
     this.#gauge.value--;
   }
 
-  count(outcome: Outcome): void {
+  /** An attempt has ended that held a permit for so long. */
+  count(outcome: Outcome, heldMs: number): void {
     this.#outcomes[outcome].value++;
+    this.#busySeconds.value += heldMs / 1000;
   }
 }
 

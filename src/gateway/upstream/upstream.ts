@@ -232,7 +232,7 @@ export class Upstream implements Leased {
 
   /** A request has ended, and its permit is free again. */
   returned(permit: Permit, outcome: Outcome): void {
-    permit.backend.count(outcome);
+    permit.backend.count(outcome, permit.isStream ? 0 : this.#clock.now() - permit.startedAt);
     if (permit.isStream) this.#streams.giveBack(permit.backend);
     else this.#giveBack(permit);
     this.#set.retireIfIdle(permit.backend);

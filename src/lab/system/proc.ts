@@ -27,16 +27,3 @@ export function processCounts(stat: string, status: string, schedstat: string): 
     runQueueMs: Number(schedstat.split(' ')[1] ?? 0) / 1e6,
   };
 }
-
-export interface MachineCounts {
-  readonly busy: number;
-  readonly total: number;
-}
-
-/** All processors together, from /proc/stat; time that a virtual machine's host took away counts as busy. */
-export function machineCounts(stat: string): MachineCounts {
-  const ticks = (/^cpu\s+(.*)$/m.exec(stat)?.[1] ?? '').split(/\s+/).slice(0, 8).map(Number);
-  const total = ticks.reduce((sum, each) => sum + each, 0);
-  const [, , , idle = 0, waiting = 0] = ticks;
-  return { busy: total - idle - waiting, total };
-}

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { median } from '../statistics/quantile.ts';
-import { type MachineCounts, machineCounts, type ProcessCounts, processCounts } from './proc.ts';
+import { type MachineCounts, machineCounts } from '../../core/machine-counts.ts';
+import { type ProcessCounts, processCounts } from './proc.ts';
 
 export interface WatchedProcess {
   readonly role: string;

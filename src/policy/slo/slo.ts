@@ -78,3 +78,9 @@ export interface Slo {
   readonly endpoints: readonly EndpointSlo[];
   readonly login?: Login;
 }
+
+/** An objective in words, such as `95 % within 150 ms`. */
+export function promiseText(objective: Objective): string {
+  const share = `${Number((objective.target * 100).toFixed(4))} %`;
+  return objective.sli === 'latency' ? `${share} within ${objective.withinMs} ms` : `${share} without an error`;
+}

@@ -13,16 +13,19 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('Members ignores a message of an unknown type, counts it, and closes the connection of a malformed one', async () => {
   const events: string[] = [];
-  const members = new Members({
-    joined: () => events.push('joined'),
-    left: () => events.push('left'),
-    reported: () => events.push('reported'),
-    keysChanged: () => events.push('keys-changed'),
-    asked: () => events.push('asked'),
-    said: (_, { type }) => events.push(type),
-    unknown: () => events.push('unknown'),
-    bug: (error) => events.push(String(error)),
-  });
+  const members = new Members(
+    {
+      joined: () => events.push('joined'),
+      left: () => events.push('left'),
+      reported: () => events.push('reported'),
+      keysChanged: () => events.push('keys-changed'),
+      asked: () => events.push('asked'),
+      said: (_, { type }) => events.push(type),
+      unknown: () => events.push('unknown'),
+      bug: (error) => events.push(String(error)),
+    },
+    { now: () => 0 },
+  );
   const path = join(folder, 'c.sock');
   await members.listen(path);
   const socket = connect(path);

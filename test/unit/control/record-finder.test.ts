@@ -13,6 +13,7 @@ function memberOf(id: string, maker: number | undefined): Member {
     instance: 0,
     pid: 1,
     version: '1',
+    joinedAt: 0,
     startedAtMs: 0,
     processName: undefined,
     status: undefined,

@@ -4,7 +4,8 @@ import { seededRandom } from '../../../../src/core/random.ts';
 import { arrivalTimes } from '../../../../src/lab/load/arrivals.ts';
 import { type Mix, requestOf } from '../../../../src/lab/load/mix.ts';
 import { parseServerTiming } from '../../../../src/lab/load/server-timing.ts';
-import { machineCounts, processCounts } from '../../../../src/lab/system/proc.ts';
+import { machineCounts } from '../../../../src/core/machine-counts.ts';
+import { processCounts } from '../../../../src/lab/system/proc.ts';
 
 const mix: Mix = {
   endpoints: [

@@ -1,0 +1,18 @@
+import type { ControlAsk } from '../protocol/config-wire.ts';
+import type { ConfigKeeper } from './config/config-keeper.ts';
+import type { Observer } from './see/observer.ts';
+
+interface Answering {
+  readonly observer: Observer;
+  readonly keeper: ConfigKeeper;
+  status(): Record<string, unknown>;
+}
+
+/** Answers a command of the same user. */
+export async function answerAsk(control: Answering, ask: ControlAsk): Promise<unknown> {
+  const { what, dryRun, force, who = 'a command' } = ask;
+  if (what === 'status') return control.status();
+  if (what === 'view') return control.observer.view;
+  if (what === 'slo') return control.observer.slo() ?? null;
+  return control.keeper.reload({ who, dryRun, force });
+}

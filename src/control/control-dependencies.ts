@@ -1,0 +1,34 @@
+import type { Logger } from 'pino';
+import type { ParsedConfigFile } from '../config/file-schema.ts';
+import type { Config } from '../config/model.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { Bugs } from '../metrics/bugs.ts';
+import type { Registry } from '../metrics/instruments.ts';
+import type { Slo } from '../policy/slo/slo.ts';
+import type { ConfigLayers } from './config/config-layers.ts';
+import type { ConfigSource } from './config/config-source.ts';
+import type { DatabaseWatch } from './see/database-watch.ts';
+
+/** What control is built from. */
+export interface ControlDependencies {
+  readonly config: Config;
+  /** The configuration file that `config` was built from, and where the next one comes from. */
+  readonly file: ParsedConfigFile;
+  readonly source: ConfigSource;
+  /** What `file` is made of. */
+  readonly layers: ConfigLayers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Control's own metrics. */
+  readonly registry: Registry;
+  readonly bugs: Bugs;
+  /** Undefined if nothing needs PostgreSQL. */
+  readonly database?: DatabaseWatch | undefined;
+  /** What the SLO file promises; undefined without one. */
+  readonly slo?: Slo | undefined;
+  /** Where the socket and the book lie. */
+  readonly runFolder: string;
+  readonly version: string;
+}

@@ -1,0 +1,64 @@
+import type { Config } from '../../config/model.ts';
+import type { ObjectiveSignals } from '../../policy/verdict/signals.ts';
+import type { Role } from '../../protocol/messages.ts';
+import type { DiscoveryStatus } from '../discovery.ts';
+import type { BackendHealth } from '../health-checker.ts';
+import type { Totals } from './totals.ts';
+
+/** What control knows of its host in one second, beside what was counted. */
+export interface HostFacts {
+  /** In milliseconds since the epoch. */
+  readonly nowMs: number;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly config: Config;
+  readonly configHash: string;
+  readonly configVersion: { readonly number: number; readonly hash: string };
+  readonly configSinceMs: number;
+  /** Why the last change of the configuration was refused; undefined if it was not. */
+  readonly reloadProblem: string | undefined;
+  readonly members: readonly MemberFacts[];
+  readonly health: readonly BackendHealth[];
+  /** The cap of a backend, and its permits that workers hold. */
+  readonly leases: (upstream: string, backend: string) => { readonly cap: number; readonly leased: number } | undefined;
+  readonly discovery: readonly DiscoveryStatus[];
+  /** Undefined if nothing needs PostgreSQL. */
+  readonly database: { readonly problem: string | undefined } | undefined;
+  readonly machine: { readonly processors: number; readonly busyShare: number | undefined };
+  readonly objectives: readonly ObjectiveSignals[];
+  /** Processes that came again within the last minute. */
+  readonly restarts: readonly { readonly name: string; readonly count: number }[];
+}
+
+/** A process that is connected to control. */
+export interface MemberFacts {
+  readonly id: string;
+  readonly role: Role;
+  readonly instance: number;
+  readonly pid: number;
+  readonly startedAtMs: number;
+  /** Of its last report. */
+  readonly totals: Totals;
+  /** Since its last report. */
+  readonly silentMs: number;
+  readonly configHash: string | undefined;
+  readonly configVersion: number | undefined;
+  /** The backends that it does not use at present although they are up, as `upstream LF backend`. */
+  readonly setAside: ReadonlySet<string>;
+}
+
+export const processLabel = ({ role, instance }: Pick<MemberFacts, 'role' | 'instance'>): string =>
+  `${role} ${instance}`;
+
+/** The upstreams that an endpoint's requests go to, by endpoint, from the routes of the configuration. */
+export function upstreamsByEndpoint({ routes }: Pick<Config, 'routes'>): Map<string, ReadonlySet<string>> {
+  const found = new Map<string, Set<string>>(
+    ['createBarcode', 'renderBarcode', 'renderItem', 'getBarcodeImage'].map((name) => [name, new Set(['generator'])]),
+  );
+  for (const { endpoint, upstream, upstreams = [] } of routes) {
+    const names = found.get(endpoint) ?? new Set();
+    for (const name of [upstream, ...upstreams.map((side) => side.upstream)]) if (name !== undefined) names.add(name);
+    found.set(endpoint, names);
+  }
+  return found;
+}

@@ -1,0 +1,211 @@
+import { isLoopbackHost } from '../../core/loopback.ts';
+import type { UpstreamConfig } from '../../config/model.ts';
+import type {
+  BackendSignals,
+  DatabaseSignals,
+  HostSignals,
+  TrafficSignals,
+  UpstreamSignals,
+  WorkerSignals,
+} from '../../policy/verdict/signals.ts';
+import { type HostFacts, processLabel, upstreamsByEndpoint } from './facts.ts';
+import { sumOf, valueOf } from './totals.ts';
+import type { CountedWindow } from './counted-window.ts';
+
+const DAY_S = 86_400;
+/** Refusals of Rampart's own, which are not errors. */
+const protectiveReasons: ReadonlySet<string> = new Set([
+  'overloaded',
+  'queue-timeout',
+  'no-backend',
+  'draining',
+  'ledger-full',
+  'spool-full',
+  'store-unavailable',
+]);
+
+export interface SignalSources {
+  readonly facts: HostFacts;
+  readonly window: CountedWindow;
+  /** What each process was counted at, by its id. */
+  readonly memberWindows: ReadonlyMap<string, CountedWindow>;
+  /** How long a request usually takes an upstream. */
+  readonly usualWorkMs: (upstream: string) => number | undefined;
+}
+
+/** What the verdict is derived from. */
+export function signalsOf(sources: SignalSources): HostSignals {
+  const { facts, window, memberWindows } = sources;
+  const { members, config, machine } = facts;
+  const cpu = 'rampart_process_cpu_seconds_total';
+  const workers = members
+    .filter(({ role }) => role === 'gateway')
+    .map((member): WorkerSignals => {
+      return {
+        name: processLabel(member),
+        silentMs: member.silentMs,
+        processors: memberWindows.get(member.id)?.rate(cpu),
+      };
+    });
+  return {
+    workers: { wanted: config.env.GATEWAY_WORKERS, present: workers, restarts: facts.restarts },
+    upstreams: upstreamsOf(sources),
+    traffic: trafficOf(window),
+    machine: { ...machine, ownShare: window.rate(cpu) / machine.processors },
+    database: databaseOf(facts, window),
+    ledger: {
+      pending: sumOf(window.end, 'rampart_ledger_pending'),
+      writtenPerSecond: window.rateOf('rampart_ledger_records_total', 'written'),
+    },
+    config: {
+      disagreeing: members
+        .filter((one) => one.role === 'gateway' && one.configHash !== undefined && one.configHash !== facts.configHash)
+        .map(processLabel),
+      reloadProblem: facts.reloadProblem,
+    },
+    certificates: certificatesOf(window, facts.nowMs),
+    objectives: facts.objectives,
+  };
+}
+
+/** Requests per second that were answered with a 5xx which is no refusal, by the counters of these labels. */
+export function errorsPerSecond(window: CountedWindow, endpoint?: string): number {
+  let errors = 0;
+  for (const [key, rate] of window.rates('rampart_requests_total')) {
+    const [of = '', status = ''] = key.split('\n');
+    if (status.startsWith('5') && (endpoint === undefined || of === endpoint)) errors += rate;
+  }
+  return Math.max(0, errors - refusedPerSecond(window, (reason) => protectiveReasons.has(reason), endpoint));
+}
+
+/** Refusals per second for the reasons that are asked for. */
+export function refusedPerSecond(
+  window: CountedWindow,
+  isAsked: (reason: string) => boolean,
+  endpoint?: string,
+): number {
+  let refused = 0;
+  for (const [key, rate] of window.rates('rampart_rejections_total')) {
+    const [of = '', reason = ''] = key.split('\n');
+    if (isAsked(reason) && (endpoint === undefined || of === endpoint)) refused += rate;
+  }
+  return refused;
+}
+
+/** Refusals that protect Rampart or one client from another; a 404 is none. */
+export const isProtective = (reason: string): boolean =>
+  protectiveReasons.has(reason) || reason === 'rate-limited' || reason === 'too-many-in-flight';
+
+function trafficOf(window: CountedWindow): TrafficSignals {
+  return {
+    requestsPerSecond: window.rate('rampart_requests_total'),
+    errorsPerSecond: errorsPerSecond(window),
+    leftPerSecond: window.ratesBy('rampart_requests_total', 1).get('499') ?? 0,
+    refused: Object.fromEntries(window.ratesBy('rampart_rejections_total', 1)),
+  };
+}
+
+function upstreamsOf({ facts, window, usualWorkMs }: SignalSources): UpstreamSignals[] {
+  const byEndpoint = upstreamsByEndpoint(facts.config);
+  const refusals = new Map<string, Record<string, number>>();
+  for (const [key, rate] of window.rates('rampart_rejections_total')) {
+    const [endpoint = '', reason = ''] = key.split('\n');
+    const names = [...(byEndpoint.get(endpoint) ?? [])];
+    // A refusal of an endpoint with several upstreams cannot be told apart; each gets its part.
+    for (const name of names) {
+      const refused = refusals.get(name) ?? {};
+      refused[reason] = (refused[reason] ?? 0) + rate / names.length;
+      refusals.set(name, refused);
+    }
+  }
+  return facts.config.upstreams.map((config) => {
+    const { name } = config;
+    const backends = facts.health
+      .filter(({ upstream }) => upstream === name)
+      .map((one) => backendOf(one, facts, window));
+    const ended = sum(backends, ({ endedPerSecond }) => endedPerSecond);
+    const busy = sum(backends, ({ workMs = 0, endedPerSecond }) => workMs * endedPerSecond);
+    return {
+      name,
+      isBesideRampart:
+        !config.isAnnounced && facts.health.some((one) => one.upstream === name && isOnThisMachine(one.origin)),
+      isDrained: isDrained(config),
+      lookupProblem: facts.discovery.find(({ upstream }) => upstream === name)?.problem ?? undefined,
+      permits: sum(backends, ({ cap, isUp }) => (isUp === false ? 0 : cap)),
+      inFlight: sum(backends, ({ inFlight }) => inFlight),
+      queued: sumOf(window.end, 'rampart_queue_depth', name),
+      isStanding: valueOf(window.end, 'rampart_queue_standing', name) > 0,
+      endedPerSecond: ended,
+      failedPerSecond: sum(backends, ({ failedPerSecond }) => failedPerSecond),
+      refused: refusals.get(name) ?? {},
+      workMs: ended > 0 ? busy / ended : undefined,
+      usualWorkMs: usualWorkMs(name),
+      isRetryBudgetSpent: window.rateOf('rampart_retries_total', name, 'over-budget') > 0,
+      ejected: backends.filter((one) => isSetAside(facts, name, one.name)).length,
+      backends,
+    };
+  });
+}
+
+/** A Unix socket, or a loopback address. */
+function isOnThisMachine(origin: string): boolean {
+  const hostname = URL.canParse(origin) ? new URL(origin).hostname : '';
+  return hostname === '' || isLoopbackHost(hostname);
+}
+
+/** Whether every backend of the file is drained; generators and backends in DNS come and go by themselves. */
+export const isDrained = ({ backends, discover, isAnnounced }: UpstreamConfig): boolean =>
+  backends.length === 0 && discover === undefined && !isAnnounced;
+
+/** Whether at least half of the workers do not use a backend that is up. */
+export function isSetAside({ members, health }: HostFacts, upstream: string, backend: string): boolean {
+  if (health.find((one) => one.upstream === upstream && one.backend === backend)?.up === false) return false;
+  const workers = members.filter(({ role }) => role === 'gateway');
+  const without = workers.filter(({ setAside }) => setAside.has(`${upstream}\n${backend}`)).length;
+  return without > 0 && 2 * without >= workers.length;
+}
+
+const failedOutcomes = ['failure', 'timeout', 'refused'] as const;
+const endedOutcomes = ['success', ...failedOutcomes, 'abandoned'] as const;
+
+function backendOf(health: HostFacts['health'][number], facts: HostFacts, window: CountedWindow): BackendSignals {
+  const { upstream, backend: name } = health;
+  const rateOf = (outcome: string): number => window.rateOf('rampart_backend_requests_total', upstream, name, outcome);
+  const ended = sum(endedOutcomes, rateOf);
+  const busySeconds = window.rateOf('rampart_backend_busy_seconds_total', upstream, name);
+  return {
+    name,
+    isUp: health.up,
+    problem: health.problem,
+    cap: facts.leases(upstream, name)?.cap ?? 0,
+    // The utilisation law: the time that permits were held, per second, is how many were held on average.
+    inFlight: Math.max(valueOf(window.end, 'rampart_backend_in_flight', upstream, name), busySeconds),
+    endedPerSecond: ended,
+    failedPerSecond: sum(failedOutcomes, rateOf),
+    workMs: ended > 0 ? (busySeconds / ended) * 1000 : undefined,
+  };
+}
+
+function databaseOf({ database }: HostFacts, { end }: CountedWindow): DatabaseSignals | undefined {
+  if (database === undefined) return undefined;
+  const connections = (state: string): number => {
+    let count = 0;
+    for (const [key, value] of end.numbers.get('rampart_db_pool_connections') ?? [])
+      if (key.endsWith(`\n${state}`)) count += value;
+    return count;
+  };
+  const max = connections('max');
+  return {
+    problem: database.problem,
+    poolShare: max > 0 ? connections('busy') / max : undefined,
+    waiting: connections('waiting'),
+  };
+}
+
+function certificatesOf({ end }: CountedWindow, nowMs: number): HostSignals['certificates'] {
+  const expiries = end.numbers.get('rampart_tls_certificate_not_after_seconds') ?? new Map<string, number>();
+  return [...expiries].map(([name, notAfter]) => ({ name, daysLeft: (notAfter - nowMs / 1000) / DAY_S }));
+}
+
+const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { causes } from '../../../../src/policy/verdict/causes.ts';
+import type { BackendSignals, HostSignals, UpstreamSignals } from '../../../../src/policy/verdict/signals.ts';
+import {
+  type HostVerdict,
+  verdictAfter,
+  noMemory,
+  type VerdictMemory,
+} from '../../../../src/policy/verdict/verdict.ts';
+
+const backend = (name: string, others: Partial<BackendSignals> = {}): BackendSignals => ({
+  name,
+  isUp: true,
+  problem: undefined,
+  cap: 4,
+  inFlight: 1,
+  endedPerSecond: 50,
+  failedPerSecond: 0,
+  workMs: 20,
+  ...others,
+});
+const upstream = (others: Partial<UpstreamSignals> = {}): UpstreamSignals => ({
+  name: 'app',
+  isBesideRampart: false,
+  isDrained: false,
+  lookupProblem: undefined,
+  permits: 8,
+  inFlight: 2,
+  queued: 0,
+  isStanding: false,
+  endedPerSecond: 100,
+  failedPerSecond: 0,
+  refused: {},
+  workMs: 20,
+  usualWorkMs: 20,
+  isRetryBudgetSpent: false,
+  ejected: 0,
+  backends: [backend('a'), backend('b')],
+  ...others,
+});
+const host = (others: Partial<HostSignals> = {}): HostSignals => ({
+  workers: { wanted: 1, present: [{ name: 'gateway 0', silentMs: 10, processors: 0.3 }], restarts: [] },
+  upstreams: [upstream()],
+  traffic: { requestsPerSecond: 100, errorsPerSecond: 0, leftPerSecond: 0, refused: {} },
+  machine: { processors: 4, busyShare: 0.4, ownShare: 0.35 },
+  database: { problem: undefined, poolShare: 0.1, waiting: 0 },
+  ledger: { pending: 0, writtenPerSecond: 50 },
+  config: { disagreeing: [], reloadProblem: undefined },
+  certificates: [],
+  objectives: [],
+  ...others,
+});
+
+const overloaded = host({ upstreams: [upstream({ inFlight: 8, queued: 20, refused: { overloaded: 30 } })] });
+const oneDown = [backend('a', { isUp: false, problem: 'ECONNREFUSED' }), backend('b')];
+
+/** The verdicts of these seconds, one after the other. */
+function verdictsOf(...seconds: readonly HostSignals[]): HostVerdict[] {
+  let memory: VerdictMemory = noMemory;
+  return seconds.map((signals, index) => {
+    const judged = verdictAfter(memory, signals, index * 1000);
+    memory = judged;
+    return judged.current;
+  });
+}
+const states = (...seconds: readonly HostSignals[]): string[] =>
+  verdictsOf(...seconds).map(({ state, causeId }) => `${state} ${causeId}`);
+
+test('load is named in the second bad second, and stays for three seconds after the last', () => {
+  const well = 'well none';
+  const bad = 'overloaded permits';
+  assert.deepEqual(states(host(), overloaded, host(), host()), [well, well, well, well]);
+  assert.deepEqual(states(overloaded, overloaded, host(), host(), host(), host()), [well, bad, bad, bad, well, well]);
+});
+
+test('a fact is named at once', () => {
+  assert.deepEqual(states(host({ upstreams: [upstream({ backends: oneDown })] })), ['degraded backend-down']);
+});
+
+test('since counts from the second in which the present cause began', () => {
+  const away = host({ database: { problem: 'ECONNREFUSED', poolShare: 0, waiting: 0 } });
+  assert.deepEqual(
+    verdictsOf(host(), away, away, overloaded, overloaded).map(({ sinceMs }) => sinceMs),
+    [0, 1000, 1000, 1000, 4000],
+  );
+});
+
+test('a backend that is down explains why the others are overloaded', () => {
+  const both = host({
+    upstreams: [upstream({ backends: oneDown, inFlight: 4, permits: 4, refused: { overloaded: 30 } })],
+  });
+  const { state, causeId, cause } = verdictsOf(both, both)[1] ?? assert.fail();
+  assert.deepEqual([state, causeId], ['overloaded', 'backend-down']);
+  assert.equal(
+    cause,
+    'backend a of upstream app is down (ECONNREFUSED); 1 of 2 serve; the others cannot carry the load',
+  );
+});
+
+test('the gravest finding is the verdict, and the others follow', () => {
+  const all = host({
+    upstreams: [upstream({ backends: oneDown })],
+    config: { disagreeing: ['gateway 1'], reloadProblem: 'routes: must be a list' },
+    workers: { wanted: 1, present: [], restarts: [] },
+  });
+  const { state, causeId, others } = verdictsOf(all, all, all)[2] ?? assert.fail();
+  assert.deepEqual([state, causeId], ['down', 'no-worker']);
+  assert.deepEqual(
+    others.map((other) => other.causeId),
+    ['backend-down', 'configuration-differs', 'reload-failed'],
+  );
+});
+
+test('refusals that no upstream can serve are told by what is full', () => {
+  const refused = { overloaded: 30 };
+  const causeOf = (others: Partial<HostSignals>): string => {
+    const signals = host(others);
+    return states(signals, signals)[1] ?? '';
+  };
+  const full = [upstream({ inFlight: 8, refused })];
+  assert.equal(
+    causeOf({ upstreams: full, machine: { processors: 4, busyShare: 0.95, ownShare: 0.9 } }),
+    'overloaded processors',
+  );
+  assert.equal(
+    causeOf({ upstreams: full, machine: { processors: 4, busyShare: 0.95, ownShare: 0.3 } }),
+    'overloaded other-programs',
+  );
+  assert.equal(
+    causeOf({
+      upstreams: [upstream({ inFlight: 8, refused, isBesideRampart: true })],
+      machine: { processors: 4, busyShare: 0.95, ownShare: 0.3 },
+    }),
+    'overloaded processors',
+  );
+  assert.equal(causeOf({ upstreams: [upstream({ inFlight: 8, refused, workMs: 60 })] }), 'overloaded work-grew');
+  assert.equal(
+    causeOf({ upstreams: [upstream({ inFlight: 8, refused, workMs: 60, usualWorkMs: undefined })] }),
+    'overloaded permits',
+  );
+  assert.equal(causeOf({ upstreams: [upstream({ inFlight: 2, refused })] }), 'overloaded refusals');
+});
+
+test('one refusal among ten thousand requests is no overload', () => {
+  const rare = host({ upstreams: [upstream({ endedPerSecond: 10_000, refused: { overloaded: 20 } })] });
+  assert.deepEqual(states(rare, rare, rare), ['well none', 'well none', 'well none']);
+});
+
+test('a certificate is a note at 21 days, degrades the host at 7', () => {
+  const at = (daysLeft: number): string => states(host({ certificates: [{ name: 'shop.pem', daysLeft }] }))[0] ?? '';
+  assert.deepEqual([at(30), at(20), at(6)], ['well none', 'well certificate-expires', 'degraded certificate-expires']);
+});
+
+test('every cause has a section in the runbook that says what it means, what to do and how to see that it worked', () => {
+  const sections = readFileSync('docs/runbook.md', 'utf8').split(/^## /m).slice(1);
+  const names = sections.map((section) => section.split('\n', 1)[0]);
+  assert.deepEqual(
+    Object.keys(causes).filter((cause) => !names.includes(cause)),
+    [],
+  );
+  assert.deepEqual(
+    names.filter((name) => !Object.hasOwn(causes, name ?? '')),
+    [],
+  );
+  for (const section of sections)
+    for (const part of ['**Means:**', '**Do:**', '**Worked if:**'])
+      assert.ok(section.includes(part), `${section.split('\n', 1)[0]}: ${part}`);
+});
