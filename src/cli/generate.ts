@@ -10,7 +10,8 @@ import { BarcodeClient } from './generate/barcode-client.ts';
 import { fileName } from './generate/file-name.ts';
 import { Output } from './generate/output.ts';
 import { count, progressLine, spanOf } from './generate/progress.ts';
-import { readRows, type ListRow, textColumn } from './generate/rows.ts';
+import { listEncodings } from './generate/list-text.ts';
+import { type ListForm, type ListRow, readRows, textColumn } from './generate/rows.ts';
 import { type FailedRow, type GenerateRun, generateRows, type RowsDone, type Task } from './generate/run.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { type Options, readOptions } from './options.ts';
@@ -21,21 +22,28 @@ Makes a barcode of each row of a list: CSV, TSV, JSON lines or XLSX (its first s
 a table names the columns. Files of an earlier run are left as they are, so the same command goes on with a run that was
 interrupted.
 
+  --encoding NAME       of a list that is not UTF-8: latin1 (Windows-1252) or utf16le; a byte order mark is seen
+  --delimiter CHARACTER between the columns of a CSV file, or tab (,)
   --column NAME         column with the texts (text, code, gtin or ean, or the only one)
   --symbology NAME      of all rows; auto: EAN-13, EAN-8 or UPC-A by the number of digits (auto)
   --format NAME         svg, png, pdf or eps (svg)
   --out PLACE           folder for the images, or a file that ends in .zip (labels)
   --name TEMPLATE       names of the files without their end: {row} and {COLUMN} are replaced ({row}-{COLUMN of the texts})
   --parallel N          requests at a time (4)
+  --wait SECONDS        how long a service that has no room (503) is waited for before the run ends; a rate limit (429) is
+                        waited for as Retry-After says (600)
   --url URL             the Rampart to ask (http://127.0.0.1:PORT)
   --key KEY             its API key; better in RAMPART_KEY, or in a file with --key-file, where no other user sees it
   --key-file FILE       file with the key
   --json                the summary as JSON
 
-Waits as Retry-After says. Exit codes: 0 every row has its image, 1 some have none, or the service does not answer, 2 wrong usage.
+Exit codes: 0 every row has its image, 1 some have none, or the service does not answer, 2 wrong usage.
 `;
 
 const optionKinds = {
+  encoding: 'value',
+  delimiter: 'value',
+  wait: 'value',
   column: 'value',
   symbology: 'value',
   format: 'value',
@@ -50,6 +58,8 @@ const optionKinds = {
 
 const operands = { least: 1, most: 1, what: 'the file with the list' };
 const MOST_PARALLEL = 64;
+const DEFAULT_WAIT_SECONDS = 600;
+const MOST_WAIT_SECONDS = 86_400;
 /** Failed rows that the summary names; all of them are in the JSON form. */
 const NAMED_FAILURES = 20;
 const DRAW_EVERY_MS = 100;
@@ -60,6 +70,7 @@ export async function generate(args: string[], io: CommandIo): Promise<number> {
   const options = readOptions({ command: 'generate', help, options: optionKinds, operands }, args, io);
   if (options === undefined) return exitCodes.ok;
   const parallel = options.whole('parallel', 4, 1, MOST_PARALLEL);
+  const waitMs = options.number('wait', DEFAULT_WAIT_SECONDS, 0, MOST_WAIT_SECONDS) * 1000;
   const tasks = tasksOf(options, io);
   options.check();
   const url = options.text('url') ?? `http://127.0.0.1:${parseEnvironment(io.env).values.PORT}`;
@@ -71,6 +82,7 @@ export async function generate(args: string[], io: CommandIo): Promise<number> {
     url,
     key: keyOf(options, io),
     connections: parallel,
+    waitMs,
     clock: systemClock,
     random: Math.random,
     onWait: (ms, reason) => progress.waits(ms, reason),
@@ -85,8 +97,7 @@ export async function generate(args: string[], io: CommandIo): Promise<number> {
   progress.end();
   await client.close();
   const failed = [...tasks.failed, ...run.failed].sort((left, right) => left.row - right.row);
-  if (output.isArchive && run.ended === undefined)
-    output.pack(tasks.tasks.map(({ name }) => name).filter((name) => output.has(name)));
+  if (run.ended === undefined) output.finish(tasks.tasks.map(({ name }) => name).filter((name) => output.has(name)));
   const all = { ...run, failed };
   io.stdout.write(options.flag('json') ? `${JSON.stringify(all)}\n` : summaryOf(all, progress.seconds));
   return run.ended === undefined && failed.length === 0 ? exitCodes.ok : exitCodes.failed;
@@ -102,7 +113,7 @@ function tasksOf(options: Options, io: CommandIo): Tasks {
   const symbology = options.oneOf('symbology', 'auto', ['auto', ...symbologyNames]);
   const format = options.oneOf('format', 'svg', imageFormats);
   const file = resolve(io.folder, options.operands[0] ?? '');
-  const rows = readRows(file, readBytes(file));
+  const rows = readRows(file, readBytes(file), formOf(options));
   const column = textColumn(rows, options.text('column'));
   const template = options.text('name') ?? `{row}-{${column}}`;
   const tasks: Task[] = [];
@@ -123,6 +134,16 @@ function tasksOf(options: Options, io: CommandIo): Tasks {
     }
   }
   return { tasks, failed };
+}
+
+function formOf(options: Options): ListForm {
+  const encoding = options.has('encoding') ? options.oneOf('encoding', 'utf8', listEncodings) : undefined;
+  const given = options.text('delimiter');
+  const delimiter = given === 'tab' ? '\t' : given;
+  if (delimiter !== undefined && !/^[^"\r\n]$/u.test(delimiter))
+    options.problem(`--delimiter must be one character, or tab: got '${given}'`);
+  options.check();
+  return { encoding, delimiter };
 }
 
 const noSymbology = 'it is no EAN-13, EAN-8 or UPC-A by its digits: --symbology says what it is to be';

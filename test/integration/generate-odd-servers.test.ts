@@ -14,7 +14,8 @@ async function created(answer: (res: ServerResponse) => void): Promise<Created> 
   const { port } = server.address() as { port: number };
   const clock = new ManualClock();
   const url = `http://127.0.0.1:${port}`;
-  const client = new BarcodeClient({ url, key: 'k', connections: 1, clock, random: () => 0.5, onWait: () => {} });
+  const terms = { url, key: 'k', connections: 1, waitMs: 60_000 };
+  const client = new BarcodeClient({ ...terms, clock, random: () => 0.5, onWait: () => {} });
   const result = client.create({}, 'one');
   const waiting = setInterval(() => void clock.advance(1000), 5);
   try {
@@ -47,6 +48,34 @@ for (const [what, answer, expected] of [
     assert.match('detail' in result ? result.detail : '', expected);
   });
 }
+
+const problem = { 'content-type': 'application/problem+json', 'retry-after': '1' };
+const overloaded = JSON.stringify({ reason: 'overloaded', detail: 'too many requests are waiting' });
+
+test('a service that has no room for --wait seconds ends the run, and says why', async () => {
+  let asked = 0;
+  const result = await created((res) => {
+    asked++;
+    res.writeHead(503, problem).end(overloaded);
+  });
+  assert.deepEqual(result, {
+    kind: 'end',
+    detail: 'the service has had no room for 60 s (--wait): overloaded: too many requests are waiting',
+  });
+  assert.ok(asked > 10, `${asked}`);
+});
+
+test('a service that has room now and then, and a rate limit, are waited for as long as it takes', async () => {
+  let asked = 0;
+  const image = { 'content-type': 'image/svg+xml' };
+  const result = await created((res) => {
+    asked++;
+    if (asked === 200) res.writeHead(201, image).end('<svg/>');
+    else if (asked % 40 === 0) res.writeHead(409, problem).end('{}');
+    else res.writeHead(asked < 100 ? 503 : 429, problem).end(overloaded);
+  });
+  assert.equal(result.kind, 'image');
+});
 
 test('places that cannot be written and addresses that are none are named, without a stack', async () => {
   const folder = await temporaryFolder();

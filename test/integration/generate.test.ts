@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -81,6 +81,30 @@ describe('rampart generate', () => {
     assert.ok(!existsSync(`${out}.parts`));
   });
 
+  test('an archive that has all images stays as it is, and one that lacks some takes the others over', async () => {
+    const list = put('whole.csv', `code\n${codes.join('\n')}\n`);
+    const out = join(folder, 'whole.zip');
+    assert.equal((await generate(list, '--out', out, '--name', '{row}')).code, 0);
+    const before = { inode: statSync(out).ino, records: await records() };
+    const again = await generate(list, '--out', out, '--name', '{row}');
+    assert.deepEqual([again.code, again.stdout.replace(/, in .*\n/, '')], [0, '0 made, 3 were there, 0 failed']);
+    assert.deepEqual({ inode: statSync(out).ino, records: await records() }, before);
+    assert.ok(!existsSync(`${out}.parts`));
+
+    put('whole.csv', `code\n${codes.join('\n')}\n4012345678901\n`);
+    const more = await generate(list, '--out', out, '--name', '{row}');
+    assert.match(more.stdout, /^1 made, 3 were there, 0 failed/);
+    const zip = new ZipReader(readFileSync(out));
+    assert.deepEqual(zip.names, ['1.svg', '2.svg', '3.svg', '4.svg']);
+    for (const name of zip.names) assert.match(zip.read(name, 1_000_000)?.toString() ?? '', /^<svg/);
+    assert.ok(!existsSync(`${out}.parts`));
+
+    // What is no archive is none of ours, and is made again.
+    writeFileSync(out, 'no archive');
+    assert.match((await generate(list, '--out', out, '--name', '{row}')).stdout, /^4 made, 0 were there/);
+    assert.equal(new ZipReader(readFileSync(out)).names.length, 4);
+  });
+
   test('waits as Retry-After says, for all requests at once', async () => {
     const times: number[] = [];
     const server = createServer((req, res) => {
@@ -106,6 +130,8 @@ describe('rampart generate', () => {
     ['a column that is not there', ['--column', 'x'], /no column 'x'/],
     ['a name with an unknown column', ['--name', '{x}'], /\{x\}, which is no column/],
     ['a symbology that is not there', ['--symbology', 'ean31'], /ean31/],
+    ['an encoding that is not there', ['--encoding', 'latin'], /latin1.*did you mean latin1/],
+    ['a delimiter of two characters', ['--delimiter', ';;'], /one character/],
   ] as const)
     test(`wrong usage: ${name}`, async () => {
       const list = put('usage.csv', `code\n${codes[0]}\n`);

@@ -14,6 +14,8 @@ export interface BarcodeClientOptions {
   readonly url: string;
   readonly key: string;
   readonly connections: number;
+  /** How long a service that has no room is waited for. */
+  readonly waitMs: number;
   readonly clock: Clock;
   readonly random: Random;
   /** The service has asked to wait. */
@@ -45,6 +47,8 @@ export class BarcodeClient {
   readonly #path: string;
   /** All requests wait until then, in monotonic milliseconds. */
   #pausedUntil = 0;
+  /** Since when every reply was a 503; of all requests, because they meet the same service. */
+  #noRoomSince: number | undefined;
 
   constructor(options: BarcodeClientOptions) {
     const { origin, pathname } = new URL(options.url);
@@ -76,6 +80,7 @@ export class BarcodeClient {
         continue;
       }
       failures = 0;
+      if (this.#isNoRoomTooLong(reply)) return this.#noRoom(reply);
       const result = resultOf(reply);
       if (result.kind === 'again' && reply.status !== 409 && reply.status !== 429 && reply.status !== 503) errors++;
       if (result.kind !== 'again') return result;
@@ -83,6 +88,18 @@ export class BarcodeClient {
       this.#waitFor(reply);
     }
     return { kind: 'end', detail: 'the service does not answer' };
+  }
+
+  #isNoRoomTooLong({ status }: Reply): boolean {
+    const now = this.#options.clock.now();
+    this.#noRoomSince = status === 503 ? (this.#noRoomSince ?? now) : undefined;
+    return this.#noRoomSince !== undefined && now - this.#noRoomSince >= this.#options.waitMs;
+  }
+
+  #noRoom(reply: Reply): Created {
+    const { reason, detail } = problemOf(reply);
+    const seconds = Math.round(this.#options.waitMs / 1000);
+    return { kind: 'end', detail: `the service has had no room for ${seconds} s (--wait): ${reason}: ${detail}` };
   }
 
   async #send(body: string, idempotencyKey: string): Promise<Reply> {

@@ -1,5 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { messageOf, UsageError } from '../../core/errors.ts';
+import { type ListEncoding, listText } from './list-text.ts';
 import { readWorkbook } from './xlsx.ts';
 
 /** One row of a list: its number, as a person counts it, and its values by their columns. */
@@ -9,14 +10,24 @@ export interface ListRow {
   readonly values: Readonly<Record<string, string>>;
 }
 
+/** How a list is read; undefined: as its name and its bytes say. */
+export interface ListForm {
+  readonly encoding?: ListEncoding | undefined;
+  /** Between the columns of a CSV file. */
+  readonly delimiter?: string | undefined;
+}
+
 const kinds = ['csv', 'tsv', 'jsonl', 'ndjson', 'xlsx'] as const;
 
 /** Reads a list by the end of its name. Throws a UsageError that says what is wrong with it. */
-export function readRows(file: string, bytes: Buffer): ListRow[] {
+export function readRows(file: string, bytes: Buffer, form: ListForm = {}): ListRow[] {
   const kind = kinds.find((end) => file.toLowerCase().endsWith(`.${end}`));
   if (kind === undefined) throw unreadable(file, `its name must end in one of: ${kinds.join(', ')}`);
   try {
-    const rows = kind === 'jsonl' || kind === 'ndjson' ? jsonRows(bytes) : namedRows(tableOf(kind, bytes));
+    const rows =
+      kind === 'jsonl' || kind === 'ndjson'
+        ? jsonRows(listText(bytes, form.encoding))
+        : namedRows(kind === 'xlsx' ? readWorkbook(bytes) : tableOf(kind, listText(bytes, form.encoding), form));
     if (rows.length === 0) throw new Error('it has no rows');
     return rows;
   } catch (error) {
@@ -26,21 +37,31 @@ export function readRows(file: string, bytes: Buffer): ListRow[] {
 
 const unreadable = (file: string, why: string): UsageError => new UsageError(`Cannot read ${file}: ${why}`);
 
-function tableOf(kind: 'csv' | 'tsv' | 'xlsx', bytes: Buffer): string[][] {
-  if (kind === 'xlsx') return readWorkbook(bytes);
-  const delimiter = kind === 'csv' ? ',' : '\t';
-  return parse(bytes, {
-    bom: true,
-    delimiter,
+function tableOf(kind: 'csv' | 'tsv', text: string, { delimiter }: ListForm): string[][] {
+  if (kind === 'csv' && delimiter === undefined) checkDelimiter(text);
+  return parse(text, {
+    delimiter: delimiter ?? (kind === 'csv' ? ',' : '\t'),
     skip_empty_lines: true,
     relax_column_count: true,
     quote: kind === 'csv',
   });
 }
 
+/** Spreadsheets write semicolons where a comma is the decimal sign; all of a line would count as one text. */
+function checkDelimiter(text: string): void {
+  const [names = ''] = text.split(/[\r\n]/, 1);
+  if (names.includes(',')) return;
+  if (names.includes(';'))
+    throw new Error("its columns seem to be separated by semicolons: give --delimiter ';' (or ',' for one column)");
+  if (names.includes('\t'))
+    throw new Error('its columns seem to be separated by tabs: give --delimiter tab, or let its name end in .tsv');
+}
+
 function namedRows([names = [], ...rows]: string[][]): ListRow[] {
   const columns = names.map((name) => name.trim());
   if (columns.every((name) => name === '')) throw new Error('its first line must name the columns');
+  const twice = columns.find((name, at) => name !== '' && columns.indexOf(name) !== at);
+  if (twice !== undefined) throw new Error(`two of its columns are named '${twice}': rename one of them`);
   return rows
     .map((cells, index) => ({
       number: index + 1,
@@ -49,9 +70,8 @@ function namedRows([names = [], ...rows]: string[][]): ListRow[] {
     .filter(({ values }) => Object.values(values).some((value) => value !== ''));
 }
 
-function jsonRows(bytes: Buffer): ListRow[] {
-  return bytes
-    .toString('utf8')
+function jsonRows(text: string): ListRow[] {
+  return text
     .split('\n')
     .flatMap((line, index) => (line.trim() === '' ? [] : [{ number: index + 1, values: valuesOf(line, index + 1) }]));
 }

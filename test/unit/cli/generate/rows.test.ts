@@ -29,6 +29,48 @@ describe('readRows', () => {
     ]);
   });
 
+  test('a list that is not UTF-8 is refused with its first such line and what would work', () => {
+    const bytes = Buffer.from('code,name\n1,plain\n2,M\xfcller\n3,K\xf6ln\n', 'latin1');
+    assert.throws(
+      () => readRows('a.csv', bytes),
+      /a\.csv: line 3 is not UTF-8: if it should read '2,Müller', give --encoding latin1; else save the list as UTF-8/,
+    );
+    assert.throws(() => readRows('a.jsonl', Buffer.from('{"text":"\xe9"}', 'latin1')), /line 1 is not UTF-8/);
+    assert.deepEqual(
+      readRows('a.csv', bytes, { encoding: 'latin1' }).map(({ values }) => values['name']),
+      ['plain', 'Müller', 'Köln'],
+    );
+    // Windows-1252, where ISO 8859-1 has control characters.
+    assert.deepEqual(readRows('a.tsv', Buffer.from('text\n\x80 5\n', 'latin1'), { encoding: 'latin1' })[0]?.values, {
+      text: '€ 5',
+    });
+  });
+
+  test('UTF-16 is seen by its byte order mark, or named', () => {
+    const bytes = Buffer.from('\ufeffcode\tname\n1\tЧак\n', 'utf16le');
+    assert.deepEqual(readRows('a.tsv', bytes)[0]?.values, { code: '1', name: 'Чак' });
+    assert.deepEqual(readRows('a.tsv', bytes.subarray(2), { encoding: 'utf16le' })[0]?.values, {
+      code: '1',
+      name: 'Чак',
+    });
+  });
+
+  test('a CSV file with semicolons or tabs is refused with what would work, and read when it is named', () => {
+    const text = 'code;name\n1;"a;b"\n';
+    assert.throws(() => read('a.csv', text), /separated by semicolons: give --delimiter ';'/);
+    assert.throws(() => read('a.csv', 'code\tname\n1\tx\n'), /separated by tabs: give --delimiter tab/);
+    assert.deepEqual(readRows('a.csv', Buffer.from(text), { delimiter: ';' })[0]?.values, { code: '1', name: 'a;b' });
+    // A semicolon in a value, or in one of several names, says nothing.
+    assert.deepEqual(read('a.csv', 'code,a;b\n1,x\n'), [[1, { code: '1', 'a;b': 'x' }]]);
+    assert.deepEqual(read('a.csv', 'code\n1;2\n'), [[1, { code: '1;2' }]]);
+    assert.deepEqual(readRows('a.csv', Buffer.from('a;b\n1;2\n'), { delimiter: ',' })[0]?.values, { 'a;b': '1;2' });
+  });
+
+  test('two columns of one name are refused, and those without a name are no columns', () => {
+    assert.throws(() => read('a.csv', 'code,name, code\n1,2,3\n'), /two of its columns are named 'code': rename one/);
+    assert.deepEqual(read('a.csv', 'code,,\n1,2,3\n'), [[1, { code: '1', '': '3' }]]);
+  });
+
   test('XLSX: shared and inline texts, numbers, gaps and entities of the first sheet', () => {
     const zip = new ZipWriter();
     const parts = [
