@@ -1,4 +1,5 @@
 import type { Drawing } from './drawing.ts';
+import { glyphWidth } from './font.ts';
 import type { Label } from './labels.ts';
 import { type Appearance, millimetres, plainAppearance, turnMatrix, turnedSize } from './appearance.ts';
 
@@ -44,9 +45,9 @@ export function svgOf(
   return `${open}${ground}${turned}</svg>`;
 }
 
-/** The baseline lies seven dots below the top of the glyphs, where the bitmap letters have it. */
+/** As long as the bitmap letters: without the gap behind the last one, for which an image may have no room. The baseline lies seven dots below the top of the glyphs, where the bitmap letters have it. */
 function svgText({ text, x, y, advance, size = 1 }: Label, fill: string): string {
-  const length = text.length * advance;
+  const length = (text.length - 1) * advance + glyphWidth * size;
   return (
     `<text${fill} x="${x}" y="${y + 7 * size}" font-family="monospace" font-size="${9 * size}" ` +
     `textLength="${length}" xml:space="preserve">${escapeXml(text)}</text>`

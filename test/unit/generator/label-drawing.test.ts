@@ -144,3 +144,28 @@ test('toEps escapes what ends a string', () => {
   const eps = toEps({ width: 9, height: 9, bands: [], labels }, 1, appearance).toString();
   assert.ok(eps.includes('(a\\)\\(\\\\b) ashow'), eps);
 });
+
+test('the text of an SVG lies within the image, whatever its size and the symbol', () => {
+  for (const [symbology, text, width] of [
+    ['ean13', '4006381333931', 95],
+    ['ean8', '76139321', 67],
+    ['upca', '012345678905', 95],
+    ['upce', '01234565', 51],
+    ['isbn', '978-1-56581-231-4', 95],
+    ['code128', 'A text that is longer than its bars', 60],
+    ['code128', 'x', 40],
+    ['itf14', '09501101530003', 135],
+  ] as const)
+    for (const textSize of symbology === 'code128' || symbology === 'itf14' ? [1, 2, 3, 4] : [undefined]) {
+      const modules: Modules = { data: new Uint8Array(width * 3).fill(1), width, height: 3, dark: 1 };
+      const drawing = drawn({ symbology, text, quietZone: 0, ...(textSize !== undefined && { textSize }) }, modules);
+      const svg = toSvg(drawing, 1);
+      const texts = [...svg.matchAll(/<text x="(\d+)"[^>]*textLength="(\d+)"/g)];
+      assert.ok(texts.length > 0, symbology);
+      for (const [, x, length] of texts)
+        assert.ok(
+          Number(x) + Number(length) <= drawing.width,
+          `${symbology} ${textSize}: ${x} + ${length} > ${drawing.width}`,
+        );
+    }
+});
