@@ -1,4 +1,4 @@
-import { codeOf, messageOf } from '../core/errors.ts';
+import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 
 /**
  * `busy`: no connection of the pool came free in time. `unavailable`: PostgreSQL is away or gave up; the same call may
@@ -64,7 +64,7 @@ function failureOf(error: unknown, code: string | undefined): StoreFailure | und
 
 /** Turns what a driver threw into a StoreError; what is no expected failure comes back as it was. */
 export function toStoreError(what: string, error: unknown, isPoolFull: () => boolean): unknown {
-  if (error instanceof StoreError) return error;
+  if (error instanceof StoreError || error instanceof UsageError) return error;
   const cause = adapterCause(error);
   const code = cause?.originalCode ?? codeOf(error);
   const said = cause?.originalMessage ?? lastLine(messageOf(error));
