@@ -4,11 +4,13 @@ import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { startAdminServer } from '../control/admin-server.ts';
+import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { startDailyRetention } from './daily-retention.ts';
 import { databaseUrlOf, openSmallStore, prepareDatabase } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
+import { poolMetrics } from './pool-metrics.ts';
 import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequests } from './role.ts';
 import { sloOf } from './slo-at-start.ts';
 import { version } from './version.ts';
@@ -30,6 +32,11 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
       : await prepareDatabase(context.config);
   database?.watch((line) => context.log.warn(line));
   const retention = needsDatabase(context.config) ? startDailyRetention(context) : undefined;
+  if (retention !== undefined)
+    poolMetrics(context.registry, 'control', CONTROL_CONNECTIONS, () => {
+      const { total, idle, waiting } = database?.store.pool() ?? { total: 0, idle: 0, waiting: 0 };
+      return { total: total + retention.connections, idle, waiting };
+    });
   try {
     await serve(context, io);
     retention?.stop();

@@ -1,6 +1,6 @@
 import type { Timer } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import { runRetention } from '../store/partitions/retention-run.ts';
+import { type RetentionReport, runRetention } from '../store/partitions/retention-run.ts';
 import { databaseUrlOf, directUrlOf } from './database.ts';
 import type { RoleContext } from './role.ts';
 
@@ -9,13 +9,15 @@ const DAY_MS = 86_400_000;
 const AGAIN_MS = 600_000;
 
 /** Runs retention at the start of control and once a day; over several hosts, one at a time does. */
-export function startDailyRetention(context: RoleContext): { stop(): void } {
+export function startDailyRetention(context: RoleContext): { stop(): void; readonly connections: number } {
   const { config, clock, random, log, registry, bugs } = context;
   const runs = registry.counter('rampart_retention_runs_total', 'Runs of retention by result', 'result');
   const partitions = registry.gauge('rampart_record_partitions', 'Partitions of the records', 'max').of();
   let timer: Timer | undefined;
   let isStopped = false;
+  let connections = 0;
   const run = async (): Promise<'done' | 'elsewhere' | 'failed'> => {
+    connections = 1;
     try {
       const report = await runRetention({
         url: directUrlOf(config, await databaseUrlOf(config)),
@@ -27,15 +29,13 @@ export function startDailyRetention(context: RoleContext): { stop(): void } {
       });
       if (report.isElsewhere) return 'elsewhere';
       partitions.set(report.kept);
-      if (report.obstacle !== undefined) log.warn({ reason: report.obstacle }, 'the table of records stays as it is');
-      const { added, dropped, deletedRecords } = report;
-      // Only what is gone is worth a line of every day.
-      const level = dropped.length > 0 || deletedRecords > 0 ? 'info' : 'debug';
-      log[level]({ added, dropped, deletedRecords }, 'retention');
+      tell(log, report);
       return 'done';
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'retention failed; it is tried again in ten minutes');
       return 'failed';
+    } finally {
+      connections = 0;
     }
   };
   const next = async (): Promise<void> => {
@@ -48,9 +48,20 @@ export function startDailyRetention(context: RoleContext): { stop(): void } {
   const start = (): void => void next().catch((error: unknown) => bugs.report('retention', error));
   start();
   return {
+    /** Sessions that it has open. */
+    get connections() {
+      return connections;
+    },
     stop() {
       isStopped = true;
       timer?.cancel();
     },
   };
+}
+
+function tell(log: RoleContext['log'], { obstacle, added, dropped, deletedRecords }: RetentionReport): void {
+  if (obstacle !== undefined) log.warn({ reason: obstacle }, 'the table of records stays as it is');
+  // Only what is gone is worth a line of every day.
+  const level = dropped.length > 0 || deletedRecords > 0 ? 'info' : 'debug';
+  log[level]({ added, dropped, deletedRecords }, 'retention');
 }

@@ -9,7 +9,7 @@ interface PoolCounts {
 /** Shows the connections of a process's pool; returns what must be told of each wait for one. */
 export function poolMetrics(
   registry: Registry,
-  role: 'gateway' | 'batch',
+  role: 'gateway' | 'batch' | 'control',
   max: number,
   pool: () => PoolCounts,
 ): (seconds: number) => void {

@@ -37,7 +37,7 @@ export interface PoolSizes {
 }
 
 /** Two for its store, one for retention. */
-const CONTROL_CONNECTIONS = 3;
+export const CONTROL_CONNECTIONS = 3;
 /** For `rampart keys`, a migration, and a person with psql. */
 const COMMAND_LINE_CONNECTIONS = 3;
 /** Beyond this, a process waits for PostgreSQL's processors and no longer for connections. */

@@ -43,10 +43,11 @@ describe('rampart retention', () => {
     assert.deepEqual([wrong.code, /did you mean --dry-run/.test(wrong.stderr)], [2, true]);
   });
 
-  test('the pools of gateway and batch workers, and the calls by kind of work, are in the metrics', async () => {
+  test('the pools of gateway and batch workers and of control, and the calls by kind of work, are in the metrics', async () => {
     await eventually('all roles have reported', async () => {
       const text = await stack.metrics();
-      return ['role="gateway",state="max"} 10', 'role="batch",state="max"} 4'].every((gauge) =>
+      const own = ['role="control",state="max"} 3', 'role="control",state="waiting"} 0'];
+      return ['role="gateway",state="max"} 10', 'role="batch",state="max"} 4', ...own].every((gauge) =>
         text.includes(`rampart_db_pool_connections{${gauge}\n`),
       );
     });
