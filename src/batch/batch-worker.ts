@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { backoffMs } from '../policy/retry/backoff.ts';
-import type { ChunkQueue, ClaimedChunk } from '../store/batches/chunk-queue.ts';
+import type { ChunkQueue, ClaimedChunk, DeadChunk } from '../store/batches/chunk-queue.ts';
 import type { ChunkEnd, ChunkStore, ItemOutcome, Stored } from '../store/batches/chunk-store.ts';
 import { StoreError } from '../store/errors.ts';
 import { ChunkWork } from './chunk-work.ts';
@@ -28,6 +28,8 @@ export interface BatchEvents {
   /** No chunk is under way any more. */
   idle(): void;
   stored(stored: Stored): void;
+  /** An item was given up, because it ended its workers again and again. */
+  deadLetter(chunk: DeadChunk): void;
   chunkEnded(how: 'done' | 'put-back' | 'lost' | 'failed', seconds: number): void;
   pending(items: number): void;
   problem(message: string, error: unknown): void;
@@ -94,6 +96,7 @@ export class BatchWorker {
     if (dead !== undefined) {
       const stored = await chunks.split(dead, dead.why);
       if (stored !== undefined) events.stored(stored);
+      if (stored !== undefined && stored.failed > 0) events.deadLetter(dead);
     }
     const chunk = await queue.claim();
     if (chunk === undefined) return dead !== undefined || (await this.#removeOld());

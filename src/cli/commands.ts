@@ -10,6 +10,10 @@ export const commands: CommandTable = {
   },
   generator: { summary: 'run one generator', load: async () => (await import('./generator.ts')).generator },
   batch: { summary: 'run one batch worker', load: async () => (await import('./batch.ts')).batch },
+  batches: {
+    summary: 'see items of batches that were given up, and take them up again',
+    load: async () => (await import('./batches.ts')).batches,
+  },
   generate: {
     summary: 'make barcodes of a list',
     load: async () => (await import('./generate.ts')).generate,

@@ -21,6 +21,11 @@ const help = `usage: rampart keys <command> [--json]
                            give a key another text, shown only now. Id, records and limits stay; the text before is
                            accepted for 24 hours, or as long as --overlap says (0s: not at all), and one that an
                            earlier rotation has left is refused at once
+  webhook <id or prefix> [--overlap 24h]
+                           give a key a secret that signs the webhooks of its batches (docs/batches.md), shown only now.
+                           Given again, another one: for 24 hours, or as --overlap says, webhooks are signed with both
+  webhook <id or prefix> --none
+                           remove the secret: webhooks of the key are refused, and those on their way are given up
   revoke <id or prefix>    refuse a key from now on; a prefix is the first 7 to 11 characters of the key, as
                            keys list shows them, or the whole key
 
@@ -46,6 +51,7 @@ const commands = {
   list: { operands: 0, options: [] },
   limit: { operands: 1, options: ['rate', 'burst', 'none'] },
   rotate: { operands: 1, options: ['overlap', 'expires'] },
+  webhook: { operands: 1, options: ['overlap', 'none'] },
   revoke: { operands: 1, options: [] },
 } as const satisfies Record<string, { operands: number; options: readonly OptionName[] }>;
 type KeyCommand = keyof typeof commands;
@@ -65,12 +71,14 @@ export interface KeyRequest {
   readonly expires: { readonly inMs: number } | { readonly atMs: number } | undefined;
   readonly scopes: readonly string[] | undefined;
   readonly overlapMs: number;
+  /** Take away what the command would give. */
+  readonly none: boolean;
   readonly asJson: boolean;
 }
 
 /** Throws a UsageError where the line makes no sense; undefined where it asks for help, which is printed. */
 export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequest | undefined {
-  const operands = { least: 1, most: 2, what: 'a command and, for limit, rotate and revoke, a key' };
+  const operands = { least: 1, most: 2, what: 'a command and, for limit, rotate, webhook and revoke, a key' };
   const subcommands = Object.fromEntries(
     Object.entries(commands).map(([name, { options }]) => [name, [...options, 'json']]),
   );
@@ -97,6 +105,7 @@ export function parseKeyRequest(args: readonly string[], io: CommandIo): KeyRequ
     expires: expiryOf(options.text('expires')),
     scopes: scopesOf(options.text('scope')),
     overlapMs: overlapOf(options.text('overlap')),
+    none: options.flag('none'),
     asJson: options.flag('json'),
   };
 }

@@ -1,8 +1,11 @@
+import { loadConfig } from '../config/config.ts';
+import { publicEndpoints } from '../config/own-routes.ts';
 import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ChangeResult, KeyRecord } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
+import { guess } from './options.ts';
 import { type KeyRequest, parseKeyRequest } from './key-request.ts';
 import { hasOwnStore, ownPlaceOf, tellWorkers, withOwnStore } from './own-store.ts';
 
@@ -24,6 +27,7 @@ function shown(key: KeyRecord): Record<string, unknown> {
     scopes: scopes ?? null,
     limit: limit === undefined ? null : { requests_per_second: limit.requestsPerSecond, burst: limit.burst },
     priority: priority ?? null,
+    webhook_secret: key.hasWebhookSecret,
   };
 }
 
@@ -33,6 +37,7 @@ function line(key: KeyRecord): string {
     ...(key.priority === undefined ? [] : [key.priority]),
     ...scopeText(key),
     ...rotationText(key),
+    ...(key.hasWebhookSecret ? ['signs webhooks'] : []),
   ];
   return `${key.id}  ${key.prefix}…  ${time(key.createdAtMs)}  ${stateText(key)}  ${terms.join('  ')}  ${key.name}\n`;
 }
@@ -100,6 +105,34 @@ async function rotate(store: Store, request: KeyRequest, io: CommandIo): Promise
   );
 }
 
+async function webhookKey(store: Store, request: KeyRequest, io: CommandIo): Promise<void> {
+  const { operand, overlapMs, none, asJson } = request;
+  const result = await store.keys.setWebhookSecret(operand, none ? 'remove' : { overlapMs });
+  const record = changed(result, 'change');
+  if (asJson) {
+    io.stdout.write(`${JSON.stringify({ ...shown(record), webhook_secret: result.secret ?? false })}\n`);
+    return;
+  }
+  if (result.secret !== undefined) io.stdout.write(`${result.secret}\n`);
+  const does = result.secret === undefined ? 'signs no webhooks any more' : 'signs webhooks with this secret now';
+  io.stderr.write(`Key ${record.id} (${record.name}) ${does}.${result.secret === undefined ? '' : keepIt}\n`);
+}
+
+const keepIt = ' It is not shown again: the receiver needs it';
+
+/** A misspelt scope would make a key that may use nothing, or less than was meant. */
+async function checkScopes({ scopes }: KeyRequest, io: CommandIo): Promise<void> {
+  if (scopes === undefined) return;
+  const { routes } = await loadConfig(io.env, io.folder, 'make a key with --scope');
+  const known = [...publicEndpoints, ...routes.map(({ endpoint }) => endpoint)];
+  const unknown = scopes.filter((scope) => !known.includes(scope));
+  if (unknown.length === 0) return;
+  throw new UsageError(
+    '--scope takes endpoints of Rampart or of the configuration file here (RAMPART_CONFIG names another):',
+    unknown.map((scope) => `there is no endpoint '${scope}'${guess(scope, known)}`),
+  );
+}
+
 async function limitKey(store: Store, { operand, limit, asJson }: KeyRequest, io: CommandIo): Promise<void> {
   const record = changed(await store.keys.setLimit(operand, limit), 'limit');
   await tellWorkers(io);
@@ -132,6 +165,7 @@ async function perform(request: KeyRequest, store: Store, io: CommandIo): Promis
   else if (request.command === 'list') await list(store, request, io);
   else if (request.command === 'rotate') await rotate(store, request, io);
   else if (request.command === 'limit') await limitKey(store, request, io);
+  else if (request.command === 'webhook') await webhookKey(store, request, io);
   else await revoke(store, request, io);
 }
 
@@ -139,6 +173,7 @@ async function perform(request: KeyRequest, store: Store, io: CommandIo): Promis
 export async function keys(args: string[], io: CommandIo): Promise<number> {
   const request = parseKeyRequest(args, io);
   if (request === undefined) return 0;
+  await checkScopes(request, io);
   const isThere = await hasOwnStore(io);
   if (!isThere && request.command !== 'create')
     throw new UsageError(

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { addressProblem } from '../core/addresses.ts';
 import { type BalancerName, balancerNames, defaultBalancer } from '../policy/balance/balancer.ts';
 
 /** A value that the environment gave, or why it cannot be used. */
@@ -61,6 +62,13 @@ function urlOf(...protocols: string[]) {
 function anyText(what: string) {
   return (text: string): Parsed<string> =>
     text.trim() === '' || text.includes('\0') ? bad(`must be ${what}`) : good(text);
+}
+
+function addressList(text: string): Parsed<readonly string[]> {
+  const addresses = text.split(',').map((each) => each.trim());
+  return addresses.every((each) => addressProblem(each) === undefined)
+    ? good(addresses)
+    : bad('must be addresses or ranges with commas between them, such as 10.1.0.0/16,127.0.0.1');
 }
 
 function pathOrOff(text: string): Parsed<string | undefined> {
@@ -187,6 +195,11 @@ export const variables = {
     'how long a batch and its results are kept after its end; 0 for ever. Its barcodes are records of their own',
   ),
   BATCH_CONCURRENCY: variable(1, wholeNumber(1, 256), 'items that a batch process has in flight at a time'),
+  BATCH_WEBHOOK_ALLOW: variable<readonly string[]>(
+    () => [],
+    addressList,
+    'addresses that webhooks may reach beside public ones, also over http',
+  ),
   VALKEY_URL: variable<string | undefined>(
     none,
     urlOf('redis:', 'rediss:', 'valkey:', 'valkeys:'),

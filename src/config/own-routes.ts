@@ -28,8 +28,11 @@ const withGenerators = {
 
 const always = { health: 'GET /healthz', ready: 'GET /readyz' } as const;
 
+/** The endpoints of Rampart's own routes. */
+export const publicEndpoints: readonly string[] = [...Object.keys(withGenerators), ...Object.keys(always)];
+
 /** Endpoint names that routes of the file cannot have. */
-export const ownEndpoints = [...Object.keys(withGenerators), ...Object.keys(always), 'renderItem', 'unmatched'];
+export const ownEndpoints = [...publicEndpoints, 'renderItem', 'unmatched'];
 
 /** The path in front of Rampart's own routes. */
 export const builtinPrefix = ({ builtin }: Pick<Config, 'builtin'>): string =>

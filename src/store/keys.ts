@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Clock } from '../core/clock.ts';
 import { newApiKey, uuidv7 } from '../core/ids.ts';
+import { newWebhookSecret } from '../core/webhook-signature.ts';
 import type { Priority } from '../policy/admission/priority.ts';
 import type { RateLimit } from '../protocol/tokens.ts';
 import { isUuid } from './cursor.ts';
@@ -25,6 +26,8 @@ export interface KeyRecord {
   readonly scopes: readonly string[] | undefined;
   /** Until when the text before the last rotation is accepted; it may have passed. */
   readonly previousUntilMs: number | undefined;
+  /** Whether it has a secret that signs webhooks. */
+  readonly hasWebhookSecret: boolean;
 }
 
 /** The rights of a key. */
@@ -69,6 +72,14 @@ export interface KeyStore {
    * is refused at once.
    */
   rotate(idOrPrefix: string, rotation: Rotation): Promise<ChangeResult & { readonly text?: string }>;
+  /**
+   * Gives a key a secret that signs webhooks, which is returned with it, or takes it away (`remove`). The one before signs beside it
+   * for so long.
+   */
+  setWebhookSecret(
+    idOrPrefix: string,
+    terms: { readonly overlapMs: number } | 'remove',
+  ): Promise<ChangeResult & { readonly secret?: string }>;
   /** The key of this SHA-256, revoked, expired or not; also by its text before a rotation, while that is accepted. */
   findByHash(hash: Uint8Array): Promise<KeyRecord | undefined>;
 }
@@ -94,6 +105,8 @@ interface KeyRow {
   expiresAt: Date | null;
   scopes: string[] | null;
   previousUntil: Date | null;
+  /** Empty where it is not read. */
+  webhookSecret: string | null;
 }
 
 function recordOf(row: KeyRow): KeyRecord {
@@ -110,6 +123,7 @@ function recordOf(row: KeyRow): KeyRecord {
     expiresAtMs: row.expiresAt?.getTime(),
     scopes: scopes === null || scopes.length === 0 ? undefined : scopes,
     previousUntilMs: row.previousUntil?.getTime(),
+    hasWebhookSecret: row.webhookSecret !== null,
   };
 }
 
@@ -122,7 +136,7 @@ const limitColumns = (limit: RateLimit | undefined) => ({
 // first query that needs it, a process takes 12 MB more (ADR 72).
 const COLUMNS = `id, name, prefix, created_at AS "createdAt", revoked_at AS "revokedAt",
   requests_per_second AS "requestsPerSecond", burst, priority, expires_at AS "expiresAt", scopes,
-  previous_until AS "previousUntil"`;
+  previous_until AS "previousUntil", CASE WHEN webhook_secret IS NOT NULL THEN '' END AS "webhookSecret"`;
 const FIND_BY_HASH = `SELECT ${COLUMNS}, hash = $1 AS "isPresent" FROM api_keys
 WHERE hash = $1 OR (previous_hash = $1 AND previous_until > $2)`;
 const HAS_VALID = `SELECT EXISTS (SELECT FROM api_keys
@@ -148,6 +162,7 @@ export function keyStore(prisma: Prisma, pool: Pool, clock: Clock): KeyStore {
       return change(prisma, { idOrPrefix, now: new Date(clock.wallNow()) }, () => limitColumns(limit));
     },
     rotate: (idOrPrefix, rotation) => rotateKey(prisma, idOrPrefix, rotation, clock.wallNow()),
+    setWebhookSecret: (idOrPrefix, terms) => setWebhookSecret(prisma, idOrPrefix, terms, clock.wallNow()),
     findByHash: (hash) => findByHash(pool, hash, new Date(clock.wallNow())),
   };
 }
@@ -184,6 +199,26 @@ async function rotateKey(
   return result.kind === 'changed' ? { ...result, text } : result;
 }
 
+async function setWebhookSecret(
+  prisma: Prisma,
+  idOrPrefix: string,
+  terms: { readonly overlapMs: number } | 'remove',
+  nowMs: number,
+): Promise<ChangeResult & { readonly secret?: string }> {
+  const secret = terms === 'remove' ? null : newWebhookSecret();
+  const overlapMs = terms === 'remove' ? 0 : terms.overlapMs;
+  const result = await change(prisma, { idOrPrefix, now: new Date(nowMs) }, ({ revokedAt, webhookSecret }) => {
+    if (revokedAt !== null) return undefined;
+    const isKept = overlapMs > 0 && webhookSecret !== null;
+    return {
+      webhookSecret: secret,
+      webhookPrevious: isKept ? webhookSecret : null,
+      webhookPreviousUntil: isKept ? new Date(nowMs + overlapMs) : null,
+    };
+  });
+  return result.kind === 'changed' && secret !== null ? { ...result, secret } : result;
+}
+
 async function createKey(pool: Pool, nowMs: number, name: string, terms?: KeyTerms): Promise<CreatedKey> {
   const text = newApiKey();
   const { requestsPerSecond, burst } = limitColumns(terms?.limit);
@@ -207,7 +242,7 @@ async function change(
   if (matches.length > 1) return { kind: 'ambiguous', matches: matches.map(recordOf) };
   const data = dataFor(match);
   if (data === undefined) return { kind: 'revoked', record: recordOf(match) };
-  const where = { id: match.id, hash: match.hash };
+  const where = { id: match.id, hash: match.hash, webhookSecret: match.webhookSecret };
   const [row] = await (await prisma()).apiKey.updateManyAndReturn({ where, data });
   if (row === undefined) return { kind: 'changed-meanwhile', record: recordOf(match) };
   return { kind: 'changed', record: recordOf(row) };

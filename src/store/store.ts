@@ -80,6 +80,8 @@ function observedKeys(keys: KeyStore, observer: StoreObserver): KeyStore {
     revoke: (idOrPrefix) => observer.write('keys', 'revoke a key', () => keys.revoke(idOrPrefix)),
     setLimit: (idOrPrefix, limit) => observer.write('keys', 'limit a key', () => keys.setLimit(idOrPrefix, limit)),
     rotate: (idOrPrefix, rotation) => observer.write('keys', 'rotate a key', () => keys.rotate(idOrPrefix, rotation)),
+    setWebhookSecret: (idOrPrefix, terms) =>
+      observer.write('keys', 'change a webhook secret', () => keys.setWebhookSecret(idOrPrefix, terms)),
     findByHash: (hash) => observer.read('keys', 'look up a key', () => keys.findByHash(hash)),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, readdir, rm } from 'node:fs/promises';
+import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { keys } from '../../src/cli/keys.ts';
@@ -95,13 +95,13 @@ interface ShownKey {
 test('a key can end, be for some endpoints, and get another text while the one before is accepted', async () => {
   const env = { DATABASE_URL: await postgres.database() };
   const asked = async (...args: string[]): Promise<ShownKey> => JSON.parse((await run([...args, '--json'], env)).out);
-  const made = await asked('create', '--expires', '90d', '--scope', 'orders,createBarcode,orders');
-  assert.deepEqual(made.scopes, ['orders', 'createBarcode']);
+  const made = await asked('create', '--expires', '90d', '--scope', 'getBarcode,createBarcode,getBarcode');
+  assert.deepEqual(made.scopes, ['getBarcode', 'createBarcode']);
   const inDays = (Date.parse(made.expires_at ?? '') - Date.now()) / 86_400_000;
   assert.ok(inDays > 89.9 && inDays <= 90, `${inDays} days`);
   assert.match(
     (await run(['list'], env)).out,
-    /  active until 2\S+  no own limit  for orders,createBarcode  unnamed\n$/,
+    /  active until 2\S+  no own limit  for getBarcode,createBarcode  unnamed\n$/,
   );
 
   const rotated = await run(['rotate', made.id, '--overlap', '1h'], env);
@@ -118,6 +118,72 @@ test('a key can end, be for some endpoints, and get another text while the one b
   const revoked = await asked('create');
   await run(['revoke', revoked.id], env);
   await assert.rejects(run(['rotate', revoked.id], env), /Cannot rotate key .* as it is revoked: make another/);
+});
+
+test('--scope takes endpoints that are there, also those of the configuration file, and names the nearest of others', async () => {
+  const folder = await temporaryFolder();
+  const config = join(folder, 'rampart.config.mjs');
+  const route = { endpoint: 'orders', path: '/orders', upstream: 'app' };
+  const file = { upstreams: { app: { backends: ['http://127.0.0.1:1'] } }, routes: [route] };
+  await writeFile(config, `export default ${JSON.stringify(file)};`);
+  const env = { DATABASE_URL: await postgres.database() };
+  const withFile = { ...env, RAMPART_CONFIG: config };
+  const made = await run(['create', '--scope', 'orders,createBarcode', '--json'], withFile);
+  assert.deepEqual((JSON.parse(made.out) as ShownKey).scopes, ['orders', 'createBarcode']);
+  for (const [scope, settings, expected] of [
+    ['creatBarcode', env, ["there is no endpoint 'creatBarcode'; did you mean createBarcode?"]],
+    [
+      'nosuch,getBarcode,order',
+      withFile,
+      ["there is no endpoint 'nosuch'", "there is no endpoint 'order'; did you mean orders?"],
+    ],
+    ['orders', env, ["there is no endpoint 'orders'"]],
+    ['renderItem', env, ["there is no endpoint 'renderItem'"]],
+  ] as const)
+    await assert.rejects(run(['create', '--scope', scope], settings), (error: unknown) => {
+      assert.ok(error instanceof UsageError);
+      const told = error.problems.map((line, index) =>
+        expected[index]?.includes('mean') === true ? line : line.split(';')[0],
+      );
+      assert.deepEqual(told, expected);
+      return true;
+    });
+  assert.equal((JSON.parse((await run(['list', '--json'], env)).out) as unknown[]).length, 1);
+});
+
+test('a secret for webhooks is shown once, replaced and taken away; a revoked key gets none', async () => {
+  const env = { DATABASE_URL: await postgres.database() };
+  const { id } = JSON.parse((await run(['create', '--json'], env)).out) as ShownKey;
+  const made = await run(['webhook', id], env);
+  assert.match(made.out, /^whsec_[A-Za-z0-9+/]{32}\n$/);
+  assert.match(made.err, /signs webhooks with this secret now\. It is not shown again/);
+  const stored = async () =>
+    (
+      await queryOnce(
+        env.DATABASE_URL,
+        'SELECT webhook_secret AS s, webhook_previous AS p, webhook_previous_until AS u FROM api_keys',
+      )
+    )[0];
+  assert.deepEqual(await stored(), { s: made.out.trim(), p: null, u: null });
+  const listed = await run(['list'], env);
+  assert.ok(listed.out.includes('signs webhooks') && !listed.out.includes('whsec_'));
+
+  const next = JSON.parse((await run(['webhook', id, '--overlap', '1h', '--json'], env)).out) as {
+    webhook_secret: string;
+  };
+  const after = await stored();
+  assert.deepEqual([after?.['s'], after?.['p']], [next.webhook_secret, made.out.trim()]);
+  assert.ok(after?.['u'] instanceof Date);
+  assert.ok(Math.abs(after['u'].getTime() - Date.now() - 3_600_000) < 60_000);
+  // The key itself is another matter.
+  await run(['rotate', id], env);
+  assert.equal((await stored())?.['s'], next.webhook_secret);
+
+  const none = await run(['webhook', id, '--none'], env);
+  assert.deepEqual([none.out, /signs no webhooks any more/.test(none.err)], ['', true]);
+  assert.deepEqual(await stored(), { s: null, p: null, u: null });
+  await run(['revoke', id], env);
+  await assert.rejects(run(['webhook', id], env), /Cannot change key .* as it is revoked/);
 });
 
 test('a text that a rotation has left accepted names its key, and one that is refused names none', async () => {

@@ -1,3 +1,4 @@
+import { imageFormats } from '../../barcode/formats.ts';
 import { MOST_ITEMS } from './batch-items.ts';
 
 type Json = Record<string, unknown>;
@@ -28,8 +29,47 @@ export const batchSchema: Json = {
     finished_at: time,
     expected_end: time,
     results: { type: 'string', format: 'uri-reference' },
+    webhook: {
+      type: 'object',
+      description: 'How far the announcement of its end is, if one was asked for',
+      properties: {
+        status: { type: 'string', enum: ['waiting', 'sending', 'delivered', 'failed'] },
+        attempts: { type: 'integer' },
+        last_error: { type: ['string', 'null'] },
+      },
+    },
   },
 };
+
+/** The message that announces the end of a batch, signed as Standard Webhooks 1.0 says. */
+export function batchWebhooks({ json }: Pick<Parts, 'json'>): Json {
+  const header = (name: string): Json => ({ name, in: 'header', required: true, schema: { type: 'string' } });
+  const message = {
+    type: 'object',
+    required: ['type', 'timestamp', 'data'],
+    properties: {
+      type: { type: 'string', enum: ['batch.completed', 'batch.cancelled'] },
+      timestamp: { type: 'string', format: 'date-time' },
+      data: one,
+    },
+  };
+  return {
+    batchEnded: {
+      post: {
+        operationId: 'batchEnded',
+        summary: 'The batch that named this URL in Rampart-Webhook has ended',
+        security: [],
+        parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(header),
+        requestBody: { required: true, content: json(message) },
+        responses: {
+          '2XX': { description: 'It has arrived' },
+          410: { description: 'It is not wanted any more' },
+          default: { description: 'It is sent again, later and later' },
+        },
+      },
+    },
+  };
+}
 
 /** The schema of one line of the results. */
 export const batchResultSchema: Json = {
@@ -38,7 +78,7 @@ export const batchResultSchema: Json = {
   properties: {
     item: { type: 'integer', minimum: 1 },
     symbology: { type: 'string' },
-    format: { type: 'string', enum: ['svg', 'png'] },
+    format: { type: 'string', enum: imageFormats },
     text: { type: 'string' },
     status: { type: 'string', enum: ['done', 'failed'] },
     id: { type: 'string', format: 'uuid' },
@@ -87,8 +127,15 @@ function createOperation({ operation, json, problem }: Parts): Json {
     required: false,
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   };
+  const webhook = {
+    name: 'Rampart-Webhook',
+    in: 'header',
+    required: false,
+    description: 'URL that is sent a signed message when the batch has ended',
+    schema: { type: 'string', format: 'uri', maxLength: 2000 },
+  };
   return operation('createBatch', 'Hand over a list of barcodes, all of it or nothing; in NDJSON, one request a line', {
-    parameters: [key],
+    parameters: [key, webhook],
     requestBody: { required: true, content: { ...json(items), 'application/x-ndjson': { schema: request } } },
     responses: {
       202: { description: 'It is stored, and made in the background', headers: location, content: json(one) },

@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts';
 import { databaseRoute } from '../routes/database-route.ts';
 import { replyJson } from '../routes/reply-json.ts';
 import type { LocalRoute } from '../routes/route.ts';
-import { publicBatch } from './public-batch.ts';
+import { publicBatch } from '../../store/batches/public-batch.ts';
 
 const DEFAULT_PAGE_SIZE = 20;
 const MAX_PAGE_SIZE = 100;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { imageFormats, imageType } from '../../barcode/formats.ts';
 import { barcodeRequestSchema } from '../../barcode/request-schema.ts';
 import { symbologyNames } from '../../barcode/symbologies.ts';
-import { batchPaths, batchResultSchema, batchSchema } from '../batches/batch-openapi.ts';
+import { batchPaths, batchResultSchema, batchSchema, batchWebhooks } from '../batches/batch-openapi.ts';
 import { reasons } from '../refusal.ts';
 import { exportQuerySchema, listQuerySchema } from './record-query.ts';
 
@@ -17,6 +17,7 @@ export function openApiDocument(prefix: string): string {
     ...(prefix === '' ? {} : { servers: [{ url: prefix }] }),
     security: [{ bearer: [] }, { apiKey: [] }],
     paths: paths(),
+    webhooks: batchWebhooks({ json }),
     components: {
       schemas: {
         BarcodeRequest: request,

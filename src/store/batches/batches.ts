@@ -22,6 +22,18 @@ export interface Batch {
   readonly createdAtMs: number;
   readonly startedAtMs: number | undefined;
   readonly finishedAtMs: number | undefined;
+  /** How far the announcement of its end is; undefined if nobody has asked for one. */
+  readonly webhook: BatchWebhook | undefined;
+}
+
+/** `waiting` for the end of the batch; `sending`: it is sent, and sent again while it fails; `failed`: it has been given up. */
+export type WebhookState = 'waiting' | 'sending' | 'delivered' | 'failed';
+
+export interface BatchWebhook {
+  readonly state: WebhookState;
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly lastError: string | undefined;
 }
 
 /** What became of an item. */
@@ -40,16 +52,18 @@ export interface NewBatch {
   readonly keyId: string;
   readonly createdAtMs: number;
   readonly idempotency?: BatchKey | undefined;
+  /** Where its end is announced. */
+  readonly webhook?: string | undefined;
 }
 
 /**
  * `accepted`: it is stored. `repeated`: an earlier request with its key and its items has made this batch. `mismatch`: the
- * earlier one had other items. `under-way`: it has not ended.
+ * earlier one had other items. `under-way`: it has not ended. `no-secret`: the key has none that a webhook could be signed with.
  */
 export type Accepted =
   | { readonly kind: 'accepted'; readonly total: number }
   | { readonly kind: 'repeated'; readonly batch: Batch }
-  | { readonly kind: 'mismatch' | 'under-way' };
+  | { readonly kind: 'mismatch' | 'under-way' | 'no-secret' };
 
 type BatchPage =
   | { readonly kind: 'page'; readonly batches: readonly Batch[]; readonly nextCursor: string | undefined }
@@ -77,10 +91,14 @@ export const NEW_BATCH_CHANNEL = 'rampart_batch';
 
 const COPY_ITEMS = 'COPY batch_items (batch_id, item, request) FROM STDIN';
 const INSERT_BATCH = 'INSERT INTO batches (id, key_id, total, created_at) VALUES ($1, $2, $3, $4)';
-const COLUMNS = `id, total, done, failed, status, created_at AS "createdAt", started_at AS "startedAt",
-  finished_at AS "finishedAt"`;
-const GET = `SELECT ${COLUMNS} FROM batches WHERE id = $1 AND key_id = $2`;
-const LIST = `SELECT ${COLUMNS} FROM batches WHERE key_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`;
+const HAS_SECRET = 'SELECT 1 FROM api_keys WHERE id = $1 AND webhook_secret IS NOT NULL';
+const INSERT_WEBHOOK = 'INSERT INTO batch_webhooks (batch_id, url) VALUES ($1, $2)';
+/** Of `batches LEFT JOIN batch_webhooks`. */
+export const BATCH_COLUMNS = `id, total, done, failed, status, created_at AS "createdAt", started_at AS "startedAt",
+  finished_at AS "finishedAt", state AS "webhookState", attempts, last_error AS "lastError"`;
+export const WITH_WEBHOOKS = 'batches LEFT JOIN batch_webhooks ON batch_id = id';
+const GET = `SELECT ${BATCH_COLUMNS} FROM ${WITH_WEBHOOKS} WHERE id = $1 AND key_id = $2`;
+const LIST = `SELECT ${BATCH_COLUMNS} FROM ${WITH_WEBHOOKS} WHERE key_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`;
 const CANCEL = `UPDATE batches SET status = 'cancelled', finished_at = now()
 WHERE id = $1 AND key_id = $2 AND status = 'running'`;
 const RESULTS = `SELECT item, request, reason, detail FROM batch_results JOIN batch_items USING (batch_id, item)
@@ -88,7 +106,7 @@ WHERE batch_id = $1 AND item > $2 ORDER BY item LIMIT $3`;
 
 const IMAGES = 'SELECT id, bytes FROM barcodes WHERE id = ANY($1::uuid[])';
 
-interface Row {
+export interface BatchRow {
   readonly id: string;
   readonly total: number;
   readonly done: number;
@@ -97,10 +115,21 @@ interface Row {
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
+  readonly webhookState: WebhookState | null;
+  readonly attempts: number | null;
+  readonly lastError: string | null;
 }
 
-const batchOf = ({ createdAt, startedAt, finishedAt, ...rest }: Row): Batch => ({
-  ...rest,
+export const batchOf = ({ createdAt, startedAt, finishedAt, ...row }: BatchRow): Batch => ({
+  id: row.id,
+  total: row.total,
+  done: row.done,
+  failed: row.failed,
+  status: row.status,
+  webhook:
+    row.webhookState === null
+      ? undefined
+      : { state: row.webhookState, attempts: row.attempts ?? 0, lastError: row.lastError ?? undefined },
   createdAtMs: createdAt.getTime(),
   startedAtMs: startedAt?.getTime(),
   finishedAtMs: finishedAt?.getTime(),
@@ -109,14 +138,14 @@ const batchOf = ({ createdAt, startedAt, finishedAt, ...rest }: Row): Batch => (
 export function batchStore(pool: Pool): BatchStore {
   const get = async (keyId: string, id: string): Promise<Batch | undefined> => {
     if (!isUuid(id)) return undefined;
-    const [row] = (await pool.query<Row>(GET, [id, keyId])).rows;
+    const [row] = (await pool.query<BatchRow>(GET, [id, keyId])).rows;
     return row && batchOf(row);
   };
   return {
     async accept(batch, items) {
       const answer = await inTransaction(pool, (client) => accept(client, batch, items));
       if (answer.kind !== 'done') return answer;
-      if (!(await hashOf(items)).equals(answer.bodyHash)) return { kind: 'mismatch' };
+      if (!(await hashOf(items, batch.webhook)).equals(answer.bodyHash)) return { kind: 'mismatch' };
       const first = await get(batch.keyId, answer.id);
       // The same key and body, and no batch of them: it was one barcode, or retention has removed it.
       return first === undefined ? { kind: 'mismatch' } : { kind: 'repeated', batch: first };
@@ -126,7 +155,7 @@ export function batchStore(pool: Pool): BatchStore {
       const before = cursor === undefined ? undefined : idOfCursor(cursor);
       if (cursor !== undefined && before === undefined) return { kind: 'malformed-cursor' };
       // One row more than the page shows whether another page follows.
-      const { rows } = await pool.query<Row>(LIST, [keyId, before ?? null, pageSize + 1]);
+      const { rows } = await pool.query<BatchRow>(LIST, [keyId, before ?? null, pageSize + 1]);
       const batches = rows.slice(0, pageSize).map(batchOf);
       const last = batches.at(-1);
       return { kind: 'page', batches, nextCursor: rows.length > pageSize && last ? cursorAfter(last.id) : undefined };
@@ -162,15 +191,17 @@ async function accept(
   batch: NewBatch,
   items: AsyncIterable<readonly string[]>,
 ): Promise<Accepted | KeyTaken> {
-  const { id, keyId, createdAtMs, idempotency } = batch;
+  const { id, keyId, createdAtMs, idempotency, webhook } = batch;
+  if (webhook !== undefined && (await client.query(HAS_SECRET, [keyId])).rowCount === 0) return { kind: 'no-secret' };
   const taken = idempotency && (await claimBatchKey(client, batch, idempotency));
   if (taken !== undefined) return taken;
   // As long as the COPY may take; the pool's own limit is for short statements.
   await client.query(`SET LOCAL statement_timeout = ${COPY_LIMIT_MS}`);
-  const body = createHash('sha256');
+  const body = bodyHash(webhook);
   const total = await copyIn(client, COPY_ITEMS, rowsOf(id, hashed(items, body)));
   if (idempotency !== undefined) await finishBatchKey(client, keyId, idempotency.key, body.digest());
   await client.query(INSERT_BATCH, [id, keyId, total, new Date(createdAtMs)]);
+  if (webhook !== undefined) await client.query(INSERT_WEBHOOK, [id, webhook]);
   // Heard when the transaction has been committed.
   await client.query(`NOTIFY ${NEW_BATCH_CHANNEL}`);
   return { kind: 'accepted', total };
@@ -184,9 +215,13 @@ async function* hashed(items: AsyncIterable<readonly string[]>, into: Hash): Asy
   }
 }
 
+/** Another webhook makes another request; a line of an item begins with a brace. */
+const bodyHash = (webhook: string | undefined): Hash =>
+  createHash('sha256').update(webhook === undefined ? '' : `webhook ${webhook}\n`);
+
 /** Whether the items are those of the batch that has the key; they are read to their end, so bad ones are still refused. */
-async function hashOf(items: AsyncIterable<readonly string[]>): Promise<Buffer> {
-  const body = createHash('sha256');
+async function hashOf(items: AsyncIterable<readonly string[]>, webhook: string | undefined): Promise<Buffer> {
+  const body = bodyHash(webhook);
   for await (const _ of hashed(items, body));
   return body.digest();
 }

@@ -50,19 +50,25 @@ export const bossDb = (connection: Pool | PoolClient): Db => ({
   executeSql: async (text, values) => connection.query(text, values as unknown[]),
 });
 
+/** pg-boss over a pool of ours, in a schema of its own. */
+export function openBoss(pool: Pool, onError: (error: Error) => void): PgBoss {
+  const boss = new PgBoss({
+    db: bossDb(pool),
+    schema: QUEUE_SCHEMA,
+    schedule: false,
+    superviseIntervalSeconds: SUPERVISE_SECONDS,
+    monitorIntervalSeconds: SUPERVISE_SECONDS,
+  });
+  boss.on('error', onError);
+  return boss;
+}
+
 /** The chunks that workers take: a queue of pg-boss, which finds dead workers, repeats, and gives up. */
 export class ChunkQueue {
   readonly #boss: PgBoss;
 
-  constructor(pool: Pool, onError: (error: Error) => void) {
-    this.#boss = new PgBoss({
-      db: bossDb(pool),
-      schema: QUEUE_SCHEMA,
-      schedule: false,
-      superviseIntervalSeconds: SUPERVISE_SECONDS,
-      monitorIntervalSeconds: SUPERVISE_SECONDS,
-    });
-    this.#boss.on('error', onError);
+  constructor(boss: PgBoss) {
+    this.#boss = boss;
   }
 
   /** Makes what is missing of pg-boss's own schema, and begins to watch for workers that have died. */

@@ -73,14 +73,16 @@ const COUNT = `UPDATE batches SET done = done + $2, failed = failed + $3,
 WHERE id = $1`;
 
 const OLD_BATCH = `SELECT id FROM batches
-WHERE status IN ('completed', 'cancelled') AND finished_at < now() - $1 * interval '1 day' ORDER BY id LIMIT 1`;
+WHERE finished_at < now() - $1 * interval '1 day' ORDER BY finished_at LIMIT 1`;
 /** Short statements, because those who write results wait for none of them. */
 const REMOVED_AT_ONCE = 5000;
 const removeRows = (table: string): string => `DELETE FROM ${table} WHERE (batch_id, item) IN (
   SELECT batch_id, item FROM ${table} WHERE batch_id = $1 LIMIT $2)`;
 
 const IS_RUNNING = `SELECT 1 FROM batches WHERE id = $1 AND status = 'running'`;
-const PENDING = `SELECT coalesce(sum(total - done - failed), 0)::int AS pending FROM batches WHERE status = 'running'`;
+// The batches of a revoked key stand still, so nothing is pending there.
+const PENDING = `SELECT coalesce(sum(total - done - failed), 0)::int AS pending FROM batches
+JOIN api_keys ON api_keys.id = key_id AND revoked_at IS NULL WHERE status = 'running'`;
 
 /** What a transaction has stored; undefined if the chunk was no longer this worker's. */
 export interface Stored {
@@ -161,6 +163,7 @@ export class ChunkStore {
     for (const table of ['batch_results', 'batch_items'])
       for (let removed = REMOVED_AT_ONCE; removed === REMOVED_AT_ONCE;)
         removed = (await this.#pool.query(removeRows(table), [old.id, REMOVED_AT_ONCE])).rowCount ?? 0;
+    await this.#pool.query('DELETE FROM batch_webhooks WHERE batch_id = $1', [old.id]);
     await this.#pool.query('DELETE FROM batches WHERE id = $1', [old.id]);
     return true;
   }

@@ -3,8 +3,10 @@ import { checkDatabaseUrl } from '../connection.ts';
 import { ObservedPool } from '../observed-pool.ts';
 import { Session, sessionConfig, type SessionTerms } from '../session.ts';
 import { NEW_BATCH_CHANNEL } from './batches.ts';
-import { ChunkQueue } from './chunk-queue.ts';
+import { ChunkQueue, openBoss } from './chunk-queue.ts';
 import { ChunkStore } from './chunk-store.ts';
+import { Redrive } from './redrive.ts';
+import { WebhookQueue } from './webhook-queue.ts';
 
 export interface BatchWorkOptions {
   readonly url: string;
@@ -23,6 +25,8 @@ export interface BatchWorkOptions {
 export interface BatchWork {
   readonly queue: ChunkQueue;
   readonly chunks: ChunkStore;
+  readonly webhooks: WebhookQueue;
+  readonly redrive: Redrive;
   /** Calls back whenever a batch has been accepted, by whichever worker; now and then for nothing. */
   listen(onNew: () => void): void;
   /** Connections of the pool, and calls that wait for one. */
@@ -50,11 +54,14 @@ export function openBatchWork(options: BatchWorkOptions): BatchWork {
     options.onPoolWait ?? (() => {}),
   );
   pool.on('error', onError);
-  const queue = new ChunkQueue(pool, onError);
+  const boss = openBoss(pool, onError);
+  const queue = new ChunkQueue(boss);
   let listener: BatchListener | undefined;
   return {
     queue,
     chunks: new ChunkStore(pool, queue),
+    webhooks: new WebhookQueue(boss, pool),
+    redrive: new Redrive(pool, queue),
     listen(onNew) {
       listener = new BatchListener({ ...shared, url: options.directUrl ?? url }, clock, onNew);
     },

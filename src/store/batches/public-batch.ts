@@ -1,8 +1,8 @@
-import type { Batch } from '../../store/batches/batches.ts';
+import type { Batch } from './batches.ts';
 
 /** A batch as clients see it. */
 export function publicBatch(batch: Batch, prefix: string, nowMs: number): Record<string, unknown> {
-  const { id, total, done, failed, createdAtMs, startedAtMs, finishedAtMs } = batch;
+  const { id, total, done, failed, createdAtMs, startedAtMs, finishedAtMs, webhook } = batch;
   const pending = total - done - failed;
   const rate = rateOf(batch, nowMs);
   const isOpen = batch.status === 'running' && pending > 0;
@@ -19,6 +19,9 @@ export function publicBatch(batch: Batch, prefix: string, nowMs: number): Record
     finished_at: timeOf(finishedAtMs),
     expected_end: isOpen && rate !== undefined && rate > 0 ? timeOf(nowMs + (pending / rate) * 1000) : null,
     results: `${prefix}/v1/batches/${id}/results`,
+    ...(webhook !== undefined && {
+      webhook: { status: webhook.state, attempts: webhook.attempts, last_error: webhook.lastError ?? null },
+    }),
   };
 }
 
