@@ -9,6 +9,7 @@ const long: ReadonlySet<string> = new Set([
   'lab-tune-running',
   'lab-other-tools',
   'pgbouncer',
+  'products-decode',
   'systemd',
 ]);
 
