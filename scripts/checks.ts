@@ -5,6 +5,7 @@ import { root } from './root.ts';
 /** The checks that need nothing but the sources. */
 const checks: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
   ['types', 'tsc', '-p', '.'],
+  ['types of the console', 'tsc', '-p', 'tsconfig.browser.json'],
   ['lint', 'oxlint', '--deny-warnings'],
   ['format', 'oxfmt', '--check'],
   ['unused code', 'knip', '--no-progress'],

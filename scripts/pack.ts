@@ -15,7 +15,10 @@ if (!process.argv.includes('--clean')) {
     const text = installableSource(readFileSync(join(source, file), 'utf8'), join(source, file), existsSync);
     writeFileSync(join(target, file.replace(/\.ts$/, '.js')), text);
   }
-  for (const file of globSync('**/*.csv', { cwd: source })) copyFileSync(join(source, file), join(target, file));
+  for (const file of globSync('{**/*.csv,console/**/*.{html,css,svg},console/vendor/**/{*.js,LICENSE}}', {
+    cwd: source,
+  }))
+    copyFileSync(join(source, file), join(target, file));
   writeTypes();
 }
 

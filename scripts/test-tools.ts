@@ -14,6 +14,7 @@ const tools = [
   { program: '/usr/bin/caddy', debianPackage: 'caddy' },
   { program: '/usr/sbin/logrotate', debianPackage: 'logrotate' },
   { program: '/usr/bin/systemd-socket-activate', debianPackage: 'systemd' },
+  { program: '/usr/bin/chromium', debianPackage: 'chromium' },
 ] as const;
 
 /**

@@ -32,5 +32,6 @@ const failedQuiet = await runTests(
   count,
   (name) => needsQuiet(name) && !isLong(name),
 );
-await runAgain(new Map([...failed, ...failedQuiet]), count);
+const failedPages = await runTests('test/browser/**/*.test.ts', 1, count);
+await runAgain(new Map([...failed, ...failedQuiet, ...failedPages]), count);
 conclude(count);

@@ -37,6 +37,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     DATABASE_DIRECT_URL: secret(env.DATABASE_DIRECT_URL),
     VALKEY_URL: secret(env.VALKEY_URL),
     ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
+    ADMIN_READ_TOKEN: secret(env.ADMIN_READ_TOKEN),
   };
   const summed = typeof connections === 'string' ? undefined : connections;
   if (options.flag('json')) {

@@ -5,6 +5,7 @@ import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
+import type { KeyStore } from '../store/keys.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { startDailyRetention } from './daily-retention.ts';
 import { databaseUrlOf, openSmallStore, prepareDatabase } from './database.ts';
@@ -57,16 +58,21 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
     store === undefined ? undefined : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
   database?.start();
   try {
-    await serveAdmin(context, io, database);
+    await serveAdmin(context, io, { database, keys: store?.keys });
   } finally {
     database?.close();
     await store?.close();
   }
 }
 
-async function serveAdmin(context: RoleContext, io: CommandIo, database: DatabaseWatch | undefined): Promise<void> {
+interface OpenDatabase {
+  readonly database: DatabaseWatch | undefined;
+  readonly keys: KeyStore | undefined;
+}
+
+async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys }: OpenDatabase): Promise<void> {
   const { base, clock, random, log, registry, bugs, runFolder } = context;
-  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token } = context.config.env;
+  const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token, ADMIN_READ_TOKEN: readToken } = context.config.env;
   const stop = stopRequests(context);
   const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
   const configuration = layersAtStart(base, context.config, source, log);
@@ -86,9 +92,11 @@ async function serveAdmin(context: RoleContext, io: CommandIo, database: Databas
   await running.listen();
   process.on('SIGHUP', reloadAtSignals(running));
   try {
-    const admin = await startAdminServer(running, { host, port, token }).catch((error: unknown) => {
-      throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
-    });
+    const admin = await startAdminServer(running, { host, port, token, readToken, clock, keys }).catch(
+      (error: unknown) => {
+        throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
+      },
+    );
     announceReady();
     log.debug({ host, port }, 'control ready');
     log.debug({ signal: await stop.first }, 'control stopping');

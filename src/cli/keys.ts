@@ -3,6 +3,7 @@ import { publicEndpoints } from '../config/own-routes.ts';
 import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ChangeResult, KeyRecord } from '../store/keys.ts';
+import { shownKey } from '../store/shown-key.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
 import { guess } from './options.ts';
@@ -11,24 +12,6 @@ import { hasOwnStore, ownPlaceOf, tellWorkers, withOwnStore } from './own-store.
 
 function time(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** A key as `--json` shows it. */
-function shown(key: KeyRecord): Record<string, unknown> {
-  const { id, name, prefix, createdAtMs, revokedAtMs, expiresAtMs, previousUntilMs, limit, priority, scopes } = key;
-  return {
-    id,
-    name,
-    prefix,
-    created_at: time(createdAtMs),
-    revoked_at: revokedAtMs === undefined ? null : time(revokedAtMs),
-    expires_at: expiresAtMs === undefined ? null : time(expiresAtMs),
-    previous_until: previousUntilMs === undefined ? null : time(previousUntilMs),
-    scopes: scopes ?? null,
-    limit: limit === undefined ? null : { requests_per_second: limit.requestsPerSecond, burst: limit.burst },
-    priority: priority ?? null,
-    webhook_secret: key.hasWebhookSecret,
-  };
 }
 
 function line(key: KeyRecord): string {
@@ -69,14 +52,14 @@ function endOf({ expires }: KeyRequest): number | undefined {
 async function create(store: Store, request: KeyRequest, io: CommandIo): Promise<void> {
   const { name, limit, priority, scopes, asJson } = request;
   const { record, text } = await store.keys.create(name, { limit, priority, scopes, expiresAtMs: endOf(request) });
-  if (asJson) io.stdout.write(`${JSON.stringify({ ...shown(record), key: text })}\n`);
+  if (asJson) io.stdout.write(`${JSON.stringify({ ...shownKey(record), key: text })}\n`);
   else io.stdout.write(`${text}\n`);
   if (!asJson) io.stderr.write(`Made key ${record.id} (${record.name}). It is stored nowhere: keep it now.\n`);
 }
 
 async function list(store: Store, { asJson }: KeyRequest, io: CommandIo): Promise<void> {
   const keys = await store.keys.list();
-  if (asJson) io.stdout.write(`${JSON.stringify(keys.map(shown))}\n`);
+  if (asJson) io.stdout.write(`${JSON.stringify(keys.map(shownKey))}\n`);
   else if (keys.length === 0) io.stderr.write(`No key yet in ${ownPlaceOf(io)}: make one with rampart keys create\n`);
   else for (const key of keys) io.stdout.write(line(key));
 }
@@ -84,7 +67,7 @@ async function list(store: Store, { asJson }: KeyRequest, io: CommandIo): Promis
 async function revoke(store: Store, { operand, asJson }: KeyRequest, io: CommandIo): Promise<void> {
   const record = changed(await store.keys.revoke(operand), 'revoke');
   await tellWorkers(io);
-  if (asJson) io.stdout.write(`${JSON.stringify(shown(record))}\n`);
+  if (asJson) io.stdout.write(`${JSON.stringify(shownKey(record))}\n`);
   else io.stdout.write(`Revoked key ${record.id} (${record.name}).\n`);
 }
 
@@ -94,7 +77,7 @@ async function rotate(store: Store, request: KeyRequest, io: CommandIo): Promise
   const record = changed(result, 'rotate');
   await tellWorkers(io);
   if (asJson) {
-    io.stdout.write(`${JSON.stringify({ ...shown(record), key: result.text })}\n`);
+    io.stdout.write(`${JSON.stringify({ ...shownKey(record), key: result.text })}\n`);
     return;
   }
   io.stdout.write(`${result.text}\n`);
@@ -110,7 +93,7 @@ async function webhookKey(store: Store, request: KeyRequest, io: CommandIo): Pro
   const result = await store.keys.setWebhookSecret(operand, none ? 'remove' : { overlapMs });
   const record = changed(result, 'change');
   if (asJson) {
-    io.stdout.write(`${JSON.stringify({ ...shown(record), webhook_secret: result.secret ?? false })}\n`);
+    io.stdout.write(`${JSON.stringify({ ...shownKey(record), webhook_secret: result.secret ?? false })}\n`);
     return;
   }
   if (result.secret !== undefined) io.stdout.write(`${result.secret}\n`);
@@ -136,7 +119,7 @@ async function checkScopes({ scopes }: KeyRequest, io: CommandIo): Promise<void>
 async function limitKey(store: Store, { operand, limit, asJson }: KeyRequest, io: CommandIo): Promise<void> {
   const record = changed(await store.keys.setLimit(operand, limit), 'limit');
   await tellWorkers(io);
-  if (asJson) io.stdout.write(`${JSON.stringify(shown(record))}\n`);
+  if (asJson) io.stdout.write(`${JSON.stringify(shownKey(record))}\n`);
   else io.stdout.write(`Key ${record.id} (${record.name}) has ${limitText(record)} now.\n`);
 }
 

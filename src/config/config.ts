@@ -161,10 +161,17 @@ function crossProblems(env: Environment): string[] {
   if (!isLoopback(env.ADMIN_HOST) && env.ADMIN_TOKEN === undefined) {
     problems.push(`ADMIN_TOKEN must be set when ADMIN_HOST is not on loopback: got ADMIN_HOST '${env.ADMIN_HOST}'`);
   }
-  if (env.ADMIN_TOKEN !== undefined && env.ADMIN_TOKEN.length < 16) {
-    problems.push('ADMIN_TOKEN must be at least 16 characters long: got a shorter one');
-  }
-  return problems;
+  return [...problems, ...tokenProblems(env)];
+}
+
+function tokenProblems({ ADMIN_TOKEN: token, ADMIN_READ_TOKEN: readToken }: Environment): string[] {
+  const tooShort = Object.entries({ ADMIN_TOKEN: token, ADMIN_READ_TOKEN: readToken })
+    .filter(([, value]) => value !== undefined && value.length < 16)
+    .map(([name]) => `${name} must be at least 16 characters long: got a shorter one`);
+  if (readToken === undefined) return tooShort;
+  if (token === undefined)
+    return [...tooShort, 'ADMIN_READ_TOKEN needs ADMIN_TOKEN: without it, everyone may change all'];
+  return token === readToken ? [...tooShort, 'ADMIN_READ_TOKEN must differ from ADMIN_TOKEN: got the same'] : tooShort;
 }
 
 function deepFreeze<T>(value: T): T {

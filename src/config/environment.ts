@@ -102,6 +102,11 @@ export const variables = {
     optional(anyText('a token of at least 16 characters')),
     'bearer token of the admin API',
   ),
+  ADMIN_READ_TOKEN: variable<string | undefined>(
+    none,
+    optional(anyText('a token of at least 16 characters')),
+    'bearer token that only reads from the admin API; needs ADMIN_TOKEN',
+  ),
   GATEWAY_WORKERS: variable(availableParallelism, wholeNumber(1, 256), 'gateway processes'),
   GENERATOR_INSTANCES: variable(
     availableParallelism,

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { whoAsks } from './admin-access.ts';
 import { type AdminProblem, readChange } from './admin-change.ts';
-import type { Control } from './control.ts';
+import type { HostUpstreams } from './host-upstreams.ts';
 
 const MOST = 100_000;
 const bodyHelp = 'the body must be JSON such as {"upstream":"generator","backend":"generator-0","cap":4}';
@@ -34,7 +35,7 @@ export interface CapResult {
 
 /** POST /api/cap: the new cap replaces the configured one until control starts again. */
 export async function changeCap(
-  control: Pick<Control, 'setCap'>,
+  upstreams: Pick<HostUpstreams, 'setCap'>,
   req: IncomingMessage,
 ): Promise<CapResult | AdminProblem> {
   const text = await readChange(req);
@@ -46,7 +47,7 @@ export async function changeCap(
     return { status: 400, reason: 'invalid-request', detail, errors };
   }
   const { upstream, backend, cap } = parsed.data;
-  if (control.setCap(upstream, backend, cap)) return { upstream, backend, cap };
+  if (upstreams.setCap(upstream, backend, cap, whoAsks(req))) return { upstream, backend, cap };
   return { status: 404, reason: 'not-found', detail: 'there is no such upstream or backend; /api/status lists them' };
 }
 

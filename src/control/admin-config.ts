@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ParsedConfigFile } from '../config/file-schema.ts';
 import { hiddenAt, withHiddenValues } from '../config/redaction.ts';
 import { contentHash } from '../core/canonical-json.ts';
+import { whoAsks } from './admin-access.ts';
 import { type AdminProblem, readChange } from './admin-change.ts';
 import { type ChangeRequest, etagOf, type ReloadRefusal, type ReloadResult } from './config/change-request.ts';
 import type { ConfigKeeper } from './config/config-keeper.ts';
@@ -34,7 +35,7 @@ const isAsked = (query: URLSearchParams, name: string): boolean => query.has(nam
 export function changeRequestOf(req: IncomingMessage, why = ''): ChangeRequest {
   const query = queryOf(req);
   return {
-    who: `admin API, ${req.socket.remoteAddress ?? 'unknown'}`,
+    who: whoAsks(req),
     why: (query.get('why') ?? why).slice(0, 500),
     dryRun: isAsked(query, 'dryRun'),
     force: isAsked(query, 'force'),

@@ -78,6 +78,7 @@ export class Control {
       tell,
       onHealth: (changed) => this.#notes.health(changed),
       onMembership: (upstream, backends) => this.#notes.membership(upstream, backends),
+      onOrder: (text, who) => this.#notes.order(text, who),
     });
     this.#rollout = new Rollout({ clock, workers: () => this.#joined(), tell });
     this.#keeper = this.#openKeeper(dependencies);
@@ -128,6 +129,11 @@ export class Control {
     return this.#keeper;
   }
 
+  /** The backends of the host, with their caps. */
+  get upstreams(): HostUpstreams {
+    return this.#upstreams;
+  }
+
   /** Has every worker forget stored replies. */
   async purgeCache(target: PurgeTarget): Promise<PurgeResult> {
     const result = await this.#cacheOrders.purge(target);
@@ -164,13 +170,6 @@ export class Control {
     return this.#gateways().filter(({ configHash: hash }) => hash !== undefined);
   }
 
-  /** A higher cap takes effect at once, a lower one as permits come back; false if there is no such backend. */
-  setCap(upstream: string, backend: string | undefined, cap: number): boolean {
-    const isSet = this.#upstreams.leases?.setCap(upstream, backend, cap) ?? false;
-    if (isSet) this.#notes.cap(upstream, backend, cap);
-    return isSet;
-  }
-
   #openKeeper(dependencies: ControlDependencies): ConfigKeeper {
     return new ConfigKeeper({
       ...dependencies,
@@ -195,7 +194,7 @@ export class Control {
         },
         left: (member) => this.#left(member),
         reported: (member, metrics) => this.#metrics.reported(member, metrics),
-        keysChanged: () => this.#keysChanged(),
+        keysChanged: () => this.keysChanged(),
         asked: (ask, answer) => void answerAsk(this, ask).then(answer, (error: unknown) => bugs.report('ask', error)),
         said: (member, message) => this.#said(member, message),
         unknown: () => this.#metrics.unknownMessages.value++,
@@ -283,7 +282,8 @@ export class Control {
     if (this.config.tls !== undefined) this.#members.tell(worker, { type: 'ticket-key', key: this.#ticketKey.base64 });
   }
 
-  #keysChanged(): void {
+  /** Workers forget what they know of keys. */
+  keysChanged(): void {
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'keys-changed' });
   }
 

@@ -30,6 +30,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
       ...backend,
       up: backend.up ?? null,
       ...upstreams.leases?.stateOf(backend.upstream, backend.backend),
+      held: upstreams.holds?.kindOf(backend.upstream, backend.backend) ?? null,
     })),
     discovery: upstreams.discovery(),
     drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),

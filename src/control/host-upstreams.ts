@@ -9,6 +9,7 @@ import type { ById } from '../protocol/lease-wire.ts';
 import type { ControlMessage } from '../protocol/messages.ts';
 import { Discovery } from './discovery.ts';
 import { BackendGauges } from './backend-gauges.ts';
+import { BackendHolds, type HoldKind } from './backend-holds.ts';
 import { type BackendHealth, HealthChecker } from './health-checker.ts';
 import { HealthLog } from './health-log.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -29,10 +30,13 @@ export interface HostUpstreamsOptions {
   /** Backends have gone down or come up. */
   readonly onHealth: (changed: readonly BackendHealth[]) => void;
   /** The backends of an upstream have joined or left. */
+  /** A person has ordered something. */
+  readonly onOrder: (text: string, who: string | undefined) => void;
   readonly onMembership: (upstream: string, backends: readonly BackendConfig[]) => void;
 }
 
 const LEASES_NAME = 'leases.json';
+const HOLDS_NAME = 'holds.json';
 
 /** The upstreams of the host, as control keeps them: their backends, the health of these, and the leases of permits. */
 export class HostUpstreams {
@@ -41,6 +45,7 @@ export class HostUpstreams {
   readonly #checker: HealthChecker;
   readonly #gauges: BackendGauges;
   #leases: LeaseKeeper | undefined;
+  #holds: BackendHolds | undefined;
   #discovery: Discovery | undefined;
   #config: Config;
   #configHash: string;
@@ -77,6 +82,41 @@ export class HostUpstreams {
     return this.#leases;
   }
 
+  /** The backends that a person keeps requests from. Undefined before `openLeases`. */
+  get holds(): BackendHolds | undefined {
+    return this.#holds;
+  }
+
+  /** A higher cap takes effect at once, a lower one as permits come back; false if there is no such backend. */
+  setCap(upstream: string, backend: string | undefined, cap: number, who?: string): boolean {
+    const isKept = backend !== undefined && this.#holds?.keepCap(upstream, backend, cap) === true;
+    const isThere = isKept || (this.#leases?.setCap(upstream, backend, cap) ?? false);
+    if (!isKept) this.#holds?.apply();
+    if (isThere)
+      this.#options.onOrder(`cap of ${backend === undefined ? upstream : `${upstream}/${backend}`} is ${cap}`, who);
+    return isThere;
+  }
+
+  /** The backend gets no new requests, until it is released or for a while; false if there is none of this name. */
+  hold(
+    upstream: string,
+    backend: string,
+    kind: HoldKind,
+    { forMs, who }: { forMs?: number; who?: string } = {},
+  ): boolean {
+    const isHeld = this.#holds?.hold(upstream, backend, kind, forMs) ?? false;
+    const until = forMs === undefined ? '' : ` for ${Math.round(forMs / 1000)} s`;
+    if (isHeld) this.#options.onOrder(`${upstream}/${backend} is ${kind}${until}`, who);
+    return isHeld;
+  }
+
+  /** False if the backend was not held. */
+  release(upstream: string, backend: string, who?: string): boolean {
+    const isReleased = this.#holds?.release(upstream, backend) ?? false;
+    if (isReleased) this.#options.onOrder(`${upstream}/${backend} gets requests again`, who);
+    return isReleased;
+  }
+
   health(): ReturnType<HealthChecker['health']> {
     return this.#checker.health();
   }
@@ -102,6 +142,7 @@ export class HostUpstreams {
       sendLoad: (id, upstream, load) => tellById(id, { type: 'load', upstream, load }),
       warn: (message, details) => log.warn(details, message),
     });
+    this.#holds = this.#openHolds(this.#leases);
     this.#discovery = new Discovery(
       {
         clock,
@@ -130,6 +171,7 @@ export class HostUpstreams {
     // Workers first, because later lease orders are about these backends.
     for (const worker of this.#options.gateways()) this.tellBackends(worker);
     this.#leases?.useConfig(upstreams);
+    this.#holds?.apply();
     const present = new Set(this.#checker.health().map(({ upstream, backend }) => `${upstream}\n${backend}`));
     for (const { upstream, backend } of before) {
       if (!present.has(`${upstream}\n${backend}`)) this.#gauges.remove(upstream, backend);
@@ -172,6 +214,20 @@ export class HostUpstreams {
     this.#discovery?.stop();
     this.#checker.stop();
     this.#leases?.stop();
+    this.#holds?.stop();
+  }
+
+  #openHolds(leases: LeaseKeeper): BackendHolds {
+    const { clock, runFolder, log } = this.#options;
+    const isPresent = (upstream: string, backend: string): boolean =>
+      this.#checker.health().some((one) => one.upstream === upstream && one.backend === backend);
+    return new BackendHolds({
+      clock,
+      path: join(runFolder, HOLDS_NAME),
+      capOf: (upstream, backend) => (isPresent(upstream, backend) ? leases.stateOf(upstream, backend).cap : undefined),
+      setCap: (upstream, backend, cap) => void leases.setCap(upstream, backend, cap),
+      warn: (message, details) => log.warn(details, message),
+    });
   }
 
   /** The upstreams with their present backends. */
@@ -190,6 +246,7 @@ export class HostUpstreams {
     this.#checker.useBackends(upstream, backends);
     for (const worker of this.#options.gateways()) this.tellBackends(worker);
     this.#leases?.useBackends(upstream, backends);
+    this.#holds?.apply();
     for (const { backend } of departed) this.#gauges.remove(upstream, backend);
   }
 

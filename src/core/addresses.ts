@@ -69,3 +69,17 @@ export class AddressSet {
     return found;
   }
 }
+
+/** The first four groups of an IPv6 address; any other text as it is. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const text = address.split('%', 1)[0] as string;
+  const [before = '', after] = text.split('::', 2);
+  const left = before === '' ? [] : before.split(':');
+  const right = after === undefined || after === '' ? [] : after.split(':');
+  // An IPv4 address at the end stands for two groups.
+  const length = left.length + right.length + (text.includes('.') ? 1 : 0);
+  const groups = [...left, ...Array.from({ length: Math.max(0, 8 - length) }, () => '0'), ...right];
+  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
+}

@@ -178,3 +178,10 @@ export const historyColumns = [
 
 /** `state` is 0 well, 1 degraded, 2 overloaded, 3 down. */
 export type HistoryColumn = (typeof historyColumns)[number];
+
+/**
+ * The events of `GET /api/events`: `view` is a whole LiveView, first after the connection opens and whenever the client
+ * has fallen behind; `delta` is a JSON merge patch (RFC 7396) to the last view; `change` is a HostChange; `changes` are the
+ * last of them, after the first view.
+ */
+export type LiveEventName = 'view' | 'delta' | 'change' | 'changes';

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
-import { startAdminServer } from '../../src/control/admin-server.ts';
 import { Control } from '../../src/control/control.ts';
 import { controlSocket } from '../../src/control/control-socket.ts';
 import { ControlLink } from '../../src/control/link.ts';
@@ -19,6 +18,7 @@ import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
 import { fixedConfig } from '../support/config-source.ts';
 import { quietInstruments } from '../support/instruments.ts';
+import { startOpenAdmin } from '../support/admin.ts';
 
 /** Control with its admin API, and two workers that hold on to it. */
 async function startHost(): Promise<{ workers: TestGateway[]; port: number; links: ControlLink[] }> {
@@ -39,7 +39,7 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
     version: '1',
   });
   await control.listen();
-  const admin = await startAdminServer(control, { host: '127.0.0.1', port: 0, token: undefined });
+  const admin = await startOpenAdmin(control);
   const workers: TestGateway[] = [];
   const links: ControlLink[] = [];
   for (const instance of [0, 1]) {
@@ -176,14 +176,14 @@ describe('POST /api/cache/purge', () => {
   test('a page of elsewhere cannot call it', async () => {
     const { workers, port } = await startHost();
     for (const worker of workers) await get(worker, '/a');
-    for (const origin of ['http://evil.example', 'null', 'https://127.0.0.1.evil.example']) {
+    for (const origin of ['http://evil.example', 'null', 'https://127.0.0.1.evil.example', 'http://localhost:1']) {
       assert.equal((await post(port, '{}', { origin })).status, 403, origin);
     }
     assert.equal((await post(port, '{}', { 'content-type': 'text/plain' })).status, 415);
     assert.equal((await post(port, '{}', { host: 'evil.example' })).status, 403);
     assert.equal((await post(port, '', {}, 'GET')).status, 405);
     for (const worker of workers) assert.match((await get(worker, '/a')).cacheStatus, /hit/);
-    assert.equal((await post(port, '{}', { origin: `http://127.0.0.1:${port}` })).status, 200);
+    assert.equal((await post(port, '{}', { origin: `http://localhost:${port}` })).status, 200);
   });
 
   test('a worker that has gone is not waited for', async () => {

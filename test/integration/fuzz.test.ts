@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
-import { startAdminServer } from '../../src/control/admin-server.ts';
 import { Control } from '../../src/control/control.ts';
 import { controlSocket } from '../../src/control/control-socket.ts';
 import { ControlLink } from '../../src/control/link.ts';
@@ -22,6 +21,7 @@ import { fixedConfig } from '../support/config-source.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { controlExamples, lineOf, memberExamples } from '../support/messages.ts';
 import { quietInstruments } from '../support/instruments.ts';
+import { startOpenAdmin } from '../support/admin.ts';
 import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
 
@@ -184,7 +184,7 @@ describe('random and mutated bytes end no process and keep no permit', () => {
       version: '1',
     });
     await control.listen();
-    const admin = await startAdminServer(control, { host: '127.0.0.1', port: 0, token: undefined });
+    const admin = await startOpenAdmin(control);
     const { port } = admin.address() as AddressInfo;
     closers.push(async () => {
       admin.closeAllConnections();

@@ -99,7 +99,7 @@ export default defineConfig({
     }
   });
 
-  test('starts every role, serves the application and barcodes, reloads, and stops', async () => {
+  test('starts every role, serves the application, barcodes and the console, reloads, and stops', async () => {
     const { RAMPART_DATA_DIR = '', ...env } = await stackSettings({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1' });
     rmSync(RAMPART_DATA_DIR, { recursive: true });
     const url = `http://127.0.0.1:${env['PORT']}`;
@@ -127,6 +127,10 @@ export default defineConfig({
       assert.equal((await fetch(`${url}/x`)).status, 404);
       assert.equal((await fetch(`${url}/new/x`)).status, 200);
       assert.equal((await runInstalled(folder, ['status'], env)).code, 0);
+      const admin = `http://127.0.0.1:${env['ADMIN_PORT']}/`;
+      const page = await (await fetch(admin)).text();
+      for (const [, path = ''] of page.matchAll(/(?:href|src)="(console\/[^"]+)"/g))
+        assert.equal((await fetch(`${admin}${path}`)).status, 200, path);
     } finally {
       assert.equal(await endProcess(started, 'SIGINT'), 0, said);
     }

@@ -296,6 +296,7 @@ export class HostModel {
             report: undefined,
           })),
       leases: () => ({ cap: truth.cap, leased: 0 }),
+      held: () => undefined,
       discovery:
         truth.lookupProblem === undefined
           ? []

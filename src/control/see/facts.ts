@@ -1,6 +1,7 @@
 import type { Config } from '../../config/model.ts';
 import type { ObjectiveSignals } from '../../policy/verdict/signals.ts';
 import type { Role } from '../../protocol/messages.ts';
+import type { HoldKind } from '../backend-holds.ts';
 import type { DiscoveryStatus } from '../discovery.ts';
 import type { BackendHealth } from '../health-checker.ts';
 import type { Totals } from './totals.ts';
@@ -21,6 +22,8 @@ export interface HostFacts {
   readonly health: readonly BackendHealth[];
   /** The cap of a backend, and its permits that workers hold. */
   readonly leases: (upstream: string, backend: string) => { readonly cap: number; readonly leased: number } | undefined;
+  /** Whether a person keeps requests from the backend. */
+  readonly held: (upstream: string, backend: string) => HoldKind | undefined;
   readonly discovery: readonly DiscoveryStatus[];
   /** Undefined if nothing needs PostgreSQL. */
   readonly database: { readonly problem: string | undefined } | undefined;

@@ -39,6 +39,7 @@ export function knownFacts(sources: FactSources): KnownFacts {
     members: members.map((member) => memberFacts(member, sources)),
     health: upstreams.health(),
     leases: (upstream, backend) => upstreams.leases?.stateOf(upstream, backend),
+    held: (upstream, backend) => upstreams.holds?.kindOf(upstream, backend),
     discovery: upstreams.discovery(),
     database: database === undefined ? undefined : { problem: database.problem },
   };

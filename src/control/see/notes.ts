@@ -52,8 +52,9 @@ export class Notes {
     this.#observer.changed('configuration', text.slice(0, LONGEST_TEXT), who);
   }
 
-  cap(upstream: string, backend: string | undefined, cap: number): void {
-    this.#observer.changed('cap', `cap of ${backend === undefined ? upstream : `${upstream}/${backend}`} is ${cap}`);
+  /** A person has changed a cap, or keeps requests from a backend. */
+  order(text: string, who: string | undefined): void {
+    this.#observer.changed('cap', text, who);
   }
 
   purge(target: PurgeTarget): void {

@@ -129,7 +129,8 @@ function upstreamsOf({ facts, window, usualWorkMs }: SignalSources): UpstreamSig
       name,
       isBesideRampart:
         !config.isAnnounced && facts.health.some((one) => one.upstream === name && isOnThisMachine(one.origin)),
-      isDrained: isDrained(config),
+      isDrained:
+        isDrained(config) || (backends.length > 0 && backends.every((one) => facts.held(name, one.name) !== undefined)),
       lookupProblem: facts.discovery.find(({ upstream }) => upstream === name)?.problem ?? undefined,
       permits: sum(backends, ({ cap, isUp }) => (isUp === false ? 0 : cap)),
       inFlight: sum(backends, ({ inFlight }) => inFlight),
@@ -157,8 +158,9 @@ function isOnThisMachine(origin: string): boolean {
 export const isDrained = ({ backends, discover, isAnnounced }: UpstreamConfig): boolean =>
   backends.length === 0 && discover === undefined && !isAnnounced;
 
-/** Whether at least half of the workers do not use a backend that is up. */
-export function isSetAside({ members, health }: HostFacts, upstream: string, backend: string): boolean {
+/** Whether at least half of the workers do not use a backend that is up, although nobody has told them so. */
+export function isSetAside({ members, health, held }: HostFacts, upstream: string, backend: string): boolean {
+  if (held(upstream, backend) !== undefined) return false;
   if (health.find((one) => one.upstream === upstream && one.backend === backend)?.up === false) return false;
   const workers = members.filter(({ role }) => role === 'gateway');
   const without = workers.filter(({ setAside }) => setAside.has(`${upstream}\n${backend}`)).length;

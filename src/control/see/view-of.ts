@@ -112,13 +112,14 @@ function upstreamView(upstream: UpstreamSignals, { facts, window }: ViewSources)
       upstream.backends,
       (backend) => backend.name,
       (backend): BackendView => {
+        const held = facts.held(name, backend.name);
         const health = facts.health.find((one) => one.upstream === name && one.backend === backend.name);
         return {
           origin: health?.origin ?? '',
           up: backend.isUp ?? null,
           problem: backend.problem ?? null,
-          isEjected: isSetAside(facts, name, backend.name),
-          isDrained: false,
+          isEjected: held === 'ejected' || isSetAside(facts, name, backend.name),
+          isDrained: held === 'drained',
           inFlight: Math.round(backend.inFlight),
           leased: facts.leases(name, backend.name)?.leased ?? 0,
           cap: backend.cap,

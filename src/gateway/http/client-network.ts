@@ -1,4 +1,4 @@
-import type { AddressSet } from '../../core/addresses.ts';
+import { type AddressSet, networkOf } from '../../core/addresses.ts';
 import { isIP } from 'node:net';
 import { type HeadLines, valueAt } from './request-head.ts';
 import { peerAddress } from './peer-address.ts';
@@ -45,18 +45,4 @@ function addressOf(hop: string): string | undefined {
   const text = hop.trim().replaceAll('"', '').toLowerCase();
   const address = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   return isIP(address) === 0 ? undefined : peerAddress(address);
-}
-
-/** The first four groups of an IPv6 address; any other text as it is. */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const text = address.split('%', 1)[0] as string;
-  const [before = '', after] = text.split('::', 2);
-  const left = before === '' ? [] : before.split(':');
-  const right = after === undefined || after === '' ? [] : after.split(':');
-  // An IPv4 address at the end stands for two groups.
-  const length = left.length + right.length + (text.includes('.') ? 1 : 0);
-  const groups = [...left, ...Array.from({ length: Math.max(0, 8 - length) }, () => '0'), ...right];
-  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(':')}::/64`;
 }

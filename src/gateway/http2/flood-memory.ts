@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { networkOf } from '../http/client-network.ts';
+import { networkOf } from '../../core/addresses.ts';
 import { peerAddress } from '../http/peer-address.ts';
 import { Strikes } from '../limits/strikes.ts';
 

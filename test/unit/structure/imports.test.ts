@@ -14,6 +14,7 @@ const order = [
   'protocol',
   'barcode',
   'policy',
+  'console',
   'config',
   'store',
   'gateway',
@@ -39,6 +40,17 @@ test('imports go one way: from a folder to itself and to those before it', () =>
     return order.indexOf(folderOf(target)) > order.indexOf(folderOf(file));
   });
   assert.deepEqual(wrong, []);
+});
+
+test('the console imports only what runs in a browser: core, protocol and policies, no module of Node, no package', () => {
+  for (const { file, specifier } of imports.filter(({ file }) => file.startsWith('console/'))) {
+    const target = relative(src, resolve(src, dirname(file), specifier));
+    assert.match(specifier.startsWith('.') ? target : specifier, /^(console|core|protocol|policy)\//, file);
+  }
+  const others = localImports.filter(
+    ({ file, target }) => folderOf(target) === 'console' && folderOf(file) !== 'console',
+  );
+  assert.deepEqual(others, []);
 });
 
 test('no process imports from another one', () => {

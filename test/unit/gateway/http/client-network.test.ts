@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AddressSet } from '../../../../src/core/addresses.ts';
-import { clientNetwork, networkOf } from '../../../../src/gateway/http/client-network.ts';
+import { networkOf } from '../../../../src/core/addresses.ts';
+import { clientNetwork } from '../../../../src/gateway/http/client-network.ts';
 import { Exchange } from '../../../../src/gateway/exchange.ts';
 import { type RequestHead, unreadHead } from '../../../../src/gateway/http/request-head.ts';
 import { GatewayMetrics } from '../../../../src/gateway/metrics.ts';

@@ -1,0 +1,61 @@
+import type { ActionMenu } from './actions.ts';
+import { ConfigurationView } from './configuration-view.ts';
+import { h, setAttribute } from './dom.ts';
+import { KeysView } from './keys-view.ts';
+
+/** A page beside the overview. */
+interface OpenedView {
+  readonly element: HTMLElement;
+  open(): Promise<void>;
+}
+
+type MakeView = (menu: ActionMenu | undefined, now: () => number) => OpenedView;
+
+const makers: Readonly<Record<string, MakeView>> = {
+  configuration: (menu) => new ConfigurationView(menu),
+  keys: (menu, now) => new KeysView(menu, now),
+};
+
+/** The pages by the fragment of the address; each asks for its content whenever it is opened. */
+export class Views {
+  readonly links: HTMLElement;
+  readonly place = h('main', { id: 'view' });
+  readonly #overview: HTMLElement;
+  readonly #made = new Map<string, OpenedView>();
+  readonly #menu: ActionMenu | undefined;
+  readonly #now: () => number;
+  readonly #onChange = (): void => void this.#show();
+
+  constructor(overview: HTMLElement, menu: ActionMenu | undefined, now: () => number) {
+    this.#overview = overview;
+    this.#menu = menu;
+    this.#now = now;
+    const names = ['overview', ...Object.keys(makers)];
+    const links = names.map((name) => h('a', { href: `#${name}` }, `${name.charAt(0).toUpperCase()}${name.slice(1)}`));
+    this.links = h('nav', { class: 'views', 'aria-label': 'Pages' }, ...links);
+    addEventListener('hashchange', this.#onChange);
+    void this.#show();
+  }
+
+  stop(): void {
+    removeEventListener('hashchange', this.#onChange);
+  }
+
+  async #show(): Promise<void> {
+    const name = location.hash.slice(1);
+    const maker = Object.hasOwn(makers, name) ? makers[name] : undefined;
+    for (const link of this.links.children)
+      setAttribute(
+        link,
+        'aria-current',
+        link.getAttribute('href') === `#${maker === undefined ? 'overview' : name}` ? 'page' : undefined,
+      );
+    this.#overview.hidden = maker !== undefined;
+    this.place.hidden = maker === undefined;
+    if (maker === undefined) return;
+    const made = this.#made.get(name) ?? maker(this.#menu, this.#now);
+    this.#made.set(name, made);
+    this.place.replaceChildren(made.element);
+    await made.open();
+  }
+}
