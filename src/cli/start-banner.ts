@@ -20,7 +20,7 @@ export async function banner(config: Config, database: PreparedDatabase | undefi
   Rampart is up.
 
     public    ${url}    ${GATEWAY_WORKERS} workers
-${tlsLine(config)}    admin     ${adminUrl}    /api/status, /metrics
+${tlsLine(config)}    console   ${adminUrl}    also /api/status, /metrics
 ${backendLines(config)}
 ${database === undefined ? '    database  none: no route needs one\n' : await databaseLines(config, database, url)}
   Ctrl-C stops everything.

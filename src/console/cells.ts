@@ -37,7 +37,7 @@ export const barCell =
 
 /** A text with the line of its last minute. */
 export const sparkCell =
-  <Row>(valueOf: (row: Row) => number, textOf: (row: Row) => string): MakeCell<Row> =>
+  <Row>(valueOf: (row: Row) => number | undefined, textOf: (row: Row) => string): MakeCell<Row> =>
   () => {
     const path = svg('path', { class: 'line' });
     const spark = svg(
@@ -50,7 +50,9 @@ export const sparkCell =
     return {
       content: h('span', { class: 'with-spark' }, spark, text),
       show(row) {
-        recent.add(valueOf(row));
+        const value = valueOf(row);
+        spark.toggleAttribute('hidden', value === undefined);
+        if (value !== undefined) recent.add(value);
         setAttribute(path, 'd', sparkPath(recent.values, 72, 18, SPARK_LENGTH));
         setText(text, textOf(row));
       },

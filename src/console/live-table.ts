@@ -8,6 +8,8 @@ export interface Column<Row> {
   readonly cell: MakeCell<Row>;
   readonly sortBy: (row: Row) => number | string;
   readonly isNumber?: boolean;
+  /** Beside its figure it has a bar, or the line of the last minute. */
+  readonly room?: 'bar' | 'spark';
   /** Left out where there is little room. */
   readonly isWide?: boolean;
 }
@@ -113,9 +115,9 @@ export class LiveTable<Row> {
     this.#applyFilter();
   }
 
-  #head({ head, meaning, isNumber, isWide }: Column<Row>, index: number): HTMLElement {
+  #head({ head, meaning, isNumber, isWide, room }: Column<Row>, index: number): HTMLElement {
     const button = h('button', { type: 'button', title: meaning, click: () => this.#sortBy(index) }, head);
-    const cell = h('th', { scope: 'col', class: classOf(isNumber, isWide) }, button);
+    const cell = h('th', { scope: 'col', class: classOf(isNumber, isWide, room) }, button);
     this.#heads.push(cell);
     return cell;
   }
@@ -216,8 +218,9 @@ export class LiveTable<Row> {
   }
 }
 
-const classOf = (isNumber: boolean | undefined, isWide: boolean | undefined): string | undefined =>
-  [isNumber === true ? 'figure-cell' : '', isWide === true ? 'wide' : ''].join(' ').trim() || undefined;
+const classOf = (isNumber = false, isWide = false, room?: 'bar' | 'spark'): string | undefined =>
+  [isNumber ? 'figure-cell' : '', isWide ? 'wide' : '', room === undefined ? '' : `${room}-cell`].join(' ').trim() ||
+  undefined;
 
 function compared(left: number | string, right: number | string): number {
   if (typeof left === 'number' && typeof right === 'number') return left - right;

@@ -12,7 +12,8 @@ export interface Figure {
   readonly promise: string;
   /** Undefined where nothing was promised. */
   readonly isKept: boolean | undefined;
-  readonly spark: number;
+  /** Undefined where the last minute says nothing. */
+  readonly spark: number | undefined;
   readonly reason: NumberNote;
 }
 
@@ -90,7 +91,7 @@ export const headlineFigures: Readonly<Record<string, (view: LiveView) => Figure
       ...split(partText(least?.left)),
       promise: least === undefined ? 'no objectives: see slo.yaml' : `least: ${least.name}`,
       isKept: least === undefined ? undefined : least.left > 0,
-      spark: least?.left ?? 0,
+      spark: undefined,
       reason: {
         what: 'The part of the errors that the objectives of slo.yaml allow and that has not happened yet',
         metric: 'rampart_requests_total, rampart_latency_seconds',
@@ -154,7 +155,8 @@ export class NumbersBlock {
       setText(unit, figure.unit);
       setText(promise, figure.isKept === undefined ? figure.promise : `${figure.isKept ? '✓' : '▲'} ${figure.promise}`);
       setAttribute(box, 'data-kept', figure.isKept === undefined ? undefined : String(figure.isKept));
-      recent.add(figure.spark);
+      spark.toggleAttribute('hidden', figure.spark === undefined);
+      if (figure.spark !== undefined) recent.add(figure.spark);
       setAttribute(path, 'd', sparkPath(recent.values, 120, 28, SPARK_LENGTH));
     });
   }

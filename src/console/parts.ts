@@ -69,6 +69,7 @@ export const backendColumns: readonly Column<BackendRow>[] = [
       ({ inFlight, cap }) => `${countText(inFlight)} of ${countText(cap)}`,
     ),
     sortBy: ({ inFlight, cap }) => (cap > 0 ? inFlight / cap : 0),
+    room: 'bar',
     isNumber: true,
   },
   {
@@ -79,6 +80,7 @@ export const backendColumns: readonly Column<BackendRow>[] = [
       ({ requestsPerSecond }) => `${rateText(requestsPerSecond)} /s`,
     ),
     sortBy: ({ requestsPerSecond }) => requestsPerSecond,
+    room: 'spark',
     isNumber: true,
   },
   {
@@ -137,16 +139,18 @@ export const processColumns: readonly Column<ProcessRow>[] = [
       ({ processors }) => partText(processors),
     ),
     sortBy: ({ processors }) => processors ?? -1,
+    room: 'bar',
     isNumber: true,
   },
   {
     head: 'Requests',
     meaning: 'Requests a second, with the last minute: rampart_requests_total',
     cell: sparkCell(
-      ({ requestsPerSecond }) => requestsPerSecond ?? 0,
+      ({ requestsPerSecond }) => requestsPerSecond,
       ({ requestsPerSecond }) => (requestsPerSecond === undefined ? '–' : `${rateText(requestsPerSecond)} /s`),
     ),
     sortBy: ({ requestsPerSecond }) => requestsPerSecond ?? -1,
+    room: 'spark',
     isNumber: true,
   },
   {
@@ -233,6 +237,7 @@ export const endpointColumns: readonly Column<EndpointRow>[] = [
           : msText(p95Ms),
     ),
     sortBy: ({ p95Ms }) => p95Ms ?? -1,
+    room: 'bar',
     isNumber: true,
   },
   {
@@ -243,6 +248,7 @@ export const endpointColumns: readonly Column<EndpointRow>[] = [
       ({ requestsPerSecond }) => `${rateText(requestsPerSecond)} /s`,
     ),
     sortBy: ({ requestsPerSecond }) => requestsPerSecond,
+    room: 'spark',
     isNumber: true,
   },
   {
@@ -277,6 +283,7 @@ export const endpointColumns: readonly Column<EndpointRow>[] = [
       ({ budgetLeft }) => partText(budgetLeft),
     ),
     sortBy: ({ budgetLeft }) => budgetLeft ?? 2,
+    room: 'bar',
     isNumber: true,
     isWide: true,
   },

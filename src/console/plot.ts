@@ -5,6 +5,9 @@ export interface Plot {
   setData(data: ChartData): void;
   setSize(size: { width: number; height: number }): void;
   valToPos(value: number, scale: string, isCanvas: boolean): number;
+  setLegend(at: { idx: number | null }, isTold: boolean): void;
+  readonly cursor: { readonly idx?: number | null };
+  readonly data: ChartData;
   destroy(): void;
 }
 
@@ -94,9 +97,15 @@ export function makePlot(target: HTMLElement, data: ChartData, options: ChartOpt
         value: (_plot: Plot, value: number | null) => textOf(value),
       })),
     ],
-    hooks: { draw: [(plot: Plot) => drawMarks(plot, marks(), mark)] },
+    hooks: { draw: [(plot: Plot) => drawMarks(plot, marks(), mark)], setCursor: [showLatest], setData: [showLatest] },
   };
   return new uPlot(settings, data, target);
+}
+
+/** Without a pointer, the legend has the last values. */
+function showLatest(plot: Plot): void {
+  const length = plot.data[0]?.length ?? 0;
+  if (typeof plot.cursor.idx !== 'number' && length > 0) plot.setLegend({ idx: length - 1 }, false);
 }
 
 /** The style of a border that looks like the line. */

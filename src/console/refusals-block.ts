@@ -50,7 +50,7 @@ export class RefusalsBlock {
     const element = h(
       'li',
       {},
-      h('a', { href: `runbook#${reason}`, target: '_blank', rel: 'noopener' }, reason),
+      h('a', { href: 'runbook#refusals', target: '_blank', rel: 'noopener' }, reason),
       bar,
       rate,
     );

@@ -27,6 +27,8 @@ export class VerdictBlock {
   readonly #spoken = h('p', { class: 'visually-hidden', role: 'status' });
   #state: HostVerdictState | undefined;
   #othersKey = '';
+  /** Of the last view, by the clock of control. */
+  #asOfMs: number | undefined;
 
   constructor() {
     this.#next.append(h('span', { class: 'label' }, 'Next'), ' ', this.#nextText, ' ', this.#link);
@@ -46,15 +48,17 @@ export class VerdictBlock {
   }
 
   show({ verdict, atMs }: LiveView): void {
+    this.#asOfMs = atMs;
     this.#use(verdict, `since ${sinceText(verdict.sinceMs, atMs)}`);
     this.#showOthers(verdict.others);
   }
 
   /** Control sends nothing. */
   showSilence(sinceMs: number, nowMs: number): void {
-    const cause = `Control has sent nothing for ${spanText(nowMs - sinceMs)}; everything below is as of ${timeText(sinceMs)}`;
+    const asOfMs = this.#asOfMs ?? sinceMs;
+    const cause = `Control has sent nothing for ${spanText(nowMs - sinceMs)}; everything below is as of ${timeText(asOfMs)}`;
     const next = 'look whether control runs (rampart status); this page connects again by itself';
-    this.#use({ state: 'no-news', causeId: 'no-news', cause, next }, `since ${timeText(sinceMs)}`);
+    this.#use({ state: 'no-news', causeId: 'no-news', cause, next }, `since ${timeText(asOfMs)}`);
     this.#showOthers([]);
   }
 
@@ -69,6 +73,8 @@ export class VerdictBlock {
     setText(this.#nextText, sentence(next));
     setAttribute(this.#link, 'href', `runbook#${causeId}`);
     this.#next.hidden = next === '' || causeId === 'none';
+    // Control, which serves the runbook, does not answer.
+    this.#link.hidden = state === 'no-news';
     if (this.#state !== state)
       setText(this.#spoken, `${word}. ${sentence(cause)} ${causeId === 'none' ? '' : sentence(next)}`);
     this.#state = state;

@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { basename, dirname, extname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { markdownHtml } from './markdown-page.ts';
 
 const sources = fileURLToPath(new URL('..', import.meta.url));
 /** In an installed package the sources are JavaScript already. */
@@ -61,7 +62,7 @@ export class ConsoleFiles {
   }
 
   find(path: string): ConsoleFile | undefined {
-    return path === '/' || path.startsWith('/console/') ? this.files.get(path) : undefined;
+    return path === '/' || path === '/runbook' || path.startsWith('/console/') ? this.files.get(path) : undefined;
   }
 }
 
@@ -76,7 +77,19 @@ function readFiles(): Map<string, ConsoleFile> {
     `/${base}/${basename(path)}`,
     fileOf(extname(path), text, true),
   ]);
-  return new Map([...files, ['/', fileOf('.html', page.replaceAll('{{base}}', base), false)]]);
+  const runbook = runbookPage(base);
+  return new Map([
+    ...files,
+    ['/', fileOf('.html', page.replaceAll('{{base}}', base), false)],
+    ['/runbook', fileOf('.html', runbook, false)],
+  ]);
+}
+
+/** docs/runbook.md, to which every verdict leads. */
+function runbookPage(base: string): string {
+  const text = readFileSync(join(sources, '../docs/runbook.md'), 'utf8');
+  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Runbook – Rampart</title><link rel="icon" href="${base}/icon.svg"><link rel="stylesheet" href="${base}/console.css">`;
+  return `<!doctype html><html lang="en"><head>${head}</head><body><main class="runbook">${markdownHtml(text)}</main></body></html>`;
 }
 
 /**
@@ -101,8 +114,19 @@ function combined(entry: string): string {
   return parts.join('\n');
 }
 
-/** Types become spaces, and an import of types alone is gone. */
-const withoutTypes = (text: string): string => stripTypeScriptTypes(text, { mode: 'strip' });
+/**
+ * Types become spaces, and an import of types alone is gone. Node says once that it may change how it does that; whoever
+ * reads the log of control can do nothing about it.
+ */
+function withoutTypes(text: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return stripTypeScriptTypes(text, { mode: 'strip' });
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
 
 function fileOf(suffix: string, text: string, isImmutable: boolean): ConsoleFile {
   const body = Buffer.from(text);

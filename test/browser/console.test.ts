@@ -35,6 +35,7 @@ describe('the console', { skip: withoutBrowser }, () => {
     assert.match((await heading.textContent()) ?? '', /^■ Overloaded/);
     assert.match(await page.title(), /^■ Overloaded/);
     assert.equal(await page.locator('.refusals li').count(), 2);
+    assert.equal(await page.locator('.verdict .next a').getAttribute('href'), 'runbook#permits');
     host.live.step('backend-down');
     await page.locator('.state[data-look=bad]', { hasText: 'connection refused' }).waitFor();
     host.live.step('well');
@@ -165,6 +166,13 @@ describe('the console', { skip: withoutBrowser }, () => {
       await context.close();
     });
   }
+
+  test('the runbook is a page that can be read, too', async () => {
+    const { page, context, complaints } = await openPage(browser, `${host.url}runbook#permits`);
+    await page.getByRole('heading', { name: 'permits', exact: true }).waitFor();
+    assert.deepEqual([await accessibilityFindings(page), complaints], [[], []]);
+    await context.close();
+  });
 
   test('axe-core finds nothing in the form of a token, and in a dialog', async () => {
     const form = await openPage(browser, locked.url);

@@ -24,7 +24,11 @@ export interface ConsoleHost {
 
 export async function startConsoleHost(
   state: FakeState = 'well',
-  options: Partial<AdminOptions> & { readonly backends?: number; readonly workers?: number } = {},
+  options: Partial<AdminOptions> & {
+    readonly backends?: number;
+    readonly workers?: number;
+    readonly startedAtMs?: number;
+  } = {},
 ): Promise<ConsoleHost> {
   const runFolder = mkdtempSync(join(tmpdir(), 'rampart-console-'));
   const { env } = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);
@@ -40,8 +44,8 @@ export async function startConsoleHost(
     version: '1',
   });
   await control.listen();
-  const { backends = 4, workers = 2, ...more } = options;
-  const live = new FakeLiveSource(state, { backends, workers }, Date.now());
+  const { backends = 4, workers = 2, startedAtMs = Date.now(), ...more } = options;
+  const live = new FakeLiveSource(state, { backends, workers }, startedAtMs);
   let server = await startOpenAdmin(control, { live, ...more });
   const { port } = server.address() as AddressInfo;
   const timer = setInterval(() => live.step(), 1000);

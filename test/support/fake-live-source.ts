@@ -1,3 +1,4 @@
+import { seededRandom } from '../../src/core/random.ts';
 import type { LiveListener, LiveSource } from '../../src/control/see/live-source.ts';
 import {
   type BackendView,
@@ -75,18 +76,21 @@ export class FakeLiveSource implements LiveSource {
 
   #past(column: HistoryColumn, second: number, age: number): number | null {
     const isTroubled = this.#state !== 'well' && this.#state !== 'quiet' && age < 0.12;
-    const rate = 212 + 26 * Math.sin(second / 90) + 9 * wobble(second);
+    const rate = 205 + 22 * Math.sin(second / 170) + 14 * wobble(second / 40) + 5 * wobble(second);
     const values: Record<HistoryColumn, number> = {
-      requestsPerSecond: isTroubled ? 291 + 4 * wobble(second) : rate,
-      p50Ms: (isTroubled ? 96 : 55) + 2 * wobble(second),
-      p95Ms: (isTroubled ? 480 : 71) + 9 * wobble(second + 3),
-      p99Ms: (isTroubled ? 820 : 104) + 22 * wobble(second + 7),
+      requestsPerSecond: isTroubled && this.#state === 'overloaded' ? 352 + 6 * wobble(second) : rate,
+      p50Ms: (isTroubled && this.#state === 'overloaded' ? 96 : 55) + 2 * wobble(second),
+      p95Ms: (isTroubled && this.#state === 'overloaded' ? 480 : isTroubled ? 96 : 71) + 4 * wobble(second + 3),
+      p99Ms:
+        (isTroubled && this.#state === 'overloaded' ? 820 : isTroubled ? 141 : 104) +
+        9 * wobble(second + 7) +
+        8 * wobble(second / 30),
       refusedPerSecond: isTroubled && this.#state === 'overloaded' ? 64 + 9 * wobble(second) : 0,
       errorsPerSecond: isTroubled && this.#state === 'backend-down' ? Math.max(0, 2 * wobble(second)) : 0,
       inFlight: 12,
       queued: isTroubled ? 41 : 0,
-      permitUse: isTroubled ? 1 : rate / 290,
-      processorUse: isTroubled ? 0.78 : 0.5 + 0.05 * wobble(second),
+      permitUse: isTroubled && this.#state === 'overloaded' ? 1 : Math.min(1, rate / (isTroubled ? 218 : 290)),
+      processorUse: isTroubled ? 0.82 + 0.02 * wobble(second) : rate / 410 + 0.02 * wobble(second),
       state: isTroubled ? (this.#state === 'overloaded' ? 2 : 1) : 0,
     };
     return values[column];
@@ -228,21 +232,26 @@ export class FakeLiveSource implements LiveSource {
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
-/** Noise that is the same in every run. */
-const wobble = (at: number): number => Math.sin(at * 1.7) * 0.6 + Math.sin(at * 0.43 + 2) * 0.4;
+/** Noise from -1 to 1 that is the same in every run, and as restless as real figures. */
+function wobble(at: number): number {
+  const whole = Math.floor(at / 2);
+  const noise = (index: number): number => seededRandom(index * 2_654_435_761)() * 2 - 1;
+  const part = at / 2 - whole;
+  return 0.6 * (noise(whole) * (1 - part) + noise(whole + 1) * part) + 0.4 * noise(Math.floor(at) + 77);
+}
 
 const verdicts: Readonly<Record<FakeState, Omit<LiveView['verdict'], 'sinceMs'>>> = {
   well: { state: 'well', causeId: 'none', cause: 'everything is in order', next: '', others: [] },
   quiet: { state: 'well', causeId: 'none', cause: 'no requests at the moment', next: '', others: [] },
   overloaded: {
     state: 'overloaded',
-    causeId: 'permits-used',
+    causeId: 'permits',
     cause: '16 requests in flight take all 16 permits of upstream generator: 64 requests/s refused',
     next: 'add a backend, or raise its cap if its processors have room',
     others: [
       {
         state: 'degraded',
-        causeId: 'slo-burning',
+        causeId: 'objective-burning',
         cause: 'createBarcode uses up its error budget of 30 days within 2 days',
         next: 'see the objective',
       },

@@ -15,7 +15,7 @@ test('the page names files that are served, under names with a hash', () => {
   assert.ok(first.length >= 5);
   for (const path of first) assert.ok(files.has(path), path);
   assert.doesNotMatch(page, /\{\{/);
-  for (const path of files.keys()) assert.match(path, /^\/(console\/[0-9a-f]{12}\/[\w.]+)?$/);
+  for (const path of files.keys()) assert.match(path, /^\/(console\/[0-9a-f]{12}\/[\w.]+|runbook)?$/);
 });
 
 test('its modules fit into one scope, and never make HTML of a text', () => {
