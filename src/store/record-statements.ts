@@ -24,15 +24,19 @@ interface IdRange extends IdWindow {
   readonly after?: string | undefined;
 }
 
-// A record's time is in its id, so a time range is a range of the index that serves the order, too.
-const SUMMARY = 'id, key_id, symbology, format, text, text_escaped, status, request_id, created_at';
+/** All of a record but its image, which a list must not fetch. */
+export const SUMMARY_COLUMNS = 'id, key_id, symbology, format, text, text_escaped, status, request_id, created_at';
 
+// A record's time is in its id, so a time range is a range of the index that serves the order, too.
 /** The records of a range without their images, newest first. */
 export function listStatement(filter: RecordFilter, range: IdRange, limit: number): Statement {
   const values: unknown[] = [];
   const where = conditions(filter, range, values);
   values.push(limit);
-  return { text: `SELECT ${SUMMARY} FROM barcodes WHERE ${where} ORDER BY id DESC LIMIT $${values.length}`, values };
+  return {
+    text: `SELECT ${SUMMARY_COLUMNS} FROM barcodes WHERE ${where} ORDER BY id DESC LIMIT $${values.length}`,
+    values,
+  };
 }
 
 /** How one page of an export is cut. */

@@ -169,7 +169,7 @@ export function openStore(options: StoreOptions): Store {
   return {
     keys: observedKeys(keyStore(prisma, pool, clock), observer),
     idempotency: observedIdempotency(idempotencyStore(pool), observer),
-    barcodes: observedBarcodes(barcodeStore(prisma, pool, clock), observer),
+    barcodes: observedBarcodes(barcodeStore(pool, clock), observer),
     batches: observedBatches(batchStore(pool), observer),
     runs: observedRuns(runStore(prisma), observer),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, shares: observer.use }),

@@ -31,7 +31,7 @@ export async function makeRecords(system: System): Promise<string[]> {
   return ids;
 }
 
-/** The first reads of a worker load its database client: each record is read over connections of its own, by any worker. */
+/** The first reads of a worker open its connections: each record is read over connections of its own, by any worker. */
 async function warmUp(system: System, ids: readonly string[]): Promise<void> {
   for (const id of [...ids, ...ids]) {
     const { status } = await ask(system, {
