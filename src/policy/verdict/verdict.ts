@@ -5,7 +5,7 @@ import { partFindings } from './part-findings.ts';
 import type { HostSignals } from './signals.ts';
 
 const LONGEST_CONFIRM = Math.max(...Object.values(causes).map(({ of }) => of));
-/** A finding stays until it has not shown for this long, so that the verdict does not flap. */
+/** A finding about load stays until it has not shown for this long, so that the verdict does not flap; a fact is over at once. */
 const HOLD_MS = 3000;
 
 /** A finding over time. */
@@ -82,9 +82,9 @@ function followed(
     const finding = shown ?? known?.finding;
     if (finding === undefined) continue;
     const lastMs = shown === undefined ? (known?.lastMs ?? now) : now;
-    if (now - lastMs >= HOLD_MS) continue;
-    const seconds = [shown !== undefined, ...(known?.shown ?? [])].slice(0, LONGEST_CONFIRM);
     const { confirm, of } = causes[finding.causeId];
+    if (now - lastMs >= (of === 1 ? 1 : HOLD_MS)) continue;
+    const seconds = [shown !== undefined, ...(known?.shown ?? [])].slice(0, LONGEST_CONFIRM);
     const isConfirmed = known?.isConfirmed === true || seconds.slice(0, of).filter(Boolean).length >= confirm;
     standings.set(key, { finding, firstMs: known?.firstMs ?? now, lastMs, shown: seconds, isConfirmed });
   }

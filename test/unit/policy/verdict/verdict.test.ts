@@ -75,15 +75,16 @@ test('load is named in the second bad second, and stays for three seconds after 
   assert.deepEqual(states(overloaded, overloaded, host(), host(), host(), host()), [well, bad, bad, bad, well, well]);
 });
 
-test('a fact is named at once', () => {
-  assert.deepEqual(states(host({ upstreams: [upstream({ backends: oneDown })] })), ['degraded backend-down']);
+test('a fact is named at once, and is over at once', () => {
+  const down = host({ upstreams: [upstream({ backends: oneDown })] });
+  assert.deepEqual(states(down, host()), ['degraded backend-down', 'well none']);
 });
 
 test('since counts from the second in which the present cause began', () => {
   const away = host({ database: { problem: 'ECONNREFUSED', poolShare: 0, waiting: 0 } });
   assert.deepEqual(
     verdictsOf(host(), away, away, overloaded, overloaded).map(({ sinceMs }) => sinceMs),
-    [0, 1000, 1000, 1000, 4000],
+    [0, 1000, 1000, 3000, 4000],
   );
 });
 
