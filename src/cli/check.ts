@@ -36,6 +36,8 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     DATABASE_URL: secret(env.DATABASE_URL),
     DATABASE_DIRECT_URL: secret(env.DATABASE_DIRECT_URL),
     VALKEY_URL: secret(env.VALKEY_URL),
+    ALERT_WEBHOOK_URL: secret(env.ALERT_WEBHOOK_URL),
+    ALERTMANAGER_URL: secret(env.ALERTMANAGER_URL),
     ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
     ADMIN_READ_TOKEN: secret(env.ADMIN_READ_TOKEN),
   };

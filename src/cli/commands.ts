@@ -25,6 +25,7 @@ export const commands: CommandTable = {
   status: { summary: 'show the running instance', load: async () => (await import('./status.ts')).status },
   top: { summary: 'watch the running instance', load: async () => (await import('./top.ts')).top },
   slo: { summary: 'show the objectives and their error budgets', load: async () => (await import('./slo.ts')).slo },
+  alerts: { summary: 'send a test alert', load: async () => (await import('./alerts.ts')).alerts },
   stop: { summary: 'stop the running instance', load: async () => (await import('./stop.ts')).stop },
   reload: {
     summary: 'put the changed configuration file in force',

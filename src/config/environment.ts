@@ -205,6 +205,16 @@ export const variables = {
     addressList,
     'addresses that webhooks may reach beside public ones, also over http',
   ),
+  ALERT_WEBHOOK_URL: variable<string | undefined>(
+    none,
+    urlOf('http:', 'https:'),
+    "where alerts are posted, as by Alertmanager's webhook",
+  ),
+  ALERTMANAGER_URL: variable<string | undefined>(
+    none,
+    urlOf('http:', 'https:'),
+    'an Alertmanager that gets the alerts',
+  ),
   VALKEY_URL: variable<string | undefined>(
     none,
     urlOf('redis:', 'rediss:', 'valkey:', 'valkeys:'),

@@ -6,6 +6,8 @@ import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
+import type { AlertDesk } from './alerts/alert-desk.ts';
+import { openAlertDesk } from './alerts/open-alert-desk.ts';
 import { answerAsk } from './answer-ask.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import { pidNamespace } from './lease-keeper.ts';
@@ -46,8 +48,9 @@ export class Control {
   readonly #ticketKey: TicketKey;
   readonly #versions: WorkerVersions;
   readonly #notes: Notes;
-  /** What people see of the host. */
+  /** What people see of the host, and what they are told of it. */
   readonly observer: Observer;
+  readonly alerts: AlertDesk;
   #config: Config;
   #configHash: string;
   #pulseTimer: Timer | undefined;
@@ -58,6 +61,7 @@ export class Control {
     this.#startedAtMs = clock.wallNow();
     this.#config = config;
     this.#configHash = configHash(config);
+    this.alerts = openAlertDesk(dependencies);
     this.observer = this.#openObserver(dependencies);
     this.#notes = new Notes(this.observer, () => clock.wallNow());
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
@@ -153,6 +157,7 @@ export class Control {
 
   async close(): Promise<void> {
     this.observer.close();
+    this.alerts.close();
     this.#upstreams.stop();
     this.#stopped.stop();
     this.#ticketKey.stop();
@@ -214,6 +219,7 @@ export class Control {
       snapshots: () => this.#metrics.snapshots(),
       facts: () => knownFacts(this.#parts()),
       slo,
+      onFindings: (findings) => this.alerts.second(findings),
     });
   }
 

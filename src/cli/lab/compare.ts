@@ -37,7 +37,14 @@ could decide. The run passes unless B is worse.
 
 const SLOTS = 4;
 /** Variables that hold, or may hold, a secret. */
-const secret: ReadonlySet<string> = new Set(['ADMIN_TOKEN', 'ADMIN_READ_TOKEN', 'DATABASE_URL', 'VALKEY_URL']);
+const secret: ReadonlySet<string> = new Set([
+  'ADMIN_TOKEN',
+  'ADMIN_READ_TOKEN',
+  'DATABASE_URL',
+  'VALKEY_URL',
+  'ALERT_WEBHOOK_URL',
+  'ALERTMANAGER_URL',
+]);
 /** Latency by which the sender's own lag is judged. */
 const TARGET_MS = 150;
 

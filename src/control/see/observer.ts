@@ -7,6 +7,7 @@ import type { Slo } from '../../policy/slo/slo.ts';
 import type { HistoryView, HostChange, LiveView } from '../../protocol/live-view.ts';
 import { Changes, Restarts } from './changes.ts';
 import type { HostFacts } from './facts.ts';
+import type { Finding } from '../../policy/verdict/finding.ts';
 import { HostJudge } from './host-judge.ts';
 import { HistoryBook } from './history-book.ts';
 import type { LiveListener, LiveSource } from './live-source.ts';
@@ -31,6 +32,8 @@ export interface ObserverDependencies {
   readonly facts: () => KnownFacts;
   /** What the SLO file promises; undefined without one. */
   readonly slo: Slo | undefined;
+  /** What is wrong in this second. */
+  readonly onFindings: (findings: readonly Finding[]) => void;
 }
 
 const INTERVAL_MS = 1000;
@@ -147,6 +150,7 @@ export class Observer implements LiveSource {
     const { view, signals, verdict } = seen;
     this.#view = view;
     this.#history.add(view, signals, seen.gravity);
+    this.#dependencies.onFindings(verdict.findings);
     if (seen.isNews) this.changed('verdict', `${verdict.state}: ${verdict.cause}`);
     return view;
   }

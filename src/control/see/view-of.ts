@@ -45,7 +45,11 @@ export function viewOf(sources: ViewSources): LiveView {
     node: process.version,
     startedAtMs,
     verdict: {
-      ...verdict,
+      state: verdict.state,
+      sinceMs: verdict.sinceMs,
+      causeId: verdict.causeId,
+      cause: verdict.cause,
+      next: verdict.next,
       others: verdict.others.map(({ state, causeId, cause, next }) => ({ state, causeId, cause, next })),
     },
     numbers,

@@ -16,6 +16,8 @@ export interface Finding {
   readonly cause: string;
   readonly next: string;
   readonly bottleneck?: BottleneckLetter;
+  /** Whether its alert pages; undefined: as the state says. */
+  readonly severity?: 'page' | 'ticket';
 }
 
 export const gravity: Readonly<Record<FindingState, number>> = { well: 0, degraded: 1, overloaded: 2, down: 3 };

@@ -206,6 +206,7 @@ function promiseFindings({
     state: 'degraded',
     causeId: 'objective-burning',
     subject: `${endpoint} ${promise}`,
+    severity,
     cause: `${endpoint} uses up its error budget ${burnRate.toFixed(1)} times too fast (${promise}${severity === 'page' ? ', page' : ''})`,
     next: 'look at the endpoint in the console: since when, and what changed then',
   }));

@@ -32,6 +32,8 @@ export interface HostVerdict {
   readonly cause: string;
   readonly next: string;
   readonly others: readonly Finding[];
+  /** All of them, the first included. */
+  readonly findings: readonly Finding[];
 }
 
 export const noMemory: VerdictMemory = { standings: new Map(), current: undefined };
@@ -66,6 +68,7 @@ function worded(findings: readonly Finding[], before: HostVerdict | undefined, n
     cause: first?.cause ?? 'everything is in order',
     next: first?.next ?? 'nothing to do',
     others,
+    findings,
   };
 }
 
