@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { contentHash } from '../../core/canonical-json.ts';
 import type { Finding } from '../verdict/finding.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -44,7 +44,4 @@ const alertName = (causeId: string): string =>
     .join('')}`;
 
 /** Sixteen hexadecimal digits, whatever the order of the labels. */
-export function fingerprintOf(labels: Labels): string {
-  const sorted = Object.entries(labels).toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 16);
-}
+export const fingerprintOf = (labels: Labels): string => contentHash(labels).slice(0, 16);
