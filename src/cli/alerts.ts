@@ -3,7 +3,7 @@ import { loadConfig } from '../config/config.ts';
 import { postJson, type SinkResult } from '../control/alerts/sink.ts';
 import { systemClock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
-import { alertmanagerBody, testAlert, webhookBody } from '../policy/alerts/bodies.ts';
+import { alertmanagerBody, testAlert, webhookBody } from '../control/alerts/bodies.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 

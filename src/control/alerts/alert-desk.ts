@@ -5,7 +5,7 @@ import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import type { Counter, Family, Registry } from '../../metrics/instruments.ts';
 import { alertOf, type AlertOrigin } from '../../policy/alerts/alert.ts';
-import { alertmanagerBody, webhookBody } from '../../policy/alerts/bodies.ts';
+import { alertmanagerBody, webhookBody } from './bodies.ts';
 import { afterAlerts, type AlertState, type TrackedAlert } from '../../policy/alerts/notifications.ts';
 import { isSilenced, type Silence } from '../../policy/alerts/silence.ts';
 import { backoffMs } from '../../policy/retry/backoff.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Alert, alertOf, fingerprintOf } from '../../../../src/policy/alerts/alert.ts';
-import { alertmanagerBody, webhookBody } from '../../../../src/policy/alerts/bodies.ts';
+import { alertmanagerBody, webhookBody } from '../../../../src/control/alerts/bodies.ts';
 import {
   afterAlerts,
   type AlertState,

@@ -1,5 +1,5 @@
-import { fingerprintOf, type Labels } from './alert.ts';
-import type { Notification, TrackedAlert } from './notifications.ts';
+import { fingerprintOf, type Labels } from '../../policy/alerts/alert.ts';
+import type { Notification, TrackedAlert } from '../../policy/alerts/notifications.ts';
 
 /** What Go writes for a time that is not set. */
 const NO_TIME = '0001-01-01T00:00:00Z';
