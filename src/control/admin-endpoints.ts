@@ -17,6 +17,7 @@ import { readHistory } from './admin-history.ts';
 import { changeHold } from './admin-holds.ts';
 import { createKeyByAdmin, listKeys, revokeKey } from './admin-keys.ts';
 import { purge } from './admin-purge.ts';
+import { answerAlerts, answerDependency, answerHealth, answerSilences, answerSlo, endSilence } from './admin-see.ts';
 import { replyProblem, replyText, replyValue } from './admin-reply.ts';
 import type { AdminEndpoint } from './admin-request.ts';
 import { answerSession } from './admin-session.ts';
@@ -33,6 +34,12 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
     answer: ({ access, caller, req, res }) => answerSession(access, caller, req, res),
   },
   { path: '/api/status', methods: reads, answer: ({ control, res }) => replyValue(res, control.status()) },
+  { path: '/api/health', methods: reads, answer: answerHealth },
+  { path: '/api/health/*', methods: reads, answer: answerDependency },
+  { path: '/api/slo', methods: reads, answer: answerSlo },
+  { path: '/api/alerts', methods: reads, answer: answerAlerts },
+  { path: '/api/silences', methods: [...reads, 'POST'], answer: answerSilences },
+  { path: '/api/silences/*', methods: ['DELETE'], answer: endSilence },
   { path: '/api/events', methods: ['GET'], answer: openEvents },
   {
     path: '/api/history',

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { configHash } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import type { Timer } from '../core/clock.ts';
-import type { TokenAsk } from '../protocol/tokens.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
@@ -25,6 +24,7 @@ import { passRecordMessage } from './record-finder.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
 import { HostMetrics } from './host-metrics.ts';
+import type { DatabaseWatch } from './see/database-watch.ts';
 import { type FactSources, knownFacts } from './see/known-facts.ts';
 import { Notes } from './see/notes.ts';
 import { Observer } from './see/observer.ts';
@@ -51,6 +51,7 @@ export class Control {
   /** What people see of the host, and what they are told of it. */
   readonly observer: Observer;
   readonly alerts: AlertDesk;
+  readonly database: DatabaseWatch | undefined;
   #config: Config;
   #configHash: string;
   #pulseTimer: Timer | undefined;
@@ -62,6 +63,7 @@ export class Control {
     this.#config = config;
     this.#configHash = configHash(config);
     this.alerts = openAlertDesk(dependencies);
+    this.database = dependencies.database;
     this.observer = this.#openObserver(dependencies);
     this.#notes = new Notes(this.observer, () => clock.wallNow());
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
@@ -225,7 +227,7 @@ export class Control {
 
   /** What the status and the live view are made from. */
   #parts(): FactSources {
-    const { clock, version, database } = this.#dependencies;
+    const { clock, version } = this.#dependencies;
     return {
       clock,
       version,
@@ -236,7 +238,7 @@ export class Control {
       members: this.#members.all(),
       upstreams: this.#upstreams,
       reportOf: (member) => this.#metrics.reportOf(member),
-      database,
+      database: this.database,
     };
   }
 
@@ -251,8 +253,11 @@ export class Control {
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
     } else if (message.type === 'held') {
       this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
-    } else if (message.type === 'tokens') this.#giveTokens(member, message.asks);
-    else if (message.type === 'places') this.#places.said(member, message.asks);
+    } else if (message.type === 'tokens') {
+      // At once, because a request may be waiting.
+      const grants = this.#tokens.answer(message.asks);
+      if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
+    } else if (message.type === 'places') this.#places.said(member, message.asks);
     else if (message.type === 'find-record' || message.type === 'record')
       passRecordMessage(message, member, this.#gateways(), (to, order) => this.#members.tell(to, order));
     else if (message.type === 'announce')
@@ -261,12 +266,6 @@ export class Control {
     else if (message.type === 'config-prepared' || message.type === 'config-committed')
       this.#versions.reported(member, message);
     else this.#cacheOrders.said(member, message);
-  }
-
-  /** Answers at once, because a request may be waiting. */
-  #giveTokens(member: Member, asks: readonly TokenAsk[]): void {
-    const grants = this.#tokens.answer(asks);
-    if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
   }
 
   #left(member: Member): void {
