@@ -198,3 +198,20 @@ test('silences outlive control; a silenced alert is shown and not sent', async (
   await host.seconds(40);
   assert.equal(host.told().length, 1);
 });
+
+test('nothing ends for the time in which no control looked', async () => {
+  const host = new Host();
+  host.findings = [finding('a')];
+  await host.seconds(40);
+  host.clock.advance(3_600_000);
+  host.start();
+  // A finding about load needs some seconds until it is confirmed again.
+  host.findings = [];
+  await host.seconds(10);
+  host.findings = [finding('a')];
+  await host.seconds(400);
+  assert.deepEqual(
+    host.sent.map(({ body }) => body.status),
+    ['firing'],
+  );
+});
