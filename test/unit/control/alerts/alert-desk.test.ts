@@ -205,9 +205,9 @@ test('nothing ends for the time in which no control looked', async () => {
   await host.seconds(40);
   host.clock.advance(3_600_000);
   host.start();
-  // A finding about load needs some seconds until it is confirmed again.
+  // Control knows again what is wrong when its processes are back.
   host.findings = [];
-  await host.seconds(10);
+  await host.seconds(45);
   host.findings = [finding('a')];
   await host.seconds(400);
   assert.deepEqual(
