@@ -5,6 +5,9 @@ import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
+import { join } from 'node:path';
+import { LabRuns } from '../control/lab-runs.ts';
+import { rampProcess } from './ramp-process.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { startDailyRetention } from './daily-retention.ts';
@@ -91,8 +94,14 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys 
   });
   await running.listen();
   process.on('SIGHUP', reloadAtSignals(running));
+  const runs = new LabRuns({
+    clock,
+    folder: join(context.config.dataDir, 'runs'),
+    start: rampProcess(context.config, io),
+    note: (kind, text, who) => running.observer.changed(kind, text, who),
+  });
   try {
-    const admin = await startAdminServer(running, { host, port, token, readToken, clock, keys }).catch(
+    const admin = await startAdminServer(running, { host, port, token, readToken, clock, keys, runs }).catch(
       (error: unknown) => {
         throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
       },
@@ -103,6 +112,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys 
     admin.close();
     admin.closeAllConnections();
   } finally {
+    runs.close();
     await running.close();
   }
 }

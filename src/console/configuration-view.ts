@@ -37,7 +37,7 @@ export class ConfigurationView {
 
   async open(): Promise<void> {
     const { value, problem } = await callApi({ method: 'GET', path: 'api/config/versions' });
-    const heading = h('h2', { id: 'configuration' }, 'Configuration');
+    const heading = h('h1', { id: 'configuration' }, 'Configuration');
     if (problem !== undefined)
       return this.element.replaceChildren(heading, h('p', { class: 'problem' }, `Not known: ${problem}.`));
     const { in_force: inForce, pinned, versions } = value as VersionsView;

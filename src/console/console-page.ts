@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { LiveView } from '../protocol/live-view.ts';
+import type { HostVerdictState, LiveView } from '../protocol/live-view.ts';
 import { ActionMenu } from './actions.ts';
 import { h, setAttribute, setText } from './dom.ts';
 import { LiveStream } from './live.ts';
@@ -17,6 +17,8 @@ export class ConsolePage {
   readonly #clock: Clock;
   readonly #place: HTMLElement;
   readonly #why = new Why();
+  /** The state, for pages that do not show the verdict. */
+  readonly #chip = h('a', { class: 'chip', href: '#overview' });
   readonly #version = h('span', { class: 'version' });
   readonly #overview: Overview;
   readonly #pause: Pause;
@@ -37,7 +39,7 @@ export class ConsolePage {
       view: (view) => this.#overview.show(view, clock.now()),
       changes: (changes) => this.#overview.addChanges(changes),
     });
-    this.#views = new Views(this.#overview.element, menu, () => clock.wallNow());
+    this.#views = new Views(this.#overview.element, menu, clock);
     const above = [this.#why.element, ...(menu === undefined ? [] : [menu.element])];
     place.replaceChildren(
       this.#header(session),
@@ -64,7 +66,7 @@ export class ConsolePage {
       themeButton(() => this.#overview.redraw()),
       needsToken && h('button', { type: 'button', class: 'plain', click: end }, 'Sign out'),
     );
-    const brand = h('p', { class: 'brand' }, 'Rampart', h('span', { class: 'host' }, location.host));
+    const brand = h('p', { class: 'brand' }, 'Rampart', h('span', { class: 'host' }, location.host), this.#chip);
     return h('header', { class: 'top' }, brand, this.#views.links, controls);
   }
 
@@ -72,6 +74,7 @@ export class ConsolePage {
     setAttribute(this.#place, 'data-silent', undefined);
     const { shape, word } = stateLooks[view.verdict.state];
     document.title = `${shape} ${word} – Rampart`;
+    this.#showChip(view.verdict.state);
     setText(this.#version, `Rampart ${view.version} on Node ${view.node}, configuration ${view.config.version}`);
     this.#pause.take(view);
     this.#why.refresh();
@@ -80,7 +83,15 @@ export class ConsolePage {
   #showSilence(sinceMs: number): void {
     setAttribute(this.#place, 'data-silent', '');
     document.title = `${stateLooks['no-news'].shape} No news – Rampart`;
+    this.#showChip('no-news');
     this.#overview.verdict.showSilence(sinceMs, this.#clock.wallNow());
+  }
+
+  #showChip(state: HostVerdictState): void {
+    const { shape, word } = stateLooks[state];
+    setText(this.#chip, `${shape} ${word}`);
+    setAttribute(this.#chip, 'data-state', state);
+    this.#chip.hidden = !this.#overview.element.hidden;
   }
 
   /** Whether to connect again: not if the session has ended. */

@@ -1,7 +1,7 @@
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { h } from './dom.ts';
-import { dayText } from './format.ts';
+import { countText, dayText } from './format.ts';
 
 interface KeyView {
   readonly id: string;
@@ -35,7 +35,7 @@ export class KeysView {
     const header = h(
       'header',
       {},
-      h('h2', { id: 'keys' }, 'API keys'),
+      h('h1', { id: 'keys' }, 'API keys'),
       this.#menu !== undefined && problem === undefined && make,
     );
     if (problem !== undefined)
@@ -55,7 +55,7 @@ export class KeysView {
       header,
       keys.length === 0
         ? h('p', { class: 'lead' }, 'There is no key yet.')
-        : h('div', { class: 'table', role: 'region', tabindex: 0, 'aria-label': 'API keys' }, table),
+        : h('div', { class: 'table', role: 'region', tabindex: 0, 'aria-label': 'The keys as a table' }, table),
     );
   }
 
@@ -96,7 +96,9 @@ export class KeysView {
         'td',
         {},
         [
-          limit === null ? 'none of its own' : `${limit.requests_per_second} /s, burst ${limit.burst}`,
+          limit === null
+            ? 'none of its own'
+            : `${countText(limit.requests_per_second)} /s, burst ${countText(limit.burst)}`,
           ...(priority === null ? [] : [priority]),
         ].join(', '),
       ),

@@ -2,6 +2,8 @@ import type { ActionMenu } from './actions.ts';
 import { ConfigurationView } from './configuration-view.ts';
 import { h, setAttribute } from './dom.ts';
 import { KeysView } from './keys-view.ts';
+import { LabView } from './lab-view.ts';
+import type { Clock } from '../core/clock.ts';
 
 /** A page beside the overview. */
 interface OpenedView {
@@ -9,11 +11,12 @@ interface OpenedView {
   open(): Promise<void>;
 }
 
-type MakeView = (menu: ActionMenu | undefined, now: () => number) => OpenedView;
+type MakeView = (menu: ActionMenu | undefined, clock: Clock) => OpenedView;
 
 const makers: Readonly<Record<string, MakeView>> = {
   configuration: (menu) => new ConfigurationView(menu),
-  keys: (menu, now) => new KeysView(menu, now),
+  keys: (menu, clock) => new KeysView(menu, () => clock.wallNow()),
+  lab: (menu, clock) => new LabView(menu, clock),
 };
 
 /** The pages by the fragment of the address; each asks for its content whenever it is opened. */
@@ -23,13 +26,13 @@ export class Views {
   readonly #overview: HTMLElement;
   readonly #made = new Map<string, OpenedView>();
   readonly #menu: ActionMenu | undefined;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #onChange = (): void => void this.#show();
 
-  constructor(overview: HTMLElement, menu: ActionMenu | undefined, now: () => number) {
+  constructor(overview: HTMLElement, menu: ActionMenu | undefined, clock: Clock) {
     this.#overview = overview;
     this.#menu = menu;
-    this.#now = now;
+    this.#clock = clock;
     const names = ['overview', ...Object.keys(makers)];
     const links = names.map((name) => h('a', { href: `#${name}` }, `${name.charAt(0).toUpperCase()}${name.slice(1)}`));
     this.links = h('nav', { class: 'views', 'aria-label': 'Pages' }, ...links);
@@ -53,7 +56,7 @@ export class Views {
     this.#overview.hidden = maker !== undefined;
     this.place.hidden = maker === undefined;
     if (maker === undefined) return;
-    const made = this.#made.get(name) ?? maker(this.#menu, this.#now);
+    const made = this.#made.get(name) ?? maker(this.#menu, this.#clock);
     this.#made.set(name, made);
     this.place.replaceChildren(made.element);
     await made.open();

@@ -19,7 +19,8 @@ import { createKeyByAdmin, listKeys, revokeKey } from './admin-keys.ts';
 import { purge } from './admin-purge.ts';
 import { answerAlerts, answerDependency, answerHealth, answerSilences, answerSlo, endSilence } from './admin-see.ts';
 import { replyProblem, replyText, replyValue } from './admin-reply.ts';
-import type { AdminEndpoint } from './admin-request.ts';
+import type { AdminEndpoint, AdminRequest } from './admin-request.ts';
+import { cancelRun, listRuns, sendReport, startRun } from './admin-runs.ts';
 import { answerSession } from './admin-session.ts';
 import type { ReloadResult } from './config/change-request.ts';
 
@@ -104,6 +105,8 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
     methods: ['DELETE'],
     answer: (request) => answerWith(revokeKey(request), request.req, request.res),
   },
+  { path: '/api/runs', methods: [...reads, 'POST', 'DELETE'], answer: (request) => answerRuns(request) },
+  { path: '/api/runs/*/report', methods: reads, answer: sendReport },
   {
     path: '/metrics',
     methods: reads,
@@ -140,6 +143,12 @@ function decoded(part: string): string | undefined {
 export function knownPaths(): string {
   const paths = adminEndpoints.map(({ path }) => path);
   return `${paths.slice(0, -1).join(', ')} and ${paths.at(-1)}`;
+}
+
+function answerRuns(request: AdminRequest): Promise<void> {
+  const { req, res } = request;
+  if (req.method === 'POST') return answerWith(startRun(request), req, res);
+  return answerWith(req.method === 'DELETE' ? cancelRun(request) : listRuns(request), req, res);
 }
 
 async function answerConfig(

@@ -47,7 +47,7 @@ const withKeys =
     try {
       return await answer(request.keys, request);
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      if (!(error instanceof StoreError) || error.reason === 'rejected') throw error;
       const detail = 'PostgreSQL does not answer, so that the keys cannot be read or changed';
       return { status: 503, reason: 'store-unavailable', detail, retryAfterSeconds: 5 };
     }

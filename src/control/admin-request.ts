@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { AdminAccess, AdminCaller } from './admin-access.ts';
 import type { KeyStore } from '../store/keys.ts';
 import type { Control } from './control.ts';
+import type { LabRuns } from './lab-runs.ts';
 import type { EventHub } from './see/event-hub.ts';
 import type { LiveSource } from './see/live-source.ts';
 
@@ -15,6 +16,8 @@ export interface AdminContext {
   readonly clock: Clock;
   /** Undefined without a database. */
   readonly keys: KeyStore | undefined;
+  /** Undefined where no runs are started. */
+  readonly runs: LabRuns | undefined;
 }
 
 /** One request to an endpoint. */

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser, openPage, policyReports, type WatchedPage, withoutBrowser } from '../support/browser.ts';
+import {
+  accessibilityFindings,
+  launchBrowser,
+  openPage,
+  policyReports,
+  type WatchedPage,
+  withoutBrowser,
+} from '../support/browser.ts';
 import { eventually } from '../support/raw.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 
@@ -131,6 +138,50 @@ describe('the console of a host that runs', { skip: withoutBrowser }, () => {
   test('the versions of the configuration are listed', async () => {
     await page.getByRole('link', { name: 'Configuration' }).click();
     await page.getByText('Version 1 is in force.').waitFor();
+  });
+
+  test(
+    'a ramp that is started on the page ends with its report; another one is cancelled',
+    { timeout: 180_000 },
+    async () => {
+      await load?.stop();
+      await page.getByRole('link', { name: 'Lab' }).click();
+      const start = async (): Promise<void> => {
+        await page.getByRole('button', { name: 'Start a ramp' }).click();
+        await page.getByRole('spinbutton', { name: 'Up to' }).fill('50');
+        await page.getByRole('dialog').getByRole('button', { name: 'Start a ramp' }).click();
+      };
+      await start();
+      await page.getByText(/is under way/).waitFor();
+      const report = page.getByRole('link', { name: /^Report of \d+-ramp$/ });
+      await report.waitFor({ timeout: 120_000 });
+      const [opened] = await Promise.all([watched.context.waitForEvent('page'), report.click()]);
+      await opened
+        .getByText(/requests\/s/)
+        .first()
+        .waitFor();
+      assert.equal(await opened.evaluate(() => origin), 'null');
+      await opened.close();
+      await start();
+      await page.getByText(/is under way/).waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).last().click();
+      await page
+        .locator('#view')
+        .getByText(/has ended/)
+        .waitFor({ timeout: 30_000 });
+      await page.getByRole('link', { name: 'Overview' }).click();
+      await page.locator('.changes li', { hasText: 'lab ramp from 50 to 50' }).first().waitFor();
+    },
+  );
+
+  test('axe-core finds nothing on the other pages, which show the state, too', async () => {
+    for (const name of ['Configuration', 'Keys', 'Lab']) {
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.getByRole('heading', { name: name === 'Keys' ? 'API keys' : name }).waitFor();
+      await page.locator('.chip', { hasText: /^\S (Well|Degraded)/ }).waitFor();
+      assert.deepEqual(await accessibilityFindings(page), [], name);
+    }
   });
 
   test('nothing of it met the content security policy or complained', async () => {
