@@ -198,6 +198,21 @@ describe('items that were given up', { timeout: 120_000 }, () => {
     });
   });
 
+  test('the last attempt is known to be the last, also if the process that makes it dies', async () => {
+    const { id, keyId } = await accept(1, 'https://example.com/');
+    await end(await claim());
+    await work.webhooks.feed();
+    const job = `name = 'batch-webhook' AND data->>'batchId' = '${id}'`;
+    await queryOnce(url, `UPDATE pgboss.job SET retry_count = retry_limit WHERE ${job} RETURNING 1`);
+    const last = await work.webhooks.claim();
+    assert.equal(last?.retries, 20);
+    const died = { state: 'failed', attempts: 1, lastError: 'its sender died' };
+    assert.deepEqual((await store.batches.get(keyId, id))?.webhook, died);
+    await work.webhooks.end(last, { kind: 'delivered' });
+    const delivered = { state: 'delivered', attempts: 1, lastError: undefined };
+    assert.deepEqual((await store.batches.get(keyId, id))?.webhook, delivered);
+  });
+
   test('each key has one webhook under way at a time, so that a receiver that hangs holds up no other key', async () => {
     const ids = new Map<string, string>();
     const keyId = (await store.keys.create('many')).record.id;

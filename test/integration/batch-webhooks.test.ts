@@ -92,6 +92,7 @@ describe('webhooks of batches', { timeout: 240_000 }, () => {
     receiver.answer = undefined;
     const id = await create();
     await eventually('it is under way', () => messagesOf(id).length > 0, 60_000);
+    assert.deepEqual(await stateOf(id), { status: 'sending', attempts: 1, last_error: null });
     const batch = (await stack.status()).processes.find(({ role }) => role === 'batch');
     process.kill(batch?.pid ?? 0, 'SIGKILL');
     process.kill(stack.supervisor.pid ?? 0, 'SIGINT');

@@ -48,7 +48,8 @@ JOIN batches ON id = batch_id AND status <> 'running'
 WHERE state = 'waiting' ORDER BY finished_at LIMIT ${AT_ONCE} FOR UPDATE OF batch_webhooks SKIP LOCKED`;
 const SENDING = `UPDATE batch_webhooks SET state = 'sending' WHERE batch_id = ANY($1::uuid[])`;
 // An attempt counts before it is made, so that the last one is known to be the last even if its process dies.
-const BEGIN = `UPDATE batch_webhooks SET attempts = attempts + 1, state = $2, last_error = 'its sender died'
+const BEGIN = `UPDATE batch_webhooks SET attempts = attempts + 1, state = $2::varchar,
+  last_error = CASE WHEN $2::varchar = 'failed' THEN 'its sender died' ELSE last_error END
 FROM batches WHERE batch_id = $1 AND id = $1 AND state <> 'waiting' AND finished_at = $3`;
 const LOOK = `SELECT ${BATCH_COLUMNS}, url, coalesce((
   SELECT array_remove(ARRAY[webhook_secret, CASE WHEN webhook_previous_until > now() THEN webhook_previous END], NULL)
