@@ -65,7 +65,7 @@ export class Control {
     this.alerts = openAlertDesk(dependencies);
     this.database = dependencies.database;
     this.observer = this.#openObserver(dependencies);
-    this.#notes = new Notes(this.observer, () => clock.wallNow());
+    this.#notes = new Notes(this.observer, () => clock.wallNow(), registry);
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
     this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
     this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
@@ -211,11 +211,12 @@ export class Control {
     );
   }
 
-  #openObserver({ clock, bugs, log, runFolder, slo }: ControlDependencies): Observer {
+  #openObserver({ clock, bugs, log, registry, runFolder, slo }: ControlDependencies): Observer {
     return new Observer({
       clock,
       bugs,
       log,
+      registry,
       path: join(runFolder, 'history.json'),
       collect: () => this.#metrics.collect(this.#members.all()),
       snapshots: () => this.#metrics.snapshots(),

@@ -12,6 +12,7 @@ import { type GatewayDependencies, openContext, upstreamOpener } from './open-co
 import type { PublicServer } from './open-server.ts';
 import type { GatewayContext } from './context.ts';
 import { useBackendConnections } from './limits/connection-limit.ts';
+import { countConnections } from './http/connection-gauge.ts';
 import { type ListenerName, Listeners, type ListenPlace } from './listeners.ts';
 import { prepareVersion, type PreparedVersion } from './prepare-version.ts';
 import { UpstreamTable } from './upstream-table.ts';
@@ -49,6 +50,7 @@ export class Gateway {
     this.#version = new WorkerVersion(context, undefined, () => this.#retire());
     this.#configHash = configHash(config);
     this.#listeners = new Listeners(context, dependencies.random, () => this.#version);
+    countConnections(metrics.registry, this.#listeners.servers);
     this.#leaveDescriptors();
   }
 

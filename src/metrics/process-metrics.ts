@@ -7,7 +7,11 @@ const quantiles = [0.5, 0.9, 0.99] as const;
 const RESOLUTION_MS = 10;
 
 /** Registers the metrics of the process itself: processor time, memory, descriptors, event-loop delay. */
-export function registerProcessMetrics(registry: Registry, role: string): void {
+export function registerProcessMetrics(registry: Registry, role: string, version: string): void {
+  registry
+    .gauge('rampart_build_info', 'What runs; always 1', 'max', 'version', 'node')
+    .of(version, process.version)
+    .set(1);
   const cpu = registry.counter('rampart_process_cpu_seconds_total', 'Processor time of the role', 'role', 'mode');
   const user = cpu.of(role, 'user');
   const system = cpu.of(role, 'system');

@@ -25,7 +25,7 @@ const file = {
 const config = buildConfig(env, file, import.meta.dirname, new Set());
 const registry = new Registry();
 const log = pino({ level: 'silent' });
-registerProcessMetrics(registry, 'gateway');
+registerProcessMetrics(registry, 'gateway', 'bench');
 const unused = (): never => {
   throw new Error('The benchmark records nothing');
 };

@@ -1,3 +1,4 @@
+import type { Counter, Family, Registry } from '../../metrics/instruments.ts';
 import type { BackendConfig } from '../../protocol/backends.ts';
 import type { PurgeTarget } from '../../protocol/cache-order.ts';
 import type { ChangeRequest, ReloadResult } from '../config/change-request.ts';
@@ -13,8 +14,10 @@ export class Notes {
   readonly #observer: Observer;
   readonly #wallNow: () => number;
   readonly #wasUp = new Set<string>();
+  readonly #restarts: Family<Counter>;
 
-  constructor(observer: Observer, wallNow: () => number) {
+  constructor(observer: Observer, wallNow: () => number, registry: Registry) {
+    this.#restarts = registry.counter('rampart_restarts_total', 'Processes that ended and came again', 'role');
     this.#observer = observer;
     this.#wallNow = wallNow;
   }
@@ -22,6 +25,7 @@ export class Notes {
   joined(member: Member): void {
     const name = processLabel(member);
     const isAgain = this.#observer.restarts.joined(name, member.pid, this.#wallNow());
+    if (isAgain) this.#restarts.of(member.role).add();
     this.#observer.changed('process', `${name} ${isAgain ? 'has started again' : 'is connected'} (pid ${member.pid})`);
   }
 

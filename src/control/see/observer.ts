@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
-import type { Snapshot } from '../../metrics/instruments.ts';
+import type { Gauge, Registry, Snapshot } from '../../metrics/instruments.ts';
 import type { Slo } from '../../policy/slo/slo.ts';
 import type { HistoryView, HostChange, LiveView } from '../../protocol/live-view.ts';
 import { Changes, Restarts } from './changes.ts';
@@ -23,6 +23,7 @@ export interface ObserverDependencies {
   readonly clock: Clock;
   readonly bugs: Bugs;
   readonly log: Logger;
+  readonly registry: Registry;
   /** Where the history lies. */
   readonly path: string;
   /** Asks the processes of the host for fresh reports, and waits a little for them. */
@@ -50,6 +51,7 @@ export class Observer implements LiveSource {
   readonly #listeners = new Set<LiveListener>();
   readonly #changes: Changes;
   readonly #history: HistoryBook;
+  readonly #gravity: Gauge;
   #view: LiveView | undefined;
   #timer: Timer | undefined;
   #savedAt = 0;
@@ -58,6 +60,8 @@ export class Observer implements LiveSource {
   constructor(dependencies: ObserverDependencies) {
     this.#dependencies = dependencies;
     this.#changes = new Changes((change) => this.#tell((listener) => listener.changed(change)));
+    const help = 'The verdict: 0 well, 1 degraded, 2 overloaded, 3 down';
+    this.#gravity = dependencies.registry.gauge('rampart_verdict_state', help, 'max').of();
     this.#history = new HistoryBook(dependencies.path);
     this.#slo = dependencies.slo === undefined ? undefined : new SloWatch(dependencies.slo);
   }
@@ -149,6 +153,7 @@ export class Observer implements LiveSource {
     );
     const { view, signals, verdict } = seen;
     this.#view = view;
+    this.#gravity.set(seen.gravity);
     this.#history.add(view, signals, seen.gravity);
     this.#dependencies.onFindings(verdict.findings);
     if (seen.isNews) this.changed('verdict', `${verdict.state}: ${verdict.cause}`);
