@@ -21,6 +21,7 @@ import { benchRoutes, routesTable } from './bench/routes.ts';
 import { benchSessions } from './bench/sessions.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
 import { benchTls, tlsTable } from './bench/tls.ts';
+import { benchVerdict } from './bench/verdict.ts';
 import { writeTable } from './write-table.ts';
 import { ensureTestTools } from './test-tools.ts';
 
@@ -43,6 +44,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   handshakes: async () => put('handshakes', await benchHandshakes()),
   mirror: async () => put('mirror', await benchMirror()),
   floods: async () => put('floods', await benchFloods()),
+  verdict: async () => put('verdict', await benchVerdict()),
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   ledger: async () => put('ledger', ledgerTable(await benchLedger())),
   export: async () => put('export', exportTable(await benchExport()), 'records.md'),

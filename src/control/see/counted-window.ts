@@ -6,6 +6,8 @@ export class CountedWindow {
   readonly end: Totals;
   readonly #start: Totals;
   readonly #seconds: number;
+  /** What was computed already: several findings look at the same family. */
+  readonly #rates = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(start: Totals, end: Totals, seconds: number) {
     this.#start = start;
@@ -24,13 +26,16 @@ export class CountedWindow {
   }
 
   /** The increase per second of each series, only those above zero, by the labels joined by line feeds. */
-  rates(name: string): Map<string, number> {
+  rates(name: string): ReadonlyMap<string, number> {
+    const known = this.#rates.get(name);
+    if (known !== undefined) return known;
     const before = this.#start.numbers.get(name);
     const rates = new Map<string, number>();
     for (const [key, value] of this.end.numbers.get(name) ?? []) {
       const rate = this.#perSecond(value - (before?.get(key) ?? 0));
       if (rate > 0) rates.set(key, rate);
     }
+    this.#rates.set(name, rates);
     return rates;
   }
 
@@ -56,6 +61,12 @@ export class CountedWindow {
   quantileMs(name: string, q: number, labels?: string): number | undefined {
     const value = this.histogram(name, labels);
     return value === undefined ? undefined : bucketQuantile(value.counts, this.end.bounds, q);
+  }
+
+  /** The quantiles of a histogram's increase over all its series, as `quantileMs`. */
+  quantilesMs(name: string): (q: number) => number | undefined {
+    const value = this.histogram(name);
+    return (q) => (value === undefined ? undefined : bucketQuantile(value.counts, this.end.bounds, q));
   }
 
   /** A process that was replaced by one with lower counters yields no negative rate. */

@@ -8,7 +8,7 @@ import type { Member } from '../members.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import type { MemberFacts } from './facts.ts';
 import type { KnownFacts } from './observer.ts';
-import { readTotals } from './totals.ts';
+import { processFamilies, readTotals } from './totals.ts';
 
 export interface FactSources {
   readonly clock: Clock;
@@ -54,7 +54,7 @@ function memberFacts(member: Member, { clock, reportOf }: FactSources): MemberFa
     instance,
     pid,
     startedAtMs,
-    totals: readTotals(report === undefined ? [] : [report.metrics]),
+    totals: readTotals(report === undefined ? [] : [report.metrics], processFamilies),
     silentMs: clock.now() - (report?.at ?? member.joinedAt),
     configHash,
     configVersion: configVersion?.number,

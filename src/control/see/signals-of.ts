@@ -68,29 +68,33 @@ export function signalsOf(sources: SignalSources): HostSignals {
   };
 }
 
-/** Requests per second that were answered with a 5xx which is no refusal, by the counters of these labels. */
-export function errorsPerSecond(window: CountedWindow, endpoint?: string): number {
-  let errors = 0;
+/** Requests per second that were answered with a 5xx which is no refusal, by endpoint; only those above zero. */
+export function errorRates(window: CountedWindow): Map<string, number> {
+  const refused = refusalRates(window, (reason) => protectiveReasons.has(reason));
+  const errors = new Map<string, number>();
   for (const [key, rate] of window.rates('rampart_requests_total')) {
-    const [of = '', status = ''] = key.split('\n');
-    if (status.startsWith('5') && (endpoint === undefined || of === endpoint)) errors += rate;
+    const [endpoint = '', status = ''] = key.split('\n');
+    if (status.startsWith('5')) errors.set(endpoint, (errors.get(endpoint) ?? 0) + rate);
   }
-  return Math.max(0, errors - refusedPerSecond(window, (reason) => protectiveReasons.has(reason), endpoint));
+  for (const [endpoint, rate] of errors) errors.set(endpoint, Math.max(0, rate - (refused.get(endpoint) ?? 0)));
+  return errors;
 }
 
-/** Refusals per second for the reasons that are asked for. */
-export function refusedPerSecond(
-  window: CountedWindow,
-  isAsked: (reason: string) => boolean,
-  endpoint?: string,
-): number {
-  let refused = 0;
+/** Refusals per second for the reasons that are asked for, by endpoint; only those above zero. */
+export function refusalRates(window: CountedWindow, isAsked: (reason: string) => boolean): Map<string, number> {
+  const refused = new Map<string, number>();
   for (const [key, rate] of window.rates('rampart_rejections_total')) {
-    const [of = '', reason = ''] = key.split('\n');
-    if (isAsked(reason) && (endpoint === undefined || of === endpoint)) refused += rate;
+    const [endpoint = '', reason = ''] = key.split('\n');
+    if (isAsked(reason)) refused.set(endpoint, (refused.get(endpoint) ?? 0) + rate);
   }
   return refused;
 }
+
+export const sumOfRates = (rates: ReadonlyMap<string, number>): number => {
+  let sum = 0;
+  for (const rate of rates.values()) sum += rate;
+  return sum;
+};
 
 /** Refusals that protect Rampart or one client from another; a 404 is none. */
 export const isProtective = (reason: string): boolean =>
@@ -99,7 +103,7 @@ export const isProtective = (reason: string): boolean =>
 function trafficOf(window: CountedWindow): TrafficSignals {
   return {
     requestsPerSecond: window.rate('rampart_requests_total'),
-    errorsPerSecond: errorsPerSecond(window),
+    errorsPerSecond: sumOfRates(errorRates(window)),
     leftPerSecond: window.ratesBy('rampart_requests_total', 1).get('499') ?? 0,
     refused: Object.fromEntries(window.ratesBy('rampart_rejections_total', 1)),
   };

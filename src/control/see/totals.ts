@@ -11,7 +11,17 @@ export interface Totals {
   readonly bounds: readonly number[];
 }
 
-const wanted: ReadonlySet<string> = new Set([
+/** What is read of each process by itself. */
+export const processFamilies: ReadonlySet<string> = new Set([
+  'rampart_requests_total',
+  'rampart_in_flight',
+  'rampart_process_cpu_seconds_total',
+  'rampart_process_resident_memory_bytes',
+  'rampart_event_loop_delay_seconds',
+  'rampart_client_connections',
+]);
+
+const hostFamilies: ReadonlySet<string> = new Set([
   'rampart_requests_total',
   'rampart_rejections_total',
   'rampart_in_flight',
@@ -37,14 +47,14 @@ const wanted: ReadonlySet<string> = new Set([
   'rampart_tls_certificate_not_after_seconds',
 ]);
 
-/** Sums the wanted metrics; a snapshot of one process, or of all of them. */
-export function readTotals(snapshots: Iterable<Snapshot>): Totals {
+/** Sums the metrics of these families; a snapshot of one process, or of all of them. */
+export function readTotals(snapshots: Iterable<Snapshot>, families: ReadonlySet<string> = hostFamilies): Totals {
   const numbers = new Map<string, Map<string, number>>();
-  const histograms = new Map<string, Map<string, HistogramValue>>();
+  const histograms = new Map<string, Map<string, OpenHistogram>>();
   let bounds: readonly number[] = [];
   for (const snapshot of snapshots) {
     for (const family of snapshot) {
-      if (!wanted.has(family.name)) continue;
+      if (!families.has(family.name)) continue;
       if (family.kind === 'histogram') {
         bounds = family.bounds ?? bounds;
         addHistograms(ensured(histograms, family.name), family);
@@ -72,12 +82,25 @@ function addNumbers(into: Map<string, number>, { series, merge }: FamilySnapshot
   }
 }
 
-function addHistograms(into: Map<string, HistogramValue>, { series }: FamilySnapshot): void {
+/** A sum that is still being added to: with a new array for each addend, a thousand routes would cost too much. */
+interface OpenHistogram {
+  readonly counts: number[];
+  sum: number;
+}
+
+function addHistograms(into: Map<string, OpenHistogram>, { series }: FamilySnapshot): void {
   for (const [labels, value] of series) {
     if (typeof value === 'number') continue;
     const key = labels.join('\n');
-    const before = into.get(key);
-    into.set(key, before === undefined ? value : combined(before, value, 1));
+    const open = into.get(key);
+    if (open === undefined) {
+      into.set(key, { counts: [...value.counts], sum: value.sum });
+      continue;
+    }
+    const { counts } = open;
+    for (let index = 0; index < counts.length; index++)
+      counts[index] = (counts[index] ?? 0) + (value.counts[index] ?? 0);
+    open.sum += value.sum;
   }
 }
 

@@ -11,7 +11,7 @@ import type {
 } from '../../protocol/live-view.ts';
 import { chainOf } from './chain-of.ts';
 import { type HostFacts, type MemberFacts, processLabel } from './facts.ts';
-import { errorsPerSecond, isProtective, isSetAside, refusedPerSecond } from './signals-of.ts';
+import { errorRates, isProtective, isSetAside, refusalRates, sumOfRates } from './signals-of.ts';
 import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
 
@@ -84,19 +84,20 @@ const named = <T, V>(items: readonly T[], name: (item: T) => string, view: (item
 
 function numbersOf(window: CountedWindow): HostNumbers {
   const requestsPerSecond = window.rate('rampart_requests_total');
+  const quantileMs = window.quantilesMs('rampart_latency_seconds');
   const cache = window.ratesBy('rampart_cache_requests_total', 1);
   const looked = [...cache].reduce((total, [result, rate]) => (result === 'bypass' ? total : total + rate), 0);
   const fresh = (cache.get('hit') ?? 0) + (cache.get('stale') ?? 0) + (cache.get('collapsed') ?? 0);
   const refused = [...window.ratesBy('rampart_rejections_total', 1)].filter(([reason]) => isProtective(reason));
   return {
     requestsPerSecond: rounded(requestsPerSecond),
-    p50Ms: known(window.quantileMs('rampart_latency_seconds', 0.5)),
-    p95Ms: known(window.quantileMs('rampart_latency_seconds', 0.95)),
-    p99Ms: known(window.quantileMs('rampart_latency_seconds', 0.99)),
+    p50Ms: known(quantileMs(0.5)),
+    p95Ms: known(quantileMs(0.95)),
+    p99Ms: known(quantileMs(0.99)),
     inFlight: sumOf(window.end, 'rampart_in_flight'),
     queued: sumOf(window.end, 'rampart_queue_depth'),
     streams: sumOf(window.end, 'rampart_streams'),
-    errorShare: share(errorsPerSecond(window), requestsPerSecond),
+    errorShare: share(sumOfRates(errorRates(window)), requestsPerSecond),
     refusedPerSecond: rounded(refused.reduce((total, [, rate]) => total + rate, 0)),
     refusedBy: Object.fromEntries(refused.map(([reason, rate]) => [reason, rounded(rate)])),
     cacheHitShare: looked > 0 ? share(fresh, looked) : null,
@@ -170,6 +171,11 @@ function useOf({ totals, role }: MemberFacts, window: CountedWindow | undefined)
 
 function endpointsOf({ window, promiseOf }: ViewSources): Record<string, EndpointView> {
   const rates = window.ratesBy('rampart_requests_total', 0);
+  const errors = errorRates(window);
+  const refused = refusalRates(window, isProtective);
+  // Most of a thousand routes are idle.
+  const quantileOf = (name: string, q: number): number | null =>
+    rates.has(name) ? known(window.quantileMs('rampart_latency_seconds', q, name)) : null;
   const underWay = window.end.numbers.get('rampart_in_flight') ?? new Map<string, number>();
   const names = new Set([...(window.end.histograms.get('rampart_latency_seconds')?.keys() ?? []), ...rates.keys()]);
   return named(
@@ -180,10 +186,10 @@ function endpointsOf({ window, promiseOf }: ViewSources): Record<string, Endpoin
       return {
         requestsPerSecond: rounded(requestsPerSecond),
         inFlight: underWay.get(name) ?? 0,
-        p95Ms: known(window.quantileMs('rampart_latency_seconds', 0.95, name)),
-        p99Ms: known(window.quantileMs('rampart_latency_seconds', 0.99, name)),
-        errorShare: share(errorsPerSecond(window, name), requestsPerSecond),
-        refusedPerSecond: rounded(refusedPerSecond(window, isProtective, name)),
+        p95Ms: quantileOf(name, 0.95),
+        p99Ms: quantileOf(name, 0.99),
+        errorShare: share(errors.get(name) ?? 0, requestsPerSecond),
+        refusedPerSecond: rounded(refused.get(name) ?? 0),
         ...promiseOf(name),
       };
     },
