@@ -12,8 +12,8 @@ test('countConnections shows the open connections of all servers, and none of cl
   countConnections(registry, servers);
   const shown = (): unknown =>
     registry.snapshot().find(({ name }) => name === 'rampart_client_connections')?.series[0]?.[1];
-  const clients = servers.map((server) => connect((server.address() as AddressInfo).port, '127.0.0.1'));
-  clients.push(connect((servers[0]?.address() as AddressInfo).port, '127.0.0.1'));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  const clients = [...ports, ...ports.slice(0, 1)].map((port) => connect(port, '127.0.0.1'));
   await Promise.all(clients.map((client) => once(client, 'connect')));
   await eventually('three are shown', () => shown() === 3);
   for (const client of clients) client.destroy();
