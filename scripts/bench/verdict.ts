@@ -105,6 +105,7 @@ function factsOf(
     configSinceMs: 0,
     reloadProblem: undefined,
     members,
+    wantedWorkers: members.length,
     health: origins.map((origin, index) => ({
       upstream: 'app',
       backend: `b${index}`,

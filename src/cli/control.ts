@@ -90,6 +90,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys 
     runFolder,
     version,
     database,
+    wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,
     slo: sloOf(context.config, io, (remark) => log.warn(remark)),
   });
   await running.listen();

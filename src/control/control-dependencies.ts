@@ -28,6 +28,8 @@ export interface ControlDependencies {
   readonly database?: DatabaseWatch | undefined;
   /** What the SLO file promises; undefined without one. */
   readonly slo?: Slo | undefined;
+  /** How many gateway workers there should be; undefined where somebody else than our supervisor starts them. */
+  readonly wantedWorkers?: number | undefined;
   /** Where the socket and the book lie. */
   readonly runFolder: string;
   readonly version: string;

@@ -228,7 +228,7 @@ export class Control {
 
   /** What the status and the live view are made from. */
   #parts(): FactSources {
-    const { clock, version } = this.#dependencies;
+    const { clock, version, wantedWorkers = 1 } = this.#dependencies;
     return {
       clock,
       version,
@@ -240,6 +240,7 @@ export class Control {
       upstreams: this.#upstreams,
       reportOf: (member) => this.#metrics.reportOf(member),
       database: this.database,
+      wantedWorkers,
     };
   }
 

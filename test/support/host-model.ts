@@ -284,6 +284,7 @@ export class HostModel {
       configSinceMs: 0,
       reloadProblem: truth.reloadProblem,
       members,
+      wantedWorkers: truth.wantedWorkers,
       health: truth.isDrained
         ? []
         : truth.backends.map(({ isUp }, index) => ({

@@ -18,6 +18,8 @@ export interface HostFacts {
   readonly configSinceMs: number;
   /** Why the last change of the configuration was refused; undefined if it was not. */
   readonly reloadProblem: string | undefined;
+  /** How many gateway workers there should be; 1 where that is not known. */
+  readonly wantedWorkers: number;
   readonly members: readonly MemberFacts[];
   readonly health: readonly BackendHealth[];
   /** The cap of a backend, and its permits that workers hold. */

@@ -22,6 +22,7 @@ export interface FactSources {
   /** The last report of a process. */
   readonly reportOf: (member: Member) => { readonly metrics: Snapshot; readonly at: number } | undefined;
   readonly database: DatabaseWatch | undefined;
+  readonly wantedWorkers: number;
 }
 
 /** What control knows of its host at this moment. */
@@ -41,6 +42,7 @@ export function knownFacts(sources: FactSources): KnownFacts {
     leases: (upstream, backend) => upstreams.leases?.stateOf(upstream, backend),
     held: (upstream, backend) => upstreams.holds?.kindOf(upstream, backend),
     discovery: upstreams.discovery(),
+    wantedWorkers: sources.wantedWorkers,
     database: database === undefined ? undefined : { problem: database.problem },
   };
 }

@@ -48,7 +48,7 @@ export function signalsOf(sources: SignalSources): HostSignals {
       };
     });
   return {
-    workers: { wanted: config.env.GATEWAY_WORKERS, present: workers, restarts: facts.restarts },
+    workers: { wanted: facts.wantedWorkers, present: workers, restarts: facts.restarts },
     upstreams: upstreamsOf(sources),
     traffic: trafficOf(window),
     machine: { ...machine, ownShare: window.rate(cpu) / machine.processors },

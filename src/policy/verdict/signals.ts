@@ -16,7 +16,7 @@ export interface HostSignals {
 }
 
 export interface WorkersSignals {
-  /** How many the configuration asks for. */
+  /** How many there should be. */
   readonly wanted: number;
   readonly present: readonly WorkerSignals[];
   /** Processes of any role that ended and came again within the last minute, by name. */
