@@ -71,7 +71,6 @@ export class Control {
     this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
     const tell = (member: Member, message: ControlMessage): void => this.#members.tell(member, message);
     this.#places = new ClientPlaces(clock, (member, news) => tell(member, { type: 'places', news }));
-    const gateways = (): Member[] => this.#gateways();
     this.#upstreams = new HostUpstreams({
       config,
       configHash: this.#configHash,
@@ -80,7 +79,7 @@ export class Control {
       log,
       registry,
       runFolder,
-      gateways,
+      gateways: () => this.#gateways(),
       tell,
       onHealth: (changed) => this.#notes.health(changed),
       onMembership: (upstream, backends) => this.#notes.membership(upstream, backends),

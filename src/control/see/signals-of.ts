@@ -36,7 +36,7 @@ export interface SignalSources {
 /** What the verdict is derived from. */
 export function signalsOf(sources: SignalSources): HostSignals {
   const { facts, window, memberWindows } = sources;
-  const { members, config, machine } = facts;
+  const { members, machine } = facts;
   const cpu = 'rampart_process_cpu_seconds_total';
   const workers = members
     .filter(({ role }) => role === 'gateway')
