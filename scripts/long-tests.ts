@@ -1,5 +1,6 @@
 /** Integration tests that measure for minutes, or that need more of the machine: npm run test:long has them, npm test does without. */
 const long: ReadonlySet<string> = new Set([
+  'batch-plans',
   'lab-classification',
   'lab-closed-loop',
   'lab-engines',
