@@ -6,6 +6,8 @@ import { Recent, SPARK_LENGTH } from './recent.ts';
 export interface Cell<Row> {
   readonly content: Node;
   show(row: Row): void;
+  /** Called each second, also while nobody sees the cell. */
+  note?(row: Row): void;
 }
 
 export type MakeCell<Row> = () => Cell<Row>;
@@ -49,10 +51,12 @@ export const sparkCell =
     const recent = new Recent();
     return {
       content: h('span', { class: 'with-spark' }, spark, text),
-      show(row) {
+      note(row) {
         const value = valueOf(row);
-        spark.toggleAttribute('hidden', value === undefined);
         if (value !== undefined) recent.add(value);
+      },
+      show(row) {
+        spark.toggleAttribute('hidden', valueOf(row) === undefined);
         setAttribute(path, 'd', sparkPath(recent.values, 72, 18, SPARK_LENGTH));
         setText(text, textOf(row));
       },

@@ -29,9 +29,12 @@ export interface LiveTableOptions<Row> {
 
 /** Rows change places at most so often, and never under the pointer. */
 const SORT_EVERY = 3;
+/** A table out of sight is drawn at so many seconds, but for rows that become well or unwell: it may be searched or read aloud. */
+const UNSEEN_EVERY = 5;
 
 interface ShownRow<Row> {
   readonly element: HTMLTableRowElement;
+  readonly note: (row: Row) => void;
   readonly show: (row: Row) => void;
   row: Row;
 }
@@ -53,6 +56,9 @@ export class LiveTable<Row> {
   readonly #heads: HTMLElement[] = [];
   #sorted: { readonly column: number; readonly isDown: boolean };
   #untilSort = 0;
+  /** Within reach of the window. */
+  #isSeen = true;
+  #untilShown = 0;
   #filter: RowFilter = { text: '', onlyUnwell: false };
 
   constructor(options: LiveTableOptions<Row>) {
@@ -74,11 +80,21 @@ export class LiveTable<Row> {
       this.#empty,
     );
     this.#showSort();
+    new IntersectionObserver(([entry]) => this.#seen(entry?.isIntersecting === true), { rootMargin: '200px' }).observe(
+      this.element,
+    );
+  }
+
+  #seen(isSeen: boolean): void {
+    if (isSeen && !this.#isSeen) for (const { show, row } of this.#rows.values()) show(row);
+    this.#isSeen = isSeen;
   }
 
   /** `groups`: the line above the rows of each group. */
   show(rows: readonly Row[], groups: Readonly<Record<string, string>> = {}): void {
-    const { idOf, groupOf } = this.#options;
+    const { idOf, groupOf, isWell } = this.#options;
+    this.#untilShown = this.#isSeen ? 0 : (this.#untilShown + UNSEEN_EVERY - 1) % UNSEEN_EVERY;
+    const isDue = this.#untilShown === 0;
     const present = new Set<string>();
     let isNew = false;
     for (const row of rows) {
@@ -87,8 +103,10 @@ export class LiveTable<Row> {
       const known = this.#rows.get(id);
       if (known === undefined) isNew = true;
       const shown = known ?? this.#addRow(id, row);
+      const isNews = known === undefined || isWell(row) !== isWell(shown.row);
       shown.row = row;
-      shown.show(row);
+      shown.note(row);
+      if (isDue || isNews) shown.show(row);
     }
     for (const [id, { element }] of this.#rows) {
       if (present.has(id)) continue;
@@ -146,7 +164,12 @@ export class LiveTable<Row> {
       const tag = index === 0 ? 'th' : 'td';
       element.append(h(tag, { class: classOf(isNumber, isWide), scope: index === 0 ? 'row' : undefined }, content));
     }
-    const shown: ShownRow<Row> = { element, row, show: (next) => cells.forEach((cell) => cell.show(next)) };
+    const shown: ShownRow<Row> = {
+      element,
+      row,
+      note: (next) => cells.forEach((cell) => cell.note?.(next)),
+      show: (next) => cells.forEach((cell) => cell.show(next)),
+    };
     if (onMenu !== undefined) {
       const button = h(
         'button',

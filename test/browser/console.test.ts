@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { accessibilityFindings, launchBrowser, openPage, policyReports, withoutBrowser } from '../support/browser.ts';
 import { type ConsoleHost, startConsoleHost } from '../support/console-host.ts';
@@ -18,6 +18,9 @@ describe('the console', { skip: withoutBrowser }, () => {
     host = await startConsoleHost();
     locked = await startConsoleHost('well', { token, readToken });
   });
+
+  // What one test leaves behind must not fail the others.
+  beforeEach(() => host.live.step('well'));
 
   after(async () => {
     await browser?.close();
