@@ -49,7 +49,7 @@ export const latencyBounds: readonly number[] = [
 
 /** How the values of several processes are combined: by their sum, or by their maximum. */
 export type Merge = 'sum' | 'max';
-export type Kind = 'counter' | 'gauge' | 'histogram';
+export type Kind = 'counter' | 'gauge' | 'histogram' | 'summary';
 
 export interface HistogramValue {
   readonly counts: readonly number[];
@@ -118,6 +118,11 @@ export class Registry {
 
   gauge(name: string, help: string, merge: Merge, ...labels: readonly string[]): Family<Gauge> {
     return this.#add(new Family({ name, help, kind: 'gauge', merge, labels }, () => new Gauge()), name);
+  }
+
+  /** Quantiles that the process has computed itself; the last label must be `quantile`. The worst process is shown. */
+  summary(name: string, help: string, ...labels: readonly [...string[], 'quantile']): Family<Gauge> {
+    return this.#add(new Family({ name, help, kind: 'summary', merge: 'max', labels }, () => new Gauge()), name);
   }
 
   histogram(name: string, help: string, ...labels: readonly string[]): Family<Histogram> {

@@ -29,7 +29,7 @@ function combine(left: Value, right: Value, merge: Merge): Value {
   return { counts: left.counts.map((count, index) => count + (right.counts[index] ?? 0)), sum: left.sum + right.sum };
 }
 
-/** The metrics of an ended process that stay: counters and histograms, not gauges. */
+/** The metrics of an ended process that stay: counters and histograms, not gauges and quantiles. */
 export function cumulativeOnly(snapshot: Snapshot): Snapshot {
-  return snapshot.filter((family) => family.kind !== 'gauge');
+  return snapshot.filter(({ kind }) => kind === 'counter' || kind === 'histogram');
 }

@@ -24,10 +24,9 @@ export function registerProcessMetrics(registry: Registry, role: string, version
   registry.gauge('rampart_processes', 'Processes of the role', 'sum', 'role').of(role).set(1);
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
-  const delays = registry.gauge(
+  const delays = registry.summary(
     'rampart_event_loop_delay_seconds',
     'Event-loop delay since the previous report, the worst process of the role',
-    'max',
     'role',
     'quantile',
   );

@@ -10,7 +10,7 @@ const histogram = z.looseObject({ counts: z.array(z.number()).max(1000), sum: z.
 const family = z.looseObject({
   name: text,
   help: text,
-  kind: z.enum(['counter', 'gauge', 'histogram']),
+  kind: z.enum(['counter', 'gauge', 'histogram', 'summary']),
   merge: z.enum(['sum', 'max']),
   labels: z.array(text).max(20),
   bounds: z.array(z.number()).max(1000).optional(),

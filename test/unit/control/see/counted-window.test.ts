@@ -8,7 +8,7 @@ function worker() {
   const registry = new Registry();
   const requests = registry.counter('rampart_requests_total', 'help', 'endpoint', 'status');
   const latency = registry.histogram('rampart_latency_seconds', 'help', 'endpoint');
-  const delay = registry.gauge('rampart_event_loop_delay_seconds', 'help', 'max', 'role', 'quantile');
+  const delay = registry.summary('rampart_event_loop_delay_seconds', 'help', 'role', 'quantile');
   registry.counter('rampart_other_total', 'help').of().add(5);
   return { registry, requests, latency, delay };
 }
