@@ -58,7 +58,7 @@ export const processLabel = ({ role, instance }: Pick<MemberFacts, 'role' | 'ins
 /** The upstreams that an endpoint's requests go to, by endpoint, from the routes of the configuration. */
 export function upstreamsByEndpoint({ routes }: Pick<Config, 'routes'>): Map<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>(
-    ['createBarcode', 'renderBarcode', 'renderItem', 'getBarcodeImage'].map((name) => [name, new Set(['generator'])]),
+    ['createBarcode', 'renderBarcode', 'getBarcodeImage'].map((name) => [name, new Set(['generator'])]),
   );
   for (const { endpoint, upstream, upstreams = [] } of routes) {
     const names = found.get(endpoint) ?? new Set();

@@ -13,6 +13,8 @@ import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
 
 const DAY_S = 86_400;
+/** The items of batches, which come through the gateway as requests. */
+const ITEM_ENDPOINT = 'renderItem';
 /** Refusals of Rampart's own, which are not errors. */
 const protectiveReasons: ReadonlySet<string> = new Set([
   'overloaded',
@@ -90,6 +92,16 @@ export function refusalRates(window: CountedWindow, isAsked: (reason: string) =>
   return refused;
 }
 
+/** Refusals per second by reason, but those of items of batches: they are put back, and nobody is turned away. */
+export function refusalsByReason(window: CountedWindow): Map<string, number> {
+  const refused = new Map<string, number>();
+  for (const [key, rate] of window.rates('rampart_rejections_total')) {
+    const [endpoint, reason = ''] = key.split('\n');
+    if (endpoint !== ITEM_ENDPOINT) refused.set(reason, (refused.get(reason) ?? 0) + rate);
+  }
+  return refused;
+}
+
 export const sumOfRates = (rates: ReadonlyMap<string, number>): number => {
   let sum = 0;
   for (const rate of rates.values()) sum += rate;
@@ -105,7 +117,7 @@ function trafficOf(window: CountedWindow): TrafficSignals {
     requestsPerSecond: window.rate('rampart_requests_total'),
     errorsPerSecond: sumOfRates(errorRates(window)),
     leftPerSecond: window.ratesBy('rampart_requests_total', 1).get('499') ?? 0,
-    refused: Object.fromEntries(window.ratesBy('rampart_rejections_total', 1)),
+    refused: Object.fromEntries(refusalsByReason(window)),
   };
 }
 

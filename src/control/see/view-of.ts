@@ -11,7 +11,7 @@ import type {
 } from '../../protocol/live-view.ts';
 import { chainOf } from './chain-of.ts';
 import { type HostFacts, type MemberFacts, processLabel } from './facts.ts';
-import { errorRates, isProtective, isSetAside, refusalRates, sumOfRates } from './signals-of.ts';
+import { errorRates, isProtective, isSetAside, refusalRates, refusalsByReason, sumOfRates } from './signals-of.ts';
 import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
 
@@ -88,7 +88,7 @@ function numbersOf(window: CountedWindow): HostNumbers {
   const cache = window.ratesBy('rampart_cache_requests_total', 1);
   const looked = [...cache].reduce((total, [result, rate]) => (result === 'bypass' ? total : total + rate), 0);
   const fresh = (cache.get('hit') ?? 0) + (cache.get('stale') ?? 0) + (cache.get('collapsed') ?? 0);
-  const refused = [...window.ratesBy('rampart_rejections_total', 1)].filter(([reason]) => isProtective(reason));
+  const refused = [...refusalsByReason(window)].filter(([reason]) => isProtective(reason));
   return {
     requestsPerSecond: rounded(requestsPerSecond),
     p50Ms: known(quantileMs(0.5)),

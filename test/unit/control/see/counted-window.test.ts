@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { refusalsByReason } from '../../../../src/control/see/signals-of.ts';
 import { readTotals, sumOf, sumsBy, valueOf } from '../../../../src/control/see/totals.ts';
 import { bucketQuantile, CountedWindow } from '../../../../src/control/see/counted-window.ts';
 import { Registry } from '../../../../src/metrics/instruments.ts';
@@ -66,4 +67,21 @@ test('quantiles are those of the window alone, and linear within a bucket', () =
   assert.equal(bucketQuantile([0, 0], [1], 0.5), undefined);
   assert.equal(bucketQuantile([0, 5], [1], 0.5), 1000);
   assert.equal(bucketQuantile([4, 4], [1], 0.25), 500);
+});
+
+test('items of batches that found no room are no refusals, and requests beside them are', () => {
+  const registry = new Registry();
+  const rejections = registry.counter('rampart_rejections_total', 'help', 'endpoint', 'reason');
+  const start = readTotals([registry.snapshot()]);
+  rejections.of('renderItem', 'overloaded').add(50);
+  rejections.of('createBarcode', 'overloaded').add(4);
+  rejections.of('createBarcode', 'queue-timeout').add(2);
+  const window = new CountedWindow(start, readTotals([registry.snapshot()]), 2);
+  assert.deepEqual(
+    [...refusalsByReason(window)],
+    [
+      ['overloaded', 2],
+      ['queue-timeout', 1],
+    ],
+  );
 });
