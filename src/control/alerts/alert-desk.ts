@@ -6,7 +6,7 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import type { Counter, Family, Registry } from '../../metrics/instruments.ts';
 import { alertOf, type AlertOrigin } from '../../policy/alerts/alert.ts';
 import { alertmanagerBody, webhookBody } from './bodies.ts';
-import { afterAlerts, type AlertState, type TrackedAlert } from '../../policy/alerts/notifications.ts';
+import { afterAlerts, type AlertState, hasLasted, type TrackedAlert } from '../../policy/alerts/notifications.ts';
 import { isSilenced, type Silence } from '../../policy/alerts/silence.ts';
 import { backoffMs } from '../../policy/retry/backoff.ts';
 import type { Finding } from '../../policy/verdict/finding.ts';
@@ -61,7 +61,10 @@ export class AlertDesk {
     const { state, silences, outbox } = loadAlerts(path);
     const nowMs = clock.wallNow();
     // How things were while no control looked is not known, so no alert ends for that.
-    this.#state = { ...state, tracked: state.tracked.map((one) => ({ ...one, lastSeenMs: nowMs })) };
+    this.#state = {
+      ...state,
+      tracked: state.tracked.map((one) => (hasLasted(one) ? { ...one, lastSeenMs: nowMs } : one)),
+    };
     this.#silences = silences;
     this.#outbox = outbox;
     const help = 'Messages of alerts by receiver and what became of them';
@@ -76,7 +79,9 @@ export class AlertDesk {
   /** What fires or has ended and is not told yet; silenced ones are shown, not hidden. */
   get alerts(): readonly ShownAlert[] {
     const nowMs = this.#dependencies.clock.wallNow();
-    return this.#state.tracked.map((one) => ({ ...one, isSilenced: isSilenced(one.labels, this.#silences, nowMs) }));
+    return this.#state.tracked
+      .filter((one) => hasLasted(one))
+      .map((one) => ({ ...one, isSilenced: isSilenced(one.labels, this.#silences, nowMs) }));
   }
 
   /** The findings of this second. */
@@ -157,7 +162,8 @@ export class AlertDesk {
     const { alertmanagerUrl, clock, origin, bugs } = this.#dependencies;
     if (alertmanagerUrl === undefined) return;
     const isDue = clock.now() - this.#toldAlertmanagerAt >= REPEAT_TO_ALERTMANAGER_MS;
-    const alerts = [...this.#state.tracked, ...ended.map((one) => ({ ...one, endsAtMs: one.endsAtMs ?? nowMs }))];
+    const all = [...this.#state.tracked, ...ended.map((one) => ({ ...one, endsAtMs: one.endsAtMs ?? nowMs }))];
+    const alerts = all.filter((one) => hasLasted(one));
     if (alerts.length === 0 || (!isChanged && !isDue)) return;
     this.#toldAlertmanagerAt = clock.now();
     const url = `${alertmanagerUrl.replace(/\/+$/, '')}/api/v2/alerts`;
@@ -194,4 +200,4 @@ export class AlertDesk {
 }
 
 const namesOf = ({ tracked }: AlertState): string =>
-  tracked.map(({ fingerprint, told, endsAtMs }) => `${fingerprint} ${told} ${endsAtMs ?? ''}`).join('\n');
+  tracked.map((one) => `${one.fingerprint} ${one.told} ${one.endsAtMs ?? ''} ${hasLasted(one)}`).join('\n');

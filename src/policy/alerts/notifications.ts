@@ -30,6 +30,8 @@ export interface AlertTimes {
   /** After this time, what still fires is told again. */
   readonly repeatMs: number;
   readonly keepFiringMs: number;
+  /** A cause that is over sooner, such as a start or a restart, is never told. */
+  readonly leastMs: number;
 }
 
 export const alertTimes: AlertTimes = {
@@ -37,7 +39,14 @@ export const alertTimes: AlertTimes = {
   groupIntervalMs: 300_000,
   repeatMs: 4 * 3_600_000,
   keepFiringMs: 60_000,
+  leastMs: 10_000,
 };
+
+/** Whether it has lasted long enough to be told. */
+export const hasLasted = (
+  { startsAtMs, lastSeenMs, told }: Pick<TrackedAlert, 'startsAtMs' | 'lastSeenMs' | 'told'>,
+  { leastMs }: AlertTimes = alertTimes,
+): boolean => told !== 'nothing' || lastSeenMs - startsAtMs >= leastMs;
 
 /** A message to the receivers. */
 export interface Notification {
@@ -67,14 +76,15 @@ export function afterAlerts(
   const dueMs = isQuiet
     ? (waitingSinceMs ?? nowMs) + times.groupWaitMs
     : Math.max((waitingSinceMs ?? nowMs) + times.groupWaitMs, (before.lastSentMs ?? 0) + times.groupIntervalMs);
-  const isDue = hasNews && nowMs >= dueMs;
+  // The group wait runs from the first second, so that what lasts is told no later for it.
+  const isDue = news.some((one) => hasLasted(one, times)) && nowMs >= dueMs;
   const told = spoken.filter((one) => one.told === 'firing' && one.endsAtMs === undefined);
   const isRepeated =
     !hasNews && told.length > 0 && before.lastSentMs !== undefined && nowMs - before.lastSentMs >= times.repeatMs;
   if (!isDue && !isRepeated)
     return { state: { ...before, tracked: forgotten(tracked), waitingSinceMs }, notification: undefined };
   // A group is told whole: what fires, and what has ended since.
-  const alerts = spoken.filter((one) => one.endsAtMs === undefined || one.told === 'firing');
+  const alerts = spoken.filter((one) => one.told === 'firing' || (one.endsAtMs === undefined && hasLasted(one, times)));
   const state = {
     tracked: forgotten(tracked.map((one) => (alerts.includes(one) ? afterTelling(one, nowMs) : one))),
     waitingSinceMs: undefined,

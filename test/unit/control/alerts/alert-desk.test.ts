@@ -157,7 +157,7 @@ test('a receiver that rejects a message is not asked again; Retry-After is kept 
   assert.equal(slow.sent.length, 2);
 });
 
-test('an Alertmanager is told at once and each minute, and when it is over', async () => {
+test('an Alertmanager is told after ten seconds and each minute, and when it is over', async () => {
   const host = new Host({ webhookUrl: undefined, alertmanagerUrl: 'http://am/' });
   host.findings = [finding('a')];
   await host.seconds(125);
@@ -173,6 +173,19 @@ test('an Alertmanager is told at once and each minute, and when it is over', asy
   const { length } = host.sent;
   await host.seconds(200);
   assert.equal(host.sent.length, length);
+});
+
+test('the second without workers in which control starts reaches no receiver, however often it starts', async () => {
+  const host = new Host({ webhookUrl: 'http://hook/', alertmanagerUrl: 'http://am/' });
+  for (let restart = 0; restart < 3; restart++) {
+    host.start();
+    host.findings = [finding('a')];
+    await host.seconds(3);
+    assert.deepEqual(host.desk.alerts, []);
+    host.findings = [];
+    await host.seconds(90);
+  }
+  assert.deepEqual(host.sent, []);
 });
 
 test('silences outlive control; a silenced alert is shown and not sent', async () => {

@@ -5,6 +5,7 @@ import { alertmanagerBody, webhookBody } from '../../../../src/control/alerts/bo
 import {
   afterAlerts,
   type AlertState,
+  alertTimes,
   noAlerts,
   type Notification,
 } from '../../../../src/policy/alerts/notifications.ts';
@@ -12,7 +13,6 @@ import type { Silence } from '../../../../src/policy/alerts/silence.ts';
 
 const SECOND = 1000;
 const MINUTE = 60_000;
-const HOUR = 3_600_000;
 const named = (name: string): Alert => ({
   fingerprint: name,
   labels: { alertname: name, host: 'h', service: 'rampart' },
@@ -49,15 +49,27 @@ test('what comes within half a minute is told together, and its end after a minu
   );
 });
 
-test('an alert that was over before it was told is never told', () => {
+test('a cause that is over within ten seconds, such as a start, is never told; what lasts is told no later for it', () => {
   assert.deepEqual(
-    told(400, (second) => (second < 5 ? [a] : [])),
+    told(400, (second) => (second < 10 ? [a] : [])),
+    [],
+  );
+  assert.deepEqual(
+    told(400, (second) => (second <= 10 ? [a] : [])),
     ['30 first a firing', '330 changed a resolved'],
   );
-  const short = { groupWaitMs: 30_000, groupIntervalMs: 300_000, repeatMs: 4 * HOUR, keepFiringMs: 5000 };
+  // The second one comes shortly before the group is told, and is told when it has lasted.
+  assert.deepEqual(
+    told(400, (second) => (second < 25 ? [a] : [a, b])),
+    ['30 first a firing', '330 changed a firing b firing'],
+  );
+});
+
+test('an alert that was over before it was told is never told', () => {
+  const short = { ...alertTimes, keepFiringMs: 5000 };
   let state: AlertState = noAlerts;
   for (let second = 0; second < 100; second++) {
-    const step = afterAlerts(state, second < 3 ? [a] : [], [], second * SECOND, short);
+    const step = afterAlerts(state, second < 20 ? [a] : [], [], second * SECOND, short);
     state = step.state;
     assert.equal(step.notification, undefined);
   }
