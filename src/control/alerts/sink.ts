@@ -11,14 +11,14 @@ export type SinkResult =
 const LIMIT_MS = 10_000;
 const LONGEST_RETRY_AFTER_S = 3600;
 
-/** Posts JSON; never rejects. 5xx, 429 and broken connections may be tried again; any other status but 2xx is final. */
+/** Posts JSON, without following redirects; never rejects. 5xx, 429 and broken connections may be tried again; any other status but 2xx is final. */
 export async function postJson(url: string, body: unknown): Promise<SinkResult> {
   try {
     const reply = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'user-agent': 'rampart' },
       body: JSON.stringify(body),
-      redirect: 'error',
+      redirect: 'manual',
       signal: AbortSignal.timeout(LIMIT_MS),
     });
     // Nobody reads it, and the connection can be used again.
