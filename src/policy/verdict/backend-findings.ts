@@ -28,7 +28,7 @@ export function backendFaults(upstream: UpstreamSignals): Finding[] {
       },
     ];
   }
-  if (failedPerSecond >= LEAST_PER_SECOND && failedPerSecond >= FAILING_SHARE * endedPerSecond && backends.length > 1) {
+  if (failedPerSecond >= LEAST_PER_SECOND && failedPerSecond >= FAILING_SHARE * endedPerSecond) {
     return [
       failing(
         'upstream-failing',
