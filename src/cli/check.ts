@@ -8,10 +8,11 @@ import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
 import { checkConnections, connectionLines } from './check-database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
+import { checkedSlo } from './slo-at-start.ts';
 
 const help = `usage: rampart check [--json]
 
-Checks the environment, the configuration file and the certificates that they name, and whether PostgreSQL has as many connections as all
+Checks the environment, the configuration file, the certificates that they name and the SLO file, and whether PostgreSQL has as many connections as all
 processes may open together. Prints every problem (exit code 2), or all settings if there is none.
 `;
 
@@ -22,11 +23,13 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   const config = await loadConfig(io.env, io.folder, 'use this configuration');
   const { env, dataDir, upstreams, routes, tls } = config;
   if (tls !== undefined) checkTlsFiles(tls);
+  const sloRemarks = checkedSlo(config, io);
   const connections = await checkConnections(config);
   for (const remark of [
     ...unknownVariables(io.env),
     ...routeRemarks(routes),
     ...nodeRemarks(config, process.versions.node),
+    ...sloRemarks,
     ...(typeof connections === 'string' ? [connections] : []),
   ])
     io.stderr.write(`rampart: ${remark}\n`);

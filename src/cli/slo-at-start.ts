@@ -1,14 +1,63 @@
 import { loadSlo } from '../config/slo-load.ts';
+import { ownEndpoints } from '../config/own-routes.ts';
 import type { Config } from '../config/model.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { UsageError } from '../core/errors.ts';
+import { latencyBounds } from '../metrics/instruments.ts';
 import { impossibleAlerts } from '../policy/slo/impossible-alerts.ts';
 import type { Slo } from '../policy/slo/slo.ts';
 import type { CommandIo } from './io.ts';
 
-/** The SLO file of this folder, with a remark for each alert that can never fire. Throws a UsageError for a file that is wrong. */
-export function sloOf({ env }: Pick<Config, 'env'>, io: CommandIo, remark: (text: string) => void): Slo | undefined {
-  const { slo, problems } = loadSlo(env.RAMPART_SLO, io.folder);
-  if (problems.length > 0) throw new UsageError('Cannot use the SLO file:', problems);
-  for (const text of slo === undefined ? [] : impossibleAlerts(slo)) remark(`SLO: ${text}`);
+/** The SLO file of this folder, with a remark for what can never be counted or fire. Throws a UsageError for a file that is wrong. */
+export function sloOf(
+  config: SloPlace,
+  io: Pick<CommandIo, 'folder'>,
+  remark: (text: string) => void,
+): Slo | undefined {
+  const slo = loaded(config, io);
+  if (slo === undefined) return undefined;
+  for (const text of [...impossibleAlerts(slo), ...sloRemarks(slo, config)]) remark(`SLO: ${text}`);
   return slo;
+}
+
+/** Remarks for `rampart check`, which also refuses an alert that could never fire. */
+export function checkedSlo(config: SloPlace, io: Pick<CommandIo, 'folder'>): string[] {
+  const slo = loaded(config, io);
+  if (slo === undefined) return [];
+  const impossible = impossibleAlerts(slo);
+  if (impossible.length > 0) throw new UsageError('The SLO file promises what no alert could watch:', impossible);
+  return sloRemarks(slo, config).map((text) => `SLO: ${text}`);
+}
+
+type SloPlace = Pick<Config, 'routes'> & { readonly env: Pick<Config['env'], 'RAMPART_SLO'> };
+
+function loaded({ env }: SloPlace, { folder }: Pick<CommandIo, 'folder'>): Slo | undefined {
+  const { slo, problems } = loadSlo(env.RAMPART_SLO, folder);
+  if (problems.length > 0) throw new UsageError('Cannot use the SLO file:', problems);
+  return slo;
+}
+
+/** Objectives of endpoints that no route has, and latencies between the bounds of the histogram. */
+function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
+  const known = [...new Set([...routes.map(({ endpoint }) => endpoint), ...ownEndpoints])];
+  return endpoints.flatMap(({ id, objectives }) => {
+    if (objectives.length === 0) return [];
+    if (!known.includes(id)) {
+      const near = nearestName(id, known);
+      return [
+        `no route has the endpoint ${id}, so nothing counts for it${near === undefined ? '' : `; did you mean ${near}?`}`,
+      ];
+    }
+    return objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs) ?? []) : []));
+  });
+}
+
+function boundRemark(id: string, withinMs: number): string | undefined {
+  const bounds = latencyBounds.map((seconds) => Math.round(seconds * 1e6) / 1000);
+  if (bounds.includes(withinMs)) return undefined;
+  const below = bounds.findLast((bound) => bound < withinMs);
+  const above = bounds.find((bound) => bound > withinMs);
+  const near = [below, above].flatMap((bound) => (bound === undefined ? [] : `${bound}ms`)).join(' or ');
+  const counted = below === undefined ? 'every reply counts as bad' : `replies over ${below} ms count as bad`;
+  return `${id}: ${withinMs}ms is no bound of rampart_latency_seconds, so ${counted}; what would work: ${near}`;
 }

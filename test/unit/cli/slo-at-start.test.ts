@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { checkedSlo, sloOf } from '../../../src/cli/slo-at-start.ts';
+import type { RouteConfig } from '../../../src/config/model.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rampart-slo-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const config = { env: { RAMPART_SLO: undefined }, routes: [{ endpoint: 'listOrders' } as RouteConfig] };
+
+function withFile(endpoint: string, objective: string): void {
+  writeFileSync(
+    join(folder, 'slo.yaml'),
+    `service: shop\nendpoints: [{ id: ${endpoint}, objectives: [${objective}] }]\n`,
+  );
+}
+
+test('rampart check refuses an SLO file that is broken or whose alerts could never fire, also one that nobody names', () => {
+  writeFileSync(join(folder, 'slo.yaml'), ': : [');
+  assert.throws(() => checkedSlo(config, { folder }), UsageError);
+  withFile('listOrders', '{ sli: availability, target: 0.5 }');
+  assert.throws(
+    () => checkedSlo(config, { folder }),
+    (error) => error instanceof UsageError && error.problems.some((text) => text.includes('can never fire')),
+  );
+  const remarks: string[] = [];
+  assert.equal(sloOf(config, { folder }, (text) => void remarks.push(text))?.service, 'shop');
+  assert.match(remarks[0] ?? '', /can never fire/);
+});
+
+test('an objective of an endpoint that no route has is named, with the one that is meant', () => {
+  withFile('listOrder', '{ sli: availability, target: 0.99 }');
+  assert.deepEqual(checkedSlo(config, { folder }), [
+    'SLO: no route has the endpoint listOrder, so nothing counts for it; did you mean listOrders?',
+  ]);
+  withFile('createBarcode', '{ sli: availability, target: 0.99 }');
+  assert.deepEqual(checkedSlo(config, { folder }), []);
+});
+
+test('a latency between two bounds of the histogram is named, with both', () => {
+  withFile('listOrders', '{ sli: latency, le: 77ms, target: 0.95 }');
+  assert.match(
+    checkedSlo(config, { folder })[0] ?? '',
+    /77ms is no bound .* over \d+ ms count as bad; what would work: \d+ms or \d+ms/,
+  );
+  withFile('listOrders', '{ sli: latency, le: 100ms, target: 0.95 }');
+  assert.deepEqual(checkedSlo(config, { folder }), []);
+  withFile('listOrders', '{ sli: latency, le: 1h, target: 0.95 }');
+  assert.match(checkedSlo(config, { folder })[0] ?? '', /3600000ms is no bound/);
+});
+
+test('a folder without an SLO file has no remarks', () => {
+  assert.deepEqual(checkedSlo(config, { folder: join(folder, 'none') }), []);
+});
