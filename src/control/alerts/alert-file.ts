@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { loadJson, saveJson } from '../../core/json-file.ts';
+import { savedMoment } from '../saved-numbers.ts';
 import { type AlertState, noAlerts } from '../../policy/alerts/notifications.ts';
 import type { Silence } from '../../policy/alerts/silence.ts';
 
@@ -18,16 +19,13 @@ export interface SavedAlerts {
 }
 
 const labels = z.record(z.string(), z.string());
-const optional = z
-  .number()
-  .optional()
-  .transform((value) => value);
+const optional = savedMoment.optional().transform((value) => value);
 const tracked = z.object({
   fingerprint: z.string(),
   labels,
   annotations: labels,
-  startsAtMs: z.number(),
-  lastSeenMs: z.number(),
+  startsAtMs: savedMoment,
+  lastSeenMs: savedMoment,
   endsAtMs: optional,
   told: z.enum(['nothing', 'firing', 'resolved']),
   toldAtMs: optional,
@@ -38,13 +36,13 @@ const saved = z.object({
     z.object({
       id: z.string(),
       matchers: z.array(z.object({ name: z.string(), value: z.string(), isEqual: z.boolean() })),
-      startsAtMs: z.number(),
-      endsAtMs: z.number(),
+      startsAtMs: savedMoment,
+      endsAtMs: savedMoment,
       createdBy: z.string(),
       comment: z.string(),
     }),
   ),
-  outbox: z.array(z.object({ body: z.unknown(), createdAtMs: z.number() })),
+  outbox: z.array(z.object({ body: z.unknown(), createdAtMs: savedMoment })),
 });
 
 /** A file that cannot be read or has another shape counts as none. */

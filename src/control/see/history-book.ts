@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { SavedSlo } from './slo-watch.ts';
 import { loadJson, saveJson } from '../../core/json-file.ts';
+import { savedCount, savedMoment } from '../saved-numbers.ts';
 import { type Fold, Tiers } from '../../policy/history/tiers.ts';
 import type { HostSignals } from '../../policy/verdict/signals.ts';
 import type { UsualWork } from '../../policy/verdict/usual-work.ts';
@@ -28,26 +29,26 @@ const folds: Readonly<Record<HistoryColumn, Fold>> = {
 };
 
 const row = z.array(z.number().nullable());
-const stretch = z.tuple([z.number(), z.number(), z.number()]);
+const stretch = z.tuple([savedCount, savedCount, savedCount]);
 const savedCounts = z.array(z.object({ stepMs: z.number(), stretches: z.array(stretch) }));
 const savedBook = z.object({
   slo: z
     .object({
       histories: z.record(z.string(), savedCounts),
-      counted: z.record(z.string(), z.tuple([z.number(), z.number()])),
+      counted: z.record(z.string(), z.tuple([savedCount, savedCount])),
     })
     .optional(),
-  tiers: z.array(z.object({ stepMs: z.number(), rows: z.array(z.tuple([z.number(), row])) })),
+  tiers: z.array(z.object({ stepMs: z.number(), rows: z.array(z.tuple([savedCount, row])) })),
   changes: z.array(
     z.object({
-      id: z.number(),
-      atMs: z.number(),
+      id: savedCount,
+      atMs: savedMoment,
       kind: z.enum(['configuration', 'process', 'backend', 'cap', 'cache', 'lab', 'verdict', 'alert']),
       text: z.string(),
       who: z.string().nullable(),
     }),
   ),
-  usualWork: z.record(z.string(), z.object({ meanMs: z.number(), weight: z.number() })),
+  usualWork: z.record(z.string(), z.object({ meanMs: savedCount, weight: savedCount })),
 });
 
 interface SavedParts {

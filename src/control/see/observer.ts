@@ -155,9 +155,19 @@ export class Observer implements LiveSource {
     this.#view = view;
     this.#gravity.set(seen.gravity);
     this.#history.add(view, signals, seen.gravity);
-    this.#dependencies.onFindings(verdict.findings);
+    this.#alert(verdict.findings);
     if (seen.isNews) this.changed('verdict', `${verdict.state}: ${verdict.cause}`);
     return view;
+  }
+
+  /** What fails behind an alert must not keep the host from being seen. */
+  #alert(findings: readonly Finding[]): void {
+    const { onFindings, bugs } = this.#dependencies;
+    try {
+      onFindings(findings);
+    } catch (error) {
+      bugs.report('alerts', error);
+    }
   }
 
   #tell(say: (listener: LiveListener) => void): void {
