@@ -36,6 +36,7 @@ export class HostJudge {
   readonly #members = new MemberWindows(SHOWN_SECONDS);
   readonly #usual = new Map<string, UsualWork>();
   #samples: readonly Sample[] = [];
+  #reported: ReadonlySet<string> = new Set();
   #memory: VerdictMemory = noMemory;
 
   /** How long a request usually takes each upstream. */
@@ -50,7 +51,8 @@ export class HostJudge {
 
   /** `now` in milliseconds of a clock that only goes forward. */
   look(facts: HostFacts, totals: Totals, now: number, promiseOf: (endpoint: string) => EndpointPromise): Seen {
-    this.#samples = [...this.#samples, { at: now, totals }].slice(-(SHOWN_SECONDS + 1));
+    const earlier = this.#hasOlderCounts(facts) ? [] : this.#samples;
+    this.#samples = [...earlier, { at: now, totals }].slice(-(SHOWN_SECONDS + 1));
     this.#members.look(facts.members, now);
     const signals = signalsOf({
       facts,
@@ -67,6 +69,14 @@ export class HostJudge {
     const view = viewOf({ facts, signals, verdict, window: this.#window(SHOWN_SECONDS), memberWindows, promiseOf });
     const isNews = before !== undefined && (before.state !== verdict.state || before.causeId !== verdict.causeId);
     return { view, signals, verdict, isNews, gravity: gravity[verdict.state] };
+  }
+
+  /** The first report of a process that is older than control has counts of the time before, and not of this second. */
+  #hasOlderCounts({ members, startedAtMs }: HostFacts): boolean {
+    const reporting = members.filter(({ totals }) => totals.numbers.size > 0);
+    const isOlder = reporting.some((one) => one.startedAtMs < startedAtMs && !this.#reported.has(one.id));
+    this.#reported = new Set(reporting.map(({ id }) => id));
+    return isOlder;
   }
 
   #learn({ upstreams }: HostSignals): void {
