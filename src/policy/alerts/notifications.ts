@@ -32,6 +32,8 @@ export interface AlertTimes {
   readonly keepFiringMs: number;
   /** A cause that is over sooner, such as a start or a restart, is never told. */
   readonly leastMs: number;
+  /** One that has not lasted so long and is not seen for this long begins anew. */
+  readonly longestGapMs: number;
 }
 
 export const alertTimes: AlertTimes = {
@@ -40,6 +42,7 @@ export const alertTimes: AlertTimes = {
   repeatMs: 4 * 3_600_000,
   keepFiringMs: 60_000,
   leastMs: 10_000,
+  longestGapMs: 3000,
 };
 
 /** Whether it has lasted long enough to be told. */
@@ -108,14 +111,16 @@ function follow(
   before: readonly TrackedAlert[],
   firing: readonly Alert[],
   nowMs: number,
-  { keepFiringMs }: AlertTimes,
+  times: AlertTimes,
 ): TrackedAlert[] {
   const present = new Map(firing.map((alert) => [alert.fingerprint, alert]));
-  const followed = before.map((one): TrackedAlert => {
+  // Two starts of control within a minute are no cause that lasts.
+  const known = before.filter((one) => hasLasted(one, times) || nowMs - one.lastSeenMs <= times.longestGapMs);
+  const followed = known.map((one): TrackedAlert => {
     const seen = present.get(one.fingerprint);
     present.delete(one.fingerprint);
     if (seen === undefined) {
-      const isOver = one.endsAtMs === undefined && nowMs - one.lastSeenMs >= keepFiringMs;
+      const isOver = one.endsAtMs === undefined && nowMs - one.lastSeenMs >= times.keepFiringMs;
       return isOver ? { ...one, endsAtMs: nowMs } : one;
     }
     // It fires again although its end may not have been told: the same alert goes on.
