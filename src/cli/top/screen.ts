@@ -41,10 +41,11 @@ export function screenOf(data: TopData, state: TopState, size: ScreenSize, pen: 
 /** On two lines at most, broken between words; what is left is cut off where it is shown. */
 function wrapped(text: string, columns: number): string[] {
   if (widthOf(text) <= columns) return [text];
-  const words = text.split(' ');
-  let line = '';
+  const indent = /^ */.exec(text)?.[0] ?? '';
+  const words = text.slice(indent.length).split(' ');
+  let line = indent;
   while (words.length > 0 && widthOf(`${line} ${words[0] ?? ''}`) < columns)
-    line += `${line === '' ? '' : ' '}${words.shift() ?? ''}`;
+    line += `${line === indent ? '' : ' '}${words.shift() ?? ''}`;
   return line.trim() === '' ? [text] : [line, `    ${words.join(' ')}`];
 }
 

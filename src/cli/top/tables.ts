@@ -91,7 +91,7 @@ const endpointColumns: readonly Column[] = [
   { title: 'ENDPOINT', isText: true },
   { title: 'REQ/S' },
   { title: 'P95' },
-  { title: 'TARGET' },
+  { title: 'TARGET', from: 70 },
   { title: 'ERRORS' },
   { title: 'REFUSED/S' },
   { title: 'OPEN', from: 80 },

@@ -191,13 +191,15 @@ function backendOf(health: HostFacts['health'][number], facts: HostFacts, window
   const rateOf = (outcome: string): number => window.rateOf('rampart_backend_requests_total', upstream, name, outcome);
   const ended = sum(endedOutcomes, rateOf);
   const busySeconds = window.rateOf('rampart_backend_busy_seconds_total', upstream, name);
+  const cap = facts.leases(upstream, name)?.cap ?? 0;
   return {
     name,
     isUp: health.up,
     problem: health.problem,
-    cap: facts.leases(upstream, name)?.cap ?? 0,
-    // The utilisation law: the time that permits were held, per second, is how many were held on average.
-    inFlight: Math.max(valueOf(window.end, 'rampart_backend_in_flight', upstream, name), busySeconds),
+    cap,
+    // The utilisation law: the time that permits were held, per second, is how many were held on average. It is counted at
+    // the end of a request, so that long ones that end together would be more than there are permits.
+    inFlight: Math.max(valueOf(window.end, 'rampart_backend_in_flight', upstream, name), Math.min(cap, busySeconds)),
     endedPerSecond: ended,
     failedPerSecond: sum(failedOutcomes, rateOf),
     workMs: ended > 0 ? (busySeconds / ended) * 1000 : undefined,

@@ -64,6 +64,15 @@ test('every table, detail, help and filter fits every size, with and without col
   }
 });
 
+test('60 columns: the next step keeps its indent, and what is refused is not cut off', () => {
+  const [, , third] = screen({}, 60);
+  assert.match(third ?? '', /^ {2}next: /);
+  const lines = screen({ table: 'endpoints' }, 60);
+  const at = lines.findIndex((line) => line.includes('ENDPOINT'));
+  assert.ok(at > 0 && lines[at]?.endsWith('REFUSED/S') === true, lines.join('\n'));
+  assert.ok(!lines.slice(at, at + 3).some((line) => line.endsWith('…')));
+});
+
 test('endpoints beyond their promise and processes that are silent are what is not well', () => {
   const bad = screen({ table: 'endpoints', isBadOnly: true }).join('\n');
   assert.match(bad, /work +1,230 +48\.6 ms +40 ms/);
