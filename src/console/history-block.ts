@@ -102,7 +102,6 @@ export class HistoryBlock {
       h('div', { class: 'history-body' }, h('div', {}, this.#band, this.#charts, this.#table), this.#list),
     );
     new ResizeObserver(() => this.#resize()).observe(this.#charts);
-    this.#showChanges();
   }
 
   /** Asks for the figures again where they are old; called each second. */

@@ -72,7 +72,7 @@ export class LiveTable<Row> {
     const heads = columns.map((column, index) => this.#head(column, index));
     if (onMenu !== undefined) heads.push(h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'Actions')));
     this.#table = h('table', {}, h('caption', {}, caption), h('thead', {}, h('tr', {}, ...heads)));
-    this.#empty = h('p', { class: 'empty' }, options.empty);
+    this.#empty = h('p', { class: 'empty' });
     this.element = h(
       'div',
       { class: 'table', role: 'region', tabindex: 0, 'aria-label': caption },

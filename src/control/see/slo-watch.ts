@@ -21,6 +21,8 @@ export interface ObjectiveStatus {
 }
 
 const HOUR_MS = 3_600_000;
+/** Processes report once a second, and connect within a second or two to a new control. */
+const SETTLING_MS = 5000;
 const shownWindows = {
   '5m': HOUR_MS / 12,
   '30m': HOUR_MS / 2,
@@ -49,6 +51,7 @@ export class SloWatch {
   readonly #slo: Slo;
   readonly #watched: readonly Watched[];
   #counted: CountedSoFar | undefined;
+  #settlesAtMs = 0;
 
   constructor(slo: Slo) {
     this.#slo = slo;
@@ -76,16 +79,24 @@ export class SloWatch {
   /** `nowMs` in milliseconds since the epoch. */
   look(totals: Totals, nowMs: number): void {
     const counted: Record<string, readonly [number, number]> = {};
+    // Counters that were lost come back as the processes report what they have counted since their start.
+    if (this.#hasLost(totals)) this.#settlesAtMs = nowMs + SETTLING_MS;
     for (const { key, endpoint, objective, history } of this.#watched) {
       const { bad, total } = eventsOf(totals, endpoint, objective);
       counted[key] = [bad, total];
       const before = this.#counted?.[key];
       // Without anything known from before, what was counted until now belongs to no moment.
-      if (before === undefined) continue;
+      if (before === undefined || nowMs < this.#settlesAtMs) continue;
       const newly = { bad: Math.max(0, bad - before[0]), total: Math.max(0, total - before[1]) };
       history.add(nowMs, newly);
     }
     this.#counted = counted;
+  }
+
+  #hasLost(totals: Totals): boolean {
+    return this.#watched.some(
+      ({ key, endpoint, objective }) => eventsOf(totals, endpoint, objective).total < (this.#counted?.[key]?.[1] ?? 0),
+    );
   }
 
   status(nowMs: number): ObjectiveStatus[] {

@@ -60,7 +60,8 @@ function worded(findings: readonly Finding[], before: HostVerdict | undefined, n
   const [first, ...others] = findings;
   const state = first?.state ?? 'well';
   const causeId = first?.causeId ?? 'none';
-  const isSame = before?.state === state && before.causeId === causeId;
+  // A note that comes or goes does not begin the good time anew.
+  const isSame = before?.state === state && (state === 'well' || before.causeId === causeId);
   return {
     state,
     sinceMs: isSame ? before.sinceMs : now,

@@ -89,6 +89,20 @@ test('counters that are lower than before count nothing', () => {
   assert.deepEqual(events(watch, NOW + 1000)[1], [0, 0]);
 });
 
+test('counters that were lost and come back are not counted again', () => {
+  const counted = new Counted();
+  counted.requests.of('work', '200').add(1000);
+  const watch = new SloWatch(both);
+  watch.look(counted.totals, NOW);
+  watch.look(new Counted().totals, NOW + 1000);
+  watch.look(counted.totals, NOW + 2000);
+  watch.look(counted.totals, NOW + 7000);
+  assert.deepEqual(events(watch, NOW + 7000)[1], [0, 0]);
+  counted.requests.of('work', '500').add(3);
+  watch.look(counted.totals, NOW + 8000);
+  assert.deepEqual(events(watch, NOW + 8000)[1], [3, 3]);
+});
+
 test('the promise of an endpoint is the p95 of its gate, else the latency that 95 % are promised', () => {
   assert.equal(new SloWatch(both).promiseOf('work', NOW).targetP95Ms, 120);
   assert.deepEqual(new SloWatch(both).promiseOf('other', NOW), { targetP95Ms: null, budgetLeft: null });
