@@ -88,6 +88,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys 
     registry,
     bugs,
     runFolder,
+    stateFolder: context.config.dataDir,
     version,
     database,
     wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,

@@ -32,5 +32,7 @@ export interface ControlDependencies {
   readonly wantedWorkers?: number | undefined;
   /** Where the socket and the book lie. */
   readonly runFolder: string;
+  /** Where lies what outlives a stop of the host: its history, objectives and alerts; undefined: there, too. */
+  readonly stateFolder?: string | undefined;
   readonly version: string;
 }

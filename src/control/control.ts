@@ -210,17 +210,13 @@ export class Control {
     );
   }
 
-  #openObserver({ clock, bugs, log, registry, runFolder, slo }: ControlDependencies): Observer {
+  #openObserver(dependencies: ControlDependencies): Observer {
     return new Observer({
-      clock,
-      bugs,
-      log,
-      registry,
-      path: join(runFolder, 'history.json'),
+      ...dependencies,
+      path: join(dependencies.stateFolder ?? dependencies.runFolder, 'history.json'),
       collect: () => this.#metrics.collect(this.#members.all()),
       snapshots: () => this.#metrics.snapshots(),
       facts: () => knownFacts(this.#parts()),
-      slo,
       onFindings: (findings) => this.alerts.second(findings),
     });
   }

@@ -13,6 +13,7 @@ export function openAlertDesk({
   bugs,
   registry,
   runFolder,
+  stateFolder = runFolder,
 }: ControlDependencies): AlertDesk {
   const { ADMIN_HOST, ADMIN_PORT, ALERT_WEBHOOK_URL, ALERTMANAGER_URL } = config.env;
   return new AlertDesk({
@@ -21,7 +22,7 @@ export function openAlertDesk({
     log,
     bugs,
     registry,
-    path: join(runFolder, 'alerts.json'),
+    path: join(stateFolder, 'alerts.json'),
     origin: { host: hostname(), adminUrl: `http://${ADMIN_HOST}:${ADMIN_PORT}/` },
     webhookUrl: ALERT_WEBHOOK_URL,
     alertmanagerUrl: ALERTMANAGER_URL,

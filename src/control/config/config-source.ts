@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { configWithFile, needsDatabase } from '../../config/config.ts';
 import { withEnvFile } from '../../config/env-file.ts';
 import { parseEnvironment } from '../../config/environment.ts';
@@ -68,7 +69,7 @@ export class ConfigSource {
     }
     const before = parseEnvironment(env).values as unknown as Readonly<Record<string, unknown>>;
     const { values, problems } = parseEnvironment(now);
-    const changed = Object.entries(values).filter(([name, value]) => value !== before[name]);
+    const changed = Object.entries(values).filter(([name, value]) => !isDeepStrictEqual(value, before[name]));
     const shown = (name: string, value: unknown): string =>
       value === undefined ? 'unset' : String(hiddenAt(/_URL$|TOKEN/.test(name) ? 'secret' : name, value));
     return [

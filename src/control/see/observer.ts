@@ -32,7 +32,7 @@ export interface ObserverDependencies {
   readonly snapshots: () => Iterable<Snapshot>;
   readonly facts: () => KnownFacts;
   /** What the SLO file promises; undefined without one. */
-  readonly slo: Slo | undefined;
+  readonly slo?: Slo | undefined;
   /** What is wrong in this second. */
   readonly onFindings: (findings: readonly Finding[]) => void;
 }
