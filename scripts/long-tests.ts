@@ -1,9 +1,12 @@
 /** Integration tests that measure for minutes, or that need more of the machine: npm run test:long has them, npm test does without. */
 const long: ReadonlySet<string> = new Set([
+  'batch-hosts',
   'batch-plans',
   'lab-classification',
   'lab-closed-loop',
   'lab-engines',
+  'lab-ingest',
+  'lab-own-service',
   'lab-queue-oracles',
   'lab-soak',
   'lab-tune',
