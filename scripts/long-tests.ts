@@ -9,11 +9,13 @@ const long: ReadonlySet<string> = new Set([
   'lab-own-service',
   'lab-queue-oracles',
   'lab-soak',
+  'lab-strangers',
   'lab-tune',
   'lab-tune-running',
   'lab-other-tools',
   'pgbouncer',
   'products-decode',
+  'reload-faults',
   'systemd',
 ]);
 

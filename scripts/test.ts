@@ -23,7 +23,7 @@ const quiet: ReadonlySet<string> = new Set([
   'takeover',
 ]);
 /** These tests of the lab check its texts rather than its measurements. */
-const anywhere: ReadonlySet<string> = new Set(['lab-strangers', 'lab-truth']);
+const anywhere: ReadonlySet<string> = new Set(['lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
 const failed = await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name) && !isLong(name));
 const failedQuiet = await runTests(
