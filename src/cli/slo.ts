@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { controlSocket } from '../control/control-socket.ts';
 import { askControl } from '../control/link.ts';
+import { alignedLines } from './aligned-lines.ts';
 import { absenceText, lookForInstance } from './instance.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
@@ -67,13 +68,5 @@ export function sloText(objectives: NonNullable<z.output<typeof statuses>>): str
       firing ?? 'none',
     ]),
   ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length))) ?? [];
-  return `${rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')}\n`;
+  return `${alignedLines(rows).join('\n')}\n`;
 }

@@ -1,3 +1,5 @@
+import { alignedLines } from './aligned-lines.ts';
+import { age } from './top/text.ts';
 import type { ProcessRecord } from '../supervisor/process-records.ts';
 
 interface ShownMember {
@@ -47,16 +49,16 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
   const last = config.last_reload;
   const rows = [
     ...(supervisor === undefined ? [] : [['supervisor', String(supervisor.pid), '', '']]),
-    ['control', String(control.pid), duration(control.uptime_seconds), `configuration ${config.version}`],
+    ['control', String(control.pid), age(control.uptime_seconds * 1000), `configuration ${config.version}`],
     ...workers.map((one) => [
       `gateway ${one.instance}`,
       String(one.pid),
-      duration(one.uptime_seconds),
+      age(one.uptime_seconds * 1000),
       `configuration ${one.config_version ?? 'unknown'}`,
     ]),
     ...processes
       .filter(({ role }) => role !== 'control')
-      .map((one) => [`${one.role} ${one.instance}`, String(one.pid), duration(one.uptime_seconds), '']),
+      .map((one) => [`${one.role} ${one.instance}`, String(one.pid), age(one.uptime_seconds * 1000), '']),
   ];
   const reload = last === null ? '' : `; last change ${last.outcome} at ${last.at} by ${last.who}`;
   return [
@@ -65,9 +67,9 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
     `Rampart ${version} in ${dataDir}`,
     `configuration version ${config.version} (${config.version_hash.slice(0, 12)}) since ${config.since}${reload}`,
     '',
-    ...table([['process', 'pid', 'up for', ''], ...rows]),
+    ...alignedLines([['process', 'pid', 'up for', ''], ...rows]),
     '',
-    ...table([
+    ...alignedLines([
       ['upstream', 'backend', 'state', 'leased / cap'],
       ...backends.map(({ upstream, backend, up, problem, leased = 0, cap = 0 }) => [
         upstream,
@@ -89,21 +91,4 @@ function verdictLines({ state, since, cause, next, cause_id: causeId, others }: 
     ...(causeId === 'none' ? [] : [`  next: ${next} (docs/runbook.md#${causeId})`]),
     ...others.map((other) => `  also ${other.state}: ${other.cause}`),
   ];
-}
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function duration(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }

@@ -114,11 +114,12 @@ function processorLimit(
       next: 'add processors or a second host, or make the work cheaper; more processes do not help',
     };
   }
-  const spent = workers.present.filter(({ processors = 0 }) => processors >= WHOLE_THREAD);
-  return spent.length > 0 && spent.length === workers.present.length
-    ? gatewayProcessors(spent.length, effect)
-    : undefined;
+  return areWhole(workers) ? gatewayProcessors(workers.present.length, effect) : undefined;
 }
+
+/** Whether every gateway worker uses a whole processor. */
+const areWhole = ({ present }: HostSignals['workers']): boolean =>
+  present.length > 0 && present.every(({ processors = 0 }) => processors >= WHOLE_THREAD);
 
 const standing = ({ name, queued, inFlight, permits }: UpstreamSignals): Finding => ({
   state: 'degraded',
@@ -142,10 +143,9 @@ const gatewayProcessors = (workers: number, effect: string): Finding => ({
 function hostLoadFindings({ traffic, upstreams, workers, machine }: HostSignals): Finding[] {
   const { requestsPerSecond, errorsPerSecond, leftPerSecond } = traffic;
   const found: Finding[] = [];
-  const spent = workers.present.filter(({ processors = 0 }) => processors >= WHOLE_THREAD);
   const isRoom = (machine.busyShare ?? 1) < FULL;
-  if (spent.length > 0 && spent.length === workers.present.length && isRoom && !upstreams.some(isOverloaded))
-    found.push(gatewayProcessors(spent.length, `at ${rate(requestsPerSecond)}`));
+  if (areWhole(workers) && isRoom && !upstreams.some(isOverloaded))
+    found.push(gatewayProcessors(workers.present.length, `at ${rate(requestsPerSecond)}`));
   if (leftPerSecond >= LEAST_PER_SECOND && leftPerSecond >= LEFT_SHARE * requestsPerSecond) {
     found.push({
       state: 'overloaded',
