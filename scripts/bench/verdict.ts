@@ -121,6 +121,7 @@ function factsOf(
     database: undefined,
     machine: { processors: 8, busyShare: 0.5 },
     objectives: [],
+    degradations: [],
     restarts: [],
   };
 }

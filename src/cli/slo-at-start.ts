@@ -5,7 +5,7 @@ import { nearestName } from '../core/nearest-name.ts';
 import { UsageError } from '../core/errors.ts';
 import { latencyBounds } from '../metrics/instruments.ts';
 import { impossibleAlerts } from '../policy/slo/impossible-alerts.ts';
-import type { Slo } from '../policy/slo/slo.ts';
+import { type EndpointSlo, p95TargetMs, type Slo } from '../policy/slo/slo.ts';
 import type { CommandIo } from './io.ts';
 
 /** The SLO file of this folder, with a remark for what can never be counted or fire. Throws a UsageError for a file that is wrong. */
@@ -37,19 +37,45 @@ function loaded({ env }: SloPlace, { folder }: Pick<CommandIo, 'folder'>): Slo |
   return slo;
 }
 
-/** Objectives of endpoints that no route has, and latencies between the bounds of the histogram. */
+/** Promises of endpoints that no route has, latencies between the bounds of the histogram, and limits that nothing can be beyond. */
 function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
   const known = [...new Set([...routes.map(({ endpoint }) => endpoint), ...ownEndpoints])];
-  return endpoints.flatMap(({ id, objectives }) => {
-    if (objectives.length === 0) return [];
+  return endpoints.flatMap((endpoint) => {
+    const { id, objectives, hitRateTarget } = endpoint;
+    if (objectives.length === 0 && hitRateTarget === undefined) return [];
     if (!known.includes(id)) {
       const near = nearestName(id, known);
       return [
         `no route has the endpoint ${id}, so nothing counts for it${near === undefined ? '' : `; did you mean ${near}?`}`,
       ];
     }
-    return objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs) ?? []) : []));
+    return [
+      ...objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs) ?? []) : [])),
+      ...cacheRemarks(endpoint, routes),
+      ...limitRemarks(endpoint),
+    ];
   });
+}
+
+/** A hit rate of a route that has no cache. */
+function cacheRemarks({ id, hitRateTarget }: EndpointSlo, routes: Config['routes']): string[] {
+  const own = routes.filter(({ endpoint }) => endpoint === id);
+  if (hitRateTarget === undefined || own.length === 0 || own.some(({ cache }) => cache !== undefined)) return [];
+  return [`${id}: its route has no cache, so hit_rate counts nothing; what would work: cache: {} in the route`];
+}
+
+/** Alerts on latencies above the last bound of the histogram, where every reply counts as fast. */
+function limitRemarks({ id, alerts, ...promises }: EndpointSlo): string[] {
+  const lastMs = (latencyBounds.at(-1) ?? 0) * 1000;
+  const targetMs = p95TargetMs(promises) ?? 0;
+  const factors = { p95: alerts.p95Factor, p99: alerts.p99Factor };
+  return Object.entries(factors).flatMap(([name, factor]) =>
+    factor * targetMs <= lastMs
+      ? []
+      : [
+          `${id}: the alert ${name} > ${factor * targetMs} ms can never fire: the last bound of rampart_latency_seconds is ${lastMs} ms; what would work: a ${name}_factor up to ${Number((lastMs / targetMs).toFixed(2))}`,
+        ],
+  );
 }
 
 function boundRemark(id: string, withinMs: number): string | undefined {

@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { controlSocket } from '../control/control-socket.ts';
 import { askControl } from '../control/link.ts';
+import { systemClock } from '../core/clock.ts';
 import { alignedLines } from './aligned-lines.ts';
 import { absenceText, lookForInstance } from './instance.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 import { NO_NEWS, withWrongUsage } from './state-codes.ts';
+import { age } from './top/text.ts';
 
 const help = `usage: rampart slo status [--json]
 
 Shows the objectives of the SLO file of the running instance (RAMPART_SLO, or slo.yaml): what is left of each error budget, how
-fast it is used up (1: it lasts exactly as long as the window), and which alerts fire.
+fast it is used up (1: it lasts exactly as long as the window), and which alerts fire; then the limits on degradation.
 
 Exit codes: 0 no alert fires, 1 one does, 3 nothing runs, or control does not answer, 64 wrong usage.
 `;
@@ -34,39 +36,82 @@ export async function slo(args: string[], io: CommandIo): Promise<number> {
     io.stderr.write(`rampart: ${absenceText(dataDir, processes)}\n`);
     return NO_NEWS;
   }
-  const objectives = statuses.parse(answer) ?? [];
-  io.stdout.write(options.flag('json') ? `${JSON.stringify(objectives, undefined, 2)}\n` : sloText(objectives));
-  return objectives.some(({ firing }) => firing !== null) ? exitCodes.failed : exitCodes.ok;
+  const status = statuses.parse(answer) ?? { objectives: [], degradations: [] };
+  io.stdout.write(
+    options.flag('json') ? `${JSON.stringify(status, undefined, 2)}\n` : sloText(status, systemClock.wallNow()),
+  );
+  const isFiring =
+    status.objectives.some(({ firing }) => firing !== null) || status.degradations.some((one) => one.isFiring);
+  return isFiring ? exitCodes.failed : exitCodes.ok;
 }
 
+const events = z.object({ bad: z.number(), total: z.number() });
 const statuses = z
-  .array(
-    z.object({
-      endpoint: z.string(),
-      promise: z.string(),
-      target: z.number(),
-      events: z.object({ bad: z.number(), total: z.number() }),
-      budgetLeft: z.number(),
-      burnRates: z.record(z.string(), z.number()),
-      firing: z.enum(['page', 'ticket']).nullable(),
-    }),
-  )
+  .object({
+    objectives: z.array(
+      z.object({
+        endpoint: z.string(),
+        promise: z.string(),
+        target: z.number(),
+        events,
+        budgetLeft: z.number(),
+        burnRates: z.record(z.string(), z.number()),
+        firing: z.enum(['page', 'ticket']).nullable(),
+      }),
+    ),
+    degradations: z.array(
+      z.object({
+        kind: z.enum(['p95', 'p99', 'errors', 'hit-rate', 'pool']),
+        subject: z.string(),
+        limit: z.string(),
+        forMs: z.number(),
+        events,
+        measured: z.string(),
+        sinceMs: z.number().nullable(),
+        isFiring: z.boolean(),
+      }),
+    ),
+  })
   .nullable();
 
+type ShownSlo = NonNullable<z.output<typeof statuses>>;
+
 /** The text of `rampart slo status`. */
-export function sloText(objectives: NonNullable<z.output<typeof statuses>>): string {
-  if (objectives.length === 0) return 'no objectives: name a file with RAMPART_SLO, or write slo.yaml (docs/lab.md)\n';
+export function sloText({ objectives, degradations }: ShownSlo, nowMs: number): string {
+  if (objectives.length === 0 && degradations.length === 0)
+    return 'no objectives: name a file with RAMPART_SLO, or write slo.yaml (docs/lab.md)\n';
+  const blocks = [objectives.length === 0 ? [] : objectiveLines(objectives), degradationLines(degradations, nowMs)];
+  return `${blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function objectiveLines(objectives: ShownSlo['objectives']): string[] {
   const windows = Object.keys(objectives[0]?.burnRates ?? {});
-  const rows = [
+  return alignedLines([
     ['endpoint', 'promise', 'bad / all', 'budget left', ...windows.map((name) => `burn ${name}`), 'alert'],
-    ...objectives.map(({ endpoint, promise, events, budgetLeft, burnRates, firing }) => [
+    ...objectives.map(({ endpoint, promise, events: { bad, total }, budgetLeft, burnRates, firing }) => [
       endpoint,
       promise,
-      `${Math.round(events.bad)} / ${Math.round(events.total)}`,
-      events.total === 0 ? 'no events' : `${(budgetLeft * 100).toFixed(1)} %`,
+      `${Math.round(bad)} / ${Math.round(total)}`,
+      total === 0 ? 'no events' : `${(budgetLeft * 100).toFixed(1)} %`,
       ...windows.map((name) => (burnRates[name] ?? 0).toFixed(1)),
       firing ?? 'none',
     ]),
-  ];
-  return `${alignedLines(rows).join('\n')}\n`;
+  ]);
+}
+
+function degradationLines(degradations: ShownSlo['degradations'], nowMs: number): string[] {
+  if (degradations.length === 0) return [];
+  return alignedLines([
+    ['degraded if', '', 'for', 'the last 2 min', 'alert'],
+    ...degradations.map(({ kind, subject, limit, forMs, measured, sinceMs, isFiring }) => [
+      kind === 'pool' ? `pools of ${subject}` : subject,
+      limit,
+      age(forMs),
+      measured,
+      isFiring ? 'ticket' : sinceMs === null ? 'none' : `above for ${age(nowMs - sinceMs)}`,
+    ]),
+  ]);
 }

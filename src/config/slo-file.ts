@@ -2,32 +2,49 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { parseJsonPath } from '../policy/slo/json-path.ts';
-import type { Login, ReplyCheck, Slo, SloRequest } from '../policy/slo/slo.ts';
+import type { Login, Objective, ReplyCheck, Slo, SloRequest } from '../policy/slo/slo.ts';
 import { inPlainWords, problemLines } from './plain-words.ts';
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 const got = (input: unknown): string => JSON.stringify(input)?.slice(0, 80) ?? 'nothing';
 
+interface Bounds {
+  readonly least: number;
+  readonly most: number;
+  readonly rule: string;
+}
+
 /** Milliseconds of a text such as 150ms, 2s, 5m, 1h, 30d. */
-const duration = z.unknown().transform((input, context) => {
-  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof input === 'string' ? input : '') ?? [];
-  const ms = Number(amount) * (units[unit] ?? 0);
-  if (ms > 0) return ms;
-  context.addIssue(`must be a duration such as 150ms, 2s or 30d: got ${got(input)}`);
-  return z.NEVER;
-});
+const durationIn = ({ least, most, rule }: Bounds) =>
+  z.unknown().transform((input, context) => {
+    const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof input === 'string' ? input : '') ?? [];
+    const ms = Number(amount) * (units[unit] ?? 0);
+    if (ms >= least && ms <= most) return ms;
+    context.addIssue(`${ms > 0 ? rule : anyDuration.rule}: got ${got(input)}`);
+    return z.NEVER;
+  });
+
+const anyDuration: Bounds = {
+  least: Number.MIN_VALUE,
+  most: Number.MAX_VALUE,
+  rule: 'must be a duration such as 150ms, 2s or 30d',
+};
+const duration = durationIn(anyDuration);
 
 /** A share from 0 to 1, of a number or of a text such as 1%. */
-const share = z.unknown().transform((input, context) => {
-  const percent = typeof input === 'string' ? /^(\d+(?:\.\d+)?) ?%$/.exec(input)?.[1] : undefined;
-  const value = percent === undefined ? input : Number(percent) / 100;
-  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
-  context.addIssue(`must be a share such as 0.01 or 1%: got ${got(input)}`);
-  return z.NEVER;
-});
+const shareIn = (isRight: (value: number) => boolean, rule: string) =>
+  z.unknown().transform((input, context) => {
+    const percent = typeof input === 'string' ? /^(\d+(?:\.\d+)?) ?%$/.exec(input)?.[1] : undefined;
+    const value = percent === undefined ? input : Number(percent) / 100;
+    const isShare = typeof value === 'number' && value >= 0 && value <= 1;
+    if (isShare && isRight(value)) return value;
+    context.addIssue(`${isShare ? rule : 'must be a share such as 0.01 or 1%'}: got ${got(input)}`);
+    return z.NEVER;
+  });
+const share = shareIn(() => true, '');
 
-const objectiveTarget = share.refine(
+const objectiveTarget = shareIn(
   (value) => value > 0 && value < 1,
   'must lie between 0 and 1: what is promised always cannot be kept',
 );
@@ -35,7 +52,18 @@ const objectiveTarget = share.refine(
 const objective = z.discriminatedUnion('sli', [
   z.strictObject({ sli: z.literal('latency'), le: duration, target: objectiveTarget }),
   z.strictObject({ sli: z.literal('availability'), target: objectiveTarget }),
+  z.strictObject({ sli: z.literal('hit_rate'), target: objectiveTarget }),
 ]);
+
+/** One promise for each share and latency, and one hit rate: of two that are alike, one would be ignored. */
+const objectives = z.array(objective).superRefine((all, context) => {
+  const seen = new Set<string>();
+  for (const [index, one] of all.entries()) {
+    const key = one.sli === 'hit_rate' ? one.sli : JSON.stringify(one);
+    if (seen.has(key)) context.addIssue({ code: 'custom', path: [index], message: 'must not be promised twice' });
+    seen.add(key);
+  }
+});
 
 const status = z.int().min(100).max(599);
 const jsonPath = z
@@ -90,20 +118,33 @@ const login = z
   }));
 
 const factor = z.number().positive().max(1000);
+/** Of a target: an alert below the target itself would fire while the promise is kept. */
+const alertFactor = z.number().min(1).max(1000);
+const alertShare = shareIn((value) => value < 1, 'must be below 1, because more than all is never bad');
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** Shorter, and half a minute of trouble would be an alert; longer, and control would have to keep more of the past. */
+const alertFor = durationIn({
+  least: 3 * MINUTE_MS,
+  most: 60 * MINUTE_MS,
+  rule: 'must be from 3m to 1h, because shares are taken over two minutes',
+});
+/** The longest alert looks back over three days; control counts for 31. */
+const sloWindow = durationIn({ least: 3 * DAY_MS, most: 31 * DAY_MS, rule: 'must be from 3d to 31d' });
 const gate = z.strictObject({
   p95: duration.optional(),
   p99: duration.optional(),
   failed: share.optional(),
   timeouts: z.int().min(0).optional(),
 });
-/** The default alerts on degradation: p95 above 1.5 times its target for five minutes, p99 above twice its target. */
+/** The default alerts on degradation: p95 above 1.5 times its target, p99 above twice that target, for five minutes. */
 const alerts = z.strictObject({
-  p95_factor: factor.default(1.5),
-  p99_factor: factor.default(2),
-  for: duration.default(5 * 60_000),
-  errors: share.default(0.01),
-  pool_use: share.default(0.8),
-  min_rate: z.number().min(0).default(0.1),
+  p95_factor: alertFactor.default(1.5),
+  p99_factor: alertFactor.default(2),
+  for: alertFor.default(5 * MINUTE_MS),
+  errors: alertShare.default(0.01),
+  pool_use: alertShare.default(0.8),
+  min_rate: z.number().min(0).max(1_000_000).default(0.1),
 });
 
 const endpoint = z
@@ -112,7 +153,7 @@ const endpoint = z
     request: request.optional(),
     load: z.strictObject({ weight: z.number().min(0).max(1_000_000) }).default({ weight: 0 }),
     gate: gate.default({}),
-    objectives: z.array(objective).default([]),
+    objectives: objectives.default([]),
     spike: z.strictObject({ p95_factor: factor }).default({ p95_factor: 2 }),
     alerts: alerts.prefault({}),
   })
@@ -126,9 +167,11 @@ const endpoint = z
       maxFailedShare: rest.gate.failed,
       maxTimeouts: rest.gate.timeouts,
     },
-    objectives: rest.objectives.map((each) =>
-      each.sli === 'latency' ? { sli: each.sli, withinMs: each.le, target: each.target } : each,
-    ),
+    objectives: rest.objectives.flatMap((each): Objective[] => {
+      if (each.sli === 'hit_rate') return [];
+      return each.sli === 'latency' ? [{ sli: each.sli, withinMs: each.le, target: each.target }] : [each];
+    }),
+    hitRateTarget: rest.objectives.find(({ sli }) => sli === 'hit_rate')?.target,
     spikeP95Factor: spike.p95_factor,
     alerts: {
       p95Factor: rest.alerts.p95_factor,
@@ -143,7 +186,7 @@ const endpoint = z
 const file = z
   .strictObject({
     service: z.string().min(1).max(100),
-    window: duration.default(30 * 86_400_000),
+    window: sloWindow.default(30 * DAY_MS),
     data: z.string().min(1).optional(),
     login: login.optional(),
     endpoints: z.array(endpoint).min(1),

@@ -23,8 +23,8 @@ export function answerDependency({ control, res, parts: [name = ''] }: AdminRequ
 
 /** GET /api/slo: 501 without an SLO file. */
 export function answerSlo({ control, res }: AdminRequest): void {
-  const objectives = control.observer.slo();
-  if (objectives !== undefined) return replyValue(res, { objectives });
+  const status = control.observer.slo();
+  if (status !== undefined) return replyValue(res, status);
   const detail = 'there is no SLO file; set RAMPART_SLO, or write slo.yaml, and restart control';
   return replyProblem(res, { status: 501, reason: 'not-implemented', detail });
 }

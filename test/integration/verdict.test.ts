@@ -128,9 +128,10 @@ describe('the verdict of a host, over processes', () => {
   test('requests are counted in the view and in the objectives, to the request', async () => {
     for (let count = 0; count < 20; count++) assert.equal(await (await fetch(`${stack.url}/work`)).text(), 'ok');
     const events = async (): Promise<number> => {
-      const [first] = JSON.parse((await stack.run('slo', 'status', '--json')).stdout) as {
-        events: { total: number };
-      }[];
+      const status = JSON.parse((await stack.run('slo', 'status', '--json')).stdout) as {
+        objectives: { events: { total: number } }[];
+      };
+      const [first] = status.objectives;
       return first?.events.total ?? 0;
     };
     await eventually('the objective has 20 events', async () => (await events()) === 20, LIMIT_MS);

@@ -305,6 +305,7 @@ export class HostModel {
       database: { problem: truth.databaseProblem },
       machine: { processors: truth.processors, busyShare },
       objectives: [],
+      degradations: [],
       restarts: truth.restarts,
     };
     return this.#judge.look(facts, readTotals(snapshots), this.#nowMs, () => ({ targetP95Ms: null, budgetLeft: null }));

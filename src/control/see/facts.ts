@@ -1,5 +1,5 @@
 import type { Config } from '../../config/model.ts';
-import type { ObjectiveSignals } from '../../policy/verdict/signals.ts';
+import type { DegradationSignals, ObjectiveSignals } from '../../policy/verdict/signals.ts';
 import type { Role } from '../../protocol/messages.ts';
 import type { HoldKind } from '../backend-holds.ts';
 import type { DiscoveryStatus } from '../discovery.ts';
@@ -31,6 +31,7 @@ export interface HostFacts {
   readonly database: { readonly problem: string | undefined } | undefined;
   readonly machine: { readonly processors: number; readonly busyShare: number | undefined };
   readonly objectives: readonly ObjectiveSignals[];
+  readonly degradations: readonly DegradationSignals[];
   /** Processes that came again within the last minute. */
   readonly restarts: readonly { readonly name: string; readonly count: number }[];
 }

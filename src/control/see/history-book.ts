@@ -36,6 +36,9 @@ const savedBook = z.object({
     .object({
       histories: z.record(z.string(), savedCounts),
       counted: z.record(z.string(), z.tuple([savedCount, savedCount])),
+      degradations: z
+        .object({ histories: z.record(z.string(), savedCounts), since: z.record(z.string(), savedMoment) })
+        .optional(),
     })
     .optional(),
   tiers: z.array(z.object({ stepMs: z.number(), rows: z.array(z.tuple([savedCount, row])) })),

@@ -13,11 +13,11 @@ import { HistoryBook } from './history-book.ts';
 import type { LiveListener, LiveSource } from './live-source.ts';
 import { MachineWatch } from './machine-watch.ts';
 import { readTotals } from './totals.ts';
-import { type ObjectiveStatus, SloWatch } from './slo-watch.ts';
+import { type SloStatus, SloWatch } from './slo-watch.ts';
 import { noPromise } from './view-of.ts';
 
 /** What control knows, beside what the observer finds by itself. */
-export type KnownFacts = Omit<HostFacts, 'machine' | 'restarts' | 'objectives'>;
+export type KnownFacts = Omit<HostFacts, 'machine' | 'restarts' | 'objectives' | 'degradations'>;
 
 export interface ObserverDependencies {
   readonly clock: Clock;
@@ -101,8 +101,8 @@ export class Observer implements LiveSource {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** How the objectives do; undefined without an SLO file. */
-  slo(): readonly ObjectiveStatus[] | undefined {
+  /** How the objectives and the rules on degradation do; undefined without an SLO file. */
+  slo(): SloStatus | undefined {
     return this.#slo?.status(this.#dependencies.clock.wallNow());
   }
 
@@ -144,6 +144,7 @@ export class Observer implements LiveSource {
       machine,
       restarts: this.restarts.within(nowMs),
       objectives: this.#slo?.burning(nowMs) ?? [],
+      degradations: this.#slo?.degraded(nowMs) ?? [],
     };
     const seen = this.#judge.look(
       facts,

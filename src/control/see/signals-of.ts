@@ -8,6 +8,7 @@ import type {
   UpstreamSignals,
   WorkerSignals,
 } from '../../policy/verdict/signals.ts';
+import { shedReasons } from '../../policy/slo/shed-reasons.ts';
 import { type HostFacts, processLabel, upstreamsByEndpoint } from './facts.ts';
 import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
@@ -15,17 +16,6 @@ import type { CountedWindow } from './counted-window.ts';
 const DAY_S = 86_400;
 /** The items of batches, which come through the gateway as requests. */
 const ITEM_ENDPOINT = 'renderItem';
-/** Refusals of Rampart's own, which are not errors. */
-const protectiveReasons: ReadonlySet<string> = new Set([
-  'overloaded',
-  'queue-timeout',
-  'no-backend',
-  'draining',
-  'ledger-full',
-  'spool-full',
-  'store-unavailable',
-]);
-
 export interface SignalSources {
   readonly facts: HostFacts;
   readonly window: CountedWindow;
@@ -67,12 +57,13 @@ export function signalsOf(sources: SignalSources): HostSignals {
     },
     certificates: certificatesOf(window, facts.nowMs),
     objectives: facts.objectives,
+    degradations: facts.degradations,
   };
 }
 
 /** Requests per second that were answered with a 5xx which is no refusal, by endpoint; only those above zero. */
 export function errorRates(window: CountedWindow): Map<string, number> {
-  const refused = refusalRates(window, (reason) => protectiveReasons.has(reason));
+  const refused = refusalRates(window, (reason) => shedReasons.has(reason));
   const errors = new Map<string, number>();
   for (const [key, rate] of window.rates('rampart_requests_total')) {
     const [endpoint = '', status = ''] = key.split('\n');
@@ -110,7 +101,7 @@ export const sumOfRates = (rates: ReadonlyMap<string, number>): number => {
 
 /** Refusals that protect Rampart or one client from another; a 404 is none. */
 export const isProtective = (reason: string): boolean =>
-  protectiveReasons.has(reason) || reason === 'rate-limited' || reason === 'too-many-in-flight';
+  shedReasons.has(reason) || reason === 'rate-limited' || reason === 'too-many-in-flight';
 
 function trafficOf(window: CountedWindow): TrafficSignals {
   return {

@@ -4,19 +4,24 @@ export interface EventCounts {
   readonly total: number;
 }
 
-interface Tier {
-  readonly stepMs: number;
-  readonly kept: number;
+interface Tier extends CountTier {
   /** By the number of the stretch of time, the oldest first. */
   readonly stretches: Map<number, EventCounts>;
 }
 
-/** Ten seconds for an hour, a minute for three days, an hour for 32 days. */
-const shapes = [
-  { stepMs: 10_000, kept: 361 },
+export interface CountTier {
+  readonly stepMs: number;
+  readonly kept: number;
+}
+
+/** Ten seconds for an hour. */
+export const recentTiers: readonly CountTier[] = [{ stepMs: 10_000, kept: 361 }];
+/** And a minute for three days, an hour for 32 days. */
+const monthTiers: readonly CountTier[] = [
+  ...recentTiers,
   { stepMs: 60_000, kept: 4321 },
   { stepMs: 3_600_000, kept: 768 },
-] as const;
+];
 
 export type SavedCounts = readonly {
   readonly stepMs: number;
@@ -24,11 +29,15 @@ export type SavedCounts = readonly {
 }[];
 
 /**
- * The events of one objective over a month, in bounded memory. Counts are added up and never ratios, so that a quiet hour
+ * The events of one objective over a month by default, in bounded memory. Counts are added up and never ratios, so that a quiet hour
  * weighs as little as it should.
  */
 export class EventHistory {
-  readonly #tiers: readonly Tier[] = shapes.map((shape) => ({ ...shape, stretches: new Map() }));
+  readonly #tiers: readonly Tier[];
+
+  constructor(shapes: readonly CountTier[] = monthTiers) {
+    this.#tiers = shapes.map((shape) => ({ ...shape, stretches: new Map() }));
+  }
 
   /** Adds events of this moment, in milliseconds since the epoch. */
   add(atMs: number, { bad, total }: EventCounts): void {

@@ -43,15 +43,16 @@ export interface EndpointGate {
   readonly maxTimeouts: number | undefined;
 }
 
-/** The conditions of an alert. */
+/** When an endpoint counts as degraded; see degradation.ts. */
 export interface EndpointAlerts {
-  /** As factors of the gate's targets. */
+  /** As factors of the p95 target, both. */
   readonly p95Factor: number;
   readonly p99Factor: number;
+  /** How long one of them must hold. */
   readonly forMs: number;
   readonly errorShare: number;
   readonly poolUse: number;
-  /** No alert below this many requests a second. */
+  /** No alert on degradation below this many requests a second. */
   readonly minPerSecond: number;
 }
 
@@ -64,6 +65,8 @@ export interface EndpointSlo {
   readonly weight: number;
   readonly gate: EndpointGate;
   readonly objectives: readonly Objective[];
+  /** The share of the look-ups that the cache is to answer; undefined if nothing is promised. */
+  readonly hitRateTarget: number | undefined;
   /** The largest allowed ratio of p95 under a spike to the normal p95. */
   readonly spikeP95Factor: number;
   readonly alerts: EndpointAlerts;
@@ -84,3 +87,7 @@ export function promiseText(objective: Objective): string {
   const share = `${Number((objective.target * 100).toFixed(4))} %`;
   return objective.sli === 'latency' ? `${share} within ${objective.withinMs} ms` : `${share} without an error`;
 }
+
+/** The p95 that an endpoint is held to: that of its gate, or the latency that 95 % are promised. */
+export const p95TargetMs = ({ gate, objectives }: Pick<EndpointSlo, 'gate' | 'objectives'>): number | undefined =>
+  gate.p95Ms ?? objectives.flatMap((one) => (one.sli === 'latency' && one.target === 0.95 ? [one.withinMs] : []))[0];

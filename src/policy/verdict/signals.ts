@@ -13,6 +13,7 @@ export interface HostSignals {
   readonly config: ConfigSignals;
   readonly certificates: readonly { readonly name: string; readonly daysLeft: number }[];
   readonly objectives: readonly ObjectiveSignals[];
+  readonly degradations: readonly DegradationSignals[];
 }
 
 export interface WorkersSignals {
@@ -117,4 +118,15 @@ export interface ObjectiveSignals {
   readonly severity: 'page' | 'ticket';
   /** How many times as fast as the promise allows the budget is used up. */
   readonly burnRate: number;
+}
+
+/** A rule of the SLO file on degradation that has held for its time. */
+export interface DegradationSignals {
+  readonly kind: 'p95' | 'p99' | 'errors' | 'hit-rate' | 'pool';
+  /** The endpoint, or the role whose database pools they are. */
+  readonly subject: string;
+  /** Such as `p95 > 225 ms`. */
+  readonly limit: string;
+  /** Such as `12 % take longer than 225 ms`. */
+  readonly measured: string;
 }

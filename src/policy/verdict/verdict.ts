@@ -1,4 +1,5 @@
 import { type CauseId, causes, precedence } from './causes.ts';
+import { degradationFindings } from './degradation-findings.ts';
 import { type Finding, type FindingState, gravity } from './finding.ts';
 import { loadFindings } from './load-findings.ts';
 import { partFindings } from './part-findings.ts';
@@ -44,7 +45,7 @@ export function verdictAfter(
   signals: HostSignals,
   now: number,
 ): VerdictMemory & { readonly current: HostVerdict } {
-  const standings = followed(memory.standings, [...partFindings(signals), ...loadFindings(signals)], now);
+  const standings = followed(memory.standings, findingsOf(signals), now);
   const active = [...standings.values()].filter(({ isConfirmed }) => isConfirmed).toSorted(byImportance);
   return {
     standings,
@@ -55,6 +56,12 @@ export function verdictAfter(
     ),
   };
 }
+
+const findingsOf = (signals: HostSignals): Finding[] => [
+  ...partFindings(signals),
+  ...loadFindings(signals),
+  ...degradationFindings(signals),
+];
 
 function worded(findings: readonly Finding[], before: HostVerdict | undefined, now: number): HostVerdict {
   const [first, ...others] = findings;

@@ -55,3 +55,21 @@ test('a latency between two bounds of the histogram is named, with both', () => 
 test('a folder without an SLO file has no remarks', () => {
   assert.deepEqual(checkedSlo(config, { folder: join(folder, 'none') }), []);
 });
+
+test('a hit rate of a route without a cache, and an alert above the last bound, are named with what would work', () => {
+  withFile('listOrders', '{ sli: hit_rate, target: 0.7 }');
+  assert.match(
+    checkedSlo(config, { folder })[0] ?? '',
+    /^SLO: listOrders: its route has no cache, .* what would work: /,
+  );
+  const cached = { ...config, routes: [{ endpoint: 'listOrders', cache: {} } as RouteConfig] };
+  assert.deepEqual(checkedSlo(cached, { folder }), []);
+  withFile('listOrders', '{ sli: latency, le: 30s, target: 0.95 }');
+  assert.deepEqual(
+    checkedSlo(config, { folder }).map((text) => text.slice(0, 58)),
+    [
+      'SLO: listOrders: the alert p95 > 45000 ms can never fire: ',
+      'SLO: listOrders: the alert p99 > 60000 ms can never fire: ',
+    ],
+  );
+});

@@ -21,8 +21,9 @@ endpoints:
     objectives:
       - { sli: latency, le: 150ms, target: 95% }
       - { sli: availability, target: 0.999 }
+      - { sli: hit_rate, target: 70% }
     spike: { p95_factor: 3 }
-    alerts: { p95_factor: 1.2, for: 1m, errors: 0.5%, min_rate: 2 }
+    alerts: { p95_factor: 1.2, for: 4m, errors: 0.5%, min_rate: 2 }
   - id: readThing
 `;
 
@@ -49,8 +50,9 @@ test('parseSlo reads every part, and knows what is meant where nothing is said',
           { sli: 'latency', withinMs: 150, target: 0.95 },
           { sli: 'availability', target: 0.999 },
         ],
+        hitRateTarget: 0.7,
         spikeP95Factor: 3,
-        alerts: { ...defaults, p95Factor: 1.2, forMs: 60_000, errorShare: 0.005, minPerSecond: 2 },
+        alerts: { ...defaults, p95Factor: 1.2, forMs: 240_000, errorShare: 0.005, minPerSecond: 2 },
       },
       {
         id: 'readThing',
@@ -58,11 +60,27 @@ test('parseSlo reads every part, and knows what is meant where nothing is said',
         weight: 0,
         gate: { p95Ms: undefined, p99Ms: undefined, maxFailedShare: undefined, maxTimeouts: undefined },
         objectives: [],
+        hitRateTarget: undefined,
         spikeP95Factor: 2,
         alerts: defaults,
       },
     ],
   });
+});
+
+test('parseSlo refuses what no alert could mean, with its place and what it takes', () => {
+  const alerts = 'alerts: { p95_factor: 0.5, p99_factor: 0, for: 1m, errors: 100%, pool_use: 1, min_rate: -1 }';
+  const twice = 'objectives: [{ sli: hit_rate, target: 0.7 }, { sli: hit_rate, target: 0.8 }]';
+  assert.deepEqual(problems(`service: x\nwindow: 90d\nendpoints: [{ id: a, ${alerts} }, { id: b, ${twice} }]`), [
+    'slo.yaml: window: must be from 3d to 31d: got "90d"',
+    'slo.yaml: endpoints.0.alerts.p95_factor: must be at least 1: got 0.5',
+    'slo.yaml: endpoints.0.alerts.p99_factor: must be at least 1: got 0',
+    'slo.yaml: endpoints.0.alerts.for: must be from 3m to 1h, because shares are taken over two minutes: got "1m"',
+    'slo.yaml: endpoints.0.alerts.errors: must be below 1, because more than all is never bad: got "100%"',
+    'slo.yaml: endpoints.0.alerts.pool_use: must be below 1, because more than all is never bad: got 1',
+    'slo.yaml: endpoints.0.alerts.min_rate: must be at least 0: got -1',
+    'slo.yaml: endpoints.1.objectives.1: must not be promised twice',
+  ]);
 });
 
 test("parseSlo takes the project's own file", () => {

@@ -67,6 +67,7 @@ class Host {
       database: undefined,
       machine: { processors: 2, busyShare: 0.1 },
       objectives: [],
+      degradations: [],
       restarts: [],
     };
     const { verdict } = this.#judge.look(facts, totals, now, () => ({ targetP95Ms: null, budgetLeft: null }));

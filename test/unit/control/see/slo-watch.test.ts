@@ -31,7 +31,7 @@ class Counted {
 }
 
 const events = (watch: SloWatch, nowMs = NOW): [number, number][] =>
-  watch.status(nowMs).map(({ events: { bad, total } }) => [bad, total]);
+  watch.status(nowMs).objectives.map(({ events: { bad, total } }) => [bad, total]);
 
 test('what was counted before anything was looked at belongs to no moment', () => {
   const counted = new Counted();

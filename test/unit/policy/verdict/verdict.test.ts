@@ -50,6 +50,7 @@ const host = (others: Partial<HostSignals> = {}): HostSignals => ({
   config: { disagreeing: [], reloadProblem: undefined },
   certificates: [],
   objectives: [],
+  degradations: [],
   ...others,
 });
 

@@ -1,0 +1,10 @@
+/** Refusals by which Rampart keeps its promise to others: 503 with Retry-After, which count neither as good nor as bad. */
+export const shedReasons: ReadonlySet<string> = new Set([
+  'overloaded',
+  'queue-timeout',
+  'no-backend',
+  'draining',
+  'ledger-full',
+  'spool-full',
+  'store-unavailable',
+]);
