@@ -1,5 +1,5 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log, traces): that part alone; --write puts its table into docs/costs.md.
 // h2spec runs only when it is named, because it needs a program that no package has.
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
@@ -20,6 +20,7 @@ import { benchRender, renderTable } from './bench/render.ts';
 import { benchRoutes, routesTable } from './bench/routes.ts';
 import { benchSessions } from './bench/sessions.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
+import { benchTraces } from './bench/traces.ts';
 import { benchTls, tlsTable } from './bench/tls.ts';
 import { benchVerdict } from './bench/verdict.ts';
 import { writeTable } from './write-table.ts';
@@ -48,6 +49,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   ledger: async () => put('ledger', ledgerTable(await benchLedger())),
   export: async () => put('export', exportTable(await benchExport()), 'records.md'),
+  traces: async () => put('traces', await benchTraces(), 'traces.md'),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 

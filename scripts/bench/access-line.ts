@@ -73,14 +73,14 @@ async function measure(sink: LineSink, sampleRate = 1): Promise<number> {
 }
 
 /** What the turns of the event loop cost by themselves, for each line. */
-async function emptyTurns(): Promise<number> {
+export async function emptyTurns(): Promise<number> {
   const before = process.cpuUsage();
   for (let index = 0; index < LINES; index += 20) await new Promise((resolve) => void setImmediate(resolve));
   const { user, system } = process.cpuUsage(before);
   return (user + system) / LINES;
 }
 
-function requestOf(
+export function requestOf(
   index: number,
   gateway: ConstructorParameters<typeof Exchange>[2],
   route: Exchange['route'],

@@ -9,6 +9,7 @@ import { messageOf } from '../core/errors.ts';
 import { withLastMembers } from '../control/membership.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { RecordPeers } from '../gateway/record-peers.ts';
+import { openSpanOutbox } from '../gateway/traces/open-outbox.ts';
 import type { ConfigOrder, ConfigReport } from '../protocol/config-wire.ts';
 import { type ById, byId, fromWireOrder, toWireReport } from '../protocol/lease-wire.ts';
 import type { RecordAsk } from '../protocol/record-ask.ts';
@@ -33,12 +34,14 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   const stored = await openGatewayStore(context);
   const accessLog = openAccessLogFile(context);
   const recordPeers = openRecordPeers(context, stored.ledger, (ask) => link.offer({ type: 'find-record', ask }));
+  const spans = openSpanOutbox(context, (message) => link.offer(message));
   const worker: Gateway = new Gateway({
     ...context,
     ...stored,
     config,
     accessLog,
     recordPeers,
+    spans,
     sendLeaseReport: (upstream, report) =>
       link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leasedIds(upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
@@ -70,11 +73,14 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   void stop.second.then(() => worker.hasten());
   await worker.drain();
   await leaveCluster();
-  await accessLog?.close();
-  await stored.close();
-  await link.close();
+  await closeInOrder(accessLog, spans, stored, link);
   endWatch();
   return exitCodeOf(context);
+}
+
+/** The link is the last one, because the others use it. */
+async function closeInOrder(...parts: ({ close(): void | Promise<void> } | undefined)[]): Promise<void> {
+  for (const part of parts) await part?.close();
 }
 
 /** The records that this worker makes, and asks others for; its number in their ids is new with each start. */

@@ -27,6 +27,7 @@ const classes: Readonly<Record<keyof ParsedConfigFile, ChangeClass>> = {
   trustedProxies: 'live',
   connections: 'live',
   accessLog: 'live',
+  traces: 'live',
   headers: 'live',
   builtin: 'live',
   errorPages: 'live',

@@ -118,6 +118,7 @@ export function buildConfig(
     proxyProtocol: proxyProtocolOf(file.proxyProtocol),
     tls: tlsOf(env, file.tls, folder),
     accessLog: accessLogOf(env, file, folder),
+    traces: { trust: file.traces?.trust ?? 'anyone' },
     headers: { via: file.headers?.via ?? true, serverTiming: file.headers?.serverTiming ?? true },
     builtin: builtinOf(file.builtin),
     errorPages: errorPagesOf(file.errorPages),

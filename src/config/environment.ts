@@ -1,91 +1,23 @@
 import { availableParallelism } from 'node:os';
-import { addressProblem } from '../core/addresses.ts';
 import { type BalancerName, balancerNames, defaultBalancer } from '../policy/balance/balancer.ts';
-
-/** A value that the environment gave, or why it cannot be used. */
-type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string };
-
-/** One environment variable: how its text becomes a value, and its default. */
-export interface Variable<T> {
-  readonly parse: (text: string) => Parsed<T>;
-  readonly fallback: () => T;
-  readonly meaning: string;
-}
-
-const good = <T>(value: T): Parsed<T> => ({ ok: true, value });
-const bad = <T>(expected: string): Parsed<T> => ({ ok: false, expected });
-
-function wholeNumber(min: number, max: number) {
-  return (text: string): Parsed<number> => {
-    const value = Number(text);
-    return /^\d+$/.test(text) && value >= min && value <= max
-      ? good(value)
-      : bad(`must be a whole number from ${min} to ${max}`);
-  };
-}
-
-function positiveNumber(max: number) {
-  return (text: string): Parsed<number> => {
-    const value = Number(text);
-    return /^\d+(\.\d+)?$/.test(text) && value > 0 && value <= max
-      ? good(value)
-      : bad(`must be a number above 0 and up to ${max}`);
-  };
-}
-
-function oneOf<const T extends string>(...choices: T[]) {
-  return (text: string): Parsed<T> => {
-    const found = choices.find((choice) => choice === text);
-    return found === undefined ? bad(`must be one of ${choices.join(', ')}`) : good(found);
-  };
-}
-
-const byteUnits: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-
-function byteSize(text: string): Parsed<number> {
-  const match = /^(\d{1,12})\s*(|KiB|MiB|GiB)$/.exec(text);
-  const unit = match === null ? undefined : byteUnits[match[2] as string];
-  return match === null || unit === undefined
-    ? bad('must be a size in bytes, such as 67108864 or 64MiB')
-    : good(Number(match[1]) * unit);
-}
-
-function urlOf(...protocols: string[]) {
-  return (text: string): Parsed<string | undefined> => {
-    const protocol = URL.canParse(text) ? new URL(text).protocol : '';
-    return protocols.includes(protocol)
-      ? good(text)
-      : bad(`must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`);
-  };
-}
-
-function anyText(what: string) {
-  return (text: string): Parsed<string> =>
-    text.trim() === '' || text.includes('\0') ? bad(`must be ${what}`) : good(text);
-}
-
-function addressList(text: string): Parsed<readonly string[]> {
-  const addresses = text.split(',').map((each) => each.trim());
-  return addresses.every((each) => addressProblem(each) === undefined)
-    ? good(addresses)
-    : bad('must be addresses or ranges with commas between them, such as 10.1.0.0/16,127.0.0.1');
-}
-
-function pathOrOff(text: string): Parsed<string | undefined> {
-  return text === 'off' ? good(undefined) : anyText('a path, - for standard output, or off')(text);
-}
+import { otelVariables } from './otel-variables.ts';
+import {
+  addressList,
+  anyText,
+  byteSize,
+  none,
+  oneOf,
+  optional,
+  pathOrOff,
+  positiveNumber,
+  urlOf,
+  type Variable,
+  variable,
+  wholeNumber,
+} from './variable.ts';
 
 const port = wholeNumber(1, 65_535);
 const timeout = wholeNumber(1, 3_600_000);
-const none = (): undefined => undefined;
-const optional =
-  <T>(parse: (text: string) => Parsed<T>) =>
-  (text: string): Parsed<T | undefined> =>
-    parse(text);
-
-function variable<T>(fallback: (() => T) | T, parse: (text: string) => Parsed<T>, meaning: string): Variable<T> {
-  return { parse, fallback: typeof fallback === 'function' ? (fallback as () => T) : () => fallback, meaning };
-}
 
 /** Every variable that Rampart reads, with its default: the table of the contract. */
 export const variables = {
@@ -248,6 +180,7 @@ export const variables = {
     pathOrOff,
     'one JSON line for each request: a path, - for standard output, or off',
   ),
+  ...otelVariables,
   LOG_LEVEL: variable<LogLevel>(
     'info',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
@@ -284,5 +217,5 @@ export function parseEnvironment(env: Readonly<Record<string, string | undefined
 
 /** Passwords and tokens must reach neither terminal nor log, even when they are malformed. */
 function shown(name: string, text = ''): string {
-  return /URL|TOKEN/.test(name) ? 'a value that is not shown, as it may hold a secret' : `'${text.slice(0, 80)}'`;
+  return /URL|TOKEN|OTLP/.test(name) ? 'a value that is not shown, as it may hold a secret' : `'${text.slice(0, 80)}'`;
 }

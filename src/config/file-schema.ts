@@ -65,6 +65,13 @@ export const fileSchema = z.strictObject({
       clientAddress: z.enum(['full', 'network', 'none']).optional(),
     })
     .optional(),
+  /** How requests are traced where OTEL_EXPORTER_OTLP_ENDPOINT is set. */
+  traces: z
+    .strictObject({
+      /** Whose traces are continued: those of `anyone`, which is the default, or of `trustedProxies` only. */
+      trust: z.enum(['anyone', 'trustedProxies']).optional(),
+    })
+    .optional(),
   headers: z
     .strictObject({
       /** Whether requests to backends carry Via, by which loops are seen. True by default. */

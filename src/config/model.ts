@@ -279,6 +279,7 @@ export interface Config {
     readonly maxPipelined: number;
   };
   readonly accessLog: AccessLogConfig;
+  readonly traces: { readonly trust: 'anyone' | 'trustedProxies' };
   readonly proxyProtocol: ProxyProtocolConfig | undefined;
   /** Undefined: no TLS listener. */
   readonly tls: TlsConfig | undefined;

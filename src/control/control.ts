@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { configHash } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
-import type { Timer } from '../core/clock.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
@@ -13,6 +12,7 @@ import { pidNamespace } from './lease-keeper.ts';
 import { ConfigKeeper } from './config/config-keeper.ts';
 import { heldBy, Rollout } from './config/rollout.ts';
 import { WorkerVersions } from './config/worker-versions.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { HostUpstreams } from './host-upstreams.ts';
 import type { ControlDependencies } from './control-dependencies.ts';
 import { claimControlSocket, controlSocket } from './control-socket.ts';
@@ -29,8 +29,8 @@ import { type FactSources, knownFacts } from './see/known-facts.ts';
 import { Notes } from './see/notes.ts';
 import { Observer } from './see/observer.ts';
 import { hostStatus } from './host-status.ts';
-
-const PULSE_INTERVAL_MS = 500;
+import { openTraceExporter } from './traces/open-exporter.ts';
+import type { TraceExporter } from './traces/trace-exporter.ts';
 
 /** Owns what the workers of a host share: health, permits, metrics. */
 export class Control {
@@ -54,7 +54,8 @@ export class Control {
   readonly database: DatabaseWatch | undefined;
   #config: Config;
   #configHash: string;
-  #pulseTimer: Timer | undefined;
+  readonly #traces: TraceExporter | undefined;
+  readonly #heartbeat: Heartbeat;
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
@@ -64,8 +65,12 @@ export class Control {
     this.#configHash = configHash(config);
     this.alerts = openAlertDesk(dependencies);
     this.database = dependencies.database;
+    this.#traces = openTraceExporter(dependencies);
     this.observer = this.#openObserver(dependencies);
     this.#notes = new Notes(this.observer, () => clock.wallNow(), registry);
+    this.#heartbeat = new Heartbeat(clock, () => {
+      for (const member of this.#members.all()) this.#members.tell(member, { type: 'heartbeat' });
+    });
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
     this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
     this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
@@ -110,7 +115,7 @@ export class Control {
     this.#metrics.start();
     this.#ticketKey.start();
     this.observer.start();
-    this.#pulse();
+    this.#heartbeat.start();
   }
 
   /** The sum over all processes of the host, with fresh reports of those that answer in time. */
@@ -162,7 +167,8 @@ export class Control {
     this.#upstreams.stop();
     this.#stopped.stop();
     this.#ticketKey.stop();
-    this.#pulseTimer?.cancel();
+    this.#heartbeat.stop();
+    await this.#traces?.close();
     this.#metrics.close();
     await this.#members.close();
   }
@@ -259,6 +265,7 @@ export class Control {
       passRecordMessage(message, member, this.#gateways(), (to, order) => this.#members.tell(to, order));
     else if (message.type === 'announce')
       this.#upstreams.membership.announced(member.id, message.upstream, message.origin);
+    else if (message.type === 'traces') this.#traces?.take(message);
     else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
     else if (message.type === 'config-prepared' || message.type === 'config-committed')
       this.#versions.reported(member, message);
@@ -287,10 +294,5 @@ export class Control {
   /** Workers forget what they know of keys. */
   keysChanged(): void {
     for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'keys-changed' });
-  }
-
-  #pulse(): void {
-    for (const member of this.#members.all()) this.#members.tell(member, { type: 'heartbeat' });
-    this.#pulseTimer = this.#dependencies.clock.setTimeout(() => this.#pulse(), PULSE_INTERVAL_MS);
   }
 }

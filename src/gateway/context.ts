@@ -18,6 +18,7 @@ import type { Limits } from './limits/open.ts';
 import type { RecordPeers } from './record-peers.ts';
 import type { RequestLog } from './request-log.ts';
 import type { SlowReplies } from './http/slow-replies.ts';
+import type { Tracer } from './traces/tracer.ts';
 import type { Tunnels } from './websocket/tunnels.ts';
 import type { Uploads } from './http/upload.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -33,6 +34,8 @@ export interface GatewayContext {
   readonly requestLog: RequestLog;
   /** Undefined where it is off. */
   readonly accessLog: AccessLog | undefined;
+  /** Undefined where requests are not traced. */
+  readonly tracer: Tracer | undefined;
   readonly metrics: GatewayMetrics;
   readonly limits: Limits;
   /** Steps 6 to 9, which ask a backend. */

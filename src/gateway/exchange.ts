@@ -12,6 +12,7 @@ import type { ClientRequest } from './http/client-request.ts';
 import type { Cancellable } from './upstream/cancellable.ts';
 import { decodeSegment } from './http/path-form.ts';
 import type { ReplyChange } from './http/reply-change.ts';
+import type { ExchangeTrace } from './upstream/call-trace.ts';
 import { hundredths } from './http/hundredths.ts';
 
 /** A valid key, which identifies the client. */
@@ -71,6 +72,8 @@ export class Exchange implements ReplyOwner {
   id = '';
   /** Empty if the client has sent no valid one. */
   traceparent = '';
+  /** Undefined where requests are not traced. */
+  trace: ExchangeTrace | undefined;
   /** This gateway's entry in Via; empty where it is switched off. */
   via = '';
   /** Empty until the request has been read. */

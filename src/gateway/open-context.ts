@@ -26,6 +26,8 @@ import { RequestLog } from './request-log.ts';
 import { SlowReplies } from './http/slow-replies.ts';
 import { openStack } from './stack.ts';
 import { Spool } from './http/spool.ts';
+import type { SpanOutbox } from './traces/span-outbox.ts';
+import { Tracer } from './traces/tracer.ts';
 import { Tunnels } from './websocket/tunnels.ts';
 import { Uploads } from './http/upload.ts';
 import { Upstream } from './upstream/upstream.ts';
@@ -36,6 +38,8 @@ export interface GatewayDependencies extends LimitsOptions {
   readonly ledger: Ledger;
   /** Where the access log goes; undefined where it is off. */
   readonly accessLog?: { readonly sink: LineSink; readonly counts: AccessLogCounts } | undefined;
+  /** Where the spans of requests go; undefined where requests are not traced. */
+  readonly spans?: Pick<SpanOutbox, 'addRequest' | 'addAttempt'> | undefined;
   readonly store: {
     readonly barcodes: BarcodeStore;
     readonly idempotency: IdempotencyStore;
@@ -55,7 +59,7 @@ export interface GatewayDependencies extends LimitsOptions {
 
 /** Makes the parts of a worker. */
 export function openContext(dependencies: GatewayDependencies, isDraining: () => boolean): GatewayContext {
-  const { config, clock, registry, log, bugs, ledger, store } = dependencies;
+  const { config, clock, registry, log, bugs, ledger, store, spans } = dependencies;
   const trusted = new AddressSet(config.trustedProxies);
   const metrics = new GatewayMetrics(registry);
   const stack = openStack(clock);
@@ -69,6 +73,7 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     bugs,
     requestLog: new RequestLog(log, clock),
     accessLog: openAccessLog(dependencies, trusted),
+    tracer: spans && new Tracer({ config, clock, trustedProxies: trusted, outbox: spans }),
     metrics,
     limits: openLimits(dependencies, trusted),
     stack,

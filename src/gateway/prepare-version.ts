@@ -26,7 +26,8 @@ export function prepareVersion(
   const prepared = owner.upstreams.prepare(config);
   try {
     const accessLog = current.context.accessLog?.withConfig(config, number);
-    const context = { ...current.context, config, upstreams: prepared.upstreams, accessLog };
+    const tracer = current.context.tracer?.withConfig(config);
+    const context = { ...current.context, config, upstreams: prepared.upstreams, accessLog, tracer };
     const version = new WorkerVersion(context, current.routes, owner.onUnused);
     return {
       commit: () => {

@@ -45,7 +45,7 @@ function answerBug(x: Exchange, gateway: GatewayContext): void {
 
 async function walk(x: Exchange, gateway: GatewayContext, router: Router): Promise<Refusal | undefined> {
   // 1 identify: before anything else can fail, so that every reply and every log line has the id
-  const unidentified = identify(x);
+  const unidentified = identify(x, gateway);
   if (unidentified !== undefined) return unidentified;
   if (isForGateway(x)) return answerForGateway(x);
 
@@ -100,12 +100,13 @@ function checkLimits(x: Exchange, { limit, skipsKeyLimits }: Route, { limits }: 
   return limit === undefined ? byKey : thenCheck(byKey, () => limit.check(x));
 }
 
-function identify(x: Exchange): Refusal | undefined {
+function identify(x: Exchange, gateway: GatewayContext): Refusal | undefined {
   const head = readHead(x.request);
   if (head instanceof Refusal) return head;
   x.head = head;
   x.id = requestIdOf(head.requestId);
   x.traceparent = traceparentOf(head.traceparent);
+  gateway.tracer?.begin(x);
   if (!x.isLoop) return undefined;
   return new Refusal('loop', 'the request has passed through this gateway before', { close: true });
 }
@@ -206,4 +207,5 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   x.onClose?.(delivered);
   gateway.requestLog.write(x, status, elapsedMs);
   gateway.accessLog?.write(x, status, elapsedMs);
+  x.trace?.ended(status, elapsedMs);
 }

@@ -30,8 +30,8 @@ export class WorkerVersion {
     this.#router = buildRouter(context, routes);
     this.routes = routes.withoutPrevious();
     this.exchanges = exchangeGatewayOf(context, (x) => this.#ended(x, context));
-    // Items are no requests of clients, so they have no lines in the access log.
-    const itemContext = { ...context, accessLog: undefined };
+    // Items are no requests of clients, so they have no lines in the access log and no traces.
+    const itemContext = { ...context, accessLog: undefined, tracer: undefined };
     this.#itemContext = itemContext;
     this.#itemRouter = itemRouter(itemContext);
     this.itemExchanges = exchangeGatewayOf(itemContext, (x) => this.#ended(x, itemContext));

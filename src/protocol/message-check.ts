@@ -83,6 +83,7 @@ const recordAnswer = z.union([
   z.looseObject({ kind: z.literal('found'), record: wireRecord }),
   z.looseObject({ kind: z.enum(['absent', 'behind', 'unknown']) }),
 ]);
+const wireTrace = z.custom<readonly unknown[]>((value) => Array.isArray(value));
 const nothing = z.looseObject({});
 /** A worker checks it as it checks a file. */
 const configFile = z.record(z.string(), z.unknown());
@@ -124,6 +125,8 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   forgotten: z.looseObject({ number: count, entries: count }),
   'find-record': z.looseObject({ ask: recordAsk }),
   record: z.looseObject({ asker: text, number: count, answer: recordAnswer }),
+  // Their elements are checked when they are read.
+  traces: z.looseObject({ requests: z.array(wireTrace), attempts: z.array(wireTrace) }),
   'keys-changed': nothing,
   ping: nothing,
 };

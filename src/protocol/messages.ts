@@ -6,6 +6,7 @@ import type { HostLoad } from './lease.ts';
 import type { ById, WireOrder, WireReport } from './lease-wire.ts';
 import type { PlaceAsk, PlaceNews } from './places.ts';
 import type { RecordAnswer, RecordAsk } from './record-ask.ts';
+import type { TraceMessage } from './trace-wire.ts';
 import type { TokenAsk, TokenGrant } from './tokens.ts';
 
 export type Role = 'gateway' | 'generator' | 'control' | 'batch' | 'supervisor';
@@ -51,6 +52,7 @@ export type MemberMessage =
   | { readonly type: 'find-record'; readonly ask: RecordAsk }
   /** The answer of that worker, for the one that asked. */
   | { readonly type: 'record'; readonly asker: string; readonly number: number; readonly answer: RecordAnswer }
+  | TraceMessage
   /** From the command line: keys have been created or revoked. */
   | { readonly type: 'keys-changed' }
   /** Only checks whether control reads its connection. */

@@ -55,6 +55,8 @@ export interface TestGatewayOptions {
   readonly tls?: ConfigFile['tls'];
   readonly proxyProtocol?: ConfigFile['proxyProtocol'];
   readonly accessLogConfig?: ConfigFile['accessLog'];
+  readonly spans?: GatewayDependencies['spans'];
+  readonly traces?: ConfigFile['traces'];
 }
 
 /** A gateway worker in this process, on a free port, with a ledger in memory and one key. */
@@ -119,6 +121,7 @@ export async function testDependencies(
     },
     store: options.store ?? emptyStore,
     accessLog: options.accessLog,
+    spans: options.spans,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
     ...(options.sendPlaceAsks && { sendPlaceAsks: options.sendPlaceAsks }),
     ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),
@@ -163,6 +166,7 @@ export async function testConfig(options: TestGatewayOptions): Promise<Config> {
     ...(options.errorPages && { errorPages: options.errorPages }),
     ...(options.tls && { tls: options.tls }),
     ...(options.proxyProtocol && { proxyProtocol: options.proxyProtocol }),
+    ...(options.traces && { traces: options.traces }),
     ...(options.accessLogConfig && { accessLog: options.accessLogConfig }),
     ...(options.upstreams && { upstreams: options.upstreams }),
     ...(routes && { routes }),

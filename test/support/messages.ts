@@ -39,6 +39,7 @@ export const memberExamples: Examples<MemberMessage> = {
     asks: [{ subject: 'route:a', max: 2, wanted: 1, held: 0, returned: 0 }],
   },
   announce: { type: 'announce', upstream: 'generator', origin: 'http://127.0.0.1:9100' },
+  traces: { type: 'traces', requests: [['trace']], attempts: [] },
   withdraw: { type: 'withdraw' },
   'config-prepared': { type: 'config-prepared', version: { number: 2, hash: 'abc' }, problems: ['too large'] },
   'config-committed': {

@@ -26,19 +26,19 @@ export async function postJson(url: string, body: unknown): Promise<SinkResult> 
     if (reply.ok) return { outcome: 'delivered' };
     const why = `the receiver answered ${reply.status}`;
     if (reply.status < 500 && reply.status !== 429) return { outcome: 'rejected', why };
-    return { outcome: 'failed', why, retryAfterMs: retryAfterMs(reply.headers.get('retry-after')) };
+    return { outcome: 'failed', why, retryAfterMs: retryAfterOf(reply.headers.get('retry-after')) };
   } catch (error) {
     return { outcome: 'failed', why: causeOf(error), retryAfterMs: undefined };
   }
 }
 
 /** Seconds only, because a date would need the receiver's clock. */
-function retryAfterMs(value: string | null): number | undefined {
+export function retryAfterOf(value: string | null): number | undefined {
   return value !== null && /^\d{1,9}$/.test(value) ? Math.min(Number(value), LONGEST_RETRY_AFTER_S) * 1000 : undefined;
 }
 
 /** fetch says "fetch failed"; its cause says why. The text has no URL, which may have a token in it. */
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${LIMIT_MS / 1000} s`;
   return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error);
 }

@@ -7,7 +7,7 @@ import { clientAddress } from '../http/client-network.ts';
 import { hundredths } from '../http/hundredths.ts';
 import { fieldValue } from '../http/request-fields.ts';
 import type { UnparsedRequest } from '../http/unparsed-request.ts';
-import { jsonText } from './json-text.ts';
+import { jsonText } from '../../core/json-text.ts';
 import { keptQuery } from './kept-query.ts';
 import { type PathRedaction, redactionFor, redactionForUnmatched, type SecretPath } from './path-redaction.ts';
 
@@ -62,7 +62,8 @@ export class AccessLineWriter {
     const place = this.#placeOf(x);
     const path = place.redact === undefined ? head.path : place.redact(head.path);
     let line = `{"timestamp":"${this.#timestamp(wallMs)}"`;
-    if (x.traceparent !== '') line += `,"trace_id":"${x.traceparent.slice(3, 35)}"`;
+    if (x.trace !== undefined) line += `,"trace_id":"${x.trace.traceId}","span_id":"${x.trace.spanId}"`;
+    else if (x.traceparent !== '') line += `,"trace_id":"${x.traceparent.slice(3, 35)}"`;
     line += `,"rampart.request_id":"${x.id}","http.request.method":${jsonText(request.method, MAX_NAME)}`;
     line += `,"url.scheme":"${request.scheme}","server.address":${jsonText(head.host, MAX_NAME)}`;
     line += `,"url.path":${jsonText(path, MAX_PATH)}`;

@@ -2,6 +2,7 @@ import type { Priority } from '../../policy/admission/priority.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Cancellable } from '../upstream/cancellable.ts';
 import { CallRecord } from '../upstream/call-record.ts';
+import type { CallTrace } from '../upstream/call-trace.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 
 /** Asks about a request on its behalf. Its times do not count as those of the request's own backend. */
@@ -24,6 +25,10 @@ export class AuthCaller extends CallRecord implements Caller {
 
   get priority(): Priority {
     return this.#x.priority;
+  }
+
+  get trace(): CallTrace | undefined {
+    return this.#x.trace;
   }
 
   get fairKey(): string {

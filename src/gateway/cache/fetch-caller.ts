@@ -2,6 +2,7 @@ import type { Priority } from '../../policy/admission/priority.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Cancellable } from '../upstream/cancellable.ts';
 import { CallRecord } from '../upstream/call-record.ts';
+import type { CallTrace } from '../upstream/call-trace.ts';
 import type { Caller } from '../upstream/upstream-call.ts';
 import type { CacheClient } from './cache-client.ts';
 import type { FetchResult, Subscriber } from './subscriber.ts';
@@ -30,6 +31,10 @@ export class FetchCaller extends CallRecord implements Caller {
 
   get id(): string {
     return this.client.x.id;
+  }
+
+  get trace(): CallTrace | undefined {
+    return this.client.x.trace;
   }
 
   get fairKey(): string {

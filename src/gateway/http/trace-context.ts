@@ -14,8 +14,8 @@ export function requestIdOf(said: string | undefined): string {
 
 /**
  * The trace context to forward: the client's, in the version that this gateway knows. Empty if the client sent no valid
- * one; then tracestate is dropped, too. The gateway creates none of its own, because it makes no sampling decision, and
- * a `-00` would keep every backend from tracing.
+ * one; then tracestate is dropped, too. Without a collector the gateway creates none of its own, because it makes no
+ * sampling decision, and a `-00` would keep every backend from tracing.
  */
 export function traceparentOf(said: string | undefined): string {
   const found = said === undefined ? null : tracePattern.exec(said);
@@ -23,6 +23,13 @@ export function traceparentOf(said: string | undefined): string {
   const [, version, trace, parent, flags, more] = found;
   if (version === 'ff' || (version === '00' && more !== undefined)) return '';
   return `00-${trace}-${parent}-${version === '00' ? flags : knownFlags(flags ?? '')}`;
+}
+
+/** The parts of a trace context as `traceparentOf` gives it; undefined for an empty one. */
+export function traceParentOf(traceparent: string): { traceId: string; spanId: string; flags: number } | undefined {
+  if (traceparent === '') return undefined;
+  const flags = Number.parseInt(traceparent.slice(53, 55), 16);
+  return { traceId: traceparent.slice(3, 35), spanId: traceparent.slice(36, 52), flags };
 }
 
 /** Of a higher version only the flag that version 00 has: sampled. */

@@ -5,12 +5,12 @@ import { type Cancellable, type Cancellation, NoStreamPlace, UpstreamTimeout } f
 import { explain, metBug, UnreadableReply } from './attempt-error.ts';
 import type { Outcome } from './backend.ts';
 import type { Idler } from './idle-watch.ts';
-import { readLoadReport } from './load-report.ts';
 import type { Permit } from './permit.ts';
+import type { AttemptTrace } from './call-trace.ts';
 import { StreamedUpload } from '../http/streamed-upload.ts';
 import { DiscardedReply } from './discarded-reply.ts';
 import type { Answer, Failure, Reply } from './layer.ts';
-import { isEventStream, isReadable, retryAfterMs, saysOverloaded } from './reply-head.ts';
+import { isEventStream, isReadable, loadOf, retryAfterMs, saysOverloaded } from './reply-head.ts';
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
@@ -36,6 +36,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   lastByteAt = 0;
   idleTimeoutMs: number | undefined;
   isHeld = false;
+  span: AttemptTrace | undefined;
   readonly #call: UpstreamCall;
   readonly #permit: Permit;
   readonly #clock: Clock;
@@ -177,8 +178,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
 
   /** Records the load that the backend reports, and decides how this reply counts. */
   #readSelfReport(status: number, headers: ReplyHeaders, now: number): void {
-    const report = headers['endpoint-load-metrics'];
-    const load = typeof report === 'string' ? readLoadReport(report) : undefined;
+    const load = loadOf(headers);
     if (load !== undefined) this.#permit.reported(load, now);
     if (status < 500 && status !== 429) return;
     this.isOverloaded = saysOverloaded(status, headers);
@@ -225,8 +225,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
   }
 
   #drop(controller: Controller, reason: Error): void {
-    const cancelling: { outcome: Outcome | undefined } = { outcome: undefined };
-    this.#cancelling = cancelling;
+    const cancelling: { outcome: Outcome | undefined } = (this.#cancelling = { outcome: undefined });
     const closed = this.#permit.backend.sockets.cancel(() => controller.abort(reason));
     this.#cancelling = undefined;
     if (cancelling.outcome !== undefined) this.#permit.release(cancelling.outcome, closed);
@@ -257,6 +256,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Reply, Cancellable, 
     this.#call.request.upstream.idle.remove(this);
     if (this.#cancelling === undefined) this.#giveBack(outcome);
     else this.#cancelling.outcome = outcome;
+    this.span?.end(this.#clock.now(), this.status, end.failure?.refusal, outcome === 'superseded');
     if (end.failure !== undefined && !this.#hasHead) this.#answered.resolve(end.failure);
     this.#whenEnded?.(end.failure);
   }

@@ -3,6 +3,7 @@ import { UpstreamTimeout } from './cancellable.ts';
 import type { Permit } from './permit.ts';
 import { StreamedUpload } from '../http/streamed-upload.ts';
 import { Attempt } from './attempt.ts';
+import type { CallTrace } from './call-trace.ts';
 import type { Service } from './layer.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
@@ -18,6 +19,7 @@ export const connection =
     call.current = attempt;
     permit.user = attempt;
     passDeadlineOn(call, permit, attempt);
+    if (call.caller.trace !== undefined) traceAttempt(call, permit, attempt, call.caller.trace);
     permit.backend.pool.dispatch(
       {
         method,
@@ -38,7 +40,7 @@ function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): v
   const { body, deadline, request } = call;
   if (deadline === undefined) return;
   if (!(body instanceof StreamedUpload)) {
-    setDeadline(request.headers, Math.max(1, deadline.at - permit.startedAt));
+    setLine(request.headers, 'x-deadline-ms', String(Math.ceil(Math.max(1, deadline.at - permit.startedAt))));
     return;
   }
   deadline.stop();
@@ -52,13 +54,21 @@ function passDeadlineOn(call: UpstreamCall, permit: Permit, attempt: Attempt): v
   };
 }
 
+/** The backend's own spans become children of the attempt. */
+function traceAttempt({ caller, request }: UpstreamCall, permit: Permit, attempt: Attempt, trace: CallTrace): void {
+  const { method, path, upstream, headers } = request;
+  const { id, origin } = permit.backend;
+  const target = { method, path, upstream: upstream.name, backend: id, origin };
+  attempt.span = trace.attempt(target, permit.startedAt, caller.attempts - 1);
+  setLine(headers, 'traceparent', attempt.span.traceparent);
+}
+
 /** The attempts of a call share its header lines, so the next one overwrites the line of this one. */
-function setDeadline(headers: string[], leftMs: number): void {
-  const value = String(Math.ceil(leftMs));
+function setLine(headers: string[], name: string, value: string): void {
   for (let index = headers.length - 2; index >= 0; index -= 2) {
-    if (headers[index] !== 'x-deadline-ms') continue;
+    if (headers[index] !== name) continue;
     headers[index + 1] = value;
     return;
   }
-  headers.push('x-deadline-ms', value);
+  headers.push(name, value);
 }

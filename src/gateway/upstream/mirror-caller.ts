@@ -9,6 +9,8 @@ export class MirrorCaller extends CallRecord implements Caller {
   readonly readyAt: number;
   readonly priority = 'bulk';
   readonly fairKey = 'mirror';
+  /** A copy is no part of what its client asked for. */
+  readonly trace = undefined;
   readonly over = false;
   readonly replyBegun = false;
   underway: Cancellable | undefined;

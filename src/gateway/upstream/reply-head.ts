@@ -1,3 +1,5 @@
+import type { LoadReport } from '../../policy/balance/backend-load.ts';
+import { readLoadReport } from './load-report.ts';
 import type { ReplyHeaders } from './reply-sink.ts';
 
 /**
@@ -13,6 +15,12 @@ export function saysOverloaded(status: number, headers: ReplyHeaders): boolean {
 export function retryAfterMs(headers: ReplyHeaders): number | undefined {
   const seconds = Number(headers['retry-after']);
   return seconds > 0 ? seconds * 1000 : undefined;
+}
+
+/** The load that a backend reports with a reply. */
+export function loadOf(headers: ReplyHeaders): LoadReport | undefined {
+  const report = headers['endpoint-load-metrics'];
+  return typeof report === 'string' ? readLoadReport(report) : undefined;
 }
 
 /** undici decodes `chunked` only, and the client would not learn of any other transfer coding. */

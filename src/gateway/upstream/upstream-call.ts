@@ -6,6 +6,7 @@ import type { Permit } from './permit.ts';
 import { StreamedUpload } from '../http/streamed-upload.ts';
 import type { Claimant } from './claim.ts';
 import type { Upstream } from './upstream.ts';
+import type { CallTrace } from './call-trace.ts';
 import type { Deadline } from './deadline-timer.ts';
 import type { ReplyHeaders, ReplySink } from './reply-sink.ts';
 
@@ -54,6 +55,8 @@ export interface Caller extends Claimant {
   readonly readyAt: number;
   /** The reply is no longer wanted. */
   readonly over: boolean;
+  /** The trace of the request; undefined where requests are not traced. */
+  readonly trace: CallTrace | undefined;
   /** Whether a part of the reply has been sent, so that it cannot become an error reply. */
   readonly replyBegun: boolean;
   /** Milliseconds in the queue, without those of `permitMs`. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonText } from '../../../../src/gateway/access-log/json-text.ts';
+import { jsonText } from '../../../../src/core/json-text.ts';
 import { keptQuery } from '../../../../src/gateway/access-log/kept-query.ts';
 import { redactionFor, redactionForUnmatched } from '../../../../src/gateway/access-log/path-redaction.ts';
 

@@ -18,6 +18,7 @@ export function fakeCaller(more: Partial<Caller> = {}): Caller {
     underway: undefined,
     priority: 'interactive',
     fairKey: 'key',
+    trace: undefined,
     cutReply() {},
     ...more,
   };

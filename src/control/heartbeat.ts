@@ -1,0 +1,24 @@
+import type { Clock, Timer } from '../core/clock.ts';
+
+const INTERVAL_MS = 500;
+
+/** Does the same again and again, from the start on. */
+export class Heartbeat {
+  readonly #clock: Clock;
+  readonly #beat: () => void;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, beat: () => void) {
+    this.#clock = clock;
+    this.#beat = beat;
+  }
+
+  start(): void {
+    this.#beat();
+    this.#timer = this.#clock.setTimeout(() => this.start(), INTERVAL_MS);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+}

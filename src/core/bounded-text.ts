@@ -1,0 +1,13 @@
+/** The text of a stream; undefined if there is none, or if it has more bytes than that, and then the rest is not read. */
+export async function boundedText(stream: ReadableStream | null, maxBytes: number): Promise<string | undefined> {
+  if (stream === null) return undefined;
+  const decoder = new TextDecoder();
+  let text = '';
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBytes) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,104 @@
+import type { AttemptRecord, LateAttemptRecord, RequestRecord } from './trace-record.ts';
+
+/** A record as it is sent: its values alone, because the names would be most of the message. */
+export type WireTrace = readonly unknown[];
+
+/** Ended requests and attempts of a worker. */
+export interface TraceMessage {
+  readonly type: 'traces';
+  readonly requests: readonly WireTrace[];
+  readonly attempts: readonly WireTrace[];
+}
+
+const attemptFields = {
+  spanId: 'string',
+  startMs: 'number',
+  endMs: 'number',
+  method: 'string',
+  upstream: 'string',
+  backend: 'string',
+  origin: 'string',
+  path: 'string',
+  resends: 'number',
+  status: 'number',
+  error: 'string',
+  cancelledBy: 'string',
+} as const satisfies Record<keyof AttemptRecord, string>;
+
+const requestFields = {
+  traceId: 'string',
+  spanId: 'string',
+  parentId: 'string',
+  startMs: 'number',
+  endMs: 'number',
+  method: 'string',
+  scheme: 'string',
+  protocolVersion: 'string',
+  path: 'string',
+  route: 'string',
+  endpoint: 'string',
+  status: 'number',
+  error: 'string',
+  reason: 'string',
+  clientAddress: 'string',
+  userAgent: 'string',
+  requestId: 'string',
+  queueMs: 'number',
+  permitMs: 'number',
+  coalescedMs: 'number',
+  execMs: 'number',
+  cache: 'string',
+  keyId: 'string',
+  stream: 'string',
+  isLate: 'boolean',
+} as const satisfies Record<Exclude<keyof RequestRecord, 'attempts'>, string>;
+
+const attemptNames = Object.entries(attemptFields);
+const requestNames = Object.entries(requestFields);
+
+/** The record of a request, and one of each attempt behind it. */
+export function toWireRequest(record: RequestRecord): WireTrace {
+  const wire: unknown[] = valuesOf(record, requestNames);
+  for (const attempt of record.attempts) wire.push(valuesOf(attempt, attemptNames));
+  return wire;
+}
+
+export const toWireAttempt = ({ traceId, parentId, attempt }: LateAttemptRecord): WireTrace => [
+  traceId,
+  parentId,
+  valuesOf(attempt, attemptNames),
+];
+
+/** Undefined for anything else; checked by hand, because a schema would cost more than all the rest. */
+export function fromWireRequest(wire: WireTrace): RequestRecord | undefined {
+  const record = named(wire.slice(0, requestNames.length), requestNames);
+  const attempts = wire.slice(requestNames.length).map(attemptOf);
+  if (record === undefined || attempts.includes(undefined)) return undefined;
+  return { ...(record as unknown as RequestRecord), attempts: attempts as AttemptRecord[] };
+}
+
+export function fromWireAttempt([traceId, parentId, values]: WireTrace): LateAttemptRecord | undefined {
+  const attempt = attemptOf(values);
+  if (typeof traceId !== 'string' || typeof parentId !== 'string' || attempt === undefined) return undefined;
+  return { traceId, parentId, attempt };
+}
+
+function attemptOf(value: unknown): AttemptRecord | undefined {
+  // `named` has checked the type of every field.
+  return Array.isArray(value) ? (named(value, attemptNames) as AttemptRecord | undefined) : undefined;
+}
+
+function valuesOf(record: object, names: readonly (readonly [string, string])[]): unknown[] {
+  const values = record as Readonly<Record<string, unknown>>;
+  return names.map(([name]) => values[name]);
+}
+
+function named(values: readonly unknown[], names: readonly (readonly [string, string])[]): object | undefined {
+  if (values.length !== names.length) return undefined;
+  const record: Record<string, unknown> = {};
+  for (const [index, [name, type]] of names.entries()) {
+    if (typeof values[index] !== type) return undefined;
+    record[name] = values[index];
+  }
+  return record;
+}
