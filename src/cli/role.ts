@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { resolve } from 'node:path';
 import { configWithFile, loadConfigAndFile } from '../config/config.ts';
@@ -9,6 +9,7 @@ import type { ParsedConfigFile } from '../config/file-schema.ts';
 import { readSnapshot, type ConfigSnapshot, snapshotPath } from '../config/snapshot.ts';
 import { UsageError } from '../core/errors.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
+import { DEFAULT_SLO_FILE } from '../config/slo-file-name.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import { type Clock, openClock } from '../core/clock.ts';
 import { compactHeap } from '../core/compact-heap.ts';
@@ -19,7 +20,9 @@ import { ControlLink, type LinkOptions } from '../control/link.ts';
 import type { Role } from '../protocol/messages.ts';
 import { Bugs } from '../metrics/bugs.ts';
 import { Registry } from '../metrics/instruments.ts';
+import { boundsWith, latencyBounds } from '../metrics/latency-bounds.ts';
 import { registerProcessMetrics } from '../metrics/process-metrics.ts';
+import { latencyThresholdsMs } from '../policy/slo/thresholds.ts';
 import { liveProcesses, prepareRunFolder, recordedAtMs, recordThisProcess } from '../supervisor/process-records.ts';
 import { lookForInstance } from './instance.ts';
 import { exitCodes, type CommandIo } from './io.ts';
@@ -58,7 +61,7 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   process.once('exit', forget);
   // Started by a supervisor that died before this line: nobody would ever look for this process.
   if (supervised && !process.connected) process.exit(exitCodes.failed);
-  const registry = new Registry();
+  const registry = new Registry(role === 'gateway' ? await boundsOf(config, io) : undefined);
   registerProcessMetrics(registry, role, version);
   const clock = openClock((error) => bugs.report('timer', error));
   const log = openLog(config.env.LOG_LEVEL, { role, instance, pid: process.pid }, clock);
@@ -70,6 +73,15 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   const bugs = new Bugs(log, registry);
   const failure = watchForFailure(bugs);
   return { role, instance, config, file, base, clock, random: Math.random, log, registry, bugs, failure, runFolder };
+}
+
+/** The bounds of a worker's histograms. A wrong SLO file is refused by the start and by control; here it adds no bounds. */
+async function boundsOf({ env }: Config, { folder }: CommandIo): Promise<readonly number[]> {
+  // Parsing YAML is of no use to a worker without such a file.
+  if (env.RAMPART_SLO === undefined && !existsSync(resolve(folder, DEFAULT_SLO_FILE))) return latencyBounds;
+  const { loadSlo } = await import('../config/slo-load.ts');
+  const { slo } = loadSlo(env.RAMPART_SLO, folder);
+  return slo === undefined ? latencyBounds : boundsWith(latencyThresholdsMs(slo));
 }
 
 interface RoleConfig {

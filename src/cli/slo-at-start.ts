@@ -3,9 +3,10 @@ import { ownEndpoints } from '../config/own-routes.ts';
 import type { Config } from '../config/model.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { UsageError } from '../core/errors.ts';
-import { latencyBounds } from '../metrics/instruments.ts';
+import { boundsWith } from '../metrics/latency-bounds.ts';
 import { impossibleAlerts } from '../policy/slo/impossible-alerts.ts';
 import { type EndpointSlo, p95TargetMs, type Slo } from '../policy/slo/slo.ts';
+import { latencyThresholdsMs } from '../policy/slo/thresholds.ts';
 import type { CommandIo } from './io.ts';
 
 /** The SLO file of this folder, with a remark for what can never be counted or fire. Throws a UsageError for a file that is wrong. */
@@ -39,6 +40,7 @@ function loaded({ env }: SloPlace, { folder }: Pick<CommandIo, 'folder'>): Slo |
 
 /** Promises of endpoints that no route has, latencies between the bounds of the histogram, and limits that nothing can be beyond. */
 function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
+  const bounds = boundsWith(latencyThresholdsMs({ endpoints }));
   const known = [...new Set([...routes.map(({ endpoint }) => endpoint), ...ownEndpoints])];
   return endpoints.flatMap((endpoint) => {
     const { id, objectives, hitRateTarget } = endpoint;
@@ -50,9 +52,9 @@ function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
       ];
     }
     return [
-      ...objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs) ?? []) : [])),
+      ...objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs, bounds) ?? []) : [])),
       ...cacheRemarks(endpoint, routes),
-      ...limitRemarks(endpoint),
+      ...limitRemarks(endpoint, bounds),
     ];
   });
 }
@@ -65,8 +67,8 @@ function cacheRemarks({ id, hitRateTarget }: EndpointSlo, routes: Config['routes
 }
 
 /** Alerts on latencies above the last bound of the histogram, where every reply counts as fast. */
-function limitRemarks({ id, alerts, ...promises }: EndpointSlo): string[] {
-  const lastMs = (latencyBounds.at(-1) ?? 0) * 1000;
+function limitRemarks({ id, alerts, ...promises }: EndpointSlo, bounds: readonly number[]): string[] {
+  const lastMs = (bounds.at(-1) ?? 0) * 1000;
   const targetMs = p95TargetMs(promises) ?? 0;
   const factors = { p95: alerts.p95Factor, p99: alerts.p99Factor };
   return Object.entries(factors).flatMap(([name, factor]) =>
@@ -78,8 +80,8 @@ function limitRemarks({ id, alerts, ...promises }: EndpointSlo): string[] {
   );
 }
 
-function boundRemark(id: string, withinMs: number): string | undefined {
-  const bounds = latencyBounds.map((seconds) => Math.round(seconds * 1e6) / 1000);
+function boundRemark(id: string, withinMs: number, seconds: readonly number[]): string | undefined {
+  const bounds = seconds.map((bound) => Math.round(bound * 1e6) / 1000);
   if (bounds.includes(withinMs)) return undefined;
   const below = bounds.findLast((bound) => bound < withinMs);
   const above = bounds.find((bound) => bound > withinMs);

@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { Slo } from '../policy/slo/slo.ts';
+import { DEFAULT_SLO_FILE } from './slo-file-name.ts';
 import { parseSlo } from './slo-file.ts';
-
-export const DEFAULT_SLO_FILE = 'slo.yaml';
 
 /** The SLO file that is named, or slo.yaml of the folder; undefined where there is none. Does not throw. */
 export function loadSlo(

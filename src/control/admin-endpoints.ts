@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PROMETHEUS_CONTENT_TYPE, renderPrometheus } from '../metrics/exposition.ts';
+import { formatFor } from '../metrics/exposition.ts';
 import { changeBackends } from './admin-backends.ts';
 import { changeCap } from './admin-cap.ts';
 import { type AdminProblem, isProblem } from './admin-change.ts';
@@ -110,8 +110,10 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
   {
     path: '/metrics',
     methods: reads,
-    answer: async ({ control, res }) =>
-      replyText(res, 200, PROMETHEUS_CONTENT_TYPE, renderPrometheus(await control.metrics())),
+    answer: async ({ control, req, res }) => {
+      const format = formatFor(req.headers.accept);
+      replyText(res, 200, format.contentType, format.render(await control.metrics()));
+    },
   },
   { path: '/healthz', methods: reads, answer: ({ res }) => replyValue(res, { status: 'ok' }) },
 ];

@@ -197,6 +197,8 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.reply.status;
   metrics.countStatus(status);
   metrics.latency.observe(elapsedMs / 1000);
+  if (x.trace?.isSampled === true)
+    metrics.latency.exemplify(elapsedMs / 1000, x.trace.traceId, gateway.clock.wallNow());
   x.side?.observe(status, elapsedMs / 1000);
   if (x.execPhase === 'upstream' || x.queueMs > 0) metrics.waitQueue.observe(x.queueMs / 1000);
   if (x.execPhase === 'upstream') metrics.execUpstream.observe(x.execMs / 1000);

@@ -1,34 +1,94 @@
-import type { FamilySnapshot, Snapshot } from './instruments.ts';
+import type { Exemplar, FamilySnapshot, HistogramValue, Snapshot } from './instruments.ts';
 
-/** The metrics in the Prometheus text format, version 0.0.4. */
-export function renderPrometheus(snapshot: Snapshot): string {
-  return snapshot.map(renderFamily).join('');
+/** A text format of metrics. */
+interface Format {
+  readonly contentType: string;
+  render(snapshot: Snapshot): string;
 }
 
-export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+/** The Prometheus text format, version 0.0.4. */
+const prometheus: Format = {
+  contentType: 'text/plain; version=0.0.4; charset=utf-8',
+  render: (snapshot) => snapshot.map((family) => renderFamily(family, noExemplar)).join(''),
+};
 
-function renderFamily(family: FamilySnapshot): string {
-  const lines = [`# HELP ${family.name} ${escapeHelp(family.help)}`, `# TYPE ${family.name} ${family.kind}`];
+/** OpenMetrics 1.0, which has exemplars, too. */
+const openMetrics: Format = {
+  contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+  render: (snapshot) => `${snapshot.map((family) => renderFamily(openFamily(family), exemplarText)).join('')}# EOF\n`,
+};
+
+/** The metrics in the Prometheus text format, version 0.0.4. */
+export const renderPrometheus = (snapshot: Snapshot): string => prometheus.render(snapshot);
+
+/** The format that a scraper asks for: OpenMetrics if it names its version 1, otherwise the Prometheus format. */
+export function formatFor(accept: string | undefined): Format {
+  const wanted = accept?.split(',').map((each) => each.toLowerCase().replaceAll(' ', '').split(';')) ?? [];
+  const takesOpenMetrics = wanted.some(
+    ([type, ...parameters]) =>
+      type === 'application/openmetrics-text' &&
+      parameters.every((each) => !/^q=0(?:\.0*)?$/.test(each)) &&
+      parameters.every((each) => !each.startsWith('version=') || each === 'version=1.0.0'),
+  );
+  return takesOpenMetrics ? openMetrics : prometheus;
+}
+
+/** A family under the name that OpenMetrics gives it: `_total` is a part of a counter's samples, not of its name. */
+function openFamily(family: FamilySnapshot): ShownFamily {
+  if (family.kind !== 'counter') return family;
+  const base = family.name.endsWith('_total') ? family.name.slice(0, -'_total'.length) : undefined;
+  return base === undefined ? { ...family, shownKind: 'unknown' } : { ...family, shownName: base };
+}
+
+interface ShownFamily extends FamilySnapshot {
+  readonly shownName?: string;
+  readonly shownKind?: string;
+}
+
+type ShowExemplar = (exemplar: Exemplar | null | undefined) => string;
+
+const noExemplar: ShowExemplar = () => '';
+const exemplarText: ShowExemplar = (exemplar) => {
+  if (exemplar === null || exemplar === undefined) return '';
+  const [traceId, value, atMs] = exemplar;
+  return ` # {trace_id="${traceId}"} ${number(value)} ${atMs / 1000}`;
+};
+
+function renderFamily(family: ShownFamily, show: ShowExemplar): string {
+  const name = family.shownName ?? family.name;
+  const lines = [`# HELP ${name} ${escapeHelp(family.help)}`, `# TYPE ${name} ${family.shownKind ?? family.kind}`];
   for (const [values, value] of family.series) {
-    const labels = family.labels.map((name, index) => `${name}="${escapeLabel(values[index] ?? '')}"`);
-    if (typeof value === 'number') {
-      lines.push(`${family.name}${braced(labels)} ${number(value)}`);
-      continue;
-    }
-    let cumulated = 0;
-    for (const [index, count] of value.counts.entries()) {
-      cumulated += count;
-      const bound = family.bounds?.[index];
-      const limit = `le="${bound === undefined ? '+Inf' : number(bound)}"`;
-      lines.push(`${family.name}_bucket${braced([...labels, limit])} ${cumulated}`);
-    }
-    lines.push(`${family.name}_sum${braced(labels)} ${number(value.sum)}`);
-    lines.push(`${family.name}_count${braced(labels)} ${cumulated}`);
+    const labels = family.labels.map((label, index) => labelText(label, values[index] ?? ''));
+    if (typeof value === 'number') lines.push(`${family.name}${braced(labels)} ${number(value)}`);
+    else lines.push(...histogramLines(family, labels, value, show));
   }
   return `${lines.join('\n')}\n`;
 }
 
+function histogramLines(
+  { name, bounds }: FamilySnapshot,
+  labels: readonly string[],
+  { counts, sum, exemplars }: HistogramValue,
+  show: ShowExemplar,
+): string[] {
+  const lines: string[] = [];
+  let cumulated = 0;
+  for (const [index, count] of counts.entries()) {
+    cumulated += count;
+    const bound = bounds?.[index];
+    const limit = `le="${bound === undefined ? '+Inf' : withPoint(bound)}"`;
+    lines.push(`${name}_bucket${braced([...labels, limit])} ${cumulated}${show(exemplars?.[index])}`);
+  }
+  return [...lines, `${name}_sum${braced(labels)} ${number(sum)}`, `${name}_count${braced(labels)} ${cumulated}`];
+}
+
+const labelText = (name: string, value: string): string =>
+  `${name}="${escapeLabel(name === 'quantile' && value !== '' ? withPoint(Number(value)) : value)}"`;
+
 const braced = (labels: readonly string[]): string => (labels.length === 0 ? '' : `{${labels.join(',')}}`);
+
+/** Bounds have a point in OpenMetrics; the other format writes them alike, so that a series has one name in both. */
+const withPoint = (value: number): string => (Number.isInteger(value) ? `${value}.0` : String(value));
 
 function number(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';

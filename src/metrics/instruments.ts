@@ -1,3 +1,5 @@
+import { latencyBounds } from './latency-bounds.ts';
+
 /**
  * Counters, gauges and histograms for the request path. A label set is resolved once and its instrument kept, so that
  * counting a request costs an addition and no look-up, no object and no string.
@@ -27,6 +29,8 @@ export class Histogram {
   /** Observations by bucket, not cumulated; the last one lies above every bound. */
   readonly counts: number[];
   sum = 0;
+  /** By bucket; undefined until a trace was kept. */
+  exemplars: (Exemplar | null)[] | undefined;
 
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
@@ -34,26 +38,37 @@ export class Histogram {
   }
 
   observe(value: number): void {
-    const { bounds, counts } = this;
-    let index = 0;
-    while (index < bounds.length && value > (bounds[index] as number)) index++;
+    const { counts } = this;
+    const index = this.#bucketOf(value);
     counts[index] = (counts[index] as number) + 1;
     this.sum += value;
   }
-}
 
-/** Seconds: from a cache hit to the longest timeout, with the targets of the SLO catalogue among the bounds. */
-export const latencyBounds: readonly number[] = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 10, 20, 30,
-];
+  /** Keeps a trace as the example of its bucket, in place of the one before. */
+  exemplify(value: number, traceId: string, atMs: number): void {
+    (this.exemplars ??= this.counts.map(() => null))[this.#bucketOf(value)] = [traceId, value, atMs];
+  }
+
+  #bucketOf(value: number): number {
+    const { bounds } = this;
+    let index = 0;
+    while (index < bounds.length && value > (bounds[index] as number)) index++;
+    return index;
+  }
+}
 
 /** How the values of several processes are combined: by their sum, or by their maximum. */
 export type Merge = 'sum' | 'max';
 export type Kind = 'counter' | 'gauge' | 'histogram' | 'summary';
 
+/** A trace that shows what an observation stands for; its time in milliseconds since the epoch. */
+export type Exemplar = readonly [traceId: string, value: number, atMs: number];
+
 export interface HistogramValue {
   readonly counts: readonly number[];
   readonly sum: number;
+  /** By bucket. */
+  readonly exemplars?: readonly (Exemplar | null)[];
 }
 
 /** One metric with all its label sets, as a value that can be sent to another process. */
@@ -98,19 +113,28 @@ export class Family<I extends Counter | Gauge | Histogram> {
   snapshot(): FamilySnapshot {
     const series = [...this.#series.values()].map(
       ([values, instrument]) =>
-        [
-          values,
-          instrument instanceof Histogram ? { counts: [...instrument.counts], sum: instrument.sum } : instrument.value,
-        ] as const,
+        [values, instrument instanceof Histogram ? valueOfHistogram(instrument) : instrument.value] as const,
     );
     return { ...this.#head, series };
   }
 }
 
+function valueOfHistogram({ counts, sum, exemplars }: Histogram): HistogramValue {
+  return exemplars === undefined
+    ? { counts: [...counts], sum }
+    : { counts: [...counts], sum, exemplars: [...exemplars] };
+}
+
 /** The metrics of one process. */
 export class Registry {
+  readonly #bounds: readonly number[];
   readonly #families = new Map<string, Family<Counter> | Family<Gauge> | Family<Histogram>>();
   readonly #refreshers = new Set<() => void>();
+
+  /** `bounds`: of its histograms, in seconds. */
+  constructor(bounds: readonly number[] = latencyBounds) {
+    this.#bounds = bounds;
+  }
 
   counter(name: string, help: string, ...labels: readonly string[]): Family<Counter> {
     return this.#add(new Family({ name, help, kind: 'counter', merge: 'sum', labels }, () => new Counter()), name);
@@ -126,8 +150,8 @@ export class Registry {
   }
 
   histogram(name: string, help: string, ...labels: readonly string[]): Family<Histogram> {
-    const head = { name, help, kind: 'histogram', merge: 'sum', labels, bounds: latencyBounds } as const;
-    return this.#add(new Family(head, () => new Histogram(latencyBounds)), name);
+    const head = { name, help, kind: 'histogram', merge: 'sum', labels, bounds: this.#bounds } as const;
+    return this.#add(new Family(head, () => new Histogram(this.#bounds)), name);
   }
 
   /** Called for a refresh that threw. Its gauges keep their last values, and the others are still refreshed. */

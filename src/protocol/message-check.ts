@@ -6,7 +6,12 @@ const count = z.number().min(0);
 const text = z.string().max(4096);
 const permits = z.record(text, count);
 
-const histogram = z.looseObject({ counts: z.array(z.number()).max(1000), sum: z.number() });
+const exemplar = z.union([z.null(), z.tuple([text, z.number(), z.number()])]);
+const histogram = z.looseObject({
+  counts: z.array(z.number()).max(1000),
+  sum: z.number(),
+  exemplars: z.array(exemplar).max(1000).optional(),
+});
 const family = z.looseObject({
   name: text,
   help: text,

@@ -33,7 +33,10 @@ describe('traces of a whole host', () => {
     const upstreams = { app: { backends: [`http://127.0.0.1:${port}`] } };
     const routes = [{ endpoint: 'work', path: '/*', upstream: 'app', authenticate: false }];
     writeFileSync(config, `export default ${JSON.stringify({ upstreams, routes })};\n`);
-    stack = await startStack({ ...settings, RAMPART_CONFIG: config });
+    const slo = join(settings['RAMPART_DATA_DIR'] ?? '', 'slo.yaml');
+    const objective = '{ sli: latency, le: 77ms, target: 0.95 }';
+    writeFileSync(slo, `service: app\nendpoints: [{ id: work, objectives: [${objective}] }]\n`);
+    stack = await startStack({ ...settings, RAMPART_CONFIG: config, RAMPART_SLO: slo });
   });
   after(async () => {
     await stack.stop();
@@ -65,6 +68,25 @@ describe('traces of a whole host', () => {
     assert.equal(resource.get('deployment.environment.name'), 'test');
     assert.equal(await spansThat('sent'), 60);
     assert.doesNotMatch(stack.output(), /s3cret/);
+  });
+
+  test('are the exemplars of OpenMetrics, whose histograms have the latencies of the SLO file as bounds', async () => {
+    const accept = 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5';
+    const reply = await fetch(`${stack.adminUrl}/metrics`, { headers: { accept } });
+    assert.match(reply.headers.get('content-type') ?? '', /^application\/openmetrics-text; version=1\.0\.0/);
+    const text = await reply.text();
+    assert.ok(text.endsWith('# EOF\n'));
+    for (const bound of ['0.077', '0.1155', '0.154', '1.0'])
+      assert.match(text, new RegExp(`^rampart_latency_seconds_bucket\\{endpoint="work",le="${bound}"\\} 30`, 'm'));
+    const found = [...text.matchAll(/ # \{trace_id="(\w+)"\} [\d.e-]+ \d+(?:\.\d+)?$/gm)].map(
+      ([, trace = '']) => trace,
+    );
+    assert.ok(found.length > 0);
+    for (const trace of found)
+      assert.ok(
+        collector.spans.some(({ traceId }) => traceId === trace),
+        trace,
+      );
   });
 
   test('are lost by nobody but the collector: it hangs, resets and answers 503, and every span is sent or counted', async () => {

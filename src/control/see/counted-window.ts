@@ -1,3 +1,4 @@
+import { withBounds } from '../../metrics/rebucket.ts';
 import type { HistogramValue } from '../../metrics/instruments.ts';
 import { combined, sumOf, sumsBy, type Totals, valueOf } from './totals.ts';
 
@@ -54,7 +55,7 @@ export class CountedWindow {
   histogram(name: string, labels?: string): HistogramValue | undefined {
     const [start, end] = [histogramOf(this.#start, name, labels), histogramOf(this.end, name, labels)];
     if (end === undefined || start === undefined) return end;
-    return combined(end, start, -1);
+    return combined(end, withBounds(start, this.#start.bounds, this.end.bounds), -1);
   }
 
   /** The quantile of a histogram's increase in milliseconds; undefined without observations. */

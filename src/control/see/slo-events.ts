@@ -1,3 +1,4 @@
+import { boundOf } from '../../metrics/latency-bounds.ts';
 import type { DegradationRule } from '../../policy/slo/degradation.ts';
 import type { EventCounts } from '../../policy/slo/event-counts.ts';
 import { shedReasons } from '../../policy/slo/shed-reasons.ts';
@@ -10,7 +11,7 @@ import type { Totals } from './totals.ts';
  */
 export function objectiveEvents(totals: Totals, endpoint: string, objective: Objective): EventCounts {
   if (objective.sli === 'availability') return errorEvents(totals, endpoint);
-  const seconds = objective.withinMs / 1000;
+  const seconds = boundOf(objective.withinMs);
   return slowerEvents(totals, endpoint, totals.bounds.findLast((bound) => bound <= seconds) ?? 0);
 }
 
@@ -19,7 +20,7 @@ export function degradationEvents(totals: Totals, { kind, endpoint = '', slowerT
   if (kind === 'errors') return errorEvents(totals, endpoint);
   if (kind === 'hit-rate') return cacheEvents(totals, endpoint);
   // An alert must not come too early, so a bucket with the limit in it is not slow yet.
-  const seconds = slowerThanMs / 1000;
+  const seconds = boundOf(slowerThanMs);
   return slowerEvents(totals, endpoint, totals.bounds.find((bound) => bound >= seconds) ?? Number.POSITIVE_INFINITY);
 }
 

@@ -1,3 +1,4 @@
+import { sharedBounds, withBounds } from '../../metrics/rebucket.ts';
 import type { FamilySnapshot, HistogramValue, Snapshot } from '../../metrics/instruments.ts';
 
 /** Counters by their label values, joined by a line feed. */
@@ -51,16 +52,16 @@ const hostFamilies: ReadonlySet<string> = new Set([
 export function readTotals(snapshots: Iterable<Snapshot>, families: ReadonlySet<string> = hostFamilies): Totals {
   const numbers = new Map<string, Map<string, number>>();
   const histograms = new Map<string, Map<string, OpenHistogram>>();
-  let bounds: readonly number[] = [];
+  const counted: FamilySnapshot[] = [];
   for (const snapshot of snapshots) {
     for (const family of snapshot) {
       if (!families.has(family.name)) continue;
-      if (family.kind === 'histogram') {
-        bounds = family.bounds ?? bounds;
-        addHistograms(ensured(histograms, family.name), family);
-      } else addNumbers(ensured(numbers, family.name), family);
+      if (family.kind === 'histogram') counted.push(family);
+      else addNumbers(ensured(numbers, family.name), family);
     }
   }
+  const bounds = sharedBounds(counted) ?? counted[0]?.bounds ?? [];
+  for (const family of counted) addHistograms(ensured(histograms, family.name), family, bounds);
   return { numbers, histograms, bounds };
 }
 
@@ -88,9 +89,14 @@ interface OpenHistogram {
   sum: number;
 }
 
-function addHistograms(into: Map<string, OpenHistogram>, { series }: FamilySnapshot): void {
-  for (const [labels, value] of series) {
-    if (typeof value === 'number') continue;
+function addHistograms(
+  into: Map<string, OpenHistogram>,
+  { series, bounds: own = [] }: FamilySnapshot,
+  bounds: readonly number[],
+): void {
+  for (const [labels, counted] of series) {
+    if (typeof counted === 'number') continue;
+    const value = withBounds(counted, own, bounds);
     const key = labels.join('\n');
     const open = into.get(key);
     if (open === undefined) {

@@ -29,6 +29,7 @@ export interface ExchangeTrace extends CallTrace {
   /** 32 and 16 hexadecimal digits. */
   readonly traceId: string;
   readonly spanId: string;
+  readonly isSampled: boolean;
   /** The request has ended; attempts for it may go on. `status` 499: the client left. */
   ended(status: number, elapsedMs: number): void;
 }

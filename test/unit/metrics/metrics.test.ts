@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MetricsBook } from '../../../src/control/metrics-book.ts';
 import { renderPrometheus } from '../../../src/metrics/exposition.ts';
-import { Registry } from '../../../src/metrics/instruments.ts';
+import { type HistogramValue, Registry, type Snapshot } from '../../../src/metrics/instruments.ts';
 import { mergeSnapshots } from '../../../src/metrics/merge.ts';
 
 function worker(requests: number, depth: number) {
@@ -30,7 +30,7 @@ describe('renderPrometheus', () => {
     const lines = renderPrometheus(registry.snapshot()).split('\n');
     assert.deepEqual(lines.slice(0, 3), ['# HELP a_total Help', '# TYPE a_total counter', 'a_total{label="x"} 2']);
     assert.ok(lines.includes('b_seconds_bucket{le="0.0005"} 2'));
-    assert.ok(lines.includes('b_seconds_bucket{le="30"} 2'));
+    assert.ok(lines.includes('b_seconds_bucket{le="30.0"} 2'));
     assert.ok(lines.includes('b_seconds_bucket{le="+Inf"} 3'));
     assert.ok(lines.includes('b_seconds_count 3'));
     assert.ok(lines.includes('b_seconds_sum 100.0009'));
@@ -59,6 +59,44 @@ describe('mergeSnapshots', () => {
       return registry.snapshot();
     };
     assert.match(renderPrometheus(mergeSnapshots([one(0.001), one(1)])), /b_seconds_count 2\n/);
+  });
+
+  test('adds histograms with other bounds, of an earlier version or from before a change of the SLO file', () => {
+    const one = (bounds: number[], ...values: number[]): Snapshot => {
+      const registry = new Registry(bounds);
+      const histogram = registry.histogram('b_seconds', 'Time').of();
+      for (const seconds of values) histogram.observe(seconds);
+      return registry.snapshot();
+    };
+    const countsOf = (snapshot: Snapshot): unknown => (value(snapshot, 'b_seconds') as HistogramValue).counts;
+    const merged = mergeSnapshots([
+      one([0.1, 1], 0.05, 0.5, 9),
+      one([0.1, 0.3, 2], 0.2, 0.2, 1.5, 9),
+      one([0.1, 1], 0.5),
+    ]);
+    assert.deepEqual(merged[0]?.bounds, [0.1, 0.3, 1, 2]);
+    // The first and the last do not know how many of theirs were below 0.3, and count none there.
+    assert.deepEqual(countsOf(merged), [1, 2, 2, 1, 2]);
+    assert.deepEqual(countsOf(mergeSnapshots([merged, one([5], 4)])), [1, 2, 2, 1, 1, 2]);
+  });
+
+  test('keeps the newest exemplar of each bucket', () => {
+    const one = (seconds: number, trace: string, atMs: number): Snapshot => {
+      const registry = new Registry([1]);
+      const histogram = registry.histogram('b_seconds', 'Time').of();
+      histogram.observe(seconds);
+      histogram.exemplify(seconds, trace, atMs);
+      return registry.snapshot();
+    };
+    const merged = mergeSnapshots([one(0.5, 'a', 5), one(0.2, 'b', 7), one(0.3, 'c', 6), one(2, 'd', 1)]);
+    assert.deepEqual(value(merged, 'b_seconds'), {
+      counts: [3, 1],
+      sum: 3,
+      exemplars: [
+        ['b', 0.2, 7],
+        ['d', 2, 1],
+      ],
+    });
   });
 });
 

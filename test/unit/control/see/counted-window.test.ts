@@ -85,3 +85,17 @@ test('items of batches that found no room are no refusals, and requests beside t
     ],
   );
 });
+
+test('a window whose end has further bounds, as when a worker of a newer version joins, counts nothing twice', () => {
+  const snapshotOf = (bounds: number[], ...values: number[]) => {
+    const registry = new Registry(bounds);
+    const latency = registry.histogram('rampart_latency_seconds', 'help', 'endpoint').of('a');
+    for (const seconds of values) latency.observe(seconds);
+    return registry.snapshot();
+  };
+  const start = readTotals([snapshotOf([0.1, 1], 0.05, 0.5)]);
+  const end = readTotals([snapshotOf([0.1, 1], 0.05, 0.5, 0.5), snapshotOf([0.1, 0.3, 1], 0.2)]);
+  const window = new CountedWindow(start, end, 1);
+  assert.deepEqual(window.end.bounds, [0.1, 0.3, 1]);
+  assert.deepEqual(window.histogram('rampart_latency_seconds', 'a')?.counts, [0, 1, 1, 0]);
+});

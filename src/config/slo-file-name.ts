@@ -1,0 +1,1 @@
+export const DEFAULT_SLO_FILE = 'slo.yaml';
