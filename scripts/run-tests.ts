@@ -10,9 +10,11 @@ export interface TestCount {
   skipped: number;
   /** Tests that failed, and passed when their file ran again alone. */
   unsteady: string[];
+  /** The seconds of each file. */
+  seconds: Map<string, number>;
 }
 
-export const noTests = (): TestCount => ({ passed: 0, failed: 0, skipped: 0, unsteady: [] });
+export const noTests = (): TestCount => ({ passed: 0, failed: 0, skipped: 0, unsteady: [], seconds: new Map() });
 
 /** The tests that failed, by file. */
 export type FailedFiles = Map<string, string[]>;
@@ -49,6 +51,9 @@ async function runFiles(files: string[], concurrency: number, count: TestCount):
     const path = file ?? name;
     failed.set(path, [...(failed.get(path) ?? []), name]);
   });
+  stream.on('test:summary', ({ file, duration_ms: ms }) => {
+    if (file !== undefined) count.seconds.set(relative(root, file), ms / 1000);
+  });
   await new Promise<void>((done, reject) => {
     stream.compose(new spec()).on('end', done).on('error', reject).pipe(process.stdout, { end: false });
   });
@@ -74,8 +79,19 @@ export async function runAgain(failed: FailedFiles, count: TestCount): Promise<v
   }
 }
 
+/** So many files are named at the end, with their seconds: the run must not grow unnoticed. */
+const SLOWEST = 20;
+
+function printSlowest(seconds: TestCount['seconds']): void {
+  const slowest = [...seconds].toSorted(([, one], [, other]) => other - one).slice(0, SLOWEST);
+  const all = [...seconds.values()].reduce((sum, each) => sum + each, 0);
+  console.log(`\n${seconds.size} files, ${Math.round(all)} s by their own times. The slowest, in seconds:`);
+  for (const [file, each] of slowest) console.log(`${each.toFixed(1).padStart(7)}  ${file}`);
+}
+
 /** Prints the closing line and sets the exit code: in CI a skipped test counts as a failure. */
-export function conclude({ passed, failed, skipped, unsteady }: TestCount): void {
+export function conclude({ passed, failed, skipped, unsteady, seconds }: TestCount): void {
+  printSlowest(seconds);
   for (const name of unsteady) console.log(`Unsteady, passed only in a second run alone: ${name}`);
   if (skipped > 0 && process.env['CI'] !== undefined)
     console.log('In CI no test may be skipped: each one says above why it was.');

@@ -18,8 +18,8 @@ export interface TraceCollector {
   headers: IncomingHttpHeaders;
   path: string;
   resource: WireSpan['attributes'];
-  /** How the next requests are answered; `hang`: not at all; `reset`: their connections are reset. */
-  answer: number | 'hang' | 'reset';
+  /** How the next requests are answered; `reset`: their connections are reset. */
+  answer: number | 'reset';
   close(): void;
 }
 
@@ -28,7 +28,6 @@ export async function startCollector(): Promise<TraceCollector> {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => void chunks.push(chunk));
     req.on('end', () => {
-      if (collector.answer === 'hang') return;
       if (collector.answer === 'reset') {
         req.socket.resetAndDestroy();
         return;
