@@ -3,8 +3,10 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { table } from '../src/lab/report/markdown.ts';
-import { plotsOf } from '../src/lab/report/plots.ts';
+import type { Chart } from '../src/lab/report/chart-model.ts';
+import { mainCharts } from '../src/lab/report/main-charts.ts';
 import type { RunRecord } from '../src/lab/report/run-record.ts';
+import { standaloneChart } from '../src/lab/report/standalone-chart.ts';
 import { summaryTables } from '../src/lab/report/tuning-tables.ts';
 import { root } from './root.ts';
 import { writeTable } from './write-table.ts';
@@ -17,9 +19,7 @@ const writers: Readonly<Record<string, (run: RunRecord) => void>> = {
 
 function writeProof(run: RunRecord): void {
   const series = run.series.filter(({ name }) => name !== 'real barcodes');
-  for (const [index, name] of ['throughput', 'latency'].entries()) {
-    writePicture(`prove-${name}`, plotsOf({ ...run, series })[index]);
-  }
+  writePicture('prove', mainCharts({ ...run, series })[0]);
 }
 
 function writeTuning(run: RunRecord): void {
@@ -36,7 +36,7 @@ function writeTuning(run: RunRecord): void {
       .join('\n'),
   ];
   writeTable('tuning.md', 'tune', `${text.join('\n\n')}\n`);
-  writePicture('tune-frontier', plotsOf(run)[0]);
+  writePicture('tune-frontier', mainCharts(run)[0]);
 }
 
 function writeIngest(run: RunRecord): void {
@@ -50,8 +50,10 @@ function writeIngest(run: RunRecord): void {
   writeTable('batches.md', 'ingest', `${text.join('\n\n')}\n`);
 }
 
-const writePicture = (name: string, plot = ''): void =>
-  writeFileSync(join(root, 'docs', 'images', `${name}.svg`), `${plot}\n`);
+function writePicture(name: string, chart: Chart | undefined): void {
+  if (chart === undefined) throw new Error(`There is nothing to draw for ${name}`);
+  writeFileSync(join(root, 'docs', 'images', `${name}.svg`), `${standaloneChart(chart)}\n`);
+}
 
 const named = process.argv[2];
 const folders =

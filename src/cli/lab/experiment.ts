@@ -7,6 +7,8 @@ import { messageOf, UsageError } from '../../core/errors.ts';
 import type { LabContext } from '../../lab/experiments/step.ts';
 import { commit, provenanceOf } from '../../lab/report/provenance.ts';
 import { barPlot } from '../../lab/report/bar-plot.ts';
+import { headlineLine, headlineOf } from '../../lab/report/headline.ts';
+import { oneLine } from '../../lab/report/harmless.ts';
 import {
   type ExperimentOutcome,
   type RunRecord,
@@ -99,7 +101,9 @@ function summary(run: RunRecord, folder: string): string {
     ...gates,
     ...run.reasons.map((reason) => `  invalid: ${reason}`),
     '',
-    `${run.experiment} of ${run.target ?? 'a system'}: ${run.verdict}, in ${number(run.seconds)} s`,
+    `${run.experiment} of ${run.target ?? 'a system'}, in ${number(run.seconds)} s`,
+    headlineLine(run),
+    `next: ${oneLine(headlineOf(run).next)}`,
     `report: ${folder}/report.html`,
     '',
   ].join('\n');

@@ -7,7 +7,7 @@ import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
-import { describeTargets, p95Marks, type Targets, violations } from './targets.ts';
+import { describeTargets, p95Marks, seriesTargets, type Targets, violations } from './targets.ts';
 
 export interface CapacityOptions {
   readonly system: System;
@@ -62,6 +62,7 @@ function capacityOutcome(
     steps: byLoad,
     confirmations: [],
     usl: undefined,
+    targets: seriesTargets(targets),
     limit: bottleneckOf(confirmed ?? (byLoad[0] as Step), resources),
   };
   return {

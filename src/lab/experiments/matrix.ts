@@ -9,7 +9,15 @@ import type { NamedMix } from './loads.ts';
 import { describeMix } from './slo-mix.ts';
 import { disturbances, type LabContext, runStep, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
-import { commonP95Ms, describeTargets, p95TargetOf, strictestP95Ms, type Targets, violations } from './targets.ts';
+import {
+  commonP95Ms,
+  describeTargets,
+  p95TargetOf,
+  seriesTargets,
+  strictestP95Ms,
+  type Targets,
+  violations,
+} from './targets.ts';
 
 export interface MatrixOptions {
   readonly system: System;
@@ -84,6 +92,10 @@ async function measured(
     confirmations: [],
     usl: points.length < MIN_USL_POINTS ? undefined : fitUsl(points),
     knee: kneeOf(steps, kneeTarget(options)).load,
+    targets:
+      targets.endpoints === undefined
+        ? { all: { p99Ms: options.p99Ms, maxFailedShare: targets.maxFailedShare, maxTimeouts: 0 } }
+        : seriesTargets(targets),
     limit: bottleneckOf(steps.at(-1) as Step, resources),
   };
 }

@@ -8,7 +8,7 @@ import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
 import { openStep } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
-import { commonP95Ms, describeTargets, gatesAt, p95Marks, type Targets, violations } from './targets.ts';
+import { commonP95Ms, describeTargets, gatesAt, p95Marks, seriesTargets, type Targets, violations } from './targets.ts';
 
 export interface RampOptions {
   readonly system: System;
@@ -62,6 +62,7 @@ export function rampOutcome(steps: readonly Step[], stopped: string, options: Ra
     steps,
     confirmations: [],
     usl: undefined,
+    targets: seriesTargets(targets),
     knee: knee.load,
     limit: bottleneckOf(most ?? (steps[0] as Step), resources),
   };

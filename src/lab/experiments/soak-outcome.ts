@@ -1,6 +1,6 @@
 import { type Drift, type DriftSeries, judgeDrifts, LEAST_WINDOWS } from '../measure/drift.ts';
 import type { Distribution } from '../measure/latency.ts';
-import type { PlotOptions } from '../report/line-plot.ts';
+import type { PlotOptions } from '../report/plot-options.ts';
 import type { Gate, ExperimentOutcome } from '../report/run-record.ts';
 import { signed } from '../report/tables.ts';
 import type { System } from '../system/system.ts';

@@ -1,6 +1,6 @@
 import type { Spike } from '../load/user-ramp.ts';
 import type { Figures } from '../measure/figures.ts';
-import type { PlotOptions } from '../report/line-plot.ts';
+import type { PlotOptions } from '../report/plot-options.ts';
 import type { Gate, ExperimentOutcome } from '../report/run-record.ts';
 import { known, percent } from '../report/tables.ts';
 import type { System } from '../system/system.ts';

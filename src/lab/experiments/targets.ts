@@ -1,6 +1,6 @@
 import type { EndpointGate, Slo } from '../../policy/slo/slo.ts';
 import type { EndpointFigures, Figures } from '../measure/figures.ts';
-import type { Gate, PlotMarks } from '../report/run-record.ts';
+import type { Gate, PlotMarks, SeriesTargets } from '../report/run-record.ts';
 import { known } from '../report/tables.ts';
 import type { OutcomeName } from '../load/outcome.ts';
 import type { Step } from './step.ts';
@@ -35,6 +35,10 @@ export function commonP95Ms({ p95Ms, endpoints }: Targets): number {
   return asked.size === 1 ? ([...asked][0] ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
 }
 
+/** The same in the record of a run, so that its report can judge each load. */
+export const seriesTargets = ({ p95Ms, maxFailedShare, endpoints }: Targets): SeriesTargets =>
+  endpoints === undefined ? { all: { p95Ms, maxFailedShare } } : { endpoints };
+
 /** Lines to compare p95 with in a plot. */
 export function p95Marks(series: string, { p95Ms, endpoints }: Targets): PlotMarks['p95'] {
   if (endpoints === undefined) return [{ name: `target: ${p95Ms}`, series, y: p95Ms }];
@@ -45,9 +49,9 @@ export function p95Marks(series: string, { p95Ms, endpoints }: Targets): PlotMar
 
 /** Why a load was not carried; empty when it was. */
 export function violations({ figures, endpoints }: Pick<Step, 'figures' | 'endpoints'>, targets: Targets): string[] {
-  if (targets.endpoints === undefined) return wrongIn(figures, gateOf(targets));
+  if (targets.endpoints === undefined) return violationsOf(figures, gateOf(targets));
   return endpoints.flatMap((each) =>
-    wrongIn(each, targets.endpoints?.[each.endpoint]).map((wrong) => `${each.endpoint}: ${wrong}`),
+    violationsOf(each, targets.endpoints?.[each.endpoint]).map((wrong) => `${each.endpoint}: ${wrong}`),
   );
 }
 
@@ -58,7 +62,11 @@ const gateOf = ({ p95Ms, maxFailedShare }: Targets): EndpointGate => ({
   maxTimeouts: undefined,
 });
 
-function wrongIn({ latency, errorShare, refusedShare, outcomes }: Figures, gate: EndpointGate | undefined): string[] {
+/** Why figures miss a gate; without one, because nothing succeeded. */
+export function violationsOf(
+  { latency, errorShare, refusedShare, outcomes }: Figures,
+  gate: EndpointGate | undefined,
+): string[] {
   const { p95Ms, p99Ms, maxFailedShare, maxTimeouts } = gate ?? gateOf({ p95Ms: Infinity, maxFailedShare: 1 });
   const found: string[] = [];
   if (maxFailedShare !== undefined && errorShare + refusedShare > maxFailedShare) {
@@ -108,7 +116,7 @@ export function gatesAt(name: string, step: Step | undefined, targets: Targets):
     return gate(
       `${endpoint} at ${name}`,
       describeGate(each),
-      figures === undefined ? never : wrongIn(figures, each),
+      figures === undefined ? never : violationsOf(figures, each),
       figures,
     );
   });

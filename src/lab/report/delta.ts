@@ -76,7 +76,8 @@ function deltaTable(left: Series, right: Series): Table {
 }
 
 const SAME_LOAD = 0.01;
-const isSameLoad = (left: Step, right: Step): boolean =>
+/** Whether two loads are the same but for chance. */
+export const isSameLoad = (left: Step, right: Step): boolean =>
   Math.abs(left.load.amount - right.load.amount) <= SAME_LOAD * left.load.amount;
 
 function deltaRow(mark: string, a: Step, b: Step): string[] {
@@ -95,7 +96,8 @@ function deltaRow(mark: string, a: Step, b: Step): string[] {
   ];
 }
 
-function change(from: number, to: number): string {
+/** The change as a share, with its sign. */
+export function change(from: number, to: number): string {
   const share = (to - from) / from;
   return Number.isFinite(share) ? `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}` : '–';
 }

@@ -1,4 +1,4 @@
-import { escapeText } from './line-plot.ts';
+import { escapeText } from './harmless.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** The gates as test cases, for continuous integration; an invalid run is an error, which is neither passed nor failed. */

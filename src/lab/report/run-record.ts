@@ -3,7 +3,8 @@ import type { Step } from '../experiments/step.ts';
 import type { Drift } from '../measure/drift.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { UslFit } from '../statistics/usl.ts';
-import type { PlotOptions } from './line-plot.ts';
+import type { EndpointGate } from '../../policy/slo/slo.ts';
+import type { PlotOptions } from './plot-options.ts';
 
 /** A gate: the expected and the measured value. */
 export interface Gate {
@@ -25,8 +26,16 @@ export interface Series {
   readonly usl: UslFit | undefined;
   /** The load that the findings call the knee, if they do. */
   readonly knee?: number | undefined;
+  /** By which its loads count as carried; undefined where the loads themselves are not judged. */
+  readonly targets?: SeriesTargets | undefined;
   /** The bottleneck, in a sentence. */
   readonly limit: string;
+}
+
+/** The targets of all requests together, or those of each endpoint. */
+export interface SeriesTargets {
+  readonly all?: Partial<EndpointGate>;
+  readonly endpoints?: Readonly<Record<string, Partial<EndpointGate>>>;
 }
 
 /** Horizontal lines to compare a series with. */

@@ -97,6 +97,13 @@ const usl = z.strictObject({
   rSquared: figure,
 });
 
+const endpointTargets = z.strictObject({
+  p95Ms: figure.optional(),
+  p99Ms: figure.optional(),
+  maxFailedShare: figure.optional(),
+  maxTimeouts: count.optional(),
+});
+
 const series = z.strictObject({
   name: text,
   loadUnit: text,
@@ -105,6 +112,9 @@ const series = z.strictObject({
   confirmations: z.array(step),
   usl: usl.optional(),
   knee: figure.optional(),
+  targets: z
+    .strictObject({ all: endpointTargets.optional(), endpoints: z.record(text, endpointTargets).optional() })
+    .optional(),
   limit: text,
 });
 

@@ -1,5 +1,5 @@
 import type { Step } from '../experiments/step.ts';
-import type { PlotOptions } from './line-plot.ts';
+import type { PlotOptions } from './plot-options.ts';
 import type { UslFit } from '../statistics/usl.ts';
 import { NOT_KNOWN, type RunRecord, type Series } from './run-record.ts';
 import type { Table } from './table.ts';
@@ -35,54 +35,56 @@ function describeMachine({ processors, memoryGiB, system, node }: RunRecord['mac
   return `${processors}, ${number(memoryGiB, 1)} GiB, ${system}, ${node === NOT_KNOWN ? 'what it runs on not known' : `Node ${node}`}`;
 }
 
-/** The steps of a series, then the confirmations. */
-export function stepTable({ loadUnit, steps, confirmations }: Series): Table {
-  const columns = [
-    loadUnit,
-    'under way',
-    'offered /s',
-    'served /s',
-    'avg ms',
-    'p50 ms',
-    'p95 ms',
-    'p99 ms',
-    'errors',
-    'refused',
-    'wait ms',
-    'exec ms',
-    'machine',
-    'others',
-    'sender',
-    'valid',
-  ];
+/** The steps of a series, then the confirmations: all that is known of each load, for the terminal and for Markdown. */
+export function stepTable(series: Series): Table {
+  const [latency, soundness] = [latencyTable(series), soundnessTable(series)];
   return {
-    columns,
-    rows: [...steps.map((step) => stepRow(step, '')), ...confirmations.map((step) => stepRow(step, '*'))],
+    columns: [...latency.columns, ...soundness.columns.slice(1)],
+    rows: latency.rows.map((row, index) => [...row, ...(soundness.rows[index] ?? []).slice(1)]),
   };
 }
 
-function stepRow({ load, concurrency, figures, validity, use, discarded }: Step, mark: string): string[] {
-  const { latency, wait, exec } = figures;
-  const again = discarded.length > 0 ? ` (try ${discarded.length + 1})` : '';
-  return [
-    `${number(load.amount)}${mark}`,
-    number(concurrency, 1),
-    number(figures.offeredPerSecond, 1),
-    number(figures.throughputPerSecond, 1),
-    number(latency.meanMs, 1),
-    number(latency.p50Ms, 1),
-    number(latency.p95Ms, 1),
-    number(latency.p99Ms, 1),
-    percent(figures.errorShare),
-    percent(figures.refusedShare),
-    number(wait.meanMs, 1),
-    number(exec.meanMs, 1),
-    percent(use.machineCpuShare, 0),
-    percent(use.foreignCpuShare, 0),
-    percent(validity.senderCpuShare, 0),
-    `${validity.valid ? 'yes' : 'no'}${again}`,
-  ];
+/** What the users of each load saw. */
+export function latencyTable(series: Series): Table {
+  const columns = ['offered /s', 'served /s', 'avg ms', 'p50 ms', 'p95 ms', 'p99 ms', 'errors', 'refused'];
+  return {
+    columns: [series.loadUnit, ...columns],
+    rows: marked(series).map(({ load, step: { figures } }) => [
+      load,
+      number(figures.offeredPerSecond, 1),
+      number(figures.throughputPerSecond, 1),
+      number(figures.latency.meanMs, 1),
+      number(figures.latency.p50Ms, 1),
+      number(figures.latency.p95Ms, 1),
+      number(figures.latency.p99Ms, 1),
+      percent(figures.errorShare),
+      percent(figures.refusedShare),
+    ]),
+  };
 }
+
+/** Where the time went, and whether the measurement is sound. */
+export function soundnessTable(series: Series): Table {
+  return {
+    columns: [series.loadUnit, 'under way', 'wait ms', 'exec ms', 'machine', 'others', 'sender', 'valid'],
+    rows: marked(series).map(({ load, step: { concurrency, figures, use, validity, discarded } }) => [
+      load,
+      number(concurrency, 1),
+      number(figures.wait.meanMs, 1),
+      number(figures.exec.meanMs, 1),
+      percent(use.machineCpuShare, 0),
+      percent(use.foreignCpuShare, 0),
+      percent(validity.senderCpuShare, 0),
+      `${validity.valid ? 'yes' : 'no'}${discarded.length > 0 ? ` (try ${discarded.length + 1})` : ''}`,
+    ]),
+  };
+}
+
+/** Confirmations with a mark. */
+const marked = ({ steps, confirmations }: Series): { readonly load: string; readonly step: Step }[] => [
+  ...steps.map((step) => ({ load: number(step.load.amount), step })),
+  ...confirmations.map((step) => ({ load: `${number(step.load.amount)}*`, step })),
+];
 
 /** The series of a long run, and whether they grew. */
 export function driftTable({ drifts = [] }: Pick<RunRecord, 'drifts'>): Table {

@@ -1,11 +1,11 @@
 import type { NamedTable, Table } from './table.ts';
-import { type Configuration, isSame, type Tunable } from '../tuning/configuration.ts';
+import { type Configuration, describe, isSame, type Tunable } from '../tuning/configuration.ts';
 import { signedPercent } from '../tuning/findings.ts';
 import type { Evaluation } from '../tuning/frontier.ts';
 import type { Gain } from '../tuning/gain.ts';
 import { meets, type Merits } from '../tuning/merits.ts';
 import type { Measured, Tuning } from '../tuning/tuning.ts';
-import { linePlot } from './line-plot.ts';
+import type { Chart } from './chart-model.ts';
 import { number, percent } from './tables.ts';
 
 const columnNames: Readonly<Record<Tunable, string>> = {
@@ -88,7 +88,7 @@ const gainCells = (gain: Gain | undefined): string[] =>
   gain === undefined ? ['', '', ''] : [gain.throughput, gain.p99, gain.rss].map(signedPercent);
 
 /** Throughput over p99: the last measurement of every configuration, with marks on the important ones. */
-export function frontierPlot(tuning: Tuning): string {
+export function frontierChart(tuning: Tuning): Chart {
   const { rungs, frontier, baseline, chosen } = tuning;
   const longest = new Map<string, Evaluation>();
   for (const { evaluations } of rungs) {
@@ -103,14 +103,26 @@ export function frontierPlot(tuning: Tuning): string {
     ['as it was', isAny([baseline])],
     ['chosen', isAny([chosen])],
   ];
-  return linePlot({
-    title: 'requests/s over p99',
+  return {
+    title: 'requests/s over p99 of every configuration that was measured',
     xLabel: 'p99, ms',
-    lines: groups.map(([name, belongs]) => ({
-      name,
-      isScattered: true,
-      points: measured.filter(belongs).map(({ merits }) => [merits.p99Ms, merits.throughputPerSecond] as const),
-    })),
+    panels: [
+      {
+        title: 'served',
+        unit: 'requests/s',
+        isZoomed: true,
+        lines: groups.map(([name, belongs]) => ({
+          name,
+          isScattered: true,
+          points: measured.filter(belongs).map(({ configuration, merits }) => ({
+            x: merits.p99Ms,
+            y: merits.throughputPerSecond,
+            note: describe(configuration),
+          })),
+        })),
+        levels: [],
+      },
+    ],
     marks: [],
-  });
+  };
 }

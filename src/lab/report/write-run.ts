@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { htmlReport } from './html.ts';
 import { junitReport } from './junit.ts';
 import { markdownReport } from './markdown.ts';
-import { plotsOf } from './plots.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** Writes run.json and, from it, report.html, report.md and junit.xml. */
@@ -15,7 +14,7 @@ export async function writeRun(run: RunRecord, folder: string): Promise<void> {
 
 export async function writeReports(run: RunRecord, folder: string): Promise<void> {
   await Promise.all([
-    writeFile(join(folder, 'report.html'), htmlReport(run, plotsOf(run))),
+    writeFile(join(folder, 'report.html'), htmlReport(run)),
     writeFile(join(folder, 'report.md'), markdownReport(run)),
     writeFile(join(folder, 'junit.xml'), junitReport(run)),
   ]);

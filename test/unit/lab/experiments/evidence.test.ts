@@ -11,8 +11,7 @@ import {
   type Targets,
 } from '../../../../src/lab/experiments/targets.ts';
 import { Requests } from '../../../../src/lab/load/requests.ts';
-import { linePlot } from '../../../../src/lab/report/line-plot.ts';
-import { seriesPlots } from '../../../../src/lab/report/series-plots.ts';
+import { phaseChart } from '../../../../src/lab/report/main-charts.ts';
 import { stepTable } from '../../../../src/lab/report/tables.ts';
 import { useOverTime } from '../../../../src/lab/system/use-over-time.ts';
 import type { Series } from '../../../../src/lab/report/run-record.ts';
@@ -164,20 +163,18 @@ test('what others used is unknown where no process is watched: a dash, and no di
   assert.deepEqual([over(Number.NaN, 0.2, 0.4).toFixed(1), over(Number.NaN)], ['0.3', Number.NaN]);
 });
 
-test('a plot of nothing, or of zeros, has no axis of billionths', () => {
-  for (const y of [Number.NaN, 0]) {
-    const svg = linePlot({ title: 't', xLabel: 'x', lines: [{ name: 'a', points: [[1, y]] }], marks: [] });
-    assert.doesNotMatch(svg, /e-\d|NaN/);
-  }
-  const small = linePlot({ title: 't', xLabel: 'x', lines: [{ name: 'a', points: [[1, 0.002]] }], marks: [] });
-  assert.match(small, />0\.002</);
-});
-
 test('where the time goes is drawn only of a server that tells it', () => {
-  const plots = (exec: object): number =>
-    seriesPlots({
+  const chart = (exec: object) =>
+    phaseChart({
       steps: [1, 2, 3].map((amount) => step({ amount, exec, wait: exec })),
       loadUnit: 'x',
-    } as unknown as Series).length;
-  assert.deepEqual([plots(unknown), plots(times(5))], [1, 2]);
+    } as unknown as Series);
+  assert.equal(chart(unknown), undefined);
+  assert.deepEqual(
+    chart(times(5))?.panels[0]?.lines.map(({ name, points }) => [name, points.map(({ y }) => y)]),
+    [
+      ['exec', [5, 5, 5]],
+      ['wait', [5, 5, 5]],
+    ],
+  );
 });

@@ -4,12 +4,10 @@ import type { Step } from '../../../../src/lab/experiments/step.ts';
 import { bottleneckOf } from '../../../../src/lab/experiments/bottleneck.ts';
 import { htmlReport } from '../../../../src/lab/report/html.ts';
 import { junitReport } from '../../../../src/lab/report/junit.ts';
-import { linePlot } from '../../../../src/lab/report/line-plot.ts';
-import { markdownReport } from '../../../../src/lab/report/markdown.ts';
-import { plotsOf } from '../../../../src/lab/report/plots.ts';
-import { seriesPlots } from '../../../../src/lab/report/series-plots.ts';
+import { markdownBlock, markdownReport } from '../../../../src/lab/report/markdown.ts';
 import { barPlot } from '../../../../src/lab/report/bar-plot.ts';
 import { deltaOf } from '../../../../src/lab/report/delta.ts';
+import { emptyRun, hostileRun, invalidRun, onePointRun, storedNames, storedRunOf } from '../../../support/lab-runs.ts';
 import { type RunRecord, verdictOf } from '../../../../src/lab/report/run-record.ts';
 
 const distribution = { count: 9, meanMs: 55, p50Ms: 55, p90Ms: 56, p95Ms: 57, p99Ms: 58, p999Ms: 59, maxMs: 60 };
@@ -102,42 +100,12 @@ test('verdictOf: one gate that fails fails the run, and an invalid run says noth
 });
 
 test('htmlReport has the head, the gates and every step, escaped, and needs nothing from elsewhere', () => {
-  const html = htmlReport(run, plotsOf(run));
+  const html = htmlReport(run);
   for (const text of ['20260101000000-prove', '2 × A &amp; B', 'p95 &lt;b&gt;', 'the &lt;slots&gt;', '1, 2', '1.2 %']) {
     assert.ok(html.includes(text), text);
   }
-  assert.doesNotMatch(html, /<script|src=|href=|url\(|NaN|undefined/);
-  assert.equal(html.match(/<svg/g)?.length, 4);
-});
-
-test('plotsOf draws what compares in one plot, with its marks, and what does not in another', () => {
-  const [throughput, latency, other] = plotsOf(run);
-  assert.match(throughput ?? '', />single<.*>scaled</s);
-  assert.doesNotMatch(throughput ?? '', />real</);
-  assert.match(throughput ?? '', /promised: 415/);
-  assert.doesNotMatch(latency ?? '', /promised/);
-  assert.match(other ?? '', />real</);
-});
-
-test('linePlot scales from zero to a round number, and leaves out what was not measured', () => {
-  const svg = linePlot({
-    title: 't',
-    xLabel: 'x',
-    lines: [
-      {
-        name: 'a',
-        points: [
-          [0, 0],
-          [5, Number.NaN],
-          [10, 100],
-        ],
-      },
-    ],
-    marks: [],
-  });
-  assert.match(svg, /<path d="M52 276L456 /);
-  assert.equal(svg.match(/<circle/g)?.length, 2);
-  assert.doesNotMatch(svg, /NaN/);
+  assert.doesNotMatch(html.replace(/<script>.*<\/script>/s, ''), / src=| href=|url\(|NaN|undefined/);
+  assert.equal(html.match(/<script>/g)?.length, 1, 'the script for values under the pointer');
 });
 
 test('junitReport: a failed gate is a failure; of an invalid run every gate is an error', () => {
@@ -151,7 +119,7 @@ test('junitReport: a failed gate is a failure; of an invalid run every gate is a
 
 test('markdownReport keeps its tables whole', () => {
   const markdown = markdownReport(run);
-  assert.match(markdown, /\| p95 <b> \| at most 82.5 \| 90 \\\| 91 \| failed \|/);
+  assert.match(markdown, /\| ✖ failed \| p95 \\<b\\> \| at most 82\.5 \| 90 \\\| 91 \|/);
   assert.doesNotMatch(markdown, /NaN|undefined/);
 });
 
@@ -182,26 +150,17 @@ const overTime: RunRecord = {
 };
 
 test('a run that goes on over time is drawn over time, and its drifts are a table', () => {
-  const html = htmlReport(overTime, plotsOf(overTime));
-  assert.equal(html.match(/<svg/g)?.length, 1);
+  const html = htmlReport(overTime);
   assert.match(html, /latency, ms<.*minutes</s);
-  assert.match(html, /<h2>Drift<.*gateway 1, memory<.*150\.0 MiB<.*\+12\.35<.*-1\.00<.*&lt; 0\.001<.*drifts</s);
-  assert.doesNotMatch(htmlReport(run, plotsOf(run)), /<h2>Drift/);
+  assert.match(html, /<summary>Drift<.*gateway 1, memory<.*150\.0 MiB<.*\+12\.35<.*-1\.00<.*&lt; 0\.001<.*drifts</s);
+  assert.doesNotMatch(htmlReport(run), /<summary>Drift/);
 });
 
 test('markdownReport tells in tables what the plots over time show, in twelve rows at most', () => {
   const markdown = markdownReport(overTime);
   assert.match(markdown, /## latency, ms\n\n\| minutes \| p95 \|\n\|---\|---\|\n\| 3\.0 \| 30\.0 \|\n\| 6\.0 \|/);
   assert.match(markdown, /\| 30\.0 \| 300\.0 \|\n\n## Drift/);
-  assert.match(markdown, /\| gateway 1, memory \| 20 \| 150\.0 MiB \| \+12\.35 \| -1\.00 \| < 0\.001 \| drifts \|/);
-});
-
-test('linePlot leaves out the dots where they would stand too close', () => {
-  const points = (count: number) => Array.from({ length: count }, (_, index) => [index, 1] as const);
-  const dots = (count: number): number =>
-    linePlot({ title: 't', xLabel: 'x', lines: [{ name: 'a', points: points(count) }], marks: [] }).match(/<circle/g)
-      ?.length ?? 0;
-  assert.deepEqual([dots(60), dots(61)], [60, 0]);
+  assert.match(markdown, /\| gateway 1, memory \| 20 \| 150\.0 MiB \| \+12\.35 \| -1\.00 \| \\< 0\.001 \| drifts \|/);
 });
 
 test('bottleneckOf names the slots, the processors, a process, or nothing', () => {
@@ -262,12 +221,6 @@ test('deltaOf sets the loads that two runs share side by side, and says what was
   assert.deepEqual(deltaOf(run, run).differences, []);
 });
 
-test('seriesPlots: runs of one and the same load are no curve', () => {
-  const same = { ...series('A', []), steps: [step(8, 70), step(8, 72), step(8, 71)] };
-  assert.deepEqual(seriesPlots(same), []);
-  assert.equal(seriesPlots(series('B', [18, 36, 54])).length, 2);
-});
-
 test('junitReport of an invalid run without a gate is an error, not an empty success', () => {
   const xml = junitReport({ ...run, gates: [], reasons: ['the sender was late'], verdict: 'invalid' });
   assert.match(xml, /tests="1" failures="0" errors="1"/);
@@ -287,4 +240,55 @@ test('barPlot draws throughput to the eighth of a character, and nothing where t
     ],
   );
   assert.match(barPlot(series('one', [100, 51, 3]))[2] ?? '', / █▎ +3\.0\/s, p95 57\.0 ms$/);
+});
+
+test('every stored run has its reports, also those of hostile names, of one load and of nothing', () => {
+  for (const name of storedNames) {
+    const stored = storedRunOf(name);
+    for (const each of [
+      stored,
+      onePointRun(stored),
+      emptyRun(stored),
+      hostileRun(stored),
+      invalidRun(stored, 'a', 'b'),
+    ]) {
+      const html = htmlReport(each);
+      assert.doesNotMatch(
+        html.replace(/<script>.*<\/script>/s, ''),
+        /NaN|undefined|<(?:img|a|link|iframe|object|base)\b/,
+        each.id,
+      );
+      assert.equal(html.match(/<script/g)?.length, 1, each.id);
+      for (const text of [markdownReport(each), markdownBlock(each), junitReport(each)]) {
+        assert.doesNotMatch(text, /NaN|undefined|(?<!\\)<(?:script|img)|\u202E/, each.id);
+      }
+    }
+  }
+});
+
+test('markdownBlock is a block for a pull request: verdict, figures, gates, and the curve as a folded table', () => {
+  assert.equal(
+    markdownBlock(storedRunOf('capacity')).split('\n').slice(0, 13).join('\n'),
+    [
+      '### ✔ capacity passed',
+      '',
+      '**Carries 59.7 requests/s within its targets; 62.7 are too many.**',
+      '',
+      '- capacity: **59.7 requests/s**',
+      '- too many: **62.7 requests/s**',
+      '- p95 at the capacity: **141 ms**',
+      '',
+      'Next: Nothing was seen to be full: compare wait with exec, and see what the server said of itself.',
+      '',
+      '<details><summary>The curve as a table</summary>',
+      '',
+      '| requests/s | offered /s | served /s | avg ms | p50 ms | p95 ms | p99 ms | errors | refused |',
+    ].join('\n'),
+  );
+  const failed = markdownBlock(storedRunOf('spike'));
+  assert.match(
+    failed,
+    /\n\| ✖ failed \| p95 of those let in, while held \| below 2 × that of the normal load \| 2\.86 × \|\n\| ✔ passed/,
+  );
+  assert.match(failed, /<sub>20261127163205912-spike, commit 279e7ad9870b, /);
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plotsOf } from '../../../../src/lab/report/plots.ts';
+import { standaloneChart } from '../../../../src/lab/report/standalone-chart.ts';
 import { textTable } from '../../../../src/lab/report/tables.ts';
-import { summaryTables, tuningTables } from '../../../../src/lab/report/tuning-tables.ts';
+import { frontierChart, summaryTables, tuningTables } from '../../../../src/lab/report/tuning-tables.ts';
 import { tuned, untuned } from '../tuning/tunings.ts';
 
 test('tuningTables: what each change bought comes first, then the frontier, then the rungs from the last', () => {
@@ -51,12 +51,19 @@ test('tuningTables: a rung says of each what is to be known of it', () => {
   assert.deepEqual(rung?.rows[3]?.slice(0, 9), ['2', '2', '2', '256', '200', '0.0', '–', '0', '100.0 %']);
 });
 
-test('plotsOf a tuning is one plot: dots of all, rings around those of the frontier, the baseline and the choice', () => {
-  const [plot = '', ...more] = plotsOf({ series: [], marks: { throughput: [], p95: [] }, tuning: tuned });
-  assert.deepEqual(more, []);
-  const [legend, rest] = [plot.slice(0, plot.indexOf('<path d="M52')), plot];
-  assert.equal(legend.match(/<circle/g)?.length, 4);
+test('frontierChart has dots of all, and rings around those of the frontier, the baseline and the choice', () => {
+  const [panel] = frontierChart(tuned).panels;
   // Three were measured (one did not start), two are on the frontier, one each is the baseline and the choice.
-  assert.equal(rest.match(/<circle/g)?.length, 4 + 3 + 2 + 1 + 1);
-  assert.doesNotMatch(plot, /NaN|Infinity|<path d="M[\d.]+ [\d.]+L/);
+  assert.deepEqual(
+    panel?.lines.map(({ name, points, isScattered }) => [name, points.length, isScattered]),
+    [
+      ['measured', 3, true],
+      ['frontier', 2, true],
+      ['as it was', 1, true],
+      ['chosen', 1, true],
+    ],
+  );
+  const svg = standaloneChart(frontierChart(tuned));
+  assert.equal(svg.match(/<circle/g)?.length, 4 + 7, 'the legend, and the points');
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
 });
