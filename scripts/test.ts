@@ -11,6 +11,7 @@ await runTests('test/unit/**/*.test.ts', 2, count);
 const quiet: ReadonlySet<string> = new Set([
   'admission',
   'backend-faults',
+  'busy-evaluation',
   'cache-coalescing',
   'faults',
   'hang',

@@ -62,7 +62,7 @@ export async function enterRole(role: Role, io: CommandIo): Promise<RoleContext>
   // Started by a supervisor that died before this line: nobody would ever look for this process.
   if (supervised && !process.connected) process.exit(exitCodes.failed);
   const registry = new Registry(role === 'gateway' ? await boundsOf(config, io) : undefined);
-  registerProcessMetrics(registry, role, version);
+  registerProcessMetrics(registry, role, version, instance);
   const clock = openClock((error) => bugs.report('timer', error));
   const log = openLog(config.env.LOG_LEVEL, { role, instance, pid: process.pid }, clock);
   // Under a supervisor it has been said already.

@@ -20,6 +20,8 @@ export interface EvaluationOptions {
 const LIMIT_MS = 5_000;
 /** The process ends a file that takes too long; it is ended itself if it has not within this time. */
 const PROCESS_LIMIT_MS = 10_000;
+/** On a host without a free processor, a process of low priority may get none: after so long, another one with the usual priority starts. */
+const PATIENCE_MS = 3_000;
 const MAX_HEAP_MIB = 256;
 const MAX_RESIDENT_MIB = 512;
 const WATCH_MS = 50;
@@ -34,21 +36,37 @@ const entry = fileURLToPath(new URL('./evaluation-child.ts', import.meta.url));
  * import a file only once; and a file that loops, ends its process or takes all memory must not harm control.
  */
 export async function evaluateConfigFile(options: EvaluationOptions): Promise<ReadFile> {
-  const path = resolve(options.folder, options.named ?? DEFAULT_FILE);
-  const { limitMs = LIMIT_MS } = options;
-  const refused = (why: string): ReadFile => ({ file: {}, problems: [`${path}: ${why}`] });
-  const child = startChild(options, limitMs);
+  const limitMs = (options.limitMs ?? LIMIT_MS) + PROCESS_LIMIT_MS;
+  return (
+    (await evaluateWithin(PATIENCE_MS, options, { isUrgent: false })) ??
+    (await evaluateWithin(limitMs, options, { isUrgent: true })) ??
+    refused(options, 'its process does not answer')
+  );
+}
+
+interface Urgency {
+  /** It does not yield the processors to requests in progress. */
+  readonly isUrgent: boolean;
+}
+
+/** Undefined if there is no answer within that time. */
+async function evaluateWithin(
+  waitMs: number,
+  options: EvaluationOptions,
+  urgency: Urgency,
+): Promise<ReadFile | undefined> {
+  const child = startChild(options, urgency);
   const said = textOf(child.stderr);
-  const result = new Promise<ReadFile>((resolve) => {
-    child.once('message', (message) => resolve(asResult(message) ?? refused('it sent something else than its value')));
-    child.once('error', (error) => resolve(refused(`it could not be evaluated: ${error.message}`)));
+  const result = new Promise<ReadFile | undefined>((resolve) => {
+    const refuse = (why: string): void => resolve(refused(options, why));
+    child.once('message', (message) => {
+      resolve(asResult(message) ?? refused(options, 'it sent something else than its value'));
+    });
+    child.once('error', (error) => refuse(`it could not be evaluated: ${error.message}`));
     // Behind the messages that are still in the channel.
-    child.once('close', (code, signal) => resolve(refused(endOf(code, signal, said()))));
-    const stopWatch = watchMemory(child, options.clock, () => resolve(refused(tooLarge)));
-    const timer = options.clock.setTimeout(
-      () => resolve(refused('its process does not answer')),
-      limitMs + PROCESS_LIMIT_MS,
-    );
+    child.once('close', (code, signal) => refuse(endOf(code, signal, said())));
+    const stopWatch = watchMemory(child, options.clock, () => refuse(tooLarge));
+    const timer = options.clock.setTimeout(() => resolve(undefined), waitMs);
     child.once('close', () => {
       stopWatch();
       timer.cancel();
@@ -61,7 +79,15 @@ export async function evaluateConfigFile(options: EvaluationOptions): Promise<Re
   }
 }
 
-function startChild({ named, folder, env }: EvaluationOptions, limitMs: number): ChildProcess {
+const refused = ({ folder, named }: EvaluationOptions, why: string): ReadFile => ({
+  file: {},
+  problems: [`${resolve(folder, named ?? DEFAULT_FILE)}: ${why}`],
+});
+
+function startChild(
+  { named, folder, env, limitMs = LIMIT_MS }: EvaluationOptions,
+  { isUrgent }: Urgency,
+): ChildProcess {
   const args = ['--no-warnings', entry, named ?? '', folder, String(limitMs), String(MAX_HEAP_MIB)];
   const outside = Object.fromEntries(Object.entries(env).filter(([name]) => !INTERNAL.test(name)));
   // A session of its own, so that what the file starts can be ended with it.
@@ -71,7 +97,7 @@ function startChild({ named, folder, env }: EvaluationOptions, limitMs: number):
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  yieldProcessors(child.pid);
+  if (!isUrgent) yieldProcessors(child.pid);
   return child;
 }
 

@@ -50,7 +50,7 @@ export class Gateway {
     this.#version = new WorkerVersion(context, undefined, () => this.#retire());
     this.#configHash = configHash(config);
     this.#listeners = new Listeners(context, dependencies.random, () => this.#version);
-    countConnections(metrics.registry, this.#listeners.servers);
+    countConnections(metrics.registry, this.#listeners.servers, dependencies.instance ?? 0);
     this.#leaveDescriptors();
   }
 

@@ -14,6 +14,8 @@ export class EndpointMetrics {
   readonly latency: Histogram;
   readonly waitQueue: Histogram;
   readonly execUpstream: Histogram;
+  readonly requestBytes: Counter;
+  readonly replyBytes: Counter;
   readonly #all: GatewayMetrics;
   readonly #byStatus = new Map<number, Counter>();
   readonly #byCacheResult = new Map<CacheResult, Counter>();
@@ -25,6 +27,8 @@ export class EndpointMetrics {
     this.latency = all.latency.of(endpoint);
     this.waitQueue = all.wait.of(endpoint, 'queue');
     this.execUpstream = all.exec.of(endpoint, 'upstream');
+    this.requestBytes = all.requestBytes.of(endpoint);
+    this.replyBytes = all.replyBytes.of(endpoint);
   }
 
   countStatus(status: number): void {
@@ -107,6 +111,8 @@ export class GatewayMetrics {
   readonly rejections: Family<Counter>;
   readonly latency: Family<Histogram>;
   readonly inFlight: Family<Gauge>;
+  readonly requestBytes: Family<Counter>;
+  readonly replyBytes: Family<Counter>;
   readonly wait: Family<Histogram>;
   readonly exec: Family<Histogram>;
   readonly queueDepth: Family<Gauge>;
@@ -129,6 +135,10 @@ export class GatewayMetrics {
     this.rejections = registry.counter('rampart_rejections_total', 'Requests refused', 'endpoint', 'reason');
     this.latency = registry.histogram('rampart_latency_seconds', 'From request to last byte', 'endpoint');
     this.inFlight = registry.gauge('rampart_in_flight', 'Requests being answered', 'sum', 'endpoint');
+    const bytes = (side: string): string =>
+      `Bytes of bodies that ${side}, tunnels included, counted at the end of a request`;
+    this.requestBytes = registry.counter('rampart_request_bytes_total', bytes('came from clients'), 'endpoint');
+    this.replyBytes = registry.counter('rampart_reply_bytes_total', bytes('went to clients'), 'endpoint');
     this.wait = registry.histogram('rampart_wait_seconds', 'Time spent waiting', 'endpoint', 'phase');
     this.exec = registry.histogram('rampart_exec_seconds', 'Time spent working', 'endpoint', 'phase');
     this.queueDepth = registry.gauge('rampart_queue_depth', 'Requests waiting', 'sum', 'upstream', 'priority');

@@ -33,6 +33,8 @@ import { Uploads } from './http/upload.ts';
 import { Upstream } from './upstream/upstream.ts';
 
 export interface GatewayDependencies extends LimitsOptions {
+  /** The number of this worker among those of the host, for metrics. */
+  readonly instance?: number;
   readonly random: Random;
   readonly log: Logger;
   readonly ledger: Ledger;

@@ -196,6 +196,8 @@ function record(x: Exchange, gateway: GatewayContext, delivered: boolean): void 
   if (!delivered) x.failure ??= 'client-closed';
   const status = x.failure === 'client-closed' ? 499 : x.tunnelled ? 101 : x.reply.status;
   metrics.countStatus(status);
+  metrics.requestBytes.value += x.request.receivedBytes;
+  metrics.replyBytes.value += x.reply.writtenBytes;
   metrics.latency.observe(elapsedMs / 1000);
   if (x.trace?.isSampled === true)
     metrics.latency.exemplify(elapsedMs / 1000, x.trace.traceId, gateway.clock.wallNow());

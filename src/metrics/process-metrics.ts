@@ -7,7 +7,7 @@ const quantiles = [0.5, 0.9, 0.99] as const;
 const RESOLUTION_MS = 10;
 
 /** Registers the metrics of the process itself: processor time, memory, descriptors, event-loop delay. */
-export function registerProcessMetrics(registry: Registry, role: string, version: string): void {
+export function registerProcessMetrics(registry: Registry, role: string, version: string, instance = 0): void {
   registry
     .gauge('rampart_build_info', 'What runs; always 1', 'max', 'version', 'node')
     .of(version, process.version)
@@ -18,6 +18,9 @@ export function registerProcessMetrics(registry: Registry, role: string, version
   const rss = registry
     .gauge('rampart_process_resident_memory_bytes', 'Resident memory of the role', 'sum', 'role')
     .of(role);
+  const own = registry
+    .gauge('rampart_instance_resident_memory_bytes', 'Resident memory of a process', 'sum', 'role', 'instance')
+    .of(role, String(instance));
   const descriptors = registry
     .gauge('rampart_process_open_fds', 'Open file descriptors of the role', 'sum', 'role')
     .of(role);
@@ -36,6 +39,7 @@ export function registerProcessMetrics(registry: Registry, role: string, version
     system.value = usage.system / 1e6;
     // Both open a file. Without free descriptors they fail, and the last value stays.
     rss.value = readOr(rss.value, () => process.memoryUsage.rss());
+    own.value = rss.value;
     descriptors.value = readOr(descriptors.value, () => readdirSync('/proc/self/fd').length);
     for (const quantile of quantiles) {
       const seconds = delay.count === 0 ? 0 : delay.percentile(quantile * 100) / 1e9 - RESOLUTION_MS / 1000;

@@ -9,7 +9,7 @@ test('countConnections shows the open connections of all servers, and none of cl
   const registry = new Registry();
   const servers = [createServer(), createServer()];
   for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening');
-  countConnections(registry, servers);
+  countConnections(registry, servers, 3);
   const shown = (): unknown =>
     registry.snapshot().find(({ name }) => name === 'rampart_client_connections')?.series[0]?.[1];
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
