@@ -52,7 +52,7 @@ for (const figure of document.querySelectorAll('.chart')) {
     plot.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') return hide();
       const step = steps[event.key];
-      if (step === undefined) return;
+      if (!step) return;
       event.preventDefault();
       show(step(shown));
     });
