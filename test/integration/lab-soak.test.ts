@@ -163,7 +163,13 @@ async function soakOf(keptBytes: number) {
       targets: { p95Ms: 60_000, maxFailedShare: 1 },
       resources: { slots: 1 },
     } as const;
-    const context = { clock: systemClock, random: seededRandom(1), numbers: { next: 0 }, say: () => {} };
+    const context = {
+      clock: systemClock,
+      random: seededRandom(1),
+      numbers: { next: 0 },
+      say: () => {},
+      expect: () => {},
+    };
     const { gates, drifts = [] } = await soak(options, context);
     const drift = drifts.find(({ name }) => name === 'server 1, memory');
     return { drift, leak: gates.find(({ name }) => name === 'leak of memory') };

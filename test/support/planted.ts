@@ -55,7 +55,13 @@ const mix = {
   rows: [],
   seed: 1,
 } as const;
-const context: LabContext = { clock: systemClock, random: seededRandom(1), numbers: { next: 0 }, say: () => {} };
+const context: LabContext = {
+  clock: systemClock,
+  random: seededRandom(1),
+  numbers: { next: 0 },
+  say: () => {},
+  expect: () => {},
+};
 const SETTLE_MS = 100;
 
 const closed = (connections: number, durationMs: number): Plan => ({

@@ -23,6 +23,7 @@ import { startOwnSystem } from '../../lab/system/own-system.ts';
 import type { System } from '../../lab/system/system.ts';
 import { Interrupted, type StopSignal } from '../interrupted.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
+import { LabProgress } from './lab-progress.ts';
 import { storeRun } from './stored-runs.ts';
 import { version } from '../version.ts';
 
@@ -51,7 +52,7 @@ export async function runExperiment(
   const { dataDir } = await loadConfig(io.env, io.folder, `run lab ${name}`);
   const startedAtMs = systemClock.wallNow();
   const startedAt = new Date(startedAtMs).toISOString();
-  const experiment = new Experiment(io);
+  const experiment = new Experiment(name, io);
   let outcome: ExperimentOutcome;
   try {
     outcome = await Promise.race([work(experiment), experiment.interrupted]);
@@ -59,7 +60,7 @@ export async function runExperiment(
     if (error instanceof Interrupted) return error.code;
     if (error instanceof UsageError) throw error;
     // A run that could not be measured has failed no gate.
-    io.stderr.write(`rampart: lab ${name} is invalid, as it could not be measured: ${messageOf(error)}\n`);
+    experiment.context.say(`rampart: lab ${name} is invalid, as it could not be measured: ${messageOf(error)}`);
     return INVALID;
   } finally {
     await experiment.stop();
@@ -115,6 +116,15 @@ function plotted(series: Series): string[] {
   return bars.length === 0 ? [] : [`${series.name}: served`, ...bars, ''];
 }
 
+/** Some terminals do not tell their width. */
+const USUAL_COLUMNS = 80;
+
+/** Of a terminal that can draw a line again; undefined of anything else. */
+const terminalColumns = ({ stderr, env }: CommandIo): number | undefined =>
+  stderr === process.stderr && process.stderr.isTTY && env['TERM'] !== 'dumb'
+    ? process.stderr.columns || USUAL_COLUMNS
+    : undefined;
+
 const stopSignals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** The means of an experiment from the command line: the systems that it starts end with it, even at a Ctrl-C. */
@@ -122,23 +132,27 @@ export class Experiment {
   readonly context: LabContext;
   readonly interrupted: Promise<never>;
   readonly #io: CommandIo;
+  readonly #progress: LabProgress;
   readonly #started: Promise<System>[] = [];
   readonly #measured: System[] = [];
   readonly #builds = new Set<string>();
 
-  constructor(io: CommandIo) {
+  constructor(name: string, io: CommandIo) {
     this.#io = io;
+    this.#progress = new LabProgress({ name, out: io.stderr, clock: systemClock, columns: terminalColumns(io) });
     this.context = {
       clock: systemClock,
       random: Math.random,
       numbers: { next: 0 },
-      say: (line) => void io.stderr.write(`${line}\n`),
+      say: (line) => this.#progress.say(line),
+      expect: (leftMs) => this.#progress.expect(leftMs),
     };
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {});
     this.interrupted = promise;
     for (const signal of stopSignals) {
       process.once(signal, () => {
+        this.#progress.stop();
         io.stderr.write(`rampart: ${signal}, stopping what the lab has started\n`);
         reject(new Interrupted(signal));
       });
@@ -170,6 +184,7 @@ export class Experiment {
 
   /** Systems that are still starting are stopped, too. */
   async stop(): Promise<void> {
+    this.#progress.stop();
     await Promise.all(this.#started.map(async (system) => (await system.catch(() => undefined))?.stop()));
   }
 }

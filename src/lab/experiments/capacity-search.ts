@@ -52,6 +52,22 @@ export function nextMove(history: readonly Probe[], { guess, maxProbes }: Search
   return { kind: 'probe', rate: between(low, high, guess), role: 'search' };
 }
 
+/** Steps up or down until one load passes and another fails, if neither is known. */
+const USUAL_GALLOPS = 2;
+
+/** How many probes are still to come if no measurement contradicts another: those of the search, and the longer ones. */
+export function probesLeft(history: readonly Probe[], maxProbes: number): { search: number; confirm: number } {
+  const last = history.at(-1);
+  const most = Math.max(1, maxProbes - history.length);
+  if (last?.role === 'confirm' && last.passed) return { search: 0, confirm: 1 };
+  const { low, high } = bracket(history);
+  const isBracketed = low > 0 && Number.isFinite(high);
+  const factor = isBracketed ? high / low : GALLOP;
+  const halvings = Math.max(0, Math.ceil(Math.log2(Math.log(factor) / Math.log(PRECISION))));
+  const search = isBracketed ? halvings : USUAL_GALLOPS + halvings;
+  return { search: Math.min(search, most), confirm: Math.min(2, most) };
+}
+
 /** The highest rate that passed and the lowest that failed, of what still counts. */
 function bracket(history: readonly Probe[]): { low: number; high: number } {
   let passed: number[] = [];

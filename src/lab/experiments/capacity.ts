@@ -2,10 +2,10 @@ import type { Gate, ExperimentOutcome, Series } from '../report/run-record.ts';
 import { requestsNeeded } from '../statistics/early-stopping.ts';
 import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
-import { type Move, nextMove, type Probe } from './capacity-search.ts';
+import { type Move, nextMove, type Probe, probesLeft } from './capacity-search.ts';
 import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
-import { openStep } from './open-step.ts';
+import { openStep, SETTLE_MS } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { describeTargets, p95Marks, seriesTargets, type Targets, violations } from './targets.ts';
 
@@ -39,12 +39,23 @@ export async function capacity(options: CapacityOptions, context: LabContext): P
       options,
     );
     if (move.kind !== 'probe') return capacityOutcome(tried, move, options);
+    context.expect(
+      leftMs(
+        tried.map(({ probe }) => probe),
+        options,
+      ),
+    );
     const { rate, role } = move;
     const holdMs = role === 'search' ? options.holdMs : options.confirmMs;
     if (role !== 'search') context.say(`  to ${role}:`);
     const step = await openStep({ ...options, ratePerSecond: rate, holdMs }, context);
     tried.push({ step, probe: { rate, role, passed: violations(step, options.targets).length === 0 } });
   }
+}
+
+function leftMs(history: readonly Probe[], { holdMs, confirmMs, maxProbes }: CapacityOptions): number {
+  const { search, confirm } = probesLeft(history, maxProbes);
+  return search * (SETTLE_MS + holdMs) + confirm * (SETTLE_MS + confirmMs);
 }
 
 function capacityOutcome(

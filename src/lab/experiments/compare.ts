@@ -5,7 +5,7 @@ import type { System } from '../system/system.ts';
 import type { Mix } from '../load/mix.ts';
 import { describeMix } from './slo-mix.ts';
 import { bottleneckOf, type Resources } from './bottleneck.ts';
-import { disturbances, type LabContext, runStep, type Step } from './step.ts';
+import { disturbances, type LabContext, runStep, START_MS, type Step } from './step.ts';
 import { stepLine } from './sweep.ts';
 
 export interface CompareOptions {
@@ -30,8 +30,11 @@ export async function compare(options: CompareOptions, context: LabContext): Pro
   const steps: Record<'A' | 'B', Step[]> = { A: [], B: [] };
   const settings: Partial<Record<'A' | 'B', System['settings']>> = {};
   let scenario = '';
+  let left = 2 * options.runs;
+  const runMs = (options.areRunning ? 0 : START_MS) + SETTLE_MS + options.holdMs;
   for (let run = 0; run < options.runs; run++) {
     for (const name of run % 2 === 0 ? (['A', 'B'] as const) : (['B', 'A'] as const)) {
+      context.expect(left-- * runMs);
       const system = await options.start(name);
       try {
         settings[name] = system.settings;

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { agendaOf } from '../ingest/agenda.ts';
 import { type LedgerPoint, measureLedger } from '../ingest/ledger-modes.ts';
 import { type IngestPoint, limitOf, measureIngest } from '../ingest/measure.ts';
 import { frontTable, type Grade, grades, gradeTable, ledgerTable, levelOf, pointTable } from '../ingest/tables.ts';
@@ -34,9 +35,17 @@ const acceptanceOnly = { BATCH_WORKERS: '0', GENERATOR_INSTANCES: '1' } as const
 
 /** Items of batches at rates that grow, with reads by id beside them; one factor is varied at a time. */
 export async function ingest(options: IngestOptions, context: LabContext): Promise<ExperimentOutcome> {
-  const varied = options.rates.length === 0 ? [] : await variations(options, context);
-  const sustained = await sustainedRuns(options, context);
-  const ledger = await ledgerModes(options, context);
+  const agenda = agendaOf(options);
+  const means = {
+    context,
+    announce: () => {
+      context.expect(agenda.reduce((sum, ms) => sum + ms, 0));
+      agenda.shift();
+    },
+  };
+  const varied = options.rates.length === 0 ? [] : await variations(options, means);
+  const sustained = await sustainedRuns(options, means);
+  const ledger = await ledgerModes(options, means);
   const processors = availableParallelism();
   const figures = figuresOf(sustained);
   const all = varied.flatMap(({ points }) => points);
@@ -70,12 +79,19 @@ interface Variation {
   readonly points: readonly IngestPoint[];
 }
 
-async function variations(options: IngestOptions, context: LabContext): Promise<Variation[]> {
+interface Means {
+  readonly context: LabContext;
+  /** Tells how long the rest takes, from the measurement on that begins now. */
+  readonly announce: () => void;
+}
+
+async function variations(options: IngestOptions, { context, announce }: Means): Promise<Variation[]> {
   const { rates, workers, batches, queues, holdMs } = options;
   const [most, widest, longest] = [Math.max(...rates), Math.max(...workers), Math.max(...queues)];
   const usual = { itemsPerSecond: most, batchItems: USUAL_BATCH, queueItems: longest };
   const common = { connections: CONNECTIONS, durationMs: holdMs, items: Number.MAX_SAFE_INTEGER };
   const measure = async (system: System, count: number, change: Partial<typeof usual>): Promise<IngestPoint> => {
+    announce();
     const point = await measureIngest(system, count, { ...usual, ...common, ...change }, context);
     context.say(`  ${lineOf(point)}`);
     return point;
@@ -116,7 +132,7 @@ async function each<Value>(
   return points;
 }
 
-async function sustainedRuns(options: IngestOptions, context: LabContext): Promise<IngestPoint[]> {
+async function sustainedRuns(options: IngestOptions, { context, announce }: Means): Promise<IngestPoint[]> {
   const { runs, items, workers } = options;
   const count = Math.max(...workers);
   const plan = {
@@ -129,6 +145,7 @@ async function sustainedRuns(options: IngestOptions, context: LabContext): Promi
   };
   const points: IngestPoint[] = [];
   for (let run = 0; run < runs; run++) {
+    announce();
     // Each with a database of its own: a table that has grown is another system.
     const system = await options.start(`ingest, run ${run + 1}`, { ...acceptanceOnly, GATEWAY_WORKERS: String(count) });
     const point = await measureIngest(system, count, plan, context);
@@ -139,10 +156,11 @@ async function sustainedRuns(options: IngestOptions, context: LabContext): Promi
   return points;
 }
 
-async function ledgerModes(options: IngestOptions, context: LabContext): Promise<LedgerPoint[]> {
+async function ledgerModes(options: IngestOptions, { context, announce }: Means): Promise<LedgerPoint[]> {
   const points: LedgerPoint[] = [];
   for (const durability of options.durabilities) {
     for (const batchSize of options.ledgerBatches) {
+      announce();
       const system = await options.start(`${durability}, ${batchSize}`, {
         LEDGER_DURABILITY: durability,
         LEDGER_BATCH_SIZE: String(batchSize),

@@ -36,10 +36,14 @@ const SETTLE_MS = 1000;
 /** Every profile at every concurrency, and the limiting resource of each; a matrix before a change and one after it show the effect. */
 export async function matrix(options: MatrixOptions, context: LabContext): Promise<ExperimentOutcome> {
   const series: Series[] = [];
-  for (const { name: load, mix } of options.loads) {
-    for (const cycleDelayMs of options.cycleDelaysMs) {
-      const name = options.cycleDelaysMs.length === 1 ? load : `${load}, ${cycleDelayMs} ms between`;
-      series.push(await measured({ name, mix, cycleDelayMs }, options, context));
+  const { loads, cycleDelaysMs, concurrency, holdMs } = options;
+  const perSeriesMs = concurrency.length * (SETTLE_MS + holdMs);
+  const count = loads.length * cycleDelaysMs.length;
+  for (const { name: load, mix } of loads) {
+    for (const cycleDelayMs of cycleDelaysMs) {
+      const name = cycleDelaysMs.length === 1 ? load : `${load}, ${cycleDelayMs} ms between`;
+      const laterMs = (count - 1 - series.length) * perSeriesMs;
+      series.push(await measured({ name, mix, cycleDelayMs, laterMs }, options, context));
     }
   }
   const gates = series.flatMap((each) => gatesOf(each, options));
@@ -69,7 +73,7 @@ export async function matrix(options: MatrixOptions, context: LabContext): Promi
 }
 
 async function measured(
-  { name, mix, cycleDelayMs }: NamedMix & { readonly cycleDelayMs: number },
+  { name, mix, cycleDelayMs, laterMs }: NamedMix & { readonly cycleDelayMs: number; readonly laterMs: number },
   options: MatrixOptions,
   context: LabContext,
 ): Promise<Series> {
@@ -77,6 +81,7 @@ async function measured(
   const targetMs = options.p99Ms ?? strictestP95Ms(targets);
   const steps: Step[] = [];
   for (const connections of concurrency) {
+    context.expect(laterMs + (concurrency.length - steps.length) * (SETTLE_MS + holdMs));
     const plan = { kind: 'closed', connections, cycleDelayMs, durationMs: SETTLE_MS + holdMs } as const;
     const more = { settleMs: SETTLE_MS, targetMs, targetMsOf: p95TargetOf(targets), attempts: 2 };
     const step = await runStep({ system, mix, plan, ...more }, context);

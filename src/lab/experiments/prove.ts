@@ -5,7 +5,7 @@ import type { Mix } from '../load/mix.ts';
 import type { System } from '../system/system.ts';
 import { createBarcodeMix, productBarcodeMix } from './barcode-mix.ts';
 import { describeKnee, kneeOf } from './knee.ts';
-import { disturbances, type LabContext, type Step } from './step.ts';
+import { disturbances, type LabContext, START_MS, type Step } from './step.ts';
 import { sweep } from './sweep.ts';
 
 /** A calibrated generator: this many slots of this service time. */
@@ -48,13 +48,18 @@ export async function prove(options: ProveOptions, context: LabContext): Promise
     ? { stepMs: 2500, settleMs: 1000, confirmMs: 4000 }
     : { stepMs: 5000, settleMs: 1500, confirmMs: 15_000 };
   const series: Series[] = [];
-  for (const topology of topologies(options)) {
+  const all = topologies(options);
+  const takesMs = ({ connections }: Topology): number =>
+    START_MS + connections.length * timing.stepMs + timing.confirmMs;
+  for (const [index, topology] of all.entries()) {
+    const laterMs = all.slice(index + 1).reduce((sum, later) => sum + takesMs(later), 0);
+    context.expect(takesMs(topology) + laterMs);
     context.say(`${topology.name}: starting ${describe(topology.settings)}`);
     const system = await options.start(topology.name, topology.settings);
     try {
       const { connections, merit, slots } = topology;
       const target = { targetMs: promises.p95Ms, resources: { slots }, mixFor: topology.mixFor };
-      series.push(await sweep({ system, connections, merit, ...timing, ...target }, context));
+      series.push(await sweep({ system, connections, merit, laterMs, ...timing, ...target }, context));
     } finally {
       await system.stop();
     }

@@ -6,7 +6,7 @@ import { describeClass } from './classify.ts';
 import { describeKnee, kneeOf } from './knee.ts';
 import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { describeMix } from './slo-mix.ts';
-import { openStep } from './open-step.ts';
+import { openStep, SETTLE_MS } from './open-step.ts';
 import { disturbances, type LabContext, type Step } from './step.ts';
 import { commonP95Ms, describeTargets, gatesAt, p95Marks, seriesTargets, type Targets, violations } from './targets.ts';
 
@@ -30,7 +30,9 @@ const STOP_FAILED_SHARE = 0.2;
 export async function ramp(options: RampOptions, context: LabContext): Promise<ExperimentOutcome> {
   const steps: Step[] = [];
   let stopped = '';
-  for (const rate of rates(options)) {
+  const all = rates(options);
+  for (const [index, rate] of all.entries()) {
+    context.expect((all.length - index) * (SETTLE_MS + options.holdMs));
     const step = await openStep({ ...options, ratePerSecond: rate }, context);
     steps.push(step);
     const failed = step.figures.errorShare + step.figures.refusedShare;

@@ -28,9 +28,11 @@ export async function soak(options: SoakOptions, context: LabContext): Promise<E
   const endsMs = Array.from({ length: count }, (_, index) =>
     index === count - 1 ? durationMs : (index + 1) * windowMs,
   );
+  context.expect(durationMs);
   try {
     for await (const part of loadInParts({ system, mix, plan, endsMs, endsWithTarget: true }, context)) {
       const step = log.add(part, delays((await system.metrics().catch(() => undefined)) ?? ''));
+      context.expect(durationMs - part.window.toMs);
       context.say(`  ${log.windows.length} of ${count}: ${stepLine(step)}`);
     }
   } catch (error) {

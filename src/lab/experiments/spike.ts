@@ -25,6 +25,7 @@ export async function spike(options: SpikeOptions, context: LabContext): Promise
   context.say(
     `  ${phases.map(({ name, users, lengthMs }) => `${name}: ${users} users, ${lengthMs / 1000} s`).join('; ')}`,
   );
+  context.expect(durationMs);
   // Looked at when all is over: while a crowd is there, the lab has nothing else to do than to be the crowd.
   const parts = await Array.fromAsync(loadInParts({ system, mix, plan, endsMs }, context));
   const steps = parts.map((part, index) => stepOf(part, phases[index] as Phase, { mix, options }));

@@ -28,7 +28,12 @@ export interface LabContext {
   readonly numbers: { next: number };
   /** Tells the person who waits what is going on. */
   readonly say: (line: string) => void;
+  /** Tells how long the experiment still takes from now on, as far as is known. */
+  readonly expect: (leftMs: number) => void;
 }
+
+/** The time in which a system starts and stops, about. */
+export const START_MS = 4500;
 
 export interface StepOptions {
   readonly system: System;

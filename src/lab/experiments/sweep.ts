@@ -19,18 +19,23 @@ export interface SweepOptions {
   readonly mixFor: (key: string) => Mix;
   /** How good a step is: the best one is confirmed. */
   readonly merit: (step: Step) => number;
+  /** What comes after it. */
+  readonly laterMs: number;
 }
 
 const CONFIRM_ATTEMPTS = 3;
 
 /** Closed loads of growing concurrency, then the best of them for longer. */
 export async function sweep(options: SweepOptions, context: LabContext): Promise<Series> {
-  const { system, connections, stepMs, confirmMs, targetMs, resources, merit } = options;
+  const { system, connections, stepMs, confirmMs, targetMs, resources, merit, laterMs } = options;
   const steps: Step[] = [];
-  for (const count of connections)
+  for (const count of connections) {
+    context.expect((connections.length - steps.length) * stepMs + confirmMs + laterMs);
     steps.push(await closedStep(options, { connections: count, durationMs: stepMs, attempts: 1 }, context));
+  }
   const best = steps.toSorted((left, right) => merit(right) - merit(left))[0] as Step;
   const load = { connections: best.load.amount, durationMs: confirmMs, attempts: CONFIRM_ATTEMPTS };
+  context.expect(confirmMs + laterMs);
   const confirmed = await closedStep(options, load, context);
   const points = steps.map(({ concurrency, figures }) => ({ concurrency, throughput: figures.throughputPerSecond }));
   return {

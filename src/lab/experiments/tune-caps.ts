@@ -62,8 +62,10 @@ export async function tuneCaps(
   const seconds = Math.round((caps.length * repeats * (holdMs + settleMs)) / 1000);
   context.say(`caps ${caps.join(', ')} for each backend of ${upstream}, ${repeats} runs of each: about ${seconds} s`);
   const runs = caps.map((cap): CapRuns => ({ cap, steps: [] }));
+  let left = caps.length * repeats;
   for (let run = 0; run < repeats; run++) {
     for (const { cap, steps } of run % 2 === 0 ? runs : runs.toReversed()) {
+      context.expect(left-- * (holdMs + settleMs));
       steps.push(await measure(cap));
     }
   }

@@ -6,12 +6,9 @@ import { rungs } from '../tuning/halving.ts';
 import { judge, ladder, type Stage, worthwhile } from '../tuning/ladder.ts';
 import { meets, type Merits } from '../tuning/merits.ts';
 import type { Measured, MeasuredRung, Tuning } from '../tuning/tuning.ts';
-import type { LabContext } from './step.ts';
+import { type LabContext, START_MS } from './step.ts';
 import { evaluate, inTurns, type Measure, meritsOf, type Runs, type TuneOptions } from './tune-measure.ts';
 import { tuneOutcome, type TuneOutcome } from './tune-outcome.ts';
-
-/** The time in which a system starts and stops, about. */
-const START_SECONDS = 4.5;
 
 /**
  * Successive halving over all combinations; the choice from the frontier of the last rung; then from the baseline to the choice
@@ -54,6 +51,7 @@ async function compareFinally(
   const stages = ladder(measured[0]?.evaluations ?? [], baseline, chosen);
   const times = `${options.repeats} times ${holdMs / 1000} s each`;
   context.say(`what each change buys: ${stages.length} configurations, ${times}`);
+  context.expect(stages.length * options.repeats * runMs(holdMs, options));
   const runs = await inTurns(stages, holdMs, options, measure);
   const judged = judge(
     stages,
@@ -67,6 +65,7 @@ async function compareFinally(
     // A change in the midst was taken back: what is left together has not been measured yet.
     context.say(`what remains: 2 configurations, ${times}`);
     const without: Stage = { change: undefined, configuration: wanted };
+    context.expect(2 * options.repeats * runMs(holdMs, options));
     runs.push(...(await inTurns([first.stage, without], holdMs, options, measure)));
   }
   const pair = known === undefined ? runs.slice(-2) : [first, known];
@@ -88,6 +87,8 @@ async function halve(options: TuneOptions, measure: Measure, context: LabContext
     context.say(`rung ${index + 1} of ${plan.length}: ${left.length} configurations, ${holdMs / 1000} s each`);
     const evaluations: Measured[] = [];
     for (const configuration of shuffled(left, context.random)) {
+      const later = plan.slice(index + 1).reduce((sum, rung) => sum + rungMs(rung, options), 0);
+      context.expect((left.length - evaluations.length) * runMs(holdMs, options) + later + finalMs(options));
       const evaluation = await evaluate(configuration, holdMs, options, measure);
       if (evaluation.failure !== undefined) context.say(`  ${describe(configuration)}: ${evaluation.failure}`);
       evaluations.push(evaluation);
@@ -104,15 +105,22 @@ async function halve(options: TuneOptions, measure: Measure, context: LabContext
 const halvingRungs = ({ grid, baseline }: TuneOptions): ReturnType<typeof rungs> =>
   rungs(combinations(grid, baseline).length).slice(0, -1);
 
+const runMs = (holdMs: number, { settleMs }: TuneOptions): number => START_MS + settleMs + holdMs;
+
+const rungMs = ({ configurations, budget }: ReturnType<typeof rungs>[number], options: TuneOptions): number =>
+  configurations * runMs(budget * options.holdMs, options);
+
+/** The final comparison, if every variable that has several values changes. */
+function finalMs(options: TuneOptions): number {
+  const changes = Object.values(options.grid).filter((values) => values.length > 1).length;
+  const budget = halvingRungs(options).at(-1)?.budget ?? 1;
+  return options.repeats * (1 + changes) * runMs(budget * options.holdMs, options);
+}
+
 function announcement(options: TuneOptions): string {
-  const { grid, baseline, holdMs, settleMs, repeats, users } = options;
+  const { grid, baseline, users } = options;
   const count = combinations(grid, baseline).length;
-  const plan = halvingRungs(options);
-  const seconds = (runs: number, budget: number): number =>
-    runs * (START_SECONDS + (settleMs + budget * holdMs) / 1000);
-  const halving = plan.reduce((sum, { configurations, budget }) => sum + seconds(configurations, budget), 0);
-  const changes = Object.values(grid).filter((values) => values.length > 1).length;
-  const final = seconds(repeats * (1 + changes), plan.at(-1)?.budget ?? 1);
-  const minutes = [halving, halving + final].map((each) => Math.max(1, Math.round(each / 60)));
+  const halving = halvingRungs(options).reduce((sum, rung) => sum + rungMs(rung, options), 0);
+  const minutes = [halving, halving + finalMs(options)].map((ms) => Math.max(1, Math.round(ms / 60_000)));
   return `${count} configurations by successive halving, ${users} users; it takes ${[...new Set(minutes)].join(' to ')} min. As it is: ${describe(baseline)}`;
 }

@@ -48,8 +48,9 @@ export function rampHeadline(run: RunRecord): Headline | undefined {
   return {
     sentence: `Carries ${rates}${p95}${beyond}.`,
     figures,
-    next:
-      most >= gate * 1.2
+    next: !isTried
+      ? 'Try higher loads, too (--to): how much room there is above the gate is not known.'
+      : most >= gate * 1.2
         ? 'Nothing: the gate is kept with room above it.'
         : `Mind that there is little room above the gate. ${relief(series)}`,
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LabContext, Step } from '../../../../src/lab/experiments/step.ts';
+import { START_MS, type LabContext, type Step } from '../../../../src/lab/experiments/step.ts';
 import { tune } from '../../../../src/lab/experiments/tune.ts';
 import { type Measure, NotStarted } from '../../../../src/lab/experiments/tune-measure.ts';
 import { type Configuration, type Grid, isSame } from '../../../../src/lab/tuning/configuration.ts';
@@ -56,9 +56,14 @@ async function tuned(grid: Partial<Grid>, plant: (configuration: Configuration, 
     repeats: 3,
     attempts: { search: 2, final: 3 },
   };
-  const context = { random: seededRandom(1), say: (line: string) => void said.push(line) } as unknown as LabContext;
+  const expected: number[] = [];
+  const context = {
+    random: seededRandom(1),
+    say: (line: string) => void said.push(line),
+    expect: (leftMs: number) => void expected.push(leftMs),
+  } as unknown as LabContext;
   const outcome = await tune(options, measure, context);
-  return { ...outcome, measured, said };
+  return { ...outcome, measured, said, expected };
 }
 
 const threeByThree = { GENERATOR_INSTANCES: [1, 2, 4], GENERATOR_CONCURRENCY: [2, 4, 8] };
@@ -68,7 +73,7 @@ const byInstances = ({ GENERATOR_INSTANCES: instances }: Configuration): Planted
 });
 
 test('tune halves: nine for 2 s, three for 6 s, then what each change buys for 18 s / 3', async () => {
-  const { tuning, measured, said } = await tuned(threeByThree, byInstances);
+  const { tuning, measured, said, expected } = await tuned(threeByThree, byInstances);
   assert.deepEqual(
     tuning.rungs.map(({ holdMs, evaluations }) => [holdMs, evaluations.length]),
     // The baseline is carried, beside the third that was promoted.
@@ -86,6 +91,10 @@ test('tune halves: nine for 2 s, three for 6 s, then what each change buys for 1
     'in turns, there and back',
   );
   assert.deepEqual(new Set(measured.slice(0, 13).map(({ attempts }) => attempts)), new Set([2]));
+  // One measurement more where the baseline is carried, although it was not promoted.
+  const more = expected.slice(1).map((leftMs, index) => leftMs - (expected[index] ?? 0));
+  assert.ok(Math.max(...more) <= START_MS + 1500 + 6000, `less and less is left: ${expected.join()}`);
+  assert.equal(expected.at(-1), 6 * (START_MS + 1500 + 6000), 'the final comparison');
   assert.match(said[0] ?? '', /^9 configurations by successive halving, 24 users; it takes \d to \d min\. As it is: /);
 });
 
