@@ -8,6 +8,7 @@ import { runFolder } from '../../src/core/run-folder.ts';
 import { median, quantile } from '../../src/lab/statistics/quantile.ts';
 import { type MixedResult, startMixedLoad } from '../../test/support/mixed-load.ts';
 import { type ReloadHost, startReloadHost } from '../../test/support/reload-host.ts';
+import { collectedMib } from './collected.ts';
 import { residentMib } from './resident.ts';
 
 const RELOADS = 100;
@@ -195,23 +196,27 @@ async function startLoad(options: Parameters<typeof startMixedLoad>[0]): Promise
 }
 
 async function memoryText(host: ReloadHost): Promise<string> {
-  const residentOf = async (): Promise<number[]> => {
+  const measured = async (of: (pid: number) => number | Promise<number>): Promise<number[]> => {
     const { control, workers } = await host.stack.status();
-    return [control, ...workers].map(({ pid }) => residentMib(pid));
+    const all: number[] = [];
+    for (const { pid } of [control, ...workers]) all.push(await of(pid));
+    return all;
   };
   const change = async (from: number, to: number): Promise<void> => {
     for (let cap = from; cap < to; cap++)
       await post(host, '/api/backends', { upstream: 'app', action: 'cap', cap: 100 + cap });
+    await later(3000);
   };
   // The first ones fill what is filled once: compiled code, buffers, the versions that are kept.
-  await change(0, 200);
-  await later(3000);
-  const before = await residentOf();
-  await change(200, 200 + MEMORY_CHANGES);
-  await later(3000);
-  const after = await residentOf();
-  const grown = after.map((mib, index) => (mib - (before[index] as number)).toFixed(1));
-  return `Resident memory after ${MEMORY_CHANGES} more versions, in MiB: control ${grown[0]}, workers ${grown.slice(1).join(', ')}.`;
+  await change(0, MEMORY_CHANGES);
+  const [before, collectedBefore] = [await measured(residentMib), await measured(collectedMib)];
+  await change(MEMORY_CHANGES, 2 * MEMORY_CHANGES);
+  const [after, collectedAfter] = [await measured(residentMib), await measured(collectedMib)];
+  const grown = (from: number[], to: number[]): string => {
+    const [control, ...workers] = to.map((mib, index) => (mib - (from[index] as number)).toFixed(1));
+    return `control ${control}, workers ${workers.join(', ')}`;
+  };
+  return `Resident memory after ${MEMORY_CHANGES} more versions, in MiB: ${grown(collectedBefore, collectedAfter)} after a garbage collection; ${grown(before, after)} before it.`;
 }
 
 async function manyRoutesText(host: ReloadHost, reload: () => Promise<void>): Promise<string> {
