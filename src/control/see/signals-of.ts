@@ -14,6 +14,8 @@ import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
 
 const DAY_S = 86_400;
+/** A worker is connected within a few seconds of its start, also on a busy machine. */
+const START_MS = 15_000;
 /** The items of batches, which come through the gateway as requests. */
 const ITEM_ENDPOINT = 'renderItem';
 export interface SignalSources {
@@ -40,7 +42,12 @@ export function signalsOf(sources: SignalSources): HostSignals {
       };
     });
   return {
-    workers: { wanted: facts.wantedWorkers, present: workers, restarts: facts.restarts },
+    workers: {
+      wanted: facts.wantedWorkers,
+      present: workers,
+      isStarting: facts.nowMs - facts.startedAtMs < START_MS,
+      restarts: facts.restarts,
+    },
     upstreams: upstreamsOf(sources),
     traffic: trafficOf(window),
     machine: { ...machine, ownShare: window.rate(cpu) / machine.processors },

@@ -25,15 +25,23 @@ export function partFindings(host: HostSignals): Finding[] {
   ];
 }
 
-function workerFindings({ workers: { wanted, present, restarts } }: HostSignals): Finding[] {
+const starting = {
+  cause: 'no gateway worker is connected yet: control has just started',
+  next: 'wait some seconds; if this stays, look into the log of the gateway',
+};
+const noWorker = {
+  cause: 'no gateway worker is connected to control',
+  next: 'start the gateway, or look into its log: it says why it ended',
+};
+
+function workerFindings({ workers: { wanted, present, isStarting, restarts } }: HostSignals): Finding[] {
   if (present.length === 0) {
     return [
       {
         state: 'down',
         causeId: 'no-worker',
         subject: '',
-        cause: 'no gateway worker is connected to control',
-        next: 'start the gateway, or look into its log: it says why it ended',
+        ...(isStarting ? starting : noWorker),
       },
     ];
   }

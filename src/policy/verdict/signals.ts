@@ -20,6 +20,8 @@ export interface WorkersSignals {
   /** How many there should be. */
   readonly wanted: number;
   readonly present: readonly WorkerSignals[];
+  /** Control has just started, so workers may be on their way. */
+  readonly isStarting: boolean;
   /** Processes of any role that ended and came again within the last minute, by name. */
   readonly restarts: readonly { readonly name: string; readonly count: number }[];
 }

@@ -41,7 +41,12 @@ const upstream = (others: Partial<UpstreamSignals> = {}): UpstreamSignals => ({
   ...others,
 });
 const host = (others: Partial<HostSignals> = {}): HostSignals => ({
-  workers: { wanted: 1, present: [{ name: 'gateway 0', silentMs: 10, processors: 0.3 }], restarts: [] },
+  workers: {
+    wanted: 1,
+    present: [{ name: 'gateway 0', silentMs: 10, processors: 0.3 }],
+    isStarting: false,
+    restarts: [],
+  },
   upstreams: [upstream()],
   traffic: { requestsPerSecond: 100, errorsPerSecond: 0, leftPerSecond: 0, refused: {} },
   machine: { processors: 4, busyShare: 0.4, ownShare: 0.35 },
@@ -101,11 +106,25 @@ test('a backend that is down explains why the others are overloaded', () => {
   );
 });
 
+test('without a worker: control says to wait while it has just started, and where to look after that', () => {
+  const sentenceOf = (isStarting: boolean): string[] => {
+    const empty = host({ workers: { wanted: 1, present: [], isStarting, restarts: [] } });
+    const { state, cause, next } = verdictsOf(empty)[0] ?? assert.fail();
+    return [state, cause, next];
+  };
+  assert.deepEqual(sentenceOf(true).slice(0, 2), [
+    'down',
+    'no gateway worker is connected yet: control has just started',
+  ]);
+  assert.match(sentenceOf(true)[2] ?? '', /^wait some seconds/);
+  assert.equal(sentenceOf(false)[1], 'no gateway worker is connected to control');
+});
+
 test('the gravest finding is the verdict, and the others follow', () => {
   const all = host({
     upstreams: [upstream({ backends: oneDown })],
     config: { disagreeing: ['gateway 1'], reloadProblem: 'routes: must be a list' },
-    workers: { wanted: 1, present: [], restarts: [] },
+    workers: { wanted: 1, present: [], isStarting: false, restarts: [] },
   });
   const { state, causeId, others } = verdictsOf(all, all, all)[2] ?? assert.fail();
   assert.deepEqual([state, causeId], ['down', 'no-worker']);
