@@ -16,6 +16,7 @@ const long: ReadonlySet<string> = new Set([
   'pgbouncer',
   'products-decode',
   'reload-faults',
+  'slo-rules-mutants',
   'systemd',
 ]);
 

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Programs that some tests use for comparison or for reading, with their Debian packages. */
 const tools = [
@@ -22,6 +24,34 @@ const tools = [
  */
 export function ensureTestTools(): void {
   ensurePrograms(tools);
+  ensurePromtool();
+}
+
+/** promtool alone, out of the package prometheus: installed, it would start a daemon. */
+function ensurePromtool(): void {
+  const target = '/usr/local/bin';
+  if (existsSync('/usr/bin/promtool') || existsSync(join(target, 'promtool'))) return;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    console.log('Missing here: promtool (of the Debian package prometheus; only root can put it here)');
+    return;
+  }
+  console.log('Putting promtool into /usr/local/bin');
+  const folder = mkdtempSync(join(tmpdir(), 'rampart-promtool-'));
+  try {
+    const run = (command: string, ...args: readonly string[]): string | undefined => {
+      const { status, stderr, error } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+      return status === 0 ? undefined : `${command} ${args[0]}: ${error?.message ?? stderr.trim()}`;
+    };
+    const download = (): string | undefined => run('apt-get', 'download', '-q', 'prometheus');
+    // A machine whose lists of packages are old finds none.
+    const missed = download() === undefined ? undefined : (run('apt-get', 'update', '-q') ?? download());
+    const [file = ''] = readdirSync(folder);
+    const unpack = `dpkg-deb --fsys-tarfile "$1" | tar -xC ${target} --strip-components=3 ./usr/bin/promtool`;
+    const problem = missed ?? run('sh', '-c', unpack, 'sh', file);
+    if (problem !== undefined) console.log(`promtool could not be put there: ${problem}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** The same for any programs. */

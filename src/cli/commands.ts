@@ -24,7 +24,10 @@ export const commands: CommandTable = {
   password: { summary: 'make the hash of a password', load: async () => (await import('./password.ts')).password },
   status: { summary: 'show the running instance', load: async () => (await import('./status.ts')).status },
   top: { summary: 'watch the running instance', load: async () => (await import('./top.ts')).top },
-  slo: { summary: 'show the objectives and their error budgets', load: async () => (await import('./slo.ts')).slo },
+  slo: {
+    summary: 'show the objectives and their error budgets, write rules for Prometheus',
+    load: async () => (await import('./slo.ts')).slo,
+  },
   alerts: { summary: 'send a test alert', load: async () => (await import('./alerts.ts')).alerts },
   stop: { summary: 'stop the running instance', load: async () => (await import('./stop.ts')).stop },
   reload: {

@@ -30,6 +30,22 @@ export function checkedSlo(config: SloPlace, io: Pick<CommandIo, 'folder'>): str
   return sloRemarks(slo, config).map((text) => `SLO: ${text}`);
 }
 
+/** The SLO file for rules of Prometheus, with remarks. Throws a UsageError also for what no rule could compute. */
+export function sloForRules(
+  config: SloPlace,
+  io: Pick<CommandIo, 'folder'>,
+): { readonly slo: Slo; readonly bounds: readonly number[]; readonly remarks: readonly string[] } {
+  const slo = loaded(config, io);
+  if (slo === undefined)
+    throw new UsageError(
+      'Cannot write rules, as there is no SLO file: write slo.yaml in this folder, or name one with --slo or RAMPART_SLO (docs/slo.md)',
+    );
+  const bounds = boundsWith(latencyThresholdsMs(slo));
+  const problems = [...impossibleAlerts(slo), ...slo.endpoints.flatMap((endpoint) => boundRemarks(endpoint, bounds))];
+  if (problems.length > 0) throw new UsageError('Cannot write rules for promises that no alert could watch:', problems);
+  return { slo, bounds, remarks: sloRemarks(slo, config).map((text) => `SLO: ${text}`) };
+}
+
 type SloPlace = Pick<Config, 'routes'> & { readonly env: Pick<Config['env'], 'RAMPART_SLO'> };
 
 function loaded({ env }: SloPlace, { folder }: Pick<CommandIo, 'folder'>): Slo | undefined {
@@ -51,11 +67,7 @@ function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
         `no route has the endpoint ${id}, so nothing counts for it${near === undefined ? '' : `; did you mean ${near}?`}`,
       ];
     }
-    return [
-      ...objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs, bounds) ?? []) : [])),
-      ...cacheRemarks(endpoint, routes),
-      ...limitRemarks(endpoint, bounds),
-    ];
+    return [...boundRemarks(endpoint, bounds), ...cacheRemarks(endpoint, routes), ...limitRemarks(endpoint, bounds)];
   });
 }
 
@@ -79,6 +91,9 @@ function limitRemarks({ id, alerts, ...promises }: EndpointSlo, bounds: readonly
         ],
   );
 }
+
+const boundRemarks = ({ id, objectives }: EndpointSlo, bounds: readonly number[]): string[] =>
+  objectives.flatMap((one) => (one.sli === 'latency' ? (boundRemark(id, one.withinMs, bounds) ?? []) : []));
 
 function boundRemark(id: string, withinMs: number, seconds: readonly number[]): string | undefined {
   const bounds = seconds.map((bound) => Math.round(bound * 1e6) / 1000);

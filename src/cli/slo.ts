@@ -5,31 +5,57 @@ import { systemClock } from '../core/clock.ts';
 import { alignedLines } from './aligned-lines.ts';
 import { absenceText, lookForInstance } from './instance.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { readOptions } from './options.ts';
+import { type Options, readOptions } from './options.ts';
+import { writeRules } from './slo-rules/write-rules.ts';
 import { NO_NEWS, withWrongUsage } from './state-codes.ts';
 import { age } from './top/text.ts';
 
 const help = `usage: rampart slo status [--json]
+       rampart slo rules [--slo FILE] [--out FOLDER] [--json]
 
-Shows the objectives of the SLO file of the running instance (RAMPART_SLO, or slo.yaml): what is left of each error budget, how
+status shows the objectives of the SLO file of the running instance (RAMPART_SLO, or slo.yaml): what is left of each error budget, how
 fast it is used up (1: it lasts exactly as long as the window), and which alerts fire; then the limits on degradation.
 
-Exit codes: 0 no alert fires, 1 one does, 3 nothing runs, or control does not answer, 64 wrong usage.
+rules prints recording and alert rules for Prometheus, made from the same file. Nothing has to run.
+  --out FOLDER   write them there as slo-rules.yaml, with tests for promtool and a dashboard for Grafana
+  --slo FILE     another SLO file
+  --json         the files with their text, or with --out their paths
+
+Exit codes: 0 no alert fires, or the rules are written; 1 an alert fires; 2 the SLO file cannot be used; 3 nothing runs, or control does not
+answer; 64 wrong usage.
 `;
 
 const ANSWER_LIMIT_MS = 3000;
+const subcommands = { status: ['json'], rules: ['slo', 'out', 'json'] } as const;
 const line = {
   command: 'slo',
   help,
-  options: { json: 'flag' },
-  words: ['status'],
-  operands: { least: 1, most: 1, what: 'status' },
+  options: { json: 'flag', slo: 'value', out: 'value' },
+  subcommands,
+  operands: { least: 1, most: 1, what: 'status or rules' },
 } as const;
 
 /** `rampart slo`. */
 export async function slo(args: string[], io: CommandIo): Promise<number> {
-  const options = withWrongUsage(() => readOptions(line, args, io));
+  const options = withWrongUsage(() => readSloOptions(args, io));
   if (options === undefined) return exitCodes.ok;
+  return options.operands[0] === 'rules' ? writeRules(options, io) : showStatus(options, io);
+}
+
+function readSloOptions(args: string[], io: CommandIo): Options | undefined {
+  const options = readOptions(line, args, io);
+  if (options === undefined) return undefined;
+  const [name = ''] = options.operands;
+  if (name !== 'status' && name !== 'rules')
+    options.problem(`there is no 'rampart slo ${name}'; it takes status or rules`);
+  if (name === 'status')
+    for (const option of ['slo', 'out'])
+      if (options.has(option)) options.problem(`--${option} belongs to 'rampart slo rules'`);
+  options.check();
+  return options;
+}
+
+async function showStatus(options: Options, io: CommandIo): Promise<number> {
   const { dataDir, runFolder, processes } = lookForInstance(io);
   const answer = await askControl(controlSocket(runFolder), { type: 'ask', what: 'slo' }, ANSWER_LIMIT_MS);
   if (answer === undefined) {

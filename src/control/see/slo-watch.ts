@@ -1,4 +1,4 @@
-import { budgetLeft, burnRate, firingRule, type Severity } from '../../policy/slo/burn-rate.ts';
+import { budgetLeft, burnRate, type FiringRule, firingRule, type Severity } from '../../policy/slo/burn-rate.ts';
 import { type EventCounts, EventHistory, type SavedCounts } from '../../policy/slo/event-counts.ts';
 import { type Objective, p95TargetMs, promiseText, type Slo } from '../../policy/slo/slo.ts';
 import type { DegradationSignals, ObjectiveSignals } from '../../policy/verdict/signals.ts';
@@ -40,6 +40,7 @@ interface Watched {
   readonly key: string;
   readonly endpoint: string;
   readonly objective: Objective;
+  readonly minPerSecond: number;
   readonly history: EventHistory;
 }
 
@@ -60,11 +61,12 @@ export class SloWatch {
   constructor(slo: Slo) {
     this.#slo = slo;
     this.#degradations = new DegradationWatch(slo);
-    this.#watched = slo.endpoints.flatMap(({ id, objectives }) =>
+    this.#watched = slo.endpoints.flatMap(({ id, objectives, alerts: { minPerSecond } }) =>
       objectives.map((objective) => ({
         key: `${id} ${promiseText(objective)}`,
         endpoint: id,
         objective,
+        minPerSecond,
         history: new EventHistory(),
       })),
     );
@@ -105,7 +107,8 @@ export class SloWatch {
   }
 
   #objectives(nowMs: number): ObjectiveStatus[] {
-    return this.#watched.map(({ endpoint, objective, history }) => {
+    return this.#watched.map((one) => {
+      const { endpoint, objective, history } = one;
       const { target } = objective;
       const over = (windowMs: number): EventCounts => history.over(windowMs, nowMs);
       const events = over(this.#slo.windowMs);
@@ -118,15 +121,21 @@ export class SloWatch {
         burnRates: Object.fromEntries(
           Object.entries(shownWindows).map(([name, windowMs]) => [name, burnRate(over(windowMs), target)]),
         ),
-        firing: firingRule(over, target, this.#slo.windowMs)?.severity ?? null,
+        firing: this.#firing(one, nowMs)?.severity ?? null,
       };
     });
   }
 
+  #firing({ objective: { target }, minPerSecond, history }: Watched, nowMs: number): FiringRule | undefined {
+    const terms = { target, windowMs: this.#slo.windowMs, minPerSecond };
+    return firingRule((windowMs) => history.over(windowMs, nowMs), terms);
+  }
+
   /** The objectives whose alerts fire. */
   burning(nowMs: number): ObjectiveSignals[] {
-    return this.#watched.flatMap(({ endpoint, objective, history }) => {
-      const firing = firingRule((windowMs) => history.over(windowMs, nowMs), objective.target, this.#slo.windowMs);
+    return this.#watched.flatMap((one) => {
+      const { endpoint, objective } = one;
+      const firing = this.#firing(one, nowMs);
       if (firing === undefined) return [];
       return [{ endpoint, promise: promiseText(objective), severity: firing.severity, burnRate: firing.burnRate }];
     });

@@ -4,7 +4,7 @@ export type Severity = 'page' | 'ticket';
 
 /** An alert on how fast an error budget is used up: over a long window, and over a short one, so that it ends soon. */
 export interface BurnRule {
-  readonly name: 'page-quick' | 'page-slow' | 'ticket-quick' | 'ticket-slow';
+  readonly name: 'page-quick' | 'page-slow' | 'page-trickle' | 'ticket-quick' | 'ticket-slow';
   readonly severity: Severity;
   readonly longMs: number;
   readonly shortMs: number;
@@ -40,17 +40,49 @@ export const burnRate = ({ bad, total }: EventCounts, target: number): number =>
 /** The part of the budget that is left of the events of the window; below 0 if more is used up than there was. */
 export const budgetLeft = (events: EventCounts, target: number): number => 1 - burnRate(events, target);
 
-/** The gravest alert that fires; a page that rests on too few events is a ticket. */
-export function firingRule(
+/** A page for a trickle, in which no short window has events enough: for fewer requests a second than an endpoint's minimum. */
+export const trickleRule = (windowMs: number): BurnRule => ({
+  name: 'page-trickle',
+  severity: 'page',
+  longMs: 6 * HOUR_MS,
+  shortMs: 2 * HOUR_MS,
+  factor: (0.05 * windowMs) / (6 * HOUR_MS),
+});
+
+/** What an objective promises, and over what its alerts look. */
+export interface BurnTerms {
+  readonly target: number;
+  readonly windowMs: number;
+  /** An endpoint with fewer requests a second is a trickle. */
+  readonly minPerSecond: number;
+}
+
+export interface FiringRule {
+  readonly rule: BurnRule;
+  readonly severity: Severity;
+  readonly burnRate: number;
+}
+
+/** All alerts that fire; a page that rests on too few events is a ticket. */
+export function firingRules(
   over: (windowMs: number) => EventCounts,
-  target: number,
-  windowMs: number,
-): { readonly rule: BurnRule; readonly severity: Severity; readonly burnRate: number } | undefined {
-  for (const rule of burnRules(windowMs)) {
-    const [long, short] = [over(rule.longMs), over(rule.shortMs)];
-    if (burnRate(long, target) <= rule.factor || burnRate(short, target) <= rule.factor) continue;
+  { target, windowMs, minPerSecond }: BurnTerms,
+): FiringRule[] {
+  const isBurning = ({ longMs, shortMs, factor }: BurnRule): boolean =>
+    burnRate(over(longMs), target) > factor && burnRate(over(shortMs), target) > factor;
+  const isTrickle = ({ longMs }: BurnRule): boolean => over(longMs).total < (minPerSecond * longMs) / 1000;
+  const trickle = trickleRule(windowMs);
+  const burning = burnRules(windowMs).filter(isBurning);
+  if (isBurning(trickle) && isTrickle(trickle)) burning.push(trickle);
+  return burning.map((rule): FiringRule => {
+    const long = over(rule.longMs);
     const severity = rule.severity === 'page' && long.bad < LEAST_BAD_FOR_PAGE ? 'ticket' : rule.severity;
     return { rule, severity, burnRate: burnRate(long, target) };
-  }
-  return undefined;
+  });
+}
+
+/** The gravest alert that fires. */
+export function firingRule(over: (windowMs: number) => EventCounts, terms: BurnTerms): FiringRule | undefined {
+  const firing = firingRules(over, terms);
+  return firing.find(({ severity }) => severity === 'page') ?? firing[0];
 }

@@ -32,10 +32,11 @@ function alerts(minutes: readonly EventCounts[], target = 0.999): (string | unde
   const history = new EventHistory();
   return minutes.map((events, minute) => {
     const nowMs = MONTH_MS + minute * MINUTE_MS;
-    for (let part = 0; part < 6; part++)
-      history.add(nowMs + part * 10_000, { bad: events.bad / 6, total: events.total / 6 });
+    for (let part = 0; part < 8; part++)
+      history.add(nowMs + part * 7500, { bad: events.bad / 8, total: events.total / 8 });
     const endMs = nowMs + 59_000;
-    return firingRule((windowMs) => history.over(windowMs, endMs), target, MONTH_MS)?.severity;
+    return firingRule((windowMs) => history.over(windowMs, endMs), { target, windowMs: MONTH_MS, minPerSecond: 0.1 })
+      ?.severity;
   });
 }
 
@@ -58,6 +59,25 @@ test('a slow leak is a ticket and no page', () => {
 test('one error in a quiet hour pages nobody', () => {
   const quiet = repeated(60, { bad: 0, total: 1 });
   assert.equal(alerts([...quiet, { bad: 1, total: 1 }, ...quiet]).includes('page'), false);
+});
+
+test('a trickle that fails pages, although its short windows are empty for most of the time', () => {
+  const hourly = [{ bad: 1, total: 1 }, ...repeated(59, { bad: 0, total: 0 })];
+  const failing = Array.from({ length: 8 }, () => hourly).flat();
+  const all = alerts(failing);
+  assert.equal(all.indexOf('page'), 240, 'from the fifth failure on');
+  assert.ok(all.slice(240).every((severity) => severity === 'page'));
+  const over = alerts([...failing, ...repeated(130, { bad: 0, total: 1 })]);
+  assert.notEqual(over.at(-1), 'page', 'and ends two hours after the last');
+});
+
+test('a slow page is not hidden by a quick one that rests on too few events', () => {
+  const rule = firingRule((windowMs) => (windowMs <= 3_600_000 ? { bad: 4, total: 100 } : { bad: 40, total: 4000 }), {
+    target: 0.999,
+    windowMs: MONTH_MS,
+    minPerSecond: 0,
+  });
+  assert.deepEqual([rule?.rule.name, rule?.severity], ['page-slow', 'page']);
 });
 
 test('EventHistory adds counts, not ratios: a quiet hour weighs little', () => {
