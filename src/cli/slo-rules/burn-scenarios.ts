@@ -56,31 +56,33 @@ export function scenariosOfMinutes({ budget, leastPerMinute }: Terms): BurnScena
 }
 
 /**
- * By the hour: each pair of windows alone above its factor, just below it, and with its short window clean again; few bad
- * events; a trickle. Much sound traffic at the beginning keeps the longer windows out of it.
+ * By the hour: each pair of windows alone above its factor, then with its short window below it, then with that clean; and its
+ * long window below it. Much sound traffic at the beginning keeps the longer windows out of it. Few bad events; a trickle.
  */
 export function scenariosOfDays({ budget, leastPerMinute }: Terms): BurnScenario[] {
   const light = Math.max(3 * leastPerMinute, 0.01 / budget);
   const heavy: Stretch = { minutes: 10, perMinute: 2000 * light, badShare: 0 };
-  const at = (factor: number, minutes: number, perMinute = light): Stretch => ({
-    minutes,
-    perMinute,
-    badShare: Math.min(1, factor * budget),
-  });
+  const at = (factor: number, minutes: number): Stretch => stretchAt(light, factor * budget, minutes);
   return [
-    { name: '1h and 5m alone', stretches: [heavy, at(20, 70), at(0, 10)], checks: [80, 90] },
-    { name: '1h and 5m, just below', stretches: [heavy, at(10, 70)], checks: [80] },
-    { name: '6h and 30m alone', stretches: [heavy, at(10, 370), at(0, 40)], checks: [380, 420] },
-    { name: '6h and 30m, just below', stretches: [heavy, at(4, 370)], checks: [380] },
-    { name: '1d and 2h alone', stretches: [heavy, at(4, 1450), at(0, 140)], checks: [1460, 1600] },
-    { name: '1d and 2h, just below', stretches: [heavy, at(2, 1450)], checks: [1460] },
-    { name: '3d and 6h alone', stretches: [at(2, 60)], checks: [60] },
-    { name: '3d and 6h, just below', stretches: [at(0.7, 60)], checks: [60] },
-    { name: '6h clean after an hour that burnt', stretches: [at(10, 60), at(0, 380)], checks: [440] },
+    { name: '5m and 1h', stretches: [heavy, at(20, 70), at(10, 10), at(0, 10)], checks: [80, 90, 100] },
+    { name: '5m without 1h', stretches: [heavy, at(8, 70), at(20, 10)], checks: [80, 90] },
+    { name: '30m and 6h', stretches: [heavy, at(10, 370), at(4, 30), at(0, 40)], checks: [380, 410, 450] },
+    { name: '30m without 6h', stretches: [heavy, at(4, 340), at(8, 40)], checks: [350, 390] },
+    { name: '2h and 1d', stretches: [heavy, at(4, 1450), at(2, 130), at(0, 140)], checks: [1460, 1590, 1730] },
+    { name: '2h without 1d', stretches: [heavy, at(2, 1330), at(4, 130)], checks: [1470] },
+    { name: '6h and 3d', stretches: [at(1.8, 60)], checks: [60] },
+    { name: '6h without 3d', stretches: [at(0, 400), at(1.6, 370)], checks: [770] },
+    { name: '3d without 6h', stretches: [at(10, 60), at(0.7, 370), at(0, 380)], checks: [430, 810] },
     ...fewEvents(budget, heavy),
     ...trickles(budget, leastPerMinute),
   ];
 }
+
+const stretchAt = (perMinute: number, badShare: number, minutes: number): Stretch => ({
+  minutes,
+  perMinute,
+  badShare: Math.min(1, badShare),
+});
 
 /** Six bad events are enough for a page, four are not. */
 function fewEvents(budget: number, heavy: Stretch): BurnScenario[] {
@@ -89,7 +91,7 @@ function fewEvents(budget: number, heavy: Stretch): BurnScenario[] {
     const each = Math.max(bad, (bad * 0.1) / budget) / 360;
     const hourly: Stretch[] = Array.from({ length: bad }, () => [
       { minutes: 360 / bad - 10, perMinute: each, badShare: 0 },
-      { minutes: 10, perMinute: each, badShare: Math.min(1, 0.1 / each) },
+      { minutes: 10, perMinute: Math.max(each, 0.1), badShare: Math.min(1, 0.1 / each) },
     ]).flat();
     return [
       {
@@ -114,16 +116,12 @@ function trickles(budget: number, leastPerMinute: number): BurnScenario[] {
     { minutes: 150, perMinute, badShare: 1 },
     { minutes: 50, perMinute, badShare: 0 },
   ];
-  const steady = (factor: number): Stretch => ({
-    minutes: 360,
-    perMinute: 0.8 * leastPerMinute,
-    badShare: Math.min(1, factor * budget),
-  });
-  const clean: Stretch = { minutes: 90, perMinute: 0.8 * leastPerMinute, badShare: 0 };
+  const few = 0.8 * leastPerMinute;
+  const at = (factor: number, minutes: number): Stretch => stretchAt(few, factor * budget, minutes);
   return [
-    { name: 'a trickle that fails', stretches: [...hours(0.8 * leastPerMinute), clean], checks: [360, 450] },
+    { name: 'a trickle that fails', stretches: [...hours(few), at(0, 90)], checks: [360, 450] },
     { name: 'the same with more traffic', stretches: hours(1.6 * leastPerMinute), checks: [360] },
-    { name: 'a trickle above its factor', stretches: [steady(8)], checks: [360] },
-    { name: 'a trickle below its factor', stretches: [steady(4)], checks: [360] },
+    { name: 'a trickle, 2h and 6h', stretches: [at(10, 240), at(4, 120)], checks: [240, 360] },
+    { name: 'a trickle, 2h without 6h', stretches: [at(4, 240), at(8, 120)], checks: [360] },
   ];
 }
