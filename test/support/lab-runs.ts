@@ -16,7 +16,8 @@ export const storedNames = [
   'tune',
   'ingest',
 ] as const;
-export type StoredName = (typeof storedNames)[number];
+/** `ramp-of-five`: as `ramp`, with a slot more for each generator, smaller steps, and on a busy machine. */
+export type StoredName = (typeof storedNames)[number] | 'ramp-of-five';
 
 export function storedRunOf(name: StoredName): RunRecord {
   const text = readFileSync(new URL(`../data/lab-runs/${name}.json`, import.meta.url), 'utf8');

@@ -13,7 +13,8 @@ export function figureText(value: number): string {
 }
 
 /** A number that was set, such as a load: 12, 62.5. */
-export const amountText = (value: number): string => tickLabel(Number(value.toPrecision(4)));
+export const amountText = (value: number): string =>
+  tickLabel(Number.isInteger(value) ? value : Number(value.toPrecision(3)));
 
 const stateWords: Readonly<Record<PointState, string>> = {
   kept: 'within the targets',
@@ -21,9 +22,12 @@ const stateWords: Readonly<Record<PointState, string>> = {
   invalid: 'not sound',
 };
 
-const pointText = ({ y, note, state }: ChartPoint, unit: string): string => {
-  const remark = note ?? (state === undefined || state === 'kept' ? '' : stateWords[state]);
-  return `${figureText(y)} ${unit}${remark === '' ? '' : ` (${remark})`}`;
+const remarkOf = ({ note, state }: ChartPoint): string =>
+  note ?? (state === undefined || state === 'kept' ? '' : stateWords[state]);
+
+const pointText = (point: ChartPoint, unit: string): string => {
+  const remark = remarkOf(point);
+  return `${figureText(point.y)} ${unit}${remark === '' ? '' : ` (${remark})`}`;
 };
 
 /** What hovering over an x shows: a line for each value. */
@@ -31,9 +35,18 @@ export function columnText({ x, values }: ChartColumn, { xLabel, panels }: Chart
   const lines = values.map(({ panel, line, points }) => {
     const isOnly = panel.lines.length === 1;
     const name = isOnly ? panel.title : panels.length === 1 ? line.name : `${line.name}, ${panel.title}`;
-    return `${name}: ${points.map((point) => pointText(point, panel.unit)).join(', ')}`;
+    return `${name}: ${points.map(({ y }) => `${figureText(y)} ${panel.unit}`.trim()).join(', ')}`;
   });
-  return [`${amountText(x)} ${xLabel}`, ...lines].join('\n');
+  return [`${amountText(x)} ${xLabel}`, ...lines, ...remarksOf(values)].join('\n');
+}
+
+/** The remarks on the points of a line once, although they are the same in every panel. */
+function remarksOf(values: ChartColumn['values']): string[] {
+  const byLine = Map.groupBy(values, ({ line }) => line.name);
+  return [...byLine].flatMap(([name, of]) => {
+    const remarks = new Set(of.flatMap(({ points }) => points.map(remarkOf)).filter((remark) => remark !== ''));
+    return [...remarks].map((remark) => (byLine.size === 1 ? remark : `${name}: ${remark}`));
+  });
 }
 
 const MOST_ROWS = 60;

@@ -66,6 +66,12 @@ test('loadCharts shows which loads kept their targets, and why one did not, also
     ['kept', 'kept', 'kept', 'kept', 'kept', 'missed', 'missed', 'missed', 'missed'],
   );
   assert.match(points[6]?.note ?? '', /6\.0 % refusals/);
+  const shop = loadCharts(storedRunOf('shop-ramp'))[0]?.panels[0]?.lines[0]?.points ?? [];
+  assert.deepEqual(
+    shop.map(({ state }) => state),
+    ['kept', 'invalid', 'kept', 'missed', 'missed', 'missed', 'missed', 'invalid'],
+  );
+  assert.match(shop[4]?.note ?? '', /^items: p95 /);
   assert.deepEqual(
     chart?.panels.map(({ title, levels }) => [title, levels.map(({ name }) => name)]),
     [
@@ -166,9 +172,10 @@ test('columnsOf, columnText and chartTable say what is at each load', () => {
     columnText(columns[7] as (typeof columns)[number], chart as Chart),
     [
       '80 requests/s offered',
-      'p95 latency: 110 ms (0.0 % errors and 15.2 % refusals)',
-      'served: 68.7 requests/s (0.0 % errors and 15.2 % refusals)',
-      'errors and refusals: 15.2 % (0.0 % errors and 15.2 % refusals)',
+      'p95 latency: 110 ms',
+      'served: 68.7 requests/s',
+      'errors and refusals: 15.2 %',
+      '0.0 % errors and 15.2 % refusals',
     ].join('\n'),
   );
   const { columns: heads, rows } = chartTable(chart as Chart);

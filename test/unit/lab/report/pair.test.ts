@@ -63,7 +63,10 @@ test('overlaysOf puts the curves of both runs over each other, one chart for eac
     overlaysOf(of('prove'), of('prove')).map(({ name }) => name),
     of('prove').series.map(({ name }) => name),
   );
-  assert.equal(overlaysOf(of('soak'), of('soak'))[0]?.chart.panels[0]?.lines[3]?.name, 'B: p50');
+  assert.deepEqual(
+    overlaysOf(of('soak'), of('soak'))[0]?.chart.panels[0]?.lines.map(({ name, look }) => `${name} ${look}`),
+    ['A: p50 0', 'A: p95 2', 'A: p99 4', 'B: p50 1', 'B: p95 3', 'B: p99 5'],
+  );
   assert.deepEqual(overlaysOf(of('ramp'), of('soak')), []);
 });
 

@@ -288,7 +288,7 @@ test('markdownBlock is a block for a pull request: verdict, figures, gates, and 
   const failed = markdownBlock(storedRunOf('spike'));
   assert.match(
     failed,
-    /\n\| ✖ failed \| p95 of those let in, while held \| below 2 × that of the normal load \| 2\.86 × \|\n\| ✔ passed/,
+    /\n\|---\|---\|---\|---\|\n\| ✖ failed \| p95 of those let in, while held \| below 2 × that of the normal load \| 2\.86 × \|\n\| ✔ passed/,
   );
   assert.match(failed, /<sub>20261127163205912-spike, commit 279e7ad9870b, /);
 });
