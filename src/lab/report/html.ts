@@ -22,7 +22,7 @@ export function htmlReport(run: RunRecord): string {
       endpointsSection(run),
       detailsOf(run),
       '</main>',
-      footer,
+      run.series.length === 0 ? '' : footer,
     ].join('\n'),
   );
 }
@@ -46,7 +46,9 @@ function pictures(run: RunRecord): string {
   const charts = mainCharts(run);
   const [first] = charts;
   if (first === undefined)
-    return run.tables === undefined ? '<p class="note">There is no curve, as no load was measured.</p>' : '';
+    return run.tables === undefined
+      ? '<h2>The curve</h2><p class="note">There is none, as no load was measured.</p>'
+      : '';
   return `<section aria-label="The curve"><h2>${escapeText(titleOf(run, first))}</h2>${charts.map(largeChart).join('\n')}</section>`;
 }
 
@@ -58,7 +60,10 @@ function titleOf({ tuning, timelines, series }: RunRecord, { isWhole = false }: 
 }
 
 function gatesSection({ gates, verdict }: RunRecord): string {
-  if (gates.length === 0) return '<h2>Gates</h2><p class="note">This run has no gate: nothing was asked of it.</p>';
+  if (gates.length === 0) {
+    const why = verdict === 'invalid' ? 'No gate was judged.' : 'This run has no gate: nothing was asked of it.';
+    return `<h2>Gates</h2><p class="note">${why}</p>`;
+  }
   const failed = gates.filter(({ passed }) => !passed).length;
   const rows = gates
     // Those that failed come first.

@@ -67,7 +67,7 @@ th { font-weight: 600; } thead th { color: var(--quiet); border-bottom-color: va
 .numbers th:first-child, .numbers td:first-child { text-align: left; padding-left: 0; } .numbers td { min-width: 3em; max-width: 22em; overflow-wrap: anywhere; }
 .table { overflow-x: auto; position: relative; }
 .head th { width: 11rem; color: var(--quiet); font-weight: 500; }
-.gates td.verdict { font-weight: 680; white-space: nowrap; width: 8.5em; } .gates tr.lost td { background: color-mix(in srgb, var(--bad) 9%, transparent); }
+.gates td.verdict { font-weight: 680; white-space: nowrap; width: 8.5em; padding-right: 22px; } .gates tr.lost td { background: color-mix(in srgb, var(--bad) 9%, transparent); }
 .gates tr.lost td:first-child { box-shadow: inset 4px 0 var(--bad); } .gates td:first-child { padding-left: 12px; }
 details { border-top: 1px solid var(--hairline); } details:last-of-type { border-bottom: 1px solid var(--hairline); }
 summary { cursor: pointer; padding: 11px 2px; font-weight: 600; min-height: 44px; } summary span { color: var(--quiet); font-weight: 400; }
