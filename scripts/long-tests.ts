@@ -2,6 +2,7 @@
 const long: ReadonlySet<string> = new Set([
   'batch-hosts',
   'batch-plans',
+  'healthy-minutes',
   'lab-classification',
   'lab-closed-loop',
   'lab-engines',

@@ -45,7 +45,14 @@ class Emulated {
 
   lines(): string[] {
     const { active } = this.#terminal.buffer;
-    return Array.from({ length: ROWS }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true).trimEnd() ?? '');
+    return Array.from(
+      { length: ROWS },
+      (_, row) =>
+        active
+          .getLine(active.baseY + row)
+          ?.translateToString(true)
+          .trimEnd() ?? '',
+    );
   }
 
   get isAlternate(): boolean {
