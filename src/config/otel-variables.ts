@@ -1,5 +1,5 @@
 import { type SamplerName, samplerNames } from '../policy/traces/sampling.ts';
-import { anyText, none, oneOf, optional, pairList, share, urlOf, variable } from './variable.ts';
+import { anyText, fieldList, none, oneOf, optional, pairList, share, urlOf, variable } from './variable.ts';
 
 type Pairs = readonly (readonly [string, string])[];
 const noPairs = (): Pairs => [];
@@ -18,7 +18,7 @@ export const otelVariables = {
   ),
   OTEL_EXPORTER_OTLP_HEADERS: variable<Pairs>(
     noPairs,
-    pairList,
+    fieldList,
     'header fields for the collector, such as authorization=Bearer%20…',
   ),
   OTEL_EXPORTER_OTLP_COMPRESSION: variable<'none' | 'gzip'>('none', oneOf('none', 'gzip'), 'none or gzip'),

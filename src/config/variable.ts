@@ -80,6 +80,20 @@ export function pairList(text: string): Parsed<readonly (readonly [string, strin
     : bad('must be pairs such as name=value,other=value, with %2C for a comma in a value');
 }
 
+/** Fields that belong to the connection, or that the sender writes itself. */
+const ownFields = /^(?:connection|content-(?:length|type|encoding)|host|keep-alive|te|transfer-encoding|upgrade)$/i;
+
+/** Header fields, as `pairList`. */
+export function fieldList(text: string): Parsed<readonly (readonly [string, string])[]> {
+  const parsed = pairList(text);
+  if (!parsed.ok) return parsed;
+  const isField = ([name, value]: readonly [string, string]): boolean =>
+    /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !ownFields.test(name) && /^[ -~\u0080-\u00ff]*$/.test(value);
+  return parsed.value.every(isField)
+    ? parsed
+    : bad('must have names and values that header fields can have, and none that belongs to the connection');
+}
+
 function pairOf(text: string): readonly [string, string] | undefined {
   const at = text.indexOf('=');
   const name = text.slice(0, Math.max(at, 0)).trim();

@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/errors.ts';
+import { withoutCredentials } from '../../core/url-credentials.ts';
 
 /** What became of a message. */
 export type SinkResult =
@@ -14,9 +15,14 @@ const LONGEST_RETRY_AFTER_S = 3600;
 /** Posts JSON, without following redirects; never rejects. 5xx, 429 and broken connections may be tried again; any other status but 2xx is final. */
 export async function postJson(url: string, body: unknown): Promise<SinkResult> {
   try {
-    const reply = await fetch(url, {
+    const { url: address, authorization } = withoutCredentials(url);
+    const reply = await fetch(address, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'rampart' },
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'rampart',
+        ...(authorization === undefined ? {} : { authorization }),
+      },
       body: JSON.stringify(body),
       redirect: 'manual',
       signal: AbortSignal.timeout(LIMIT_MS),

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { boundedText } from '../../core/bounded-text.ts';
+import { withoutCredentials } from '../../core/url-credentials.ts';
 import { causeOf, retryAfterOf } from '../alerts/sink.ts';
 
 /** What a collector made of a request. */
@@ -29,14 +30,16 @@ export interface CollectorOptions {
 
 /** Posts spans to a collector by OTLP/HTTP with JSON, without following redirects; never rejects. */
 export function otlpSender({ url, headers, compression }: CollectorOptions): PostSpans {
+  const { url: address, authorization } = withoutCredentials(url);
   const fields = new Headers({ 'content-type': 'application/json', 'user-agent': 'rampart' });
+  if (authorization !== undefined) fields.set('authorization', authorization);
   for (const [name, value] of headers) fields.set(name, value);
   if (compression === 'gzip') fields.set('content-encoding', 'gzip');
   return async (body, closing) => {
     try {
       const bytes = compression === 'gzip' ? await compress(body) : body;
       const signal = AbortSignal.any([AbortSignal.timeout(LIMIT_MS), closing]);
-      const reply = await fetch(url, { method: 'POST', headers: fields, body: bytes, redirect: 'manual', signal });
+      const reply = await fetch(address, { method: 'POST', headers: fields, body: bytes, redirect: 'manual', signal });
       if (reply.ok) return partialSuccess(await boundedText(reply.body, MAX_REPLY_BYTES));
       await reply.body?.cancel();
       const why = `the collector answered ${reply.status}`;
