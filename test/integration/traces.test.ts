@@ -202,14 +202,17 @@ test('traces: a client that leaves is no error of the gateway or of the backend'
 test('traces: neither query nor secret path parts are in spans', async () => {
   const backend = await startBackend((_req, res) => res.end());
   const { rampart, spans } = await startTraced([backend.origin], {
-    routes: [{ endpoint: 'reset', path: '/reset/:token', upstream: 'app', secret: ['token'] }],
+    routes: [
+      { endpoint: 'reset', path: '/reset/:token', upstream: 'app', secret: ['token'] },
+      { endpoint: 'plain', path: '/plain', upstream: 'app' },
+    ],
     upstreams: { app: { backends: [backend.origin] } },
   });
-  for (const path of ['/reset/c4n4ry?key=c4n4ry', '/resett/c4n4ry'])
+  for (const path of ['/reset/c4n4ry?key=c4n4ry', '/plain?key=c4n4ry', '/resett/c4n4ry'])
     await (
       await request(rampart.url + path, { headers: { authorization: 'Bearer c4n4ry', cookie: 'c4n4ry' } })
     ).body.dump();
-  await eventually('there are three spans', () => spans.length === 3);
+  await eventually('there are five spans', () => spans.length === 5);
   assert.doesNotMatch(JSON.stringify(spans), /c4n4ry/);
   assert.equal(attributeOf(spans[0] as WireSpan, 'url.path'), '/reset/[redacted]');
 });

@@ -28,6 +28,9 @@ test('samplers: a ratio keeps the traces whose last 56 bits are high enough', ()
     true,
     true,
   ]);
+  const quarter = samplerOf('traceidratio', 0.25);
+  assert.equal(quarter({ traceId: trace('bfffffffffff00'), parentSampled: undefined }), false);
+  assert.equal(quarter({ traceId: trace('c0000000000000'), parentSampled: undefined }), true);
   assert.equal(samplerOf('traceidratio', 1)({ traceId: trace('00000000000000'), parentSampled: undefined }), true);
 });
 
