@@ -3,6 +3,7 @@ import type { HostSignals } from '../../policy/verdict/signals.ts';
 import { afterGoodSecond, type UsualWork, usualMs } from '../../policy/verdict/usual-work.ts';
 import { type HostVerdict, verdictAfter, noMemory, type VerdictMemory } from '../../policy/verdict/verdict.ts';
 import type { LiveView } from '../../protocol/live-view.ts';
+import { FailureRuns } from './failure-runs.ts';
 import type { HostFacts } from './facts.ts';
 import { MemberWindows } from './member-windows.ts';
 import { signalsOf } from './signals-of.ts';
@@ -34,6 +35,7 @@ export interface Seen {
 /** Judges a host second by second, from what was counted until then. */
 export class HostJudge {
   readonly #members = new MemberWindows(SHOWN_SECONDS);
+  readonly #failures = new FailureRuns();
   readonly #usual = new Map<string, UsualWork>();
   #samples: readonly Sample[] = [];
   #reported: ReadonlySet<string> = new Set();
@@ -54,11 +56,13 @@ export class HostJudge {
     const earlier = this.#hasOlderCounts(facts) ? [] : this.#samples;
     this.#samples = [...earlier, { at: now, totals }].slice(-(SHOWN_SECONDS + 1));
     this.#members.look(facts.members, now);
+    this.#failures.look(totals, now);
     const signals = signalsOf({
       facts,
       window: this.#window(JUDGED_SECONDS),
       memberWindows: this.#members.over(JUDGED_SECONDS),
       usualWorkMs: (upstream) => usualMs(this.#usual.get(upstream)),
+      failedInARow: (upstream) => this.#failures.of(upstream),
     });
     const before = this.#memory.current;
     const memory = verdictAfter(this.#memory, signals, facts.nowMs);

@@ -25,6 +25,8 @@ export interface SignalSources {
   readonly memberWindows: ReadonlyMap<string, CountedWindow>;
   /** How long a request usually takes an upstream. */
   readonly usualWorkMs: (upstream: string) => number | undefined;
+  /** Requests of an upstream that have failed since one succeeded. */
+  readonly failedInARow: (upstream: string) => number;
 }
 
 /** What the verdict is derived from. */
@@ -119,7 +121,7 @@ function trafficOf(window: CountedWindow): TrafficSignals {
   };
 }
 
-function upstreamsOf({ facts, window, usualWorkMs }: SignalSources): UpstreamSignals[] {
+function upstreamsOf({ facts, window, usualWorkMs, failedInARow }: SignalSources): UpstreamSignals[] {
   const byEndpoint = upstreamsByEndpoint(facts.config);
   const refusals = new Map<string, Record<string, number>>();
   for (const [key, rate] of window.rates('rampart_rejections_total')) {
@@ -152,6 +154,7 @@ function upstreamsOf({ facts, window, usualWorkMs }: SignalSources): UpstreamSig
       isStanding: valueOf(window.end, 'rampart_queue_standing', name) > 0,
       endedPerSecond: ended,
       failedPerSecond: sum(backends, ({ failedPerSecond }) => failedPerSecond),
+      failedInARow: failedInARow(name),
       refused: refusals.get(name) ?? {},
       workMs: ended > 0 ? busy / ended : undefined,
       usualWorkMs: usualWorkMs(name),

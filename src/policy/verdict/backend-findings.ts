@@ -7,6 +7,8 @@ const FULL = 0.9;
 const LEAST_WORK_MS = 2;
 /** Fewer replies in a second tell nothing about a backend. */
 const LEAST_PER_SECOND = 1;
+/** So many failures and no success tell enough about an upstream, however few requests it gets. */
+const LEAST_IN_A_ROW = 5;
 const SLOWER_THAN_OTHERS = 3;
 const SLOWER_BY_MS = 20;
 const FAILING_SHARE = 0.5;
@@ -15,7 +17,7 @@ const FAILED_SHARE = 0.05;
 
 /** Backends that are down, slow or fail, the gravest first. */
 export function backendFaults(upstream: UpstreamSignals): Finding[] {
-  const { name, backends, endedPerSecond, failedPerSecond } = upstream;
+  const { name, backends, endedPerSecond, failedPerSecond, failedInARow } = upstream;
   const down = backends.filter(({ isUp }) => isUp === false);
   if (backends.length > 0 && down.length === backends.length) {
     return [
@@ -37,6 +39,10 @@ export function backendFaults(upstream: UpstreamSignals): Finding[] {
         `upstream ${name} fails ${shareText(failedPerSecond / endedPerSecond)} of its requests`,
       ),
     ];
+  }
+  if (failedInARow >= LEAST_IN_A_ROW) {
+    const cause = `upstream ${name} has failed all of its last ${failedInARow} requests`;
+    return [failing('upstream-failing', 'down', name, cause)];
   }
   return [
     ...downBackends(upstream, down),

@@ -59,6 +59,8 @@ export interface UpstreamSignals {
   readonly isStanding: boolean;
   readonly endedPerSecond: number;
   readonly failedPerSecond: number;
+  /** Since one has succeeded. */
+  readonly failedInARow: number;
   /** By reason, as far as the endpoint of the request leads here alone. */
   readonly refused: Readonly<Record<string, number>>;
   /** How long a backend works on a request, on average; undefined if none has ended. */

@@ -15,6 +15,7 @@ const upstreamFailing = (failedPerSecond: number): UpstreamSignals => ({
   isStanding: false,
   endedPerSecond: 20,
   failedPerSecond,
+  failedInARow: 0,
   refused: {},
   workMs: 20,
   usualWorkMs: 20,

@@ -32,6 +32,7 @@ const upstream = (others: Partial<UpstreamSignals> = {}): UpstreamSignals => ({
   isStanding: false,
   endedPerSecond: 100,
   failedPerSecond: 0,
+  failedInARow: 0,
   refused: {},
   workMs: 20,
   usualWorkMs: 20,
@@ -104,6 +105,14 @@ test('a backend that is down explains why the others are overloaded', () => {
     cause,
     'backend a of upstream app is down (ECONNREFUSED); 1 of 2 serve; the others cannot carry the load',
   );
+});
+
+test('an upstream of little traffic is down when its last five requests have failed', () => {
+  const trickle = (failedInARow: number): HostSignals =>
+    host({ upstreams: [upstream({ endedPerSecond: 0.1, failedPerSecond: 0.1, failedInARow })] });
+  assert.deepEqual(states(trickle(4), trickle(4), trickle(4)).slice(-1), ['well none']);
+  const [, last] = verdictsOf(trickle(5), trickle(5));
+  assert.deepEqual([last?.state, last?.cause], ['down', 'upstream app has failed all of its last 5 requests']);
 });
 
 test('without a worker: control says to wait while it has just started, and where to look after that', () => {
