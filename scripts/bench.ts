@@ -21,6 +21,7 @@ import { benchRoutes, routesTable } from './bench/routes.ts';
 import { benchSessions } from './bench/sessions.ts';
 import { benchSteps, stepsTitle } from './bench/steps.ts';
 import { benchTraces } from './bench/traces.ts';
+import { benchTracesHost } from './bench/traces-host.ts';
 import { benchTls, tlsTable } from './bench/tls.ts';
 import { benchVerdict } from './bench/verdict.ts';
 import { writeTable } from './write-table.ts';
@@ -49,7 +50,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   ledger: async () => put('ledger', ledgerTable(await benchLedger())),
   export: async () => put('export', exportTable(await benchExport()), 'records.md'),
-  traces: async () => put('traces', await benchTraces(), 'traces.md'),
+  traces: async () => put('traces', `${await benchTraces()}\n\n${await benchTracesHost()}`, 'traces.md'),
   'access-log': async () => put('access-log', accessLineTable(await benchAccessLine())),
 };
 

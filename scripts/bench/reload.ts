@@ -1,14 +1,11 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { ConfigFile } from '../../src/config/define-config.ts';
 import { controlSocket } from '../../src/control/control-socket.ts';
 import { askControl } from '../../src/control/link.ts';
 import { runFolder } from '../../src/core/run-folder.ts';
 import { median, quantile } from '../../src/lab/statistics/quantile.ts';
-import { type MixedResult, startMixedLoad } from '../../test/support/mixed-load.ts';
 import { type ReloadHost, startReloadHost } from '../../test/support/reload-host.ts';
 import { collectedMib } from './collected.ts';
+import { startLoadProcess } from './load-process.ts';
 import { residentMib } from './resident.ts';
 
 const RELOADS = 100;
@@ -143,7 +140,7 @@ async function underLoad(
   mayEnd: boolean,
   change: (index: number) => Promise<void>,
 ): Promise<Row> {
-  const load = await startLoad({
+  const load = await startLoadProcess({
     url: host.stack.url,
     perSecond: PER_SECOND,
     eventStreams: STREAMS,
@@ -178,22 +175,6 @@ async function underLoad(
 }
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
-
-type LoadResult = MixedResult & { readonly latencies: readonly (readonly [atMs: number, ms: number])[] };
-
-/** The load in a process of its own, so that it does not wait for the application. */
-async function startLoad(options: Parameters<typeof startMixedLoad>[0]): Promise<{ stop(): Promise<LoadResult> }> {
-  const child = fork(fileURLToPath(import.meta.url), ['load', JSON.stringify(options)], { serialization: 'advanced' });
-  await once(child, 'message');
-  return {
-    async stop() {
-      child.send('stop');
-      const [result] = (await once(child, 'message')) as [LoadResult];
-      child.disconnect();
-      return result;
-    },
-  };
-}
 
 async function memoryText(host: ReloadHost): Promise<string> {
   const measured = async (of: (pid: number) => number | Promise<number>): Promise<number[]> => {
@@ -241,15 +222,4 @@ async function manyRoutesText(host: ReloadHost, reload: () => Promise<void>): Pr
     );
   }
   return `${MANY_ROUTES} changed routes are in force on all workers after ${median(byApi).toFixed(0)} ms by PUT /api/config, and after ${median(byFile).toFixed(0)} ms by reload of the file, which a process of its own evaluates.`;
-}
-
-if (process.argv[2] === 'load') {
-  const latencies: [number, number][] = [];
-  const load = await startMixedLoad({
-    ...(JSON.parse(process.argv[3] ?? '') as Parameters<typeof startMixedLoad>[0]),
-    onReply: (ms) => void latencies.push([Date.now() - ms, ms]),
-  });
-  process.send?.('started');
-  await once(process, 'message');
-  process.send?.({ ...(await load.stop()), latencies });
 }
