@@ -17,6 +17,7 @@ const long: ReadonlySet<string> = new Set([
   'pgbouncer',
   'products-decode',
   'reload-faults',
+  'slo-agreement',
   'slo-rules-mutants',
   'systemd',
 ]);

@@ -76,8 +76,7 @@ function expectedBurns({ named, scenario }: Told, minute: number, all: readonly 
   let at = 0;
   for (const { minutes, perMinute, badShare } of scenario.stretches) {
     for (let each = 0; each < minutes && at < minute; each++, at++)
-      if (at !== scenario.resetAfter)
-        history.add(at * 60_000 + 30_000, { bad: perMinute * badShare, total: perMinute });
+      history.add(at * 60_000 + 30_000, { bad: perMinute * badShare, total: perMinute });
   }
   return all
     .filter((one) => countsAlike(one, named))

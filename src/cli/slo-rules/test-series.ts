@@ -23,7 +23,7 @@ export function counterValues(growths: readonly Growth[], resetAfter?: number): 
   let [minute, level] = [0, 0];
   for (const { minutes, perMinute: each } of split(growths, resetAfter)) {
     const perMinute = dyadic(each);
-    if (minute === resetAfter) level = -perMinute;
+    if (minute === resetAfter) level = 0;
     const first = level + perMinute;
     parts.push(minutes === 1 ? String(first) : `${first}+${perMinute}x${minutes - 1}`);
     level = first + perMinute * (minutes - 1);
