@@ -28,19 +28,29 @@ export async function alerts(args: string[], io: CommandIo): Promise<number> {
   const nowMs = systemClock.wallNow();
   const adminUrl = `http://${env.ADMIN_HOST}:${env.ADMIN_PORT}/`;
   const alert = testAlert(hostname(), adminUrl, nowMs);
-  const results: [string, SinkResult][] = [];
-  if (webhook !== undefined)
-    results.push([
-      'ALERT_WEBHOOK_URL',
-      await postJson(webhook, webhookBody({ reason: 'first', alerts: [alert] }, adminUrl)),
-    ]);
-  if (alertmanager !== undefined) {
-    const url = `${alertmanager.replace(/\/+$/, '')}/api/v2/alerts`;
-    results.push(['ALERTMANAGER_URL', await postJson(url, alertmanagerBody([alert], adminUrl, nowMs))]);
-  }
+  // All at once: each may take its ten seconds.
+  const results = await Promise.all([
+    ...(webhook === undefined
+      ? []
+      : [sent('ALERT_WEBHOOK_URL', webhook, webhookBody({ reason: 'first', alerts: [alert] }, adminUrl))]),
+    ...(alertmanager === undefined
+      ? []
+      : [
+          sent(
+            'ALERTMANAGER_URL',
+            `${alertmanager.replace(/\/+$/, '')}/api/v2/alerts`,
+            alertmanagerBody([alert], adminUrl, nowMs),
+          ),
+        ]),
+  ]);
   for (const [name, result] of results)
     io.stdout.write(
       result.outcome === 'delivered' ? `${name}: delivered\n` : `${name}: ${result.outcome}: ${result.why}\n`,
     );
   return results.every(([, { outcome }]) => outcome === 'delivered') ? exitCodes.ok : exitCodes.failed;
 }
+
+const sent = async (name: string, url: string, body: unknown): Promise<[string, SinkResult]> => [
+  name,
+  await postJson(url, body),
+];
