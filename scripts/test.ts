@@ -26,13 +26,14 @@ const quiet: ReadonlySet<string> = new Set([
 /** These tests of the lab check its texts rather than its measurements. */
 const anywhere: ReadonlySet<string> = new Set(['lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
-const failed = await runTests('test/integration/**/*.test.ts', 2, count, (name) => !needsQuiet(name) && !isLong(name));
+// Most of them wait for processes and clocks, so more of them than two processors could run get on together.
+const failed = await runTests('test/integration/**/*.test.ts', 3, count, (name) => !needsQuiet(name) && !isLong(name));
 const failedQuiet = await runTests(
   'test/integration/**/*.test.ts',
   1,
   count,
   (name) => needsQuiet(name) && !isLong(name),
 );
-const failedPages = await runTests('test/browser/**/*.test.ts', 1, count);
+const failedPages = await runTests('test/browser/**/*.test.ts', 2, count);
 await runAgain(new Map([...failed, ...failedQuiet, ...failedPages]), count);
 conclude(count);

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { agendaOf } from '../ingest/agenda.ts';
+import { agendaOf, type IngestAgenda } from '../ingest/agenda.ts';
 import { type LedgerPoint, measureLedger } from '../ingest/ledger-modes.ts';
 import { type IngestPoint, limitOf, measureIngest } from '../ingest/measure.ts';
 import { frontTable, type Grade, grades, gradeTable, ledgerTable, levelOf, pointTable } from '../ingest/tables.ts';
@@ -9,19 +9,9 @@ import { mean } from '../statistics/quantile.ts';
 import type { System } from '../system/system.ts';
 import type { LabContext } from './step.ts';
 
-export interface IngestOptions {
+export interface IngestOptions extends IngestAgenda {
   /** Starts a system with these settings beside those that all have. */
   readonly start: (name: string, settings: Readonly<Record<string, string>>) => Promise<System>;
-  readonly rates: readonly number[];
-  readonly workers: readonly number[];
-  readonly batches: readonly number[];
-  readonly queues: readonly number[];
-  readonly holdMs: number;
-  /** Items of a sustained run, and how many of these there are. */
-  readonly items: number;
-  readonly runs: number;
-  readonly durabilities: readonly string[];
-  readonly ledgerBatches: readonly number[];
 }
 
 /** Requests at a time: enough that a worker has the next one when a batch is stored. */

@@ -1,11 +1,13 @@
 import { START_MS } from '../experiments/step.ts';
 
-export interface AgendaOptions {
+/** What an ingest measures. */
+export interface IngestAgenda {
   readonly rates: readonly number[];
   readonly workers: readonly number[];
   readonly batches: readonly number[];
   readonly queues: readonly number[];
   readonly holdMs: number;
+  /** Items of a sustained run, and how many of these there are. */
   readonly items: number;
   readonly runs: number;
   readonly durabilities: readonly string[];
@@ -20,7 +22,7 @@ const RECOVERY_MS = 4000;
 const USUAL_PER_SECOND = 50_000;
 
 /** How long the measurements of an ingest take, in their order: what varies, the sustained runs, the modes of the ledger. */
-export function agendaOf(options: AgendaOptions): number[] {
+export function agendaOf(options: IngestAgenda): number[] {
   const { rates, workers, batches, queues, holdMs, items, runs, durabilities, ledgerBatches } = options;
   const pointMs = holdMs + BESIDE_MS;
   const ofWidest = rates.length + batches.length + queues.length;
