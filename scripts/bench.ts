@@ -15,7 +15,7 @@ import { benchLogRotation } from './bench/log-rotation.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
 import { benchMirror } from './bench/mirror.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
-import { benchReload } from './bench/reload.ts';
+import { benchReload, benchReloadMemory } from './bench/reload.ts';
 import { benchRender, renderTable } from './bench/render.ts';
 import { benchRoutes, routesTable } from './bench/routes.ts';
 import { benchSessions } from './bench/sessions.ts';
@@ -38,6 +38,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   batch: async () => put('batch', batchTable(await benchBatch()), 'batches.md'),
   barcode: async () => put('barcode', barcodeTable(await benchBarcode())),
   reload: async () => put('reload', await benchReload()),
+  'reload-memory': async () => put('reload-memory', await benchReloadMemory()),
   memory: async () => put('memory', memoryTable(await benchMemory())),
   routes: async () => put('routes', routesTable(await benchRoutes())),
   sessions: async () => put('sessions', await benchSessions(), 'routes.md'),
