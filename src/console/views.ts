@@ -1,4 +1,5 @@
 import type { ActionMenu } from './actions.ts';
+import { AlertsView } from './alerts-view.ts';
 import { ConfigurationView } from './configuration-view.ts';
 import { h, setAttribute } from './dom.ts';
 import { KeysView } from './keys-view.ts';
@@ -14,6 +15,7 @@ interface OpenedView {
 type MakeView = (menu: ActionMenu | undefined, clock: Clock) => OpenedView;
 
 const makers: Readonly<Record<string, MakeView>> = {
+  alerts: (menu, clock) => new AlertsView(menu, () => clock.wallNow()),
   configuration: (menu) => new ConfigurationView(menu),
   keys: (menu, clock) => new KeysView(menu, () => clock.wallNow()),
   lab: (menu, clock) => new LabView(menu, clock),

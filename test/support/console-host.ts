@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
 import type { AdminOptions } from '../../src/control/admin-server.ts';
 import { Control } from '../../src/control/control.ts';
+import type { Slo } from '../../src/policy/slo/slo.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { startOpenAdmin } from './admin.ts';
 import { fixedConfig } from './config-source.ts';
@@ -16,6 +17,7 @@ import { quietInstruments } from './instruments.ts';
 export interface ConsoleHost {
   readonly url: string;
   readonly live: FakeLiveSource;
+  readonly control: Control;
   /** The admin server stops, as if control were killed; `restart` begins another one on the same port. */
   stopServer(): void;
   restart(): Promise<void>;
@@ -28,6 +30,7 @@ export async function startConsoleHost(
     readonly backends?: number;
     readonly workers?: number;
     readonly startedAtMs?: number;
+    readonly slo?: Slo;
   } = {},
 ): Promise<ConsoleHost> {
   const runFolder = mkdtempSync(join(tmpdir(), 'rampart-console-'));
@@ -42,9 +45,10 @@ export async function startConsoleHost(
     log: pino({ level: 'silent' }),
     runFolder,
     version: '1',
+    slo: options.slo,
   });
   await control.listen();
-  const { backends = 4, workers = 2, startedAtMs = Date.now(), ...more } = options;
+  const { backends = 4, workers = 2, startedAtMs = Date.now(), slo: _slo, ...more } = options;
   const live = new FakeLiveSource(state, { backends, workers }, startedAtMs);
   let server = await startOpenAdmin(control, { live, ...more });
   const { port } = server.address() as AddressInfo;
@@ -56,6 +60,7 @@ export async function startConsoleHost(
   return {
     url: `http://127.0.0.1:${port}/`,
     live,
+    control,
     stopServer,
     restart: async () => {
       server = await startOpenAdmin(control, { live, ...more, port });
