@@ -1,10 +1,12 @@
 import { loadConfig } from '../config/config.ts';
-import { hiddenAt } from '../config/redaction.ts';
+import { HIDDEN, hiddenAt } from '../config/redaction.ts';
+import { mayHoldSecret } from '../config/secret-variables.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
+import { alignedLines } from './aligned-lines.ts';
 import { checkConnections, connectionLines } from './check-database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
@@ -33,17 +35,9 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     ...(typeof connections === 'string' ? [connections] : []),
   ])
     io.stderr.write(`rampart: ${remark}\n`);
-  // Both may hold a password.
-  const shown = {
-    ...env,
-    DATABASE_URL: secret(env.DATABASE_URL),
-    DATABASE_DIRECT_URL: secret(env.DATABASE_DIRECT_URL),
-    VALKEY_URL: secret(env.VALKEY_URL),
-    ALERT_WEBHOOK_URL: secret(env.ALERT_WEBHOOK_URL),
-    ALERTMANAGER_URL: secret(env.ALERTMANAGER_URL),
-    ADMIN_TOKEN: secret(env.ADMIN_TOKEN),
-    ADMIN_READ_TOKEN: secret(env.ADMIN_READ_TOKEN),
-  };
+  const shown = Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, mayHoldSecret(name) ? hidden(value) : value]),
+  );
   const summed = typeof connections === 'string' ? undefined : connections;
   if (options.flag('json')) {
     io.stdout.write(
@@ -51,7 +45,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     );
     return exitCodes.ok;
   }
-  const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(28)}${value ?? '(not set)'}`);
+  const lines = alignedLines(Object.entries(shown).map(([name, value]) => [`  ${name}`, settingText(value)]));
   const routeLines = routes.map((route) => `  ${placeOf(route).padEnd(36)}${route.endpoint} -> ${actionOf(route)}`);
   io.stdout.write(
     [
@@ -76,5 +70,13 @@ const actionOf = ({ upstream, upstreams, redirect, static: reply }: RouteConfig)
   upstreams?.map((side) => `${side.upstream} ${side.weight}`).join(', ') ??
   (redirect !== undefined ? `redirect ${redirect.status}` : `static reply ${reply?.status}`);
 
-const secret = (value: string | undefined): string | undefined =>
-  value === undefined ? undefined : '(set, not shown)';
+const hidden = (value: unknown): string | undefined => (isSet(value) ? HIDDEN : undefined);
+
+const isSet = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
+
+/** A list with commas, and its pairs as the environment has them. */
+function settingText(value: unknown): string {
+  if (!isSet(value)) return '(not set)';
+  if (!Array.isArray(value)) return String(value);
+  return value.map((each: unknown) => (Array.isArray(each) ? each.join('=') : String(each))).join(',');
+}

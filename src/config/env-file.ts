@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { codeOf, messageOf, UsageError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
-import { variables } from './environment.ts';
+import { parseEnvironment, variables } from './environment.ts';
+import { tracesUrl } from './trace-settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -23,13 +24,33 @@ export function withEnvFile(env: Env, folder: string): Env {
 /** Names that begin so are meant for Rampart. */
 const OWN_PREFIX = /^(GATEWAY|GENERATOR|CALIBRATED|LEDGER)_/;
 
-/** A remark on each variable whose name resembles one of Rampart's and is unknown. */
+/** Variables of OpenTelemetry about traces and their exporter; those about metrics and logs concern nobody here. */
+const OTEL_TRACES = /^OTEL_(?:TRACES_|EXPORTER_OTLP_(?!METRICS_|LOGS_)|BSP_|SERVICE_|RESOURCE_|SDK_|PROPAGATORS$)/;
+/** What Rampart does anyway. */
+const asRampartDoes: Readonly<Record<string, RegExp>> = {
+  OTEL_TRACES_EXPORTER: /^otlp$/,
+  OTEL_EXPORTER_OTLP_PROTOCOL: /^http\/json$/,
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: /^http\/json$/,
+  OTEL_PROPAGATORS: /\btracecontext\b/,
+};
+
+/** A remark on each variable of OpenTelemetry that would change what is traced, and that Rampart does not read. */
+function unreadOtelVariables(env: Env, known: readonly string[]): string[] {
+  if (tracesUrl(parseEnvironment(env).values) === undefined) return [];
+  return Object.keys(env)
+    .filter((name) => OTEL_TRACES.test(name) && !known.includes(name) && (env[name] ?? '') !== '')
+    .filter((name) => asRampartDoes[name]?.test(env[name] ?? '') !== true)
+    .map((name) => `${name} is set, and Rampart does not read it: docs/traces.md has those that it reads`);
+}
+
+/** A remark on each variable that is meant for Rampart, or for whoever traces, and is not read. */
 export function unknownVariables(env: Env): string[] {
   const known = Object.keys(variables);
-  return Object.keys(env)
+  const own = Object.keys(env)
     .filter((name) => OWN_PREFIX.test(name) && !known.includes(name))
     .map((name) => {
       const nearest = nearestName(name, known);
       return `${name} is set, and Rampart has no such variable${nearest === undefined ? '' : `: did you mean ${nearest}?`}`;
     });
+  return [...own, ...unreadOtelVariables(env, known)];
 }

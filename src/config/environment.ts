@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { type BalancerName, balancerNames, defaultBalancer } from '../policy/balance/balancer.ts';
 import { otelVariables } from './otel-variables.ts';
+import { mayHoldSecret } from './secret-variables.ts';
 import {
   addressList,
   anyText,
@@ -217,5 +218,5 @@ export function parseEnvironment(env: Readonly<Record<string, string | undefined
 
 /** Passwords and tokens must reach neither terminal nor log, even when they are malformed. */
 function shown(name: string, text = ''): string {
-  return /URL|TOKEN|OTLP/.test(name) ? 'a value that is not shown, as it may hold a secret' : `'${text.slice(0, 80)}'`;
+  return mayHoldSecret(name) ? 'a value that is not shown, as it may hold a secret' : `'${text.slice(0, 80)}'`;
 }

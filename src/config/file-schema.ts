@@ -29,7 +29,10 @@ const builtinSchema = z.strictObject({
 /** The whole configuration file. */
 export const fileSchema = z.strictObject({
   upstreams: z
-    .record(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be small letters, digits and -'), upstreamSchema)
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a small letter, then up to 62 small letters, digits and -'),
+      upstreamSchema,
+    )
     .optional(),
   routes: z.array(routeSchema).max(1000).optional(),
   /** Peers whose X-Forwarded-* and Forwarded headers are believed, as addresses and ranges (CIDR). None by default. */

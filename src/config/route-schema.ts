@@ -38,7 +38,7 @@ const cacheSchema = z.strictObject({
 /** A route of the configuration file. */
 export const routeSchema = z.strictObject({
   /** Name of the operation: the label in metrics and reports. */
-  endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a name of letters, digits and _'),
+  endpoint: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be a letter, then up to 63 letters, digits and _'),
   ...matchFields,
   /** The upstream that serves it. A route has this, or `upstreams`, `redirect` or `static`. */
   upstream: z.string().optional(),

@@ -149,7 +149,12 @@ const alerts = z.strictObject({
 
 const endpoint = z
   .strictObject({
-    id: z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'must be the name of an endpoint: letters, digits and _'),
+    id: z
+      .string()
+      .regex(
+        /^[A-Za-z][A-Za-z0-9_]{0,63}$/,
+        'must be the name of an endpoint: a letter, then up to 63 letters, digits and _',
+      ),
     request: request.optional(),
     load: z.strictObject({ weight: z.number().min(0).max(1_000_000) }).default({ weight: 0 }),
     gate: gate.default({}),
@@ -183,9 +188,13 @@ const endpoint = z
     },
   }));
 
+/** The name stands in rules, comments and headings, where line breaks and controls would end what they stand in. */
+const isVisibleLine = (text: string): boolean =>
+  text.trim() !== '' && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text);
+
 const file = z
   .strictObject({
-    service: z.string().min(1).max(100),
+    service: z.string().min(1).max(100).refine(isVisibleLine, 'must be one line of visible characters'),
     window: sloWindow.default(30 * DAY_MS),
     data: z.string().min(1).optional(),
     login: login.optional(),

@@ -38,6 +38,25 @@ test('rampart check refuses pools that PostgreSQL cannot hold, and says what wou
   assert.match((await check(pooled)).stdout, /sum +171 {2}at the pooler: compare its max_client_conn\n/);
 });
 
+test('rampart check shows each setting in its column, and no secret of any', async () => {
+  const secrets = {
+    DATABASE_URL: postgres.url,
+    ADMIN_TOKEN: 'hunter2-hunter2-hunter2',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://u:hunter2@127.0.0.1:4318/?key=hunter2',
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20hunter2',
+    ALERT_WEBHOOK_URL: 'http://127.0.0.1:1/hunter2',
+  };
+  const open = { OTEL_RESOURCE_ATTRIBUTES: 'team=shop,zone=a' };
+  const { stdout } = await check({ ...secrets, ...open });
+  assert.match(stdout, /^ {2}OTEL_EXPORTER_OTLP_HEADERS +\(set, not shown\)$/m);
+  assert.match(stdout, /^ {2}OTEL_RESOURCE_ATTRIBUTES +team=shop,zone=a$/m);
+  assert.match(stdout, /^ {2}OTEL_EXPORTER_OTLP_TRACES_ENDPOINT +\(not set\)$/m);
+  assert.match(stdout, /^ {2}DATABASE_STATEMENT_TIMEOUT_MS +10000$/m);
+  const json = await check({ ...secrets, ...open }, '--json');
+  assert.equal(json.code, 0);
+  for (const text of [stdout, json.stdout, json.stderr]) assert.doesNotMatch(text, /hunter2/);
+});
+
 test('rampart check says so if PostgreSQL cannot be asked, and shows no password', async () => {
   const { code, stdout, stderr } = await check({ DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/rampart' });
   assert.equal(code, 0);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseEnvironment, variables } from '../../config/environment.ts';
+import { mayHoldSecret } from '../../config/secret-variables.ts';
 import { compare } from '../../lab/experiments/compare.ts';
 import type { LoadedSlo } from '../../lab/experiments/slo-mix.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
@@ -36,15 +37,6 @@ could decide. The run passes unless B is worse.
 `;
 
 const SLOTS = 4;
-/** Variables that hold, or may hold, a secret. */
-const secret: ReadonlySet<string> = new Set([
-  'ADMIN_TOKEN',
-  'ADMIN_READ_TOKEN',
-  'DATABASE_URL',
-  'VALKEY_URL',
-  'ALERT_WEBHOOK_URL',
-  'ALERTMANAGER_URL',
-]);
 /** Latency by which the sender's own lag is judged. */
 const TARGET_MS = 150;
 
@@ -143,7 +135,7 @@ function readSettings(name: 'a' | 'b', options: Options): Record<string, string>
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     const variable = pair.slice(0, Math.max(0, at));
-    if (secret.has(variable)) {
+    if (mayHoldSecret(variable)) {
       options.problem(`--${name} takes no ${variable}, as settings stand in the report: set it in the environment`);
     } else if (Object.hasOwn(variables, variable)) settings[variable] = pair.slice(at + 1);
     else options.problem(`--${name} takes settings of Rampart as NAME=VALUE: got '${pair}'`);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../../config/config.ts';
-import { messageOf, UsageError } from '../../core/errors.ts';
+import { codeOf, messageOf, UsageError } from '../../core/errors.ts';
 import { deltaOf } from '../../lab/report/delta.ts';
 import { headlineLine } from '../../lab/report/headline.ts';
 import { markdownBlock } from '../../lab/report/markdown.ts';
@@ -49,7 +49,11 @@ export async function labReport(args: string[], io: CommandIo): Promise<number> 
   const run = await readRun(folder);
   if (second !== undefined) {
     const other = await folderOf(second, io);
-    const to = line ? 'line' : markdown ? 'markdown' : resolve(io.folder, out ?? join(other, `against-${run.id}.html`));
+    const to = line
+      ? 'line'
+      : markdown
+        ? 'markdown'
+        : resolve(io.folder, out ?? join(other, `against-${fileName(run.id)}.html`));
     await reportPair(run, await readRun(other), to, io);
     return exitCodes.ok;
   }
@@ -61,6 +65,9 @@ export async function labReport(args: string[], io: CommandIo): Promise<number> 
   }
   return verdictCodes[run.verdict];
 }
+
+/** run.json may come from elsewhere: its id must not lead out of the folder. */
+const fileName = (id: string): string => id.replaceAll(/[^\w.-]/g, '_').slice(0, 100);
 
 /** `to`: a file, or what to print in place of one. */
 async function reportPair(a: RunRecord, b: RunRecord, to: string, io: CommandIo): Promise<void> {
@@ -123,6 +130,8 @@ async function readRun(folder: string): Promise<RunRecord> {
   try {
     run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
   } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR')
+      throw new UsageError(`There is no run in ${folder}: rampart lab list names those that there are`);
     throw new UsageError(`Cannot read the run in ${folder}: ${messageOf(error)}`);
   }
   const parsed = runSchema.safeParse(run);
@@ -130,6 +139,8 @@ async function readRun(folder: string): Promise<RunRecord> {
   if (parsed.success) return run as RunRecord;
   throw new UsageError(
     `Cannot read the run in ${folder}, as its run.json is of another version, or was changed:`,
-    parsed.error.issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
+    parsed.error.issues
+      .slice(0, MOST_PROBLEMS)
+      .map(({ path, message }) => `${path.map(String).join('.') || 'the file'}: ${message}`),
   );
 }

@@ -7,6 +7,7 @@ import type { ParsedConfigFile } from '../../config/file-schema.ts';
 import type { ReadFile } from '../../config/file.ts';
 import type { Config } from '../../config/model.ts';
 import { hiddenAt } from '../../config/redaction.ts';
+import { mayHoldSecret } from '../../config/secret-variables.ts';
 import { routeRemarks } from '../../config/route-remarks.ts';
 import { withSharedParts } from '../../config/shared-parts.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -71,7 +72,7 @@ export class ConfigSource {
     const { values, problems } = parseEnvironment(now);
     const changed = Object.entries(values).filter(([name, value]) => !isDeepStrictEqual(value, before[name]));
     const shown = (name: string, value: unknown): string =>
-      value === undefined ? 'unset' : String(hiddenAt(/_URL$|TOKEN/.test(name) ? 'secret' : name, value));
+      value === undefined ? 'unset' : String(hiddenAt(mayHoldSecret(name) ? 'secret' : name, value));
     return [
       ...problems,
       ...changed.map(

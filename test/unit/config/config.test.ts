@@ -216,7 +216,7 @@ describe('parseConfigFile', () => {
         'upstreams.app.backends.0: must be an origin such as http://127.0.0.1:3000, https://api.example or unix:/run/app.sock: got "localhost:3000"',
         'upstreams.app.backends.1: must be an origin such as http://127.0.0.1:3000, without path, query or credentials: got "http://a:1/path"',
         'upstreams.app.backends.2: must be an origin such as http://127.0.0.1:3000, without path, query or credentials: got "http://***@a:1"',
-        'routes.0.endpoint: must be a name of letters, digits and _: got "x y"',
+        'routes.0.endpoint: must be a letter, then up to 63 letters, digits and _: got "x y"',
         'routes.0.path: must start with / and may end in /*, without other *, ?, #, %, ; or spaces: got "x"',
         'routes.0.methods.0: must be a method in capital letters, such as GET: got "get"',
         'routes.0.rewrite: must be an object: got "/"',

@@ -28,3 +28,31 @@ test('unknownVariables names a mistyped variable with the nearest one, and nothi
     'GENERATOR_COLOUR_OF_BARS is set, and Rampart has no such variable',
   ]);
 });
+
+test('unknownVariables names what OpenTelemetry has and Rampart does not read, where requests are traced', () => {
+  const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+  const unread = {
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_TRACES_EXPORTER: 'none',
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'a=b',
+    OTEL_SERVICE_NAM: 'shop',
+  };
+  assert.deepEqual(unknownVariables({ ...traced, ...unread }), [
+    'OTEL_EXPORTER_OTLP_PROTOCOL is set, and Rampart does not read it: docs/traces.md has those that it reads',
+    'OTEL_TRACES_EXPORTER is set, and Rampart does not read it: docs/traces.md has those that it reads',
+    'OTEL_EXPORTER_OTLP_TRACES_HEADERS is set, and Rampart does not read it: docs/traces.md has those that it reads',
+    'OTEL_SERVICE_NAM is set, and Rampart does not read it: docs/traces.md has those that it reads',
+  ]);
+  // Where nothing is traced, they are about others; so are those of metrics and logs, and what Rampart does anyway.
+  assert.deepEqual(unknownVariables(unread), []);
+  assert.deepEqual(unknownVariables({ ...traced, ...unread, OTEL_SDK_DISABLED: 'true' }), []);
+  const others = {
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_TRACES_EXPORTER: 'otlp',
+    OTEL_PROPAGATORS: 'tracecontext,baggage',
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://127.0.0.1:4318',
+    OTEL_LOGS_EXPORTER: 'none',
+    OTEL_BSP_MAX_QUEUE_SIZE: '',
+  };
+  assert.deepEqual(unknownVariables({ ...traced, ...others }), []);
+});

@@ -26,6 +26,15 @@ test('OTEL variables: what cannot be used is refused, and a value that may be a 
   }
 });
 
+test('OTEL variables: a value that can be no secret is shown', () => {
+  for (const [name, value] of [
+    ['OTEL_EXPORTER_OTLP_COMPRESSION', 'zstd'],
+    ['OTEL_TRACES_SAMPLER', 'xray'],
+    ['OTEL_SDK_DISABLED', 'maybe'],
+  ] as const)
+    assert.match(problemsOf({ [name]: value }).join(), new RegExp(`got '${value}'$`));
+});
+
 test('OTEL variables: pairs are decoded, and empty ones left out', () => {
   const { values, problems } = parseEnvironment({
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a%3Db, x-tenant = shop ,',

@@ -93,7 +93,7 @@ test('parseSlo tells every problem at once, each with its place and what it got'
       'service: x\nendpoints:\n  - { id: a b, gate: { p95: 5, failed: 2 }, load: { weight: -1 } }\n  - { id: c, objectives: [{ sli: latency, le: 1ms, target: 1 }] }\nextra: 1\n',
     ),
     [
-      'slo.yaml: endpoints.0.id: must be the name of an endpoint: letters, digits and _: got "a b"',
+      'slo.yaml: endpoints.0.id: must be the name of an endpoint: a letter, then up to 63 letters, digits and _: got "a b"',
       'slo.yaml: endpoints.0.load.weight: must be at least 0: got -1',
       'slo.yaml: endpoints.0.gate.p95: must be a duration such as 150ms, 2s or 30d: got 5',
       'slo.yaml: endpoints.0.gate.failed: must be a share such as 0.01 or 1%: got 2',
@@ -104,6 +104,12 @@ test('parseSlo tells every problem at once, each with its place and what it got'
   assert.deepEqual(problems('service: x\nendpoints: [{ id: a }, { id: a }]'), [
     'slo.yaml: endpoints: must not name an endpoint twice',
   ]);
+  for (const service of ['a\nb: c', '   ', 'a\u0007', 'a\u2028b', '\u202eshop', '\ud800'])
+    assert.match(
+      problems(`service: ${JSON.stringify(service)}\nendpoints: [{ id: a }]`).join(),
+      /^slo\.yaml: service: must be one line of visible characters: got /,
+    );
+  assert.deepEqual(problems('service: "the \\"shop\\" für 日本 {{ $x }} 👩‍💻"\nendpoints: [{ id: a }]'), []);
   assert.match(problems('service: [')[0] ?? '', /^slo\.yaml is no YAML \(line 1\): /);
   assert.match(problems('')[0] ?? '', /^slo\.yaml: the file: /);
   assert.match(problems('a: &a [1]\nb: [*a, *a]')[0] ?? '', /^slo\.yaml is no YAML/, 'no bomb of aliases');

@@ -67,6 +67,19 @@ test('lab report A B prints what was different, and writes both curves into the 
   assert.match((await report(ids.ramp, ids.five, '--markdown')).text, /^### ramp: B against A\n/);
 });
 
+test('lab report writes the page of two runs into the folder of B, whatever id run.json gives A', async () => {
+  for (const [id, name] of [
+    ['../../escaped', 'against-.._.._escaped.html'],
+    ['/a\\b c', 'against-_a_b_c.html'],
+    ['x'.repeat(5000), `against-${'x'.repeat(100)}.html`],
+  ] as const) {
+    mkdirSync(join(folder, 'foreign'), { recursive: true });
+    writeFileSync(join(folder, 'foreign', 'run.json'), JSON.stringify({ ...storedRunOf('ramp'), id }));
+    await report('foreign', ids.five);
+    assert.ok(existsSync(join(runs, ids.five, name)), name);
+  }
+});
+
 test('lab report refuses what it cannot do, with what would work', async () => {
   const refused = async (args: string[], message: RegExp) =>
     assert.rejects(report(...args), (error: unknown) => {
@@ -80,6 +93,6 @@ test('lab report refuses what it cannot do, with what would work', async () => {
     [ids.ramp, ids.five, '--out', 'nowhere/x.html'],
     /Cannot write the page .*ENOENT.* Name another file with --out/,
   );
-  await refused(['nothing'], /Cannot read the run in .*nothing: ENOENT/);
+  await refused(['nothing'], /There is no run in .*nothing: rampart lab list names those that there are/);
   await refused(['a', 'b', 'c'], /takes the name or folder of a run, or of two: got 'a b c'/);
 });
