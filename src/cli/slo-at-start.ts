@@ -54,7 +54,7 @@ function loaded({ env }: SloPlace, { folder }: Pick<CommandIo, 'folder'>): Slo |
   return slo;
 }
 
-/** Promises of endpoints that no route has, latencies between the bounds of the histogram, and limits that nothing can be beyond. */
+/** Remarks on endpoints that no route has, latencies between the bounds of the histogram, and limits that nothing can exceed. */
 function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
   const bounds = boundsWith(latencyThresholdsMs({ endpoints }));
   const known = [...new Set([...routes.map(({ endpoint }) => endpoint), ...ownEndpoints])];
@@ -71,23 +71,24 @@ function sloRemarks({ endpoints }: Slo, { routes }: SloPlace): string[] {
   });
 }
 
-/** A hit rate of a route that has no cache. */
+/** A remark on a hit rate whose route has no cache. */
 function cacheRemarks({ id, hitRateTarget }: EndpointSlo, routes: Config['routes']): string[] {
   const own = routes.filter(({ endpoint }) => endpoint === id);
   if (hitRateTarget === undefined || own.length === 0 || own.some(({ cache }) => cache !== undefined)) return [];
   return [`${id}: its route has no cache, so hit_rate counts nothing; what would work: cache: {} in the route`];
 }
 
-/** Alerts on latencies above the last bound of the histogram, where every reply counts as fast. */
+/** Remarks on alerts above the last bound of the histogram, where every reply counts as fast. */
 function limitRemarks({ id, alerts, ...promises }: EndpointSlo, bounds: readonly number[]): string[] {
   const lastMs = (bounds.at(-1) ?? 0) * 1000;
   const targetMs = p95TargetMs(promises) ?? 0;
   const factors = { p95: alerts.p95Factor, p99: alerts.p99Factor };
+  const limitMs = (factor: number): number => Number((factor * targetMs).toPrecision(12));
   return Object.entries(factors).flatMap(([name, factor]) =>
-    factor * targetMs <= lastMs
+    limitMs(factor) <= lastMs
       ? []
       : [
-          `${id}: the alert ${name} > ${factor * targetMs} ms can never fire: the last bound of rampart_latency_seconds is ${lastMs} ms; what would work: a ${name}_factor up to ${Number((lastMs / targetMs).toFixed(2))}`,
+          `${id}: the alert ${name} > ${limitMs(factor)} ms can never fire: the last bound of rampart_latency_seconds is ${lastMs} ms; what would work: a ${name}_factor up to ${Number((lastMs / targetMs).toFixed(2))}`,
         ],
   );
 }

@@ -105,7 +105,7 @@ type ShownSlo = NonNullable<z.output<typeof statuses>>;
 /** The text of `rampart slo status`. */
 export function sloText({ objectives, degradations }: ShownSlo, nowMs: number): string {
   if (objectives.length === 0 && degradations.length === 0)
-    return 'no objectives: name a file with RAMPART_SLO, or write slo.yaml (docs/lab.md)\n';
+    return 'no objectives: name a file with RAMPART_SLO, or write slo.yaml (docs/slo.md)\n';
   const blocks = [objectives.length === 0 ? [] : objectiveLines(objectives), degradationLines(degradations, nowMs)];
   return `${blocks
     .filter((lines) => lines.length > 0)

@@ -84,4 +84,6 @@ test('a hit rate of a route without a cache, and an alert above the last bound, 
       'SLO: listOrders: the alert p99 > 60000 ms can never fire: ',
     ],
   );
+  withManyLatencies('30000.1ms');
+  assert.match(checkedSlo(config, { folder }).join('\n'), /the alert p95 > 45000\.15 ms can never fire/);
 });
