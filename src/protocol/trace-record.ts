@@ -41,18 +41,18 @@ export interface RequestRecord {
   readonly queueMs: number;
   readonly permitMs: number;
   readonly coalescedMs: number;
-  /** -1: nothing was asked. */
+  /** -1 if no backend was asked. */
   readonly execMs: number;
   readonly cache: string;
   readonly keyId: string;
   /** `tunnel` for a connection that became one. */
   readonly stream: string;
-  /** It is traced for its end, not by the sampler. */
+  /** Whether it is traced because it failed or was slow, although the sampler left it out. */
   readonly isLate: boolean;
   readonly attempts: readonly AttemptRecord[];
 }
 
-/** An attempt that ended after its request was told: it was made for the cache, or a slow backend went on. */
+/** An attempt that ended after its request was sent to control: it was made for the cache, or a slow backend went on. */
 export interface LateAttemptRecord {
   readonly traceId: string;
   readonly parentId: string;

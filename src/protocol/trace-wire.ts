@@ -69,11 +69,12 @@ export const toWireAttempt = ({ traceId, parentId, attempt }: LateAttemptRecord)
   valuesOf(attempt, attemptNames),
 ];
 
-/** Undefined for anything else; checked by hand, because a schema would cost more than all the rest. */
+/** The record of a request; undefined if a field is missing or wrong. Checked by hand, because a schema would cost more than the rest of the work. */
 export function fromWireRequest(wire: WireTrace): RequestRecord | undefined {
   const record = named(wire.slice(0, requestNames.length), requestNames);
   const attempts = wire.slice(requestNames.length).map(attemptOf);
   if (record === undefined || attempts.includes(undefined)) return undefined;
+  // `named` has checked the type of every field, and no attempt is undefined.
   return { ...(record as unknown as RequestRecord), attempts: attempts as AttemptRecord[] };
 }
 

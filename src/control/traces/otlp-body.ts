@@ -1,6 +1,6 @@
 type Pairs = readonly (readonly [string, string])[];
 
-/** Where all spans of a host come from. */
+/** The resource that all spans of a host belong to. */
 export interface TraceResource {
   readonly serviceName: string;
   readonly version: string;

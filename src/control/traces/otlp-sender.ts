@@ -4,7 +4,7 @@ import { boundedText } from '../../core/bounded-text.ts';
 import { withoutCredentials } from '../../core/url-credentials.ts';
 import { causeOf, retryAfterOf } from '../alerts/sink.ts';
 
-/** What a collector made of a request. */
+/** The collector's answer to a request. */
 export type ExportResult =
   /** `rejected`: spans that it did not take. */
   | { readonly outcome: 'taken'; readonly rejected: number; readonly why: string }
@@ -16,7 +16,7 @@ export type ExportResult =
 export type PostSpans = (body: string, closing: AbortSignal) => Promise<ExportResult>;
 
 const LIMIT_MS = 10_000;
-/** Of a reply; a partial success is a short one. */
+/** The most bytes of a reply that are read; a partial success is short. */
 const MAX_REPLY_BYTES = 64 * 1024;
 /** The statuses after which OTLP/HTTP lets a client try again. */
 const retryable = new Set([429, 502, 503, 504]);

@@ -8,10 +8,10 @@ import { fromWireAttempt, fromWireRequest, type TraceMessage } from '../../proto
 import type { PostSpans } from './otlp-sender.ts';
 import { attemptSpan, requestSpans } from './spans-of.ts';
 
-/** Spans are sent when so many wait, or when the oldest has waited for so long. */
+/** Spans are sent when this many wait, or when the oldest has waited for this long. */
 const BATCH_SPANS = 512;
 const BATCH_MS = 5000;
-/** Further spans are dropped while so many characters wait. */
+/** Further spans are dropped while this many characters wait. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 /** The characters of one request, give or take those of one message of a worker. */
 const REQUEST_CHARACTERS = 1024 * 1024;
@@ -20,9 +20,9 @@ const MAX_ATTEMPTS = 5;
 const retryLimits = { firstMs: 1000, maxMs: 30_000 };
 /** A collector that asks for more gets the next request, because the spans of this one would be too old. */
 const LONGEST_PAUSE_MS = 300_000;
-/** At the end of control, what waits must be sent in so long. */
+/** The time in which waiting spans are sent when control ends. */
 const CLOSE_LIMIT_MS = 1000;
-/** One line about the collector in so long. */
+/** At most one line about the collector is logged in this time. */
 const LOG_INTERVAL_MS = 60_000;
 
 export interface TraceExporterOptions {
@@ -40,7 +40,7 @@ interface Waiting {
   readonly count: number;
 }
 
-/** Sends the spans of all workers to a collector, one request at a time. What the collector does not take in time is dropped and counted. */
+/** Sends the spans of all workers to a collector, one request at a time; drops and counts those that the collector does not take in time. */
 export class TraceExporter {
   readonly #options: TraceExporterOptions;
   readonly #sent: Counter;

@@ -8,7 +8,7 @@ export interface AttemptOwner {
   attemptEnded(span: AttemptSpan): void;
 }
 
-/** One attempt at a backend, until its last byte. Times are monotonic milliseconds. */
+/** The span of one attempt at a backend, from its start to the last byte. Times are monotonic milliseconds. */
 export class AttemptSpan implements AttemptTrace {
   readonly id = randomHex(8);
   readonly #owner: AttemptOwner;

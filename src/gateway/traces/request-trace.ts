@@ -14,12 +14,12 @@ export interface TraceParent {
   readonly flags: number;
 }
 
-/** Writes what has ended. */
+/** Writes requests and attempts that have ended. */
 export interface SpanWriter {
   /** A request has ended, with all attempts for it. */
-  request(trace: RequestTrace): void;
+  writeRequest(trace: RequestTrace): void;
   /** An attempt has ended after its request was written: it was made for the cache, or a slow backend went on. */
-  lateAttempt(trace: RequestTrace, span: AttemptSpan): void;
+  writeLateAttempt(trace: RequestTrace, span: AttemptSpan): void;
 }
 
 /** The trace of one request: its own span, and one for each attempt at a backend. */
@@ -34,7 +34,7 @@ export class RequestTrace implements ExchangeTrace {
   /** As recorded at the end of the request; 499: the client left. */
   status = 0;
   elapsedMs = 0;
-  /** What became of it; undefined until it has ended. */
+  /** Whether the request was written; undefined until it and its attempts have ended. */
   isWritten: boolean | undefined;
   readonly #flags: string;
   readonly #writer: SpanWriter;
@@ -67,14 +67,14 @@ export class RequestTrace implements ExchangeTrace {
     this.#open--;
     if (!this.#hasEnded) return;
     if (this.isWritten === undefined) {
-      if (this.#open === 0) this.#writer.request(this);
-    } else if (this.isWritten) this.#writer.lateAttempt(this, span);
+      if (this.#open === 0) this.#writer.writeRequest(this);
+    } else if (this.isWritten) this.#writer.writeLateAttempt(this, span);
   }
 
   ended(status: number, elapsedMs: number): void {
     this.#hasEnded = true;
     this.status = status;
     this.elapsedMs = elapsedMs;
-    if (this.#open === 0) this.#writer.request(this);
+    if (this.#open === 0) this.#writer.writeRequest(this);
   }
 }

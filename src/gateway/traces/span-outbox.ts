@@ -3,13 +3,13 @@ import type { Counter } from '../../metrics/instruments.ts';
 import type { LateAttemptRecord, RequestRecord } from '../../protocol/trace-record.ts';
 import { toWireAttempt, toWireRequest, type TraceMessage, type WireTrace } from '../../protocol/trace-wire.ts';
 
-/** Records wait for so long before they are sent to control, or until there are so many spans in them. */
+/** Records are sent to control after this time, or earlier if they hold this many spans. */
 const FLUSH_MS = 500;
 const FLUSH_SPANS = 128;
-/** Further records are dropped while so many spans, or about so many bytes, wait. */
+/** Further records are dropped while this many spans, or about this many bytes, wait. */
 const MAX_SPANS = 4096;
 const MAX_BYTES = 1024 * 1024;
-/** Of a span without the texts of its client. */
+/** The size of a span without the texts of its client. */
 const SPAN_BYTES = 240;
 
 export interface SpanOutboxOptions {
@@ -20,7 +20,7 @@ export interface SpanOutboxOptions {
   readonly send: (message: TraceMessage) => boolean;
 }
 
-/** Ended requests and attempts of a worker on their way to control. */
+/** Buffers the ended requests and attempts of a worker, and sends them to control. */
 export class SpanOutbox {
   readonly #options: SpanOutboxOptions;
   #requests: WireTrace[] = [];

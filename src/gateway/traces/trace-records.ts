@@ -8,7 +8,7 @@ import { fieldValue } from '../http/request-fields.ts';
 import type { AttemptSpan } from './attempt-span.ts';
 import type { RequestTrace } from './request-trace.ts';
 
-/** Longest text of a client in a record. */
+/** The longest text of a client in a record, in characters. */
 const MAX_TEXT = 1024;
 
 /** Milliseconds to add to a monotonic time for one since the epoch. */
@@ -19,7 +19,7 @@ export interface RecordSettings {
   readonly trustedProxies: AddressSet;
 }
 
-/** Writes ended requests and attempts as control gets them, without queries and without what is secret. */
+/** Makes the records of ended requests and attempts for control, without queries and without secrets. */
 export class TraceRecordWriter {
   readonly #settings: RecordSettings;
   readonly #redactions = new WeakMap<RouteConfig, { readonly path: PathRedaction | undefined }>();
@@ -28,7 +28,7 @@ export class TraceRecordWriter {
     this.#settings = settings;
   }
 
-  /** `isLate`: it is traced for its end, not by the sampler. */
+  /** `isLate`: the request is traced because it failed or was slow, although the sampler left it out. */
   request(trace: RequestTrace, offset: WallOffset, isLate: boolean): RequestRecord {
     const { x } = trace;
     const { request, head } = x;
@@ -66,7 +66,7 @@ export class TraceRecordWriter {
 
   attempt({ x }: RequestTrace, span: AttemptSpan, offset: WallOffset): AttemptRecord {
     const { target, status, failure } = span;
-    // The client, or a faster backend, ended it: that is no error of this backend.
+    // An attempt that the client or a faster backend ended is no error of this backend.
     const isClients = failure?.reason === 'client-closed';
     const isCancelled = span.isSuperseded || isClients;
     const hasSecrets = x.route !== undefined && this.#redactionOf(x.route) !== undefined;

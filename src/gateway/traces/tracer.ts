@@ -12,7 +12,7 @@ import { RequestTrace, type SpanWriter } from './request-trace.ts';
 import type { SpanOutbox } from './span-outbox.ts';
 import { TraceRecordWriter } from './trace-records.ts';
 
-/** Requests a second that are traced for their end although the sampler left them out: under overload all could fail. */
+/** The most requests a second that are traced although the sampler left them out, because under overload all could fail. */
 const MAX_LATE_PER_SECOND = 50;
 
 export interface TracerOptions {
@@ -52,7 +52,7 @@ export class Tracer implements SpanWriter {
     let parent = traceParentOf(x.traceparent);
     if (parent !== undefined && !this.#trustsAnyone && !this.#isTrusted(x)) {
       parent = undefined;
-      // With it, `tracestate` is left out, too.
+      // Without `traceparent`, `tracestate` is not passed on either.
       x.traceparent = '';
     }
     const traceId = parent?.traceId ?? randomHex(16);
@@ -60,13 +60,13 @@ export class Tracer implements SpanWriter {
     x.trace = new RequestTrace(x, traceId, parent, this.#sampler({ traceId, parentSampled }), this);
   }
 
-  request(trace: RequestTrace): void {
+  writeRequest(trace: RequestTrace): void {
     const isLate = !trace.isSampled;
     trace.isWritten = !isLate || (this.#keepsFailures && isNotable(trace) && this.#admitLate());
     if (trace.isWritten) this.#options.outbox.addRequest(this.#records.request(trace, this.#wallOffset(), isLate));
   }
 
-  lateAttempt(trace: RequestTrace, span: AttemptSpan): void {
+  writeLateAttempt(trace: RequestTrace, span: AttemptSpan): void {
     const attempt = this.#records.attempt(trace, span, this.#wallOffset());
     this.#options.outbox.addAttempt({ traceId: trace.traceId, parentId: trace.spanId, attempt });
   }
@@ -90,7 +90,7 @@ export class Tracer implements SpanWriter {
   }
 }
 
-/** Whether a request is traced whatever the sampling: one that failed or was slow. */
+/** Whether a request failed or was slow, so that it is traced although the sampler left it out. */
 function isNotable({ x, status, elapsedMs }: RequestTrace): boolean {
   if (status >= 500) return true;
   if (x.failure !== undefined && x.failure !== 'client-closed') return true;

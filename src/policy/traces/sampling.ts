@@ -42,5 +42,5 @@ function rootSampler(name: string, share: number): Sampler {
   return ({ traceId }) => Number.parseInt(traceId.slice(-RANDOM_DIGITS), 16) >= threshold;
 }
 
-/** Whether errors and slow requests are traced though the sampler left them out: a sampler that is off wants no traces. */
+/** Whether errors and slow requests are traced although the sampler left them out; not if it is off, because then no traces are wanted. */
 export const keepsFailures = (name: SamplerName): boolean => !name.endsWith('always_off');

@@ -8,11 +8,11 @@ const target = { method: 'GET', path: '/', upstream: 'app', backend: 'a', origin
 function opened(isWritten: boolean) {
   const written: string[] = [];
   const trace: RequestTrace = new RequestTrace({} as Exchange, 'a'.repeat(32), undefined, true, {
-    request: ({ attempts }) => {
+    writeRequest: ({ attempts }) => {
       trace.isWritten = isWritten;
       written.push(`request with ${attempts.length}`);
     },
-    lateAttempt: (_trace, { resends }) => void written.push(`late attempt ${resends}`),
+    writeLateAttempt: (_trace, { resends }) => void written.push(`late attempt ${resends}`),
   });
   return { trace, written };
 }
