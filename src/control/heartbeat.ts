@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 
 const INTERVAL_MS = 500;
 
-/** Does the same again and again, from the start on. */
+/** Calls `beat` at its start and each half second after that, until it is stopped. */
 export class Heartbeat {
   readonly #clock: Clock;
   readonly #beat: () => void;

@@ -17,9 +17,9 @@ const CLEAR_LINE = '\r\u001b[2K';
 export class LabProgress {
   readonly #options: LabProgressOptions;
   #expectation: Expectation | undefined;
-  /** When the first expectation was told: before that, systems start. */
+  /** When the experiment first said how long it takes; before that, systems start. */
   #startedAtMs: number | undefined;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #estimatedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #isDrawn = false;
   #isOver = false;
@@ -39,11 +39,11 @@ export class LabProgress {
     const now = clock.now();
     // An experiment that is interrupted goes on until its systems have ended.
     if (this.#isOver) return undefined;
-    this.#expectation = { toldAtMs: now, leftMs };
+    this.#expectation = { estimatedAtMs: now, leftMs };
     this.#startedAtMs ??= now;
     if (columns !== undefined) return this.#redraw();
-    if (now - this.#toldAtMs < SAY_EVERY_MS) return undefined;
-    this.#toldAtMs = now;
+    if (now - this.#estimatedAtMs < SAY_EVERY_MS) return undefined;
+    this.#estimatedAtMs = now;
     out.write(`  ${leftText(this.#expectation, now)}\n`);
     return undefined;
   }

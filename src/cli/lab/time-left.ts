@@ -1,16 +1,16 @@
 import { spanOf } from '../generate/progress.ts';
 
-/** How long something still takes, told at a time of a monotonic clock. */
+/** The time that is left, and when it was estimated, both in milliseconds of a monotonic clock. */
 export interface Expectation {
-  readonly toldAtMs: number;
+  readonly estimatedAtMs: number;
   readonly leftMs: number;
 }
 
 const BAR_CHARACTERS = 30;
 
 /** In words: a round number, as it is a guess; the guess may have been too short. */
-export function leftText({ toldAtMs, leftMs }: Expectation, nowMs: number): string {
-  const seconds = (toldAtMs + leftMs - nowMs) / 1000;
+export function leftText({ estimatedAtMs, leftMs }: Expectation, nowMs: number): string {
+  const seconds = (estimatedAtMs + leftMs - nowMs) / 1000;
   // A load is repeated if the machine was disturbed.
   if (seconds < 0) return 'it takes longer than expected';
   if (seconds < 1) return 'done in a moment';
@@ -25,7 +25,7 @@ export function timeLine(
   { startedAtMs, nowMs }: { readonly startedAtMs: number; readonly nowMs: number },
 ): string {
   const elapsed = Math.max(0, nowMs - startedAtMs);
-  const left = Math.max(0, expectation.toldAtMs + expectation.leftMs - nowMs);
+  const left = Math.max(0, expectation.estimatedAtMs + expectation.leftMs - nowMs);
   // The last per cent is that of the report: a bar that is full while the load goes on would be wrong.
   const share = elapsed + left === 0 ? 0 : Math.min(0.99, elapsed / (elapsed + left));
   const filled = Math.floor(share * BAR_CHARACTERS);

@@ -84,7 +84,7 @@ const stretchAt = (perMinute: number, badShare: number, minutes: number): Stretc
   badShare: Math.min(1, badShare),
 });
 
-/** Six bad events are enough for a page, four are not. */
+/** Histories with six bad events, which are enough for a page, and with four, which are not. */
 function fewEvents(budget: number, heavy: Stretch): BurnScenario[] {
   return [6, 4].flatMap((bad) => {
     const within = Math.max(bad, 0.2 / budget);

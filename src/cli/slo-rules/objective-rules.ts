@@ -34,9 +34,9 @@ export function namedObjective(
 const selectorOf = ({ labels: { sloth_id: id } }: NamedObjective): string => selector({ sloth_id: id });
 const budgetOf = ({ objective: { target } }: NamedObjective): number => 1 - target;
 
-/** Counted from the metrics themselves, so that a page is not late. */
+/** Windows that are counted from the metrics themselves, so that a page is not late. */
 export const countedWindows = ['5m', '30m', '1h', '6h'] as const;
-/** Added up from the counts of five minutes. */
+/** Windows that are added up from the counts of five minutes. */
 const chainedWindows = ['2h', '1d', '3d'] as const;
 
 /** The bad and all events of each window, by objective. */

@@ -21,7 +21,7 @@ export interface PromGroup {
 export const EVALUATION = '30s';
 export const SLOW_EVALUATION = '2m';
 
-/** A string of PromQL: its escapes are those of JSON, but that half a surrogate pair is none. */
+/** A string of PromQL, whose escapes are those of JSON; it may not hold half of a surrogate pair. */
 export const quoted = (text: string): string => JSON.stringify(text.toWellFormed());
 
 /** Label values of alerts are templates of Go. */
@@ -53,5 +53,5 @@ export const selector = (labels: PromLabels): string =>
 export const increase = (series: string, window: string): string =>
   `(sum(increase(${series}[${window}])) or vector(0))`;
 
-/** Everything must hold; each condition on a line of its own. */
+/** All of these conditions, each on a line of its own. */
 export const allOf = (conditions: readonly string[]): string => conditions.join('\nand ');

@@ -60,8 +60,8 @@ export function ruleGroups(slo: Slo, bounds: readonly number[]): PromGroup[] {
 }
 
 /**
- * Prometheus keeps 15 days unless it is told otherwise, which makes a budget of 30 days wrong without a sign. Its beginning is
- * carried on from sample to sample, so that a new installation is told from one that forgets.
+ * Prometheus keeps 15 days by default, which makes a budget of 30 days wrong without a sign. A rule repeats the beginning of the
+ * history from sample to sample, so that a new installation differs from one that forgets.
  */
 function historyRules({ service, windowMs }: Slo, { labels: { sloth_id: id } }: NamedObjective): PromRule[] {
   const of = selector({ sloth_service: service });

@@ -10,7 +10,7 @@ import { historyAnnotations, namedObjectives, yamlText } from './rule-file.ts';
 import { type AlertCheck, expectedAlert, type RuleTest } from './rule-test.ts';
 import { objectiveInput, type TestSeries } from './test-series.ts';
 
-/** An objective in a history of its own. */
+/** An objective with the history that it is tested with. */
 interface Told {
   readonly named: NamedObjective;
   readonly scenario: BurnScenario;
@@ -70,7 +70,7 @@ function burnInput({ named: { endpoint, objective }, scenario }: Told, all: read
   return objectiveInput(endpoint.id, objective, growths, { resetAfter: scenario.resetAfter, otherBounds });
 }
 
-/** What control would say; objectives that count the same events are alike. */
+/** The alerts that control's policy fires; objectives that count the same events are alike. */
 function expectedBurns({ named, scenario }: Told, minute: number, all: readonly NamedObjective[]): PromRule[] {
   const history = new EventHistory();
   let at = 0;
@@ -123,7 +123,7 @@ export function testsOfDays(slo: Slo): RuleTest[] {
   return [...burnTests(all, scenariosOfDays), ...(all.length === 0 ? [] : historyTests(slo))];
 }
 
-/** A beginning before the window of which no sample is left, and one after it. */
+/** A history that began before the window and has lost its beginning, and one that began within the window. */
 function historyTests({ service, windowMs }: Slo): RuleTest[] {
   const series = `slo:history_start:timestamp{sloth_service=${quoted(service)}}`;
   const expected = {

@@ -10,7 +10,7 @@ export interface SliSeries {
   readonly total: (window: string) => string;
 }
 
-/** As src/control/see/slo-events.ts counts. */
+/** Counts the same events as src/control/see/slo-events.ts. */
 export const objectiveSeries = (endpoint: string, objective: Objective): SliSeries =>
   objective.sli === 'latency' ? slowerSeries(endpoint, boundOf(objective.withinMs)) : errorSeries(endpoint);
 
@@ -37,7 +37,7 @@ function slowerSeries(endpoint: string, seconds: number): SliSeries {
   };
 }
 
-/** Some versions of the text format write `1.0` for `1`. */
+/** Earlier versions of Rampart write `1` where this one writes `1.0`. */
 const boundMatcher = (seconds: number): string =>
   Number.isInteger(seconds) ? `le=~"${seconds}|${seconds}\\\\.0"` : `le="${seconds}"`;
 

@@ -14,7 +14,7 @@ export interface Growth {
   readonly perMinute: number;
 }
 
-/** In steps of 1/65536, whose sums are exact: a sum that is rounded down would be the reset of a counter. */
+/** Rounds to 1/65536, because sums of such steps are exact: a sum that is rounded down would look like the reset of a counter. */
 const dyadic = (amount: number): number => Math.round(amount * 65_536) / 65_536;
 
 /** promtool's notation of a counter that grows like this; it begins again at 0 after a minute if that is given. */

@@ -28,7 +28,7 @@ const tracked = z.object({
   lastSeenMs: savedMoment,
   endsAtMs: optional,
   told: z.enum(['nothing', 'firing', 'resolved']),
-  toldAtMs: optional,
+  estimatedAtMs: optional,
 });
 const saved = z.object({
   state: z.object({ tracked: z.array(tracked), waitingSinceMs: optional, lastSentMs: optional }),
@@ -53,7 +53,7 @@ export function loadAlerts(path: string): SavedAlerts {
   return {
     ...rest,
     state: {
-      tracked: state.tracked.map((one) => ({ ...one, endsAtMs: one.endsAtMs, toldAtMs: one.toldAtMs })),
+      tracked: state.tracked.map((one) => ({ ...one, endsAtMs: one.endsAtMs, estimatedAtMs: one.estimatedAtMs })),
       waitingSinceMs: state.waitingSinceMs,
       lastSentMs: state.lastSentMs,
     },

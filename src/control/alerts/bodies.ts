@@ -68,6 +68,6 @@ export function testAlert(host: string, adminUrl: string, nowMs: number): Tracke
     lastSeenMs: nowMs,
     endsAtMs: undefined,
     told: 'nothing',
-    toldAtMs: undefined,
+    estimatedAtMs: undefined,
   };
 }

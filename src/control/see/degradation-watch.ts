@@ -15,7 +15,7 @@ import type { DegradationSignals } from '../../policy/verdict/signals.ts';
 import { degradationEvents, poolUse } from './slo-events.ts';
 import type { Totals } from './totals.ts';
 
-/** How a rule on degradation does. */
+/** The state of a rule on degradation. */
 export interface DegradationStatus {
   readonly kind: DegradationKind;
   /** The endpoint, or the role whose pool it is. */
@@ -26,7 +26,7 @@ export interface DegradationStatus {
   /** The events of the last two minutes; of a pool, connections by the second. */
   readonly events: EventCounts;
   readonly measured: string;
-  /** Since when it is above its limit, in milliseconds since the epoch; null if it is not. */
+  /** When the rule rose above its limit, in milliseconds since the epoch; null if it is not above. */
   readonly sinceMs: number | null;
   readonly isFiring: boolean;
 }
@@ -82,13 +82,14 @@ export class DegradationWatch {
     };
   }
 
-  /** What was counted until now, by the keys under which `look` wants what is new. */
+  /** All events that were counted so far, by the keys that `look` expects. */
   counted(totals: Totals): [string, EventCounts][] {
     return [...this.#watched.values()].flatMap(({ key, rule }) =>
       rule.kind === 'pool' ? [] : [[key, degradationEvents(totals, rule)]],
     );
   }
 
+  /** `added`: the events since the previous look. `nowMs` in milliseconds since the epoch. */
   look(added: ReadonlyMap<string, EventCounts>, totals: Totals, nowMs: number): void {
     for (const [key, events] of added) this.#watched.get(key)?.history.add(nowMs, events);
     this.#lookAtPools(totals, nowMs);

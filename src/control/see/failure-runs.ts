@@ -1,7 +1,7 @@
 import { afterCounts, type FailureRun } from '../../policy/verdict/failure-run.ts';
 import type { Totals } from './totals.ts';
 
-/** The requests of each upstream that have failed in a row: with little traffic, a rate shows nothing. */
+/** Counts the failures in a row of each upstream, because with little traffic a rate shows nothing. */
 export class FailureRuns {
   #runs: ReadonlyMap<string, FailureRun> = new Map();
 

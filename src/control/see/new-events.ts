@@ -3,10 +3,10 @@ import type { EventCounts } from '../../policy/slo/event-counts.ts';
 /** Processes report once a second, and connect within a second or two to a new control. */
 const SETTLING_MS = 5000;
 
-/** What was counted up to a moment, by key: bad and all events. */
+/** The bad events and all events that were counted so far, by key. */
 export type CountedSoFar = Readonly<Record<string, readonly [number, number]>>;
 
-/** Tells what was counted since the look before. */
+/** Computes the events since the previous look. */
 export class NewEvents {
   #counted: CountedSoFar | undefined;
   #settlesAtMs = 0;
@@ -20,7 +20,7 @@ export class NewEvents {
     return this.#counted ?? {};
   }
 
-  /** By key; a key of which nothing is known from before has no entry, as its events belong to no moment. */
+  /** The new events by key. A key that the previous look did not know has no entry, because its events have no time. */
   look(now: ReadonlyMap<string, EventCounts>, nowMs: number): Map<string, EventCounts> {
     const before = this.#counted;
     // Counters that were lost come back as the processes report what they have counted since their start.

@@ -14,14 +14,15 @@ import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
 
 const DAY_S = 86_400;
-/** A worker is connected within a few seconds of its start, also on a busy machine. */
+/** Workers connect within this time after control's start, even on a busy machine. */
 const START_MS = 15_000;
 /** The items of batches, which come through the gateway as requests. */
 const ITEM_ENDPOINT = 'renderItem';
+
 export interface SignalSources {
   readonly facts: HostFacts;
   readonly window: CountedWindow;
-  /** What each process was counted at, by its id. */
+  /** The counters of each process, by its id. */
   readonly memberWindows: ReadonlyMap<string, CountedWindow>;
   /** How long a request usually takes an upstream. */
   readonly usualWorkMs: (upstream: string) => number | undefined;

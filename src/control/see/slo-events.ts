@@ -6,8 +6,8 @@ import type { Objective } from '../../policy/slo/slo.ts';
 import type { Totals } from './totals.ts';
 
 /**
- * Latency: every reply, bad if it took longer than promised; a bound of the histogram that is not the promise counts the
- * bucket as bad. Availability: see `errorEvents`.
+ * The events of an objective. Latency: a reply is bad if it took longer than promised; if the promise is no bound of the
+ * histogram, the whole bucket around it is bad. Availability: see `errorEvents`.
  */
 export function objectiveEvents(totals: Totals, endpoint: string, objective: Objective): EventCounts {
   if (objective.sli === 'availability') return errorEvents(totals, endpoint);
@@ -33,7 +33,7 @@ function slowerEvents({ histograms, bounds }: Totals, endpoint: string, bound: n
   return { bad: total - good, total };
 }
 
-/** Replies but 429, 499 and refusals with Retry-After; bad are the other 5xx. */
+/** All replies except 429, 499 and refusals with Retry-After; a 5xx among them is bad. */
 function errorEvents(totals: Totals, endpoint: string): EventCounts {
   let [bad, total, shed] = [0, 0, 0];
   for (const [key, count] of totals.numbers.get('rampart_requests_total') ?? []) {
@@ -52,7 +52,7 @@ function errorEvents(totals: Totals, endpoint: string): EventCounts {
 /** Look-ups that the cache answers without a backend. */
 const hits: ReadonlySet<string> = new Set(['hit', 'stale', 'collapsed']);
 
-/** Look-ups in the cache; bad are those that asked a backend. Requests that pass the cache by are none. */
+/** Look-ups in the cache; one that asked a backend is bad. A request that bypasses the cache is no look-up. */
 function cacheEvents(totals: Totals, endpoint: string): EventCounts {
   let [bad, total] = [0, 0];
   for (const [key, count] of totals.numbers.get('rampart_cache_requests_total') ?? []) {

@@ -8,7 +8,7 @@ import { objectiveEvents } from './slo-events.ts';
 import type { Totals } from './totals.ts';
 import type { EndpointPromise } from './view-of.ts';
 
-/** How an objective does. */
+/** The state of an objective. */
 export interface ObjectiveStatus {
   readonly endpoint: string;
   readonly promise: string;
@@ -21,7 +21,7 @@ export interface ObjectiveStatus {
   readonly firing: Severity | null;
 }
 
-/** What the SLO file asks for, and how it is kept. */
+/** The state of all objectives and limits of the SLO file. */
 export interface SloStatus {
   readonly objectives: readonly ObjectiveStatus[];
   readonly degradations: readonly DegradationStatus[];

@@ -26,7 +26,7 @@ export interface LabContext {
   readonly random: Random;
   /** The number of the next request: each has one of its own. */
   readonly numbers: { next: number };
-  /** Tells the person who waits what is going on. */
+  /** Prints a line of progress. */
   readonly say: (line: string) => void;
   /** Tells how long the experiment still takes from now on, as far as is known. */
   readonly expect: (leftMs: number) => void;

@@ -15,7 +15,7 @@ export interface Grade {
   readonly acceptable: number;
 }
 
-/** Requirements row 4, with the bars of the release. */
+/** The figures that a release must reach. */
 export const grades = {
   items: { name: 'items accepted', unit: 'items/s', better: 'more', target: 100_000, acceptable: 50_000 },
   readP50: { name: 'reads beside them, p50', unit: 'ms', better: 'less', target: 5, acceptable: 10 },

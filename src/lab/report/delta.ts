@@ -3,7 +3,7 @@ import type { Step } from '../experiments/step.ts';
 import type { RunRecord, Series } from './run-record.ts';
 import { number, percent } from './tables.ts';
 
-/** Two runs side by side: what was different about them, and what came of it. */
+/** The differences of two runs: of their settings, and of their results. */
 export interface RunDelta {
   /** Settings, machine, commit: one line each that differs. */
   readonly differences: readonly string[];
@@ -76,7 +76,7 @@ function deltaTable(left: Series, right: Series): Table {
 }
 
 const SAME_LOAD = 0.01;
-/** Whether two loads are the same but for chance. */
+/** Whether two loads differ by chance alone. */
 export const isSameLoad = (left: Step, right: Step): boolean =>
   Math.abs(left.load.amount - right.load.amount) <= SAME_LOAD * left.load.amount;
 

@@ -17,7 +17,7 @@ export const verdictLooks: Readonly<Record<RunVerdict, { readonly shape: string;
   invalid: { shape: '◌', word: 'Invalid' },
 };
 
-/** Undefined where the record lacks what the sentence needs, as that of a run which was ended early. */
+/** Undefined where the record lacks what the sentence needs, as after a run that was ended early. */
 const headlines = new Map<string, (run: RunRecord) => Headline | undefined>([
   ['ramp', rampHeadline],
   ['capacity', capacityHeadline],
@@ -32,14 +32,14 @@ const headlines = new Map<string, (run: RunRecord) => Headline | undefined>([
 
 const MOST_FIGURES = 3;
 
-/** The headline of a run, from what its record says: so that runs of earlier versions have one, too. */
+/** The headline of a run, computed from its record, so that runs of earlier versions have one, too. */
 export function headlineOf(run: RunRecord): Headline {
   if (run.verdict === 'invalid') return invalidHeadline(run);
   const { sentence, figures, next } = headlines.get(run.experiment)?.(run) ?? gatesHeadline(run);
   return { sentence, next, figures: figures.slice(0, MOST_FIGURES) };
 }
 
-/** In one line, for a chat, a log or the end of a terminal's output. */
+/** The headline in one line, for a chat, a log or the end of a terminal's output. */
 export function headlineLine(run: RunRecord): string {
   const { shape } = verdictLooks[run.verdict];
   return oneLine(
@@ -69,7 +69,7 @@ function invalidHeadline({ reasons, gates }: RunRecord): Headline {
   };
 }
 
-/** Of an experiment that has no headline of its own. */
+/** The headline of an experiment that has none of its own. */
 function gatesHeadline(run: RunRecord): Headline {
   const { gates, findings } = run;
   const missed = missedOf(run);

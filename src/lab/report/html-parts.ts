@@ -10,10 +10,10 @@ import type { Table } from './table.ts';
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** The page may load nothing, and runs no other script and style than its own, whatever stands in the names that it shows. */
+/** The content security policy: the page loads nothing and runs only its own script and style, whatever names it shows. */
 const policy = `default-src 'none'; style-src ${hashOf(reportStyle)}; script-src ${hashOf(reportScript)}; base-uri 'none'; form-action 'none'`;
 
-/** One file that needs no other. */
+/** A page as one file that needs no other. */
 export const page = (title: string, body: string): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeText(title)}</title><style>${reportStyle}</style></head><body>

@@ -6,7 +6,7 @@ import type { PointState } from './chart-model.ts';
 import type { RunRecord, Series, SeriesTargets } from './run-record.ts';
 import { percent } from './tables.ts';
 
-/** What a load came to, and why. */
+/** The result of a load, and its reason. */
 export interface Judgement {
   readonly state: PointState | undefined;
   readonly note: string | undefined;
@@ -56,7 +56,7 @@ export function mostCarried(run: RunRecord, series: Series): Step | undefined {
     .toSorted((left, right) => right.load.amount - left.load.amount)[0];
 }
 
-/** The same of one endpoint, by its own targets. */
+/** The highest load at which one endpoint kept its own targets. */
 export function judgedEndpoint(
   figures: Figures,
   isValid: boolean,

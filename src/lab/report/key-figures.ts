@@ -31,7 +31,7 @@ export function missedText(missed: readonly Gate[]): string {
   return `${told.join('; ')}${more}`;
 }
 
-/** Of several conditions those that were missed, by their first words: a sentence has no room for the others. */
+/** The missed ones of several conditions, by their first words, because a sentence has no room for all. */
 function concerned(expected: string, got: string): string {
   const missed = expected.split(', ').filter((condition) => got.includes(condition.split(' ')[0] ?? condition));
   return missed.length === 0 ? expected : missed.join(', ');
@@ -45,7 +45,7 @@ export const gateFigure = ({ name, got, expected, passed }: Gate): KeyFigure => 
   isKept: passed,
 });
 
-/** The same of the gate with this name, if there is one. */
+/** The gate with this name as a figure, if there is one. */
 export const figureOfGate = ({ gates }: RunRecord, name: string, label = name): KeyFigure[] =>
   gates.filter((gate) => gate.name === name).map((gate) => ({ ...gateFigure(gate), label }));
 

@@ -12,7 +12,7 @@ interface Quantile {
   readonly of: (step: Step) => number;
 }
 
-/** Latency and throughput over the load, with the knee, the targets and what became of each load: a chart for each unit of load. */
+/** Latency and throughput over the load, with the knee, the targets and the result of each load: a chart for each unit of load. */
 export function loadCharts(run: Drawn): Chart[] {
   return [...Map.groupBy(run.series, ({ loadUnit }) => loadUnit).values()]
     .filter((group) => group.some(({ steps }) => steps.length > 0))
@@ -125,7 +125,7 @@ export function gateLoadOf(name: string | undefined): number | undefined {
   return load === undefined ? undefined : Number(load);
 }
 
-/** What a search has found, from its own sentence. */
+/** The capacity that a search found, from its own sentence. */
 export function capacityIn(findings: readonly string[]): { capacity: number; refutedAt: number } | undefined {
   for (const finding of findings) {
     const found = /^Capacity: ([\d.]+) requests\/s; the targets do not hold at ([\d.]+)\.$/.exec(finding);

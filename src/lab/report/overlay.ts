@@ -62,7 +62,7 @@ function named(panel: Panel | undefined, run: 'A' | 'B'): CurveLine[] {
   }));
 }
 
-/** What both have, once; what one has, with its name. */
+/** Marks that both have once, and the others with the name of their run. */
 function common<Named extends { readonly name: string }>(
   a: readonly Named[],
   b: readonly Named[],

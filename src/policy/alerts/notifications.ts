@@ -9,7 +9,7 @@ export interface TrackedAlert extends Alert {
   readonly endsAtMs: number | undefined;
   /** What its receivers know of it. */
   readonly told: 'nothing' | 'firing' | 'resolved';
-  readonly toldAtMs: number | undefined;
+  readonly estimatedAtMs: number | undefined;
 }
 
 export interface AlertState {
@@ -104,7 +104,7 @@ const isNews = ({ told, endsAtMs }: TrackedAlert): boolean =>
 const afterTelling = (alert: TrackedAlert, nowMs: number): TrackedAlert => ({
   ...alert,
   told: alert.endsAtMs === undefined ? 'firing' : 'resolved',
-  toldAtMs: nowMs,
+  estimatedAtMs: nowMs,
 });
 
 function follow(
@@ -137,7 +137,7 @@ const begun = (alert: Alert, nowMs: number): TrackedAlert => ({
   lastSeenMs: nowMs,
   endsAtMs: undefined,
   told: 'nothing',
-  toldAtMs: undefined,
+  estimatedAtMs: undefined,
 });
 
 /** Without what has ended and of which nothing is left to tell. */

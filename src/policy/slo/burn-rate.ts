@@ -40,7 +40,7 @@ export const burnRate = ({ bad, total }: EventCounts, target: number): number =>
 /** The part of the budget that is left of the events of the window; below 0 if more is used up than there was. */
 export const budgetLeft = (events: EventCounts, target: number): number => 1 - burnRate(events, target);
 
-/** A page for a trickle, in which no short window has events enough: for fewer requests a second than an endpoint's minimum. */
+/** A page for an endpoint with fewer requests a second than its minimum, whose short windows have too few events. */
 export const trickleRule = (windowMs: number): BurnRule => ({
   name: 'page-trickle',
   severity: 'page',
@@ -49,7 +49,7 @@ export const trickleRule = (windowMs: number): BurnRule => ({
   factor: (0.05 * windowMs) / (6 * HOUR_MS),
 });
 
-/** What an objective promises, and over what its alerts look. */
+/** The terms of an objective that its alerts depend on. */
 export interface BurnTerms {
   readonly target: number;
   readonly windowMs: number;

@@ -10,22 +10,22 @@ export interface DegradationRule {
   readonly kind: DegradationKind;
   /** Undefined for the pools of the host. */
   readonly endpoint: string | undefined;
-  /** It is above its limit if more than this share of the events is bad. */
+  /** The rule is above its limit if more than this share of the events is bad. */
   readonly badShare: number;
   /** Replies that took longer are bad; undefined where latency does not count. */
   readonly slowerThanMs: number | undefined;
-  /** It fires when it has been above its limit for so long. */
+  /** How long the rule must be above its limit before it fires. */
   readonly forMs: number;
-  /** Below this many events a second it does not fire. */
+  /** The rule does not fire below this many events a second. */
   readonly minPerSecond: number;
 }
 
-/** The share is that of the last two minutes: half a minute of trouble leaves it before any alert fires. */
+/** The window of the share: half a minute of trouble has left it before any alert can fire. */
 export const JUDGED_MS = 120_000;
 
 /**
- * The alerts of requirements row 3. T is the p95 target for both percentiles: p95 above 1.5 T, p99 above 2 T. A percentile is
- * above a limit exactly if more than 5 % or 1 % of the replies are slower.
+ * The alerts on degradation of an SLO file. T is the p95 target for both percentiles; by default p95 above 1.5 T, p99 above
+ * 2 T. A percentile is above a limit exactly if more than 5 % or 1 % of the replies are slower (ADR 122).
  */
 export function degradationRules({ endpoints }: Slo): DegradationRule[] {
   const rules = endpoints.flatMap((endpoint): DegradationRule[] => {
@@ -63,8 +63,8 @@ const difference = (left: number, right: number): number => Number((left - right
 const product = (left: number, right: number): number => Number((left * right).toPrecision(12));
 
 /**
- * Whether it is above its limit now. At least five bad events within `forMs`, and `minPerSecond` on average, so that one slow
- * request at night is nothing. The use of a pool is not made of events, so any time counts.
+ * Whether a rule is above its limit now. At least five bad events within `forMs`, and `minPerSecond` on average, so that one
+ * slow request at night fires nothing. The use of a pool is sampled, so it has no minimum.
  */
 export function isAboveLimit(rule: DegradationRule, over: (windowMs: number) => EventCounts): boolean {
   const judged = over(JUDGED_MS);
@@ -96,7 +96,7 @@ export function limitText({ kind, badShare, slowerThanMs }: DegradationRule): st
   }
 }
 
-/** What it is at, in words that fit the limit; the share of bad events. */
+/** The measured value in words that fit the limit; `bad`: the share of bad events. */
 export function measuredText(
   { kind, slowerThanMs }: Pick<DegradationRule, 'kind' | 'slowerThanMs'>,
   bad: number,

@@ -9,7 +9,7 @@ const next = {
   pool: 'look for slow queries in the log, before every connection is busy and calls wait',
 } as const satisfies Record<DegradationSignals['kind'], string>;
 
-/** What has been beyond a limit of the SLO file for as long as it says. */
+/** The alerts on degradation that fire. */
 export const degradationFindings = ({ degradations }: HostSignals): Finding[] =>
   degradations.map(({ kind, subject, limit, measured }) => ({
     state: 'degraded',

@@ -1,4 +1,4 @@
-/** How many requests of an upstream have failed since one succeeded, from counters that are looked at each second. */
+/** The number of requests of an upstream that have failed since one succeeded, from counters that are read each second. */
 export interface FailureRun {
   readonly successes: number;
   readonly failures: number;
@@ -6,10 +6,10 @@ export interface FailureRun {
   readonly lastMs: number;
 }
 
-/** A failure that is older says nothing about now. */
+/** A run whose last failure is older than this is over, because it says nothing about now. */
 const FORGET_MS = 600_000;
 
-/** `successes` and `failures`: of the counters now, which fall when a process is replaced. `nowMs`: of any clock that does not go back. */
+/** The run after another reading of the counters, which fall when a process is replaced. `nowMs`: of any clock that does not go back. */
 export function afterCounts(
   before: FailureRun | undefined,
   { successes, failures }: Pick<FailureRun, 'successes' | 'failures'>,
