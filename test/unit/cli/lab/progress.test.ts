@@ -4,7 +4,7 @@ import { LabProgress } from '../../../../src/cli/lab/lab-progress.ts';
 import { leftText, timeLine } from '../../../../src/cli/lab/time-left.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
-const told = (leftMs: number) => ({ toldAtMs: 0, leftMs });
+const told = (leftMs: number) => ({ estimatedAtMs: 0, leftMs });
 
 test('leftText rounds a guess up to what a person wants to know, and does not fall below nothing', () => {
   assert.deepEqual(
