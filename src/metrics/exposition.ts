@@ -21,16 +21,21 @@ const openMetrics: Format = {
 /** The metrics in the Prometheus text format, version 0.0.4. */
 export const renderPrometheus = (snapshot: Snapshot): string => prometheus.render(snapshot);
 
-/** The format that a scraper asks for: OpenMetrics if it names its version 1, otherwise the Prometheus format. */
+const isOpenMetrics = ([type, ...parameters]: readonly string[]): boolean =>
+  type === 'application/openmetrics-text' &&
+  parameters.every((each) => !each.startsWith('version=') || /^version=("?)1\.0\.0\1$/.test(each));
+
+/** The greatest weight among members of an Accept; 1 without `q`, and 0 without a member or with a `q` that is no number. */
+function weightOf(members: readonly (readonly string[])[]): number {
+  const weights = members.map((member) => Number(member.find((each) => each.startsWith('q='))?.slice(2) ?? 1));
+  return weights.reduce((most, weight) => (weight > most ? weight : most), 0);
+}
+
+/** The format that a scraper asks for: OpenMetrics if it names its version 1 and prefers no plain text, otherwise the Prometheus format. */
 export function formatFor(accept: string | undefined): Format {
-  const wanted = accept?.split(',').map((each) => each.toLowerCase().replaceAll(' ', '').split(';')) ?? [];
-  const takesOpenMetrics = wanted.some(
-    ([type, ...parameters]) =>
-      type === 'application/openmetrics-text' &&
-      parameters.every((each) => !/^q=0(?:\.0*)?$/.test(each)) &&
-      parameters.every((each) => !each.startsWith('version=') || each === 'version=1.0.0'),
-  );
-  return takesOpenMetrics ? openMetrics : prometheus;
+  const members = accept?.split(',').map((each) => each.toLowerCase().replaceAll(/[ \t]/g, '').split(';')) ?? [];
+  const open = weightOf(members.filter(isOpenMetrics));
+  return open > 0 && open >= weightOf(members.filter(([type]) => type === 'text/plain')) ? openMetrics : prometheus;
 }
 
 /** A family under the name that OpenMetrics gives it: `_total` is a part of a counter's samples, not of its name. */

@@ -17,6 +17,15 @@ test('formatFor: OpenMetrics for scrapers that name its version 1, the Prometheu
     assert.ok(said(accept), accept);
   for (const accept of [undefined, '', '*/*', 'text/plain;version=0.0.4', 'application/openmetrics-text;version=2.0.0'])
     assert.ok(!said(accept), String(accept));
+  for (const accept of [
+    'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4',
+    'text/plain;q=0.9, application/openmetrics-text;q=0.8',
+    'application/openmetrics-text;q=nan',
+    ';;;;q=,,,,',
+  ])
+    assert.equal(said(accept), false, accept.slice(0, 80));
+  assert.equal(said(`${'a/b;q=0.5,'.repeat(1200)}application/openmetrics-text`), true);
+  assert.equal(said('text/plain;q=0.5,application/openmetrics-text;version="1.0.0";q=0.5'), true);
   for (const accept of ['application/openmetrics-text;q=0', 'application/openmetrics-text;version=1.0.0;q=0.00'])
     assert.ok(!said(accept), accept);
 });
