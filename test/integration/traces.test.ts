@@ -217,6 +217,31 @@ test('traces: neither query nor secret path parts are in spans', async () => {
   assert.equal(attributeOf(spans[0] as WireSpan, 'url.path'), '/reset/[redacted]');
 });
 
+test('traces: an event stream and a long poll are streams as in the access log, any other reply is none', async () => {
+  const backend = await startBackend((req, res) =>
+    res
+      .writeHead(200, { 'content-type': req.url === '/events' ? 'text/event-stream' : 'text/plain' })
+      .end('data: 1\n\n'),
+  );
+  const { rampart, spans } = await startTraced([backend.origin], {
+    routes: [
+      { endpoint: 'poll', path: '/poll', upstream: 'app', longLived: true },
+      { endpoint: 'app', path: '/*', upstream: 'app' },
+    ],
+    upstreams: { app: { backends: [backend.origin] } },
+  });
+  for (const path of ['/events', '/poll', '/plain']) await (await request(rampart.url + path)).body.dump();
+  await eventually('there are six spans', () => spans.length === 6);
+  const kinds = spans
+    .filter(isServer)
+    .map((span) => [attributeOf(span, 'url.path'), attributeOf(span, 'rampart.stream')]);
+  assert.deepEqual(kinds, [
+    ['/events', 'reply'],
+    ['/poll', 'reply'],
+    ['/plain', undefined],
+  ]);
+});
+
 test('traces: coalesced requests share the attempt of their leader, and a hit has none', async () => {
   const backend = await startBackend((_req, res) => {
     setTimeout(() => res.writeHead(200, { 'cache-control': 'max-age=60' }).end('kept'), 50);

@@ -8,6 +8,7 @@ import { hundredths } from '../http/hundredths.ts';
 import { fieldValue } from '../http/request-fields.ts';
 import type { UnparsedRequest } from '../http/unparsed-request.ts';
 import { jsonText } from '../../core/json-text.ts';
+import { streamKind } from '../stream-kind.ts';
 import { keptQuery } from './kept-query.ts';
 import { type PathRedaction, redactionFor, redactionForUnmatched, type SecretPath } from './path-redaction.ts';
 
@@ -79,8 +80,8 @@ export class AccessLineWriter {
     line += timesText(x, elapsedMs);
     line += backendText(x);
     if (x.key !== undefined) line += `,"rampart.key_id":${jsonText(x.key.id, MAX_NAME)}`;
-    if (x.tunnelled) line += ',"rampart.stream":"tunnel"';
-    else if (x.isEndless) line += ',"rampart.stream":"reply"';
+    const stream = streamKind(x);
+    if (stream !== '') line += `,"rampart.stream":"${stream}"`;
     if (configVersion !== undefined) line += `,"rampart.config_version":${configVersion}`;
     return `${line},"rampart.sample_rate":${sampleRate}}\n`;
   }

@@ -5,6 +5,7 @@ import { type PathRedaction, redactionFor } from '../access-log/path-redaction.t
 import type { Exchange } from '../exchange.ts';
 import { clientAddress } from '../http/client-network.ts';
 import { fieldValue } from '../http/request-fields.ts';
+import { streamKind } from '../stream-kind.ts';
 import type { AttemptSpan } from './attempt-span.ts';
 import type { RequestTrace } from './request-trace.ts';
 
@@ -58,7 +59,7 @@ export class TraceRecordWriter {
       execMs: x.execPhase === undefined ? -1 : rounded(x.execMs),
       cache: x.cacheResult ?? '',
       keyId: x.key?.id ?? '',
-      stream: x.tunnelled ? 'tunnel' : '',
+      stream: streamKind(x),
       isLate,
       attempts: trace.attempts.map((attempt) => this.attempt(trace, attempt, offset)),
     };
