@@ -14,6 +14,12 @@ export class FailureRuns {
       else if (outcome === 'failure' || outcome === 'timeout') count.failures += value;
       counts.set(upstream, count);
     }
+    // A failed attempt that was followed by another one is no failed request yet.
+    for (const [key, value] of numbers.get('rampart_retries_total') ?? []) {
+      const [upstream = '', kind] = key.split('\n');
+      const count = counts.get(upstream);
+      if (count !== undefined && kind !== 'over-budget' && kind !== 'hedge') count.failures -= value;
+    }
     this.#runs = new Map([...counts].map(([name, count]) => [name, afterCounts(this.#runs.get(name), count, nowMs)]));
   }
 

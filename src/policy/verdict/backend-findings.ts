@@ -41,7 +41,7 @@ export function backendFaults(upstream: UpstreamSignals): Finding[] {
     ];
   }
   if (failedInARow >= LEAST_IN_A_ROW) {
-    const cause = `upstream ${name} has failed all of its last ${failedInARow} attempts`;
+    const cause = `upstream ${name} has failed all of its last ${failedInARow} requests`;
     return [failing('upstream-failing', 'down', name, cause)];
   }
   return [

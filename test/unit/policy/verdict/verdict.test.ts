@@ -112,7 +112,7 @@ test('an upstream of little traffic is down when its last five requests have fai
     host({ upstreams: [upstream({ endedPerSecond: 0.1, failedPerSecond: 0.1, failedInARow })] });
   assert.deepEqual(states(trickle(4), trickle(4), trickle(4)).slice(-1), ['well none']);
   const [, last] = verdictsOf(trickle(5), trickle(5));
-  assert.deepEqual([last?.state, last?.cause], ['down', 'upstream app has failed all of its last 5 attempts']);
+  assert.deepEqual([last?.state, last?.cause], ['down', 'upstream app has failed all of its last 5 requests']);
 });
 
 test('without a worker: control says to wait while it has just started, and where to look after that', () => {
