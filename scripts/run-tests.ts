@@ -22,19 +22,25 @@ export type FailedFiles = Map<string, string[]>;
 /** More files than these are no accident of timing, so they do not run again. */
 const MAX_FILES_AGAIN = 3;
 
-/** Runs the test files that match, `concurrency` files at a time, and prints each test. `isWanted`: by the file's name. */
+/** Runs the test files that match, `concurrency` files at a time, and prints each test. `isWanted`: by the file's name; `first`: the names that start before all others. */
 export async function runTests(
   pattern: string,
   concurrency: number,
   count: TestCount,
   isWanted: (name: string) => boolean = () => true,
+  first: readonly string[] = [],
 ): Promise<FailedFiles> {
   const files = globSync(pattern, { cwd: root })
     .filter((file) => isWanted(basename(file, '.test.ts')))
-    .toSorted()
+    .toSorted((one, other) => rankOf(one, first) - rankOf(other, first) || (one < other ? -1 : 1))
     .map((file) => resolve(root, file));
   if (files.length === 0) throw new Error(`No test file matches ${pattern}`);
   return runFiles(files, concurrency, count);
+}
+
+function rankOf(file: string, first: readonly string[]): number {
+  const rank = first.indexOf(basename(file, '.test.ts'));
+  return rank === -1 ? first.length : rank;
 }
 
 async function runFiles(files: string[], concurrency: number, count: TestCount): Promise<FailedFiles> {

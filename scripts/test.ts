@@ -23,11 +23,26 @@ const quiet: ReadonlySet<string> = new Set([
   'spread',
   'takeover',
 ]);
+/** The files that take longest start first: what starts last keeps the end of the run waiting. */
+const slowest: readonly string[] = [
+  'start-stop',
+  'batch-faults',
+  'batch-webhooks',
+  'reload',
+  'leaving-clients',
+  'verdict',
+];
 /** These tests of the lab check its texts rather than its measurements. */
 const anywhere: ReadonlySet<string> = new Set(['lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
 // Most of them wait for processes and clocks, so more of them than two processors could run get on together.
-const failed = await runTests('test/integration/**/*.test.ts', 3, count, (name) => !needsQuiet(name) && !isLong(name));
+const failed = await runTests(
+  'test/integration/**/*.test.ts',
+  3,
+  count,
+  (name) => !needsQuiet(name) && !isLong(name),
+  slowest,
+);
 const failedQuiet = await runTests(
   'test/integration/**/*.test.ts',
   1,

@@ -1,4 +1,3 @@
-import { randomHex } from '../../core/ids.ts';
 import type { Refusal } from '../refusal.ts';
 import type { AttemptTarget, AttemptTrace } from '../upstream/call-trace.ts';
 
@@ -10,7 +9,7 @@ export interface AttemptOwner {
 
 /** The span of one attempt at a backend, from its start to the last byte. Times are monotonic milliseconds. */
 export class AttemptSpan implements AttemptTrace {
-  readonly id = randomHex(8);
+  readonly id: string;
   readonly #owner: AttemptOwner;
   readonly target: AttemptTarget;
   readonly startedAt: number;
@@ -23,8 +22,9 @@ export class AttemptSpan implements AttemptTrace {
   /** Another backend was faster. */
   isSuperseded = false;
 
-  constructor(owner: AttemptOwner, target: AttemptTarget, startedAt: number, resends: number) {
+  constructor(owner: AttemptOwner, id: string, target: AttemptTarget, startedAt: number, resends: number) {
     this.#owner = owner;
+    this.id = id;
     this.target = target;
     this.startedAt = startedAt;
     this.resends = resends;

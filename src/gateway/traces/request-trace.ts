@@ -26,7 +26,7 @@ export interface SpanWriter {
 export class RequestTrace implements ExchangeTrace {
   readonly x: Exchange;
   readonly traceId: string;
-  readonly spanId = randomHex(8);
+  readonly spanId: string;
   /** Empty where the trace starts here. */
   readonly parentId: string;
   readonly isSampled: boolean;
@@ -38,6 +38,8 @@ export class RequestTrace implements ExchangeTrace {
   isWritten: boolean | undefined;
   readonly #flags: string;
   readonly #writer: SpanWriter;
+  /** Taken with the id of the request, because one look at the random bytes costs less than two. */
+  #firstAttemptId: string;
   #open = 0;
   #hasEnded = false;
 
@@ -45,6 +47,9 @@ export class RequestTrace implements ExchangeTrace {
   constructor(x: Exchange, traceId: string, parent: TraceParent | undefined, isSampled: boolean, writer: SpanWriter) {
     this.x = x;
     this.traceId = traceId;
+    const ids = randomHex(16);
+    this.spanId = ids.slice(0, 16);
+    this.#firstAttemptId = ids.slice(16);
     this.parentId = parent?.spanId ?? '';
     this.isSampled = isSampled;
     this.#flags = `0${(isSampled ? SAMPLED : 0) | (parent === undefined ? RANDOM : parent.flags & RANDOM)}`;
@@ -52,7 +57,9 @@ export class RequestTrace implements ExchangeTrace {
   }
 
   attempt(target: AttemptTarget, startedAt: number, resends: number): AttemptSpan {
-    const span = new AttemptSpan(this, target, startedAt, resends);
+    const id = this.#firstAttemptId === '' ? randomHex(8) : this.#firstAttemptId;
+    this.#firstAttemptId = '';
+    const span = new AttemptSpan(this, id, target, startedAt, resends);
     this.#open++;
     if (!this.#hasEnded) this.attempts.push(span);
     return span;
