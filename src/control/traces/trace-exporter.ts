@@ -12,9 +12,9 @@ import { attemptSpan, requestSpans } from './spans-of.ts';
 const BATCH_SPANS = 512;
 const BATCH_MS = 5000;
 /** Further spans are dropped while this many characters wait. */
-const MAX_CHARACTERS = 4 * 1024 * 1024;
+const MAX_CHARACTERS = 2 * 1024 * 1024;
 /** The characters of one request, give or take those of one message of a worker. */
-const REQUEST_CHARACTERS = 1024 * 1024;
+const REQUEST_CHARACTERS = 512 * 1024;
 /** How often a request is sent, the first time included. Then its spans are dropped, because newer ones are worth more. */
 const MAX_ATTEMPTS = 5;
 const retryLimits = { firstMs: 1000, maxMs: 30_000 };

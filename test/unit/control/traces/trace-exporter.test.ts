@@ -109,19 +109,19 @@ test('TraceExporter: what the collector refuses or rejects in part is counted an
   assert.deepEqual([bodies.length, counts('rejected'), counts('sent'), counts('dropped')], [2, 524, 500, 0]);
 });
 
-test('TraceExporter: holds 4 MiB while a collector hangs, and counts what it drops', async () => {
+test('TraceExporter: holds 2 MiB while a collector hangs, and counts what it drops', async () => {
   const hangs = Promise.withResolvers<ExportResult>();
   answers = [hangs.promise];
   const text = 'x'.repeat(64 * 1024);
   exporter.add(text, 512);
   for (let index = 0; index < 100; index++) exporter.add(text, 100);
   assert.equal(bodies.length, 1);
-  assert.equal(counts('dropped'), 3600);
+  assert.equal(counts('dropped'), 6800);
   hangs.resolve(taken);
   await advance(0);
   for (let index = 0; index < 20; index++) await advance(5000);
-  assert.equal(counts('sent'), 512 + 6400);
-  assert.ok(bodies.every((body) => body.length < 1.1 * 1024 * 1024));
+  assert.equal(counts('sent'), 512 + 3200);
+  assert.ok(bodies.every((body) => body.length < 0.6 * 1024 * 1024));
 });
 
 test('TraceExporter: at its end it sends what waits, and gives a hanging collector one second', async () => {
