@@ -199,6 +199,18 @@ test('traces: a client that leaves is no error of the gateway or of the backend'
   assert.equal(attributeOf(spans[1] as WireSpan, 'rampart.cancelled'), 'client');
 });
 
+test('traces: show no more of an address than the access log may', async () => {
+  const backend = await startBackend((_req, res) => res.end());
+  const shown: unknown[] = [];
+  for (const clientAddress of ['full', 'network', 'none'] as const) {
+    const { rampart, spans } = await startTraced([backend.origin], { accessLogConfig: { clientAddress } });
+    await (await request(rampart.url)).body.dump();
+    await eventually('there are two spans', () => spans.length === 2);
+    shown.push(attributeOf(spans.find(isServer) as WireSpan, 'client.address'));
+  }
+  assert.deepEqual(shown, ['127.0.0.1', '127.0.0.0/24', undefined]);
+});
+
 test('traces: neither query nor secret path parts are in spans', async () => {
   const backend = await startBackend((_req, res) => res.end());
   const { rampart, spans } = await startTraced([backend.origin], {

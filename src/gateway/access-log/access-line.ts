@@ -2,15 +2,15 @@ import type { AddressSet } from '../../core/addresses.ts';
 import type { AccessLogConfig, RouteConfig } from '../../config/model.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Refusal } from '../refusal.ts';
-import { networkOf } from '../../core/addresses.ts';
 import { clientAddress } from '../http/client-network.ts';
 import { hundredths } from '../http/hundredths.ts';
 import { fieldValue } from '../http/request-fields.ts';
+import { shownAddress } from '../http/shown-address.ts';
 import type { UnparsedRequest } from '../http/unparsed-request.ts';
 import { jsonText } from '../../core/json-text.ts';
 import { streamKind } from '../stream-kind.ts';
 import { keptQuery } from './kept-query.ts';
-import { type PathRedaction, redactionFor, redactionForUnmatched, type SecretPath } from './path-redaction.ts';
+import { type PathRedaction, redactionFor, redactionForUnmatched, secretPathOf } from './path-redaction.ts';
 
 /** Largest parts of a line, so that a line stays below 4 KiB: a pipe takes no more at once without mixing writers. */
 const MAX_PATH = 1500;
@@ -123,9 +123,8 @@ export class AccessLineWriter {
   }
 
   #addressText(address: string): string {
-    if (this.#address === 'none') return '';
-    const shown = this.#address === 'network' ? networkOnly(address) : address;
-    return `,"client.address":${jsonText(shown, MAX_NAME)}`;
+    const shown = shownAddress(address, this.#address);
+    return shown === undefined ? '' : `,"client.address":${jsonText(shown, MAX_NAME)}`;
   }
 
   /** RFC 3339 in UTC. The part down to the second is kept, because `toISOString` costs as much as the rest of the line. */
@@ -147,15 +146,6 @@ export class AccessLineWriter {
 function detailText(refusal: Refusal | undefined): string {
   if (refusal?.status !== 401 && refusal?.status !== 403) return '';
   return `,"rampart.detail":${jsonText(refusal.detail, MAX_NAME)}`;
-}
-
-const secretPathOf = ({ path, secret }: RouteConfig): SecretPath => ({ template: path, secret: secret ?? [] });
-
-/** The first three bytes of an IPv4 address, the /64 of an IPv6 one. */
-function networkOnly(address: string): string {
-  if (address.includes(':')) return networkOf(address);
-  const end = address.lastIndexOf('.');
-  return end === -1 ? address : `${address.slice(0, end)}.0/24`;
 }
 
 /** Phases that took no time are left out. */

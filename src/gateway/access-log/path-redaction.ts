@@ -1,3 +1,5 @@
+import type { RouteConfig } from '../../config/model.ts';
+
 const REDACTED = '[redacted]';
 
 /** A route's path as configured, and the names of the parameters whose values are secret. */
@@ -7,7 +9,9 @@ export interface SecretPath {
   readonly secret: readonly string[];
 }
 
-/** The path of a request as the log may show it. */
+export const secretPathOf = ({ path, secret }: RouteConfig): SecretPath => ({ template: path, secret: secret ?? [] });
+
+/** The path of a request as logs and traces may show it. */
 export type PathRedaction = (path: string) => string;
 
 /** Replaces the segments of secret parameters; undefined if the route has none. */

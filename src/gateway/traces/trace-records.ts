@@ -1,10 +1,11 @@
-import { type AddressSet, networkOf } from '../../core/addresses.ts';
+import type { AddressSet } from '../../core/addresses.ts';
 import type { AccessLogConfig, RouteConfig } from '../../config/model.ts';
 import type { AttemptRecord, RequestRecord } from '../../protocol/trace-record.ts';
-import { type PathRedaction, redactionFor } from '../access-log/path-redaction.ts';
+import { type PathRedaction, redactionFor, secretPathOf } from '../access-log/path-redaction.ts';
 import type { Exchange } from '../exchange.ts';
 import { clientAddress } from '../http/client-network.ts';
 import { fieldValue } from '../http/request-fields.ts';
+import { shownAddress } from '../http/shown-address.ts';
 import { streamKind } from '../stream-kind.ts';
 import type { AttemptSpan } from './attempt-span.ts';
 import type { RequestTrace } from './request-trace.ts';
@@ -97,7 +98,7 @@ export class TraceRecordWriter {
   #redactionOf(route: RouteConfig): PathRedaction | undefined {
     let known = this.#redactions.get(route);
     if (known === undefined) {
-      known = { path: redactionFor({ template: route.path, secret: route.secret ?? [] }) };
+      known = { path: redactionFor(secretPathOf(route)) };
       this.#redactions.set(route, known);
     }
     return known.path;
@@ -106,8 +107,7 @@ export class TraceRecordWriter {
   #clientOf(x: Exchange): string {
     const { clientAddress: shown, trustedProxies } = this.#settings;
     if (shown === 'none') return '';
-    const address = clientAddress(x.request.peerAddress, x.head, trustedProxies);
-    return shown === 'network' ? networkOf(address) : address;
+    return shownAddress(clientAddress(x.request.peerAddress, x.head, trustedProxies), shown) ?? '';
   }
 }
 
