@@ -13,13 +13,13 @@ const DRAW_EVERY_MS = 1000;
 const SAY_EVERY_MS = 15_000;
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** What an experiment says, and how long it still takes: in a line that is drawn again below it, or in lines now and then. */
+/** Shows an experiment's lines, and how long it still takes: in a line that is drawn again below them, or in lines now and then. */
 export class LabProgress {
   readonly #options: LabProgressOptions;
   #expectation: Expectation | undefined;
   /** When the experiment first said how long it takes; before that, systems start. */
   #startedAtMs: number | undefined;
-  #estimatedAtMs = Number.NEGATIVE_INFINITY;
+  #saidAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #isDrawn = false;
   #isOver = false;
@@ -42,8 +42,8 @@ export class LabProgress {
     this.#expectation = { estimatedAtMs: now, leftMs };
     this.#startedAtMs ??= now;
     if (columns !== undefined) return this.#redraw();
-    if (now - this.#estimatedAtMs < SAY_EVERY_MS) return undefined;
-    this.#estimatedAtMs = now;
+    if (now - this.#saidAtMs < SAY_EVERY_MS) return undefined;
+    this.#saidAtMs = now;
     out.write(`  ${leftText(this.#expectation, now)}\n`);
     return undefined;
   }

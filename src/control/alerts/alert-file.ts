@@ -28,7 +28,6 @@ const tracked = z.object({
   lastSeenMs: savedMoment,
   endsAtMs: optional,
   told: z.enum(['nothing', 'firing', 'resolved']),
-  estimatedAtMs: optional,
 });
 const saved = z.object({
   state: z.object({ tracked: z.array(tracked), waitingSinceMs: optional, lastSentMs: optional }),
@@ -53,7 +52,7 @@ export function loadAlerts(path: string): SavedAlerts {
   return {
     ...rest,
     state: {
-      tracked: state.tracked.map((one) => ({ ...one, endsAtMs: one.endsAtMs, estimatedAtMs: one.estimatedAtMs })),
+      tracked: state.tracked.map((one) => ({ ...one, endsAtMs: one.endsAtMs })),
       waitingSinceMs: state.waitingSinceMs,
       lastSentMs: state.lastSentMs,
     },

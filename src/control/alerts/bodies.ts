@@ -68,6 +68,5 @@ export function testAlert(host: string, adminUrl: string, nowMs: number): Tracke
     lastSeenMs: nowMs,
     endsAtMs: undefined,
     told: 'nothing',
-    estimatedAtMs: undefined,
   };
 }

@@ -9,7 +9,6 @@ export interface TrackedAlert extends Alert {
   readonly endsAtMs: number | undefined;
   /** What its receivers know of it. */
   readonly told: 'nothing' | 'firing' | 'resolved';
-  readonly estimatedAtMs: number | undefined;
 }
 
 export interface AlertState {
@@ -89,7 +88,7 @@ export function afterAlerts(
   // A group is told whole: what fires, and what has ended since.
   const alerts = spoken.filter((one) => one.told === 'firing' || (one.endsAtMs === undefined && hasLasted(one, times)));
   const state = {
-    tracked: forgotten(tracked.map((one) => (alerts.includes(one) ? afterTelling(one, nowMs) : one))),
+    tracked: forgotten(tracked.map((one) => (alerts.includes(one) ? afterTelling(one) : one))),
     waitingSinceMs: undefined,
     lastSentMs: nowMs,
   };
@@ -101,10 +100,9 @@ export function afterAlerts(
 const isNews = ({ told, endsAtMs }: TrackedAlert): boolean =>
   endsAtMs === undefined ? told !== 'firing' : told === 'firing';
 
-const afterTelling = (alert: TrackedAlert, nowMs: number): TrackedAlert => ({
+const afterTelling = (alert: TrackedAlert): TrackedAlert => ({
   ...alert,
   told: alert.endsAtMs === undefined ? 'firing' : 'resolved',
-  estimatedAtMs: nowMs,
 });
 
 function follow(
@@ -137,7 +135,6 @@ const begun = (alert: Alert, nowMs: number): TrackedAlert => ({
   lastSeenMs: nowMs,
   endsAtMs: undefined,
   told: 'nothing',
-  estimatedAtMs: undefined,
 });
 
 /** Without what has ended and of which nothing is left to tell. */

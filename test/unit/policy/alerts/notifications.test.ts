@@ -156,7 +156,7 @@ test('alertOf: severity by the state, none for a note, and the same fingerprint 
 });
 
 test('the bodies are those of Alertmanager: webhook version 4, and /api/v2/alerts', () => {
-  const base = { ...a, startsAtMs: 0, lastSeenMs: 0, told: 'nothing', estimatedAtMs: undefined } as const;
+  const base = { ...a, startsAtMs: 0, lastSeenMs: 0, told: 'nothing' } as const;
   const firing = { ...base, endsAtMs: undefined };
   const over = { ...base, ...b, endsAtMs: 5000 };
   assert.deepEqual(webhookBody({ reason: 'first', alerts: [firing, over] }, 'http://x/'), {
