@@ -12,7 +12,7 @@ export function openTraceExporter(dependencies: ControlDependencies): TraceExpor
   const url = tracesUrl(config.env);
   if (url === undefined) return undefined;
   const {
-    OTEL_SERVICE_NAME: serviceName = 'rampart',
+    OTEL_SERVICE_NAME: serviceName,
     OTEL_RESOURCE_ATTRIBUTES: attributes,
     OTEL_EXPORTER_OTLP_HEADERS: headers,
     OTEL_EXPORTER_OTLP_COMPRESSION: compression,
@@ -20,15 +20,7 @@ export function openTraceExporter(dependencies: ControlDependencies): TraceExpor
   return new TraceExporter({
     ...dependencies,
     counts: spanCounts(registry),
-    body: otlpBodies({ serviceName, version, host: hostname(), attributes: withoutName(attributes, config.env) }),
+    body: otlpBodies({ serviceName, version, host: hostname(), attributes }),
     post: otlpSender({ url, headers, compression }),
   });
-}
-
-/** OTEL_SERVICE_NAME wins over a service.name among the attributes. */
-function withoutName(
-  attributes: readonly (readonly [string, string])[],
-  { OTEL_SERVICE_NAME: name }: ControlDependencies['config']['env'],
-): readonly (readonly [string, string])[] {
-  return name === undefined ? attributes : attributes.filter(([key]) => key !== 'service.name');
 }

@@ -1,8 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { boundedText } from '../../core/bounded-text.ts';
-import { withoutCredentials } from '../../core/url-credentials.ts';
-import { causeOf, retryAfterOf } from '../alerts/sink.ts';
+import { post } from '../post.ts';
 
 /** The collector's answer to a request. */
 export type ExportResult =
@@ -15,7 +13,6 @@ export type ExportResult =
 /** Sends a request; `closing` ends it early. */
 export type PostSpans = (body: string, closing: AbortSignal) => Promise<ExportResult>;
 
-const LIMIT_MS = 10_000;
 /** The most bytes of a reply that are read; a partial success is short. */
 const MAX_REPLY_BYTES = 64 * 1024;
 /** The statuses after which OTLP/HTTP lets a client try again. */
@@ -28,26 +25,18 @@ export interface CollectorOptions {
   readonly compression: 'none' | 'gzip';
 }
 
-/** Posts spans to a collector by OTLP/HTTP with JSON, without following redirects; never rejects. */
+/** Posts spans to a collector by OTLP/HTTP with JSON; never rejects. */
 export function otlpSender({ url, headers, compression }: CollectorOptions): PostSpans {
-  const { url: address, authorization } = withoutCredentials(url);
-  const fields = new Headers({ 'content-type': 'application/json', 'user-agent': 'rampart' });
-  if (authorization !== undefined) fields.set('authorization', authorization);
-  for (const [name, value] of headers) fields.set(name, value);
-  if (compression === 'gzip') fields.set('content-encoding', 'gzip');
-  return async (body, closing) => {
-    try {
-      const bytes = compression === 'gzip' ? await compress(body) : body;
-      const signal = AbortSignal.any([AbortSignal.timeout(LIMIT_MS), closing]);
-      const reply = await fetch(address, { method: 'POST', headers: fields, body: bytes, redirect: 'manual', signal });
-      if (reply.ok) return partialSuccess(await boundedText(reply.body, MAX_REPLY_BYTES));
-      await reply.body?.cancel();
-      const why = `the collector answered ${reply.status}`;
-      if (!retryable.has(reply.status)) return { outcome: 'refused', why };
-      return { outcome: 'failed', why, retryAfterMs: retryAfterOf(reply.headers.get('retry-after')) };
-    } catch (error) {
-      return { outcome: 'failed', why: causeOf(error), retryAfterMs: undefined };
-    }
+  const isCompressed = compression === 'gzip';
+  const fields = isCompressed ? [...headers, ['content-encoding', 'gzip'] as const] : headers;
+  return async (spans, closing) => {
+    const body = isCompressed ? await compress(spans) : spans;
+    const result = await post({ url, body, headers: fields, maxReplyBytes: MAX_REPLY_BYTES, closing });
+    if (result.kind === 'failed') return { outcome: 'failed', why: result.why, retryAfterMs: undefined };
+    const { status, isOk, retryAfterMs, text } = result;
+    if (isOk) return partialSuccess(text);
+    const why = `the collector answered ${status}`;
+    return retryable.has(status) ? { outcome: 'failed', why, retryAfterMs } : { outcome: 'refused', why };
   };
 }
 
