@@ -4,6 +4,7 @@ import type { Config } from '../config/model.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { UsageError } from '../core/errors.ts';
 import { boundsWith } from '../metrics/latency-bounds.ts';
+import { endpointRules } from '../policy/slo/degradation.ts';
 import { impossibleAlerts } from '../policy/slo/impossible-alerts.ts';
 import { type EndpointSlo, p95TargetMs, type Slo } from '../policy/slo/slo.ts';
 import { latencyThresholdsMs } from '../policy/slo/thresholds.ts';
@@ -79,16 +80,14 @@ function cacheRemarks({ id, hitRateTarget }: EndpointSlo, routes: Config['routes
 }
 
 /** Remarks on alerts above the last bound of the histogram, where every reply counts as fast. */
-function limitRemarks({ id, alerts, ...promises }: EndpointSlo, bounds: readonly number[]): string[] {
+function limitRemarks(endpoint: EndpointSlo, bounds: readonly number[]): string[] {
   const lastMs = (bounds.at(-1) ?? 0) * 1000;
-  const targetMs = p95TargetMs(promises) ?? 0;
-  const factors = { p95: alerts.p95Factor, p99: alerts.p99Factor };
-  const limitMs = (factor: number): number => Number((factor * targetMs).toPrecision(12));
-  return Object.entries(factors).flatMap(([name, factor]) =>
-    limitMs(factor) <= lastMs
+  const most = Number((lastMs / (p95TargetMs(endpoint) ?? 0)).toFixed(2));
+  return endpointRules(endpoint).flatMap(({ kind, slowerThanMs = 0 }) =>
+    slowerThanMs <= lastMs
       ? []
       : [
-          `${id}: the alert ${name} > ${limitMs(factor)} ms can never fire: the last bound of rampart_latency_seconds is ${lastMs} ms; what would work: a ${name}_factor up to ${Number((lastMs / targetMs).toFixed(2))}`,
+          `${endpoint.id}: the alert ${kind} > ${slowerThanMs} ms can never fire: the last bound of rampart_latency_seconds is ${lastMs} ms; what would work: a ${kind}_factor up to ${most}`,
         ],
   );
 }

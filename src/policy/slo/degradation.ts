@@ -1,6 +1,6 @@
 import { LEAST_BAD_FOR_PAGE } from './burn-rate.ts';
 import type { EventCounts } from './event-counts.ts';
-import { p95TargetMs, type Slo } from './slo.ts';
+import { type EndpointSlo, p95TargetMs, type Slo } from './slo.ts';
 
 /** What an endpoint, or the database pools of a host, may degrade in. */
 export type DegradationKind = 'p95' | 'p99' | 'errors' | 'hit-rate' | 'pool';
@@ -27,22 +27,25 @@ export const JUDGED_MS = 120_000;
  * The alerts on degradation of an SLO file. T is the p95 target for both percentiles; by default p95 above 1.5 T, p99 above
  * 2 T. A percentile is above a limit exactly if more than 5 % or 1 % of the replies are slower (ADR 122).
  */
-export function degradationRules({ endpoints }: Slo): DegradationRule[] {
-  const rules = endpoints.flatMap((endpoint): DegradationRule[] => {
-    const { id, alerts, hitRateTarget } = endpoint;
-    const base = { endpoint: id, forMs: alerts.forMs, minPerSecond: alerts.minPerSecond };
-    const targetMs = p95TargetMs(endpoint);
-    const found: DegradationRule[] = [];
-    if (targetMs !== undefined) {
-      found.push({ ...base, kind: 'p95', badShare: 0.05, slowerThanMs: product(alerts.p95Factor, targetMs) });
-      found.push({ ...base, kind: 'p99', badShare: 0.01, slowerThanMs: product(alerts.p99Factor, targetMs) });
-    }
-    found.push({ ...base, kind: 'errors', badShare: alerts.errorShare, slowerThanMs: undefined });
-    if (hitRateTarget !== undefined)
-      found.push({ ...base, kind: 'hit-rate', badShare: difference(1, hitRateTarget), slowerThanMs: undefined });
-    return found;
-  });
-  return [...rules, poolRule(endpoints)];
+export const degradationRules = ({ endpoints }: Slo): DegradationRule[] => [
+  ...endpoints.flatMap(endpointRules),
+  poolRule(endpoints),
+];
+
+/** The alerts on degradation of one endpoint. */
+export function endpointRules(endpoint: EndpointSlo): DegradationRule[] {
+  const { id, alerts, hitRateTarget } = endpoint;
+  const base = { endpoint: id, forMs: alerts.forMs, minPerSecond: alerts.minPerSecond };
+  const targetMs = p95TargetMs(endpoint);
+  const found: DegradationRule[] = [];
+  if (targetMs !== undefined) {
+    found.push({ ...base, kind: 'p95', badShare: 0.05, slowerThanMs: product(alerts.p95Factor, targetMs) });
+    found.push({ ...base, kind: 'p99', badShare: 0.01, slowerThanMs: product(alerts.p99Factor, targetMs) });
+  }
+  found.push({ ...base, kind: 'errors', badShare: alerts.errorShare, slowerThanMs: undefined });
+  if (hitRateTarget !== undefined)
+    found.push({ ...base, kind: 'hit-rate', badShare: difference(1, hitRateTarget), slowerThanMs: undefined });
+  return found;
 }
 
 /** The pools belong to the host: the strictest of the endpoints decides. */
