@@ -1,5 +1,6 @@
 import type { ActionMenu } from './actions.ts';
 import { type ApiReply, callApi } from './api.ts';
+import { type PartState, stateMark } from './cells.ts';
 import { h, setUse } from './dom.ts';
 import { countText, dayText, partText } from './format.ts';
 
@@ -171,15 +172,7 @@ function part(
   return show(value).filter((each) => each !== false);
 }
 
-const looks = { bad: '✖', warning: '▲', good: '●', quiet: '◌' } as const;
-
-const state = (look: keyof typeof looks, word: string): HTMLElement =>
-  h(
-    'span',
-    { class: 'state', 'data-look': look },
-    h('span', { class: 'shape', 'aria-hidden': 'true' }, looks[look]),
-    ` ${word}`,
-  );
+const state = (look: PartState['look'], word: string): HTMLElement => stateMark({ look, word });
 
 function objectives({ objectives: promised, degradations }: SloView): HTMLElement[] {
   const windows = Object.keys(promised[0]?.burnRates ?? {});

@@ -72,6 +72,18 @@ export interface PartState {
 
 const shapes: Readonly<Record<PartState['look'], string>> = { good: '●', quiet: '◌', warning: '▲', bad: '✖' };
 
+/** A state that does not change. */
+export const stateMark = (
+  { look, word }: Pick<PartState, 'look' | 'word'>,
+  shape: string = shapes[look],
+): HTMLElement =>
+  h(
+    'span',
+    { class: 'state', 'data-look': look },
+    h('span', { class: 'shape', 'aria-hidden': 'true' }, shape),
+    ` ${word}`,
+  );
+
 export const stateCell =
   <Row>(stateOf: (row: Row) => PartState): MakeCell<Row> =>
   () => {

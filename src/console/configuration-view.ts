@@ -1,5 +1,6 @@
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
+import { stateMark } from './cells.ts';
 import { h } from './dom.ts';
 import { dayText } from './format.ts';
 
@@ -78,13 +79,7 @@ export class ConfigurationView {
         { class: 'version-head' },
         h('strong', {}, `Version ${version}`),
         h('code', {}, hash.slice(0, 10)),
-        isInForce &&
-          h(
-            'span',
-            { class: 'state', 'data-look': 'good' },
-            h('span', { class: 'shape', 'aria-hidden': 'true' }, '●'),
-            ' in force',
-          ),
+        isInForce && stateMark({ look: 'good', word: 'in force' }),
         !isInForce && this.#menu !== undefined && back,
       ),
       h('p', { class: 'who' }, `${dayText(Date.parse(at))} · ${who}${why === '' ? '' : ` · ${why}`}`),

@@ -1,5 +1,6 @@
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
+import { stateMark } from './cells.ts';
 import { h } from './dom.ts';
 import { countText, dayText } from './format.ts';
 
@@ -82,16 +83,7 @@ export class KeysView {
       {},
       h('th', { scope: 'row' }, name),
       h('td', {}, h('code', {}, `${prefix}…`)),
-      h(
-        'td',
-        {},
-        h(
-          'span',
-          { class: 'state', 'data-look': isOver ? 'quiet' : 'good' },
-          h('span', { class: 'shape', 'aria-hidden': 'true' }, isOver ? '◌' : '●'),
-          ` ${word}${until}`,
-        ),
-      ),
+      h('td', {}, stateMark({ look: isOver ? 'quiet' : 'good', word: `${word}${until}` })),
       h(
         'td',
         {},

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
+import { stateMark } from './cells.ts';
 import { h } from './dom.ts';
 import { dayText, spanText } from './format.ts';
 
@@ -138,12 +139,7 @@ export class LabView {
 
 function rowOf({ id, experiment, verdict, startedAt, seconds, findings }: RunView): HTMLElement {
   const { look, shape } = verdictLooks[verdict];
-  const state = h(
-    'span',
-    { class: 'state', 'data-look': look },
-    h('span', { class: 'shape', 'aria-hidden': 'true' }, shape),
-    ` ${verdict}`,
-  );
+  const state = stateMark({ look, word: verdict }, shape);
   const report = h(
     'a',
     { href: `api/runs/${id}/report`, target: '_blank', rel: 'noopener', 'aria-label': `Report of ${id}` },
