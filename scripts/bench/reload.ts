@@ -42,7 +42,7 @@ const configOf: Config = (marker, backends, routes = 0) => ({
   ],
 });
 
-/** What the processes keep of versions of the configuration that are no longer in force. */
+/** The memory that the processes keep of versions of the configuration that are no longer in force. */
 export async function benchReloadMemory(): Promise<string> {
   const host = await startReloadHost((origins) => configOf(0, origins), { instances: 4 });
   try {

@@ -1,4 +1,4 @@
-// What a whole host pays for traces when its collector answers, refuses, resets or hangs.
+// The cost of traces for a whole host while its collector answers, refuses, resets or hangs.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { quantile } from '../../src/lab/statistics/quantile.ts';

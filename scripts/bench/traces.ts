@@ -79,7 +79,7 @@ const target = {
   origin: 'http://10.0.0.7:3000',
 };
 
-/** What the request path does for a trace, from the start of a request to its end. */
+/** The work of the request path for a trace, from the start of a request to its end. */
 function traceOne(x: Exchange, tracer: Tracer | undefined): string {
   tracer?.begin(x);
   const { trace } = x;

@@ -1,4 +1,4 @@
-/** What happens to an endpoint for some minutes, each minute alike. */
+/** The traffic of an endpoint for some minutes, each minute alike. */
 export interface Stretch {
   readonly minutes: number;
   readonly perMinute: number;

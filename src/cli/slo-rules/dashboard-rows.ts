@@ -25,7 +25,7 @@ export interface DashboardRow {
 
 const query = (expr: string, legend: string): PanelQuery => ({ expr, legend });
 
-/** What is promised, and what is left of it. */
+/** The promises, and the rest of their budgets. */
 const promiseRow = (slo: Slo): DashboardRow => ({
   title: 'Objectives',
   panels: [...budgetPanels(slo), firingPanel, ...eventPanels(slo)],
