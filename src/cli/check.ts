@@ -8,6 +8,7 @@ import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
 import { alignedLines } from './aligned-lines.ts';
 import { checkConnections, connectionLines } from './check-database.ts';
+import { checkValkey } from './check-valkey.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 import { checkedSlo } from './slo-at-start.ts';
@@ -15,7 +16,7 @@ import { checkedSlo } from './slo-at-start.ts';
 const help = `usage: rampart check [--json]
 
 Checks the environment, the configuration file, the certificates that they name and the SLO file, and whether PostgreSQL has as many connections as all
-processes may open together. Prints every problem (exit code 2), or all settings if there is none.
+processes may open together. Asks Valkey for its version and settings. Prints every problem (exit code 2), or all settings if there is none.
 `;
 
 /** `rampart check`. */
@@ -27,12 +28,14 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   if (tls !== undefined) checkTlsFiles(tls);
   const sloRemarks = checkedSlo(config, io);
   const connections = await checkConnections(config);
+  const valkey = await checkValkey(env.VALKEY_URL);
   for (const remark of [
     ...unknownVariables(io.env),
     ...routeRemarks(routes),
     ...nodeRemarks(config, process.versions.node),
     ...sloRemarks,
     ...(typeof connections === 'string' ? [connections] : []),
+    ...(valkey?.remarks ?? []),
   ])
     io.stderr.write(`rampart: ${remark}\n`);
   const shown = Object.fromEntries(
@@ -41,7 +44,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   const summed = typeof connections === 'string' ? undefined : connections;
   if (options.flag('json')) {
     io.stdout.write(
-      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes), connections: summed }, undefined, 2)}\n`,
+      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes), connections: summed, valkey: valkey?.server }, undefined, 2)}\n`,
     );
     return exitCodes.ok;
   }
@@ -54,6 +57,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
       ...lines,
       ...(routes.length > 0 ? ['', 'routes', ...routeLines] : []),
       ...(summed === undefined ? [] : ['', ...connectionLines(summed)]),
+      ...(valkey?.server === undefined ? [] : ['', `VALKEY_URL: ${valkey.server}`]),
       '',
     ].join('\n'),
   );

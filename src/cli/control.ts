@@ -4,6 +4,7 @@ import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { startAdminServer } from '../control/admin-server.ts';
+import { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
 import { join } from 'node:path';
 import { LabRuns } from '../control/lab-runs.ts';
@@ -59,21 +60,31 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
     : undefined;
   const database =
     store === undefined ? undefined : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
+  const valkey = openValkey(context);
   database?.start();
   try {
-    await serveAdmin(context, io, { database, keys: store?.keys });
+    await serveAdmin(context, io, { database, valkey, keys: store?.keys });
   } finally {
     database?.close();
+    valkey?.close();
     await store?.close();
   }
 }
 
-interface OpenDatabase {
+function openValkey({ config, clock, random, log, bugs }: RoleContext): ValkeyClient | undefined {
+  const { VALKEY_URL: url } = config.env;
+  if (url === undefined) return undefined;
+  const connectionName = `rampart-control-${process.pid}`;
+  return new ValkeyClient({ url, libraries: [], clock, random, log, bugs, connectionName });
+}
+
+interface OpenStores {
   readonly database: DatabaseWatch | undefined;
+  readonly valkey: ValkeyClient | undefined;
   readonly keys: KeyStore | undefined;
 }
 
-async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys }: OpenDatabase): Promise<void> {
+async function serveAdmin(context: RoleContext, io: CommandIo, { database, valkey, keys }: OpenStores): Promise<void> {
   const { base, clock, random, log, registry, bugs, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token, ADMIN_READ_TOKEN: readToken } = context.config.env;
   const stop = stopRequests(context);
@@ -91,6 +102,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, keys 
     stateFolder: context.config.dataDir,
     version,
     database,
+    valkey,
     wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,
     slo: sloOf(context.config, io, (remark) => log.warn(remark)),
   });

@@ -12,6 +12,7 @@ import {
   pathOrOff,
   positiveNumber,
   urlOf,
+  valkeyUrl,
   type Variable,
   variable,
   wholeNumber,
@@ -150,9 +151,10 @@ export const variables = {
   ),
   VALKEY_URL: variable<string | undefined>(
     none,
-    urlOf('redis:', 'rediss:', 'valkey:', 'valkeys:'),
-    'shared limits and cache across hosts',
+    valkeyUrl,
+    'a Valkey, or a Redis from 7.0 on, that several hosts share: leases, limits and purges',
   ),
+  VALKEY_CACHE_URL: variable<string | undefined>(none, valkeyUrl, 'another one, which may evict: the shared cache'),
   TLS_PORT: variable<number | undefined>(none, optional(port), 'TLS listener beside PORT'),
   TLS_CERT_FILE: variable<string | undefined>(
     none,

@@ -1,4 +1,5 @@
 import { addressProblem } from '../core/addresses.ts';
+import { valkeyAddress } from '../core/valkey-url.ts';
 
 /** A value that the environment gave, or why it cannot be used. */
 export type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string };
@@ -55,6 +56,11 @@ export function urlOf(...protocols: string[]) {
       ? good(text)
       : bad(`must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`);
   };
+}
+
+export function valkeyUrl(text: string): Parsed<string | undefined> {
+  const address = valkeyAddress(text);
+  return typeof address === 'string' ? bad(address) : good(text);
 }
 
 export function anyText(what: string) {

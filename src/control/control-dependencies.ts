@@ -6,6 +6,7 @@ import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { Slo } from '../policy/slo/slo.ts';
+import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import type { ConfigLayers } from './config/config-layers.ts';
 import type { ConfigSource } from './config/config-source.ts';
 import type { DatabaseWatch } from './see/database-watch.ts';
@@ -26,6 +27,8 @@ export interface ControlDependencies {
   readonly bugs: Bugs;
   /** Undefined if nothing needs PostgreSQL. */
   readonly database?: DatabaseWatch | undefined;
+  /** Undefined without VALKEY_URL. */
+  readonly valkey?: ValkeyClient | undefined;
   /** What the SLO file promises; undefined without one. */
   readonly slo?: Slo | undefined;
   /** How many gateway workers there should be; undefined where somebody else than our supervisor starts them. */

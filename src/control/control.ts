@@ -24,7 +24,6 @@ import { passRecordMessage } from './record-finder.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
 import { HostMetrics } from './host-metrics.ts';
-import type { DatabaseWatch } from './see/database-watch.ts';
 import { type FactSources, knownFacts } from './see/known-facts.ts';
 import { Notes } from './see/notes.ts';
 import { Observer } from './see/observer.ts';
@@ -51,7 +50,6 @@ export class Control {
   /** What people see of the host, and what they are told of it. */
   readonly observer: Observer;
   readonly alerts: AlertDesk;
-  readonly database: DatabaseWatch | undefined;
   #config: Config;
   #configHash: string;
   readonly #traces: TraceExporter | undefined;
@@ -64,7 +62,6 @@ export class Control {
     this.#config = config;
     this.#configHash = configHash(config);
     this.alerts = openAlertDesk(dependencies);
-    this.database = dependencies.database;
     this.#traces = openTraceExporter(dependencies);
     this.observer = this.#openObserver(dependencies);
     this.#notes = new Notes(this.observer, () => clock.wallNow(), registry);
@@ -123,6 +120,11 @@ export class Control {
     await this.#metrics.collect(this.#members.all());
     this.#upstreams.refreshGauges();
     return this.#metrics.merged();
+  }
+
+  /** The stores that the host depends on. */
+  get stores(): Pick<ControlDependencies, 'database' | 'valkey'> {
+    return this.#dependencies;
   }
 
   get bugs(): Bugs {
@@ -229,7 +231,7 @@ export class Control {
 
   /** What the status and the live view are made from. */
   #parts(): FactSources {
-    const { clock, version, wantedWorkers = 1 } = this.#dependencies;
+    const { clock, version, database, wantedWorkers = 1 } = this.#dependencies;
     return {
       clock,
       version,
@@ -240,7 +242,7 @@ export class Control {
       members: this.#members.all(),
       upstreams: this.#upstreams,
       reportOf: (member) => this.#metrics.reportOf(member),
-      database: this.database,
+      database,
       wantedWorkers,
     };
   }

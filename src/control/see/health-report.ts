@@ -1,3 +1,4 @@
+import type { ValkeyStatus } from '../../store/valkey/valkey-link.ts';
 import type { FactSources } from './known-facts.ts';
 
 /** A part that the host depends on, by the last check of it. */
@@ -12,16 +13,24 @@ export interface DependencyHealth {
   readonly took_ms: number | null;
 }
 
+interface HealthSources extends Pick<FactSources, 'config' | 'upstreams'> {
+  readonly stores: {
+    readonly database?: FactSources['database'];
+    readonly valkey?: { status(): ValkeyStatus } | undefined;
+  };
+}
+
 /** Every dependency of the host; nothing is asked for it, so that it takes no time. */
-export function healthReport(sources: Pick<FactSources, 'database' | 'config' | 'upstreams'>): DependencyHealth[] {
+export function healthReport(sources: HealthSources): DependencyHealth[] {
+  const { database, valkey } = sources.stores;
   return [
-    databaseHealth(sources),
-    notInstalled('valkey'),
+    databaseHealth(database),
+    valkey === undefined ? notInstalled('valkey') : valkeyHealth(valkey.status()),
     ...sources.config.upstreams.map(({ name }) => upstreamHealth(name, sources)),
   ];
 }
 
-function databaseHealth({ database }: Pick<FactSources, 'database'>): DependencyHealth {
+function databaseHealth(database: FactSources['database']): DependencyHealth {
   if (database === undefined) return notInstalled('postgresql');
   const { problem, checkedAtMs, tookMs } = database;
   return {
@@ -30,6 +39,17 @@ function databaseHealth({ database }: Pick<FactSources, 'database'>): Dependency
     status: checkedAtMs === undefined ? 'unchecked' : problem === undefined ? 'up' : 'down',
     problem: problem ?? null,
     checked_at: checkedAtMs === undefined ? null : new Date(checkedAtMs).toISOString(),
+    took_ms: tookMs === undefined ? null : Math.round(tookMs * 10) / 10,
+  };
+}
+
+function valkeyHealth({ state, problem, heardAtMs, tookMs }: ValkeyStatus): DependencyHealth {
+  return {
+    name: 'valkey',
+    kind: 'valkey',
+    status: state === 'connected' ? 'up' : state === 'connecting' ? 'unchecked' : 'down',
+    problem: problem ?? null,
+    checked_at: heardAtMs === undefined ? null : new Date(heardAtMs).toISOString(),
     took_ms: tookMs === undefined ? null : Math.round(tookMs * 10) / 10,
   };
 }

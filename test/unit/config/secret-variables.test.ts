@@ -14,6 +14,7 @@ test('mayHoldSecret: of all variables, those with tokens, addresses and header f
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     'OTEL_EXPORTER_OTLP_HEADERS',
     'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    'VALKEY_CACHE_URL',
     'VALKEY_URL',
   ]);
 });
