@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fleetTools } from '../test/fleet/enclosure.ts';
 
 /** Programs that some tests use for comparison or for reading, with their Debian packages. */
 const tools = [
@@ -19,6 +20,7 @@ const tools = [
   // It is also redis-server, by that name, without the daemon of the package redis-server.
   { program: '/usr/bin/redis-check-rdb', debianPackage: 'redis-tools' },
   { program: '/usr/bin/chromium', debianPackage: 'chromium' },
+  ...fleetTools,
 ] as const;
 
 /**

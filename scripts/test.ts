@@ -14,6 +14,7 @@ const quiet: ReadonlySet<string> = new Set([
   'busy-evaluation',
   'cache-coalescing',
   'faults',
+  'fleet',
   'hang',
   'in-flight-limits',
   'late-refusals',

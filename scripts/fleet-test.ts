@@ -1,0 +1,107 @@
+// npm run fleet:test and fleet:long: a fleet in network namespaces under load, faults by a seeded schedule, and a table of what
+// each of them did to the cap. Progress goes to standard error.
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { endWithOutside, fleetProblem, fleetTools, isEnclosed, startEnclosed } from '../test/fleet/enclosure.ts';
+import type { Fault } from '../test/fleet/fault.ts';
+import { allFaults } from '../test/fleet/faults/faults.ts';
+import { Fleet } from '../test/fleet/fleet.ts';
+import { planFaults } from '../test/fleet/nemesis.ts';
+import { reportOf, reportTable } from '../test/fleet/report.ts';
+import { runSchedule } from '../test/fleet/run.ts';
+import { ensurePrograms } from './test-tools.ts';
+import { writeTable } from './write-table.ts';
+
+const help = `usage: npm run fleet:test -- [options]
+  --hosts N      gateway hosts (3)
+  --workers N    gateway workers of each (1)
+  --seconds N    length of the schedule (60)
+  --seed N       of the schedule (1)
+  --scope S      of the upstream: host, or fleet (host)
+  --mode M       of a fleet's upstream: strict or prompt (strict)
+  --fault NAME   only this one; may come several times
+  --long         faults that take longer than a minute, too
+  --json         the result as JSON on standard output
+  --out FILE     every request and call as JSON, to look into
+  --docs         puts the table into docs/fleet-proof.md
+Exit code: 0 when the run came to its end, 1 when it did not, 2 for wrong usage or a machine that cannot do it.`;
+
+const { values } = parseArgs({
+  options: {
+    hosts: { type: 'string', default: '3' },
+    workers: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: '1' },
+    scope: { type: 'string', default: 'host' },
+    mode: { type: 'string', default: 'strict' },
+    fault: { type: 'string', multiple: true },
+    long: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    docs: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Hosts share 300 requests a second: their number of users, and a service time with which no more can arise. */
+const CAP = 24;
+const USERS_PER_HOST = 28;
+const REQUESTS_PER_SECOND = 300;
+
+async function runFleet(): Promise<void> {
+  const [hosts, seed, totalMs] = [Number(values.hosts), Number(values.seed), Number(values.seconds) * 1000];
+  const faults = chosenFaults();
+  const schedule = planFaults(faults, { seed, hosts, totalMs, calmMs: 1500, maxFaults: 200 });
+  const fleet = new Fleet({
+    hosts,
+    seed,
+    workers: Number(values.workers),
+    cap: CAP,
+    serviceMs: Math.ceil((hosts * CAP * 1000) / REQUESTS_PER_SECOND / 10) * 10,
+    usersPerHost: USERS_PER_HOST,
+    upstream: values.scope === 'fleet' ? { scope: 'fleet', mode: values.mode } : undefined,
+  });
+  console.error(`Starting ${hosts} hosts, a backend with cap ${CAP}, Valkey with replica and sentinel`);
+  await fleet.start();
+  const history = await runSchedule(fleet, {
+    faults,
+    schedule,
+    totalMs,
+    warmUpMs: 1500,
+    say: (line) => console.error(line),
+  });
+  const rows = reportOf(history);
+  if (values.out !== undefined) writeFileSync(values.out, JSON.stringify(history));
+  if (values.docs) writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n`);
+  console.log(values.json ? JSON.stringify({ hosts, cap: CAP, rows }) : reportTable(rows));
+}
+
+function chosenFaults(): Fault[] {
+  const wanted = values.fault;
+  if (wanted === undefined) return allFaults.filter(({ isLong }) => values.long || isLong !== true);
+  return wanted.map((name) => {
+    const fault = allFaults.find((one) => one.name === name);
+    if (fault === undefined)
+      throw new Error(`No fault is called '${name}'. There are: ${allFaults.map((one) => one.name).join('; ')}`);
+    return fault;
+  });
+}
+
+if (values.help) console.log(help);
+else if (isEnclosed()) {
+  endWithOutside();
+  await runFleet();
+  process.exit(0);
+} else {
+  ensurePrograms(fleetTools);
+  const problem = fleetProblem();
+  if (problem === undefined) {
+    const child = startEnclosed(fileURLToPath(import.meta.url), process.argv.slice(2));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGKILL'));
+    child.on('exit', (code) => process.exit(code ?? 130));
+  } else {
+    console.error(`fleet: ${problem}`);
+    process.exitCode = 2;
+  }
+}

@@ -1,0 +1,20 @@
+import type { Fleet } from './fleet.ts';
+
+/** What the schedule needs to know about a fault. */
+export interface FaultKind {
+  readonly name: string;
+  /** How long it may last; the schedule picks one. */
+  readonly holdsMs: readonly number[];
+  /** After it was healed: how long until the fleet must be well again. */
+  readonly recoverMs: number;
+  /** Whether it takes too long for a run of a minute. */
+  readonly isLong?: boolean;
+}
+
+/** One fault: how it is made and how it is undone. `host` is the index of the host that it strikes. */
+export interface Fault extends FaultKind {
+  /** Whether clients of the struck host may see errors, those of every host, or nobody. */
+  readonly errors: 'none' | 'struck' | 'all';
+  apply(fleet: Fleet, host: number): void | Promise<void>;
+  heal(fleet: Fleet, host: number): void | Promise<void>;
+}

@@ -1,0 +1,49 @@
+import type { Fault } from '../fault.ts';
+import type { Fleet } from '../fleet.ts';
+
+async function restart(fleet: Fleet, host: number): Promise<void> {
+  await fleet.hosts[host]?.stop();
+  await fleet.hosts[host]?.start();
+}
+
+function joined(count: number): Omit<Fault, 'holdsMs' | 'recoverMs'> {
+  return {
+    name: `${count} hosts join at once`,
+    errors: 'none',
+    apply: (fleet) => fleet.join(count),
+    heal: (fleet) => fleet.part(),
+  };
+}
+
+/** Hosts that come and go as their operators want it. */
+export const fleetFaults: readonly Fault[] = [
+  {
+    name: 'host restarted',
+    holdsMs: [100],
+    recoverMs: 1500,
+    errors: 'none',
+    apply: restart,
+    heal: () => {},
+  },
+  {
+    name: 'all hosts restarted one by one',
+    holdsMs: [100],
+    recoverMs: 3000,
+    isLong: true,
+    errors: 'none',
+    apply: async (fleet) => {
+      for (const host of fleet.hosts.keys()) await restart(fleet, host);
+    },
+    heal: () => {},
+  },
+  { ...joined(4), holdsMs: [1500], recoverMs: 1000 },
+  { ...joined(20), holdsMs: [12_000], recoverMs: 5000, isLong: true },
+  {
+    name: 'second process with the same host id',
+    holdsMs: [3000],
+    recoverMs: 2000,
+    errors: 'none',
+    apply: (fleet, host) => fleet.startTwin(host),
+    heal: (fleet) => fleet.stopTwin(),
+  },
+];

@@ -1,0 +1,66 @@
+import type { Fault } from '../fault.ts';
+import type { Fleet } from '../fleet.ts';
+import type { GatewayHost } from '../members/gateway-host.ts';
+import { aroundLease, pausable } from './pauses.ts';
+
+const hostOf = (fleet: Fleet, host: number): GatewayHost => {
+  const found = fleet.hosts[host];
+  if (found === undefined) throw new Error(`The fleet has no host ${host}`);
+  return found;
+};
+
+const pidsOf =
+  (role: 'control' | 'gateway') =>
+  (fleet: Fleet, host: number): number[] =>
+    hostOf(fleet, host).pidsOf(role).slice(0, 1);
+
+const everyPid = (fleet: Fleet, host: number): number[] => hostOf(fleet, host).pids();
+
+function killed(role: 'control' | 'gateway', name: string, errors: Fault['errors']): Fault {
+  return {
+    name,
+    holdsMs: [500],
+    recoverMs: 2500,
+    errors,
+    apply: (fleet, host) => {
+      for (const pid of pidsOf(role)(fleet, host)) process.kill(pid, 'SIGKILL');
+    },
+    // The supervisor starts it again.
+    heal: (fleet, host) => hostOf(fleet, host).served(),
+  };
+}
+
+/** Processes of a host that end or stand still. */
+export const processFaults: readonly Fault[] = [
+  killed('gateway', 'worker killed', 'struck'),
+  killed('control', 'control killed', 'none'),
+  pausable({ name: 'worker stands still', holdsMs: [500], recoverMs: 1500, errors: 'none' }, pidsOf('gateway')),
+  pausable({ name: 'control stands still', holdsMs: [500], recoverMs: 1500, errors: 'none' }, pidsOf('control')),
+  pausable({ name: 'host stands still', holdsMs: [500], recoverMs: 1500, errors: 'none' }, everyPid),
+  pausable({ name: 'worker stands still for about a lease', ...aroundLease, errors: 'struck' }, pidsOf('gateway')),
+  pausable({ name: 'control stands still for about a lease', ...aroundLease, errors: 'none' }, pidsOf('control')),
+  pausable({ name: 'host stands still for about a lease', ...aroundLease, errors: 'struck' }, everyPid),
+  {
+    name: 'host killed',
+    holdsMs: [1000],
+    recoverMs: 2000,
+    errors: 'struck',
+    apply: (fleet, host) => hostOf(fleet, host).kill(),
+    heal: (fleet, host) => hostOf(fleet, host).start(),
+  },
+  {
+    // The cable goes first, so nobody gets a FIN or RST.
+    name: 'host loses its power',
+    holdsMs: [1500],
+    recoverMs: 2000,
+    errors: 'struck',
+    apply: (fleet, host) => {
+      fleet.network.setLink(hostOf(fleet, host).place, 'down');
+      hostOf(fleet, host).kill();
+    },
+    heal: async (fleet, host) => {
+      fleet.network.setLink(hostOf(fleet, host).place, 'up');
+      await hostOf(fleet, host).start();
+    },
+  },
+];

@@ -1,0 +1,45 @@
+// A backend that keeps when each of its requests began and ended, by the clock that all processes of this kernel share.
+// GET /work?ms=250 answers after 250 ms; /stream?ms=… sends a byte each 50 ms until then. GET /records on the second port gives
+// what has been kept. Usage: node recording-backend.ts ADDRESS PORT RECORDS_PORT SERVICE_MS
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { monotonicMs } from '../monotonic.ts';
+
+/** [start, end or null while it is in flight, index of the client's address in `clients`] */
+export type KeptRequest = [startMs: number, endMs: number | null, client: number];
+
+export interface Kept {
+  readonly clients: string[];
+  readonly requests: KeptRequest[];
+}
+
+const CHUNK_EVERY_MS = 50;
+const [address = '127.0.0.1', port = '0', recordsPort = '0', serviceMs = '100'] = process.argv.slice(2);
+const kept: Kept = { clients: [], requests: [] };
+
+function clientOf(request: IncomingMessage): number {
+  const from = request.socket.remoteAddress ?? 'unknown';
+  const known = kept.clients.indexOf(from);
+  return known === -1 ? kept.clients.push(from) - 1 : known;
+}
+
+function serve(request: IncomingMessage, response: ServerResponse): void {
+  const url = new URL(request.url ?? '/', 'http://backend');
+  if (url.pathname === '/healthz') return void response.end('ok');
+  const record: KeptRequest = [monotonicMs(), null, clientOf(request)];
+  kept.requests.push(record);
+  const timer = setTimeout(() => response.end('done\n'), Number(url.searchParams.get('ms') ?? serviceMs));
+  const chunks = url.pathname === '/stream' ? setInterval(() => response.write('.'), CHUNK_EVERY_MS) : undefined;
+  // Its work ends with the reply, or when the client has left: the backend gives up what nobody waits for.
+  response.on('close', () => {
+    clearTimeout(timer);
+    clearInterval(chunks);
+    record[1] = monotonicMs();
+  });
+  request.resume();
+}
+
+const server = createServer({ keepAliveTimeout: 75_000 }, serve);
+const records = createServer((_, response) => response.end(JSON.stringify(kept)));
+server.listen(Number(port), address, () =>
+  records.listen(Number(recordsPort), address, () => console.log('The backend is up')),
+);

@@ -1,0 +1,115 @@
+import { checkCap, type CapFindings, type Interval } from './checkers/cap.ts';
+import { clientErrors } from './checkers/drain.ts';
+import type { ClientCall } from './clients.ts';
+import type { FleetHistory } from './run.ts';
+
+/** What happened in one stretch of a run. */
+export interface ReportRow extends CapFindings {
+  readonly name: string;
+  readonly host: string;
+  readonly seconds: number;
+  readonly cap: number;
+  /** Failed calls at the struck host, and at all others. */
+  readonly errorsAtStruck: number;
+  readonly errorsElsewhere: number;
+  /** How many of each kind. */
+  readonly outcomes: Readonly<Record<string, number>>;
+}
+
+/** A row for the time without a fault, in one, and a row for each fault. */
+export function reportOf(history: FleetHistory): ReportRow[] {
+  const errors = errorsByWindow(clientErrors(history.calls), history.faults);
+  const faults = history.faults.map((fault, index) => ({
+    ...named(fault.name, fault.host, errors.get(index)),
+    seconds: (fault.endMs - fault.startMs) / 1000,
+    cap: history.cap,
+    ...checkCap(history.served, history.cap, fault),
+  }));
+  return [calmRow(history, errors.get(CALM_INDEX)), ...faults];
+}
+
+const CALM_INDEX = -1;
+
+/** Failed calls by the first fault that they overlap; a call may outlast the fault that it fails by. */
+function errorsByWindow(errors: readonly ClientCall[], faults: readonly Interval[]): Map<number, ClientCall[]> {
+  return Map.groupBy(errors, (call) =>
+    faults.findIndex(({ startMs, endMs }) => call.endMs > startMs && call.startMs < endMs),
+  );
+}
+
+function named(name: string, host: string, errors: readonly ClientCall[] = []) {
+  const outcomes: Record<string, number> = {};
+  for (const { outcome, reason } of errors) {
+    const kind = reason === undefined ? String(outcome) : `${outcome} ${reason}`;
+    outcomes[kind] = (outcomes[kind] ?? 0) + 1;
+  }
+  const errorsAtStruck = errors.filter((call) => call.host === host).length;
+  return { name, host, errorsAtStruck, errorsElsewhere: errors.length - errorsAtStruck, outcomes };
+}
+
+/** The stretches between faults, put together. */
+function calmRow(history: FleetHistory, errors: readonly ClientCall[] | undefined): ReportRow {
+  const found = calmWindows(history).map((window) => ({
+    ...checkCap(history.served, history.cap, window),
+    seconds: (window.endMs - window.startMs) / 1000,
+  }));
+  const sum = (of: (row: (typeof found)[number]) => number): number => found.reduce((all, row) => all + of(row), 0);
+  const seconds = sum((row) => row.seconds);
+  const most = found.toSorted((one, other) => other.maxInFlight - one.maxInFlight)[0];
+  return {
+    ...named('no fault', '', errors),
+    seconds,
+    cap: history.cap,
+    maxInFlight: most?.maxInFlight ?? 0,
+    maxAtMs: most?.maxAtMs ?? Number.NaN,
+    excursions: sum((row) => row.excursions),
+    overMs: sum((row) => row.overMs),
+    overPermitMs: sum((row) => row.overPermitMs),
+    usedShare: sum((row) => row.usedShare * row.seconds) / seconds,
+  };
+}
+
+/** The stretches of the load in which no fault was there. */
+function calmWindows({ load, faults }: FleetHistory): Interval[] {
+  const starts = [load.startMs, ...faults.map(({ endMs }) => endMs)];
+  const ends = [...faults.map(({ startMs }) => startMs), load.endMs];
+  return starts
+    .map((startMs, index) => ({ startMs, endMs: ends[index] ?? load.endMs }))
+    .filter(({ startMs, endMs }) => endMs > startMs);
+}
+
+const columns = [
+  'fault',
+  'host',
+  's',
+  'most in flight',
+  'cap',
+  'over, permits × s',
+  'cap used',
+  'errors there',
+  'elsewhere',
+];
+
+/** The rows as a table of Markdown. */
+export function reportTable(rows: readonly ReportRow[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(columns),
+    line(columns.map((_, index) => (index < 2 ? '---' : '---:'))),
+    ...rows.map((row) => line(cellsOf(row))),
+  ].join('\n');
+}
+
+function cellsOf(row: ReportRow): string[] {
+  return [
+    row.name,
+    row.host,
+    row.seconds.toFixed(1),
+    String(row.maxInFlight),
+    String(row.cap),
+    (row.overPermitMs / 1000).toFixed(1),
+    `${(row.usedShare * 100).toFixed(1)} %`,
+    String(row.errorsAtStruck),
+    String(row.errorsElsewhere),
+  ];
+}
