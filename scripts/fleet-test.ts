@@ -6,8 +6,10 @@ import { parseArgs } from 'node:util';
 import { endWithOutside, fleetProblem, fleetTools, isEnclosed, startEnclosed } from '../test/fleet/enclosure.ts';
 import type { Fault } from '../test/fleet/fault.ts';
 import { allFaults } from '../test/fleet/faults/faults.ts';
+import { FEW_JOINERS, MOST_JOINERS } from '../test/fleet/faults/fleet-faults.ts';
 import { Fleet } from '../test/fleet/fleet.ts';
 import { planFaults } from '../test/fleet/nemesis.ts';
+import { brokenPromises } from '../test/fleet/judge.ts';
 import { reportOf, reportTable } from '../test/fleet/report.ts';
 import { runSchedule } from '../test/fleet/run.ts';
 import { ensurePrograms } from './test-tools.ts';
@@ -25,7 +27,7 @@ const help = `usage: npm run fleet:test -- [options]
   --json         the result as JSON on standard output
   --out FILE     every request and call as JSON, to look into
   --docs         puts the table into docs/fleet-proof.md
-Exit code: 0 when the run came to its end, 1 when it did not, 2 for wrong usage or a machine that cannot do it.`;
+Exit code: 0 when all promises were kept, 1 when one was broken, 2 for wrong usage or a machine that cannot do it.`;
 
 const { values } = parseArgs({
   options: {
@@ -48,18 +50,23 @@ const { values } = parseArgs({
 const CAP = 24;
 const USERS_PER_HOST = 28;
 const REQUESTS_PER_SECOND = 300;
+/** What a host keeps of its part of the cap while it has no ledger, by default. */
+const FLOOR_SHARE = 0.5;
+const LEAST_USE = 0.95;
 
-async function runFleet(): Promise<void> {
+/** Runs it all and returns the exit code. */
+async function runFleet(): Promise<number> {
   const [hosts, seed, totalMs] = [Number(values.hosts), Number(values.seed), Number(values.seconds) * 1000];
   const faults = chosenFaults();
   const schedule = planFaults(faults, { seed, hosts, totalMs, calmMs: 1500, maxFaults: 200 });
-  const fleet = new Fleet({
+  const fleet = await Fleet.place({
     hosts,
     seed,
     workers: Number(values.workers),
     cap: CAP,
     serviceMs: Math.ceil((hosts * CAP * 1000) / REQUESTS_PER_SECOND / 10) * 10,
     usersPerHost: USERS_PER_HOST,
+    joiners: values.long ? MOST_JOINERS : FEW_JOINERS,
     upstream: values.scope === 'fleet' ? { scope: 'fleet', mode: values.mode } : undefined,
   });
   console.error(`Starting ${hosts} hosts, a backend with cap ${CAP}, Valkey with replica and sentinel`);
@@ -74,7 +81,15 @@ async function runFleet(): Promise<void> {
   const rows = reportOf(history);
   if (values.out !== undefined) writeFileSync(values.out, JSON.stringify(history));
   if (values.docs) writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n`);
-  console.log(values.json ? JSON.stringify({ hosts, cap: CAP, rows }) : reportTable(rows));
+  const isFleet = values.scope === 'fleet';
+  const broken = brokenPromises(history, rows, {
+    mostInFlight: isFleet ? CAP : hosts * CAP,
+    leastUse: LEAST_USE,
+    floor: isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP,
+  });
+  console.log(values.json ? JSON.stringify({ hosts, cap: CAP, rows, broken }) : reportTable(rows));
+  for (const promise of broken) console.error(`broken: ${promise}`);
+  return broken.length === 0 ? 0 : 1;
 }
 
 function chosenFaults(): Fault[] {
@@ -91,8 +106,7 @@ function chosenFaults(): Fault[] {
 if (values.help) console.log(help);
 else if (isEnclosed()) {
   endWithOutside();
-  await runFleet();
-  process.exit(0);
+  process.exit(await runFleet());
 } else {
   ensurePrograms(fleetTools);
   const problem = fleetProblem();

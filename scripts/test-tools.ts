@@ -17,8 +17,6 @@ const tools = [
   { program: '/usr/bin/caddy', debianPackage: 'caddy' },
   { program: '/usr/sbin/logrotate', debianPackage: 'logrotate' },
   { program: '/usr/bin/systemd-socket-activate', debianPackage: 'systemd' },
-  // It is also redis-server, by that name, without the daemon of the package redis-server.
-  { program: '/usr/bin/redis-check-rdb', debianPackage: 'redis-tools' },
   { program: '/usr/bin/chromium', debianPackage: 'chromium' },
   ...fleetTools,
 ] as const;

@@ -13,8 +13,10 @@ export interface FaultKind {
 
 /** One fault: how it is made and how it is undone. `host` is the index of the host that it strikes. */
 export interface Fault extends FaultKind {
-  /** Whether clients of the struck host may see errors, those of every host, or nobody. */
+  /** Whose clients may see errors: nobody's, those of the struck host, or all. */
   readonly errors: 'none' | 'struck' | 'all';
+  /** Whether a host, or all of them, cannot use Valkey meanwhile. */
+  readonly cutsLedger?: boolean;
   apply(fleet: Fleet, host: number): void | Promise<void>;
   heal(fleet: Fleet, host: number): void | Promise<void>;
 }

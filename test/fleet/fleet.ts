@@ -1,6 +1,6 @@
 import { seededRandom } from '../../src/core/random.ts';
 import { type ClientCall, Clients } from './clients.ts';
-import { BackendHost, type ServedRequest } from './members/backend-host.ts';
+import { BackendHost } from './members/backend-host.ts';
 import { GatewayHost } from './members/gateway-host.ts';
 import { ValkeyGroup } from './members/valkey-group.ts';
 import { FleetNetwork } from './network.ts';
@@ -16,25 +16,70 @@ export interface FleetOptions {
   readonly seed: number;
   /** Settings of the upstream that make its cap one of the fleet; none: hosts without a ledger. */
   readonly upstream: Readonly<Record<string, unknown>> | undefined;
+  /** Places for hosts that may join later. */
+  readonly joiners: number;
+}
+
+interface FleetMembers {
+  readonly backend: BackendHost;
+  readonly valkey: ValkeyGroup;
+  readonly hosts: readonly GatewayHost[];
+  /** Hosts that are not there yet. */
+  readonly joiners: readonly GatewayHost[];
+  /** One that takes over the identity of another. */
+  readonly twin: GatewayHost;
 }
 
 /** Hosts, a backend, clients and a ledger, in network namespaces. */
 export class Fleet {
   readonly options: FleetOptions;
   readonly network: FleetNetwork;
-  readonly backend: BackendHost;
-  readonly valkey: ValkeyGroup;
-  readonly hosts: readonly GatewayHost[];
+  readonly #members: FleetMembers;
   #clients: Clients[] = [];
-  #joiners: GatewayHost[] = [];
-  #twin: GatewayHost | undefined;
 
-  constructor(options: FleetOptions) {
+  private constructor(options: FleetOptions, network: FleetNetwork, members: FleetMembers) {
     this.options = options;
-    this.network = new FleetNetwork();
-    this.backend = new BackendHost(this.network.add('backend'), options.serviceMs);
-    this.valkey = new ValkeyGroup(this.network, options.hosts, seededRandom(options.seed));
-    this.hosts = Array.from({ length: options.hosts }, (_, index) => this.#host(`host${index + 1}`, index));
+    this.network = network;
+    this.#members = members;
+  }
+
+  /** Makes the namespaces. Nothing runs yet but the backend. */
+  static async place(options: FleetOptions): Promise<Fleet> {
+    const network = new FleetNetwork();
+    await network.open();
+    const backend = new BackendHost(await network.add('backend'), options.serviceMs);
+    const valkey = await ValkeyGroup.place(network, options.hosts, seededRandom(options.seed));
+    const { workers, cap, upstream } = options;
+    const host = async (name: string, relay: number): Promise<GatewayHost> => {
+      const ledger = upstream && { upstream, env: { VALKEY_URL: valkey.urlFor(relay) } };
+      return new GatewayHost(await network.add(name), { workers, cap, backends: [backend.url], ...ledger });
+    };
+    const named = async (prefix: string, count: number): Promise<GatewayHost[]> => {
+      const made: GatewayHost[] = [];
+      for (let index = 0; index < count; index++) made.push(await host(`${prefix}${index + 1}`, index % options.hosts));
+      return made;
+    };
+    const hosts = await named('host', options.hosts);
+    const joiners = await named('join', options.joiners);
+    return new Fleet(options, network, { backend, valkey, hosts, joiners, twin: await host('twin', 0) });
+  }
+
+  get backend(): BackendHost {
+    return this.#members.backend;
+  }
+
+  get valkey(): ValkeyGroup {
+    return this.#members.valkey;
+  }
+
+  get hosts(): readonly GatewayHost[] {
+    return this.#members.hosts;
+  }
+
+  hostAt(index: number): GatewayHost {
+    const host = this.hosts[index];
+    if (host === undefined) throw new Error(`The fleet has no host ${index}`);
+    return host;
   }
 
   async start(): Promise<void> {
@@ -53,45 +98,30 @@ export class Fleet {
     return this.#clients.flatMap(({ calls }) => calls);
   }
 
-  /** Every request at the backend. */
-  served(): Promise<ServedRequest[]> {
-    return this.backend.requests();
-  }
-
   /** More hosts, all at once: each is a control, as that is what talks to the ledger. */
   join(count: number): void {
-    for (let index = this.#joiners.length; index < count; index++)
-      this.#joiners.push(this.#host(`join${index + 1}`, index % this.options.hosts));
-    for (const joiner of this.#joiners.slice(0, count)) joiner.startControl();
+    const joiners = this.#members.joiners.slice(0, count);
+    if (joiners.length < count) throw new Error(`The fleet has places for ${joiners.length} hosts to join`);
+    for (const joiner of joiners) joiner.startControl();
   }
 
   async part(): Promise<void> {
-    await Promise.all(this.#joiners.map((joiner) => joiner.stop()));
+    await Promise.all(this.#members.joiners.map((joiner) => joiner.stop()));
   }
 
   /** A second host with the data, and so the identity, of one that runs: the copy of a virtual machine. */
-  async startTwin(host: number): Promise<void> {
-    const original = this.hosts[host];
-    if (original === undefined) throw new Error(`The fleet has no host ${host}`);
-    this.#twin ??= this.#host('twin', host);
-    this.#twin.copyFrom(original);
-    this.#twin.startControl();
+  startTwin(host: number): void {
+    this.#members.twin.copyFrom(this.hostAt(host));
+    this.#members.twin.startControl();
   }
 
   async stopTwin(): Promise<void> {
-    await this.#twin?.stop();
-    this.#twin?.forget();
+    await this.#members.twin.stop();
+    this.#members.twin.forget();
   }
 
   /** Ends the load; resolves when every call has its answer. */
   async quiet(): Promise<void> {
     await Promise.all(this.#clients.map((clients) => clients.stop()));
-  }
-
-  #host(name: string, relay: number): GatewayHost {
-    const { workers, cap, upstream } = this.options;
-    const backends = [this.backend.url];
-    const ledger = upstream && { upstream, env: { VALKEY_URL: this.valkey.urlFor(relay) } };
-    return new GatewayHost(this.network.add(name), { workers, cap, backends, ...ledger });
   }
 }

@@ -1,7 +1,8 @@
 import { checkCap, type CapFindings, type Interval } from './checkers/cap.ts';
 import { clientErrors } from './checkers/drain.ts';
 import type { ClientCall } from './clients.ts';
-import type { FleetHistory } from './run.ts';
+import type { Fault } from './fault.ts';
+import type { FaultWindow, FleetHistory } from './run.ts';
 
 /** What happened in one stretch of a run. */
 export interface ReportRow extends CapFindings {
@@ -9,6 +10,8 @@ export interface ReportRow extends CapFindings {
   readonly host: string;
   readonly seconds: number;
   readonly cap: number;
+  /** Whose clients may see errors. */
+  readonly errors: Fault['errors'];
   /** Failed calls at the struck host, and at all others. */
   readonly errorsAtStruck: number;
   readonly errorsElsewhere: number;
@@ -20,7 +23,7 @@ export interface ReportRow extends CapFindings {
 export function reportOf(history: FleetHistory): ReportRow[] {
   const errors = errorsByWindow(clientErrors(history.calls), history.faults);
   const faults = history.faults.map((fault, index) => ({
-    ...named(fault.name, fault.host, errors.get(index)),
+    ...named(fault, errors.get(index)),
     seconds: (fault.endMs - fault.startMs) / 1000,
     cap: history.cap,
     ...checkCap(history.served, history.cap, fault),
@@ -30,25 +33,32 @@ export function reportOf(history: FleetHistory): ReportRow[] {
 
 const CALM_INDEX = -1;
 
-/** Failed calls by the first fault that they overlap; a call may outlast the fault that it fails by. */
+/**
+ * Failed calls by the fault that they failed by. One that timed out was struck by the first fault that it saw, every other
+ * one by the last: a reset comes when something dies.
+ */
 function errorsByWindow(errors: readonly ClientCall[], faults: readonly Interval[]): Map<number, ClientCall[]> {
-  return Map.groupBy(errors, (call) =>
-    faults.findIndex(({ startMs, endMs }) => call.endMs > startMs && call.startMs < endMs),
-  );
+  return Map.groupBy(errors, (call) => {
+    const overlaps = ({ startMs, endMs }: Interval): boolean => call.endMs > startMs && call.startMs < endMs;
+    return call.outcome === 'TIMEOUT' ? faults.findIndex(overlaps) : faults.findLastIndex(overlaps);
+  });
 }
 
-function named(name: string, host: string, errors: readonly ClientCall[] = []) {
+function named(
+  { name, host, errors }: Pick<FaultWindow, 'name' | 'host' | 'errors'>,
+  failed: readonly ClientCall[] = [],
+) {
   const outcomes: Record<string, number> = {};
-  for (const { outcome, reason } of errors) {
+  for (const { outcome, reason } of failed) {
     const kind = reason === undefined ? String(outcome) : `${outcome} ${reason}`;
     outcomes[kind] = (outcomes[kind] ?? 0) + 1;
   }
-  const errorsAtStruck = errors.filter((call) => call.host === host).length;
-  return { name, host, errorsAtStruck, errorsElsewhere: errors.length - errorsAtStruck, outcomes };
+  const errorsAtStruck = failed.filter((call) => call.host === host).length;
+  return { name, host, errors, errorsAtStruck, errorsElsewhere: failed.length - errorsAtStruck, outcomes };
 }
 
 /** The stretches between faults, put together. */
-function calmRow(history: FleetHistory, errors: readonly ClientCall[] | undefined): ReportRow {
+function calmRow(history: FleetHistory, failed: readonly ClientCall[] | undefined): ReportRow {
   const found = calmWindows(history).map((window) => ({
     ...checkCap(history.served, history.cap, window),
     seconds: (window.endMs - window.startMs) / 1000,
@@ -57,7 +67,7 @@ function calmRow(history: FleetHistory, errors: readonly ClientCall[] | undefine
   const seconds = sum((row) => row.seconds);
   const most = found.toSorted((one, other) => other.maxInFlight - one.maxInFlight)[0];
   return {
-    ...named('no fault', '', errors),
+    ...named({ name: 'no fault', host: '', errors: 'none' }, failed),
     seconds,
     cap: history.cap,
     maxInFlight: most?.maxInFlight ?? 0,

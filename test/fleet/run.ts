@@ -13,6 +13,7 @@ export interface FaultWindow extends Interval {
   /** The name of the host that was struck. */
   readonly host: string;
   readonly errors: Fault['errors'];
+  readonly cutsLedger: boolean;
   /** When it was undone. The window ends when the fleet must be well again. */
   readonly healedMs: number;
 }
@@ -61,7 +62,7 @@ export async function runSchedule(fleet: Fleet, options: RunOptions): Promise<Fl
     hosts: fleet.hosts.map(({ place }) => place),
     load,
     faults,
-    served: await fleet.served(),
+    served: await fleet.backend.requests(),
     calls: fleet.calls,
   };
 }
@@ -77,5 +78,6 @@ async function strike(fleet: Fleet, planned: PlannedFault, { faults, say }: RunO
   await fault.heal(fleet, planned.host);
   const healedMs = monotonicMs();
   await pause(planned.recoverMs);
-  return { name: fault.name, host, errors: fault.errors, startMs, healedMs, endMs: monotonicMs() };
+  const { name, errors, cutsLedger = false } = fault;
+  return { name, host, errors, cutsLedger, startMs, healedMs, endMs: monotonicMs() };
 }

@@ -30,6 +30,7 @@ const isAlive = (pid: number): boolean => {
 
 describe('three hosts under faults for a minute', { skip: problem ?? false }, () => {
   let rows: readonly ReportRow[] = [];
+  let broken: readonly string[] = [];
 
   before(async () => {
     const run = startRun('--hosts', String(HOSTS), '--seconds', '60');
@@ -37,8 +38,8 @@ describe('three hosts under faults for a minute', { skip: problem ?? false }, ()
     run.stdout?.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()));
     run.stderr?.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
     const code = await new Promise((resolve) => void run.once('close', resolve));
-    assert.equal(code, 0, said.stderr);
-    ({ rows } = JSON.parse(said.stdout) as { rows: readonly ReportRow[] });
+    assert.ok(code === 0 || code === 1, said.stderr);
+    ({ rows, broken } = JSON.parse(said.stdout) as { rows: readonly ReportRow[]; broken: readonly string[] });
   });
 
   test('hosts without a ledger let as many times the cap through as there are hosts', () => {
@@ -53,11 +54,8 @@ describe('three hosts under faults for a minute', { skip: problem ?? false }, ()
     assert.ok(rows.length > 8, `faults in a minute: ${rows.length - 1}`);
   });
 
-  test('a fault of one host is none of the clients of another', () => {
-    assert.deepEqual(
-      rows.filter(({ errorsElsewhere }) => errorsElsewhere > 0).map(({ name, outcomes }) => ({ name, outcomes })),
-      [],
-    );
+  test('no fault of one host reached the clients of another, and none of Valkey reached any client', () => {
+    assert.deepEqual(broken, []);
   });
 });
 

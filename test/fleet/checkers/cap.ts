@@ -38,7 +38,8 @@ export function checkCap(intervals: readonly Interval[], cap: number, window: In
   let [maxInFlight, maxAtMs, excursions, overMs, overPermitMs, usedPermitMs] = [0, Number.NaN, 0, 0, 0, 0];
   let before = 0;
   for (const [index, { atMs, inFlight }] of steps.entries()) {
-    const lastsMs = (steps[index + 1]?.atMs ?? window.endMs) - atMs;
+    // With the last one nothing is in flight any more.
+    const lastsMs = (steps[index + 1]?.atMs ?? atMs) - atMs;
     // A number that lasts no time at all was never in flight: an end and a start of one instant.
     if (lastsMs === 0) continue;
     if (inFlight > maxInFlight) [maxInFlight, maxAtMs] = [inFlight, atMs];

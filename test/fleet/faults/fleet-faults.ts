@@ -2,9 +2,13 @@ import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
 
 async function restart(fleet: Fleet, host: number): Promise<void> {
-  await fleet.hosts[host]?.stop();
-  await fleet.hosts[host]?.start();
+  await fleet.hostAt(host).stop();
+  await fleet.hostAt(host).start();
 }
+
+/** So many hosts join at once: in any run, and in long ones. */
+export const FEW_JOINERS = 4;
+export const MOST_JOINERS = 20;
 
 function joined(count: number): Omit<Fault, 'holdsMs' | 'recoverMs'> {
   return {
@@ -36,8 +40,8 @@ export const fleetFaults: readonly Fault[] = [
     },
     heal: () => {},
   },
-  { ...joined(4), holdsMs: [1500], recoverMs: 1000 },
-  { ...joined(20), holdsMs: [12_000], recoverMs: 5000, isLong: true },
+  { ...joined(FEW_JOINERS), holdsMs: [1500], recoverMs: 1000 },
+  { ...joined(MOST_JOINERS), holdsMs: [12_000], recoverMs: 5000, isLong: true },
   {
     name: 'second process with the same host id',
     holdsMs: [3000],

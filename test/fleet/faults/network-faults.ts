@@ -2,11 +2,7 @@ import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Direction, Place } from '../network.ts';
 
-const placeOf = (fleet: Fleet, host: number): Place => {
-  const found = fleet.hosts[host];
-  if (found === undefined) throw new Error(`The fleet has no host ${host}`);
-  return found.place;
-};
+const placeOf = (fleet: Fleet, host: number): Place => fleet.hostAt(host).place;
 
 /** Packets between a host and the ledger are lost in silence; the host reaches its backends and its clients. */
 function ledgerCut(name: string, direction: Direction): Fault {
@@ -15,9 +11,8 @@ function ledgerCut(name: string, direction: Direction): Fault {
     holdsMs: [1500],
     recoverMs: 1500,
     errors: 'none',
-    apply: (fleet, host) => {
-      for (const address of fleet.valkey.addresses) fleet.network.cut(placeOf(fleet, host), address, direction);
-    },
+    cutsLedger: true,
+    apply: (fleet, host) => fleet.network.cut(placeOf(fleet, host), fleet.valkey.addresses, direction),
     heal: (fleet, host) => fleet.network.mend(placeOf(fleet, host)),
   };
 }
@@ -38,12 +33,9 @@ export const networkFaults: readonly Fault[] = [
     holdsMs: [1500],
     recoverMs: 1500,
     errors: 'none',
-    apply: (fleet, host) => {
-      for (const address of fleet.valkey.addresses) fleet.network.setBlackhole(placeOf(fleet, host), address, true);
-    },
-    heal: (fleet, host) => {
-      for (const address of fleet.valkey.addresses) fleet.network.setBlackhole(placeOf(fleet, host), address, false);
-    },
+    cutsLedger: true,
+    apply: (fleet, host) => fleet.network.setBlackhole(placeOf(fleet, host), fleet.valkey.addresses, true),
+    heal: (fleet, host) => fleet.network.setBlackhole(placeOf(fleet, host), fleet.valkey.addresses, false),
   },
   {
     name: 'cable of a host out',
@@ -58,7 +50,7 @@ export const networkFaults: readonly Fault[] = [
     holdsMs: [1500],
     recoverMs: 3000,
     errors: 'struck',
-    apply: (fleet, host) => fleet.network.cut(placeOf(fleet, host), fleet.backend.place.address, 'both'),
+    apply: (fleet, host) => fleet.network.cut(placeOf(fleet, host), [fleet.backend.place.address], 'both'),
     heal: (fleet, host) => fleet.network.mend(placeOf(fleet, host)),
   },
   {
@@ -66,8 +58,8 @@ export const networkFaults: readonly Fault[] = [
     holdsMs: [1500],
     recoverMs: 3000,
     errors: 'struck',
-    apply: (fleet, host) => fleet.network.setBlackhole(placeOf(fleet, host), fleet.backend.place.address, true),
-    heal: (fleet, host) => fleet.network.setBlackhole(placeOf(fleet, host), fleet.backend.place.address, false),
+    apply: (fleet, host) => fleet.network.setBlackhole(placeOf(fleet, host), [fleet.backend.place.address], true),
+    heal: (fleet, host) => fleet.network.setBlackhole(placeOf(fleet, host), [fleet.backend.place.address], false),
   },
   {
     name: 'host loses 5 % of its packets',

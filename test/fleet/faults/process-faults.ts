@@ -1,20 +1,13 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
-import type { GatewayHost } from '../members/gateway-host.ts';
 import { aroundLease, pausable } from './pauses.ts';
-
-const hostOf = (fleet: Fleet, host: number): GatewayHost => {
-  const found = fleet.hosts[host];
-  if (found === undefined) throw new Error(`The fleet has no host ${host}`);
-  return found;
-};
 
 const pidsOf =
   (role: 'control' | 'gateway') =>
   (fleet: Fleet, host: number): number[] =>
-    hostOf(fleet, host).pidsOf(role).slice(0, 1);
+    fleet.hostAt(host).pidsOf(role).slice(0, 1);
 
-const everyPid = (fleet: Fleet, host: number): number[] => hostOf(fleet, host).pids();
+const everyPid = (fleet: Fleet, host: number): number[] => fleet.hostAt(host).pids();
 
 function killed(role: 'control' | 'gateway', name: string, errors: Fault['errors']): Fault {
   return {
@@ -26,7 +19,7 @@ function killed(role: 'control' | 'gateway', name: string, errors: Fault['errors
       for (const pid of pidsOf(role)(fleet, host)) process.kill(pid, 'SIGKILL');
     },
     // The supervisor starts it again.
-    heal: (fleet, host) => hostOf(fleet, host).served(),
+    heal: (fleet, host) => fleet.hostAt(host).served(),
   };
 }
 
@@ -45,8 +38,8 @@ export const processFaults: readonly Fault[] = [
     holdsMs: [1000],
     recoverMs: 2000,
     errors: 'struck',
-    apply: (fleet, host) => hostOf(fleet, host).kill(),
-    heal: (fleet, host) => hostOf(fleet, host).start(),
+    apply: (fleet, host) => fleet.hostAt(host).kill(),
+    heal: (fleet, host) => fleet.hostAt(host).start(),
   },
   {
     // The cable goes first, so nobody gets a FIN or RST.
@@ -54,13 +47,13 @@ export const processFaults: readonly Fault[] = [
     holdsMs: [1500],
     recoverMs: 2000,
     errors: 'struck',
-    apply: (fleet, host) => {
-      fleet.network.setLink(hostOf(fleet, host).place, 'down');
-      hostOf(fleet, host).kill();
+    apply: async (fleet, host) => {
+      await fleet.network.setLink(fleet.hostAt(host).place, 'down');
+      fleet.hostAt(host).kill();
     },
     heal: async (fleet, host) => {
-      fleet.network.setLink(hostOf(fleet, host).place, 'up');
-      await hostOf(fleet, host).start();
+      await fleet.network.setLink(fleet.hostAt(host).place, 'up');
+      await fleet.hostAt(host).start();
     },
   },
 ];

@@ -14,6 +14,7 @@ function troubled(name: string, trouble: RelayTrouble): Fault {
     holdsMs: [1500],
     recoverMs: 1000,
     errors: 'none',
+    cutsLedger: true,
     apply: (fleet, host) => relayOf(fleet, host).trouble(trouble),
     heal: (fleet, host) => relayOf(fleet, host).trouble({ kind: 'none' }),
   };

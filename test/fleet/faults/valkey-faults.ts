@@ -19,6 +19,7 @@ function slow(): Fault {
     holdsMs: [1500],
     recoverMs: 1000,
     errors: 'none',
+    cutsLedger: true,
     apply: ({ valkey }) => {
       stop = new AbortController();
       running = keepBusy(valkey.primary, stop);
@@ -38,17 +39,18 @@ function failover(name: string, losesWrites: boolean): Fault {
     holdsMs: [losesWrites ? 1500 : 500],
     recoverMs: 2000,
     errors: 'none',
+    cutsLedger: true,
     apply: async ({ valkey, network }) => {
       dead = valkey.primary;
       if (losesWrites) {
-        network.cut(valkey.replica.place, dead.place.address, 'both');
+        await network.cut(valkey.replica.place, [dead.place.address], 'both');
         await dead.ask('SET', 'nemesis', 'written after the cut');
       }
       await dead.kill();
     },
     heal: async ({ valkey, network }) => {
       if (dead === undefined) return;
-      network.mend(valkey.replica.place);
+      await network.mend(valkey.replica.place);
       await valkey.failedOver(dead);
       await valkey.startReplica(dead);
     },
@@ -57,7 +59,10 @@ function failover(name: string, losesWrites: boolean): Fault {
 
 /** The ledger itself. */
 export const valkeyFaults: readonly Fault[] = [
-  pausable({ name: 'Valkey stands still', holdsMs: [500], recoverMs: 1000, errors: 'none' }, primaryPid),
+  pausable(
+    { name: 'Valkey stands still', holdsMs: [500], recoverMs: 1000, errors: 'none', cutsLedger: true },
+    primaryPid,
+  ),
   slow(),
   failover('primary killed', false),
   failover('primary killed after its replica was cut off', true),
@@ -66,6 +71,7 @@ export const valkeyFaults: readonly Fault[] = [
     holdsMs: [500],
     recoverMs: 1500,
     errors: 'none',
+    cutsLedger: true,
     apply: async ({ valkey }) => void (await valkey.primary.ask('FLUSHALL')),
     heal: () => {},
   },
@@ -74,6 +80,7 @@ export const valkeyFaults: readonly Fault[] = [
     holdsMs: [200],
     recoverMs: 2000,
     errors: 'none',
+    cutsLedger: true,
     apply: ({ valkey }) => valkey.primary.kill(),
     heal: async ({ valkey }) => {
       valkey.primary.forget();
@@ -83,15 +90,14 @@ export const valkeyFaults: readonly Fault[] = [
   },
   {
     // Both keep standing still until they go on: the sentinel finds nobody to promote.
-    ...pausable({ name: 'Valkey away', holdsMs: [5000], recoverMs: 2000, errors: 'none' }, ({ valkey }) => [
-      valkey.primary.pid,
-      valkey.replica.pid,
-    ]),
+    ...pausable(
+      { name: 'Valkey away', holdsMs: [5000], recoverMs: 2000, errors: 'none', cutsLedger: true },
+      ({ valkey }) => [valkey.primary.pid, valkey.replica.pid],
+    ),
     isLong: true,
   },
-  pausable({ name: 'Valkey stands still for about a lease', ...aroundLease, errors: 'none' }, ({ valkey }) => [
-    valkey.primary.pid,
-    valkey.replica.pid,
-    valkey.sentinel.pid,
-  ]),
+  pausable(
+    { name: 'Valkey stands still for about a lease', ...aroundLease, errors: 'none', cutsLedger: true },
+    ({ valkey }) => [valkey.primary.pid, valkey.replica.pid, valkey.sentinel.pid],
+  ),
 ];

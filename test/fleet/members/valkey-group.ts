@@ -16,11 +16,17 @@ export class ValkeyGroup {
   #primary: ValkeyNode;
   #following: NodeJS.Timeout | undefined;
 
-  constructor(network: FleetNetwork, hosts: number, random: Random) {
-    this.#nodes = [new ValkeyNode(network.add('valkey1')), new ValkeyNode(network.add('valkey2'))];
-    this.sentinel = new ValkeyNode(network.add('sentinel'));
-    [this.#primary] = this.#nodes;
-    this.relays = Array.from({ length: hosts }, () => new Relay(this.#primary.target, random));
+  private constructor(nodes: readonly [ValkeyNode, ValkeyNode], sentinel: ValkeyNode, relays: readonly Relay[]) {
+    this.#nodes = nodes;
+    this.sentinel = sentinel;
+    this.relays = relays;
+    [this.#primary] = nodes;
+  }
+
+  static async place(network: FleetNetwork, hosts: number, random: Random): Promise<ValkeyGroup> {
+    const [one, other] = [new ValkeyNode(await network.add('valkey1')), new ValkeyNode(await network.add('valkey2'))];
+    const relays = Array.from({ length: hosts }, () => new Relay(one.target, random));
+    return new ValkeyGroup([one, other], new ValkeyNode(await network.add('sentinel')), relays);
   }
 
   get primary(): ValkeyNode {

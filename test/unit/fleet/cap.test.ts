@@ -88,3 +88,8 @@ test('inFlightSteps ends at zero and is never below it', () => {
     }),
   );
 });
+
+test('inFlightSteps counts an end before a start of the same instant', () => {
+  const steps = inFlightSteps(requests([5, 9], [1, 5])).map(({ inFlight }) => inFlight);
+  assert.deepEqual(steps, [1, 0, 1, 0]);
+});

@@ -24,6 +24,11 @@ test('planFaults takes every kind once before it takes one again', () => {
   assert.deepEqual(names.slice(3, 6).toSorted(), ['cut', 'kill', 'pause']);
 });
 
+test('planFaults begins with another kind for another seed', () => {
+  const firsts = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => planFaults(kinds, { ...options, seed })[0]?.name);
+  assert.deepEqual(new Set(firsts), new Set(['cut', 'kill', 'pause']));
+});
+
 test('planFaults leaves out what does not fit, and takes what still does', () => {
   const names = planFaults(kinds, { ...options, totalMs: 700 }).map(({ name }) => name);
   assert.ok(!names.includes('pause'));
