@@ -2,7 +2,6 @@ import { pino } from 'pino';
 import { systemClock } from '../core/clock.ts';
 import { Bugs } from '../metrics/bugs.ts';
 import { Registry } from '../metrics/instruments.ts';
-import { ValkeyClient } from '../store/valkey/valkey-client.ts';
 
 /** What is known of Valkey. */
 export interface ValkeyCheck {
@@ -18,6 +17,7 @@ const POLL_MS = 10;
 /** Whether VALKEY_URL can be used; undefined where it is not set. Not an error, because a host also runs without Valkey. */
 export async function checkValkey(url: string | undefined): Promise<ValkeyCheck | undefined> {
   if (url === undefined) return undefined;
+  const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const log = pino({ level: 'silent' });
   const bugs = new Bugs(log, new Registry());
   const common = { libraries: [], clock: systemClock, random: Math.random, log, bugs };

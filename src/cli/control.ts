@@ -4,7 +4,8 @@ import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { startAdminServer } from '../control/admin-server.ts';
-import { ValkeyClient } from '../store/valkey/valkey-client.ts';
+import { tokenFunctions } from '../store/valkey/token-functions.ts';
+import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
 import { join } from 'node:path';
 import { LabRuns } from '../control/lab-runs.ts';
@@ -60,7 +61,7 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
     : undefined;
   const database =
     store === undefined ? undefined : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
-  const valkey = openValkey(context);
+  const valkey = await openValkey(context);
   database?.start();
   try {
     await serveAdmin(context, io, { database, valkey, keys: store?.keys });
@@ -71,11 +72,13 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
   }
 }
 
-function openValkey({ config, clock, random, log, bugs }: RoleContext): ValkeyClient | undefined {
+/** Its code is loaded only where it is needed, because a restarted control should be back soon. */
+async function openValkey({ config, clock, random, log, bugs }: RoleContext): Promise<ValkeyClient | undefined> {
   const { VALKEY_URL: url } = config.env;
   if (url === undefined) return undefined;
+  const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const connectionName = `rampart-control-${process.pid}`;
-  return new ValkeyClient({ url, libraries: [], clock, random, log, bugs, connectionName });
+  return new ValkeyClient({ url, libraries: [tokenFunctions], clock, random, log, bugs, connectionName });
 }
 
 interface OpenStores {

@@ -150,7 +150,7 @@ function apply(worker: Gateway, records: RecordPeers, message: ControlMessage): 
   else if (message.type === 'lease') {
     worker.applyLease(message.upstream, fromWireOrder(message.order, worker.leasedIds(message.upstream)));
   } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
-  else if (message.type === 'tokens') worker.applyTokens(message.grants);
+  else if (message.type === 'tokens') worker.applyTokens(message.grants, message.hosts);
   else if (message.type === 'places') worker.applyPlaces(message.news);
   else if (message.type === 'record') records.answered(message.number, message.answer);
   else if (message.type === 'keys-changed') worker.forgetKeys();

@@ -19,7 +19,8 @@ import { claimControlSocket, controlSocket } from './control-socket.ts';
 import { type Member, Members } from './members.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { ClientPlaces } from './client-places.ts';
-import { RateTokens } from './rate-tokens.ts';
+import { openTokens } from './open-tokens.ts';
+import type { HostTokens } from './rate-tokens.ts';
 import { passRecordMessage } from './record-finder.ts';
 import { TicketKey } from './ticket-key.ts';
 import { endStopped, StoppedWorkers } from './stopped-workers.ts';
@@ -38,7 +39,7 @@ export class Control {
   readonly #upstreams: HostUpstreams;
   readonly #rollout: Rollout;
   readonly #keeper: ConfigKeeper;
-  readonly #tokens: RateTokens;
+  readonly #tokens: HostTokens<Member>;
   readonly #places: ClientPlaces<Member>;
   readonly #metrics: HostMetrics;
   readonly #startedAtMs: number;
@@ -70,8 +71,8 @@ export class Control {
     });
     const ask = (member: Member): void => this.#members.tell(member, { type: 'report' });
     this.#metrics = new HostMetrics({ clock, log, registry, runFolder, ask });
-    this.#tokens = new RateTokens(clock, this.#metrics.savedAtMs);
     const tell = (member: Member, message: ControlMessage): void => this.#members.tell(member, message);
+    this.#tokens = openTokens(dependencies, this.#metrics.savedAtMs, tell);
     this.#places = new ClientPlaces(clock, (member, news) => tell(member, { type: 'places', news }));
     this.#upstreams = new HostUpstreams({
       config,
@@ -157,7 +158,7 @@ export class Control {
   status(): Record<string, unknown> {
     return hostStatus({
       ...this.#parts(),
-      rateSubjects: this.#tokens.size,
+      rateLimits: this.#tokens.status(),
       inFlightClients: this.#places.size,
       verdict: this.observer.view.verdict,
     });
@@ -170,7 +171,7 @@ export class Control {
     this.#stopped.stop();
     this.#ticketKey.stop();
     this.#heartbeat.stop();
-    await this.#traces?.close();
+    await Promise.all([this.#traces?.close(), this.#tokens.close()]);
     this.#metrics.close();
     await this.#members.close();
   }
@@ -203,6 +204,7 @@ export class Control {
       {
         joined: (member) => {
           this.#metrics.joined(member);
+          this.#tokens.joined(member);
           this.#notes.joined(member);
           this.#upstreams.broadcast();
         },
@@ -258,11 +260,8 @@ export class Control {
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
     } else if (message.type === 'held') {
       this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
-    } else if (message.type === 'tokens') {
-      // At once, because a request may be waiting.
-      const grants = this.#tokens.answer(message.asks);
-      if (grants.length > 0) this.#members.tell(member, { type: 'tokens', grants });
-    } else if (message.type === 'places') this.#places.said(member, message.asks);
+    } else if (message.type === 'tokens') this.#tokens.said(member, message.asks);
+    else if (message.type === 'places') this.#places.said(member, message.asks);
     else if (message.type === 'find-record' || message.type === 'record')
       passRecordMessage(message, member, this.#gateways(), (to, order) => this.#members.tell(to, order));
     else if (message.type === 'announce')
@@ -287,6 +286,7 @@ export class Control {
     }
     this.#cacheOrders.left(member);
     this.#places.left(member);
+    this.#tokens.left(member);
   }
 
   #tellTicketKey(worker: Member): void {

@@ -5,8 +5,8 @@ import { isDrained } from './see/signals-of.ts';
 
 /** The state from which `GET /api/status` is built. */
 export interface HostState extends FactSources {
-  /** Keys and addresses that have a bucket. */
-  readonly rateSubjects: number;
+  /** Keys and addresses that have a bucket, and who decides. */
+  readonly rateLimits: Record<string, unknown>;
   /** Clients with requests in flight that are counted. */
   readonly inFlightClients: number;
   readonly verdict: VerdictView;
@@ -34,7 +34,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
     })),
     discovery: upstreams.discovery(),
     drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),
-    rate_limits: { subjects: host.rateSubjects },
+    rate_limits: host.rateLimits,
     in_flight_limits: { clients: host.inFlightClients },
     settings: { gateway_workers: config.env.GATEWAY_WORKERS, generator_instances: config.env.GENERATOR_INSTANCES },
   };

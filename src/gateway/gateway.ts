@@ -191,9 +191,9 @@ export class Gateway {
     this.#upstreams.leaseOf(upstream)?.applyLoad(load);
   }
 
-  /** Takes tokens of rate limits. */
-  applyTokens(grants: readonly TokenGrant[]): void {
-    this.#context.limits.rates.tokens.answered(grants);
+  /** Takes tokens of rate limits, which so many hosts share. */
+  applyTokens(grants: readonly TokenGrant[], hosts?: number): void {
+    this.#context.limits.rates.tokens.answered(grants, hosts);
   }
 
   /** Takes places of clients, or gives them back. */

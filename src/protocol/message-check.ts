@@ -59,6 +59,7 @@ const tokenGrant = z.looseObject({
   remaining: z.number(),
   retryAfterMs: count,
   chain: z.number(),
+  share: z.number().min(0).max(1).optional(),
 });
 const placeAsk = z.looseObject({
   subject: text,
@@ -149,7 +150,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   load: z.looseObject({ upstream: text, load: hostLoad }),
   'keys-changed': nothing,
   'ticket-key': z.looseObject({ key: z.base64().length(64) }),
-  tokens: z.looseObject({ grants: z.array(tokenGrant) }),
+  tokens: z.looseObject({ grants: z.array(tokenGrant), hosts: z.int().min(1).optional() }),
   places: z.looseObject({ news: z.array(placeNews) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),

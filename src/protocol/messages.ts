@@ -72,8 +72,8 @@ export type ControlMessage =
   | { readonly type: 'keys-changed' }
   /** The key of session tickets that all workers have, in Base64: with another one, nobody resumes a session of another worker. */
   | { readonly type: 'ticket-key'; readonly key: string }
-  /** The tokens granted, in the order in which the worker asked. */
-  | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[] }
+  /** The tokens granted, in the order in which the worker asked, and how many hosts share the limits; undefined: one. */
+  | { readonly type: 'tokens'; readonly grants: readonly TokenGrant[]; readonly hosts?: number | undefined }
   /** Places of clients, given or scarce. */
   | { readonly type: 'places'; readonly news: readonly PlaceNews[] }
   | CacheCommand

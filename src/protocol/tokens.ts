@@ -29,6 +29,8 @@ export interface TokenGrant {
   readonly retryAfterMs: number;
   /** The chain to name when tokens are returned. */
   readonly chain: number;
+  /** The host's part of the limit while nobody above can be asked; undefined: all of it. */
+  readonly share?: number | undefined;
 }
 
 /**

@@ -94,7 +94,8 @@ export const controlExamples: Examples<ControlMessage> = {
   'ticket-key': { type: 'ticket-key', key: Buffer.alloc(48).toString('base64') },
   tokens: {
     type: 'tokens',
-    grants: [{ subject: 'key:a', tokens: 1, remaining: 0, retryAfterMs: 5, chain: 1 }],
+    grants: [{ subject: 'key:a', tokens: 1, remaining: 0, retryAfterMs: 5, chain: 1, share: 0.5 }],
+    hosts: 2,
   },
   places: { type: 'places', news: [{ subject: 'route:a', given: 1, isScarce: false }] },
   forget: { type: 'forget', position: { epoch: 1, number: 1 }, orders: [{ purge: { endpoint: 'app' } }] },

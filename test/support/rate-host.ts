@@ -8,6 +8,7 @@ import { Control } from '../../src/control/control.ts';
 import { controlSocket } from '../../src/control/control-socket.ts';
 import { ControlLink } from '../../src/control/link.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import type { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
 import type { TestGateway, TestGatewayOptions } from './gateway.ts';
 import { closers, startBackend, startGateway } from './proxying.ts';
 import { eventually } from './raw.ts';
@@ -16,7 +17,9 @@ import { quietInstruments } from './instruments.ts';
 
 const WORKERS = 4;
 
-/** Four workers that hold on to one control, all in this process. */
+type RateHostOptions = TestGatewayOptions & { authenticate?: boolean; valkey?: ValkeyClient; workerCount?: number };
+
+/** Some workers (four by default) that hold on to one control, all in this process. */
 export interface RateHost {
   readonly workers: readonly TestGateway[];
   control: Control;
@@ -26,7 +29,8 @@ export interface RateHost {
 }
 
 /** Resolves when control knows every worker. */
-export async function startRateHost(options: TestGatewayOptions & { authenticate?: boolean }): Promise<RateHost> {
+export async function startRateHost(options: RateHostOptions): Promise<RateHost> {
+  const { workerCount = WORKERS, valkey } = options;
   const runFolder = mkdtempSync(join(tmpdir(), 'rampart-rates-'));
   const { env } = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);
   const config = buildConfig(env, {}, import.meta.dirname, new Set());
@@ -39,6 +43,7 @@ export async function startRateHost(options: TestGatewayOptions & { authenticate
       clock: systemClock,
       random: () => 0.5,
       log,
+      valkey,
       runFolder,
       version: '1',
     });
@@ -55,16 +60,16 @@ export async function startRateHost(options: TestGatewayOptions & { authenticate
     byShare: () => host.workers.reduce((sum, worker) => sum + shareCount(worker), 0),
   };
   const allJoined = (): Promise<void> =>
-    eventually('every worker has joined', () => (host.control.status()['workers'] as unknown[]).length === WORKERS);
+    eventually('every worker has joined', () => (host.control.status()['workers'] as unknown[]).length === workerCount);
   closers.push(async () => {
     await host.control.close();
     rmSync(runFolder, { recursive: true, force: true });
   });
-  for (let instance = 0; instance < WORKERS; instance++) {
+  for (let instance = 0; instance < workerCount; instance++) {
     const worker: TestGateway = await startGateway([origin], {
       cap: 1000,
       ...options,
-      env: { GATEWAY_WORKERS: String(WORKERS), ...options.env },
+      env: { GATEWAY_WORKERS: String(workerCount), ...options.env },
       sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
       sendPlaceAsks: (asks) => link.offer({ type: 'places', asks }),
     });
@@ -86,7 +91,7 @@ function linkOf({ gateway }: TestGateway, instance: number, socketPath: string):
     random: () => 0.5,
     status: () => gateway.status(),
     onMessage: (message) => {
-      if (message.type === 'tokens') gateway.applyTokens(message.grants);
+      if (message.type === 'tokens') gateway.applyTokens(message.grants, message.hosts);
       else if (message.type === 'places') gateway.applyPlaces(message.news);
       else if (message.type === 'keys-changed') gateway.forgetKeys();
     },

@@ -43,6 +43,8 @@ export class TokenClient {
   #patience: Timer | undefined;
   #sweep: Timer | undefined;
   #byShare = 0;
+  /** How many hosts share the limits. */
+  #hosts = 1;
 
   constructor(options: TokenClientOptions) {
     this.#options = options;
@@ -110,14 +112,16 @@ export class TokenClient {
     this.#decideAll();
   }
 
-  /** Control's answers. */
-  answered(grants: readonly TokenGrant[]): void {
+  /** Control's answers. `hosts`: how many hosts share the limits. */
+  answered(grants: readonly TokenGrant[], hosts = 1): void {
     const now = this.#options.clock.now();
+    if (hosts !== this.#hosts) this.#divide(hosts);
     this.#late = false;
     for (const grant of grants) {
       const bucket = this.#buckets.get(grant.subject);
       if (bucket === undefined) continue;
       bucket.answered(grant, now);
+      bucket.divide(this.#options.workers / (grant.share ?? 1 / hosts));
       this.#serve(bucket, now);
       if (grant.tokens > 0) this.#hold(bucket);
     }
@@ -129,13 +133,19 @@ export class TokenClient {
     this.lost();
   }
 
+  /** The limits are shared by more or fewer hosts than before. */
+  #divide(hosts: number): void {
+    this.#hosts = hosts;
+    for (const bucket of this.#buckets.values()) bucket.divide(this.#options.workers * hosts);
+  }
+
   #bucket(subject: string, limit: RateLimit): LocalTokenBucket {
     const known = this.#buckets.get(subject);
     if (known !== undefined) {
       known.adopt(limit);
       return known;
     }
-    const bucket = new LocalTokenBucket(subject, limit, this.#options.workers);
+    const bucket = new LocalTokenBucket(subject, limit, this.#options.workers * this.#hosts);
     this.#buckets.set(subject, bucket);
     return bucket;
   }

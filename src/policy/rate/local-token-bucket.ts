@@ -11,17 +11,25 @@ interface Batch {
 const HORIZON_MS = 50;
 /** It asks for more when it has less than it needs for this time, which is longer than an answer takes. */
 const LOW_WATER_MS = 10;
-/** An empty bucket is not asked more often than this, even if it has a token sooner. */
+/** An empty bucket of control is not asked more often than this, even if it has a token sooner. */
 const MAX_SPACING_MS = 5;
 
+/** Tokens that were taken together. */
+export interface TakenTokens {
+  readonly tokens: number;
+  /** The oldest of their chains: what is returned under it is at most forgotten, and never counted twice. */
+  readonly chain: number;
+}
+
 /**
- * The worker's half of the rate limit of one subject: tokens from control, and the worker's static share of the limit
- * for the time when control does not answer. Requests with tokens are charged to the share as well, so that the
- * fallback allows no second burst.
+ * The lower half of the rate limit of one subject: tokens from above, and a static share of the limit for the time when
+ * nobody answers there. Requests with tokens are charged to the share as well, so that the fallback allows no second
+ * burst. A worker has its tokens from control, and control of a fleet has its own from Valkey.
  */
 export class LocalTokenBucket {
   readonly subject: string;
-  readonly #workers: number;
+  #parts: number;
+  readonly #maxSpacingMs: number;
   #limit: RateLimit;
   #share: RateLimit;
   #shareArrival: number | undefined;
@@ -37,11 +45,13 @@ export class LocalTokenBucket {
   #demand = 0;
   #demandAt = Number.NEGATIVE_INFINITY;
 
-  constructor(subject: string, limit: RateLimit, workers: number) {
+  /** `parts`: its share is one of so many. `maxSpacingMs`: how long it may leave an empty bucket alone. */
+  constructor(subject: string, limit: RateLimit, parts: number, maxSpacingMs = MAX_SPACING_MS) {
     this.subject = subject;
-    this.#workers = workers;
+    this.#parts = parts;
+    this.#maxSpacingMs = maxSpacingMs;
     this.#limit = limit;
-    this.#share = shareOf(limit, workers);
+    this.#share = shareOf(limit, parts);
   }
 
   get limit(): RateLimit {
@@ -51,6 +61,16 @@ export class LocalTokenBucket {
   /** When it asked control, while the answer is outstanding. */
   get askedAt(): number | undefined {
     return this.#askedAt;
+  }
+
+  /** Whether the next message has more to say than what it wants. */
+  get hasReport(): boolean {
+    return this.#returned > 0 || this.#spent > 0;
+  }
+
+  /** What is left above, by the last answer. */
+  get remaining(): number {
+    return this.#remaining;
   }
 
   get tokens(): number {
@@ -65,14 +85,51 @@ export class LocalTokenBucket {
     const { requestsPerSecond, burst } = this.#limit;
     this.#limit = limit;
     if (limit.requestsPerSecond === requestsPerSecond && limit.burst === burst) return;
-    this.#share = shareOf(limit, this.#workers);
+    this.#share = shareOf(limit, this.#parts);
     this.#refusedUntil = Number.NEGATIVE_INFINITY;
   }
 
-  /** A request has come. */
-  arrived(now: number): void {
-    this.#demand = this.#demand * Math.exp((this.#demandAt - now) / HORIZON_MS) + 1;
+  /** Changes the share. */
+  divide(parts: number): void {
+    if (parts === this.#parts) return;
+    this.#parts = parts;
+    this.#share = shareOf(this.#limit, parts);
+  }
+
+  /** Requests have come. */
+  arrived(now: number, count = 1): void {
+    this.#demand = this.#demand * Math.exp((this.#demandAt - now) / HORIZON_MS) + count;
     this.#demandAt = now;
+  }
+
+  /** Takes up to so many tokens. */
+  takeMany(count: number, now: number): TakenTokens {
+    this.expire(now);
+    const chain = this.#batches[0]?.chain ?? 0;
+    let tokens = 0;
+    for (let batch = this.#batches[0]; batch !== undefined && tokens < count; batch = this.#batches[0]) {
+      const taken = Math.min(batch.tokens, count - tokens);
+      tokens += taken;
+      batch.tokens -= taken;
+      if (batch.tokens === 0) this.#batches.shift();
+    }
+    this.#chargeShare(now, tokens);
+    return { tokens, chain };
+  }
+
+  /** Tokens come back from below; those of an older chain count no longer. */
+  giveBack(tokens: number, chain: number): void {
+    if (tokens === 0 || chain < this.#returnedChain) return;
+    if (chain > this.#returnedChain) this.#returned = 0;
+    this.#returnedChain = chain;
+    this.#returned += tokens;
+  }
+
+  /** Requests that were allowed by the share were none. */
+  unspend(tokens: number): void {
+    const undone = Math.min(tokens, this.#spent);
+    this.#spent -= undone;
+    if (this.#shareArrival !== undefined) this.#shareArrival -= (undone * 1000) / this.#share.requestsPerSecond;
   }
 
   /** Lets a request through, if there is a token for it. */
@@ -81,7 +138,7 @@ export class LocalTokenBucket {
     const batch = this.#batches[0];
     if (batch === undefined) return false;
     if (--batch.tokens === 0) this.#batches.shift();
-    this.#chargeShare(now);
+    this.#chargeShare(now, 1);
     return true;
   }
 
@@ -101,16 +158,14 @@ export class LocalTokenBucket {
   /** Charges more than one request's worth, with the next message. Without control the share is charged at once. */
   charge(tokens: number, now: number): void {
     this.#spent += tokens;
-    for (let count = 0; count < tokens && count < this.#share.burst; count++) this.#chargeShare(now);
+    this.#chargeShare(now, tokens);
   }
 
   /** Returns tokens that were not used in time with the next message; true if something must be sent or kept. */
   expire(now: number): boolean {
     for (let batch = this.#batches[0]; batch !== undefined && batch.until <= now; batch = this.#batches[0]) {
       this.#batches.shift();
-      if (batch.chain !== this.#returnedChain) this.#returned = 0;
-      this.#returnedChain = batch.chain;
-      this.#returned += batch.tokens;
+      this.giveBack(batch.tokens, batch.chain);
     }
     return this.#batches.length > 0 || this.#returned > 0 || this.#spent > 0;
   }
@@ -159,8 +214,16 @@ export class LocalTokenBucket {
     if (tokens > 0) this.#batches.push({ tokens, until: askedAt + TOKEN_LIFETIME_MS, chain });
     if (tokens >= this.#wanted) return;
     const { burst, requestsPerSecond } = this.#limit;
-    const spacing = Math.min(MAX_SPACING_MS, (250 * burst) / requestsPerSecond);
+    const spacing = Math.min(this.#maxSpacingMs, (250 * burst) / requestsPerSecond);
     this.#refusedUntil = now + Math.max(retryAfterMs, spacing);
+  }
+
+  /** Those above have lost their buckets, but its tokens are good: what it has spent until now is settled. */
+  settle(): void {
+    this.#refusedUntil = Number.NEGATIVE_INFINITY;
+    this.#spent = 0;
+    this.#returned = 0;
+    this.#returnedChain = 0;
   }
 
   /** Control is gone, and its buckets with it. */
@@ -170,6 +233,7 @@ export class LocalTokenBucket {
     this.#refusedUntil = Number.NEGATIVE_INFINITY;
     this.#spent = 0;
     this.#returned = 0;
+    this.#returnedChain = 0;
   }
 
   #wants(waiting: number, now: number): number {
@@ -184,14 +248,14 @@ export class LocalTokenBucket {
     return tokens <= (target * LOW_WATER_MS) / HORIZON_MS ? Math.max(0, target - tokens) : 0;
   }
 
-  #chargeShare(now: number): void {
+  #chargeShare(now: number, tokens: number): void {
     const spacing = 1000 / this.#share.requestsPerSecond;
-    const next = Math.max(this.#shareArrival ?? now, now) + spacing;
+    const next = Math.max(this.#shareArrival ?? now, now) + tokens * spacing;
     this.#shareArrival = Math.min(next, now + this.#share.burst * spacing);
   }
 }
 
-/** Rounded down, so that the shares of all workers stay within the limit, but at least one request. */
-function shareOf({ requestsPerSecond, burst }: RateLimit, workers: number): RateLimit {
-  return { requestsPerSecond: requestsPerSecond / workers, burst: Math.max(1, Math.floor(burst / workers)) };
+/** Rounded down, so that all shares together stay within the limit, but at least one request. */
+function shareOf({ requestsPerSecond, burst }: RateLimit, parts: number): RateLimit {
+  return { requestsPerSecond: requestsPerSecond / parts, burst: Math.max(1, Math.floor(burst / parts)) };
 }

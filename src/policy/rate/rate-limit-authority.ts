@@ -1,28 +1,11 @@
-import type { RateLimit, TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
+import type { TokenAsk, TokenGrant } from '../../protocol/tokens.ts';
+import { drawTokens, openBucket, type TokenBucket } from './token-bucket.ts';
 
-interface Bucket {
-  limit: RateLimit;
-  /** The theoretical arrival time of the GCRA. Each granted token has moved it forward by one spacing. */
-  arrival: number;
-  /** Changes whenever the bucket was full, because tokens granted before that are no longer missing from it. */
-  chain: number;
-}
-
-const spacingMs = ({ requestsPerSecond }: RateLimit): number => 1000 / requestsPerSecond;
-const isSame = (left: RateLimit, right: RateLimit): boolean =>
-  left.requestsPerSecond === right.requestsPerSecond && left.burst === right.burst;
-
-/**
- * Control's half of the rate limits: the bucket of each subject, from which workers take tokens in batches.
- *
- * The invariant: arrival ≥ tokens given × spacing, and tokens are given only while arrival ≤ now + burst × spacing, so
- * the tokens given since the start never exceed burst + rate × time (the GCRA of ITU-T I.371, batch by batch). Tokens
- * that come back move the arrival back only within their chain: once the bucket has been full, it misses nothing.
- */
+/** Control's half of the rate limits of a host: the bucket of each subject, from which workers take tokens in batches. */
 export class RateLimitAuthority {
   readonly #capacity: number;
   /** In order of use, the least recently used first. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, TokenBucket>();
   /** A new bucket counts as if it had held one token at this time, because earlier use is unknown. */
   #blankSince: number;
   #chains = 0;
@@ -43,37 +26,15 @@ export class RateLimitAuthority {
 
   /** Settles the worker's report, and grants the tokens that are available. */
   answer(ask: TokenAsk, now: number): TokenGrant {
-    const bucket = this.#touch(ask, now);
-    settle(bucket, ask, now);
-    const tokens = Math.min(ask.wanted, available(bucket, now));
-    if (tokens > 0) this.#give(bucket, tokens, now);
-    const { subject } = ask;
-    const spacing = spacingMs(bucket.limit);
-    const retryAfterMs = Math.max(0, bucket.arrival + spacing - bucket.limit.burst * spacing - now);
-    return { subject, tokens, remaining: available(bucket, now), retryAfterMs, chain: bucket.chain };
+    return drawTokens(this.#touch(ask, now), ask, now, () => ++this.#chains);
   }
 
-  #give(bucket: Bucket, tokens: number, now: number): void {
-    if (bucket.arrival < now) {
-      bucket.arrival = now;
-      bucket.chain = ++this.#chains;
-    }
-    bucket.arrival += tokens * spacingMs(bucket.limit);
-  }
-
-  #touch({ subject, limit }: TokenAsk, now: number): Bucket {
+  #touch({ subject, limit }: TokenAsk, now: number): TokenBucket {
     let bucket = this.#buckets.get(subject);
     if (bucket === undefined) {
       this.#makeRoom(now);
-      const arrival = Math.max(now, this.#blankSince + (limit.burst - 1) * spacingMs(limit));
-      bucket = { limit, arrival, chain: ++this.#chains };
-    } else {
-      this.#buckets.delete(subject);
-      if (!isSame(bucket.limit, limit)) {
-        adopt(bucket, limit, now);
-        bucket.chain = ++this.#chains;
-      }
-    }
+      bucket = openBucket({ limit, now, blankSince: this.#blankSince, chain: ++this.#chains });
+    } else this.#buckets.delete(subject);
     this.#buckets.set(subject, bucket);
     return bucket;
   }
@@ -87,29 +48,4 @@ export class RateLimitAuthority {
       return;
     }
   }
-}
-
-/** Whole tokens in the bucket; the small addition corrects rounding errors. */
-function available({ limit, arrival }: Bucket, now: number): number {
-  const spacing = spacingMs(limit);
-  return Math.max(0, Math.floor((now + limit.burst * spacing - Math.max(arrival, now)) / spacing + 1e-9));
-}
-
-/** The longest time in which the debt of requests that were allowed without asking is paid off. */
-const MAX_DEBT_MS = 1000;
-
-function settle(bucket: Bucket, { spent, returned, chain }: TokenAsk, now: number): void {
-  const spacing = spacingMs(bucket.limit);
-  if (returned > 0 && chain === bucket.chain) bucket.arrival -= returned * spacing;
-  if (spent === 0) return;
-  const most = Math.max(bucket.arrival, now + bucket.limit.burst * spacing + MAX_DEBT_MS);
-  bucket.arrival = Math.min(bucket.arrival + spent * spacing, most);
-}
-
-/** A new limit keeps the present tokens as far as they fit, so that a change does not grant a new burst. */
-function adopt(bucket: Bucket, limit: RateLimit, now: number): void {
-  const before = spacingMs(bucket.limit);
-  const level = bucket.limit.burst - Math.max(0, bucket.arrival - now) / before;
-  bucket.arrival = now + (limit.burst - Math.min(Math.max(0, level), limit.burst)) * spacingMs(limit);
-  bucket.limit = limit;
 }

@@ -1,3 +1,5 @@
+import { messageOf } from '../../core/errors.ts';
+
 /**
  * `not-connected`: nothing was sent. `timeout`, `lost`: it was sent, and may still be executed. `refused`: Valkey has
  * answered with an error.
@@ -13,4 +15,11 @@ export class ValkeyUnavailable extends Error {
     this.name = 'ValkeyUnavailable';
     this.reason = reason;
   }
+}
+
+/** What was thrown, if it is a failure of Valkey; anything else is a bug, and counts as a lost call. */
+export function valkeyFailure(error: unknown, onBug: (error: unknown) => void): ValkeyUnavailable {
+  if (error instanceof ValkeyUnavailable) return error;
+  onBug(error);
+  return new ValkeyUnavailable('lost', messageOf(error));
 }

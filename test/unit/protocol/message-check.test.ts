@@ -14,6 +14,7 @@ test('a message that lacks any of its needed fields is refused', () => {
     report: ['status'],
     ask: ['dryRun', 'force', 'who'],
     answer: ['result'],
+    tokens: ['hosts'],
   } as Record<string, string[]>;
   const checkEach = (examples: object, accept: (value: unknown) => unknown): void => {
     for (const example of Object.values(examples) as { readonly type: string }[]) {
