@@ -20,7 +20,9 @@ const help = `usage: npm run fleet:test -- [options]
   --workers N    gateway workers of each (1)
   --seconds N    length of the schedule (60)
   --seed N       of the schedule (1)
-  --scope S      of the upstream: host, or fleet (host)
+  --users N      users of each host in a closed loop (28)
+  --stragglers P per cent of the calls that take ten times as long (0)
+  --scope S      of the upstream: host, fleet, or divided: the cap divided by hosts (host)
   --mode M       of a fleet's upstream: strict or prompt (strict)
   --fault NAME   only this one; may come several times
   --long         faults that take longer than a minute, too
@@ -35,6 +37,8 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
+    users: { type: 'string', default: '28' },
+    stragglers: { type: 'string', default: '0' },
     scope: { type: 'string', default: 'host' },
     mode: { type: 'string', default: 'strict' },
     fault: { type: 'string', multiple: true },
@@ -46,9 +50,8 @@ const { values } = parseArgs({
   },
 });
 
-/** Hosts share 300 requests a second: their number of users, and a service time with which no more can arise. */
+/** The backend answers so slowly that all hosts together cannot make more requests than two processors carry. */
 const CAP = 24;
-const USERS_PER_HOST = 28;
 const REQUESTS_PER_SECOND = 300;
 /** What a host keeps of its part of the cap while it has no ledger, by default. */
 const FLOOR_SHARE = 0.5;
@@ -64,8 +67,10 @@ async function runFleet(): Promise<number> {
     seed,
     workers: Number(values.workers),
     cap: CAP,
+    hostCap: values.scope === 'divided' ? Math.floor(CAP / hosts) : CAP,
     serviceMs: Math.ceil((hosts * CAP * 1000) / REQUESTS_PER_SECOND / 10) * 10,
-    usersPerHost: USERS_PER_HOST,
+    usersPerHost: Number(values.users),
+    stragglers: Number(values.stragglers) / 100,
     joiners: values.long ? MOST_JOINERS : FEW_JOINERS,
     upstream: values.scope === 'fleet' ? { scope: 'fleet', mode: values.mode } : undefined,
   });
@@ -83,7 +88,7 @@ async function runFleet(): Promise<number> {
   if (values.docs) writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n`);
   const isFleet = values.scope === 'fleet';
   const broken = brokenPromises(history, rows, {
-    mostInFlight: isFleet ? CAP : hosts * CAP,
+    mostInFlight: values.scope === 'host' ? hosts * CAP : CAP,
     leastUse: LEAST_USE,
     floor: isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP,
   });

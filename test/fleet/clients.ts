@@ -15,6 +15,8 @@ export interface ClientOptions {
   readonly host: string;
   readonly url: string;
   readonly users: number;
+  /** The path of the next call. */
+  readonly nextPath: () => string;
 }
 
 /** A call without an answer for this long has failed. */
@@ -29,21 +31,35 @@ export class Clients {
   readonly #options: ClientOptions;
   readonly #loops: Promise<void>[];
   #isStopped = false;
+  /** Settled while users may send. */
+  #mayGo: PromiseWithResolvers<void> = settled();
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#loops = Array.from({ length: options.users }, () => this.#loop());
   }
 
+  /** No further requests until `go`. */
+  hold(): void {
+    this.#mayGo = Promise.withResolvers();
+  }
+
+  go(): void {
+    this.#mayGo.resolve();
+  }
+
   /** Ends when every user has its last answer. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.go();
     await Promise.all(this.#loops);
     this.#agent.destroy();
   }
 
   async #loop(): Promise<void> {
-    while (!this.#isStopped) {
+    for (;;) {
+      await this.#mayGo.promise;
+      if (this.#isStopped) return;
       const call = await this.#call();
       this.calls.push(call);
       if (call.outcome !== 200) await new Promise((resolve) => setTimeout(resolve, BACK_OFF_MS));
@@ -61,18 +77,28 @@ export class Clients {
           outcome,
           ...(reason !== undefined && { reason }),
         });
-      const sent = request(`${this.#options.url}/work`, { agent: this.#agent, timeout: PATIENCE_MS }, (reply) => {
-        let text = '';
-        reply.setEncoding('utf8');
-        reply.on('data', (chunk: string) => (text += chunk));
-        reply.on('end', () => end(reply.statusCode ?? 0, reasonOf(text)));
-        reply.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-      });
+      const sent = request(
+        `${this.#options.url}${this.#options.nextPath()}`,
+        { agent: this.#agent, timeout: PATIENCE_MS },
+        (reply) => {
+          let text = '';
+          reply.setEncoding('utf8');
+          reply.on('data', (chunk: string) => (text += chunk));
+          reply.on('end', () => end(reply.statusCode ?? 0, reasonOf(text)));
+          reply.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+        },
+      );
       sent.on('timeout', () => sent.destroy(Object.assign(new Error('No answer'), { code: 'TIMEOUT' })));
       sent.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
       sent.end();
     });
   }
+}
+
+function settled(): PromiseWithResolvers<void> {
+  const gate = Promise.withResolvers<void>();
+  gate.resolve();
+  return gate;
 }
 
 const reasonOf = (text: string): string | undefined => /"reason":\s*"([\w-]+)"/.exec(text)?.[1];

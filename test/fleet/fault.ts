@@ -17,6 +17,8 @@ export interface Fault extends FaultKind {
   readonly errors: 'none' | 'struck' | 'all';
   /** Whether a host, or all of them, cannot use Valkey meanwhile. */
   readonly cutsLedger?: boolean;
+  /** Whether it only moves demand: the cap must be in use meanwhile, too. */
+  readonly movesDemand?: boolean;
   apply(fleet: Fleet, host: number): void | Promise<void>;
   heal(fleet: Fleet, host: number): void | Promise<void>;
 }

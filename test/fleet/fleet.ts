@@ -8,11 +8,15 @@ import { FleetNetwork } from './network.ts';
 export interface FleetOptions {
   readonly hosts: number;
   readonly workers: number;
-  /** The cap of the backend, which every host is told. */
+  /** What the backend takes at a time. */
   readonly cap: number;
+  /** What each host is told. */
+  readonly hostCap: number;
   readonly serviceMs: number;
   /** Users in a closed loop at each host; more than `cap` keep even a single host busy. */
   readonly usersPerHost: number;
+  /** The part of the calls that take ten times as long. */
+  readonly stragglers: number;
   readonly seed: number;
   /** Settings of the upstream that make its cap one of the fleet; none: hosts without a ledger. */
   readonly upstream: Readonly<Record<string, unknown>> | undefined;
@@ -29,6 +33,8 @@ interface FleetMembers {
   /** One that takes over the identity of another. */
   readonly twin: GatewayHost;
 }
+
+const STRAGGLER_FACTOR = 10;
 
 /** Hosts, a backend, clients and a ledger, in network namespaces. */
 export class Fleet {
@@ -49,10 +55,10 @@ export class Fleet {
     await network.open();
     const backend = new BackendHost(await network.add('backend'), options.serviceMs);
     const valkey = await ValkeyGroup.place(network, options.hosts, seededRandom(options.seed));
-    const { workers, cap, upstream } = options;
+    const { workers, hostCap, upstream } = options;
     const host = async (name: string, relay: number): Promise<GatewayHost> => {
       const ledger = upstream && { upstream, env: { VALKEY_URL: valkey.urlFor(relay) } };
-      return new GatewayHost(await network.add(name), { workers, cap, backends: [backend.url], ...ledger });
+      return new GatewayHost(await network.add(name), { workers, cap: hostCap, backends: [backend.url], ...ledger });
     };
     const named = async (prefix: string, count: number): Promise<GatewayHost[]> => {
       const made: GatewayHost[] = [];
@@ -89,13 +95,24 @@ export class Fleet {
   }
 
   load(): void {
-    const users = this.options.usersPerHost;
-    this.#clients = this.hosts.map(({ place, url }) => new Clients({ host: place.name, url, users }));
+    const { usersPerHost: users, serviceMs, stragglers, seed } = this.options;
+    const random = seededRandom(seed);
+    const nextPath = (): string => `/work?ms=${random() < stragglers ? STRAGGLER_FACTOR * serviceMs : serviceMs}`;
+    this.#clients = this.hosts.map(({ place, url }) => new Clients({ host: place.name, url, users, nextPath }));
   }
 
   /** Every call that has ended. */
   get calls(): ClientCall[] {
     return this.#clients.flatMap(({ calls }) => calls);
+  }
+
+  /** Only the clients of one host go on. */
+  gatherDemand(host: number): void {
+    for (const [index, clients] of this.#clients.entries()) if (index !== host) clients.hold();
+  }
+
+  spreadDemand(): void {
+    for (const clients of this.#clients) clients.go();
   }
 
   /** More hosts, all at once: each is a control, as that is what talks to the ledger. */

@@ -1,7 +1,8 @@
 import { unexcusedFailures } from './checkers/availability.ts';
+import type { Interval } from './checkers/cap.ts';
 import { checkLiveness } from './checkers/liveness.ts';
 import type { ReportRow } from './report.ts';
-import type { FleetHistory } from './run.ts';
+import type { FaultWindow, FleetHistory } from './run.ts';
 
 /** What a fleet has promised. */
 export interface Promises {
@@ -39,7 +40,13 @@ function errorsOf({ name, host, errors, errorsAtStruck, errorsElsewhere, outcome
 
 function idle({ served, calls, faults, load, cap }: FleetHistory, { leastUse }: Promises): string[] {
   const demand = calls.map(({ startMs, endMs }) => ({ startMs, endMs: Math.min(endMs, load.endMs) }));
-  const troubled = [{ startMs: 0, endMs: load.startMs }, ...faults];
+  // A shift of demand is no excuse, but permits need their time after it.
+  const shiftsOf = ({ startMs, healedMs }: FaultWindow): Interval[] => [
+    { startMs, endMs: startMs },
+    { startMs: healedMs, endMs: healedMs },
+  ];
+  const excused = faults.flatMap((fault) => (fault.movesDemand ? shiftsOf(fault) : [fault]));
+  const troubled = [{ startMs: 0, endMs: load.startMs }, ...excused];
   const found = checkLiveness(served, demand, troubled, { cap, settleMs: SETTLE_MS, stretchMs: STRETCH_MS });
   if (found.worstShare >= leastUse) return [];
   const atS = ((found.worstAtMs - load.startMs) / 1000).toFixed(1);

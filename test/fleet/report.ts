@@ -1,4 +1,5 @@
 import { checkCap, type CapFindings, type Interval } from './checkers/cap.ts';
+import { timeToFull } from './checkers/liveness.ts';
 import { clientErrors } from './checkers/drain.ts';
 import type { ClientCall } from './clients.ts';
 import type { Fault } from './fault.ts';
@@ -10,6 +11,8 @@ export interface ReportRow extends CapFindings {
   readonly host: string;
   readonly seconds: number;
   readonly cap: number;
+  /** Milliseconds from the begin of the fault until all of the cap was in use again; absent if it was not at the end. */
+  readonly fullAfterMs?: number;
   /** Whose clients may see errors. */
   readonly errors: Fault['errors'];
   /** Failed calls at the struck host, and at all others. */
@@ -27,8 +30,14 @@ export function reportOf(history: FleetHistory): ReportRow[] {
     seconds: (fault.endMs - fault.startMs) / 1000,
     cap: history.cap,
     ...checkCap(history.served, history.cap, fault),
+    ...fullAfter(history, fault),
   }));
   return [calmRow(history, errors.get(CALM_INDEX)), ...faults];
+}
+
+function fullAfter({ served, cap }: FleetHistory, fault: Interval): Pick<ReportRow, 'fullAfterMs'> {
+  const fullAfterMs = timeToFull(served, cap, fault);
+  return fullAfterMs === undefined ? {} : { fullAfterMs };
 }
 
 const CALM_INDEX = -1;
@@ -96,6 +105,7 @@ const columns = [
   'cap',
   'over, permits × s',
   'cap used',
+  'full after, s',
   'errors there',
   'elsewhere',
 ];
@@ -119,6 +129,7 @@ function cellsOf(row: ReportRow): string[] {
     String(row.cap),
     (row.overPermitMs / 1000).toFixed(1),
     `${(row.usedShare * 100).toFixed(1)} %`,
+    row.fullAfterMs === undefined ? '–' : (row.fullAfterMs / 1000).toFixed(2),
     String(row.errorsAtStruck),
     String(row.errorsElsewhere),
   ];

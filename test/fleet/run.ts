@@ -14,6 +14,7 @@ export interface FaultWindow extends Interval {
   readonly host: string;
   readonly errors: Fault['errors'];
   readonly cutsLedger: boolean;
+  readonly movesDemand: boolean;
   /** When it was undone. The window ends when the fleet must be well again. */
   readonly healedMs: number;
 }
@@ -78,6 +79,6 @@ async function strike(fleet: Fleet, planned: PlannedFault, { faults, say }: RunO
   await fault.heal(fleet, planned.host);
   const healedMs = monotonicMs();
   await pause(planned.recoverMs);
-  const { name, errors, cutsLedger = false } = fault;
-  return { name, host, errors, cutsLedger, startMs, healedMs, endMs: monotonicMs() };
+  const { name, errors, cutsLedger = false, movesDemand = false } = fault;
+  return { name, host, errors, cutsLedger, movesDemand, startMs, healedMs, endMs: monotonicMs() };
 }

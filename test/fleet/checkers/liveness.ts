@@ -1,4 +1,4 @@
-import { checkCap, inFlightSteps, type Interval } from './cap.ts';
+import { checkCap, clipped, inFlightSteps, type Interval } from './cap.ts';
 
 export interface LivenessRule {
   readonly cap: number;
@@ -41,10 +41,10 @@ export function checkLiveness(
   };
 }
 
-/** A user that has its reply sends the next request so soon: no end of the demand. */
+/** From a reply to the next request it takes no longer than this: no end of a busy time. */
 const BREATH_MS = 50;
 
-/** The stretches of time in which at least `cap` calls were open. */
+/** The stretches of time in which at least `cap` were open. */
 function busyWindows(demand: readonly Interval[], cap: number): Interval[] {
   const windows: { startMs: number; endMs: number }[] = [];
   let startMs: number | undefined;
@@ -80,4 +80,14 @@ function stretches({ startMs, endMs }: Interval, lengthMs: number): Interval[] {
     startMs: startMs + index * lengthMs,
     endMs: startMs + (index + 1) * lengthMs,
   }));
+}
+
+/** So much of the cap counts as all of it: a request ends and the next one begins. */
+const FULL_SHARE = 0.95;
+
+/** Milliseconds from the begin of the window until the cap was in use and stayed so to its end. Undefined if it did not. */
+export function timeToFull(served: readonly Interval[], cap: number, window: Interval): number | undefined {
+  const last = busyWindows(clipped(served, window), cap * FULL_SHARE).at(-1);
+  if (last === undefined || last.endMs < window.endMs - BREATH_MS) return undefined;
+  return last.startMs - window.startMs;
 }

@@ -43,6 +43,15 @@ export const fleetFaults: readonly Fault[] = [
   { ...joined(FEW_JOINERS), holdsMs: [1500], recoverMs: 1000 },
   { ...joined(MOST_JOINERS), holdsMs: [12_000], recoverMs: 5000, isLong: true },
   {
+    name: 'demand at one host only',
+    holdsMs: [3000],
+    recoverMs: 2000,
+    errors: 'none',
+    movesDemand: true,
+    apply: (fleet, host) => fleet.gatherDemand(host),
+    heal: (fleet) => fleet.spreadDemand(),
+  },
+  {
     name: 'second process with the same host id',
     holdsMs: [3000],
     recoverMs: 2000,

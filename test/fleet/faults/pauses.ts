@@ -1,5 +1,6 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
+import { signalAll } from '../members/signals.ts';
 
 /** How long a lease of a host lasts. */
 const LEASE_MS = 10_000;
@@ -21,10 +22,8 @@ export function pausable(
     ...kind,
     apply: (fleet, host) => {
       stopped = pidsOf(fleet, host);
-      for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+      signalAll(stopped, 'SIGSTOP');
     },
-    heal: () => {
-      for (const pid of stopped) process.kill(pid, 'SIGCONT');
-    },
+    heal: () => signalAll(stopped, 'SIGCONT'),
   };
 }

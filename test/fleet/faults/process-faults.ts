@@ -1,5 +1,6 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
+import { signalAll } from '../members/signals.ts';
 import { aroundLease, pausable } from './pauses.ts';
 
 const pidsOf =
@@ -15,9 +16,7 @@ function killed(role: 'control' | 'gateway', name: string, errors: Fault['errors
     holdsMs: [500],
     recoverMs: 2500,
     errors,
-    apply: (fleet, host) => {
-      for (const pid of pidsOf(role)(fleet, host)) process.kill(pid, 'SIGKILL');
-    },
+    apply: (fleet, host) => signalAll(pidsOf(role)(fleet, host), 'SIGKILL'),
     // The supervisor starts it again.
     heal: (fleet, host) => fleet.hostAt(host).served(),
   };

@@ -1,6 +1,8 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
 import type { ValkeyNode } from '../members/valkey-node.ts';
+import { monotonicMs } from '../monotonic.ts';
+import type { Place } from '../network.ts';
 import { aroundLease, pausable } from './pauses.ts';
 
 /** So long each call of the script keeps the server busy; nothing else runs meanwhile. */
@@ -31,28 +33,51 @@ function slow(): Fault {
   };
 }
 
-/** The primary dies; `loses` writes first if its replica is cut off from it. */
-function failover(name: string, losesWrites: boolean): Fault {
+function primaryKilled(): Fault {
   let dead: ValkeyNode | undefined;
   return {
-    name,
-    holdsMs: [losesWrites ? 1500 : 500],
+    name: 'primary killed',
+    holdsMs: [500],
     recoverMs: 2000,
     errors: 'none',
     cutsLedger: true,
-    apply: async ({ valkey, network }) => {
+    apply: async ({ valkey }) => {
       dead = valkey.primary;
-      if (losesWrites) {
-        await network.cut(valkey.replica.place, [dead.place.address], 'both');
-        await dead.ask('SET', 'nemesis', 'written after the cut');
-      }
       await dead.kill();
     },
-    heal: async ({ valkey, network }) => {
+    heal: async ({ valkey }) => {
       if (dead === undefined) return;
-      await network.mend(valkey.replica.place);
       await valkey.failedOver(dead);
       await valkey.startReplica(dead);
+    },
+  };
+}
+
+/** The same, but what the primary wrote at last never reached the replica that takes its place. */
+function writesLost(): Fault {
+  const plain = primaryKilled();
+  const key = 'nemesis';
+  let written = '';
+  let cutOff: Place | undefined;
+  return {
+    ...plain,
+    name: 'primary killed after its replica was cut off',
+    holdsMs: [1500],
+    apply: async (fleet, host) => {
+      const { primary, replica } = fleet.valkey;
+      cutOff = replica.place;
+      await fleet.network.cut(cutOff, [primary.place.address], 'both');
+      written = `written at ${monotonicMs()}`;
+      const reply = await primary.ask('SET', key, written);
+      if (!reply.startsWith('+OK')) throw new Error(`The primary refused a write right after the cut: ${reply}`);
+      await plain.apply(fleet, host);
+    },
+    heal: async (fleet, host) => {
+      if (cutOff !== undefined) await fleet.network.mend(cutOff);
+      await plain.heal(fleet, host);
+      const found = await fleet.valkey.primary.ask('GET', key);
+      if (found.includes(written))
+        throw new Error('The write after the cut was not lost: this was no test of lost writes');
     },
   };
 }
@@ -64,8 +89,8 @@ export const valkeyFaults: readonly Fault[] = [
     primaryPid,
   ),
   slow(),
-  failover('primary killed', false),
-  failover('primary killed after its replica was cut off', true),
+  primaryKilled(),
+  writesLost(),
   {
     name: 'FLUSHALL',
     holdsMs: [500],

@@ -4,6 +4,7 @@ import { endProcess, processesOf, rampartEntry } from '../../support/stack.ts';
 import { eventually } from '../../support/raw.ts';
 import type { Place } from '../network.ts';
 import { Member } from './member.ts';
+import { signalAll } from './signals.ts';
 
 export interface HostSettings {
   readonly workers: number;
@@ -91,7 +92,7 @@ export class GatewayHost {
 
   /** As a power cut ends it: all processes at once. */
   kill(): void {
-    for (const pid of this.pids()) process.kill(pid, 'SIGKILL');
+    signalAll(this.pids(), 'SIGKILL');
   }
 
   /** Removes what it kept: the next start is that of a new host. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkLiveness } from '../../fleet/checkers/liveness.ts';
+import { checkLiveness, timeToFull } from '../../fleet/checkers/liveness.ts';
 
 const span = (count: number, startMs: number, endMs: number) =>
   Array.from({ length: count }, () => ({ startMs, endMs }));
@@ -33,4 +33,18 @@ test('checkLiveness asks for nothing while the demand is below the cap', () => {
 test('checkLiveness takes the moment between a reply and the next request for no end of the demand', () => {
   const broken = [...span(3, 0, 2200), ...span(1, 0, 1000), ...span(1, 1005, 2200)];
   assert.equal(checkLiveness(span(4, 0, 2200), broken, [], rule).stretches, 2);
+});
+
+test('timeToFull says when the cap was in use for good', () => {
+  const window = { startMs: 1000, endMs: 3000 };
+  const lacking = [...span(3, 0, 4000), ...span(1, 0, 1100), ...span(1, 1800, 4000)];
+  assert.equal(timeToFull(span(4, 0, 4000), 4, window), 0);
+  assert.equal(timeToFull(lacking, 4, window), 800);
+  assert.equal(timeToFull(span(3, 0, 4000), 4, window), undefined);
+  assert.equal(timeToFull([...span(3, 0, 4000), ...span(1, 0, 2900)], 4, window), undefined);
+});
+
+test('timeToFull sees no lack between a request and the next', () => {
+  const served = [...span(3, 0, 4000), ...span(1, 0, 2000), ...span(1, 2020, 4000)];
+  assert.equal(timeToFull(served, 4, { startMs: 1000, endMs: 3000 }), 0);
 });

@@ -17,6 +17,7 @@ const fault = (name: string, startMs: number, endMs: number, more: Partial<Fault
   host: 'host1',
   errors: 'none',
   cutsLedger: false,
+  movesDemand: false,
   startMs,
   healedMs: endMs - 500,
   endMs,
@@ -49,7 +50,10 @@ test('reportOf has a row for the time without a fault and one for each fault', (
     ['no fault', 8, 2, 1],
     ['cut', 2, 2, 1],
   ]);
-  assert.equal(reportTable(reportOf(sound)).split('\n')[3], '| cut | host1 | 2.0 | 2 | 2 | 0.0 | 100.0 % | 0 | 0 |');
+  assert.equal(
+    reportTable(reportOf(sound)).split('\n')[3],
+    '| cut | host1 | 2.0 | 2 | 2 | 0.0 | 100.0 % | 0.00 | 0 | 0 |',
+  );
 });
 
 test('brokenPromises says nothing of a sound history', () => {
@@ -73,6 +77,17 @@ test('brokenPromises finds a second of full demand in which half of the cap lay 
     '50.0 % of the cap in use for a second of full demand without a fault, at 8.0 s',
   ]);
   assert.deepEqual(judged({ ...sound, served: halfUsed(5000, 8000) }), []);
+});
+
+test('brokenPromises excuses no shift of demand, but the second behind it', () => {
+  const faults = [fault('shift', 5000, 9000, { movesDemand: true })];
+  const idleUntil = (endMs: number): FleetHistory['served'] => [
+    { startMs: 500, endMs: 11_500, from: '10.0.0.1' },
+    { startMs: 500, endMs: 5000, from: '10.0.0.1' },
+    { startMs: endMs, endMs: 11_500, from: '10.0.0.1' },
+  ];
+  assert.deepEqual(judged({ ...sound, faults, served: idleUntil(6000) }), []);
+  assert.equal(judged({ ...sound, faults, served: idleUntil(7000) }).length, 1);
 });
 
 test('brokenPromises finds failed calls of a fault that must not be seen, and of hosts that were not struck', () => {
