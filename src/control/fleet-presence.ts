@@ -57,9 +57,9 @@ export class FleetPresence {
     return this.#breaker.isOpen || this.#options.store.runId === undefined;
   }
 
-  /** Why an ask has failed last; undefined once one has not. */
+  /** Why the last ask has failed, or cannot be sent. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#problem ?? this.#options.store.problem;
   }
 
   viewAt(now: number): FleetView {

@@ -116,6 +116,17 @@ test(
   },
 );
 
+test('buckets fill from the time at which the first host was there', { skip: withoutValkey }, async () => {
+  await client.command('FLUSHALL');
+  const store = new ValkeyTokens(client);
+  await store.announce('a');
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const limit = { requestsPerSecond: 1000, burst: 20 };
+  const ask = { subject: 'key:1', limit, wanted: 20, spent: 0, returned: 0, chain: 0, demand: 20 };
+  const { answers } = await store.ask([ask]);
+  assert.ok(answers[0] !== undefined && 'tokens' in answers[0] && answers[0].tokens === 20);
+});
+
 test('ValkeyTokens counts the hosts that are there', { skip: withoutValkey }, async () => {
   const store = new ValkeyTokens(client);
   await client.command('FLUSHALL');

@@ -212,9 +212,11 @@ test('the password is decoded, and shown nowhere', { skip: withoutValkey }, asyn
   const lines: string[] = [];
   await connected(open(`redis://default:geheim%2F1@127.0.0.1:${valkey.port}`, lines));
   const wrong = open(`redis://:verkehrt@127.0.0.1:${valkey.port}`, lines);
-  // A server that does not know a command repeats its arguments.
+  // A server that does not know a command repeats the beginning of its arguments.
   const fake = await startFakeValkey(([name, ...args]) =>
-    name === 'AUTH' ? `-ERR unknown command 'AUTH', with args beginning with: '${args.join("' '")}\r\n` : undefined,
+    name === 'AUTH'
+      ? `-ERR unknown command 'AUTH', with args beginning with: '${args.join("' '").slice(0, 5)}\r\n`
+      : undefined,
   );
   closers.push(() => fake.close());
   const old = open(fake.url.replace('//', '//:verkehrt@'), lines);
@@ -230,7 +232,7 @@ test('the password is decoded, and shown nowhere', { skip: withoutValkey }, asyn
   const failed = await wrong.command('PING').catch((error: unknown) => String(error));
   assert.doesNotMatch(
     `${lines.join('')}${JSON.stringify([wrong.status(), old.status(), health, failed])}`,
-    /geheim|verkehrt/,
+    /geheim|verke/,
   );
 });
 

@@ -78,7 +78,7 @@ export class FleetSubject<Member> {
    * had none, and half by the demand of the last 10 s. Once the bank has been away for that long, all is divided equally.
    */
   part(now: number, { hosts, silentMs }: FleetView): number {
-    if (silentMs >= DEMAND_MS) return 1 / hosts;
+    if (silentMs >= DEMAND_MS || hosts === 1) return 1 / hosts;
     const byDemand = now - this.#heardAt < DEMAND_MS + silentMs ? this.#part : 0;
     return EQUAL_PART / hosts + (1 - EQUAL_PART) * byDemand;
   }

@@ -73,9 +73,10 @@ local function ask(keys, args)
   return { tokens, available(arrival, now, burst, spacing), exact(retry_ms), chain, exact(demand), micros, redis.call('ZCARD', keys[3]) }
 end
 
--- KEYS: the hosts by when they were last seen. ARGV: a host. Returns how many there are.
+-- KEYS: the hosts by when they were last seen, the state of all. ARGV: a host, run_id. Returns how many there are.
 local function host(keys, args)
   local now = micros_now() / 1000
+  blank_since(keys[2], args[2], now)
   redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', exact(now - HOST_MS))
   redis.call('ZADD', keys[1], exact(now), args[1])
   return redis.call('ZCARD', keys[1])

@@ -14,6 +14,8 @@ export interface FleetAnswers {
 export interface FleetTokenStore {
   /** Names the server of the present connection; undefined while there is none. */
   readonly runId: string | undefined;
+  /** Why there is no connection. */
+  readonly problem: string | undefined;
   /** Rejects if there are no answers. */
   ask(asks: readonly FleetAsk[]): Promise<FleetAnswers>;
   /** Says that this host is there; returns how many hosts are. */
@@ -37,9 +39,12 @@ export class ValkeyTokens implements FleetTokenStore {
     return this.#client.runId;
   }
 
+  get problem(): string | undefined {
+    return this.#client.status().problem;
+  }
+
   async ask(asks: readonly FleetAsk[]): Promise<FleetAnswers> {
-    const { runId } = this.#client;
-    if (runId === undefined) throw new ValkeyUnavailable('not-connected', 'it is not connected');
+    const runId = this.#connectedRunId();
     const answers = await this.#client.callMany(asks.map((ask) => callOf(ask, runId)));
     const hosts = answers
       .map((answer) => (Array.isArray(answer) ? Number(answer[6]) : undefined))
@@ -48,11 +53,18 @@ export class ValkeyTokens implements FleetTokenStore {
   }
 
   async announce(hostId: string): Promise<number> {
-    return Number(await this.#client.call('rampart_tokens_1_host', [HOSTS_KEY], [hostId]));
+    const runId = this.#connectedRunId();
+    return Number(await this.#client.call('rampart_tokens_1_host', [HOSTS_KEY, STATE_KEY], [hostId, runId]));
   }
 
   async leave(hostId: string): Promise<void> {
     await this.#client.call('rampart_tokens_1_leave', [HOSTS_KEY], [hostId]);
+  }
+
+  #connectedRunId(): string {
+    const { runId, problem } = this;
+    if (runId === undefined) throw new ValkeyUnavailable('not-connected', problem ?? 'it is not connected yet');
+    return runId;
   }
 }
 

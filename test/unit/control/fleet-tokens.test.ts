@@ -173,6 +173,38 @@ describe('FleetTokens', () => {
     }
   });
 
+  test('tokens of the share that a worker returns are not charged, and can be had again', async () => {
+    const fleet = await fullFleet(1);
+    fleet.runId = undefined;
+    const [host] = fleet.hosts;
+    host?.said('w', [askFor(limit, 20)]);
+    assert.equal(fleet.told.at(-1)?.grant.tokens, 20);
+    host?.said('w', [askFor(limit, 0, { returned: 15, chain: fleet.told.at(-1)?.grant.chain ?? -1 })]);
+    host?.said('w', [askFor(limit, 20)]);
+    assert.equal(fleet.told.at(-1)?.grant.tokens, 15);
+    fleet.runId = 'run1';
+    await fleet.run(60);
+    host?.said('w', [askFor(limit, 20)]);
+    await fleet.run(5);
+    // 20 were used since the bucket was full, and 60 ms have filled six again.
+    assert.ok((fleet.told.at(-1)?.grant.tokens ?? 0) <= 7);
+  });
+
+  test('workers are told how many hosts there are: at first, and when that changes', async () => {
+    const fleet = new TokenFleet(2, () => 1);
+    const heard: (number | undefined)[] = [];
+    fleet.onTold = (host, hosts) => void (host === 0 && heard.push(hosts));
+    for (const host of fleet.hosts) host.joined('w');
+    await fleet.run(3100);
+    assert.deepEqual(heard, [1, 2]);
+    fleet.hosts[0]?.left('w');
+    const closing = fleet.hosts[1]?.close();
+    await fleet.run(3100);
+    await closing;
+    assert.deepEqual(heard, [1, 2]);
+    assert.equal(fleet.status(0)['hosts'], 1);
+  });
+
   test('an emptied store gives no second burst', async () => {
     const fleet = await fullFleet(2);
     fleet.hosts[0]?.said('w', [askFor(limit, 20)]);

@@ -24,6 +24,7 @@ export class TokenFleet {
   runId: string | undefined = 'run1';
   /** It takes connections and does not answer. */
   isSilent = false;
+  onTold: (host: number, hosts: number | undefined) => void = () => {};
   /** Round trips to the bank, announcements included. */
   roundTrips = 0;
   readonly #delayMs: () => number;
@@ -45,7 +46,10 @@ export class TokenFleet {
         hostId: `h${host}`,
         saved: { load: () => this.savedHosts, save: (hosts) => void (this.savedHosts = hosts) },
         metrics,
-        tell: (_member, grants) => this.told.push(...grants.map((grant) => ({ host, at: this.clock.now(), grant }))),
+        tell: (_member, grants, count) => {
+          this.told.push(...grants.map((grant) => ({ host, at: this.clock.now(), grant })));
+          this.onTold(host, count);
+        },
       });
     });
   }
@@ -76,6 +80,9 @@ export class TokenFleet {
     return {
       get runId() {
         return runId();
+      },
+      get problem() {
+        return runId() === undefined ? 'it refuses' : undefined;
       },
       ask: (asks) =>
         this.#reached((runId) => ({ answers: asks.map((ask) => this.#answer(ask, runId)), hosts: this.#known.size })),

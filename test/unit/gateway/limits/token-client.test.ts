@@ -178,4 +178,30 @@ describe('TokenClient', () => {
     await turn();
     assert.equal(sent.length, 1);
   });
+
+  test("over a fleet its share is its part of the host's part: by hosts, then by what an answer says", async () => {
+    const { client, sent, clock } = setUp();
+    client.connected();
+    client.answered([], 2);
+    void client.take('key:1', limit);
+    await turn();
+    client.lost();
+    // One of 8 at once, of two hosts with four workers each; then one of 32 from the host's quarter.
+    assert.equal(client.take('key:1', limit), 800);
+    client.connected();
+    void client.take('key:1', limit);
+    await turn();
+    const grant = { subject: 'key:1', tokens: 0, remaining: 0, retryAfterMs: 5, chain: 1 };
+    client.answered([{ ...grant, share: 0.125 }], 2);
+    client.lost();
+    clock.advance(10_000);
+    assert.deepEqual([client.take('key:1', limit), client.take('key:1', limit)], [undefined, 3200]);
+    client.answered([], 1);
+    clock.advance(10_000);
+    assert.deepEqual(
+      [1, 2, 3].map(() => client.take('key:1', limit)),
+      [undefined, undefined, 400],
+    );
+    assert.ok(sent.length > 0);
+  });
 });
