@@ -9,7 +9,7 @@ import { FleetPresence, type FleetPresenceOptions } from './fleet-presence.ts';
 import { NamedTimers } from './named-timers.ts';
 import type { HostTokens, TellGrants } from './rate-tokens.ts';
 
-/** Subjects that are kept. One that is evicted loses its tokens and its report. */
+/** Subjects that are kept, about 60 MB. One that is evicted loses its tokens and its report. */
 const FLEET_SUBJECTS = 100_000;
 /** Asks of this time share a round trip. */
 const TURN_MS = 1;
@@ -19,6 +19,8 @@ const MOST_ASKS = 1000;
 const FLEET_PATIENCE_MS = 15;
 /** How often unused tokens and reports are looked for. */
 const SWEEP_MS = 50;
+/** After an outage every subject has a report: Valkey gets 20,000 a second, so that it has time for requests that wait. */
+const REPORTS_PER_SWEEP = 1000;
 
 export interface FleetTokensOptions<Member> extends FleetPresenceOptions {
   readonly metrics: FleetLimitMetrics;
@@ -32,7 +34,10 @@ export interface FleetTokensOptions<Member> extends FleetPresenceOptions {
  */
 export class FleetTokens<Member> implements HostTokens<Member> {
   readonly #options: FleetTokensOptions<Member>;
-  readonly #subjects = new LRUCache<string, FleetSubject<Member>>({ max: FLEET_SUBJECTS });
+  readonly #subjects = new LRUCache<string, FleetSubject<Member>>({
+    max: FLEET_SUBJECTS,
+    dispose: (subject) => this.#forget(subject),
+  });
   readonly #asking = new Set<FleetSubject<Member>>();
   readonly #waiting = new Set<FleetSubject<Member>>();
   /** Subjects that hold tokens, or have something to report. */
@@ -111,6 +116,13 @@ export class FleetTokens<Member> implements HostTokens<Member> {
     const added = new FleetSubject<Member>(subject, limit);
     this.#subjects.set(subject, added);
     return added;
+  }
+
+  /** A worker that waits for it decides by itself. */
+  #forget(subject: FleetSubject<Member>): void {
+    this.#asking.delete(subject);
+    this.#waiting.delete(subject);
+    this.#held.delete(subject);
   }
 
   /** The answer to a worker; undefined if it has to wait. */
@@ -239,9 +251,14 @@ export class FleetTokens<Member> implements HostTokens<Member> {
   #sweep(): void {
     const now = this.#options.clock.now();
     this.#checkServer();
-    for (const subject of this.#presence.isAway ? [] : this.#held) {
+    let room = this.#presence.isAway ? 0 : REPORTS_PER_SWEEP;
+    for (const subject of this.#held) {
+      if (room === 0) break;
       if (!subject.bucket.expire(now)) this.#held.delete(subject);
-      else if (subject.bucket.hasReport) this.#ask(subject);
+      else if (subject.bucket.hasReport) {
+        this.#ask(subject);
+        room--;
+      }
     }
     if (this.#held.size > 0) this.#timers.start('sweep', SWEEP_MS, () => this.#sweep());
   }

@@ -10,7 +10,7 @@ import { bulk, startFakeValkey } from '../support/fake-valkey.ts';
 import { quietInstruments } from '../support/instruments.ts';
 import { eventually } from '../support/raw.ts';
 import { freePorts, runRampart, stackSettings } from '../support/stack.ts';
-import { startValkey, type TestValkey, withoutValkey } from '../support/valkey-server.ts';
+import { startSentinel, startValkey, type TestValkey, withoutValkey } from '../support/valkey-server.ts';
 
 const closers: (() => unknown)[] = [];
 after(async () => {
@@ -207,6 +207,21 @@ test('READONLY: the connection is left at once, because the server has become a 
   await connected(client);
 });
 
+test(
+  'a real server that becomes a replica is left, and used again once it is a primary',
+  { skip: withoutValkey },
+  async () => {
+    const [valkey, other] = [await real(), await real()];
+    const client = await connected(open(valkey.url));
+    await valkey.say(`REPLICAOF 127.0.0.1 ${other.port}`);
+    await assert.rejects(client.call('test_add', ['n'], [1]), unavailable('refused', /READONLY/));
+    await eventually('it says why', () => /it is (?:a replica|still loading)/.test(client.status().problem ?? ''));
+    await valkey.say('REPLICAOF NO ONE');
+    await connected(client);
+    assert.equal(await client.call('test_add', ['n'], [1]), 1);
+  },
+);
+
 test('the password is decoded, and shown nowhere', { skip: withoutValkey }, async () => {
   const valkey = await real('--requirepass', 'geheim/1');
   const lines: string[] = [];
@@ -250,6 +265,26 @@ test('sentinels name the primary, and after a failover the other one', { skip: w
   await primary.kill();
   known = replica;
   await eventually('it is connected to the other one', () => client.runId !== undefined && client.runId !== first);
+});
+
+test('a failover by a real sentinel, with passwords', { skip: withoutValkey }, async () => {
+  const primary = await real('--requirepass', 'pw', '--masterauth', 'pw');
+  const replica = await real('--requirepass', 'pw', '--masterauth', 'pw', '--replicaof', `127.0.0.1 ${primary.port}`);
+  const sentinel = await startSentinel(primary);
+  closers.push(() => sentinel.close());
+  const url = `redis-sentinel://:pw@127.0.0.1:${sentinel.port}/main?sentinel-password=sentinel`;
+  const client = await connected(open(url));
+  const first = client.runId;
+  const known = /master-link-status\r\n\$2\r\nok/;
+  await eventually(
+    'it knows the replica',
+    async () => known.test(await sentinel.say('SENTINEL REPLICAS main')),
+    20_000,
+  );
+  await primary.kill();
+  await eventually('the replica is used', () => client.runId !== undefined && client.runId !== first, 20_000);
+  assert.match(await replica.say('AUTH pw\r\nROLE'), /master/);
+  assert.deepEqual(await client.call('test_add', ['n'], [2]), 2);
 });
 
 test('rampart check says what Valkey is, and what it should be', { skip: withoutValkey }, async () => {

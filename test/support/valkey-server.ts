@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,11 +66,37 @@ export async function startValkey(...options: readonly string[]): Promise<TestVa
   return valkey;
 }
 
+/** A real sentinel with the password `sentinel`, which knows a server of the password `pw` as `main`. */
+export async function startSentinel(known: TestValkey): Promise<Pick<TestValkey, 'port' | 'say' | 'close'>> {
+  const port = await freePorts(1);
+  const folder = mkdtempSync(join(tmpdir(), 'rampart-sentinel-'));
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    'requirepass sentinel',
+    `sentinel monitor main 127.0.0.1 ${known.port} 1`,
+    'sentinel auth-pass main pw',
+    'sentinel down-after-milliseconds main 500',
+  ];
+  writeFileSync(join(folder, 'sentinel.conf'), `${lines.join('\n')}\n`);
+  const child = spawn(PROGRAM, [join(folder, 'sentinel.conf')], { argv0: 'redis-sentinel', stdio: 'ignore' });
+  await eventually('redis-sentinel answers', async () => (await say(port, 'PING').catch(() => '')) !== '');
+  return {
+    port,
+    say: (command) => say(port, `AUTH sentinel\r\n${command}`),
+    close: async () => {
+      await endProcess(child, 'SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 async function say(port: number, command: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
-    socket.write(`${command}\r\nQUIT\r\n`);
+    socket.end(`${command}\r\n`);
     let text = '';
     for await (const chunk of socket) text += String(chunk);
     return text;

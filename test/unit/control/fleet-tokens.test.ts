@@ -215,6 +215,36 @@ describe('FleetTokens', () => {
     assert.equal(fleet.told.at(-1)?.grant.tokens, 1);
   });
 
+  test('after an outage the reports of all subjects do not come at once', async () => {
+    const fleet = await fullFleet(1);
+    fleet.runId = undefined;
+    const asks = Array.from({ length: 5000 }, (_, index) => askFor(limit, 1, { subject: `key:${index}` }));
+    fleet.hosts[0]?.said('w', asks);
+    const before = fleet.asks();
+    fleet.runId = 'run1';
+    await fleet.run(60);
+    assert.equal(fleet.asks() - before, 1000);
+    await fleet.run(300);
+    assert.equal(fleet.asks() - before, 5000);
+  });
+
+  test('keeps 100,000 subjects, and forgets those that were used least lately, reports included', async () => {
+    const fleet = await fullFleet(1);
+    fleet.runId = undefined;
+    for (let part = 0; part < 102; part++) {
+      const subjects = Array.from({ length: 1000 }, (_, index) => `address:${part}-${index}`);
+      fleet.hosts[0]?.said(
+        'w',
+        subjects.map((subject) => askFor(limit, 1, { subject })),
+      );
+    }
+    assert.equal(fleet.hosts[0]?.status()['subjects'], 100_000);
+    const before = fleet.asks();
+    fleet.runId = 'run1';
+    await fleet.run(100 * 50 + 300);
+    assert.equal(fleet.asks() - before, 100_000);
+  });
+
   test('a worker that has left is not answered', async () => {
     const fleet = await fullFleet(1);
     fleet.hosts[0]?.said('w', [askFor(limit, 2)]);
