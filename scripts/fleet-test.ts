@@ -72,7 +72,7 @@ async function runFleet(): Promise<number> {
     usersPerHost: Number(values.users),
     stragglers: Number(values.stragglers) / 100,
     joiners: values.long ? MOST_JOINERS : FEW_JOINERS,
-    upstream: values.scope === 'fleet' ? { scope: 'fleet', mode: values.mode } : undefined,
+    upstream: values.scope === 'fleet' ? fleetUpstream(values.mode) : undefined,
   });
   console.error(`Starting ${hosts} hosts, a backend with cap ${CAP}, Valkey with replica and sentinel`);
   await fleet.start();
@@ -90,12 +90,22 @@ async function runFleet(): Promise<number> {
   const broken = brokenPromises(history, rows, {
     mostInFlight: values.scope === 'host' ? hosts * CAP : CAP,
     leastUse: LEAST_USE,
+    hasLedger: isFleet,
     floor: isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP,
   });
   console.log(values.json ? JSON.stringify({ hosts, cap: CAP, rows, broken }) : reportTable(rows));
   for (const promise of broken) console.error(`broken: ${promise}`);
   return broken.length === 0 ? 0 : 1;
 }
+
+/** A strict upstream ends requests that last longer; when so much time is over, permits of a lost host are free. */
+const MAX_DURATION_MS = 3000;
+
+const fleetUpstream = (mode: string): Record<string, unknown> => ({
+  scope: 'fleet',
+  mode,
+  ...(mode === 'strict' && { maxDurationMs: MAX_DURATION_MS }),
+});
 
 function chosenFaults(): Fault[] {
   const wanted = values.fault;

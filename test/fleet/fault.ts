@@ -19,6 +19,11 @@ export interface Fault extends FaultKind {
   readonly cutsLedger?: boolean;
   /** Whether it only moves demand: the cap must be in use meanwhile, too. */
   readonly movesDemand?: boolean;
+  /**
+   * With a ledger: how long after its end permits may still lie idle, because a lease must run out, or because a ledger that has
+   * lost writes moves nothing at first. The next faults come nevertheless.
+   */
+  readonly settlesMs?: number;
   apply(fleet: Fleet, host: number): void | Promise<void>;
   heal(fleet: Fleet, host: number): void | Promise<void>;
 }

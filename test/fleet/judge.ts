@@ -10,6 +10,8 @@ export interface Promises {
   readonly mostInFlight: number;
   /** Least share of the cap in use while there is demand for all of it and no fault. */
   readonly leastUse: number;
+  /** Whether permits travel by leases, which have times of their own. */
+  readonly hasLedger: boolean;
   /** Permits that each host keeps without a ledger. */
   readonly floor: number;
 }
@@ -38,14 +40,18 @@ function errorsOf({ name, host, errors, errorsAtStruck, errorsElsewhere, outcome
   return unforeseen === 0 ? [] : [`${name} (${host}): ${unforeseen} failed calls, of ${JSON.stringify(outcomes)}`];
 }
 
-function idle({ served, calls, faults, load, cap }: FleetHistory, { leastUse }: Promises): string[] {
+function idle({ served, calls, faults, load, cap }: FleetHistory, { leastUse, hasLedger }: Promises): string[] {
   const demand = calls.map(({ startMs, endMs }) => ({ startMs, endMs: Math.min(endMs, load.endMs) }));
   // A shift of demand is no excuse, but permits need their time after it.
   const shiftsOf = ({ startMs, healedMs }: FaultWindow): Interval[] => [
     { startMs, endMs: startMs },
     { startMs: healedMs, endMs: healedMs },
   ];
-  const excused = faults.flatMap((fault) => (fault.movesDemand ? shiftsOf(fault) : [fault]));
+  const settled = (fault: FaultWindow): Interval => ({
+    startMs: fault.startMs,
+    endMs: Math.max(fault.endMs, fault.healedMs + (hasLedger ? fault.settlesMs : 0)),
+  });
+  const excused = faults.flatMap((fault) => (fault.movesDemand ? shiftsOf(fault) : [settled(fault)]));
   const troubled = [{ startMs: 0, endMs: load.startMs }, ...excused];
   const found = checkLiveness(served, demand, troubled, { cap, settleMs: SETTLE_MS, stretchMs: STRETCH_MS });
   if (found.worstShare >= leastUse) return [];

@@ -15,6 +15,7 @@ export interface FaultWindow extends Interval {
   readonly errors: Fault['errors'];
   readonly cutsLedger: boolean;
   readonly movesDemand: boolean;
+  readonly settlesMs: number;
   /** When it was undone. The window ends when the fleet must be well again. */
   readonly healedMs: number;
 }
@@ -79,6 +80,6 @@ async function strike(fleet: Fleet, planned: PlannedFault, { faults, say }: RunO
   await fault.heal(fleet, planned.host);
   const healedMs = monotonicMs();
   await pause(planned.recoverMs);
-  const { name, errors, cutsLedger = false, movesDemand = false } = fault;
-  return { name, host, errors, cutsLedger, movesDemand, startMs, healedMs, endMs: monotonicMs() };
+  const { name, errors, cutsLedger = false, movesDemand = false, settlesMs = 0 } = fault;
+  return { name, host, errors, cutsLedger, movesDemand, settlesMs, startMs, healedMs, endMs: monotonicMs() };
 }

@@ -1,5 +1,6 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
+import { LOST_HOST_MS, RESTART_MS } from './pauses.ts';
 
 async function restart(fleet: Fleet, host: number): Promise<void> {
   await fleet.hostAt(host).stop();
@@ -13,6 +14,7 @@ export const MOST_JOINERS = 20;
 function joined(count: number): Omit<Fault, 'holdsMs' | 'recoverMs'> {
   return {
     name: `${count} hosts join at once`,
+    settlesMs: RESTART_MS,
     errors: 'none',
     apply: (fleet) => fleet.join(count),
     heal: (fleet) => fleet.part(),
@@ -23,6 +25,7 @@ function joined(count: number): Omit<Fault, 'holdsMs' | 'recoverMs'> {
 export const fleetFaults: readonly Fault[] = [
   {
     name: 'host restarted',
+    settlesMs: RESTART_MS,
     holdsMs: [100],
     recoverMs: 1500,
     errors: 'none',
@@ -31,6 +34,7 @@ export const fleetFaults: readonly Fault[] = [
   },
   {
     name: 'all hosts restarted one by one',
+    settlesMs: RESTART_MS,
     holdsMs: [100],
     recoverMs: 3000,
     isLong: true,
@@ -53,6 +57,7 @@ export const fleetFaults: readonly Fault[] = [
   },
   {
     name: 'second process with the same host id',
+    settlesMs: LOST_HOST_MS,
     holdsMs: [3000],
     recoverMs: 2000,
     errors: 'none',

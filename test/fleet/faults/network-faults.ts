@@ -1,5 +1,6 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
+import { LOST_HOST_MS } from './pauses.ts';
 import type { Direction, Place } from '../network.ts';
 
 const placeOf = (fleet: Fleet, host: number): Place => fleet.hostAt(host).place;
@@ -27,6 +28,7 @@ export const networkFaults: readonly Fault[] = [
     holdsMs: [25_000],
     recoverMs: 15_000,
     isLong: true,
+    settlesMs: LOST_HOST_MS,
   },
   {
     name: 'host has no route to Valkey',

@@ -4,12 +4,19 @@ import { signalAll } from '../members/signals.ts';
 
 /** How long a lease of a host lasts. */
 const LEASE_MS = 10_000;
+/** What a host that is gone held is lent again after its lease, the longest request of a strict upstream, and a renewal. */
+export const LOST_HOST_MS = LEASE_MS + 3000 + 3000;
+/** A ledger that has lost writes repeats what hosts claim for so long, and a renewal more. */
+export const LEARNING_MS = LEASE_MS + 3000 + 3000;
+/** A control that has started again has heard all its workers and the ledger. */
+export const RESTART_MS = 5000;
 
 /** Just shorter than a lease, just longer, and three of them: too long for a run of a minute. */
 export const aroundLease = {
   holdsMs: [LEASE_MS - 500, LEASE_MS + 500, 3 * LEASE_MS],
   recoverMs: 15_000,
   isLong: true,
+  settlesMs: LOST_HOST_MS,
 } as const;
 
 /** A fault that stops processes and lets them go on. */

@@ -1,7 +1,7 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
 import { signalAll } from '../members/signals.ts';
-import { aroundLease, pausable } from './pauses.ts';
+import { aroundLease, LOST_HOST_MS, pausable, RESTART_MS } from './pauses.ts';
 
 const pidsOf =
   (role: 'control' | 'gateway') =>
@@ -15,6 +15,7 @@ function killed(role: 'control' | 'gateway', name: string, errors: Fault['errors
     name,
     holdsMs: [500],
     recoverMs: 2500,
+    settlesMs: RESTART_MS,
     errors,
     apply: (fleet, host) => signalAll(pidsOf(role)(fleet, host), 'SIGKILL'),
     // The supervisor starts it again.
@@ -36,6 +37,7 @@ export const processFaults: readonly Fault[] = [
     name: 'host killed',
     holdsMs: [1000],
     recoverMs: 2000,
+    settlesMs: LOST_HOST_MS,
     errors: 'struck',
     apply: (fleet, host) => fleet.hostAt(host).kill(),
     heal: (fleet, host) => fleet.hostAt(host).start(),
@@ -45,6 +47,7 @@ export const processFaults: readonly Fault[] = [
     name: 'host loses its power',
     holdsMs: [1500],
     recoverMs: 2000,
+    settlesMs: LOST_HOST_MS,
     errors: 'struck',
     apply: async (fleet, host) => {
       await fleet.network.setLink(fleet.hostAt(host).place, 'down');

@@ -3,7 +3,7 @@ import type { Fleet } from '../fleet.ts';
 import type { ValkeyNode } from '../members/valkey-node.ts';
 import { monotonicMs } from '../monotonic.ts';
 import type { Place } from '../network.ts';
-import { aroundLease, pausable } from './pauses.ts';
+import { aroundLease, LEARNING_MS, pausable } from './pauses.ts';
 
 /** So long each call of the script keeps the server busy; nothing else runs meanwhile. */
 const BUSY_MS = 300;
@@ -39,6 +39,7 @@ function primaryKilled(): Fault {
     name: 'primary killed',
     holdsMs: [500],
     recoverMs: 2000,
+    settlesMs: LEARNING_MS,
     errors: 'none',
     cutsLedger: true,
     apply: async ({ valkey }) => {
@@ -93,6 +94,7 @@ export const valkeyFaults: readonly Fault[] = [
   writesLost(),
   {
     name: 'FLUSHALL',
+    settlesMs: LEARNING_MS,
     holdsMs: [500],
     recoverMs: 1500,
     errors: 'none',
@@ -102,6 +104,7 @@ export const valkeyFaults: readonly Fault[] = [
   },
   {
     name: 'Valkey restarted without its data',
+    settlesMs: LEARNING_MS,
     holdsMs: [200],
     recoverMs: 2000,
     errors: 'none',
@@ -120,6 +123,7 @@ export const valkeyFaults: readonly Fault[] = [
       ({ valkey }) => [valkey.primary.pid, valkey.replica.pid],
     ),
     isLong: true,
+    settlesMs: LEARNING_MS,
   },
   pausable(
     { name: 'Valkey stands still for about a lease', ...aroundLease, errors: 'none', cutsLedger: true },

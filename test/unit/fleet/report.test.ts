@@ -18,6 +18,7 @@ const fault = (name: string, startMs: number, endMs: number, more: Partial<Fault
   errors: 'none',
   cutsLedger: false,
   movesDemand: false,
+  settlesMs: 0,
   startMs,
   healedMs: endMs - 500,
   endMs,
@@ -36,7 +37,7 @@ const sound: FleetHistory = {
   served: many(2, { startMs: 500, endMs: 11_500, from: '10.0.0.1' }),
   calls: ['host1', 'host2'].flatMap((host) => many(2, call(host, 500, 11_500))),
 };
-const promises = { mostInFlight: 2, leastUse: 0.95, floor: 1 };
+const promises = { mostInFlight: 2, leastUse: 0.95, floor: 1, hasLedger: true };
 const judged = (history: FleetHistory): string[] => brokenPromises(history, reportOf(history), promises);
 
 test('reportOf has a row for the time without a fault and one for each fault', () => {
@@ -88,6 +89,18 @@ test('brokenPromises excuses no shift of demand, but the second behind it', () =
   ];
   assert.deepEqual(judged({ ...sound, faults, served: idleUntil(6000) }), []);
   assert.equal(judged({ ...sound, faults, served: idleUntil(7000) }).length, 1);
+});
+
+test('brokenPromises gives permits the time that a lease needs, if there are leases', () => {
+  const faults = [fault('power', 2000, 4000, { settlesMs: 4500 })];
+  const served = [
+    { startMs: 500, endMs: 11_500, from: '10.0.0.1' },
+    { startMs: 500, endMs: 2000, from: '10.0.0.1' },
+    { startMs: 8500, endMs: 11_500, from: '10.0.0.1' },
+  ];
+  assert.deepEqual(judged({ ...sound, faults, served }), []);
+  const history = { ...sound, faults, served };
+  assert.equal(brokenPromises(history, reportOf(history), { ...promises, hasLedger: false }).length, 1);
 });
 
 test('brokenPromises finds failed calls of a fault that must not be seen, and of hosts that were not struck', () => {
