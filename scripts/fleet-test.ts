@@ -10,7 +10,7 @@ import { FEW_JOINERS, MOST_JOINERS } from '../test/fleet/faults/fleet-faults.ts'
 import { Fleet } from '../test/fleet/fleet.ts';
 import { planFaults } from '../test/fleet/nemesis.ts';
 import { brokenPromises } from '../test/fleet/judge.ts';
-import { reportOf, reportTable } from '../test/fleet/report.ts';
+import { reportOf, reportTable, tokensLine, tokensOf } from '../test/fleet/report.ts';
 import { runSchedule } from '../test/fleet/run.ts';
 import { ensurePrograms } from './test-tools.ts';
 import { writeTable } from './write-table.ts';
@@ -24,6 +24,7 @@ const help = `usage: npm run fleet:test -- [options]
   --stragglers P per cent of the calls that take ten times as long (0)
   --scope S      of the upstream: host, fleet, or divided: the cap divided by hosts (host)
   --mode M       of a fleet's upstream: strict or prompt (strict)
+  --ledger       hosts know Valkey, also with another scope: the limit of clients is one over all hosts
   --fault NAME   only this one; may come several times
   --long         faults that take longer than a minute, too
   --json         the result as JSON on standard output
@@ -41,6 +42,7 @@ const { values } = parseArgs({
     stragglers: { type: 'string', default: '0' },
     scope: { type: 'string', default: 'host' },
     mode: { type: 'string', default: 'strict' },
+    ledger: { type: 'boolean', default: false },
     fault: { type: 'string', multiple: true },
     long: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -53,6 +55,9 @@ const { values } = parseArgs({
 /** The backend answers so slowly that all hosts together cannot make more requests than two processors carry. */
 const CAP = 24;
 const REQUESTS_PER_SECOND = 300;
+/** A limit of all clients together, which three times as many calls ask for. */
+const LIMIT_PER_SECOND = 20;
+const BURST_PER_HOST = 5;
 /** What a host keeps of its part of the cap while it has no ledger, by default. */
 const FLOOR_SHARE = 0.5;
 const LEAST_USE = 0.95;
@@ -60,6 +65,7 @@ const LEAST_USE = 0.95;
 /** Runs it all and returns the exit code. */
 async function runFleet(): Promise<number> {
   const [hosts, seed, totalMs] = [Number(values.hosts), Number(values.seed), Number(values.seconds) * 1000];
+  const hasLedger = values.ledger || values.scope === 'fleet';
   const faults = chosenFaults();
   const schedule = planFaults(faults, { seed, hosts, totalMs, calmMs: 1500, maxFaults: 200 });
   const fleet = await Fleet.place({
@@ -72,7 +78,9 @@ async function runFleet(): Promise<number> {
     usersPerHost: Number(values.users),
     stragglers: Number(values.stragglers) / 100,
     joiners: values.long ? MOST_JOINERS : FEW_JOINERS,
-    upstream: values.scope === 'fleet' ? fleetUpstream(values.mode) : undefined,
+    hasLedger,
+    upstream: values.scope === 'fleet' ? fleetUpstream(values.mode) : {},
+    limit: { perSecond: LIMIT_PER_SECOND, burst: BURST_PER_HOST * hosts },
   });
   console.error(`Starting ${hosts} hosts, a backend with cap ${CAP}, Valkey with replica and sentinel`);
   await fleet.start();
@@ -85,15 +93,23 @@ async function runFleet(): Promise<number> {
   });
   const rows = reportOf(history);
   if (values.out !== undefined) writeFileSync(values.out, JSON.stringify(history));
-  if (values.docs) writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n`);
+  const tokens = tokensOf(history);
+  if (values.docs)
+    writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n\n${tokensLine(tokens)}\n`);
   const isFleet = values.scope === 'fleet';
+  const floor = isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP;
   const broken = brokenPromises(history, rows, {
     mostInFlight: values.scope === 'host' ? hosts * CAP : CAP,
-    leastUse: LEAST_USE,
-    hasLedger: isFleet,
-    floor: isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP,
+    leastUse: values.scope === 'host' ? 0 : LEAST_USE,
+    reachable: isFleet ? CAP - (hosts - 1) * floor : CAP,
+    hasLedger,
+    floor,
   });
-  console.log(values.json ? JSON.stringify({ hosts, cap: CAP, rows, broken }) : reportTable(rows));
+  console.log(
+    values.json
+      ? JSON.stringify({ hosts, cap: CAP, rows, tokens, broken })
+      : `${reportTable(rows)}\n\n${tokensLine(tokens)}`,
+  );
   for (const promise of broken) console.error(`broken: ${promise}`);
   return broken.length === 0 ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/core/random.ts';
 import { type ClientCall, Clients } from './clients.ts';
+import { type LimitedCall, LimitedClients, limitedRoute } from './limited-clients.ts';
 import { BackendHost } from './members/backend-host.ts';
 import { GatewayHost } from './members/gateway-host.ts';
 import { ValkeyGroup } from './members/valkey-group.ts';
@@ -18,8 +19,12 @@ export interface FleetOptions {
   /** The part of the calls that take ten times as long. */
   readonly stragglers: number;
   readonly seed: number;
-  /** Settings of the upstream that make its cap one of the fleet; none: hosts without a ledger. */
-  readonly upstream: Readonly<Record<string, unknown>> | undefined;
+  /** Whether hosts know Valkey. */
+  readonly hasLedger: boolean;
+  /** Settings of the upstream that make its cap one of the fleet. */
+  readonly upstream: Readonly<Record<string, unknown>>;
+  /** A limit of all clients together. */
+  readonly limit: { readonly perSecond: number; readonly burst: number };
   /** Places for hosts that may join later. */
   readonly joiners: number;
 }
@@ -35,6 +40,8 @@ interface FleetMembers {
 }
 
 const STRAGGLER_FACTOR = 10;
+/** So many times its limit is sent to the limited route. */
+const OVERLOAD = 3;
 
 /** Hosts, a backend, clients and a ledger, in network namespaces. */
 export class Fleet {
@@ -42,6 +49,7 @@ export class Fleet {
   readonly network: FleetNetwork;
   readonly #members: FleetMembers;
   #clients: Clients[] = [];
+  #limited: LimitedClients[] = [];
 
   private constructor(options: FleetOptions, network: FleetNetwork, members: FleetMembers) {
     this.options = options;
@@ -55,10 +63,18 @@ export class Fleet {
     await network.open();
     const backend = new BackendHost(await network.add('backend'), options.serviceMs);
     const valkey = await ValkeyGroup.place(network, options.hosts, seededRandom(options.seed));
-    const { workers, hostCap, upstream } = options;
+    const { workers, hostCap, upstream, hasLedger, limit } = options;
+    const routes = [limitedRoute(limit.perSecond, limit.burst)];
     const host = async (name: string, relay: number): Promise<GatewayHost> => {
-      const ledger = upstream && { upstream, env: { VALKEY_URL: valkey.urlFor(relay) } };
-      return new GatewayHost(await network.add(name), { workers, cap: hostCap, backends: [backend.url], ...ledger });
+      const env: Record<string, string> = hasLedger ? { VALKEY_URL: valkey.urlFor(relay) } : {};
+      return new GatewayHost(await network.add(name), {
+        workers,
+        routes,
+        upstream,
+        env,
+        cap: hostCap,
+        backends: [backend.url],
+      });
     };
     const named = async (prefix: string, count: number): Promise<GatewayHost[]> => {
       const made: GatewayHost[] = [];
@@ -95,15 +111,22 @@ export class Fleet {
   }
 
   load(): void {
-    const { usersPerHost: users, serviceMs, stragglers, seed } = this.options;
+    const { usersPerHost: users, serviceMs, stragglers, seed, limit } = this.options;
     const random = seededRandom(seed);
     const nextPath = (): string => `/work?ms=${random() < stragglers ? STRAGGLER_FACTOR * serviceMs : serviceMs}`;
     this.#clients = this.hosts.map(({ place, url }) => new Clients({ host: place.name, url, users, nextPath }));
+    const perSecond = (OVERLOAD * limit.perSecond) / this.hosts.length;
+    this.#limited = this.hosts.map(({ place, url }) => new LimitedClients(place.name, url, perSecond));
   }
 
   /** Every call that has ended. */
   get calls(): ClientCall[] {
     return this.#clients.flatMap(({ calls }) => calls);
+  }
+
+  /** Every call to the limited route that has ended. */
+  get limitedCalls(): LimitedCall[] {
+    return this.#limited.flatMap(({ calls }) => calls);
   }
 
   /** Only the clients of one host go on. */
@@ -139,6 +162,6 @@ export class Fleet {
 
   /** Ends the load; resolves when every call has its answer. */
   async quiet(): Promise<void> {
-    await Promise.all(this.#clients.map((clients) => clients.stop()));
+    await Promise.all([...this.#clients, ...this.#limited].map((clients) => clients.stop()));
   }
 }

@@ -1,15 +1,17 @@
 import { unexcusedFailures } from './checkers/availability.ts';
 import type { Interval } from './checkers/cap.ts';
 import { checkLiveness } from './checkers/liveness.ts';
-import type { ReportRow } from './report.ts';
+import { type ReportRow, tokensLine, tokensOf } from './report.ts';
 import type { FaultWindow, FleetHistory } from './run.ts';
 
 /** What a fleet has promised. */
 export interface Promises {
   /** Most requests in flight at any instant. */
   readonly mostInFlight: number;
-  /** Least share of the cap in use while there is demand for all of it and no fault. */
+  /** Least share of the cap in use, on average, while there is demand for all of it and no fault. */
   readonly leastUse: number;
+  /** How many permits one host can have when all demand is there: the others keep their floors. */
+  readonly reachable: number;
   /** Whether permits travel by leases, which have times of their own. */
   readonly hasLedger: boolean;
   /** Permits that each host keeps without a ledger. */
@@ -27,6 +29,7 @@ export function brokenPromises(history: FleetHistory, rows: readonly ReportRow[]
     ...rows.flatMap(errorsOf),
     ...idle(history, promises),
     ...unavailable(history, promises),
+    ...(promises.hasLedger ? overLimit(history) : []),
   ];
 }
 
@@ -40,23 +43,45 @@ function errorsOf({ name, host, errors, errorsAtStruck, errorsElsewhere, outcome
   return unforeseen === 0 ? [] : [`${name} (${host}): ${unforeseen} failed calls, of ${JSON.stringify(outcomes)}`];
 }
 
-function idle({ served, calls, faults, load, cap }: FleetHistory, { leastUse, hasLedger }: Promises): string[] {
-  const demand = calls.map(({ startMs, endMs }) => ({ startMs, endMs: Math.min(endMs, load.endMs) }));
-  // A shift of demand is no excuse, but permits need their time after it.
-  const shiftsOf = ({ startMs, healedMs }: FaultWindow): Interval[] => [
-    { startMs, endMs: startMs },
-    { startMs: healedMs, endMs: healedMs },
-  ];
-  const settled = (fault: FaultWindow): Interval => ({
-    startMs: fault.startMs,
-    endMs: Math.max(fault.endMs, fault.healedMs + (hasLedger ? fault.settlesMs : 0)),
+/** Permits that lay idle without a fault, and while demand had moved. Demand that moves is no excuse, but takes its time. */
+function idle(history: FleetHistory, promises: Promises): string[] {
+  const { load, faults, cap } = history;
+  const settled = ({ startMs, endMs, healedMs, settlesMs }: FaultWindow): Interval => ({
+    startMs,
+    endMs: Math.max(endMs, healedMs + (promises.hasLedger ? settlesMs : 0)),
   });
-  const excused = faults.flatMap((fault) => (fault.movesDemand ? shiftsOf(fault) : [settled(fault)]));
-  const troubled = [{ startMs: 0, endMs: load.startMs }, ...excused];
-  const found = checkLiveness(served, demand, troubled, { cap, settleMs: SETTLE_MS, stretchMs: STRETCH_MS });
-  if (found.worstShare >= leastUse) return [];
-  const atS = ((found.worstAtMs - load.startMs) / 1000).toFixed(1);
-  return [`${percent(found.worstShare)} of the cap in use for a second of full demand without a fault, at ${atS} s`];
+  const [shifts, others] = [faults.filter((one) => one.movesDemand), faults.filter((one) => !one.movesDemand)];
+  const before = { startMs: 0, endMs: load.startMs };
+  const excused = [before, ...others.map(settled)];
+  const calm = tooIdle('no fault', history, { cap, excused: [...excused, ...shifts] }, promises);
+  const moved = shifts.flatMap(({ name, startMs, healedMs }) => {
+    const outside = [
+      { startMs: 0, endMs: startMs },
+      { startMs: healedMs, endMs: Infinity },
+    ];
+    return tooIdle(name, history, { cap: promises.reachable, excused: [...excused, ...outside] }, promises);
+  });
+  return [...calm, ...moved];
+}
+
+interface Reach {
+  readonly cap: number;
+  readonly excused: readonly Interval[];
+}
+
+function tooIdle(
+  name: string,
+  { served, calls, load }: FleetHistory,
+  { cap, excused }: Reach,
+  { leastUse }: Promises,
+): string[] {
+  const demand = calls.map(({ startMs, endMs }) => ({ startMs, endMs: Math.min(endMs, load.endMs) }));
+  const found = checkLiveness(served, demand, excused, { cap, settleMs: SETTLE_MS, stretchMs: STRETCH_MS });
+  if (found.meanShare >= leastUse) return [];
+  return [
+    `${name}: ${percent(found.meanShare)} of ${cap} permits in use where there was demand for all, ` +
+      `${percent(found.worstShare)} in the worst second`,
+  ];
 }
 
 function unavailable({ calls, faults, hosts }: FleetHistory, { floor }: Promises): string[] {
@@ -64,6 +89,26 @@ function unavailable({ calls, faults, hosts }: FleetHistory, { floor }: Promises
   const floors = new Map(hosts.map(({ name }) => [name, floor]));
   const failed = unexcusedFailures(calls, away, floors).length;
   return failed === 0 ? [] : [`${failed} calls failed without Valkey at hosts whose demand was within their floor`];
+}
+
+/** Each fault may lose what hosts had drawn, and a ledger that was emptied begins with one token. */
+const LEAST_GIVEN = 0.8;
+
+function overLimit(history: FleetHistory): string[] {
+  const tokens = tokensOf(history);
+  const over = Math.max(tokens.overSinceStart, tokens.overInWindow);
+  return over <= allowedByShares(history) && tokens.givenShare >= LEAST_GIVEN ? [] : [tokensLine(tokens)];
+}
+
+/**
+ * A host that is cut off from the ledger decides by its share, which begins with its part of the burst, while the others
+ * have the whole limit: no more than the burst once, and a host's part of the rate for as long as hosts were cut off.
+ */
+function allowedByShares({ faults, hosts, limit }: FleetHistory): number {
+  const cuts = faults.filter(({ cutsLedger }) => cutsLedger);
+  if (cuts.length === 0) return 0;
+  const cutOffMs = cuts.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
+  return limit.burst + (limit.perSecond * cutOffMs) / 1000 / hosts.length;
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

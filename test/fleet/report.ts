@@ -1,6 +1,7 @@
 import { checkCap, type CapFindings, type Interval } from './checkers/cap.ts';
 import { timeToFull } from './checkers/liveness.ts';
 import { clientErrors } from './checkers/drain.ts';
+import { checkTokens, type TokenFindings } from './checkers/tokens.ts';
 import type { ClientCall } from './clients.ts';
 import type { Fault } from './fault.ts';
 import type { FaultWindow, FleetHistory } from './run.ts';
@@ -43,15 +44,19 @@ function fullAfter({ served, cap }: FleetHistory, fault: Interval): Pick<ReportR
 const CALM_INDEX = -1;
 
 /**
- * Failed calls by the fault that they failed by. One that timed out was struck by the first fault that it saw, every other
- * one by the last: a reset comes when something dies.
+ * Failed calls by the fault that they failed by: the one whose time until it was healed they share most of. A call that shares
+ * no such time belongs to the last fault whose recovery it saw.
  */
-function errorsByWindow(errors: readonly ClientCall[], faults: readonly Interval[]): Map<number, ClientCall[]> {
+function errorsByWindow(errors: readonly ClientCall[], faults: readonly FaultWindow[]): Map<number, ClientCall[]> {
   return Map.groupBy(errors, (call) => {
-    const overlaps = ({ startMs, endMs }: Interval): boolean => call.endMs > startMs && call.startMs < endMs;
-    return call.outcome === 'TIMEOUT' ? faults.findIndex(overlaps) : faults.findLastIndex(overlaps);
+    const shared = faults.map(({ startMs, healedMs }) => sharedMs(call, { startMs, endMs: healedMs }));
+    const most = Math.max(0, ...shared);
+    return most > 0 ? shared.lastIndexOf(most) : faults.findLastIndex((fault) => sharedMs(call, fault) > 0);
   });
 }
+
+const sharedMs = (one: Interval, other: Interval): number =>
+  Math.min(one.endMs, other.endMs) - Math.max(one.startMs, other.startMs);
 
 function named(
   { name, host, errors }: Pick<FaultWindow, 'name' | 'host' | 'errors'>,
@@ -95,6 +100,25 @@ function calmWindows({ load, faults }: FleetHistory): Interval[] {
   return starts
     .map((startMs, index) => ({ startMs, endMs: ends[index] ?? load.endMs }))
     .filter(({ startMs, endMs }) => endMs > startMs);
+}
+
+/** Tokens may leave the bucket so long before their use, and come back so long after it. */
+const TOKEN_LAG_MS = 200;
+
+/** What became of the limit over all hosts. */
+export function tokensOf({ limitedCalls, limit }: FleetHistory): TokenFindings {
+  const admitted = limitedCalls.filter(({ outcome }) => outcome === 'admitted');
+  return checkTokens(admitted, limitedCalls, { ...limit, lagMs: TOKEN_LAG_MS });
+}
+
+/** The same in a sentence. */
+export function tokensLine({ overSinceStart, overInWindow, givenShare }: TokenFindings): string {
+  const beyond = (over: number): string =>
+    over > 0 ? `${over.toFixed(1)} beyond` : `within, ${(-over).toFixed(1)} below`;
+  return (
+    `Calls admitted by the limit: ${(givenShare * 100).toFixed(1)} % of what one bucket gives; since the start ` +
+    `${beyond(overSinceStart)} its bound; in the worst window ${beyond(overInWindow)} its bound.`
+  );
 }
 
 const columns = [

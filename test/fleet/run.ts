@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Interval } from './checkers/cap.ts';
 import type { ClientCall } from './clients.ts';
 import type { Fault } from './fault.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet, FleetOptions } from './fleet.ts';
+import type { LimitedCall } from './limited-clients.ts';
 import type { ServedRequest } from './members/backend-host.ts';
 import { monotonicMs } from './monotonic.ts';
 import type { PlannedFault } from './nemesis.ts';
@@ -30,6 +31,8 @@ export interface FleetHistory {
   readonly faults: readonly FaultWindow[];
   readonly served: readonly ServedRequest[];
   readonly calls: readonly ClientCall[];
+  readonly limit: FleetOptions['limit'];
+  readonly limitedCalls: readonly LimitedCall[];
 }
 
 export interface RunOptions {
@@ -66,6 +69,8 @@ export async function runSchedule(fleet: Fleet, options: RunOptions): Promise<Fl
     faults,
     served: await fleet.backend.requests(),
     calls: fleet.calls,
+    limit: fleet.options.limit,
+    limitedCalls: fleet.limitedCalls,
   };
 }
 

@@ -1,65 +1,80 @@
-/** Requests at one instant that passed a limit, or that wanted to. */
-export interface TokenUse {
-  readonly atMs: number;
-  readonly tokens: number;
-}
+import type { Interval } from './cap.ts';
 
 export interface TokenRule {
   readonly perSecond: number;
   readonly burst: number;
-  /** How much later than used, at most, tokens are drawn from the bucket of the fleet, plus how much later unused ones come back. */
+  /** How long before its use a token may have left the bucket of the fleet, and how long after it an unused one may come back. */
   readonly lagMs: number;
 }
 
 export interface TokenFindings {
-  /** Most tokens over `burst + r·t` at any instant since the start; 0 or less is within the limit. */
+  /** Most calls over `burst + r·t` at any instant since the start; 0 or less is within the limit. */
   readonly overSinceStart: number;
-  /** Most tokens over `burst + r·(W + 2·lag)` in any window W; 0 or less is within the limit. */
+  /** Most calls over `burst + r·(W + 2·lag)` in any window W; 0 or less is within the limit. */
   readonly overInWindow: number;
   /** What was admitted, of what one bucket would have admitted of the same demand. */
   readonly givenShare: number;
 }
 
+/** Longer windows say nothing more: what is over the limit for so long is over it from the start. */
+const WINDOW_MS = 10_000;
+
 /**
- * Checks one limit over all hosts. With N(t) tokens admitted until t and the rate r:
- * max over t of (N(t) − r·t) − min over s ≤ t of (N(s) − r·s) ≤ burst + 2·r·lag, and N(t) ≤ burst + r·t from the start.
- * Both histories are in the order of time; the start is the first demand.
+ * Checks one limit over all hosts by calls that took one token each, from sent to answered: somewhere between the two it was
+ * admitted. With N(s, t) calls that were sent from s on and answered until t, and the rate r, for all s < t:
+ * N(s, t) ≤ burst + r·(t − s) + 2·r·lag; and N(start, t) ≤ burst + r·(t − start).
  */
 export function checkTokens(
-  admitted: readonly TokenUse[],
-  offered: readonly TokenUse[],
-  { perSecond, burst, lagMs }: TokenRule,
+  admitted: readonly Interval[],
+  offered: readonly Interval[],
+  rule: TokenRule,
 ): TokenFindings {
-  const startMs = offered[0]?.atMs ?? admitted[0]?.atMs ?? 0;
-  const dripped = (atMs: number): number => ((atMs - startMs) * perSecond) / 1000;
-  let total = 0;
-  let [highest, lowest, rise] = [0, 0, 0];
-  for (const { atMs, tokens } of admitted) {
-    // The lowest level is just before an admission, the highest just after one.
-    lowest = Math.min(lowest, total - dripped(atMs));
-    total += tokens;
-    highest = Math.max(highest, total - dripped(atMs));
-    rise = Math.max(rise, total - dripped(atMs) - lowest);
-  }
-  const allowed = oneBucket(offered, { perSecond, burst });
+  const { perSecond, burst, lagMs } = rule;
+  const offers = offered.toSorted((one, other) => one.startMs - other.startMs);
+  const bySent = admitted.toSorted((one, other) => one.startMs - other.startMs);
+  const startMs = offers[0]?.startMs ?? 0;
+  let most = 0;
+  for (const [index, { startMs: fromMs }] of bySent.entries())
+    most = Math.max(most, excess(within(bySent, index, WINDOW_MS), fromMs, perSecond));
+  const allowed = oneBucket(offers, rule);
   return {
-    overSinceStart: highest - burst,
-    overInWindow: rise - burst - (2 * perSecond * lagMs) / 1000,
-    givenShare: allowed === 0 ? 1 : total / allowed,
+    overSinceStart: excess(bySent, startMs, perSecond) - burst,
+    overInWindow: most - burst - (2 * perSecond * lagMs) / 1000,
+    givenShare: allowed === 0 ? 1 : admitted.length / allowed,
   };
 }
 
-/** How many tokens a single bucket, full at the start, would give to this demand. */
-export function oneBucket(offered: readonly TokenUse[], { perSecond, burst }: Omit<TokenRule, 'lagMs'>): number {
+/** The calls from one on that were answered within so long after it was sent. */
+function within(bySent: readonly Interval[], index: number, windowMs: number): Interval[] {
+  const untilMs = (bySent[index]?.startMs ?? 0) + windowMs;
+  const found: Interval[] = [];
+  for (let next = index; (bySent[next]?.startMs ?? Infinity) <= untilMs; next++) {
+    const call = bySent[next];
+    if (call !== undefined && call.endMs <= untilMs) found.push(call);
+  }
+  return found;
+}
+
+/** Most calls over what the rate alone has given since an instant, counted when each call was answered. */
+function excess(calls: readonly Interval[], fromMs: number, perSecond: number): number {
+  const answered = calls.map(({ endMs }) => endMs).sort((one, other) => one - other);
+  return answered.reduce((most, atMs, index) => Math.max(most, index + 1 - ((atMs - fromMs) * perSecond) / 1000), 0);
+}
+
+/** How many calls a single bucket, full at the start, would admit of this demand, in order of time. */
+export function oneBucket(
+  offered: readonly Interval[],
+  { perSecond, burst }: Pick<TokenRule, 'perSecond' | 'burst'>,
+): number {
   let level = burst;
-  let lastMs = offered[0]?.atMs ?? 0;
+  let lastMs = offered[0]?.startMs ?? 0;
   let given = 0;
-  for (const { atMs, tokens } of offered) {
+  for (const { startMs: atMs } of offered) {
     level = Math.min(burst, level + ((atMs - lastMs) * perSecond) / 1000);
     lastMs = atMs;
-    if (tokens > level) continue;
-    level -= tokens;
-    given += tokens;
+    if (level < 1) continue;
+    level -= 1;
+    given++;
   }
   return given;
 }

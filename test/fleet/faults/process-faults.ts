@@ -13,6 +13,8 @@ const everyPid = (fleet: Fleet, host: number): number[] => fleet.hostAt(host).pi
 function killed(role: 'control' | 'gateway', name: string, errors: Fault['errors']): Fault {
   return {
     name,
+    // Control is what talks to the ledger.
+    cutsLedger: role === 'control',
     holdsMs: [500],
     recoverMs: 2500,
     settlesMs: RESTART_MS,
@@ -28,10 +30,16 @@ export const processFaults: readonly Fault[] = [
   killed('gateway', 'worker killed', 'struck'),
   killed('control', 'control killed', 'none'),
   pausable({ name: 'worker stands still', holdsMs: [500], recoverMs: 1500, errors: 'none' }, pidsOf('gateway')),
-  pausable({ name: 'control stands still', holdsMs: [500], recoverMs: 1500, errors: 'none' }, pidsOf('control')),
+  pausable(
+    { name: 'control stands still', cutsLedger: true, holdsMs: [500], recoverMs: 1500, errors: 'none' },
+    pidsOf('control'),
+  ),
   pausable({ name: 'host stands still', holdsMs: [500], recoverMs: 1500, errors: 'none' }, everyPid),
   pausable({ name: 'worker stands still for about a lease', ...aroundLease, errors: 'struck' }, pidsOf('gateway')),
-  pausable({ name: 'control stands still for about a lease', ...aroundLease, errors: 'none' }, pidsOf('control')),
+  pausable(
+    { name: 'control stands still for about a lease', cutsLedger: true, ...aroundLease, errors: 'none' },
+    pidsOf('control'),
+  ),
   pausable({ name: 'host stands still for about a lease', ...aroundLease, errors: 'struck' }, everyPid),
   {
     name: 'host killed',

@@ -10,6 +10,8 @@ export interface HostSettings {
   readonly workers: number;
   readonly backends: readonly string[];
   readonly cap: number;
+  /** Routes beside that of the upstream, which takes every other path. */
+  readonly routes: readonly object[];
   /** More settings of the upstream, such as `scope: 'fleet'`. */
   readonly upstream?: Readonly<Record<string, unknown>>;
   /** More environment variables, such as VALKEY_URL. */
@@ -145,9 +147,9 @@ export class GatewayHost {
   }
 
   #config(): object {
-    const { backends, cap, upstream } = this.#settings;
+    const { backends, cap, routes, upstream } = this.#settings;
     const work = { backends, cap, healthPath: '/healthz', queueTimeoutMs: 5000, ...upstream };
     const route = { endpoint: 'work', path: '/*', upstream: 'work', authenticate: false };
-    return { upstreams: { work }, routes: [route], builtin: false };
+    return { upstreams: { work }, routes: [...routes, route], builtin: false };
   }
 }

@@ -36,8 +36,10 @@ const sound: FleetHistory = {
   faults: [fault('cut', 5000, 7000)],
   served: many(2, { startMs: 500, endMs: 11_500, from: '10.0.0.1' }),
   calls: ['host1', 'host2'].flatMap((host) => many(2, call(host, 500, 11_500))),
+  limit: { perSecond: 1, burst: 1 },
+  limitedCalls: [],
 };
-const promises = { mostInFlight: 2, leastUse: 0.95, floor: 1, hasLedger: true };
+const promises = { mostInFlight: 2, leastUse: 0.95, floor: 1, hasLedger: true, reachable: 2 };
 const judged = (history: FleetHistory): string[] => brokenPromises(history, reportOf(history), promises);
 
 test('reportOf has a row for the time without a fault and one for each fault', () => {
@@ -75,12 +77,12 @@ test('brokenPromises finds a second of full demand in which half of the cap lay 
     { startMs: endMs, endMs: 11_500, from: '10.0.0.1' },
   ];
   assert.deepEqual(judged({ ...sound, served: halfUsed(9000, 10_000) }), [
-    '50.0 % of the cap in use for a second of full demand without a fault, at 8.0 s',
+    'no fault: 91.7 % of 2 permits in use where there was demand for all, 50.0 % in the worst second',
   ]);
   assert.deepEqual(judged({ ...sound, served: halfUsed(5000, 8000) }), []);
 });
 
-test('brokenPromises excuses no shift of demand, but the second behind it', () => {
+test('brokenPromises asks after a shift of demand for what one host can get, from a second after it', () => {
   const faults = [fault('shift', 5000, 9000, { movesDemand: true })];
   const idleUntil = (endMs: number): FleetHistory['served'] => [
     { startMs: 500, endMs: 11_500, from: '10.0.0.1' },
@@ -88,7 +90,11 @@ test('brokenPromises excuses no shift of demand, but the second behind it', () =
     { startMs: endMs, endMs: 11_500, from: '10.0.0.1' },
   ];
   assert.deepEqual(judged({ ...sound, faults, served: idleUntil(6000) }), []);
-  assert.equal(judged({ ...sound, faults, served: idleUntil(7000) }).length, 1);
+  const late = { ...sound, faults, served: idleUntil(7000) };
+  assert.deepEqual(judged(late), [
+    'shift: 75.0 % of 2 permits in use where there was demand for all, 50.0 % in the worst second',
+  ]);
+  assert.deepEqual(brokenPromises(late, reportOf(late), { ...promises, reachable: 1 }), []);
 });
 
 test('brokenPromises gives permits the time that a lease needs, if there are leases', () => {
@@ -112,12 +118,14 @@ test('brokenPromises finds failed calls of a fault that must not be seen, and of
   assert.deepEqual(said('all'), []);
 });
 
-test('a call that is reset belongs to the last fault that it saw, one that timed out to the first', () => {
+test('a failed call belongs to the fault that was there for most of its time, or else to the last one that it saw', () => {
   const faults = [fault('first', 3000, 4000, { errors: 'all' }), fault('second', 5000, 6000, { errors: 'all' })];
-  const errorsOf = (outcome: string): number[] =>
-    reportOf({ ...sound, faults, calls: [call('host1', 3900, 5100, outcome)] }).map((row) => row.errorsAtStruck);
-  assert.deepEqual(errorsOf('ECONNRESET'), [0, 0, 1]);
-  assert.deepEqual(errorsOf('TIMEOUT'), [0, 1, 0]);
+  const errorsOf = (startMs: number, endMs: number): number[] =>
+    reportOf({ ...sound, faults, calls: [call('host1', startMs, endMs, 'x')] }).map((row) => row.errorsAtStruck);
+  assert.deepEqual(errorsOf(3100, 5100), [0, 1, 0]);
+  assert.deepEqual(errorsOf(3900, 5100), [0, 0, 1]);
+  assert.deepEqual(errorsOf(3600, 3700), [0, 1, 0]);
+  assert.equal(reportOf({ ...sound, faults, calls: [call('host1', 4100, 4200, 'x')] })[0]?.errorsElsewhere, 1);
 });
 
 test('brokenPromises finds a refusal without Valkey at a host whose demand was within its floor', () => {
@@ -126,4 +134,27 @@ test('brokenPromises finds a refusal without Valkey at a host whose demand was w
   assert.deepEqual(judged({ ...sound, faults, calls }), [
     '1 calls failed without Valkey at hosts whose demand was within their floor',
   ]);
+});
+
+test('brokenPromises finds a limit that let more through than one bucket holds, where hosts have a ledger', () => {
+  const limitedCalls = many(4, { host: 'host1', startMs: 2000, endMs: 2000, outcome: 'admitted' as const });
+  const history = { ...sound, limitedCalls };
+  assert.deepEqual(judged(history), [
+    'Calls admitted by the limit: 400.0 % of what one bucket gives; since the start 3.0 beyond its bound; ' +
+      'in the worst window 2.6 beyond its bound.',
+  ]);
+  assert.deepEqual(brokenPromises(history, reportOf(history), { ...promises, hasLedger: false }), []);
+});
+
+test('brokenPromises allows a burst and the part of a host for the time without Valkey', () => {
+  const admitted = (count: number): FleetHistory['limitedCalls'] =>
+    many(count, { host: 'host1', startMs: 2000, endMs: 2000, outcome: 'admitted' as const });
+  const faults = [fault('away', 5000, 7000, { cutsLedger: true })];
+  assert.deepEqual(judged({ ...sound, faults, limitedCalls: admitted(3) }), []);
+  assert.equal(judged({ ...sound, faults, limitedCalls: admitted(4) }).length, 1);
+});
+
+test('brokenPromises finds a limit that gave too little', () => {
+  const limitedCalls = many(4, { host: 'host1', startMs: 2000, endMs: 2000, outcome: 'refused' as const });
+  assert.match(judged({ ...sound, limitedCalls })[0] ?? '', /: 0.0 % of what one bucket gives;/);
 });
