@@ -1,0 +1,224 @@
+import type { BackendClaim, BackendGrant } from './fleet-call.ts';
+import { FORGET_MS, LEASE_MS, SHORTAGE_MS } from './fleet-times.ts';
+
+/** What the book knows of one host at one backend. */
+interface Entry {
+  /** Live: its lease runs. Silent: it ended, and the floor is kept. */
+  stage: 'live' | 'silent';
+  /** The most permits that it may hold, those of the floor included. */
+  permits: number;
+  /** What it keeps while it is cut off, or may still believe that it keeps. */
+  floor: number;
+  want: number;
+  /** The cap that it has told. */
+  cap: number;
+  quarantineMs: number;
+  /** When the stage ends. */
+  until: number;
+}
+
+/** Permits of a lease that has ended, whose requests may still go on. */
+interface Quarantine {
+  readonly permits: number;
+  readonly until: number;
+}
+
+/** Entries and quarantines that one call moves on: it never scans a fleet. */
+const MOVED_AT_A_TIME = 10;
+const DONORS = 3;
+
+export interface Settled {
+  readonly grant: BackendGrant;
+  /** The hosts with the most permits for what they want, while this one wants more. */
+  readonly donors: readonly string[];
+}
+
+/**
+ * Who may hold how many permits of one backend, over all hosts.
+ *
+ * The invariant: the permits of all hosts, and those in quarantine, are at most the cap. A live host counts with what it may
+ * hold, a silent one with its floor. Permits rise only out of what is free; they fall when a host says that it holds less,
+ * and when a lease and the quarantine behind it have ended.
+ */
+export class BackendBook {
+  readonly #entries = new Map<string, Entry>();
+  #quarantines: Quarantine[] = [];
+  #shortAt = Number.NEGATIVE_INFINITY;
+
+  /** Permits that are out. */
+  get counted(): number {
+    let sum = this.#quarantines.reduce((all, { permits }) => all + permits, 0);
+    for (const entry of this.#entries.values()) sum += countOf(entry);
+    return sum;
+  }
+
+  get hosts(): number {
+    return this.#entries.size;
+  }
+
+  /** The smallest cap that a live host has told. */
+  get cap(): number {
+    let cap = Number.POSITIVE_INFINITY;
+    for (const { stage, cap: told } of this.#entries.values()) if (stage === 'live') cap = Math.min(cap, told);
+    return cap;
+  }
+
+  /** For people: what each host holds. */
+  list(): { host: string; stage: 'live' | 'silent'; permits: number; floor: number; want: number; until: number }[] {
+    return [...this.#entries].map(([host, { stage, permits, floor, want, until }]) => ({
+      host,
+      stage,
+      permits,
+      floor,
+      want,
+      until,
+    }));
+  }
+
+  get quarantined(): number {
+    return this.#quarantines.reduce((all, { permits }) => all + permits, 0);
+  }
+
+  /** Takes in what a host claims, and repeats it: nothing moves while the book learns. */
+  learn(host: string, claim: BackendClaim, now: number): Settled {
+    const entry = this.#takeIn(host, claim, now);
+    const { permits, floor } = entry;
+    return { grant: { backend: claim.backend, permits, floor, cap: this.cap, recallTo: -1 }, donors: [] };
+  }
+
+  /** Takes in what a host claims, and grants what is free of what it wants. `mayExpire`: the time is sure. */
+  settle(host: string, claim: BackendClaim, now: number, mayExpire: boolean): Settled {
+    if (mayExpire) this.#expire(now);
+    const entry = this.#takeIn(host, claim, now);
+    const cap = this.cap;
+    const assigned = this.#assignFloor(entry, claim, cap);
+    const target = this.#target(entry, cap);
+    const held = countOf(entry);
+    entry.permits = held + Math.max(0, Math.min(target - held, cap - this.counted));
+    const isShort = entry.want > entry.permits;
+    const recallTo = this.#recallTo(entry, { assigned, target, cap, now });
+    if (isShort) this.#shortAt = now;
+    return {
+      grant: { backend: claim.backend, permits: entry.permits, floor: assigned, cap, recallTo },
+      donors: isShort && entry.permits < target ? this.#donors(host) : [],
+    };
+  }
+
+  /** Another process has taken the host's name: what the one before holds ends with its lease. */
+  supersede(host: string, now: number): void {
+    const entry = this.#entries.get(host);
+    if (entry === undefined) return;
+    this.#entries.delete(host);
+    this.#quarantine(countOf(entry), entry.stage === 'live' ? entry : { ...entry, until: now }, now);
+  }
+
+  /** The host has stopped, and nothing of it is in flight. */
+  leave(host: string): void {
+    this.#entries.delete(host);
+  }
+
+  /** A person says that the host is gone: its floor is free at once, the rest when its lease and quarantine have ended. */
+  forget(host: string, now: number): void {
+    const entry = this.#entries.get(host);
+    if (entry === undefined) return;
+    this.#entries.delete(host);
+    if (entry.stage === 'live') this.#quarantine(countOf(entry) - entry.floor, entry, now);
+  }
+
+  /**
+   * The claim of a host is exact: it makes one call at a time and never uses the answer of one that it gave up. So it
+   * holds nothing of what was granted since the last answer that it took in.
+   */
+  #takeIn(host: string, { held, want, floor, cap, quarantineMs }: BackendClaim, now: number): Entry {
+    const entry: Entry = { stage: 'live', permits: held, floor, want, cap, quarantineMs, until: now + LEASE_MS };
+    this.#entries.set(host, entry);
+    return entry;
+  }
+
+  /** A lower floor counts when the host has said that it keeps no more; a higher one rises out of what is free. */
+  #assignFloor(entry: Entry, claim: BackendClaim, cap: number): number {
+    const all = Math.floor((claim.floorShare * cap) / 1000);
+    const equal = Math.floor(all / this.#entries.size);
+    const wanted = equal > 0 ? equal : this.#singleFloor(entry, all);
+    if (wanted <= entry.floor) return wanted;
+    const held = countOf(entry);
+    const room = Math.max(0, cap - this.counted);
+    entry.floor = Math.min(wanted, held + room);
+    return entry.floor;
+  }
+
+  /** More hosts than permits for floors: the hosts that have one keep it. */
+  #singleFloor(entry: Entry, all: number): number {
+    if (entry.floor > 0) return 1;
+    let floors = 0;
+    for (const { floor } of this.#entries.values()) floors += floor;
+    return floors < all ? 1 : 0;
+  }
+
+  /** Its part by what all want (proportional share, as in Doorman): at least an equal part, if it wants that. */
+  #target({ want, floor }: Entry, cap: number): number {
+    let wants = 0;
+    let live = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.stage !== 'live') continue;
+      wants += entry.want;
+      live++;
+    }
+    const equal = Math.floor(cap / live);
+    const part = wants <= cap ? want : Math.min(want, Math.max(equal, Math.floor((want * cap) / wants)));
+    return Math.max(floor, part);
+  }
+
+  #recallTo(
+    { permits, want }: Entry,
+    { assigned, target, cap, now }: { assigned: number; target: number; cap: number; now: number },
+  ): number {
+    const { counted } = this;
+    if (counted > cap) return Math.max(assigned, Math.floor((permits * cap) / counted));
+    if (now - this.#shortAt >= SHORTAGE_MS) return -1;
+    // Among hosts that all want more, permits that differ by little stay where they are.
+    const slack = want > permits ? Math.floor(target / 10) + 1 : 0;
+    return permits > target + slack ? Math.max(assigned, target) : -1;
+  }
+
+  #donors(wanting: string): string[] {
+    return [...this.#entries]
+      .filter(([host, { stage, permits, floor }]) => host !== wanting && stage === 'live' && permits > floor)
+      .map(([host, { permits, want }]) => ({ host, ratio: richness(permits, want) }))
+      .toSorted((one, other) => other.ratio - one.ratio || (one.host < other.host ? 1 : -1))
+      .slice(0, DONORS)
+      .map(({ host }) => host);
+  }
+
+  #expire(now: number): void {
+    const ended = [...this.#entries]
+      .filter(([, { until }]) => until <= now)
+      .toSorted(([one, { until: a }], [other, { until: b }]) => a - b || (one < other ? -1 : 1))
+      .slice(0, MOVED_AT_A_TIME);
+    for (const [host, entry] of ended) {
+      if (entry.stage === 'silent') this.#entries.delete(host);
+      else this.#silence(host, entry, now);
+    }
+    this.#quarantines = this.#quarantines.filter(({ until }) => until > now);
+  }
+
+  #silence(host: string, entry: Entry, now: number): void {
+    this.#quarantine(countOf(entry) - entry.floor, entry, now);
+    if (entry.floor === 0) this.#entries.delete(host);
+    entry.stage = 'silent';
+    entry.permits = 0;
+    entry.want = 0;
+    entry.until += FORGET_MS - LEASE_MS;
+  }
+
+  /** Permits of an entry go on counting until its lease and its quarantine have ended. */
+  #quarantine(permits: number, { until: leaseEnd, quarantineMs }: Entry, now: number): void {
+    const until = leaseEnd + quarantineMs;
+    if (permits > 0 && until > now) this.#quarantines.push({ permits, until });
+  }
+}
+
+const countOf = ({ stage, permits, floor }: Entry): number => (stage === 'live' ? Math.max(permits, floor) : floor);
+
+/** Permits for what is wanted, in millionths: a whole number, which every implementation of the book orders alike. */
+const richness = (permits: number, want: number): number => Math.floor((permits * 1_000_000) / Math.max(1, want));

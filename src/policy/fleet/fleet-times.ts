@@ -1,0 +1,27 @@
+/**
+ * The times of the leases that hosts hold, in milliseconds. A host's lease ends `GUARD_MS` before it ends in the fleet
+ * book: two clocks may differ in rate by `CLOCK_RATE_ERROR`, and a step of the server's clock of up to
+ * `UNNOTICED_STEP_MS` is not found.
+ */
+export const LEASE_MS = 10_000;
+export const RENEW_MS = 3000;
+/** A renewal comes earlier or later by up to this part of its interval, so that hosts do not call together. */
+export const RENEW_JITTER = 0.1;
+export const RETRY_MS = 500;
+export const CLOCK_RATE_ERROR = 0.1;
+const UNNOTICED_STEP_MS = 300;
+export const GUARD_MS = LEASE_MS * CLOCK_RATE_ERROR + UNNOTICED_STEP_MS;
+/** Largest difference between the server's time and what a host expects of it, beside what the clocks' rates explain. */
+export const STEP_TOLERANCE_MS = 250;
+/** Hosts renew more often than this: after a longer silence of the whole fleet a newcomer cannot trust the clock. */
+export const SILENCE_MS = RENEW_MS * (1 + RENEW_JITTER) + 1000;
+/** Writes that a failover may lose: `min-replicas-max-lag` of the server. */
+const LOST_WRITES_MS = 2000;
+/** After a loss of its state, the book repeats the claims of hosts for this long and moves nothing. */
+export const LEARNING_MS = LEASE_MS + LOST_WRITES_MS + 1000;
+/** A host that was not heard for this long is forgotten, and its floor is free. */
+export const FORGET_MS = 600_000;
+/** For this long after a host did not get what it wanted, other hosts are asked for what exceeds their share. */
+export const SHORTAGE_MS = 1000;
+/** Least time between two calls of a host whose requests wait. */
+export const ASK_SPACING_MS = 20;

@@ -1,0 +1,105 @@
+import type { BackendGrant } from './fleet-call.ts';
+
+export interface SavedPermits {
+  readonly ceiling: number;
+  readonly floor: number;
+  readonly sureFloor: number;
+}
+
+export interface Use {
+  readonly bound: number;
+  readonly inUse: number;
+  readonly queued: number;
+}
+
+/** Permits that are not used for this long go back without being asked for. */
+const IDLE_MS = 250;
+/** What a host keeps beyond its use, or the next request would have to wait for an answer. */
+const MARGIN = 0.1;
+
+/** What one host keeps of one backend. It may give permits back before the book asks, and take them again until it has said so. */
+export class KeptPermits {
+  /** What the book has counted for this host since the last claim. */
+  #ceiling: number;
+  /** What the host uses of that. */
+  #kept: number;
+  /** As assigned, and as repeated by an answer after the claim of it: a failover may have lost the first answer. */
+  #floor: number;
+  #sureFloor: number;
+  #recallTo = -1;
+  /** What the book was told last. */
+  #toldBound = 0;
+  /** The most requests in flight since then. */
+  #peak = 0;
+  #busyAt = Number.NEGATIVE_INFINITY;
+
+  constructor(saved?: SavedPermits, firstFloor = 0) {
+    this.#ceiling = saved?.ceiling ?? 0;
+    this.#kept = this.#ceiling;
+    this.#floor = saved?.floor ?? firstFloor;
+    this.#sureFloor = saved?.sureFloor ?? firstFloor;
+  }
+
+  get permits(): number {
+    return this.#kept;
+  }
+
+  get floor(): number {
+    return this.#sureFloor;
+  }
+
+  saved(): SavedPermits {
+    return { ceiling: this.#ceiling, floor: this.#floor, sureFloor: this.#sureFloor };
+  }
+
+  /**
+   * What the host holds at the moment of a call. From now on the book may count no more than this. Permits that were not
+   * used since the last call go back, but for a margin.
+   */
+  claim({ bound, inUse, queued }: Use, isOver: boolean): { held: number; floor: number } {
+    const peak = Math.max(this.#peak, inUse);
+    if (isOver) this.#kept = Math.min(this.#kept, this.#sureFloor);
+    else if (queued === 0) this.#kept = Math.min(this.#kept, Math.max(this.#floor, withMargin(peak)));
+    this.#peak = inUse;
+    this.#ceiling = this.#kept;
+    this.#toldBound = Math.max(this.#kept, bound);
+    return { held: this.#toldBound, floor: this.#floor };
+  }
+
+  granted({ permits, floor, recallTo }: BackendGrant): void {
+    this.#ceiling = permits;
+    this.#kept = permits;
+    this.#toldBound = permits;
+    this.#recallTo = recallTo;
+    // A floor that falls is given up at once; one that rises is sure when the next answer repeats it.
+    this.#sureFloor = Math.min(floor, this.#floor);
+    this.#floor = floor;
+    if (recallTo >= 0) this.#kept = Math.min(this.#kept, Math.max(recallTo, floor));
+  }
+
+  /** Another process has the host's name. */
+  drop(): void {
+    this.#ceiling = 0;
+    this.#kept = 0;
+    this.#floor = 0;
+    this.#sureFloor = 0;
+  }
+
+  /**
+   * Lowers what is kept if others need it or if nothing was used for a while, and raises it again if requests wait; true if
+   * the book should hear of it now. `isHinted`: another host needs permits.
+   */
+  look({ bound, inUse, queued }: Use, now: number, isHinted: boolean): boolean {
+    this.#peak = Math.max(this.#peak, inUse);
+    if (inUse > 0 || queued > 0) this.#busyAt = now;
+    const isIdle = now - this.#busyAt >= IDLE_MS;
+    const most = this.#recallTo >= 0 ? Math.min(this.#ceiling, Math.max(this.#recallTo, this.#floor)) : this.#ceiling;
+    if (queued > 0) this.#kept = most;
+    else if (isIdle || isHinted) this.#kept = Math.min(most, Math.max(this.#floor, inUse));
+    else this.#kept = Math.min(most, this.#kept);
+    const held = Math.max(this.#kept, bound);
+    return isHinted || (held < this.#toldBound && (isIdle || this.#recallTo >= 0));
+  }
+}
+
+const withMargin = (permits: number): number => (permits === 0 ? 0 : Math.ceil(permits * (1 + MARGIN)) + 1);
