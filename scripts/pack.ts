@@ -15,7 +15,7 @@ if (!process.argv.includes('--clean')) {
     const text = installableSource(readFileSync(join(source, file), 'utf8'), join(source, file), existsSync);
     writeFileSync(join(target, file.replace(/\.ts$/, '.js')), text);
   }
-  for (const file of globSync('{**/*.csv,console/**/*.{html,css,svg},console/vendor/**/{*.js,LICENSE}}', {
+  for (const file of globSync('{**/*.{csv,lua},console/**/*.{html,css,svg},console/vendor/**/{*.js,LICENSE}}', {
     cwd: source,
   }))
     copyFileSync(join(source, file), join(target, file));

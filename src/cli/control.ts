@@ -3,6 +3,7 @@ import { ConfigSource } from '../control/config/config-source.ts';
 import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
+import { fleetLibrary } from '../control/fleet/fleet-function.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { tokenFunctions } from '../store/valkey/token-functions.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
@@ -78,7 +79,15 @@ async function openValkey({ config, clock, random, log, bugs }: RoleContext): Pr
   if (url === undefined) return undefined;
   const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const connectionName = `rampart-control-${process.pid}`;
-  return new ValkeyClient({ url, libraries: [tokenFunctions], clock, random, log, bugs, connectionName });
+  return new ValkeyClient({
+    url,
+    libraries: [tokenFunctions, fleetLibrary()],
+    clock,
+    random,
+    log,
+    bugs,
+    connectionName,
+  });
 }
 
 interface OpenStores {

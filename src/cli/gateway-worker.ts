@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { readdirSync, rmSync } from 'node:fs';
 import { configHash } from '../config/config.ts';
 import { pidNamespace } from '../control/lease-keeper.ts';
+import type { Clock } from '../core/clock.ts';
 import { MAKERS } from '../core/ids.ts';
+import { machineOffsetMs } from '../core/machine-time.ts';
 import type { ControlLink } from '../control/link.ts';
 import { messageOf } from '../core/errors.ts';
 import { withLastMembers } from '../control/membership.ts';
@@ -43,7 +45,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
     recordPeers,
     spans,
     sendLeaseReport: (upstream, report) =>
-      link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leasedIds(upstream)) }),
+      link.tell({ type: 'held', upstream, report: toWireReport(report, worker.leases.idsOf(upstream)) }),
     sendTokenAsks: (asks) => link.offer({ type: 'tokens', asks }),
     sendPlaceAsks: (asks) => link.offer({ type: 'places', asks }),
     sendCacheReport: (report) => link.tell(report),
@@ -55,7 +57,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
     onMessage: (message) => {
       if (isConfigOrder(message)) version.carryOut(message);
       else if (message.type === 'find-record') link.tell(foundRecord(recordPeers, message));
-      else apply(worker, recordPeers, message);
+      else apply(worker, recordPeers, context.clock, message);
     },
     onLost: () => {
       worker.controlLost();
@@ -128,7 +130,7 @@ function foundRecord(
 
 function heldBy(worker: Gateway, counts: Record<string, readonly number[]>): Record<string, ById> {
   return Object.fromEntries(
-    Object.entries(counts).map(([upstream, held]) => [upstream, byId(held, worker.leasedIds(upstream))]),
+    Object.entries(counts).map(([upstream, held]) => [upstream, byId(held, worker.leases.idsOf(upstream))]),
   );
 }
 
@@ -142,15 +144,19 @@ const configOrders: ReadonlySet<string> = new Set([
 const isConfigOrder = (message: ControlMessage): message is ConfigOrder => configOrders.has(message.type);
 
 /** A message of control reaches the worker. */
-function apply(worker: Gateway, records: RecordPeers, message: ControlMessage): void {
+function apply(worker: Gateway, records: RecordPeers, clock: Clock, message: ControlMessage): void {
   // The backends first: what follows is about them.
   if (message.type === 'members') worker.useMembers(message.upstreams, message.configHash);
   worker.controlHeard();
   if (message.type === 'backends') worker.applyBackends(message.backends);
   else if (message.type === 'lease') {
-    worker.applyLease(message.upstream, fromWireOrder(message.order, worker.leasedIds(message.upstream)));
-  } else if (message.type === 'load') worker.applyHostLoad(message.upstream, message.load);
-  else if (message.type === 'tokens') worker.applyTokens(message.grants, message.hosts);
+    const lease = worker.leases.leaseOf(message.upstream);
+    lease?.apply(fromWireOrder(message.order, lease.ids));
+  } else if (message.type === 'load') worker.leases.leaseOf(message.upstream)?.applyLoad(message.load);
+  else if (message.type === 'lease-end') {
+    const at = message.endsAt - machineOffsetMs(clock);
+    for (const lease of worker.leases.leases()) lease.useLeaseEnd(at);
+  } else if (message.type === 'tokens') worker.applyTokens(message.grants, message.hosts);
   else if (message.type === 'places') worker.applyPlaces(message.news);
   else if (message.type === 'record') records.answered(message.number, message.answer);
   else if (message.type === 'keys-changed') worker.forgetKeys();

@@ -7,6 +7,7 @@ import { rateOf } from './client-limit.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import type { ParsedConfigFile } from './file-schema.ts';
 import { loadConfigFile } from './file.ts';
+import { fleetProblems } from './fleet.ts';
 import type { AccessLogConfig, Config } from './model.ts';
 import { errorPagesOf, routeOf } from './routes.ts';
 import { proxyProtocolOf, proxyProtocolProblems } from './proxy-protocol.ts';
@@ -39,6 +40,7 @@ export async function loadConfigAndFile(env: Env, folder: string, what = 'start'
       ...crossProblems(values),
       ...tlsProblems(values, file.tls),
       ...proxyProtocolProblems(values, file.proxyProtocol),
+      ...fleetProblems(values, file.upstreams),
     ],
     what,
   );
@@ -56,6 +58,7 @@ export function configWithFile(env: Env, file: ParsedConfigFile, folder: string,
       ...crossProblems(values),
       ...tlsProblems(values, file.tls),
       ...proxyProtocolProblems(values, file.proxyProtocol),
+      ...fleetProblems(values, file.upstreams),
     ],
     what,
   );

@@ -12,6 +12,8 @@ import type { RateLimit } from '../protocol/tokens.ts';
 import type { CertificateAuthConfig } from './certificate-model.ts';
 import type { DiscoverConfig } from './discover.ts';
 import type { Environment } from './environment.ts';
+import type { FleetConfig } from './fleet-model.ts';
+import type { ProxyProtocolConfig } from './proxy-protocol.ts';
 
 /** How a backend is checked. */
 export interface HealthCheck {
@@ -54,6 +56,8 @@ export interface UpstreamConfig {
   readonly cap: number;
   /** Permits that bulk requests leave free, over the whole host; undefined: none. */
   readonly reserved?: number | undefined;
+  /** How the cap is shared by all hosts; undefined: each host has the whole of it. */
+  readonly fleet?: FleetConfig | undefined;
   /** Undefined: its backends are not checked. */
   readonly health: HealthCheck | undefined;
   /** Whether a worker is ready only while one of its backends is up. */
@@ -242,15 +246,6 @@ export interface TlsConfig {
   readonly needsClientCertificate: boolean;
   /** Whether clients may choose HTTP/2 (ALPN). */
   readonly http2: boolean;
-}
-
-/** The listener for load balancers that speak the PROXY protocol, version 2. */
-export interface ProxyProtocolConfig {
-  readonly port: number;
-  /** The load balancers that are believed. */
-  readonly from: readonly string[];
-  /** Whether TLS follows the head. */
-  readonly tls: boolean;
 }
 
 /** The access log. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
-import type { ProxyProtocolConfig } from './model.ts';
 import { addressOrRange } from './route-access-schema.ts';
 
 /** `proxyProtocol` in the configuration file. */
@@ -12,6 +11,15 @@ export const proxyProtocolSchema = z.strictObject({
   /** Whether TLS follows the head, with the certificates of TLS_PORT. False by default. */
   tls: z.boolean().optional(),
 });
+
+/** The listener for load balancers that speak the PROXY protocol, version 2. */
+export interface ProxyProtocolConfig {
+  readonly port: number;
+  /** The load balancers that are believed. */
+  readonly from: readonly string[];
+  /** Whether TLS follows the head. */
+  readonly tls: boolean;
+}
 
 type ProxyProtocolFile = z.output<typeof proxyProtocolSchema>;
 

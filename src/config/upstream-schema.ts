@@ -62,6 +62,14 @@ const healthSchema = z.strictObject({
   cancelOnDown: z.boolean().optional(),
 });
 
+/** What one host keeps of a fleet upstream while it is cut off. */
+const fleetSchema = z.strictObject({
+  /** The part of each cap that the hosts keep together while they are cut off from Valkey. 0.5 by default. */
+  floor: z.number().min(0).max(1).optional(),
+  /** How many hosts there are; a host that has never reached Valkey then serves with its part of the floor. None by default. */
+  expectedHosts: z.int().min(1).max(10_000).optional(),
+});
+
 /** An upstream of the configuration file. */
 export const upstreamSchema = z.strictObject({
   /** The interchangeable backends: `http://host:port`, `https://host:port`, or `unix:/path/of/a/socket`. */
@@ -76,6 +84,16 @@ export const upstreamSchema = z.strictObject({
   cap: z.int().min(1).max(100_000).optional(),
   /** Permits of the upstream that bulk requests leave free for interactive ones, over the whole host. None by default. */
   reserved: z.int().min(1).max(1_000_000).optional(),
+  /** Whether the cap counts over this host or over all hosts with the same VALKEY_URL. `host` by default. */
+  scope: z.enum(['host', 'fleet']).optional(),
+  /**
+   * Of a fleet: `prompt` by default. `strict`: the cap holds whatever fails, because requests are ended after `maxDurationMs`.
+   * `soft`: each host has the whole cap, and chooses backends by what it sees of them.
+   */
+  mode: z.enum(['strict', 'prompt', 'soft']).optional(),
+  /** Longest request of a strict upstream, bodies included. UPSTREAM_TIMEOUT_MS by default. */
+  maxDurationMs: milliseconds.optional(),
+  fleet: fleetSchema.optional(),
   /** Path of the health check; short for `health: { path }`. */
   healthPath: z.string().startsWith('/').optional(),
   health: healthSchema.optional(),

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseBackendUrl } from '../core/backend-url.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import { certificateName, type DiscoverConfig, discoverOf } from './discover.ts';
+import { fleetOf } from './fleet.ts';
 import { defaultHealth, healthCheck, servingBackends, type UpstreamFile } from './health.ts';
 import type { Environment } from './environment.ts';
 import type { UpstreamConfig, UpstreamTls } from './model.ts';
@@ -77,6 +78,7 @@ function upstreamOf(name: string, upstream: UpstreamFile, { env, queueOf, folder
     isAnnounced: false,
     cap: upstream.cap ?? DEFAULT_CAP,
     reserved: upstream.reserved,
+    fleet: fleetOf(upstream, env),
     health: healthCheck(upstream, tls),
     required: upstream.required ?? false,
     balancer: upstream.balancer ?? env.BALANCER,

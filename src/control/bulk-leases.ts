@@ -1,5 +1,5 @@
 import type { UpstreamConfig } from '../config/model.ts';
-import type { AddressedOrder } from '../policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../policy/permits/addressed-order.ts';
 import { BULK_ID, bulkLeaseOf } from '../protocol/bulk-lease.ts';
 import type { UpstreamLeases } from './upstream-leases.ts';
 

@@ -58,7 +58,7 @@ export class Control {
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
-    const { config, clock, random, runFolder, registry, log } = dependencies;
+    const { config, clock, runFolder, registry, log } = dependencies;
     this.#startedAtMs = clock.wallNow();
     this.#config = config;
     this.#configHash = configHash(config);
@@ -75,13 +75,8 @@ export class Control {
     this.#tokens = openTokens(dependencies, this.#metrics.savedAtMs, tell);
     this.#places = new ClientPlaces(clock, (member, news) => tell(member, { type: 'places', news }));
     this.#upstreams = new HostUpstreams({
-      config,
+      ...dependencies,
       configHash: this.#configHash,
-      clock,
-      random,
-      log,
-      registry,
-      runFolder,
       gateways: () => this.#gateways(),
       tell,
       onHealth: (changed) => this.#notes.health(changed),
@@ -167,7 +162,7 @@ export class Control {
   async close(): Promise<void> {
     this.observer.close();
     this.alerts.close();
-    this.#upstreams.stop();
+    await this.#upstreams.stop();
     this.#stopped.stop();
     this.#ticketKey.stop();
     this.#heartbeat.stop();
@@ -259,7 +254,7 @@ export class Control {
       this.#versions.compare(member, message.configHash);
       if (message.pidNamespace === pidNamespace()) this.#stopped.joined(member.id, member.pid);
     } else if (message.type === 'held') {
-      this.#upstreams.leases?.reported(member.id, message.upstream, message.report);
+      this.#upstreams.reported(member.id, message.upstream, message.report);
     } else if (message.type === 'tokens') this.#tokens.said(member, message.asks);
     else if (message.type === 'places') this.#places.said(member, message.asks);
     else if (message.type === 'find-record' || message.type === 'record')

@@ -32,6 +32,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
       ...upstreams.leases?.stateOf(backend.upstream, backend.backend),
       held: upstreams.holds?.kindOf(backend.upstream, backend.backend) ?? null,
     })),
+    fleet: upstreams.fleet?.status() ?? null,
     discovery: upstreams.discovery(),
     drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),
     rate_limits: host.rateLimits,

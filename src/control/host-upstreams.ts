@@ -3,14 +3,18 @@ import type { Logger } from 'pino';
 import type { Config, UpstreamConfig } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
-import type { ById } from '../protocol/lease-wire.ts';
+import type { ById, WireReport } from '../protocol/lease-wire.ts';
 import type { ControlMessage } from '../protocol/messages.ts';
+import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import { Discovery } from './discovery.ts';
 import { BackendGauges } from './backend-gauges.ts';
 import { BackendHolds, type HoldKind } from './backend-holds.ts';
 import { type BackendHealth, HealthChecker } from './health-checker.ts';
+import { openFleet } from './fleet/open-fleet.ts';
+import type { FleetHolder } from './fleet/fleet-holder.ts';
 import { HealthLog } from './health-log.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { Member } from './members.ts';
@@ -24,7 +28,11 @@ export interface HostUpstreamsOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly registry: Registry;
+  readonly bugs: Bugs;
+  /** Undefined without VALKEY_URL. */
+  readonly valkey?: ValkeyClient | undefined;
   readonly runFolder: string;
+  readonly stateFolder?: string | undefined;
   readonly gateways: () => Member[];
   readonly tell: (member: Member, message: ControlMessage) => void;
   /** Backends have gone down or come up. */
@@ -47,6 +55,7 @@ export class HostUpstreams {
   #leases: LeaseKeeper | undefined;
   #holds: BackendHolds | undefined;
   #discovery: Discovery | undefined;
+  #fleet: FleetHolder | undefined;
   #config: Config;
   #configHash: string;
 
@@ -80,6 +89,17 @@ export class HostUpstreams {
   /** Undefined before `openLeases`. */
   get leases(): LeaseKeeper | undefined {
     return this.#leases;
+  }
+
+  /** The lease of this host in its fleet; undefined without VALKEY_URL, and before `openLeases`. */
+  get fleet(): FleetHolder | undefined {
+    return this.#fleet;
+  }
+
+  /** A worker reports its permits and the requests that wait there. */
+  reported(member: string, upstream: string, report: WireReport): void {
+    this.#leases?.reported(member, upstream, report);
+    if (report.queued > 0) this.#fleet?.needed();
   }
 
   /** The backends that a person keeps requests from. Undefined before `openLeases`. */
@@ -143,6 +163,7 @@ export class HostUpstreams {
       warn: (message, details) => log.warn(details, message),
     });
     this.#holds = this.#openHolds(this.#leases);
+    this.#fleet = openFleet({ ...this.#options, leases: this.#leases, upstreams: () => this.#config.upstreams });
     this.#discovery = new Discovery(
       {
         clock,
@@ -189,6 +210,7 @@ export class HostUpstreams {
     const { tell } = this.#options;
     tell(worker, { type: 'members', upstreams: this.membership.all(), configHash: this.#configHash });
     tell(worker, { type: 'backends', backends: this.#knownHealth() });
+    if (this.#fleet !== undefined) tell(worker, { type: 'lease-end', endsAt: this.#fleet.endsAt });
   }
 
   /**
@@ -209,7 +231,8 @@ export class HostUpstreams {
     }
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
+    await this.#fleet?.close();
     this.membership.stop();
     this.#discovery?.stop();
     this.#checker.stop();
@@ -224,7 +247,7 @@ export class HostUpstreams {
     return new BackendHolds({
       clock,
       path: join(runFolder, HOLDS_NAME),
-      capOf: (upstream, backend) => (isPresent(upstream, backend) ? leases.stateOf(upstream, backend).cap : undefined),
+      capOf: (upstream, backend) => (isPresent(upstream, backend) ? leases.toldCap(upstream, backend) : undefined),
       setCap: (upstream, backend, cap) => void leases.setCap(upstream, backend, cap),
       warn: (message, details) => log.warn(details, message),
     });

@@ -3,7 +3,7 @@ import type { UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { isProcessAlive, processName } from '../core/process-name.ts';
-import type { AddressedOrder } from '../policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../policy/permits/addressed-order.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 import type { Random } from '../core/random.ts';
 import { type Holder, loadLeases, type SavedState, saveLeases } from './lease-file.ts';
@@ -16,7 +16,7 @@ import {
   type WireOrder,
   type WireReport,
 } from '../protocol/lease-wire.ts';
-import { type NamedBound, UpstreamLeases } from './upstream-leases.ts';
+import { type FleetPermits, type NamedBound, type SharedBackend, UpstreamLeases } from './upstream-leases.ts';
 import { fitBulkLeases, withBulkLeases } from './bulk-leases.ts';
 import { probe } from './probe.ts';
 
@@ -162,6 +162,27 @@ export class LeaseKeeper {
     return orders !== undefined;
   }
 
+  /** The cap that was configured or ordered, whatever a fleet leaves of it. */
+  toldCap(upstream: string, backend: string): number {
+    return this.#upstreams.get(upstream)?.toldCap(backend) ?? 0;
+  }
+
+  /** The backends of an upstream that this host shares with others. */
+  shared(upstream: string): SharedBackend[] {
+    return this.#upstreams.get(upstream)?.shared() ?? [];
+  }
+
+  /** Uses what the fleet leaves this host of a backend. */
+  grant(upstream: string, backend: string, granted: FleetPermits): void {
+    const orders = this.#upstreams.get(upstream)?.grant(backend, granted, this.#options.clock.now());
+    if (orders !== undefined) this.#send(upstream, orders);
+  }
+
+  /** Whether the processes of all workers that held permits have ended. */
+  get isOver(): boolean {
+    return [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));
+  }
+
   /** For metrics and status: the cap, and the permits that are out. */
   stateOf(upstream: string, backend: string): { cap: number; leased: number } {
     return this.#upstreams.get(upstream)?.stateOf(backend) ?? { cap: 0, leased: 0 };
@@ -174,8 +195,7 @@ export class LeaseKeeper {
     for (const { news } of this.#upstreams.values()) news.stop();
     for (const timer of this.#watches.values()) timer.cancel();
     // If every holder has ended, the next control has nothing to learn from the file.
-    const isOver = [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));
-    if (isOver) rmSync(this.#options.path, { force: true });
+    if (this.isOver) rmSync(this.#options.path, { force: true });
   }
 
   #tick(): void {

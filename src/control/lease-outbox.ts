@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import type { AddressedOrder } from '../policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../policy/permits/addressed-order.ts';
 
 /** Least time between two writes: each stops the loop on which rate limits and health checks are answered too. */
 const WRITE_GAP_MS = 2;

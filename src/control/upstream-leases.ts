@@ -1,9 +1,11 @@
+import { isShared } from '../config/fleet.ts';
 import type { UpstreamConfig } from '../config/model.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { AdaptiveLimit } from '../policy/admission/adaptive-limit.ts';
-import { type AddressedOrder, LeaseAllocator } from '../policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../policy/permits/addressed-order.ts';
+import { LeaseAllocator } from '../policy/permits/lease-allocator.ts';
 import type { HostLoad } from '../protocol/lease.ts';
 import { Slots } from '../policy/permits/slots.ts';
 import { type ById, byId, inOrder } from '../protocol/lease-wire.ts';
@@ -19,6 +21,23 @@ export interface UpstreamLeasesDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly sendLoad: (member: string, load: HostLoad) => void;
+}
+
+/** What one host may have in flight at a backend, and what it keeps of that when its lease ends. */
+export interface FleetPermits {
+  readonly permits: number;
+  readonly floor: number;
+}
+
+/** A backend that several hosts share. */
+export interface SharedBackend {
+  readonly id: string;
+  readonly origin: string;
+  readonly cap: number;
+  /** The most that the workers of this host may have in flight. */
+  readonly bound: number;
+  readonly inUse: number;
+  readonly queued: number;
 }
 
 interface LeasedBackend extends BackendConfig {
@@ -40,6 +59,8 @@ export class UpstreamLeases {
   /** Caps that were set at run time; a backend that comes back gets its cap again. */
   readonly #caps = new Map<string, number>();
   #cap: number;
+  /** What the fleet leaves this host of each backend that all hosts share. */
+  readonly #granted = new Map<string, FleetPermits>();
 
   constructor(
     config: UpstreamConfig,
@@ -52,9 +73,10 @@ export class UpstreamLeases {
       ...config.backends.map((backend) => ({ ...backend, hasLeft: false })),
       ...departedIn(saved, config),
     ]);
-    const caps = this.#slots.items.map((backend) => (backend?.hasLeft === false ? config.cap : 0));
+    const caps = this.#slots.items.map((backend) => (backend?.hasLeft === false ? this.#usableCap(backend) : 0));
     const bounds = saved.map(({ member, bound }) => ({ member, bound: inOrder(bound, this.ids()) }));
     this.book = new LeaseAllocator(caps, bounds);
+    this.book.setFloors(this.#floors());
     this.news = new LoadNews(this.book, clock, sendLoad);
     this.#random = random;
     if (config.admission.limit === 'adaptive') this.#limit = this.#newLimit();
@@ -117,7 +139,39 @@ export class UpstreamLeases {
       this.#caps.clear();
     } else if (present.length === 0) return undefined;
     else this.#caps.set(id, cap);
-    return present.flatMap(({ index }) => this.book.setCap(index, cap, now));
+    return present.flatMap(({ index }) => this.#useCap(index, now));
+  }
+
+  /** The backends that this host shares with others, as the fleet's lease needs to know them. */
+  shared(): SharedBackend[] {
+    if (this.config.fleet === undefined) return [];
+    const backends = [...this.#slots.items.entries()].flatMap(([index, backend]) =>
+      backend !== undefined && this.#isOfFleet(backend) && (!backend.hasLeft || this.book.bound(index) > 0)
+        ? [{ index, backend }]
+        : [],
+    );
+    return backends.map(({ index, backend: { id, origin, hasLeft } }) => {
+      const { inUse, queued } = this.book.loadAt(index);
+      const waiting = hasLeft ? 0 : Math.ceil(queued / backends.length);
+      // A backend that is drained on this host has a cap of nothing here, which must not drain it on all of them.
+      const cap = this.toldCap(id) || this.#cap;
+      return { id, origin, cap, bound: this.book.bound(index), inUse, queued: waiting };
+    });
+  }
+
+  /** Uses what the fleet leaves this host of a backend. */
+  grant(id: string, granted: FleetPermits, now: number): AddressedOrder[] {
+    const index = this.#slots.indexOf(id);
+    const before = this.#granted.get(id);
+    if (index === undefined || (before?.permits === granted.permits && before.floor === granted.floor)) return [];
+    this.#granted.set(id, granted);
+    const orders = this.#useCap(index, now);
+    return before?.floor === granted.floor ? orders : [...orders, ...this.book.setFloors(this.#floors())];
+  }
+
+  /** The cap that was configured or ordered, whatever the fleet leaves of it. */
+  toldCap(id: string): number {
+    return this.#caps.get(id) ?? this.#cap;
   }
 
   stateOf(id: string): { cap: number; leased: number } {
@@ -153,8 +207,28 @@ export class UpstreamLeases {
     return Math.max(this.config.admission.minLimit, backends);
   }
 
+  #isOfFleet({ origin }: LeasedBackend): boolean {
+    return this.config.fleet !== undefined && isShared(origin);
+  }
+
+  #usableCap(backend: LeasedBackend): number {
+    const told = this.toldCap(backend.id);
+    return this.#isOfFleet(backend) ? Math.min(told, this.#granted.get(backend.id)?.permits ?? 0) : told;
+  }
+
+  #useCap(index: number, now: number): AddressedOrder[] {
+    const backend = this.#slots.items[index];
+    return this.book.setCap(index, backend?.hasLeft === false ? this.#usableCap(backend) : 0, now);
+  }
+
+  #floors(): (number | undefined)[] {
+    return this.#slots.items.map((backend) =>
+      backend !== undefined && this.#isOfFleet(backend) ? (this.#granted.get(backend.id)?.floor ?? 0) : undefined,
+    );
+  }
+
   #use(backend: LeasedBackend, now: number): AddressedOrder[] {
-    const cap = this.#caps.get(backend.id) ?? this.#cap;
+    const cap = this.#usableCap(backend);
     const known = this.#slots.indexOf(backend.id);
     const index = known ?? this.#slots.vacant();
     const isNew = this.#slots.items[index]?.hasLeft !== false;
@@ -162,6 +236,7 @@ export class UpstreamLeases {
     if (!isNew) return [];
     const isInBook = index < this.book.caps.length;
     const orders = isInBook ? this.book.setCap(index, cap, now) : this.book.add(cap, now);
+    if (this.config.fleet !== undefined) this.book.setFloors(this.#floors());
     // Whether the backend serves is not known yet, unless it has no health checks.
     this.book.setUp(index, this.config.health === undefined);
     return orders;

@@ -3,7 +3,6 @@ import { configHash } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Timer } from '../core/clock.ts';
-import type { HostLoad, LeaseOrder } from '../protocol/lease.ts';
 import type { PlaceNews } from '../protocol/places.ts';
 import { BULK_ID, bulkLeaseOf } from '../protocol/bulk-lease.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
@@ -176,19 +175,9 @@ export class Gateway {
     useBackendConnections(this.#listeners.servers, config.connections.max, all);
   }
 
-  /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
-  leasedIds(upstream: string): (string | undefined)[] {
-    return this.#upstreams.leaseOf(upstream)?.ids ?? [];
-  }
-
-  /** Carries out an order of control about the permits of an upstream. */
-  applyLease(upstream: string, order: LeaseOrder): void {
-    this.#upstreams.leaseOf(upstream)?.apply(order);
-  }
-
-  /** Takes up the load of the other workers. */
-  applyHostLoad(upstream: string, load: HostLoad): void {
-    this.#upstreams.leaseOf(upstream)?.applyLoad(load);
+  /** The leases of its upstreams, for the orders of control. */
+  get leases(): Pick<UpstreamTable, 'idsOf' | 'leaseOf' | 'leases'> {
+    return this.#upstreams;
   }
 
   /** Takes tokens of rate limits, which so many hosts share. */

@@ -1,7 +1,7 @@
 import type { AddressInfo, ListenOptions, Server, Socket } from 'node:net';
 import type { Random } from '../core/random.ts';
 import { AddressSet } from '../core/addresses.ts';
-import type { ProxyProtocolConfig } from '../config/model.ts';
+import type { ProxyProtocolConfig } from '../config/proxy-protocol.ts';
 import type { GatewayContext } from './context.ts';
 import { openItemServer, openServer, type PublicServer, secureAcceptors } from './open-server.ts';
 import { ProxyListener } from './proxy-protocol/proxy-listener.ts';

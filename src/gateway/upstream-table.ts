@@ -1,5 +1,6 @@
 import type { Config, UpstreamConfig } from '../config/model.ts';
 import type { Clock, Timer } from '../core/clock.ts';
+import { firstFloor } from '../config/fleet.ts';
 import { staticShare } from '../policy/permits/shares.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
 import type { LeaseReport } from '../protocol/lease.ts';
@@ -61,6 +62,11 @@ export class UpstreamTable {
 
   leaseOf(name: string): LeaseClient | undefined {
     return this.#leases.get(name);
+  }
+
+  /** The backends of an upstream in the order of the counts in its lease messages; undefined for a vacant position. */
+  idsOf(upstream: string): (string | undefined)[] {
+    return this.#leases.get(upstream)?.ids ?? [];
   }
 
   /** A new connection to control. Returns the permits that this worker holds, by upstream. */
@@ -186,8 +192,13 @@ export class UpstreamTable {
   }
 
   #shareOf(name: string): number {
-    const cap = this.#config.upstreams.find((one) => one.name === name)?.cap ?? 1;
-    return staticShare(cap, this.#config.env.GATEWAY_WORKERS);
+    const wanted = this.#config.upstreams.find((one) => one.name === name);
+    const workers = this.#config.env.GATEWAY_WORKERS;
+    const cap = wanted?.cap ?? 1;
+    // Without a word from control, a host of a fleet knows no other share than that of the hosts that are expected.
+    return wanted?.fleet === undefined
+      ? staticShare(cap, workers)
+      : Math.floor(firstFloor(cap, wanted.fleet) / workers);
   }
 }
 

@@ -7,7 +7,11 @@ export type ById = Readonly<Record<string, number>>;
 export type WireOrder =
   | (Omit<LeaseGrant, 'permits' | 'fallback'> & { readonly permits: ById; readonly fallback: ById })
   | (Omit<LeaseRecall, 'limits' | 'only'> & { readonly limits: ById; readonly only?: ById });
-export type WireReport = Omit<LeaseReport, 'held' | 'wanted'> & { readonly held: ById; readonly wanted?: ById };
+export type WireReport = Omit<LeaseReport, 'held' | 'wanted' | 'used'> & {
+  readonly held: ById;
+  readonly wanted?: ById;
+  readonly used?: ById;
+};
 
 /** The backends in the order of the counts; undefined at a position that no backend has. */
 type Ids = readonly (string | undefined)[];
@@ -19,16 +23,18 @@ export const byId = (counts: readonly number[], ids: Ids): ById =>
 export const inOrder = (counts: ById, ids: Ids): number[] =>
   ids.map((id) => (id !== undefined && Object.hasOwn(counts, id) ? (counts[id] as number) : 0));
 
-export const toWireReport = ({ held, wanted, ...others }: LeaseReport, ids: Ids): WireReport => ({
+export const toWireReport = ({ held, wanted, used, ...others }: LeaseReport, ids: Ids): WireReport => ({
   ...others,
   held: byId(held, ids),
   ...(wanted && { wanted: byId(wanted, ids) }),
+  ...(used && { used: byId(used, ids) }),
 });
 
-export const fromWireReport = ({ held, wanted, ...others }: WireReport, ids: Ids): LeaseReport => ({
+export const fromWireReport = ({ held, wanted, used, ...others }: WireReport, ids: Ids): LeaseReport => ({
   ...others,
   held: inOrder(held, ids),
   ...(wanted && { wanted: inOrder(wanted, ids) }),
+  ...(used && { used: inOrder(used, ids) }),
 });
 
 export function toWireOrder(order: LeaseOrder, ids: Ids): WireOrder {

@@ -41,8 +41,9 @@ export interface LeaseReport {
   readonly blocked?: number;
   /** Requests that wait for a permit of a certain backend, by backend, beside those in `queued`. */
   readonly wanted?: readonly number[];
-  /** Requests in flight at all backends. */
+  /** Requests in flight at all backends, and at each; an earlier version of Rampart does not tell the second. */
   readonly inFlight?: number;
+  readonly used?: readonly number[];
   /** Requests that have ended since the worker started, and their time in flight: the input of the adaptive limit. */
   readonly ended?: number;
   readonly busyMs?: number;

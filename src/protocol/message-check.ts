@@ -31,6 +31,7 @@ const leaseReport = z.looseObject({
   blocked: count.optional(),
   wanted: permits.optional(),
   inFlight: count.optional(),
+  used: permits.optional(),
   ended: count.optional(),
   busyMs: count.optional(),
 });
@@ -148,6 +149,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   }),
   lease: z.looseObject({ upstream: text, order: leaseOrder }),
   load: z.looseObject({ upstream: text, load: hostLoad }),
+  'lease-end': z.looseObject({ endsAt: z.number() }),
   'keys-changed': nothing,
   'ticket-key': z.looseObject({ key: z.base64().length(64) }),
   tokens: z.looseObject({ grants: z.array(tokenGrant), hosts: z.int().min(1).optional() }),

@@ -67,6 +67,11 @@ export type ControlMessage =
   | { readonly type: 'members'; readonly upstreams: BackendsByUpstream; readonly configHash: string }
   | { readonly type: 'backends'; readonly backends: readonly BackendState[] }
   | { readonly type: 'lease'; readonly upstream: string; readonly order: WireOrder }
+  /**
+   * When the lease of this host ends, in milliseconds of the machine's monotonic clock. From then on workers keep what they
+   * fall back to of the upstreams that the hosts of a fleet share.
+   */
+  | { readonly type: 'lease-end'; readonly endsAt: number }
   /** The load of the other workers at an upstream; needs no answer. */
   | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
   | { readonly type: 'keys-changed' }

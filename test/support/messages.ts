@@ -90,6 +90,7 @@ export const controlExamples: Examples<ControlMessage> = {
     order: { kind: 'grant', number: 1, permits: { 'app-0': 1 }, fallback: { 'app-0': 1 } },
   },
   load: { type: 'load', upstream: 'app', load: { permits: 1, workers: 2, queued: 0, bulk: 0, inFlight: 1 } },
+  'lease-end': { type: 'lease-end', endsAt: 1 },
   'keys-changed': { type: 'keys-changed' },
   'ticket-key': { type: 'ticket-key', key: Buffer.alloc(48).toString('base64') },
   tokens: {

@@ -8,7 +8,8 @@ import type { Permit } from '../../src/gateway/upstream/permit.ts';
 import { Refusal } from '../../src/gateway/refusal.ts';
 import { Upstream } from '../../src/gateway/upstream/upstream.ts';
 import { EventQueue } from '../../src/lab/simulator/event-queue.ts';
-import { type AddressedOrder, LeaseAllocator } from '../../src/policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../../src/policy/permits/addressed-order.ts';
+import { LeaseAllocator } from '../../src/policy/permits/lease-allocator.ts';
 import { quietInstruments } from './instruments.ts';
 
 /** A clock of events: it goes from one timer to the next as fast as they can be called. */

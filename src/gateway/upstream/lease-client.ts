@@ -36,6 +36,7 @@ export class LeaseClient {
   #lastCallAt = Number.NEGATIVE_INFINITY;
   #callTimer: Timer | undefined;
   #checkTimer: Timer | undefined;
+  #endTimer: Timer | undefined;
   #reportSoon = false;
   /** Whether the last report said that work waits here; the other workers add that work to theirs. */
   #saidQueued = false;
@@ -45,6 +46,7 @@ export class LeaseClient {
     this.#share = options.share;
     this.#holder = new LeaseState(options.upstream.slots.map(() => options.share));
     this.#awaySince = options.clock.now();
+    if (options.upstream.leaseEnd !== undefined) options.upstream.leaseEnd.onEnd = () => this.#leaseEnded();
     options.upstream.onNeed = () => this.#call();
     options.upstream.onReturn = (backend, before) => this.#returned(backend, before);
     this.#check();
@@ -126,7 +128,23 @@ export class LeaseClient {
     this.#tell();
   }
 
+  /** The host's lease in its fleet ends at this time of the clock. */
+  useLeaseEnd(at: number): void {
+    const { upstream, clock } = this.#options;
+    if (upstream.leaseEnd === undefined) return;
+    upstream.leaseEnd.at = at;
+    this.#endTimer?.cancel();
+    this.#endTimer = clock.setTimeout(() => upstream.leaseEnd?.check(clock.now()), Math.max(0, at - clock.now()));
+  }
+
+  #leaseEnded(): void {
+    this.#holder.leaseEnded();
+    this.#usePermits();
+    this.#tell();
+  }
+
   close(): void {
+    this.#endTimer?.cancel();
     this.#callTimer?.cancel();
     this.#checkTimer?.cancel();
   }
@@ -187,7 +205,7 @@ export class LeaseClient {
         const before = this.#holder.permits;
         this.#holder.withoutControl(clock.now() - this.#awaySince);
         if (this.#holder.permits !== before) this.#usePermits();
-      } else if (this.#options.upstream.isAdaptive) this.#tell();
+      } else if (this.#options.upstream.isAdaptive || this.#options.upstream.leaseEnd !== undefined) this.#tell();
       this.#check();
     }, PATROL_MS);
   }

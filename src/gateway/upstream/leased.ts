@@ -1,4 +1,5 @@
 import type { Bugs } from '../../metrics/bugs.ts';
+import type { LeaseEnd } from './lease-end.ts';
 import type { LeaseUse } from '../../policy/permits/lease-state.ts';
 import type { HostLoad } from '../../protocol/lease.ts';
 
@@ -21,6 +22,8 @@ export interface Leased {
   onNeed: (() => void) | undefined;
   /** Called when a request has ended at a backend, with the number that was in flight there before. */
   onReturn: ((backend: LeasedBackend, before: number) => void) | undefined;
+  /** Only of an upstream that several hosts share. */
+  readonly leaseEnd?: LeaseEnd | undefined;
   leaseUse(): LeaseUse;
   usePermits(permits: readonly number[]): void;
   useHostLoad(load: HostLoad | undefined): void;

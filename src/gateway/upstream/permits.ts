@@ -8,6 +8,7 @@ import type { Backend } from './backend.ts';
 import type { Claim } from './claim.ts';
 import type { BulkPermits } from './bulk-permits.ts';
 import { BackendLost } from './cancellable.ts';
+import { LeaseEnd } from './lease-end.ts';
 import { Permit, PermitList, type PermitOwner } from './permit.ts';
 
 /** What decides which backend gets a request. */
@@ -27,6 +28,7 @@ export interface PermitsOptions {
  * next one.
  */
 export class Permits {
+  readonly leaseEnd = new LeaseEnd();
   readonly #options: PermitsOptions;
   #balancer: Balancer;
   #balancerName: BalancerName;
@@ -70,6 +72,7 @@ export class Permits {
   choose({ routeClass, excluded, session }: Wanted): Backend | undefined {
     const pick = this.#pick;
     pick.now = this.#options.clock.now();
+    this.leaseEnd.check(pick.now);
     if (session !== undefined) return homeOf(this.#options.backends.usable, session, excluded);
     pick.routeClass = routeClass;
     pick.excluded = excluded;

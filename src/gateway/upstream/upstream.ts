@@ -7,6 +7,7 @@ import type { LeaseUse } from '../../policy/permits/lease-state.ts';
 import type { HostLoad } from '../../protocol/lease.ts';
 import type { RetryBudget } from '../../policy/retry/budget.ts';
 import { type BulkPermits, openBulk } from './bulk-permits.ts';
+import type { LeaseEnd } from './lease-end.ts';
 import type { Leased, LeasedBackend } from './leased.ts';
 import type { BackendSet } from './backend-set.ts';
 import { AttemptResults } from './attempt-results.ts';
@@ -33,9 +34,7 @@ export class Upstream implements Leased {
   readonly idle: IdleWatch;
   /** Longest silence within the body of a reply that is not a stream. */
   readonly idleTimeoutMs: number;
-  /** Called when work waits, so that the owner can ask for permits. */
   onNeed: (() => void) | undefined;
-  /** Called when a request has ended at a backend, with the number that was in flight there before. */
   onReturn: ((backend: LeasedBackend, before: number) => void) | undefined;
   #config: UpstreamConfig;
   readonly #clock: Clock;
@@ -83,9 +82,12 @@ export class Upstream implements Leased {
     return this.#config.required;
   }
 
-  /** Whether control finds a limit below the caps. */
   get isAdaptive(): boolean {
     return this.#config.admission.limit === 'adaptive';
+  }
+
+  get leaseEnd(): LeaseEnd | undefined {
+    return this.#config.fleet && this.#permits.leaseEnd;
   }
 
   /** The backends that take new requests. */
@@ -93,7 +95,6 @@ export class Upstream implements Leased {
     return this.#set.present;
   }
 
-  /** By position: the backends of the leases; undefined where there is none. */
   get slots(): readonly (Backend | undefined)[] {
     return this.#set.slots;
   }
@@ -132,7 +133,6 @@ export class Upstream implements Leased {
     this.#pump();
   }
 
-  /** The load from which control allocates leases. */
   leaseUse(): LeaseUse {
     return leaseUseOf({ ...this.#parts, bulk: this.bulk, isAdaptive: this.isAdaptive });
   }

@@ -32,7 +32,7 @@ export class FleetBook {
   /** A host renews its lease of all its backends. `serverTime`: in whole milliseconds. */
   renew(call: FleetCall, serverTime: number): FleetAnswer {
     const known = this.#hosts.get(call.host);
-    const before = this.#now(serverTime);
+    const before = this.now(serverTime);
     if (known !== undefined && call.incarnation > 0) {
       if (call.incarnation < known.incarnation) {
         return { status: 'superseded', now: before, calledAt: known.calledAt };
@@ -40,7 +40,7 @@ export class FleetBook {
       if (call.incarnation === known.incarnation && call.seq <= known.seq) return { status: 'late', now: before };
     }
     if (!this.#checkTime(call, before)) return { status: 'stale', now: before };
-    const now = this.#now(serverTime);
+    const now = this.now(serverTime);
     this.#calledAt = now;
     const incarnation = call.incarnation > 0 ? call.incarnation : this.#join(call.host, known, now);
     this.#hosts.set(call.host, { incarnation, seq: call.seq, calledAt: now });
@@ -56,11 +56,11 @@ export class FleetBook {
 
   /** A person says that the host is gone. */
   forget(host: string, serverTime: number): void {
-    for (const book of this.#backends.values()) book.forget(host, this.#now(serverTime));
+    for (const book of this.#backends.values()) book.forget(host, this.now(serverTime));
   }
 
   /** The time of the book goes on evenly, although the server's may make a step. */
-  #now(serverTime: number): number {
+  now(serverTime: number): number {
     return serverTime - this.#offset;
   }
 

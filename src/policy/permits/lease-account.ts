@@ -1,4 +1,4 @@
-import type { LeaseReport } from '../../protocol/lease.ts';
+import type { HostLoad, LeaseReport } from '../../protocol/lease.ts';
 
 /** What control knows of one worker's leases of one upstream. */
 export interface LeaseAccount {
@@ -20,7 +20,7 @@ export interface LeaseAccount {
   recallNumber: number;
   seen: number;
   /** The worker's requests, by its last report. */
-  load: { queued: number; bulk: number; inFlight: number };
+  load: { queued: number; bulk: number; inFlight: number; used: readonly number[] };
   /** Requests of the worker that have ended and their time in flight, as last reported and since the last `takeFlow`. */
   flow: { ended: number; busyMs: number; newlyEnded: number; newlyBusyMs: number } | undefined;
 }
@@ -46,7 +46,7 @@ export function newAccount(backends: number): LeaseAccount {
     recalledAt: Number.NEGATIVE_INFINITY,
     recallNumber: 0,
     seen: 0,
-    load: { queued: 0, bulk: 0, inFlight: 0 },
+    load: { queued: 0, bulk: 0, inFlight: 0, used: [] },
     flow: undefined,
   };
 }
@@ -62,7 +62,13 @@ export function noteReport(account: LeaseAccount, report: LeaseReport): void {
   });
   account.queued = report.queued - Math.min(report.queued, report.blocked ?? 0);
   account.wanted = report.wanted?.some((count) => count > 0) === true ? [...report.wanted] : undefined;
-  account.load = { queued: report.queued, bulk: report.bulk ?? 0, inFlight: report.inFlight ?? 0 };
+  account.load = {
+    queued: report.queued,
+    bulk: report.bulk ?? 0,
+    inFlight: report.inFlight ?? 0,
+    // A worker of an earlier version may use all that it holds.
+    used: report.used ?? report.held,
+  };
   noteFlow(account, report);
 }
 
@@ -107,6 +113,33 @@ export function takeFlow(accounts: Iterable<LeaseAccount>): { ended: number; bus
     sum.busyMs += flow.newlyBusyMs;
     flow.newlyEnded = 0;
     flow.newlyBusyMs = 0;
+  }
+  return sum;
+}
+
+/** The load of the workers but one. */
+export function loadOfOthers(accounts: ReadonlyMap<string, LeaseAccount>, member: string, permits: number): HostLoad {
+  const load = { permits, workers: 0, queued: 0, bulk: 0, inFlight: 0 };
+  for (const [other, account] of accounts) {
+    if (account.state === 'present') load.workers++;
+    if (other === member) continue;
+    load.queued += account.load.queued;
+    load.bulk += account.load.bulk;
+    load.inFlight += account.load.inFlight;
+  }
+  return load;
+}
+
+/** Requests of all workers: in flight at a backend, and waiting, if it is up. A worker that is away counts with all that it holds. */
+export function loadAt(
+  accounts: Iterable<LeaseAccount>,
+  backend: number,
+  isUp: boolean,
+): { inUse: number; queued: number } {
+  const sum = { inUse: 0, queued: 0 };
+  for (const { state, load, bound, wanted } of accounts) {
+    sum.inUse += state === 'present' ? (load.used[backend] ?? 0) : (bound[backend] ?? 0);
+    if (isUp) sum.queued += load.queued + (wanted?.[backend] ?? 0);
   }
   return sum;
 }

@@ -1,19 +1,18 @@
-import type { HostLoad, LeaseOrder, LeaseRecall, LeaseReport, RecallMode } from '../../protocol/lease.ts';
+import type { HostLoad, LeaseRecall, LeaseReport, RecallMode } from '../../protocol/lease.ts';
+import type { AddressedOrder, SavedLeases } from './addressed-order.ts';
 import { dealToNeedy, dealWanted, fillUp } from './dealing.ts';
-import { exceeds, isNeedy, type LeaseAccount, mayBeAsked, newAccount, noteReport, takeFlow } from './lease-account.ts';
-import { equalShares, total, weightedShares } from './shares.ts';
-
-/** An order, and the member that it goes to. */
-export interface AddressedOrder {
-  readonly member: string;
-  readonly order: LeaseOrder;
-}
-
-/** The state that must survive control: without it, a new control could grant permits that a worker still holds. */
-export interface SavedLeases {
-  readonly member: string;
-  readonly bound: readonly number[];
-}
+import {
+  exceeds,
+  isNeedy,
+  type LeaseAccount,
+  loadAt,
+  loadOfOthers,
+  mayBeAsked,
+  newAccount,
+  noteReport,
+  takeFlow,
+} from './lease-account.ts';
+import { equalShares, limitedCaps, total, weightedShares } from './shares.ts';
 
 /** After this time without any call for permits, the leases go back to equal shares. */
 const LEVEL_AFTER_MS = 250;
@@ -29,9 +28,9 @@ const TURN_MS = 50;
  * more than control gave, and a cap that was lowered takes hold as permits come back.
  */
 export class LeaseAllocator {
-  /** As configured, and what is used of them. */
   readonly #configured: number[];
   #caps: number[];
+  #floors: readonly (number | undefined)[] = [];
   #limit = Number.POSITIVE_INFINITY;
   readonly #up: boolean[];
   readonly #accounts = new Map<string, LeaseAccount>();
@@ -56,7 +55,7 @@ export class LeaseAllocator {
 
   /** Requests that may be in flight at the backends that are up. */
   get usable(): number {
-    return this.#caps.reduce((sum, cap, backend) => (this.#up[backend] === true ? sum + cap : sum), 0);
+    return this.#atThoseUp(this.#caps);
   }
 
   /** The most permits of a backend that may be held at this moment. */
@@ -66,24 +65,18 @@ export class LeaseAllocator {
     return sum;
   }
 
-  /** The known workers, their states and their permits. */
   members(): { member: string; state: LeaseAccount['state']; bound: readonly number[] }[] {
     return [...this.#accounts].map(([member, { state, bound }]) => ({ member, state, bound }));
   }
 
   /** The load of the other workers, for this worker. */
   loadBeside(member: string): HostLoad {
-    let permits = 0;
-    for (const [backend, cap] of this.#configured.entries()) if (this.#up[backend] === true) permits += cap;
-    const load = { permits, workers: 0, queued: 0, bulk: 0, inFlight: 0 };
-    for (const [other, account] of this.#accounts) {
-      if (account.state === 'present') load.workers++;
-      if (other === member) continue;
-      load.queued += account.load.queued;
-      load.bulk += account.load.bulk;
-      load.inFlight += account.load.inFlight;
-    }
-    return load;
+    return loadOfOthers(this.#accounts, member, this.#atThoseUp(this.#configured));
+  }
+
+  /** Requests of all workers: in flight at a backend, and waiting, if it is up. */
+  loadAt(backend: number): { inUse: number; queued: number } {
+    return loadAt(this.#accounts.values(), backend, this.#up[backend] === true);
   }
 
   /** The work of all workers together since the last call. */
@@ -171,11 +164,15 @@ export class LeaseAllocator {
     return this.#useCaps(now);
   }
 
+  /** What workers keep of each backend while control is away, where that is less than its cap. All of them are told. */
+  setFloors(floors: readonly (number | undefined)[]): AddressedOrder[] {
+    this.#floors = floors;
+    this.#newFallbacks();
+    return this.#present().map(([member]) => this.#grant(member));
+  }
+
   #useCaps(now: number): AddressedOrder[] {
-    const all = total(this.#configured);
-    const limit = Math.min(all, this.#limit);
-    this.#caps =
-      limit === all ? [...this.#configured] : weightedShares([limit], this.#configured).map(([cap = 0]) => cap);
+    this.#caps = limitedCaps(this.#configured, this.#limit);
     this.#newFallbacks();
     return [...this.#enforceCaps(now), ...this.#deal(now)];
   }
@@ -198,8 +195,13 @@ export class LeaseAllocator {
   /** Equal shares of all workers that may be alive, those included that are disconnected and may return. */
   #newFallbacks(): void {
     const living = [...this.#accounts.values()].filter(({ state }) => state !== 'dead');
-    const shares = equalShares(this.#caps, living.length);
+    const kept = this.#caps.map((cap, backend) => Math.min(cap, this.#floors[backend] ?? cap));
+    const shares = equalShares(kept, living.length);
     for (const [rank, account] of living.entries()) account.fallback = shares[rank] as number[];
+  }
+
+  #atThoseUp(caps: readonly number[]): number {
+    return total(caps.filter((_, backend) => this.#up[backend]));
   }
 
   #free(backend: number): number {

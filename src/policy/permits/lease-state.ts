@@ -94,6 +94,7 @@ export class LeaseState {
       queued,
       bulk,
       inFlight: sum,
+      used: inFlight,
       ...(blocked > 0 && { blocked }),
       ...(wanted && { wanted }),
     };
@@ -113,6 +114,11 @@ export class LeaseState {
     if (!this.#heard && awayMs >= FIRST_PATIENCE_MS) this.#permits = this.#fallback;
     if (awayMs >= PATIENCE_MS) this.#permits = this.#combine(Math.min);
     if (awayMs >= 2 * PATIENCE_MS) this.#permits = this.#combine(Math.max);
+  }
+
+  /** The host's lease in its fleet has ended: what exceeds the host's floors is given up at once. */
+  leaseEnded(): void {
+    this.#permits = this.#combine(Math.min);
   }
 
   #combine(choose: (permits: number, fallback: number) => number): number[] {

@@ -64,6 +64,11 @@ export function staticShare(cap: number, workers: number): number {
   return Math.max(1, Math.floor(cap / workers));
 }
 
+/** The caps, or less where all backends together may have no more than `limit`: each its part. */
+export function limitedCaps(caps: readonly number[], limit: number): number[] {
+  return limit >= total(caps) ? [...caps] : weightedShares([limit], caps).map(([cap = 0]) => cap);
+}
+
 /** The permits of all backends together. */
 export function total(permits: readonly number[]): number {
   return permits.reduce((sum, count) => sum + count, 0);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LeaseOutbox } from '../../../src/control/lease-outbox.ts';
-import type { AddressedOrder } from '../../../src/policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../../../src/policy/permits/addressed-order.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const grant = (number: number, member = 'a'): AddressedOrder => ({

@@ -37,12 +37,12 @@ test('LeaseClient calls for permits when work waits, repeats the call while it d
   client.heard();
   clock.advance(1000);
   const waiting = ask();
-  assert.deepEqual(sent, [{ seen: 0, held: [0], queued: 1, bulk: 0, inFlight: 0 }]);
+  assert.deepEqual(sent, [{ seen: 0, held: [0], queued: 1, bulk: 0, inFlight: 0, used: [0] }]);
   clock.advance(20);
   clock.advance(20);
   assert.equal(sent.length, 3);
   grant(1, 1);
-  assert.deepEqual(sent.at(-1), { seen: 1, held: [1], queued: 0, bulk: 0, inFlight: 1 });
+  assert.deepEqual(sent.at(-1), { seen: 1, held: [1], queued: 0, bulk: 0, inFlight: 1, used: [1] });
   assert.ok('result' in waiting);
   const permit = await waiting.result;
   assert.ok(permit instanceof Permit && permit.isNewlyLeased);
@@ -62,11 +62,11 @@ test('LeaseClient gives a recalled permit back when its request has ended, and n
   const [first, second] = [ask(), ask()];
   assert.ok(first instanceof Permit && second instanceof Permit);
   client.apply({ kind: 'recall', number: 2, mode: 'limit', limits: [1] });
-  assert.deepEqual(sent.at(-1), { seen: 2, held: [2], queued: 0, bulk: 0, inFlight: 2 });
+  assert.deepEqual(sent.at(-1), { seen: 2, held: [2], queued: 0, bulk: 0, inFlight: 2, used: [2] });
   first.release('success');
   await Promise.resolve();
   await Promise.resolve();
-  assert.deepEqual(sent.at(-1), { seen: 2, held: [1], queued: 0, bulk: 0, inFlight: 1 });
+  assert.deepEqual(sent.at(-1), { seen: 2, held: [1], queued: 0, bulk: 0, inFlight: 1, used: [1] });
   assert.ok(!(ask() instanceof Permit));
   await close();
 });

@@ -14,12 +14,18 @@ function settled(cap: number, hosts: number, seed = 1): FleetModel {
   return model;
 }
 
+function hostOf(model: FleetModel, index: number): FleetModel['hosts'][number] {
+  const host = model.hosts[index];
+  assert.ok(host !== undefined);
+  return host;
+}
+
 test('one busy host gets all that the floors of the others leave', () => {
   const model = settled(40, 2);
-  const [busy] = model.hosts;
-  busy!.demand = 100;
+  const busy = hostOf(model, 0);
+  busy.demand = 100;
   model.run(3000);
-  assert.equal(busy!.requests.length, 30);
+  assert.equal(busy.requests.length, 30);
 });
 
 test('hosts that all want more share the cap, all of it in use', () => {
@@ -34,25 +40,25 @@ test('hosts that all want more share the cap, all of it in use', () => {
 
 test('permits move to a host that needs them within a quarter of a second when its neighbour is idle', () => {
   const model = settled(40, 2);
-  const [one, other] = model.hosts;
-  one!.demand = 100;
+  const [one, other] = [hostOf(model, 0), hostOf(model, 1)];
+  one.demand = 100;
   model.run(5000);
-  one!.demand = 0;
+  one.demand = 0;
   model.run(MOST_SERVICE_MS);
-  other!.demand = 100;
+  other.demand = 100;
   model.run(240);
-  assert.equal(other!.requests.length, 30);
+  assert.equal(other.requests.length, 30);
 });
 
 test('a host that is cut off keeps its floor, and another gets the rest after its lease and quarantine', () => {
   const model = settled(40, 2);
-  const [cut, other] = model.hosts;
-  cut!.demand = 100;
+  const [cut, other] = [hostOf(model, 0), hostOf(model, 1)];
+  cut.demand = 100;
   model.run(5000);
-  cut!.isCut = true;
-  other!.demand = 100;
+  cut.isCut = true;
+  other.demand = 100;
   model.run(10_000 + MOST_SERVICE_MS * 1.25 + 3000);
-  assert.deepEqual([cut!.requests.length, other!.requests.length], [10, 30]);
+  assert.deepEqual([cut.requests.length, other.requests.length], [10, 30]);
 });
 
 test('five seconds without the store take no permit away', () => {

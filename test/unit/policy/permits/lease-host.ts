@@ -1,4 +1,5 @@
-import { LeaseAllocator, type AddressedOrder } from '../../../../src/policy/permits/lease-allocator.ts';
+import type { AddressedOrder } from '../../../../src/policy/permits/addressed-order.ts';
+import { LeaseAllocator } from '../../../../src/policy/permits/lease-allocator.ts';
 import { LeaseState } from '../../../../src/policy/permits/lease-state.ts';
 import type { LeaseOrder, LeaseReport } from '../../../../src/protocol/lease.ts';
 

@@ -281,7 +281,7 @@ test('LeaseState that is asked to level keeps its limit or what it uses and a li
   const use = { inFlight: [0, 4, 8], queued: 0 };
   holder.apply({ kind: 'grant', number: 1, permits: [8, 8, 8], fallback: [1, 1, 1] }, use);
   holder.apply({ kind: 'recall', number: 2, mode: 'level', limits: [3, 3, 3] }, use);
-  assert.deepEqual(holder.report(use), { seen: 2, held: [3, 6, 8], queued: 0, bulk: 0, inFlight: 12 });
+  assert.deepEqual(holder.report(use), { seen: 2, held: [3, 6, 8], queued: 0, bulk: 0, inFlight: 12, used: [0, 4, 8] });
 });
 
 test('weightedShares adds up to every cap, and gives each member its part to less than one permit', () => {

@@ -1,0 +1,46 @@
+import { parseBackendUrl } from '../core/backend-url.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
+import type { Environment } from './environment.ts';
+import type { FleetConfig } from './fleet-model.ts';
+import type { UpstreamFile } from './health.ts';
+
+const DEFAULT_FLOOR = 0.5;
+
+/** Undefined: every host has the whole cap. */
+export function fleetOf(upstream: UpstreamFile, { UPSTREAM_TIMEOUT_MS }: Environment): FleetConfig | undefined {
+  const { scope = 'host', mode = 'prompt', fleet = {}, maxDurationMs = UPSTREAM_TIMEOUT_MS } = upstream;
+  if (scope === 'host' || mode === 'soft') return undefined;
+  return {
+    mode,
+    floorShare: Math.round((fleet.floor ?? DEFAULT_FLOOR) * 1000),
+    expectedHosts: fleet.expectedHosts,
+    maxDurationMs: mode === 'strict' ? maxDurationMs : undefined,
+  };
+}
+
+/** What a host keeps of a cap before it has ever reached Valkey. */
+export const firstFloor = (cap: number, { floorShare, expectedHosts }: FleetConfig): number =>
+  expectedHosts === undefined ? 0 : Math.floor((cap * floorShare) / 1000 / expectedHosts);
+
+/** Whether other hosts may reach the same backend at this origin: a loopback address or a socket is another one on each host. */
+export function isShared(origin: string): boolean {
+  const parsed = parseBackendUrl(origin);
+  return typeof parsed !== 'string' && parsed.socketPath === undefined && !isLoopbackHost(new URL(origin).hostname);
+}
+
+/** Settings of a fleet that do not fit the others. */
+export function fleetProblems(
+  env: Environment,
+  upstreams: Readonly<Record<string, UpstreamFile>> | undefined,
+): string[] {
+  return Object.entries(upstreams ?? {}).flatMap(([name, { scope = 'host', mode, fleet, maxDurationMs }]) => {
+    const problems: string[] = [];
+    if (scope === 'fleet' && mode !== 'soft' && env.VALKEY_URL === undefined)
+      problems.push(`upstreams.${name}.scope: 'fleet' needs VALKEY_URL, where the hosts share their permits`);
+    if (scope === 'host' && (mode !== undefined || fleet !== undefined || maxDurationMs !== undefined))
+      problems.push(`upstreams.${name}: mode, fleet and maxDurationMs are for scope: 'fleet'`);
+    if (scope === 'fleet' && maxDurationMs !== undefined && mode !== 'strict')
+      problems.push(`upstreams.${name}.maxDurationMs: is for mode: 'strict', got mode: '${mode ?? 'prompt'}'`);
+    return problems;
+  });
+}

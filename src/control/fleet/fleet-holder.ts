@@ -1,0 +1,252 @@
+import type { Logger } from 'pino';
+import { firstFloor } from '../../config/fleet.ts';
+import type { UpstreamConfig } from '../../config/model.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { machineOffsetMs } from '../../core/machine-time.ts';
+import type { Random } from '../../core/random.ts';
+import type { Bugs } from '../../metrics/bugs.ts';
+import { type BackendUse, FleetLease } from '../../policy/fleet/fleet-lease.ts';
+import type { ValkeyClient } from '../../store/valkey/valkey-client.ts';
+import { ValkeyUnavailable } from '../../store/valkey/valkey-unavailable.ts';
+import type { FleetPermits, SharedBackend } from '../upstream-leases.ts';
+import { parseFleetAnswer } from './fleet-answer.ts';
+import { loadFleetLease, saveFleetLease } from './fleet-file.ts';
+import { FLEET_PREFIX } from './fleet-function.ts';
+import { quarantineMsOf } from './quarantine.ts';
+
+export interface FleetHolderOptions {
+  readonly host: string;
+  readonly valkey: Pick<ValkeyClient, 'call' | 'runId' | 'subscribe'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly bugs: Bugs;
+  /** The file that keeps the lease. */
+  readonly path: string;
+  readonly upstreams: () => readonly UpstreamConfig[];
+  /** What the host shares out among its workers. */
+  readonly leases: {
+    shared(upstream: string): SharedBackend[];
+    grant(upstream: string, backend: string, granted: FleetPermits): void;
+    readonly isOver: boolean;
+  };
+  /** The service times of an upstream as this host has seen them: the mean, in milliseconds. */
+  readonly meanMs: (upstream: string) => number | undefined;
+  /** Tells every worker when the lease ends, in milliseconds of the machine's monotonic clock. */
+  readonly tellEnd: (endsAt: number) => void;
+}
+
+interface Shared {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly isStrict: boolean;
+  readonly use: BackendUse;
+}
+
+const TICK_MS = 50;
+
+/** The host's lease in its fleet: renews it in Valkey, and lets the host use what it grants (ADR 138). */
+export class FleetHolder {
+  readonly #options: FleetHolderOptions;
+  readonly #lease: FleetLease;
+  readonly #offsetMs: number;
+  readonly #unsubscribe: () => void;
+  #isCalling = false;
+  #isHinted = false;
+  #toldEnd = Number.NaN;
+  #problem: string | undefined;
+  #isUnwritten = false;
+  #timer: Timer | undefined;
+  readonly counts = { granted: 0, failed: 0, refused: 0 };
+
+  constructor(options: FleetHolderOptions) {
+    this.#options = options;
+    this.#offsetMs = machineOffsetMs(options.clock);
+    this.#lease = new FleetLease(options.host, loadFleetLease(options.path, options.host));
+    this.#unsubscribe = options.valkey.subscribe(`${FLEET_PREFIX}:donors`, (message) => {
+      if (!message.split('\n').includes(options.host)) return;
+      this.#isHinted = true;
+      this.#step();
+    });
+    this.#tick();
+  }
+
+  /** When the lease ends, for a worker that has just connected. */
+  get endsAt(): number {
+    return Math.max(0, this.#lease.endsAt);
+  }
+
+  /** Requests wait on this host: asks for more if nothing is free. */
+  needed(): void {
+    this.#step();
+  }
+
+  /** For `GET /api/status` and metrics. */
+  status(): FleetStatus {
+    const { now, wall } = this.#times();
+    return {
+      host: this.#options.host,
+      state: this.#lease.state(now, wall),
+      hosts: this.#lease.hosts,
+      incarnation: this.#lease.incarnation,
+      lease_ends_in_ms: Math.max(0, Math.round(this.#lease.endsAt - now)),
+      problem: this.#problem ?? null,
+      backends: this.#shared().map(({ upstream, backend, isStrict, use }) => ({
+        upstream,
+        backend,
+        ...this.#lease.permitsOf(use.backend, { now, wall, isStrict }),
+        in_use: use.inUse,
+        cap: use.cap,
+      })),
+    };
+  }
+
+  /** Gives everything back at once if all workers have ended; otherwise the next control goes on with the lease. */
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#unsubscribe();
+    if (!this.#options.leases.isOver) return;
+    try {
+      await this.#options.valkey.call(
+        'rampart_fleet_leave',
+        [FLEET_PREFIX],
+        [this.#options.host, this.#lease.incarnation],
+      );
+    } catch (error) {
+      if (!(error instanceof ValkeyUnavailable)) throw error;
+      this.#options.log.warn({ problem: error.message }, 'Valkey is away: the permits of this host come back later');
+    }
+  }
+
+  #tick(): void {
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#tick();
+      this.#step();
+    }, TICK_MS);
+  }
+
+  #times(): { now: number; wall: number } {
+    const { clock } = this.#options;
+    return { now: clock.now() + this.#offsetMs, wall: clock.wallNow() };
+  }
+
+  #step(): void {
+    const shared = this.#shared();
+    const uses = shared.map(({ use }) => use);
+    const { now, wall } = this.#times();
+    this.#lease.retain(new Set(uses.map(({ backend }) => backend)));
+    const isDue = this.#lease.look(uses, now, this.#isHinted);
+    this.#apply(shared, now, wall);
+    const { runId } = this.#options.valkey;
+    if (runId === undefined || this.#isCalling || uses.length === 0) return;
+    const isShort = uses.some(({ backend, queued, inUse }) => queued > 0 && inUse >= this.#permits(backend, now, wall));
+    if (now < this.#lease.nextAt && !((isDue || isShort) && this.#lease.mayAsk(now))) return;
+    this.#isHinted = false;
+    void this.#call(uses, { now, wall, runId });
+  }
+
+  #permits(backend: string, now: number, wall: number): number {
+    return this.#lease.permitsOf(backend, { now, wall, isStrict: false }).permits;
+  }
+
+  async #call(uses: readonly BackendUse[], at: { now: number; wall: number; runId: string }): Promise<void> {
+    const { valkey, random, bugs } = this.#options;
+    this.#isCalling = true;
+    const sent = this.#lease.call(uses, at);
+    // Before it is sent: the next control must not use what this call gives back.
+    this.#save();
+    // Until the answer is here, the host must not use more than it has just claimed.
+    this.#apply(this.#shared(), at.now, at.wall);
+    try {
+      const answer = parseFleetAnswer(
+        await valkey.call('rampart_fleet_renew', [FLEET_PREFIX], [JSON.stringify(sent.call)]),
+      );
+      this.#lease.answered(sent, answer, { ...this.#times(), random: random() });
+      if (answer.status === 'granted') this.counts.granted++;
+      else this.counts.refused++;
+      this.#note(answer.status === 'superseded' ? `another process runs as the host ${this.#options.host}` : undefined);
+      this.#save();
+    } catch (error) {
+      this.counts.failed++;
+      if (error instanceof ValkeyUnavailable) this.#note(error.message);
+      else bugs.report('fleet', error);
+    }
+    this.#isCalling = false;
+    this.#step();
+  }
+
+  /** Uses what the lease grants now. */
+  #apply(shared: readonly Shared[], now: number, wall: number): void {
+    for (const { upstream, backend, isStrict, use } of shared) {
+      const granted = this.#lease.permitsOf(use.backend, { now, wall, isStrict });
+      this.#options.leases.grant(upstream, backend, granted);
+    }
+    if (this.endsAt === this.#toldEnd) return;
+    this.#toldEnd = this.endsAt;
+    this.#options.tellEnd(this.endsAt);
+  }
+
+  #shared(): Shared[] {
+    return this.#options.upstreams().flatMap((config) => {
+      const { fleet, name } = config;
+      if (fleet === undefined) return [];
+      const quarantineMs = quarantineMsOf(fleet, this.#options.meanMs(name));
+      return this.#options.leases.shared(name).map(({ id, origin, cap, bound, inUse, queued }) => ({
+        upstream: name,
+        backend: id,
+        isStrict: fleet.mode === 'strict',
+        use: {
+          backend: `${name} ${origin}`,
+          cap,
+          floorShare: fleet.floorShare,
+          quarantineMs,
+          firstFloor: firstFloor(cap, fleet),
+          bound,
+          inUse,
+          queued,
+        },
+      }));
+    });
+  }
+
+  #note(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    const { log, host } = this.#options;
+    if (problem === undefined) log.info({ host }, 'the lease of this host in its fleet is renewed again');
+    else
+      log.warn(
+        { host, problem },
+        'the lease of this host cannot be renewed; it ends with the permits beyond the floors',
+      );
+  }
+
+  #save(): void {
+    const { path, host, log } = this.#options;
+    try {
+      saveFleetLease(path, host, this.#lease.saved());
+      this.#isUnwritten = false;
+    } catch (error) {
+      if (!this.#isUnwritten)
+        log.warn({ err: error }, 'the lease in the fleet cannot be written down: the next control begins without it');
+      this.#isUnwritten = true;
+    }
+  }
+}
+
+export interface FleetStatus {
+  readonly host: string;
+  readonly state: ReturnType<FleetLease['state']>;
+  readonly hosts: number;
+  readonly incarnation: number;
+  readonly lease_ends_in_ms: number;
+  readonly problem: string | null;
+  readonly backends: readonly {
+    readonly upstream: string;
+    readonly backend: string;
+    readonly permits: number;
+    readonly floor: number;
+    readonly in_use: number;
+    readonly cap: number;
+  }[];
+}

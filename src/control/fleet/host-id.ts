@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+const FILE = 'host-id';
+const wellFormed = /^[A-Za-z0-9._-]{1,128}$/;
+
+/**
+ * The name of this host in its fleet: that of the machine with a random part, which stays the same in one data folder.
+ * A clone of a machine needs another one: two processes of one name take the permits from each other.
+ */
+export function hostId(folder: string, given: string | undefined): string {
+  if (given !== undefined) return given;
+  const path = join(folder, FILE);
+  const known = read(path);
+  if (known !== undefined && wellFormed.test(known)) return known;
+  const name = hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 100);
+  const id = `${name}-${randomBytes(4).toString('hex')}`;
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path, `${id}\n`, { mode: 0o644 });
+  } catch {
+    // The id holds for this control then; the permits of the one before come back with the end of its lease.
+  }
+  return id;
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}

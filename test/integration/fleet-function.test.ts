@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { fleetLibrary } from '../../src/control/fleet/fleet-function.ts';
+import { parseFleetAnswer } from '../../src/control/fleet/fleet-answer.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { FleetBook } from '../../src/policy/fleet/fleet-book.ts';
+import type { BackendClaim, FleetCall } from '../../src/policy/fleet/fleet-call.ts';
+import { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
+import { quietInstruments } from '../support/instruments.ts';
+import { eventually } from '../support/raw.ts';
+import { startValkey, type TestValkey, withoutValkey } from '../support/valkey-server.ts';
+
+let server: TestValkey;
+let valkey: ValkeyClient;
+before(async () => {
+  if (withoutValkey !== false) return;
+  server = await startValkey();
+  valkey = new ValkeyClient({
+    url: server.url,
+    libraries: [fleetLibrary()],
+    clock: systemClock,
+    random: seededRandom(1),
+    log: pino({ level: 'silent' }),
+    bugs: quietInstruments().bugs,
+    timeoutMs: 5000,
+    connectionName: 'rampart-test',
+  });
+  await eventually('it is connected', () => valkey.status().state === 'connected');
+});
+after(async () => {
+  valkey?.close();
+  await server?.close();
+});
+
+const host = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+const claim: fc.Arbitrary<BackendClaim> = fc.record({
+  backend: fc.constantFrom('app http://10.0.0.1', 'app http://10.0.0.2'),
+  cap: fc.constantFrom(24, 24, 24, 3, 100, 17),
+  floorShare: fc.constantFrom(500, 500, 0, 800),
+  quarantineMs: fc.constantFrom(1000, 1000, 5000),
+  held: fc.oneof(fc.constant(0), fc.nat(30)),
+  want: fc.nat(60),
+  floor: fc.oneof(fc.constant(0), fc.nat(12)),
+});
+type Step =
+  | { readonly kind: 'renew'; readonly call: Omit<FleetCall, 'expectedAt'>; readonly late: number }
+  | { readonly kind: 'leave'; readonly host: string; readonly incarnation: number }
+  | { readonly kind: 'forget'; readonly host: string };
+const call = fc.record({
+  host,
+  incarnation: fc.constantFrom(0, 1, 1, 1, 1, 2),
+  seq: fc.nat(1000),
+  runId: fc.constantFrom('run-1', 'run-1', 'run-1', 'run-1', 'run-1', 'run-2'),
+  toleranceMs: fc.constant(250),
+  jumped: fc.boolean(),
+  settled: fc.constantFrom(true, true, true, false),
+  claims: fc
+    .array(claim, { maxLength: 2 })
+    .map((claims) => claims.slice(0, claims[0]?.backend === claims[1]?.backend ? 1 : 2)),
+});
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      kind: fc.constant('renew' as const),
+      call,
+      late: fc.constantFrom(0, 0, 0, 0, 0, 0, 200, -200, 300, 288_000, -288_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('leave' as const), host, incarnation: fc.constantFrom(1, 2) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), host }) },
+);
+const steps = fc.array(fc.tuple(step, fc.constantFrom(1, 20, 500, 3000, 3000, 11_000, 300_000)), {
+  maxLength: 60,
+  size: 'max',
+});
+
+let runs = 0;
+
+test('the function in Valkey answers as the plain code does', { skip: withoutValkey }, async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (sequence) => {
+      const prefix = `test:${++runs}`;
+      const book = new FleetBook();
+      let now = 1_700_000_000_000;
+      for (const [index, [one, ms]] of sequence.entries()) {
+        now += ms;
+        if (one.kind === 'leave') {
+          book.leave(one.host, one.incarnation);
+          await valkey.call('rampart_fleet_leave', [prefix], [one.host, one.incarnation]);
+        } else if (one.kind === 'forget') {
+          book.forget(one.host, now);
+          await valkey.call('rampart_fleet_forget', [prefix], [one.host, now]);
+        } else {
+          // Each host has seen the last answer, so that most calls are taken in.
+          const expectedAt = book.now(now) + one.late;
+          const asked: FleetCall = { ...one.call, seq: index * 10 + (one.call.seq % 15), expectedAt };
+          const expected = book.renew(asked, now);
+          const answer = await valkey.call('rampart_fleet_renew', [prefix], [JSON.stringify(asked), now]);
+          assert.deepEqual(parseFleetAnswer(answer), expected, `step ${index} of ${JSON.stringify(sequence)}`);
+        }
+      }
+    }),
+    { numRuns: Number(process.env['FLEET_RUNS'] ?? 150) },
+  );
+});
