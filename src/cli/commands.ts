@@ -29,6 +29,10 @@ export const commands: CommandTable = {
     load: async () => (await import('./slo.ts')).slo,
   },
   alerts: { summary: 'send a test alert', load: async () => (await import('./alerts.ts')).alerts },
+  fleet: {
+    summary: 'see which host holds which permits, and forget a host that is gone',
+    load: async () => (await import('./fleet.ts')).fleet,
+  },
   stop: { summary: 'stop the running instance', load: async () => (await import('./stop.ts')).stop },
   reload: {
     summary: 'put the changed configuration file in force',

@@ -225,6 +225,7 @@ export class HostUpstreams {
 
   /** Brings the gauges up to date. */
   refreshGauges(): void {
+    this.#fleet?.refreshGauges();
     for (const { upstream, backend, up } of this.#checker.health()) {
       const { cap, leased } = this.#leases?.stateOf(upstream, backend) ?? {};
       this.#gauges.set(upstream, backend, { up, cap, leased });

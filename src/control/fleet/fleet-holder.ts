@@ -9,7 +9,9 @@ import { type BackendUse, FleetLease } from '../../policy/fleet/fleet-lease.ts';
 import type { ValkeyClient } from '../../store/valkey/valkey-client.ts';
 import { ValkeyUnavailable } from '../../store/valkey/valkey-unavailable.ts';
 import type { FleetPermits, SharedBackend } from '../upstream-leases.ts';
+import type { FleetStatus } from './fleet-status.ts';
 import { parseFleetAnswer } from './fleet-answer.ts';
+import type { FleetMetrics } from './fleet-metrics.ts';
 import { loadFleetLease, saveFleetLease } from './fleet-file.ts';
 import { FLEET_PREFIX } from './fleet-function.ts';
 import { quarantineMsOf } from './quarantine.ts';
@@ -21,6 +23,7 @@ export interface FleetHolderOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly bugs: Bugs;
+  readonly metrics: FleetMetrics;
   /** The file that keeps the lease. */
   readonly path: string;
   readonly upstreams: () => readonly UpstreamConfig[];
@@ -57,7 +60,6 @@ export class FleetHolder {
   #problem: string | undefined;
   #isUnwritten = false;
   #timer: Timer | undefined;
-  readonly counts = { granted: 0, failed: 0, refused: 0 };
 
   constructor(options: FleetHolderOptions) {
     this.#options = options;
@@ -79,6 +81,11 @@ export class FleetHolder {
   /** Requests wait on this host: asks for more if nothing is free. */
   needed(): void {
     this.#step();
+  }
+
+  /** Brings the gauges up to date. */
+  refreshGauges(): void {
+    this.#options.metrics.set(this.status());
   }
 
   /** For `GET /api/status` and metrics. */
@@ -162,12 +169,11 @@ export class FleetHolder {
         await valkey.call('rampart_fleet_renew', [FLEET_PREFIX], [JSON.stringify(sent.call)]),
       );
       this.#lease.answered(sent, answer, { ...this.#times(), random: random() });
-      if (answer.status === 'granted') this.counts.granted++;
-      else this.counts.refused++;
+      this.#options.metrics.called(answer.status === 'granted' ? 'granted' : 'refused');
       this.#note(answer.status === 'superseded' ? `another process runs as the host ${this.#options.host}` : undefined);
       this.#save();
     } catch (error) {
-      this.counts.failed++;
+      this.#options.metrics.called('failed');
       if (error instanceof ValkeyUnavailable) this.#note(error.message);
       else bugs.report('fleet', error);
     }
@@ -232,21 +238,4 @@ export class FleetHolder {
       this.#isUnwritten = true;
     }
   }
-}
-
-export interface FleetStatus {
-  readonly host: string;
-  readonly state: ReturnType<FleetLease['state']>;
-  readonly hosts: number;
-  readonly incarnation: number;
-  readonly lease_ends_in_ms: number;
-  readonly problem: string | null;
-  readonly backends: readonly {
-    readonly upstream: string;
-    readonly backend: string;
-    readonly permits: number;
-    readonly floor: number;
-    readonly in_use: number;
-    readonly cap: number;
-  }[];
 }

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
+import type { Registry } from '../../metrics/instruments.ts';
 import type { Member } from '../members.ts';
 import type { ControlMessage } from '../../protocol/messages.ts';
 import type { ValkeyClient } from '../../store/valkey/valkey-client.ts';
 import { serviceMsOf } from '../worker-status.ts';
 import { FleetHolder, type FleetHolderOptions } from './fleet-holder.ts';
+import { FleetMetrics } from './fleet-metrics.ts';
 import { hostId } from './host-id.ts';
 
 interface HostParts extends Pick<FleetHolderOptions, 'clock' | 'random' | 'log' | 'bugs' | 'leases' | 'upstreams'> {
   readonly valkey?: ValkeyClient | undefined;
+  readonly registry: Registry;
   readonly runFolder: string;
   readonly stateFolder?: string | undefined;
   readonly gateways: () => Member[];
@@ -18,10 +21,11 @@ const FILE = 'fleet.json';
 
 /** The lease of this host in its fleet; undefined without VALKEY_URL. */
 export function openFleet(parts: HostParts): FleetHolder | undefined {
-  const { valkey, runFolder, stateFolder, gateways, tell } = parts;
+  const { valkey, registry, runFolder, stateFolder, gateways, tell } = parts;
   if (valkey === undefined) return undefined;
   return new FleetHolder({
     ...parts,
+    metrics: new FleetMetrics(registry),
     valkey,
     host: hostId(stateFolder ?? runFolder, undefined),
     path: join(runFolder, FILE),

@@ -8,6 +8,7 @@ import type { Backend } from './backend.ts';
 import type { Claim } from './claim.ts';
 import type { BulkPermits } from './bulk-permits.ts';
 import { BackendLost } from './cancellable.ts';
+import { DurationLimit } from './duration-limit.ts';
 import { LeaseEnd } from './lease-end.ts';
 import { Permit, PermitList, type PermitOwner } from './permit.ts';
 
@@ -21,6 +22,8 @@ export interface PermitsOptions {
   readonly serviceTime: ServiceTime;
   readonly clock: Clock;
   readonly random: Random;
+  /** The longest time of a request; undefined: that of its route. */
+  readonly maxDurationMs?: number | undefined;
 }
 
 /**
@@ -33,10 +36,13 @@ export class Permits {
   #balancer: Balancer;
   #balancerName: BalancerName;
   readonly #out = new PermitList();
+  readonly #limit: DurationLimit | undefined;
   readonly #pick: { now: number; random: Random; routeClass: number; excluded: Backend | undefined };
 
   constructor(options: PermitsOptions) {
     this.#options = options;
+    const { clock, maxDurationMs } = options;
+    if (maxDurationMs !== undefined) this.#limit = new DurationLimit(clock, this.#out, maxDurationMs);
     this.#balancer = createBalancer(options.balancer);
     this.#balancerName = options.balancer;
     this.#pick = { now: 0, random: options.random, routeClass: 0, excluded: undefined };
@@ -87,6 +93,7 @@ export class Permits {
     bulk?.take();
     permit.bulk = bulk;
     this.#out.add(permit);
+    this.#limit?.watch();
     serviceTime.started(now);
     backend.took(now);
     return permit;

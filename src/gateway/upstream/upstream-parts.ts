@@ -40,7 +40,9 @@ export function openParts(
   const isChecked = config.health !== undefined;
   const set = new BackendSet({ backends: config.backends, open: openerOf(config, dependencies), isChecked, clock });
   const serviceTime = new ServiceTime(clock.now());
-  const permits = new Permits({ owner, backends: set, balancer: config.balancer, serviceTime, clock, random });
+  const { balancer, fleet } = config;
+  const maxDurationMs = fleet?.maxDurationMs;
+  const permits = new Permits({ owner, backends: set, balancer, serviceTime, clock, random, maxDurationMs });
   const homes = new HomeWaits({
     set,
     clock,

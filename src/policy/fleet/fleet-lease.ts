@@ -175,7 +175,7 @@ export class FleetLease {
     this.#endsAt = sentAt + LEASE_MS - GUARD_MS;
     this.#answered = { at: at.now, wall: at.wall };
     this.#nextAt = sentAt + RENEW_MS * (1 + RENEW_JITTER * (2 * at.random - 1));
-    for (const grant of answer.grants) this.#kept(grant.backend).granted(grant);
+    for (const grant of answer.grants) this.#kept(grant.backend).granted(grant, at.now);
   }
 
   /** The use of the backends as it is now: returns whether the book should hear of it at once. */

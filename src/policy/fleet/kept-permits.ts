@@ -1,4 +1,5 @@
 import type { BackendGrant } from './fleet-call.ts';
+import { SURE_AFTER_MS } from './fleet-times.ts';
 
 export interface SavedPermits {
   readonly ceiling: number;
@@ -23,9 +24,10 @@ export class KeptPermits {
   #ceiling: number;
   /** What the host uses of that. */
   #kept: number;
-  /** As assigned, and as repeated by an answer after the claim of it: a failover may have lost the first answer. */
+  /** As assigned, and as far as no failover can have lost that. */
   #floor: number;
   #sureFloor: number;
+  #risenAt = Number.NEGATIVE_INFINITY;
   #recallTo = -1;
   /** What the book was told last. */
   #toldBound = 0;
@@ -66,15 +68,20 @@ export class KeptPermits {
     return { held: this.#toldBound, floor: this.#floor };
   }
 
-  granted({ permits, floor, recallTo }: BackendGrant): void {
+  granted({ permits, floor, recallTo }: BackendGrant, now: number): void {
     this.#ceiling = permits;
     this.#kept = permits;
     this.#toldBound = permits;
     this.#recallTo = recallTo;
-    // A floor that falls is given up at once; one that rises is sure when the next answer repeats it.
-    this.#sureFloor = Math.min(floor, this.#floor);
-    this.#floor = floor;
+    this.#useFloor(floor, now);
     if (recallTo >= 0) this.#kept = Math.min(this.#kept, Math.max(recallTo, floor));
+  }
+
+  /** A floor that falls is given up at once. One that rises is sure when an answer repeats it after all that a failover may lose. */
+  #useFloor(floor: number, now: number): void {
+    if (floor > this.#floor) this.#risenAt = now;
+    this.#floor = floor;
+    if (floor < this.#sureFloor || now - this.#risenAt >= SURE_AFTER_MS) this.#sureFloor = floor;
   }
 
   /** Another process has the host's name. */

@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import { loadConfig } from '../config/config.ts';
+import { controlSocket } from '../control/control-socket.ts';
+import { FLEET_PREFIX, fleetLibrary } from '../control/fleet/fleet-function.ts';
+import { askControl } from '../control/link.ts';
+import { UsageError } from '../core/errors.ts';
+import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
+import { ValkeyUnavailable } from '../store/valkey/valkey-unavailable.ts';
+import { alignedLines } from './aligned-lines.ts';
+import { absenceText, lookForInstance } from './instance.ts';
+import { type CommandIo, exitCodes } from './io.ts';
+import { type Options, readOptions } from './options.ts';
+import { NO_NEWS } from './state-codes.ts';
+import { connectValkey } from './valkey.ts';
+
+const help = `usage: rampart fleet status [--json]
+       rampart fleet leases [--json]
+       rampart fleet forget HOST
+
+status shows what this host may use of the backends that it shares with other hosts, as its control knows it.
+leases shows what every host holds, as the Valkey of VALKEY_URL has it. Nothing has to run here.
+forget gives the floor of a host that is gone for good to the others at once; otherwise they get it after 10 minutes.
+
+Exit codes: 0 done; 1 this host has only its floors, or none of its permits; 2 wrong usage, or Valkey cannot be used; 3 nothing runs, or
+control does not answer.
+`;
+
+const ANSWER_LIMIT_MS = 3000;
+const subcommands = { status: ['json'], leases: ['json'], forget: [] } as const;
+const line = {
+  command: 'fleet',
+  help,
+  options: { json: 'flag' },
+  subcommands,
+  operands: { least: 1, most: 2, what: 'status, leases or forget' },
+} as const;
+
+/** `rampart fleet`. */
+export async function fleet(args: string[], io: CommandIo): Promise<number> {
+  const options = readOptions(line, args, io);
+  if (options === undefined) return exitCodes.ok;
+  const [name = '', host] = options.operands;
+  if (!Object.hasOwn(subcommands, name))
+    options.problem(`there is no 'rampart fleet ${name}'; it takes status, leases or forget`);
+  if (name === 'forget' && host === undefined) options.problem('forget takes the name of a host, as leases shows it');
+  if (name !== 'forget' && host !== undefined) options.problem(`${name} takes no further word: got '${host}'`);
+  options.check();
+  if (name === 'status') return showStatus(options, io);
+  return withValkey(io, (valkey) => (name === 'leases' ? showLeases(valkey, options, io) : forget(valkey, host, io)));
+}
+
+const statusSchema = z.object({
+  fleet: z
+    .object({
+      host: z.string(),
+      state: z.string(),
+      hosts: z.number(),
+      lease_ends_in_ms: z.number(),
+      problem: z.string().nullable(),
+      backends: z.array(
+        z.object({
+          upstream: z.string(),
+          backend: z.string(),
+          permits: z.number(),
+          floor: z.number(),
+          in_use: z.number(),
+          cap: z.number(),
+        }),
+      ),
+    })
+    .nullable(),
+});
+type FleetPart = NonNullable<z.output<typeof statusSchema>['fleet']>;
+
+async function showStatus(options: Options, io: CommandIo): Promise<number> {
+  const { dataDir, runFolder, processes } = lookForInstance(io);
+  const answer = await askControl(controlSocket(runFolder), { type: 'ask', what: 'status' }, ANSWER_LIMIT_MS);
+  if (answer === undefined) {
+    io.stderr.write(`rampart: ${absenceText(dataDir, processes)}\n`);
+    return NO_NEWS;
+  }
+  const { fleet: part } = statusSchema.parse(answer);
+  io.stdout.write(options.flag('json') ? `${JSON.stringify(part, undefined, 2)}\n` : fleetStatusText(part));
+  return part === null || part.backends.length === 0 || ['leased', 'learning'].includes(part.state)
+    ? exitCodes.ok
+    : exitCodes.failed;
+}
+
+/** What each state of the lease means for the host. */
+const states: Readonly<Record<string, string>> = {
+  leased: 'has its lease',
+  learning:
+    'keeps what it has, because the Valkey of the fleet is new or has lost its data; permits move again in seconds',
+  apart: 'has only its floors, because its lease has ended',
+  superseded: 'may use nothing, because another process runs under its name',
+};
+
+/** The text of `rampart fleet status`. */
+export function fleetStatusText(part: FleetPart | null): string {
+  if (part === null) return 'no fleet: VALKEY_URL is not set (docs/fleet.md)\n';
+  const { host, state, hosts, lease_ends_in_ms: leftMs, problem, backends } = part;
+  if (backends.length === 0)
+    return `${host}: no upstream has scope: 'fleet' and a backend that other hosts reach (docs/fleet.md)\n`;
+  const left = leftMs > 0 ? ` It lasts ${(leftMs / 1000).toFixed(1)} s unless it is renewed.` : '';
+  return `${[
+    `${host} ${states[state] ?? state}.${left} Hosts: ${hosts}`,
+    ...(problem === null ? [] : [`Problem: ${problem}`]),
+    '',
+    ...alignedLines([
+      ['upstream', 'backend', 'in use', 'may use', 'floor', 'cap of all hosts'],
+      ...backends.map((one) => [
+        one.upstream,
+        one.backend,
+        String(one.in_use),
+        String(one.permits),
+        String(one.floor),
+        String(one.cap),
+      ]),
+    ]),
+  ].join('\n')}\n`;
+}
+
+// Lua writes an empty list as an object.
+const listOf = <T extends z.ZodType>(item: T) => z.array(item).or(z.object({}).transform((): z.output<T>[] => []));
+const leasesSchema = z.object({
+  now: z.number(),
+  backends: listOf(z.object({ backend: z.string(), out: z.number(), quarantined: z.number(), cap: z.number() })),
+  entries: listOf(
+    z.object({
+      backend: z.string(),
+      host: z.string(),
+      stage: z.enum(['live', 'silent']),
+      permits: z.number(),
+      floor: z.number(),
+      want: z.number(),
+      ends: z.number(),
+    }),
+  ),
+});
+
+async function showLeases(valkey: ValkeyClient, options: Options, io: CommandIo): Promise<number> {
+  const answer = await valkey.call('rampart_fleet_list', [FLEET_PREFIX], []);
+  const leases = leasesSchema.parse(JSON.parse(String(answer)));
+  io.stdout.write(options.flag('json') ? `${JSON.stringify(leases, undefined, 2)}\n` : fleetLeasesText(leases));
+  return exitCodes.ok;
+}
+
+/** The text of `rampart fleet leases`. */
+export function fleetLeasesText({ now, backends, entries }: z.output<typeof leasesSchema>): string {
+  if (entries.length === 0) return 'no host holds a lease\n';
+  const seconds = (ms: number): string => `${Math.max(0, ms / 1000).toFixed(1)} s`;
+  const ends = (stage: 'live' | 'silent', at: number): string =>
+    stage === 'live' ? `lease ends in ${seconds(at - now)}` : `silent, forgotten in ${seconds(at - now)}`;
+  const blocks = backends.map(({ backend, out, quarantined, cap }) => {
+    const waiting = quarantined > 0 ? `, of these ${quarantined} of ended leases` : '';
+    const of = cap < 0 ? '' : ` of ${cap}`;
+    return [
+      `${backend}: ${out}${of} permits are out${waiting}`,
+      ...alignedLines([
+        ['  host', 'holds', 'floor', 'wants', ''],
+        ...entries
+          .filter((one) => one.backend === backend)
+          .map(({ host, stage, permits, floor, want, ends: at }) => [
+            `  ${host}`,
+            String(stage === 'live' ? Math.max(permits, floor) : floor),
+            String(floor),
+            String(want),
+            ends(stage, at),
+          ]),
+      ]),
+    ].join('\n');
+  });
+  return `${blocks.join('\n\n')}\n`;
+}
+
+async function forget(valkey: ValkeyClient, host = '', io: CommandIo): Promise<number> {
+  const found = await valkey.call('rampart_fleet_forget', [FLEET_PREFIX], [host]);
+  if (found !== 1)
+    throw new UsageError(`Cannot forget the host '${host}' as there is none of this name`, [
+      "'rampart fleet leases' lists them",
+    ]);
+  io.stdout.write(
+    `${host} is forgotten: its floor is free now, the rest when its lease and the quarantine have ended\n`,
+  );
+  return exitCodes.ok;
+}
+
+async function withValkey(io: CommandIo, act: (valkey: ValkeyClient) => Promise<number>): Promise<number> {
+  const { env } = await loadConfig(io.env, io.folder, 'look at the fleet');
+  if (env.VALKEY_URL === undefined)
+    throw new UsageError('Cannot look at the fleet as VALKEY_URL is not set', [
+      'set it as on the hosts (docs/fleet.md)',
+    ]);
+  const { client, problem } = await connectValkey(env.VALKEY_URL, 'rampart-fleet', [fleetLibrary()]);
+  try {
+    if (problem !== undefined) throw new UsageError('Cannot look at the fleet as Valkey cannot be used', [problem]);
+    return await act(client);
+  } catch (error) {
+    if (!(error instanceof ValkeyUnavailable)) throw error;
+    throw new UsageError('Cannot look at the fleet as Valkey does not answer', [error.message]);
+  } finally {
+    client.close();
+  }
+}

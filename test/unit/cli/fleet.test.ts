@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fleetLeasesText, fleetStatusText } from '../../../src/cli/fleet.ts';
+
+const backend = { upstream: 'app', backend: '10.0.0.9:80', permits: 18, floor: 6, in_use: 11, cap: 24 };
+const part = {
+  host: 'north-1',
+  state: 'leased',
+  hosts: 2,
+  lease_ends_in_ms: 7200,
+  problem: null,
+  backends: [backend],
+};
+
+test('fleet status says what the host may use, and for how long', () => {
+  assert.equal(
+    fleetStatusText(part),
+    `north-1 has its lease. It lasts 7.2 s unless it is renewed. Hosts: 2
+
+upstream  backend      in use  may use  floor  cap of all hosts
+app       10.0.0.9:80  11      18       6      24
+`,
+  );
+});
+
+test('fleet status says why a host has only its floors, and what is missing for a fleet', () => {
+  const apart = fleetStatusText({ ...part, state: 'apart', lease_ends_in_ms: 0, problem: 'no answer in 250 ms' });
+  assert.match(
+    apart,
+    /^north-1 has only its floors, because its lease has ended\. Hosts: 2\nProblem: no answer in 250 ms\n/,
+  );
+  assert.match(fleetStatusText({ ...part, backends: [] }), /no upstream has scope: 'fleet'/);
+  assert.match(fleetStatusText(null), /VALKEY_URL is not set/);
+});
+
+test('fleet leases shows every host by backend, and what waits for the end of requests', () => {
+  const entry = {
+    backend: 'app http://10.0.0.9',
+    stage: 'live' as const,
+    permits: 12,
+    floor: 6,
+    want: 20,
+    ends: 19_000,
+  };
+  const text = fleetLeasesText({
+    now: 10_000,
+    backends: [{ backend: 'app http://10.0.0.9', out: 23, quarantined: 5, cap: 24 }],
+    entries: [
+      { ...entry, host: 'north-1' },
+      { ...entry, host: 'south', stage: 'silent', permits: 0, want: 0, ends: 310_000 },
+    ],
+  });
+  assert.equal(
+    text,
+    `app http://10.0.0.9: 23 of 24 permits are out, of these 5 of ended leases
+  host     holds  floor  wants
+  north-1  12     6      20     lease ends in 9.0 s
+  south    6      6      0      silent, forgotten in 300.0 s
+`,
+  );
+  assert.equal(fleetLeasesText({ now: 0, backends: [], entries: [] }), 'no host holds a lease\n');
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { configWithFile } from '../../../src/config/config.ts';
+import type { ParsedConfigFile } from '../../../src/config/file-schema.ts';
+import { firstFloor, isShared } from '../../../src/config/fleet.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+
+const VALKEY_URL = 'redis://10.0.0.1';
+type UpstreamOfFile = NonNullable<ParsedConfigFile['upstreams']>[string];
+const upstream = (given: Partial<UpstreamOfFile>, env: Record<string, string> = { VALKEY_URL }) =>
+  configWithFile(
+    env,
+    { upstreams: { app: { backends: ['http://10.0.0.9:80'], ...given } } },
+    import.meta.dirname,
+  ).upstreams.find(({ name }) => name === 'app');
+const problemsOf = (given: Partial<UpstreamOfFile>, env: Record<string, string> = { VALKEY_URL }): string => {
+  try {
+    upstream(given, env);
+    return '';
+  } catch (error) {
+    assert.ok(error instanceof UsageError);
+    return [error.message, ...error.problems].join('\n');
+  }
+};
+
+test('a cap counts over the host unless scope says fleet', () => {
+  assert.equal(upstream({})?.fleet, undefined);
+  assert.equal(upstream({ scope: 'fleet', mode: 'soft' })?.fleet, undefined);
+  assert.deepEqual(upstream({ scope: 'fleet' })?.fleet, {
+    mode: 'prompt',
+    floorShare: 500,
+    expectedHosts: undefined,
+    maxDurationMs: undefined,
+  });
+  assert.deepEqual(upstream({ scope: 'fleet', mode: 'strict', fleet: { floor: 0.8, expectedHosts: 3 } })?.fleet, {
+    mode: 'strict',
+    floorShare: 800,
+    expectedHosts: 3,
+    maxDurationMs: 30_000,
+  });
+});
+
+test('settings of a fleet that cannot work are refused with what would', () => {
+  assert.match(problemsOf({ scope: 'fleet' }, {}), /upstreams\.app\.scope: 'fleet' needs VALKEY_URL/);
+  assert.match(problemsOf({ mode: 'strict' }), /mode, fleet and maxDurationMs are for scope: 'fleet'/);
+  assert.match(problemsOf({ scope: 'fleet', maxDurationMs: 5 }), /is for mode: 'strict', got mode: 'prompt'/);
+});
+
+test('backends of the machine itself are not those of other hosts', () => {
+  for (const origin of ['http://127.0.0.1:1', 'http://localhost:80', 'http://[::1]:80', 'unix:/run/app.sock'])
+    assert.equal(isShared(origin), false, origin);
+  for (const origin of ['http://10.0.0.9', 'https://api.example']) assert.equal(isShared(origin), true, origin);
+});
+
+test('a host keeps its part of the floor before it has reached Valkey, if it knows how many there are', () => {
+  const fleet = { mode: 'prompt', floorShare: 500, maxDurationMs: undefined } as const;
+  assert.equal(firstFloor(24, { ...fleet, expectedHosts: 5 }), 2);
+  assert.equal(firstFloor(24, { ...fleet, expectedHosts: undefined }), 0);
+});
