@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../src/core/errors.ts';
 import { endWithOutside, fleetProblem, fleetTools, isEnclosed, startEnclosed } from '../test/fleet/enclosure.ts';
 import type { Fault } from '../test/fleet/fault.ts';
 import { allFaults } from '../test/fleet/faults/faults.ts';
@@ -32,25 +33,35 @@ const help = `usage: npm run fleet:test -- [options]
   --docs         puts the table into docs/fleet-proof.md
 Exit code: 0 when all promises were kept, 1 when one was broken, 2 for wrong usage or a machine that cannot do it.`;
 
-const { values } = parseArgs({
-  options: {
-    hosts: { type: 'string', default: '3' },
-    workers: { type: 'string', default: '1' },
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '1' },
-    users: { type: 'string', default: '28' },
-    stragglers: { type: 'string', default: '0' },
-    scope: { type: 'string', default: 'host' },
-    mode: { type: 'string', default: 'strict' },
-    ledger: { type: 'boolean', default: false },
-    fault: { type: 'string', multiple: true },
-    long: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    out: { type: 'string' },
-    docs: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const options = {
+  hosts: { type: 'string', default: '3' },
+  workers: { type: 'string', default: '1' },
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string', default: '1' },
+  users: { type: 'string', default: '28' },
+  stragglers: { type: 'string', default: '0' },
+  scope: { type: 'string', default: 'host' },
+  mode: { type: 'string', default: 'strict' },
+  ledger: { type: 'boolean', default: false },
+  fault: { type: 'string', multiple: true },
+  long: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  out: { type: 'string' },
+  docs: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const { values } = orUsage(() => parseArgs({ options }));
+
+/** Wrong usage is one line and exit code 2. */
+function orUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    console.error(`fleet: ${messageOf(error)}`);
+    process.exit(2);
+  }
+}
 
 /** The backend answers so slowly that all hosts together cannot make more requests than two processors carry. */
 const CAP = 24;
@@ -139,6 +150,7 @@ else if (isEnclosed()) {
   endWithOutside();
   process.exit(await runFleet());
 } else {
+  orUsage(chosenFaults);
   ensurePrograms(fleetTools);
   const problem = fleetProblem();
   if (problem === undefined) {
