@@ -12,6 +12,7 @@ import {
   reloadConfig,
   rollbackConfig,
 } from './admin-config.ts';
+import { answerDemand } from './admin-demand.ts';
 import { openEvents } from './admin-events.ts';
 import { readHistory } from './admin-history.ts';
 import { changeHold } from './admin-holds.ts';
@@ -41,6 +42,7 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
   { path: '/api/alerts', methods: reads, answer: answerAlerts },
   { path: '/api/silences', methods: [...reads, 'POST'], answer: answerSilences },
   { path: '/api/silences/*', methods: ['DELETE'], answer: endSilence },
+  { path: '/api/demand', methods: reads, answer: answerDemand },
   { path: '/api/events', methods: ['GET'], answer: openEvents },
   {
     path: '/api/history',

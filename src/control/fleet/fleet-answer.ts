@@ -6,6 +6,7 @@ const grant = z.object({
   permits: z.int().min(0),
   floor: z.int().min(0),
   cap: z.int().min(0),
+  wanted: z.int().min(0),
   recallTo: z.int().min(-1),
 });
 const now = z.number();

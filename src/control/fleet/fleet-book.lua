@@ -3,7 +3,7 @@
 -- src/policy/fleet/fleet-book.ts and backend-book.ts say the same in TypeScript, with the reasons; a test compares both.
 -- Each call costs O(log hosts): sums and sorted sets stand in place of scans.
 --
--- Keys, behind a prefix: `` (hash: run, offset, learns, called), `:hosts` (hash: host -> incarnation,seq), `:called` (sorted:
+-- Keys, behind a prefix: `` (hash: run, offset, learns, unsure, called), `:hosts` (hash: host -> incarnation,seq), `:called` (sorted:
 -- host -> time), `:backends` (set), `:of:HOST` (set of its backends), and for each backend `:b:NAME` (hash: sums, and an entry
 -- for each host), `:x:` (sorted: end of each entry's stage), `:q:` (sorted: end of each quarantine), `:c:` (sorted: cap told by
 -- each live host), `:r:` (sorted: live hosts by permits for what they want).
@@ -189,12 +189,14 @@ local function settle(b, host, claim, now, may_expire)
   put(b, host, e, before)
   local donors = {}
   if is_short and e.permits < target then donors = donors_of(b, host) end
-  return { backend = claim.backend, permits = e.permits, floor = assigned, cap = cap, recallTo = recall }, donors
+  return { backend = claim.backend, permits = e.permits, floor = assigned, cap = cap, wanted = b.wants, recallTo = recall },
+    donors
 end
 
 local function learn(b, host, claim, now)
   take_in(b, host, claim, now)
-  return { backend = claim.backend, permits = claim.held, floor = claim.floor, cap = smallest_cap(b), recallTo = -1 }, {}
+  return { backend = claim.backend, permits = claim.held, floor = claim.floor, cap = smallest_cap(b), wanted = b.wants,
+    recallTo = -1 }, {}
 end
 
 local function server_time(given)
@@ -221,8 +223,10 @@ local function check_time(prefix, call, now)
   if at ~= now then
     redis.call('HSET', prefix, 'offset', string.format('%.0f', number_of(prefix, 'offset', 0) + now - at))
   end
-  if new_store or ((step or unsure) and at - number_of(prefix, 'learns', -math.huge) >= LEARNING) then
+  if new_store then
     redis.call('HSET', prefix, 'learns', string.format('%.0f', at))
+  elseif step or unsure then
+    redis.call('HSET', prefix, 'unsure', string.format('%.0f', at))
   end
   redis.call('HSET', prefix, 'run', call.runId)
   return true
@@ -255,6 +259,7 @@ end
 
 local function settle_all(prefix, call, incarnation, now)
   local learns = number_of(prefix, 'learns', -math.huge)
+  local unsure = number_of(prefix, 'unsure', -math.huge)
   local answer = { status = 'granted', now = now, incarnation = incarnation, hosts = 0, learning = false, grants = {} }
   local donors, is_donor = {}, {}
   for index, claim in ipairs(call.claims) do
@@ -266,7 +271,8 @@ local function settle_all(prefix, call, incarnation, now)
     if learning then
       answer.grants[index], found = learn(b, call.host, claim, now)
     else
-      answer.grants[index], found = settle(b, call.host, claim, now, call.settled)
+      local may_expire = call.settled and now - unsure >= LEASE + claim.quarantineMs
+      answer.grants[index], found = settle(b, call.host, claim, now, may_expire)
     end
     save(b)
     for _, host in ipairs(found) do

@@ -103,6 +103,7 @@ export class FleetHolder {
         backend,
         ...this.#lease.permitsOf(use.backend, { now, wall, isStrict }),
         in_use: use.inUse,
+        wanted_by_all: this.#lease.wantedOf(use.backend),
         cap: use.cap,
       })),
     };

@@ -7,6 +7,7 @@ export class FleetMetrics {
   readonly #hosts: Gauge;
   readonly #permits: Family<Gauge>;
   readonly #floor: Family<Gauge>;
+  readonly #wanted: Family<Gauge>;
   readonly #calls: Family<Counter>;
 
   constructor(registry: Registry) {
@@ -23,6 +24,7 @@ export class FleetMetrics {
       'Requests that this host may have in flight at a backend of the fleet',
     );
     this.#floor = gauge('rampart_fleet_floor', 'What of these it keeps while Valkey is away');
+    this.#wanted = gauge('rampart_fleet_wanted', 'Requests of all hosts in flight at a backend and waiting for it');
     this.#calls = registry.counter('rampart_fleet_calls_total', 'Calls to Valkey for the lease of this host', 'result');
   }
 
@@ -34,7 +36,8 @@ export class FleetMetrics {
   set({ state, hosts, backends }: FleetStatus): void {
     this.#leased.set(state === 'leased' || state === 'learning' ? 1 : 0);
     this.#hosts.set(hosts);
-    for (const { upstream, backend, permits, floor } of backends) {
+    for (const { upstream, backend, permits, floor, wanted_by_all: wanted } of backends) {
+      this.#wanted.of(upstream, backend).set(wanted);
       this.#permits.of(upstream, backend).set(permits);
       this.#floor.of(upstream, backend).set(floor);
     }

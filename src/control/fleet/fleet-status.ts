@@ -14,6 +14,8 @@ export interface FleetStatus {
     readonly permits: number;
     readonly floor: number;
     readonly in_use: number;
+    /** Requests of all hosts in flight there and waiting for it. */
+    readonly wanted_by_all: number;
     readonly cap: number;
   }[];
 }

@@ -79,11 +79,21 @@ export class BackendBook {
     return this.#quarantines.reduce((all, { permits }) => all + permits, 0);
   }
 
+  /** What all live hosts want. */
+  get #wanted(): number {
+    let wants = 0;
+    for (const { stage, want } of this.#entries.values()) if (stage === 'live') wants += want;
+    return wants;
+  }
+
   /** Takes in what a host claims, and repeats it: nothing moves while the book learns. */
   learn(host: string, claim: BackendClaim, now: number): Settled {
     const entry = this.#takeIn(host, claim, now);
     const { permits, floor } = entry;
-    return { grant: { backend: claim.backend, permits, floor, cap: this.cap, recallTo: -1 }, donors: [] };
+    return {
+      grant: { backend: claim.backend, permits, floor, cap: this.cap, wanted: this.#wanted, recallTo: -1 },
+      donors: [],
+    };
   }
 
   /** Takes in what a host claims, and grants what is free of what it wants. `mayExpire`: the time is sure. */
@@ -99,7 +109,7 @@ export class BackendBook {
     const recallTo = this.#recallTo(entry, { assigned, target, cap, now });
     if (isShort) this.#shortAt = now;
     return {
-      grant: { backend: claim.backend, permits: entry.permits, floor: assigned, cap, recallTo },
+      grant: { backend: claim.backend, permits: entry.permits, floor: assigned, cap, wanted: this.#wanted, recallTo },
       donors: isShort && entry.permits < target ? this.#donors(host) : [],
     };
   }
@@ -157,13 +167,9 @@ export class BackendBook {
 
   /** Its part by what all want (proportional share, as in Doorman): at least an equal part, if it wants that. */
   #target({ want, floor }: Entry, cap: number): number {
-    let wants = 0;
+    const wants = this.#wanted;
     let live = 0;
-    for (const entry of this.#entries.values()) {
-      if (entry.stage !== 'live') continue;
-      wants += entry.want;
-      live++;
-    }
+    for (const { stage } of this.#entries.values()) if (stage === 'live') live++;
     const equal = Math.floor(cap / live);
     const part = wants <= cap ? want : Math.min(want, Math.max(equal, Math.floor((want * cap) / wants)));
     return Math.max(floor, part);

@@ -1,6 +1,6 @@
 import { BackendBook } from './backend-book.ts';
 import type { FleetAnswer, FleetCall } from './fleet-call.ts';
-import { FORGET_MS, LEARNING_MS, SILENCE_MS } from './fleet-times.ts';
+import { FORGET_MS, LEARNING_MS, LEASE_MS, SILENCE_MS } from './fleet-times.ts';
 
 interface KnownHost {
   incarnation: number;
@@ -13,8 +13,8 @@ interface KnownHost {
  * and a test holds the function to it.
  *
  * The book must be right although its store can lose writes and its clock can step. So it notices both: a new store by its
- * run id, a step by the time that a host expects. Then it learns: for as long as an old lease can last it repeats what
- * hosts claim, which was granted before, and moves nothing.
+ * run id, a step by the time that a host expects. With a new store it learns: for as long as an old lease can last it
+ * repeats what hosts claim, which was granted before, and moves nothing. After a step it lets nothing end for that long.
  */
 export class FleetBook {
   readonly #hosts = new Map<string, KnownHost>();
@@ -22,6 +22,7 @@ export class FleetBook {
   #runId = '';
   #offset = 0;
   #learnsSince = Number.NEGATIVE_INFINITY;
+  #unsureAt = Number.NEGATIVE_INFINITY;
   #calledAt = Number.NEGATIVE_INFINITY;
 
   /** For tests and people: the books by backend. */
@@ -64,7 +65,7 @@ export class FleetBook {
     return serverTime - this.#offset;
   }
 
-  /** False: the call must have no effect. Starts to learn if the store or its clock is not the one before. */
+  /** False: the call must have no effect. Notes if the store or its clock is not the one before. */
   #checkTime({ runId, expectedAt, toleranceMs, jumped, settled }: FleetCall, now: number): boolean {
     if (expectedAt < 0) return false;
     const isStep = Math.abs(now - expectedAt) > toleranceMs;
@@ -77,7 +78,9 @@ export class FleetBook {
     if (isStep) this.#offset += now - expectedAt;
     else if (isUnsure) this.#offset += now - this.#calledAt;
     const at = isStep ? expectedAt : isUnsure ? this.#calledAt : now;
-    if (isNewStore || ((isStep || isUnsure) && at - this.#learnsSince >= LEARNING_MS)) this.#learnsSince = at;
+    if (isNewStore) this.#learnsSince = at;
+    // What is counted is right. Only when it ends is not sure, so nothing ends before the leases of that time have ended.
+    else if (isStep || isUnsure) this.#unsureAt = at;
     this.#runId = runId;
     return true;
   }
@@ -95,7 +98,8 @@ export class FleetBook {
     const grants = claims.map((claim) => {
       const learns = now - this.#learnsSince < LEARNING_MS + claim.quarantineMs;
       const book = this.#book(claim.backend);
-      const result = learns ? book.learn(host, claim, now) : book.settle(host, claim, now, settled);
+      const mayExpire = settled && now - this.#unsureAt >= LEASE_MS + claim.quarantineMs;
+      const result = learns ? book.learn(host, claim, now) : book.settle(host, claim, now, mayExpire);
       for (const donor of result.donors) donors.add(donor);
       hosts = Math.max(hosts, book.hosts);
       learning ||= learns;

@@ -43,6 +43,8 @@ export interface BackendGrant {
   readonly floor: number;
   /** The smallest cap that a connected host has told. */
   readonly cap: number;
+  /** What all hosts together could use at once. */
+  readonly wanted: number;
   /** Others need more: the host should go down to this number as requests end. -1: it need not. */
   readonly recallTo: number;
 }

@@ -65,6 +65,8 @@ export class FleetLease {
   #calledAt = Number.NEGATIVE_INFINITY;
   #learning = false;
   #hosts = 0;
+  /** What all hosts want, by backend, as the last answer said. */
+  #wanted = new Map<string, number>();
 
   constructor(host: string, saved?: SavedFleetLease) {
     this.#host = host;
@@ -86,6 +88,11 @@ export class FleetLease {
 
   get hosts(): number {
     return this.#hosts;
+  }
+
+  /** What all hosts together could use of a backend at once. */
+  wantedOf(backend: string): number {
+    return this.#wanted.get(backend) ?? 0;
   }
 
   get incarnation(): number {
@@ -132,8 +139,9 @@ export class FleetLease {
 
   /** The next call. `runId`: the server that it goes to. */
   call(uses: readonly BackendUse[], { now, wall, runId }: { now: number; wall: number; runId: string }): SentCall {
-    // After a suspension the own clock cannot say how much time has passed at the server.
-    if (runId !== this.#runId || this.#stoodStillMs(now, wall) > STEP_TOLERANCE_MS) this.#forgetTime();
+    // After a suspension the own clock cannot say how much time has passed at the server; after a long silence not exactly.
+    const isOld = this.#server !== undefined && now - this.#server.at > SILENCE_MS;
+    if (runId !== this.#runId || isOld || this.#stoodStillMs(now, wall) > STEP_TOLERANCE_MS) this.#forgetTime();
     this.#runId = runId;
     this.#calledAt = now;
     this.#nextAt = now + RETRY_MS;
@@ -175,6 +183,7 @@ export class FleetLease {
     this.#endsAt = sentAt + LEASE_MS - GUARD_MS;
     this.#answered = { at: at.now, wall: at.wall };
     this.#nextAt = sentAt + RENEW_MS * (1 + RENEW_JITTER * (2 * at.random - 1));
+    this.#wanted = new Map(answer.grants.map(({ backend, wanted }) => [backend, wanted]));
     for (const grant of answer.grants) this.#kept(grant.backend).granted(grant, at.now);
   }
 

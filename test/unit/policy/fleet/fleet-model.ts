@@ -44,8 +44,8 @@ export class ModelHost {
   outstanding: Outstanding | undefined;
   needsSince: number | undefined;
   hinted = false;
-  /** The store has lost everything, and has not made room for the floor of this host since. */
-  isForgotten = false;
+  /** The floor that it had when the store lost everything, until the store has made room for it again. */
+  forgotten = 0;
 
   constructor(id: string, rate: number, offset: number) {
     this.id = id;
@@ -93,7 +93,7 @@ export class FleetModel {
 
   /** The one excess that is allowed: floors that nobody knows of. */
   get excused(): number {
-    return this.hosts.reduce((sum, host) => (host.isForgotten ? sum + this.#permits(host, true) : sum), 0);
+    return this.hosts.reduce((sum, { forgotten }) => sum + forgotten, 0);
   }
 
   addHost(rate = 1): ModelHost {
@@ -145,7 +145,7 @@ export class FleetModel {
   flush(): void {
     this.#log = [];
     this.book = new FleetBook();
-    for (const host of this.hosts) host.isForgotten = true;
+    for (const host of this.hosts) host.forgotten = Math.max(host.forgotten, this.#permits(host, true));
   }
 
   restartEmpty(): void {
@@ -207,7 +207,7 @@ export class FleetModel {
       const at = { now, wall: host.wall(this.time), random: this.#random() };
       host.lease.answered(outstanding.sent, outstanding.answer, at);
       const { answer, book } = outstanding;
-      if (answer.status === 'granted' && book === this.book && this.#isWithinCap()) host.isForgotten = false;
+      if (answer.status === 'granted' && book === this.book && this.#isWithinCap()) host.forgotten = 0;
       host.outstanding = undefined;
     } else if (now - outstanding.sent.sentAt > CALL_LIMIT_MS) host.outstanding = undefined;
   }
