@@ -1,7 +1,7 @@
+import { hostId } from './fleet/host-id.ts';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../core/errors.ts';
-import { uuidv7 } from '../core/ids.ts';
 import type { ControlMessage } from '../protocol/messages.ts';
 import { loadJson, saveJson } from '../core/json-file.ts';
 import { ValkeyTokens } from '../store/valkey/valkey-tokens.ts';
@@ -26,7 +26,7 @@ export function openTokens<Member>(
     clock,
     bugs,
     store: new ValkeyTokens(valkey),
-    hostId: uuidv7(clock.wallNow()),
+    hostId: hostId(stateFolder),
     saved: savedHosts(join(stateFolder, 'fleet-hosts.json'), log),
     metrics: openFleetLimitMetrics(registry),
     tell,

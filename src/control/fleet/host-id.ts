@@ -10,8 +10,7 @@ const wellFormed = /^[A-Za-z0-9._-]{1,128}$/;
  * The name of this host in its fleet: that of the machine with a random part, which stays the same in one data folder.
  * A clone of a machine needs another one: two processes of one name take the permits from each other.
  */
-export function hostId(folder: string, given: string | undefined): string {
-  if (given !== undefined) return given;
+export function hostId(folder: string): string {
   const path = join(folder, FILE);
   const known = read(path);
   if (known !== undefined && wellFormed.test(known)) return known;

@@ -27,7 +27,7 @@ export function openFleet(parts: HostParts): FleetHolder | undefined {
     ...parts,
     metrics: new FleetMetrics(registry),
     valkey,
-    host: hostId(stateFolder ?? runFolder, undefined),
+    host: hostId(stateFolder ?? runFolder),
     path: join(runFolder, FILE),
     meanMs: (upstream) => {
       const times = gateways().map(({ status }) => serviceMsOf(status, upstream));
