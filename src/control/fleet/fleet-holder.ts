@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { firstFloor } from '../../config/fleet.ts';
 import type { UpstreamConfig } from '../../config/model.ts';
@@ -55,6 +56,7 @@ export class FleetHolder {
   readonly #offsetMs: number;
   readonly #unsubscribe: () => void;
   #isCalling = false;
+  #isClosed = false;
   #isHinted = false;
   #toldEnd = Number.NaN;
   #problem: string | undefined;
@@ -111,9 +113,12 @@ export class FleetHolder {
 
   /** Gives everything back at once if all workers have ended; otherwise the next control goes on with the lease. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#unsubscribe();
     if (!this.#options.leases.isOver) return;
+    // First, because the next control must not use what this call gives back.
+    rmSync(this.#options.path, { force: true });
     try {
       await this.#options.valkey.call(
         'rampart_fleet_leave',
@@ -139,6 +144,7 @@ export class FleetHolder {
   }
 
   #step(): void {
+    if (this.#isClosed) return;
     const shared = this.#shared();
     const uses = shared.map(({ use }) => use);
     const { now, wall } = this.#times();
@@ -229,6 +235,8 @@ export class FleetHolder {
   }
 
   #save(): void {
+    // An answer that comes later is not used, and what was given back must not be in the file again.
+    if (this.#isClosed) return;
     const { path, host, log } = this.#options;
     try {
       saveFleetLease(path, host, this.#lease.saved());

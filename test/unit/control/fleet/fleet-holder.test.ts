@@ -154,6 +154,11 @@ test('the next control goes on with the lease of the one before', async () => {
   next.host.isOver = true;
   await next.holder.close();
   assert.deepEqual(next.left, ['a']);
+  const later = setUp(next.path, next.book, next.clock);
+  later.host.isDown = true;
+  await later.run(100);
+  assert.equal(later.granted.at(-1)?.permits, 0, 'what was given back is not used again');
+  await later.holder.close();
 });
 
 test('an answer that is none is a bug, and the lease goes on', async () => {
