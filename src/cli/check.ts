@@ -3,6 +3,7 @@ import { HIDDEN, hiddenAt } from '../config/redaction.ts';
 import { mayHoldSecret } from '../config/secret-variables.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import type { RouteConfig } from '../config/model.ts';
+import { fleetRemarks } from '../config/fleet.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
@@ -32,6 +33,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   for (const remark of [
     ...unknownVariables(io.env),
     ...routeRemarks(routes),
+    ...fleetRemarks(config.upstreams),
     ...nodeRemarks(config, process.versions.node),
     ...sloRemarks,
     ...(typeof connections === 'string' ? [connections] : []),

@@ -3,6 +3,7 @@ import { isLoopbackHost } from '../core/loopback.ts';
 import type { Environment } from './environment.ts';
 import type { FleetConfig } from './fleet-model.ts';
 import type { UpstreamFile } from './health.ts';
+import type { UpstreamConfig } from './model.ts';
 
 const DEFAULT_FLOOR = 0.5;
 
@@ -42,5 +43,23 @@ export function fleetProblems(
     if (scope === 'fleet' && maxDurationMs !== undefined && mode !== 'strict')
       problems.push(`upstreams.${name}.maxDurationMs: is for mode: 'strict', got mode: '${mode ?? 'prompt'}'`);
     return problems;
+  });
+}
+
+/** What `rampart check` says of fleet upstreams that are valid, but may not be what their writer wants. */
+export function fleetRemarks(upstreams: readonly UpstreamConfig[]): string[] {
+  return upstreams.flatMap(({ name, fleet, backends, cap }) => {
+    if (fleet === undefined) return [];
+    const own = backends.filter(({ origin }) => !isShared(origin));
+    const remarks = own.map(
+      ({ origin }) =>
+        `upstreams.${name}: ${origin} is on this machine, so other hosts have another backend there, and its cap counts over this host`,
+    );
+    const floor = (cap * fleet.floorShare) / 1000;
+    if (fleet.expectedHosts !== undefined && fleet.floorShare > 0 && floor < fleet.expectedHosts)
+      remarks.push(
+        `upstreams.${name}.fleet: of ${fleet.expectedHosts} hosts, ${fleet.expectedHosts - Math.floor(floor)} keep no permit of a backend while Valkey is away, as the floor is ${fleet.floorShare / 1000} of cap ${cap}`,
+      );
+    return remarks;
   });
 }

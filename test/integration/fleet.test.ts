@@ -52,9 +52,9 @@ describe('three hosts', { skip: problem ?? false }, () => {
     assert.deepEqual(broken, []);
   });
 
-  test('with one cap keep it for a minute of faults, and use it, and no fault reaches those that it did not strike', async () => {
-    const { rows, broken } = await resultOf('--seconds', '55', '--scope', 'fleet');
-    assert.ok(rows.length > 8, `faults in a minute: ${rows.length - 1}`);
+  test('with one cap keep it under faults, and use it, and no fault reaches those that it did not strike', async () => {
+    const { rows, broken } = await resultOf('--seconds', '40', '--scope', 'fleet');
+    assert.ok(rows.length > 6, `faults: ${rows.length - 1}`);
     assert.deepEqual(broken, []);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configWithFile } from '../../../src/config/config.ts';
 import type { ParsedConfigFile } from '../../../src/config/file-schema.ts';
-import { firstFloor, isShared } from '../../../src/config/fleet.ts';
+import { firstFloor, fleetRemarks, isShared } from '../../../src/config/fleet.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 
 const VALKEY_URL = 'redis://10.0.0.1';
@@ -56,4 +56,17 @@ test('a host keeps its part of the floor before it has reached Valkey, if it kno
   const fleet = { mode: 'prompt', floorShare: 500, maxDurationMs: undefined } as const;
   assert.equal(firstFloor(24, { ...fleet, expectedHosts: 5 }), 2);
   assert.equal(firstFloor(24, { ...fleet, expectedHosts: undefined }), 0);
+});
+
+test('check says of which backends other hosts have none, and when floors do not reach for all hosts', () => {
+  const remarksOf = (given: Partial<UpstreamOfFile>): string[] => {
+    const found = upstream({ scope: 'fleet', ...given });
+    return found === undefined ? [] : fleetRemarks([found]);
+  };
+  assert.deepEqual(remarksOf({ fleet: { expectedHosts: 3 } }), []);
+  assert.match(
+    remarksOf({ backends: ['http://127.0.0.1:80', 'http://10.0.0.9:80'] }).join('\n'),
+    /^upstreams\.app: http:\/\/127\.0\.0\.1:80 is on this machine.*counts over this host$/,
+  );
+  assert.match(remarksOf({ cap: 4, fleet: { expectedHosts: 3 } }).join('\n'), /of 3 hosts, 1 keep no permit/);
 });
