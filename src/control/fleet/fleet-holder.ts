@@ -154,6 +154,7 @@ export class FleetHolder {
     const { runId } = this.#options.valkey;
     if (runId === undefined || this.#isCalling || uses.length === 0) return;
     const isShort = uses.some(({ backend, queued, inUse }) => queued > 0 && inUse >= this.#permits(backend, now, wall));
+    if (!isShort) this.#lease.satisfied();
     if (now < this.#lease.nextAt && !((isDue || isShort) && this.#lease.mayAsk(now))) return;
     this.#isHinted = false;
     void this.#call(uses, { now, wall, runId });

@@ -5,6 +5,8 @@ import {
   FORGET_MS,
   GUARD_MS,
   LEASE_MS,
+  MOST_ASK_SPACING_MS,
+  MOST_ASKS_PER_MS,
   RENEW_JITTER,
   RENEW_MS,
   RETRY_MS,
@@ -64,6 +66,7 @@ export class FleetLease {
   #nextAt = Number.NEGATIVE_INFINITY;
   #calledAt = Number.NEGATIVE_INFINITY;
   #learning = false;
+  #askSpacingMs = ASK_SPACING_MS;
   #hosts = 0;
   /** What all hosts want, by backend, as the last answer said. */
   #wanted = new Map<string, number>();
@@ -134,7 +137,13 @@ export class FleetLease {
 
   /** A request waits and nothing is free here: whether a call may be made now. */
   mayAsk(now: number): boolean {
-    return now - this.#calledAt >= ASK_SPACING_MS && !this.#isSuperseded;
+    const spacing = Math.max(this.#askSpacingMs, this.#hosts / MOST_ASKS_PER_MS);
+    return now - this.#calledAt >= spacing && !this.#isSuperseded;
+  }
+
+  /** No request waits for more permits: the next one that does asks at once. */
+  satisfied(): void {
+    this.#askSpacingMs = ASK_SPACING_MS;
   }
 
   /** The next call. `runId`: the server that it goes to. */
@@ -184,7 +193,13 @@ export class FleetLease {
     this.#answered = { at: at.now, wall: at.wall };
     this.#nextAt = sentAt + RENEW_MS * (1 + RENEW_JITTER * (2 * at.random - 1));
     this.#wanted = new Map(answer.grants.map(({ backend, wanted }) => [backend, wanted]));
-    for (const grant of answer.grants) this.#kept(grant.backend).granted(grant, at.now);
+    let gained = false;
+    for (const grant of answer.grants) {
+      const kept = this.#kept(grant.backend);
+      if (grant.permits > kept.permits) gained = true;
+      kept.granted(grant, at.now);
+    }
+    this.#askSpacingMs = gained ? ASK_SPACING_MS : Math.min(MOST_ASK_SPACING_MS, this.#askSpacingMs * 2);
   }
 
   /** The use of the backends as it is now: returns whether the book should hear of it at once. */

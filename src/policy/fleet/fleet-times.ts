@@ -25,5 +25,10 @@ export const LEARNING_MS = LEASE_MS + LOST_WRITES_MS + 1000;
 export const FORGET_MS = 600_000;
 /** For this long after a host did not get what it wanted, other hosts are asked for what exceeds their share. */
 export const SHORTAGE_MS = 1000;
-/** Least time between two calls of a host whose requests wait. */
+/**
+ * Times between two calls of a host whose requests wait: the first, and the longest, to which they double while no call brings a
+ * permit. The calls of all hosts together stay below `MOST_ASKS_PER_MS`.
+ */
 export const ASK_SPACING_MS = 20;
+export const MOST_ASK_SPACING_MS = 160;
+export const MOST_ASKS_PER_MS = 5;

@@ -65,8 +65,8 @@ test('check says of which backends other hosts have none, and when floors do not
   };
   assert.deepEqual(remarksOf({ fleet: { expectedHosts: 3 } }), []);
   assert.match(
-    remarksOf({ backends: ['http://127.0.0.1:80', 'http://10.0.0.9:80'] }).join('\n'),
-    /^upstreams\.app: http:\/\/127\.0\.0\.1:80 is on this machine.*counts over this host$/,
+    remarksOf({ backends: ['http://127.0.0.1:81', 'http://10.0.0.9:80'] }).join('\n'),
+    /^upstreams\.app: http:\/\/127\.0\.0\.1:81 is on this machine.*counts over this host$/,
   );
   assert.match(remarksOf({ cap: 4, fleet: { expectedHosts: 3 } }).join('\n'), /of 3 hosts, 1 keep no permit/);
 });

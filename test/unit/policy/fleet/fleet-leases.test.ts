@@ -38,6 +38,20 @@ test('hosts that all want more share the cap, all of it in use', () => {
   for (const { requests } of model.hosts) assert.ok(requests.length >= 11, `${requests.length}`);
 });
 
+test('sixteen hosts use nearly all of a cap of 160 while demand moves between them, with few calls', () => {
+  const model = settled(160, 16);
+  const random = seededRandom(7);
+  model.usedPermitMs = 0;
+  model.calls = 0;
+  for (let second = 0; second < 30; second++) {
+    for (const host of model.hosts) host.demand = 15 + Math.floor(random() * 30);
+    model.run(1000);
+  }
+  const used = model.usedPermitMs / 30_000 / 160;
+  assert.ok(used > 0.97, `${used} of the cap`);
+  assert.ok(model.calls < 30 * 16 * 8, `${model.calls} calls`);
+});
+
 test('permits move to a host that needs them within a quarter of a second when its neighbour is idle', () => {
   const model = settled(40, 2);
   const [one, other] = [hostOf(model, 0), hostOf(model, 1)];

@@ -194,6 +194,7 @@ export class FleetModel {
     while (host.requests.length < Math.min(this.#permits(host), host.demand)) {
       host.requests.push(this.time + this.#random() * MOST_SERVICE_MS);
     }
+    if (!isNeedy) host.lease.satisfied();
     const wants = isDue || (isNeedy && host.demand > host.requests.length && host.lease.mayAsk(now));
     if (host.outstanding === undefined && (now >= host.lease.nextAt || (wants && host.lease.mayAsk(now)))) {
       this.#call(host, now);
