@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { loadConfig } from '../config/config.ts';
 import { controlSocket } from '../control/control-socket.ts';
 import { FLEET_PREFIX, fleetLibrary } from '../control/fleet/fleet-function.ts';
+import { luaList } from '../control/fleet/lua-list.ts';
 import { askControl } from '../control/link.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
@@ -120,12 +121,10 @@ export function fleetStatusText(part: FleetPart | null): string {
   ].join('\n')}\n`;
 }
 
-// Lua writes an empty list as an object.
-const listOf = <T extends z.ZodType>(item: T) => z.array(item).or(z.object({}).transform((): z.output<T>[] => []));
 const leasesSchema = z.object({
   now: z.number(),
-  backends: listOf(z.object({ backend: z.string(), out: z.number(), quarantined: z.number(), cap: z.number() })),
-  entries: listOf(
+  backends: luaList(z.object({ backend: z.string(), out: z.number(), quarantined: z.number(), cap: z.number() })),
+  entries: luaList(
     z.object({
       backend: z.string(),
       host: z.string(),

@@ -7,7 +7,7 @@ import type { UpstreamConfig } from './model.ts';
 
 const DEFAULT_FLOOR = 0.5;
 
-/** Undefined: every host has the whole cap. */
+/** How hosts share the permits of an upstream; undefined if every host has the whole cap. */
 export function fleetOf(upstream: UpstreamFile, { UPSTREAM_TIMEOUT_MS }: Environment): FleetConfig | undefined {
   const { scope = 'host', mode = 'prompt', fleet = {}, maxDurationMs = UPSTREAM_TIMEOUT_MS } = upstream;
   if (scope === 'host' || mode === 'soft') return undefined;
@@ -19,7 +19,7 @@ export function fleetOf(upstream: UpstreamFile, { UPSTREAM_TIMEOUT_MS }: Environ
   };
 }
 
-/** What a host keeps of a cap before it has ever reached Valkey. */
+/** The permits of a host that has not reached Valkey yet. */
 export const firstFloor = (cap: number, { floorShare, expectedHosts }: FleetConfig): number =>
   expectedHosts === undefined ? 0 : Math.floor((cap * floorShare) / 1000 / expectedHosts);
 

@@ -6,8 +6,9 @@ import type { FleetTokenStore } from '../store/valkey/valkey-tokens.ts';
 import { valkeyFailure, type ValkeyUnavailable } from '../store/valkey/valkey-unavailable.ts';
 import { NamedTimers } from './named-timers.ts';
 
-/** How often the host says that it is there, and how often a store is tried that has failed. */
+/** How often the host announces itself. */
 const ANNOUNCE_MS = 3000;
+/** How often a store that has failed is tried. */
 const PROBE_MS = 250;
 
 /** The number of hosts that was known last, for a start without Valkey. */
@@ -47,12 +48,12 @@ export class FleetPresence {
     return this.#hosts;
   }
 
-  /** The store has failed some times in a row. */
+  /** Whether the store has failed several times in a row. */
   get isOpen(): boolean {
     return this.#breaker.isOpen;
   }
 
-  /** The store cannot be asked. */
+  /** Whether the store cannot be asked. */
   get isAway(): boolean {
     return this.#breaker.isOpen || this.#options.store.runId === undefined;
   }
@@ -86,9 +87,11 @@ export class FleetPresence {
 
   async close(): Promise<void> {
     this.#timers.close();
-    const { store, hostId } = this.#options;
-    // Without Valkey the others forget this host by themselves.
-    await store.leave(hostId).catch(() => {});
+    const { store, hostId, bugs } = this.#options;
+    // Without Valkey the other hosts forget this one after a while, so its failure needs no report.
+    await store
+      .leave(hostId)
+      .catch((error: unknown) => valkeyFailure(error, (bug) => bugs.report('fleet-limits', bug)));
   }
 
   /** Also the probe of a store that has failed. */

@@ -11,9 +11,9 @@ import type { HostTokens, TellGrants } from './rate-tokens.ts';
 
 /** Subjects that are kept, about 60 MB. One that is evicted loses its tokens and its report. */
 const FLEET_SUBJECTS = 100_000;
-/** Asks of this time share a round trip. */
+/** Asks within this time share a round trip. */
 const TURN_MS = 1;
-/** Keeps one round trip short. */
+/** The most asks in one round trip, which keeps it short. */
 const MOST_ASKS = 1000;
 /** A worker waits for 20 ms and then decides by itself, so control must have answered before. */
 const FLEET_PATIENCE_MS = 15;
@@ -83,7 +83,7 @@ export class FleetTokens<Member> implements HostTokens<Member> {
     if (grants.length > 0) this.#options.tell(member, grants, this.#presence.hosts);
   }
 
-  /** Its share must be that of one host from the beginning. */
+  /** Tells a new worker the number of hosts at once, because its share of each limit depends on it. */
   joined(member: Member): void {
     this.#members.add(member);
     this.#options.tell(member, [], this.#presence.hosts);
@@ -102,7 +102,7 @@ export class FleetTokens<Member> implements HostTokens<Member> {
     await this.#presence.close();
   }
 
-  /** Another server has buckets of its own: what was spent before is in none of them. */
+  /** Another server has new buckets, so earlier spending is no longer reported. */
   #checkServer(): void {
     const { runId } = this.#options.store;
     if (runId === undefined || runId === this.#runId) return;
@@ -118,7 +118,7 @@ export class FleetTokens<Member> implements HostTokens<Member> {
     return added;
   }
 
-  /** A worker that waits for it decides by itself. */
+  /** A worker that still waits for this subject decides by itself after its own patience. */
   #forget(subject: FleetSubject<Member>): void {
     this.#asking.delete(subject);
     this.#waiting.delete(subject);

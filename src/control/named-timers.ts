@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 
-/** Timers of which at most one of each name runs: what starts another one leaves it as it is. */
+/** Timers by name. Starting a timer that already runs has no effect. */
 export class NamedTimers {
   readonly #clock: Clock;
   readonly #bugs: Bugs;

@@ -1,4 +1,3 @@
-import { hostId } from './fleet/host-id.ts';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../core/errors.ts';
@@ -6,6 +5,7 @@ import type { ControlMessage } from '../protocol/messages.ts';
 import { loadJson, saveJson } from '../core/json-file.ts';
 import { ValkeyTokens } from '../store/valkey/valkey-tokens.ts';
 import type { ControlDependencies } from './control-dependencies.ts';
+import { hostId } from './fleet/host-id.ts';
 import { openFleetLimitMetrics } from './fleet-limit-metrics.ts';
 import type { SavedHosts } from './fleet-presence.ts';
 import { FleetTokens } from './fleet-tokens.ts';

@@ -1,6 +1,6 @@
 import { checkCap, type CapFindings, type Interval } from './checkers/cap.ts';
 import { timeToFull } from './checkers/liveness.ts';
-import { clientErrors } from './checkers/drain.ts';
+import { clientErrors } from './checkers/client-errors.ts';
 import { checkTokens, type TokenFindings } from './checkers/tokens.ts';
 import type { ClientCall } from './clients.ts';
 import type { Fault } from './fault.ts';

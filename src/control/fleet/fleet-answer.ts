@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { FleetAnswer } from '../../policy/fleet/fleet-call.ts';
+import { luaList } from './lua-list.ts';
 
 const grant = z.object({
   backend: z.string(),
@@ -17,15 +18,14 @@ const answerSchema = z.discriminatedUnion('status', [
     incarnation: z.int().min(1),
     hosts: z.int().min(0),
     learning: z.boolean(),
-    // Lua writes an empty list as an object.
-    grants: z.array(grant).or(z.object({}).transform(() => [])),
+    grants: luaList(grant),
     donors: z.array(z.string()).default([]),
   }),
   z.object({ status: z.enum(['stale', 'late']), now }),
   z.object({ status: z.literal('superseded'), now, calledAt: z.number() }),
 ]);
 
-/** The answer of the function; throws if it is none. */
+/** Parses the answer of the function in Valkey; throws if it is malformed. */
 export function parseFleetAnswer(answer: unknown): FleetAnswer {
   return answerSchema.parse(JSON.parse(String(answer)));
 }

@@ -1,13 +1,14 @@
 #!lua name=rampart_fleet_1
 -- The fleet book in Valkey: who may hold how many permits of each backend, over all hosts.
--- src/policy/fleet/fleet-book.ts and backend-book.ts say the same in TypeScript, with the reasons; a test compares both.
--- Each call costs O(log hosts): sums and sorted sets stand in place of scans.
+-- src/policy/fleet/fleet-book.ts and backend-book.ts have the same rules in TypeScript, with the reasons; a test compares both.
+-- A call costs O(log hosts) for each backend, because sums and sorted sets replace scans.
 --
 -- Keys, behind a prefix: `` (hash: run, offset, learns, unsure, called), `:hosts` (hash: host -> incarnation,seq), `:called` (sorted:
 -- host -> time), `:backends` (set), `:of:HOST` (set of its backends), and for each backend `:b:NAME` (hash: sums, and an entry
 -- for each host), `:x:` (sorted: end of each entry's stage), `:q:` (sorted: end of each quarantine), `:c:` (sorted: cap told by
 -- each live host), `:r:` (sorted: live hosts by permits for what they want).
 
+-- As in src/policy/fleet/fleet-times.ts, in milliseconds.
 local LEASE, LEARNING, FORGET, SILENCE, SHORTAGE = 10000, 13000, 600000, 4300, 1000
 local MOVED, DONORS = 10, 3
 local UNUSED_MS = 86400000

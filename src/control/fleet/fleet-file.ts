@@ -6,7 +6,7 @@ import type { SavedFleetLease } from '../../policy/fleet/fleet-lease.ts';
 const count = z.int().min(0);
 const fileSchema = z.object({
   host: z.string(),
-  /** Of the machine: its monotonic clock starts anew at each boot. */
+  /** The machine's boot id, because its monotonic clock starts anew at each boot. */
   boot: z.string(),
   lease: z.object({
     incarnation: count,

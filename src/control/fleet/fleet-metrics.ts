@@ -1,7 +1,7 @@
 import type { Counter, Family, Gauge, Registry } from '../../metrics/instruments.ts';
 import type { FleetStatus } from './fleet-status.ts';
 
-/** What the metrics say of the host's lease in its fleet. */
+/** The metrics of the host's lease in its fleet. */
 export class FleetMetrics {
   readonly #leased: Gauge;
   readonly #hosts: Gauge;
@@ -23,12 +23,12 @@ export class FleetMetrics {
       'rampart_fleet_permits',
       'Requests that this host may have in flight at a backend of the fleet',
     );
-    this.#floor = gauge('rampart_fleet_floor', 'What of these it keeps while Valkey is away');
+    this.#floor = gauge('rampart_fleet_floor', 'Permits of these that it keeps while Valkey is away');
     this.#wanted = gauge('rampart_fleet_wanted', 'Requests of all hosts in flight at a backend and waiting for it');
     this.#calls = registry.counter('rampart_fleet_calls_total', 'Calls to Valkey for the lease of this host', 'result');
   }
 
-  /** A call was answered, or was not. */
+  /** Counts a call by its result. */
   called(result: 'granted' | 'refused' | 'failed'): void {
     this.#calls.of(result).value++;
   }

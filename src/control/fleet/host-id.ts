@@ -8,7 +8,7 @@ const wellFormed = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
  * The name of this host in its fleet: that of the machine with a random part, which stays the same in one data folder.
- * A clone of a machine needs another one: two processes of one name take the permits from each other.
+ * A clone of a machine needs another name, because of two processes with one name only the newer one gets permits.
  */
 export function hostId(folder: string): string {
   const path = join(folder, FILE);
@@ -22,7 +22,7 @@ export function hostId(folder: string): string {
     mkdirSync(folder, { recursive: true });
     writeFileSync(path, `${id}\n`, { mode: 0o644 });
   } catch {
-    // The id holds for this control then; the permits of the one before come back with the end of its lease.
+    // This control then has an id of its own. The book keeps the floor of the id before until that host is forgotten.
   }
   return id;
 }

@@ -3,12 +3,12 @@ import { CLOCK_RATE_ERROR } from '../../policy/fleet/fleet-times.ts';
 
 const LEAST_MS = 1000;
 const MOST_MS = 60_000;
-/** Of exponential service times, one of a thousand lasts longer than seven times the mean; twice that, for those that are less even. */
+/** One in a thousand exponential service times exceeds seven times the mean. Twice that covers heavier tails. */
 const TAIL = 14;
 
 /**
- * How long the permits of a lease that has ended stay out. A strict upstream ends its requests in time, by the host's clock.
- * For others this covers the service times that the host has seen.
+ * How long the permits of an ended lease stay in quarantine. A strict upstream ends its requests after `maxDurationMs` of the
+ * host's clock. For `prompt` the quarantine is a multiple of the mean service time on this host.
  */
 export function quarantineMsOf({ maxDurationMs }: FleetConfig, meanMs: number | undefined): number {
   if (maxDurationMs !== undefined) return Math.ceil(maxDurationMs * (1 + CLOCK_RATE_ERROR)) + LEAST_MS;

@@ -3,15 +3,15 @@ import { UpstreamTimeout } from './cancellable.ts';
 import type { PermitList } from './permit.ts';
 
 /**
- * Ends requests that hold a permit for too long, bodies included. Hosts of a fleet lend the permits of a dead host again
- * after this time, so no request may last longer.
+ * Ends requests that hold a permit for longer than `maxDurationMs`, bodies included. The permits of a dead host are lent again
+ * soon after that time, so no request may last longer.
  */
 export class DurationLimit {
   readonly #clock: Clock;
   readonly #permits: PermitList;
   readonly #mostMs: number;
   #timer: Timer | undefined;
-  /** Requests that began until then have been ended. */
+  /** All requests that began up to this time have been ended. */
   #endedUpTo = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, permits: PermitList, mostMs: number) {
@@ -24,7 +24,7 @@ export class DurationLimit {
   watch(): void {
     if (this.#timer !== undefined) return;
     let permit = this.#permits.oldest;
-    // Those that were ended are in the list until their backends have noticed.
+    // A request that was ended stays in the list until its backend has noticed.
     while (permit !== undefined && permit.startedAt <= this.#endedUpTo) permit = permit.next;
     if (permit === undefined) return;
     const leftMs = permit.startedAt + this.#mostMs - this.#clock.now();

@@ -1,11 +1,11 @@
 /**
- * When the permits beyond a host's floors end. Compared at each dispatch, because a process that was stopped must not use them
- * before its timers run.
+ * When the permits beyond a host's floors end. Each dispatch compares it with the clock, because a process that was stopped
+ * goes on before its timers run.
  */
 export class LeaseEnd {
   /** Of the clock of this process, in milliseconds. */
   at = Number.POSITIVE_INFINITY;
-  /** Gives up what has ended. */
+  /** Gives up the permits that have ended. */
   onEnd: (() => void) | undefined;
 
   check(now: number): void {

@@ -5,12 +5,12 @@ import { FORGET_MS, LEASE_MS, SHORTAGE_MS } from './fleet-times.ts';
 interface Entry {
   /** Live: its lease runs. Silent: it ended, and the floor is kept. */
   stage: 'live' | 'silent';
-  /** The most permits that it may hold, those of the floor included. */
+  /** The most permits that it may hold, those of its floor included. */
   permits: number;
-  /** What it keeps while it is cut off, or may still believe that it keeps. */
+  /** The permits that it keeps, or may still believe that it keeps, while it is cut off. */
   floor: number;
   want: number;
-  /** The cap that it has told. */
+  /** The cap in its configuration. */
   cap: number;
   quarantineMs: number;
   /** When the stage ends. */
@@ -23,7 +23,7 @@ interface Quarantine {
   readonly until: number;
 }
 
-/** Entries and quarantines that one call moves on: it never scans a fleet. */
+/** The most entries whose stage one call ends, so that a call at a large fleet stays short. */
 const MOVED_AT_A_TIME = 10;
 const DONORS = 3;
 
@@ -45,9 +45,9 @@ export class BackendBook {
   #quarantines: Quarantine[] = [];
   #shortAt = Number.NEGATIVE_INFINITY;
 
-  /** Permits that are out. */
+  /** Permits of all hosts, and those in quarantine. */
   get counted(): number {
-    let sum = this.#quarantines.reduce((all, { permits }) => all + permits, 0);
+    let sum = this.quarantined;
     for (const entry of this.#entries.values()) sum += countOf(entry);
     return sum;
   }
@@ -56,14 +56,14 @@ export class BackendBook {
     return this.#entries.size;
   }
 
-  /** The smallest cap that a live host has told. */
+  /** The smallest cap in the configuration of a live host; Infinity without one. */
   get cap(): number {
     let cap = Number.POSITIVE_INFINITY;
     for (const { stage, cap: told } of this.#entries.values()) if (stage === 'live') cap = Math.min(cap, told);
     return cap;
   }
 
-  /** For people: what each host holds. */
+  /** The permits of each host, for people. */
   list(): { host: string; stage: 'live' | 'silent'; permits: number; floor: number; want: number; until: number }[] {
     return [...this.#entries].map(([host, { stage, permits, floor, want, until }]) => ({
       host,
@@ -75,6 +75,7 @@ export class BackendBook {
     }));
   }
 
+  /** Permits of leases that have ended, whose quarantine lasts. */
   get quarantined(): number {
     return this.#quarantines.reduce((all, { permits }) => all + permits, 0);
   }
@@ -114,7 +115,7 @@ export class BackendBook {
     };
   }
 
-  /** Another process has taken the host's name: what the one before holds ends with its lease. */
+  /** Another process has taken the host's name. The permits of the former one are free after its lease and quarantine. */
   supersede(host: string, now: number): void {
     const entry = this.#entries.get(host);
     if (entry === undefined) return;
@@ -122,7 +123,7 @@ export class BackendBook {
     this.#quarantine(countOf(entry), entry.stage === 'live' ? entry : { ...entry, until: now }, now);
   }
 
-  /** The host has stopped, and nothing of it is in flight. */
+  /** The host has stopped, and none of its requests is in flight. */
   leave(host: string): void {
     this.#entries.delete(host);
   }
@@ -136,8 +137,8 @@ export class BackendBook {
   }
 
   /**
-   * The claim of a host is exact: it makes one call at a time and never uses the answer of one that it gave up. So it
-   * holds nothing of what was granted since the last answer that it took in.
+   * The claim of a host is exact, because the host makes one call at a time and never uses the answer of a call that it
+   * gave up. So the host holds no permit that an unused answer granted.
    */
   #takeIn(host: string, { held, want, floor, cap, quarantineMs }: BackendClaim, now: number): Entry {
     const entry: Entry = { stage: 'live', permits: held, floor, want, cap, quarantineMs, until: now + LEASE_MS };
@@ -145,7 +146,7 @@ export class BackendBook {
     return entry;
   }
 
-  /** A lower floor counts when the host has said that it keeps no more; a higher one rises out of what is free. */
+  /** A lower floor counts once the host has claimed it. A higher floor takes permits that are free. */
   #assignFloor(entry: Entry, claim: BackendClaim, cap: number): number {
     const all = Math.floor((claim.floorShare * cap) / 1000);
     const equal = Math.floor(all / this.#entries.size);
@@ -165,7 +166,7 @@ export class BackendBook {
     return floors < all ? 1 : 0;
   }
 
-  /** Its part by what all want (proportional share, as in Doorman): at least an equal part, if it wants that. */
+  /** The host's part in proportion to what all hosts want (as in Doorman), but at least an equal part if it wants that. */
   #target({ want, floor }: Entry, cap: number): number {
     const wants = this.#wanted;
     let live = 0;
@@ -210,7 +211,10 @@ export class BackendBook {
 
   #silence(host: string, entry: Entry, now: number): void {
     this.#quarantine(countOf(entry) - entry.floor, entry, now);
-    if (entry.floor === 0) this.#entries.delete(host);
+    if (entry.floor === 0) {
+      this.#entries.delete(host);
+      return;
+    }
     entry.stage = 'silent';
     entry.permits = 0;
     entry.want = 0;

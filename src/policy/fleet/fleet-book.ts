@@ -9,12 +9,12 @@ interface KnownHost {
 }
 
 /**
- * The leases of all hosts at all backends: what the Valkey function does, as plain code (ADR 138). The simulator runs it,
- * and a test holds the function to it.
+ * The leases of all hosts at all backends, by the same rules as the function in Valkey (ADR 138). Property tests run this
+ * book, and a test compares the answers of both.
  *
- * The book must be right although its store can lose writes and its clock can step. So it notices both: a new store by its
- * run id, a step by the time that a host expects. With a new store it learns: for as long as an old lease can last it
- * repeats what hosts claim, which was granted before, and moves nothing. After a step it lets nothing end for that long.
+ * The store can lose writes, and its clock can step. The book notices a new store by its run id, and a step by the time
+ * that a host expects. In a new store the book learns: for as long as an old lease can last it grants each host what the
+ * host claims, because that was granted before, and moves no permits. After a step no lease ends for that long.
  */
 export class FleetBook {
   readonly #hosts = new Map<string, KnownHost>();
@@ -48,7 +48,7 @@ export class FleetBook {
     return this.#settle(call, incarnation, now);
   }
 
-  /** The host has stopped, and nothing of it is in flight. */
+  /** The host has stopped, and none of its requests is in flight. */
   leave(host: string, incarnation: number): void {
     if (this.#hosts.get(host)?.incarnation !== incarnation) return;
     this.#hosts.delete(host);
@@ -65,7 +65,7 @@ export class FleetBook {
     return serverTime - this.#offset;
   }
 
-  /** False: the call must have no effect. Notes if the store or its clock is not the one before. */
+  /** Returns false if the call must have no effect. Records a new store and a step of the clock. */
   #checkTime({ runId, expectedAt, toleranceMs, jumped, settled }: FleetCall, now: number): boolean {
     if (expectedAt < 0) return false;
     const isStep = Math.abs(now - expectedAt) > toleranceMs;
@@ -79,7 +79,7 @@ export class FleetBook {
     else if (isUnsure) this.#offset += now - this.#calledAt;
     const at = isStep ? expectedAt : isUnsure ? this.#calledAt : now;
     if (isNewStore) this.#learnsSince = at;
-    // What is counted is right. Only when it ends is not sure, so nothing ends before the leases of that time have ended.
+    // The permits are counted right, but the ends of leases are not sure. So nothing ends for the length of a lease.
     else if (isStep || isUnsure) this.#unsureAt = at;
     this.#runId = runId;
     return true;

@@ -28,7 +28,7 @@ export interface FleetCall {
   /** The server's time that the host expects, from the last answer and its own monotonic clock; -1: it asks for the time. */
   readonly expectedAt: number;
   readonly toleranceMs: number;
-  /** The server's time was not as expected, twice in a row and both times answered at once. */
+  /** The server's time was not as expected, twice in a row: its clock has made a step. */
   readonly jumped: boolean;
   /** The host has renewed for longer than the whole fleet may be silent, so its expected times prove the clock. */
   readonly settled: boolean;
@@ -41,7 +41,7 @@ export interface BackendGrant {
   readonly permits: number;
   /** The permits that it keeps afterwards. */
   readonly floor: number;
-  /** The smallest cap that a connected host has told. */
+  /** The smallest cap in the configuration of a connected host. */
   readonly cap: number;
   /** What all hosts together could use at once. */
   readonly wanted: number;
@@ -62,9 +62,8 @@ export interface FleetGrants {
 }
 
 /**
- * `stale`: the server's time is not as the host expects: it asked for the time, the call came late, or the clock made a step.
- * `superseded`: another process
- * has joined under this host's id. `late`: a newer call has been answered.
+ * `stale`: the host asked for the time, or the server's time is not as the host expects, because the call came late or the
+ * clock made a step. `superseded`: another process has joined under this host's id. `late`: a newer call has been answered.
  */
 export type FleetAnswer =
   | FleetGrants

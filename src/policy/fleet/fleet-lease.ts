@@ -21,7 +21,7 @@ export interface BackendUse {
   readonly cap: number;
   readonly floorShare: number;
   readonly quarantineMs: number;
-  /** What the host keeps before it has heard of the book: its part of the cap over the hosts that are expected. */
+  /** The permits that the host keeps until the book has answered: its part of the floors of all expected hosts. */
   readonly firstFloor: number;
   /** The most that its workers may have in flight. */
   readonly bound: number;
@@ -112,7 +112,10 @@ export class FleetLease {
     return this.#nextAt;
   }
 
-  /** Whether the permits beyond the floors may be used. A suspended machine's monotonic clock stands still, so its wall clock is asked too. */
+  /**
+   * Whether the permits beyond the floors may be used. Reads the wall clock too, because the monotonic clock stands still
+   * while the machine is suspended.
+   */
   isRunning(now: number, wall: number): boolean {
     return now < this.#endsAt && this.#stoodStillMs(now, wall) <= GUARD_MS;
   }
@@ -202,14 +205,14 @@ export class FleetLease {
     this.#askSpacingMs = gained ? ASK_SPACING_MS : Math.min(MOST_ASK_SPACING_MS, this.#askSpacingMs * 2);
   }
 
-  /** The use of the backends as it is now: returns whether the book should hear of it at once. */
+  /** Takes in the present use of the backends. Returns whether the host should call at once. */
   look(uses: readonly BackendUse[], now: number, isHinted: boolean): boolean {
     let isDue = false;
     for (const use of uses) if (this.#kept(use.backend, use.firstFloor).look(use, now, isHinted)) isDue = true;
     return isDue;
   }
 
-  /** Backends that have left the configuration. */
+  /** Forgets the backends that have left the configuration. */
   retain(backends: ReadonlySet<string>): void {
     for (const backend of this.#backends.keys()) if (!backends.has(backend)) this.#backends.delete(backend);
   }

@@ -15,21 +15,25 @@ export interface Use {
 
 /** Permits that are not used for this long go back without being asked for. */
 const IDLE_MS = 250;
-/** What a host keeps beyond its use, or the next request would have to wait for an answer. */
+/** A host keeps this part of its use in addition, because the next request would otherwise wait for an answer. */
 const MARGIN = 0.1;
 
-/** What one host keeps of one backend. It may give permits back before the book asks, and take them again until it has said so. */
+/**
+ * The permits that one host keeps of one backend. The host may use fewer before it tells the book, and until then it may
+ * use them again.
+ */
 export class KeptPermits {
   /** What the book has counted for this host since the last claim. */
   #ceiling: number;
   /** What the host uses of that. */
   #kept: number;
-  /** As assigned, and as far as no failover can have lost that. */
+  /** The floor that the book has assigned. */
   #floor: number;
+  /** The part of it that the host may use: a failover can no longer lose its assignment. */
   #sureFloor: number;
   #risenAt = Number.NEGATIVE_INFINITY;
   #recallTo = -1;
-  /** What the book was told last. */
+  /** The permits that the host claimed last. */
   #toldBound = 0;
   /** The most requests in flight since then. */
   #peak = 0;
@@ -77,7 +81,7 @@ export class KeptPermits {
     if (recallTo >= 0) this.#kept = Math.min(this.#kept, Math.max(recallTo, floor));
   }
 
-  /** A floor that falls is given up at once. One that rises is sure when an answer repeats it after all that a failover may lose. */
+  /** A lower floor is used at once. A higher one is used when the book repeats it after a failover can no longer lose it. */
   #useFloor(floor: number, now: number): void {
     if (floor > this.#floor) this.#risenAt = now;
     this.#floor = floor;

@@ -1,9 +1,9 @@
-/** So many failures in a row open it. */
+/** The failures in a row that open it. */
 const FAILURES = 3;
 
 /**
- * Keeps a dead store from being asked: after three failures in a row nothing is asked but a probe now and then, and
- * the first success ends that.
+ * Says whether a store has failed. After three failures in a row only probes ask it, and the first success closes the
+ * breaker.
  */
 export class Breaker {
   #failures = 0;

@@ -12,7 +12,7 @@ export interface FleetGrant extends TokenGrant {
   readonly demand: number;
 }
 
-/** By when a demand counts for 1/e. Buckets are kept at least as long. */
+/** A demand of this age counts for 1/e. Buckets are kept at least as long. */
 export const DEMAND_MS = 10_000;
 
 export const decayed = (demand: number, ageMs: number): number => demand * Math.exp(-Math.max(0, ageMs) / DEMAND_MS);
@@ -23,7 +23,8 @@ interface FleetBucket extends TokenBucket {
 }
 
 /**
- * The buckets of a fleet, from which hosts draw: what the functions in Valkey do, for tests, which also compare both.
+ * The buckets of a fleet, from which hosts draw, by the same rules as the functions in Valkey. Tests run this bank and compare
+ * the answers of both.
  *
  * `runId` names the server. With another one, or after its data is lost, every bucket counts as if it held one token
  * then, because a failover loses writes, and a full bucket after each would be a burst for everybody.

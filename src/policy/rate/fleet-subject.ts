@@ -9,14 +9,14 @@ export interface WaitingAsk<Member> {
   readonly since: number;
 }
 
-/** What a host knows of its fleet. */
+/** A host's knowledge of its fleet. */
 export interface FleetView {
   readonly hosts: number;
   /** How long ago the bank answered last. */
   readonly silentMs: number;
 }
 
-/** The chain of tokens that were given by the share: no bank has given them. */
+/** The chain of tokens that the host's share gave: the bank does not know them. */
 const SHARE_CHAIN = 0;
 /** The part of a limit that is divided equally while the bank is away; the rest is divided by demand. */
 const EQUAL_PART = 0.5;
@@ -24,8 +24,8 @@ const EQUAL_PART = 0.5;
 const FLEET_SPACING_MS = 50;
 
 /**
- * What a host knows of one subject whose bucket is in the fleet's bank: tokens that it has drawn, the workers that wait for some, and the host's part
- * of the demand of all, by which it divides the limit while the bank cannot be asked.
+ * A host's half of one subject whose bucket is in the fleet's bank: the tokens that the host has drawn, the workers that wait
+ * for tokens, and the host's part of the demand of all hosts. That part divides the limit while the bank cannot be asked.
  */
 export class FleetSubject<Member> {
   readonly bucket: LocalTokenBucket;

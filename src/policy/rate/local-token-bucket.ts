@@ -125,7 +125,7 @@ export class LocalTokenBucket {
     this.#returned += tokens;
   }
 
-  /** Requests that were allowed by the share were none. */
+  /** Undoes requests that the share allowed, because their tokens came back unused. */
   unspend(tokens: number): void {
     const undone = Math.min(tokens, this.#spent);
     this.#spent -= undone;
@@ -218,7 +218,7 @@ export class LocalTokenBucket {
     this.#refusedUntil = now + Math.max(retryAfterMs, spacing);
   }
 
-  /** Those above have lost their buckets, but its tokens are good: what it has spent until now is settled. */
+  /** The level above has lost its buckets. The tokens here remain valid, but there is nothing to report any more. */
   settle(): void {
     this.#refusedUntil = Number.NEGATIVE_INFINITY;
     this.#spent = 0;
@@ -230,10 +230,7 @@ export class LocalTokenBucket {
   forget(): void {
     this.#batches = [];
     this.#askedAt = undefined;
-    this.#refusedUntil = Number.NEGATIVE_INFINITY;
-    this.#spent = 0;
-    this.#returned = 0;
-    this.#returnedChain = 0;
+    this.settle();
   }
 
   #wants(waiting: number, now: number): number {

@@ -98,8 +98,8 @@ export class ValkeyClient {
   }
 
   /**
-   * Calls back with what is published on a channel, over a connection of its own. Messages get lost whenever that is
-   * down. Returns what ends the subscription.
+   * Calls back with each message of a channel, over a connection of its own. Messages get lost while that connection is
+   * down. Returns a function that ends the subscription.
    */
   subscribe(channel: string, onMessage: (message: string) => void): () => void {
     const { log } = this.#options;

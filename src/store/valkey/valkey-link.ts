@@ -26,7 +26,7 @@ const MIN_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1000;
 /** A connection that stood for less counts as a failed attempt. */
 const SOUND_AFTER_MS = 1000;
-/** A silent server is noticed after at most both. */
+/** A silent server is noticed after at most the sum of these two. */
 const PING_MS = 1000;
 const PING_LIMIT_MS = 1000;
 

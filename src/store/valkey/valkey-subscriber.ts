@@ -4,7 +4,7 @@ import { ValkeyLink } from './valkey-link.ts';
 
 type Listener = (message: string) => void;
 
-/** Subscriptions over one connection of their own, made again whenever that is. */
+/** Subscriptions over one connection of their own. Each new connection makes all of them again. */
 export class ValkeySubscriber {
   readonly #options: ConnectionOptions & { readonly log: Logger };
   readonly #channels = new Map<string, Set<Listener>>();

@@ -1,13 +1,13 @@
 import type { ClientCall } from '../clients.ts';
 import { inFlightSteps, type Interval } from './cap.ts';
 
-/** The largest number of calls that a host may have open without a ledger. */
+/** The largest number of calls that a host may have open without Valkey. */
 export type Floors = ReadonlyMap<string, number>;
 
 /**
- * Failed calls of the windows without Valkey, at hosts whose open calls never passed their floor while the call was open.
+ * Calls that failed while Valkey was away, although their host never had more open calls than its floor meanwhile.
  *
- * Up to its floor a host needs no ledger, so none of these failures can be excused by its absence.
+ * Up to its floor a host needs no Valkey, so none of these failures can be excused by the absence of Valkey.
  */
 export function unexcusedFailures(
   calls: readonly ClientCall[],

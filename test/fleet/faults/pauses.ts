@@ -1,12 +1,11 @@
+import { LEASE_MS } from '../../../src/policy/fleet/fleet-times.ts';
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
 import { signalAll } from '../members/signals.ts';
 
-/** How long a lease of a host lasts. */
-const LEASE_MS = 10_000;
-/** What a host that is gone held is lent again after its lease, the longest request of a strict upstream, and a renewal. */
+/** The permits of a host that is gone are lent again after its lease, the quarantine of a strict upstream, and a renewal. */
 export const LOST_HOST_MS = LEASE_MS + 3000 + 3000;
-/** A ledger that has lost writes repeats what hosts claim for so long, and a renewal more. */
+/** A Valkey that has lost writes moves no permits until it has learnt; each host hears of the end with its next renewal. */
 export const LEARNING_MS = LEASE_MS + 3000 + 3000;
 /** A control that has started again has heard all its workers and the ledger. */
 export const RESTART_MS = 5000;

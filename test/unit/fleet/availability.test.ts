@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unexcusedFailures } from '../../fleet/checkers/availability.ts';
-import { clientErrors } from '../../fleet/checkers/drain.ts';
+import { clientErrors } from '../../fleet/checkers/client-errors.ts';
 
 const call = (host: string, startMs: number, endMs: number, outcome: number | string = 200) => ({
   host,
