@@ -4,6 +4,7 @@ import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { fleetLibrary } from '../control/fleet/fleet-function.ts';
+import { hostId } from '../control/fleet/host-id.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { tokenFunctions } from '../store/valkey/token-functions.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
@@ -115,6 +116,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, valke
     version,
     database,
     valkey,
+    host: valkey && hostId(context.config.dataDir, (message, details) => log.warn(details, message)),
     wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,
     slo: sloOf(context.config, io, (remark) => log.warn(remark)),
   });

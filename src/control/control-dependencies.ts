@@ -27,6 +27,8 @@ export interface ControlDependencies {
   readonly bugs: Bugs;
   /** Undefined if nothing needs PostgreSQL. */
   readonly database?: DatabaseWatch | undefined;
+  /** The name of this host in its fleet. */
+  readonly host?: string | undefined;
   /** Undefined without VALKEY_URL. */
   readonly valkey?: ValkeyClient | undefined;
   /** What the SLO file promises; undefined without one. */

@@ -32,7 +32,7 @@ export interface HostUpstreamsOptions {
   /** Undefined without VALKEY_URL. */
   readonly valkey?: ValkeyClient | undefined;
   readonly runFolder: string;
-  readonly stateFolder?: string | undefined;
+  readonly host?: string | undefined;
   readonly gateways: () => Member[];
   readonly tell: (member: Member, message: ControlMessage) => void;
   /** Backends have gone down or come up. */

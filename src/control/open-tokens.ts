@@ -5,7 +5,6 @@ import type { ControlMessage } from '../protocol/messages.ts';
 import { loadJson, saveJson } from '../core/json-file.ts';
 import { ValkeyTokens } from '../store/valkey/valkey-tokens.ts';
 import type { ControlDependencies } from './control-dependencies.ts';
-import { hostId } from './fleet/host-id.ts';
 import { openFleetLimitMetrics } from './fleet-limit-metrics.ts';
 import type { SavedHosts } from './fleet-presence.ts';
 import { FleetTokens } from './fleet-tokens.ts';
@@ -16,7 +15,7 @@ import { type HostTokens, RateTokens, type TellGrants } from './rate-tokens.ts';
  * previous control was last seen, in milliseconds since the epoch.
  */
 export function openTokens<Member>(
-  { clock, bugs, log, registry, valkey, runFolder, stateFolder = runFolder }: ControlDependencies,
+  { clock, bugs, log, registry, valkey, runFolder, stateFolder = runFolder, host = '' }: ControlDependencies,
   predecessorMs: number | undefined,
   say: (member: Member, message: ControlMessage) => void,
 ): HostTokens<Member> {
@@ -26,7 +25,7 @@ export function openTokens<Member>(
     clock,
     bugs,
     store: new ValkeyTokens(valkey),
-    hostId: hostId(stateFolder),
+    hostId: host,
     saved: savedHosts(join(stateFolder, 'fleet-hosts.json'), log),
     metrics: openFleetLimitMetrics(registry),
     tell,

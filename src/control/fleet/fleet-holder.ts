@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { firstFloor } from '../../config/fleet.ts';
 import type { UpstreamConfig } from '../../config/model.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
 import { machineOffsetMs } from '../../core/machine-time.ts';
 import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
@@ -126,8 +127,12 @@ export class FleetHolder {
         [this.#options.host, this.#lease.incarnation],
       );
     } catch (error) {
-      if (!(error instanceof ValkeyUnavailable)) throw error;
-      this.#options.log.warn({ problem: error.message }, 'Valkey is away: the permits of this host come back later');
+      // Whatever it was, the host must stop.
+      if (!(error instanceof ValkeyUnavailable)) this.#options.bugs.report('fleet', error);
+      this.#options.log.warn(
+        { problem: messageOf(error) },
+        'this host could not leave its fleet: its permits come back later',
+      );
     }
   }
 
@@ -165,23 +170,22 @@ export class FleetHolder {
   }
 
   async #call(uses: readonly BackendUse[], at: { now: number; wall: number; runId: string }): Promise<void> {
-    const { valkey, random, bugs } = this.#options;
+    const { valkey, metrics, random, bugs, host } = this.#options;
     this.#isCalling = true;
-    const sent = this.#lease.call(uses, at);
-    // Before it is sent: the next control must not use what this call gives back.
-    this.#save();
-    // Until the answer is here, the host must not use more than it has just claimed.
-    this.#apply(this.#shared(), at.now, at.wall);
     try {
-      const answer = parseFleetAnswer(
-        await valkey.call('rampart_fleet_renew', [FLEET_PREFIX], [JSON.stringify(sent.call)]),
-      );
+      const sent = this.#lease.call(uses, at);
+      // Before it is sent: the next control must not use what this call gives back.
+      this.#save();
+      // Until the answer is here, the host must not use more than it has just claimed.
+      this.#apply(this.#shared(), at.now, at.wall);
+      const text = await valkey.call('rampart_fleet_renew', [FLEET_PREFIX], [JSON.stringify(sent.call)]);
+      const answer = parseFleetAnswer(text);
       this.#lease.answered(sent, answer, { ...this.#times(), random: random() });
-      this.#options.metrics.called(answer.status === 'granted' ? 'granted' : 'refused');
-      this.#note(answer.status === 'superseded' ? `another process runs as the host ${this.#options.host}` : undefined);
+      metrics.called(answer.status === 'granted' ? 'granted' : 'refused');
+      this.#note(answer.status === 'superseded' ? `another process runs as the host ${host}` : undefined);
       this.#save();
     } catch (error) {
-      this.#options.metrics.called('failed');
+      metrics.called('failed');
       if (error instanceof ValkeyUnavailable) this.#note(error.message);
       else bugs.report('fleet', error);
     }

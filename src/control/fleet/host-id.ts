@@ -10,7 +10,7 @@ const wellFormed = /^[A-Za-z0-9._-]{1,128}$/;
  * The name of this host in its fleet: that of the machine with a random part, which stays the same in one data folder.
  * A clone of a machine needs another name, because of two processes with one name only the newer one gets permits.
  */
-export function hostId(folder: string): string {
+export function hostId(folder: string, warn: (message: string, details: Record<string, unknown>) => void): string {
   const path = join(folder, FILE);
   const known = read(path);
   if (known !== undefined && wellFormed.test(known)) return known;
@@ -21,8 +21,9 @@ export function hostId(folder: string): string {
   try {
     mkdirSync(folder, { recursive: true });
     writeFileSync(path, `${id}\n`, { mode: 0o644 });
-  } catch {
-    // This control then has an id of its own. The book keeps the floor of the id before until that host is forgotten.
+  } catch (error) {
+    // The book keeps the floor of this name until the host is forgotten.
+    warn('the name of this host in its fleet cannot be written down: the next control has another one', { err: error });
   }
   return id;
 }

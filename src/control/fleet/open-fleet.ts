@@ -6,13 +6,12 @@ import type { ValkeyClient } from '../../store/valkey/valkey-client.ts';
 import { serviceMsOf } from '../worker-status.ts';
 import { FleetHolder, type FleetHolderOptions } from './fleet-holder.ts';
 import { FleetMetrics } from './fleet-metrics.ts';
-import { hostId } from './host-id.ts';
 
 interface HostParts extends Pick<FleetHolderOptions, 'clock' | 'random' | 'log' | 'bugs' | 'leases' | 'upstreams'> {
   readonly valkey?: ValkeyClient | undefined;
   readonly registry: Registry;
   readonly runFolder: string;
-  readonly stateFolder?: string | undefined;
+  readonly host?: string | undefined;
   readonly gateways: () => Member[];
   readonly tell: (member: Member, message: ControlMessage) => void;
 }
@@ -21,13 +20,13 @@ const FILE = 'fleet.json';
 
 /** The lease of this host in its fleet; undefined without VALKEY_URL. */
 export function openFleet(parts: HostParts): FleetHolder | undefined {
-  const { valkey, registry, runFolder, stateFolder, gateways, tell } = parts;
+  const { valkey, registry, host = '', runFolder, gateways, tell } = parts;
   if (valkey === undefined) return undefined;
   return new FleetHolder({
     ...parts,
     metrics: new FleetMetrics(registry),
     valkey,
-    host: hostId(stateFolder ?? runFolder),
+    host,
     path: join(runFolder, FILE),
     meanMs: (upstream) => {
       const times = gateways().map(({ status }) => serviceMsOf(status, upstream));

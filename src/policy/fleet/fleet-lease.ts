@@ -133,7 +133,8 @@ export class FleetLease {
   ): { permits: number; floor: number } {
     const kept = this.#backends.get(backend);
     if (kept === undefined || this.#isSuperseded) return { permits: 0, floor: 0 };
-    const apartMs = now - this.#answered.at;
+    // A host that never had an answer keeps what `expectedHosts` gives it.
+    const apartMs = Number.isFinite(this.#answered.at) ? now - this.#answered.at : 0;
     const floor = isStrict && apartMs > FORGET_MS * (1 - CLOCK_RATE_ERROR) - GUARD_MS ? 0 : kept.floor;
     return { permits: this.isRunning(now, wall) ? kept.permits : floor, floor };
   }
