@@ -82,7 +82,7 @@ async function openValkey({ config, clock, random, log, bugs }: RoleContext): Pr
   const connectionName = `rampart-control-${process.pid}`;
   return new ValkeyClient({
     url,
-    libraries: [tokenFunctions, fleetLibrary()],
+    libraries: [tokenFunctions, fleetLibrary],
     clock,
     random,
     log,

@@ -82,9 +82,9 @@ async function showStatus(options: Options, io: CommandIo): Promise<number> {
   }
   const { fleet: part } = statusSchema.parse(answer);
   io.stdout.write(options.flag('json') ? `${JSON.stringify(part, undefined, 2)}\n` : fleetStatusText(part));
-  return part === null || part.backends.length === 0 || ['leased', 'learning'].includes(part.state)
-    ? exitCodes.ok
-    : exitCodes.failed;
+  const isWhole = part === null || part.backends.length === 0 || ['leased', 'learning'].includes(part.state);
+  const isEmpty = part?.backends.length !== 0 && part?.backends.every(({ permits }) => permits === 0) === true;
+  return isWhole && !isEmpty ? exitCodes.ok : exitCodes.failed;
 }
 
 /** What each state of the lease means for the host. */
@@ -92,6 +92,7 @@ const states: Readonly<Record<string, string>> = {
   leased: 'has its lease',
   learning:
     'keeps what it has, because the Valkey of the fleet is new or has lost its data; permits move again in seconds',
+  new: 'has no lease yet, as it has not had an answer of Valkey',
   apart: 'has only its floors, because its lease has ended',
   superseded: 'may use nothing, because another process runs under its name',
 };
@@ -138,7 +139,7 @@ const leasesSchema = z.object({
 });
 
 async function showLeases(valkey: ValkeyClient, options: Options, io: CommandIo): Promise<number> {
-  const answer = await valkey.call('rampart_fleet_list', [FLEET_PREFIX], []);
+  const answer = await valkey.call(fleetLibrary.named('list'), [FLEET_PREFIX], []);
   const leases = leasesSchema.parse(JSON.parse(String(answer)));
   io.stdout.write(options.flag('json') ? `${JSON.stringify(leases, undefined, 2)}\n` : fleetLeasesText(leases));
   return exitCodes.ok;
@@ -173,7 +174,7 @@ export function fleetLeasesText({ now, backends, entries }: z.output<typeof leas
 }
 
 async function forget(valkey: ValkeyClient, host = '', io: CommandIo): Promise<number> {
-  const found = await valkey.call('rampart_fleet_forget', [FLEET_PREFIX], [host]);
+  const found = await valkey.call(fleetLibrary.named('forget'), [FLEET_PREFIX], [host]);
   if (found !== 1)
     throw new UsageError(`Cannot forget the host '${host}' as there is none of this name`, [
       "'rampart fleet leases' lists them",
@@ -190,7 +191,7 @@ async function withValkey(io: CommandIo, act: (valkey: ValkeyClient) => Promise<
     throw new UsageError('Cannot look at the fleet as VALKEY_URL is not set', [
       'set it as on the hosts (docs/fleet.md)',
     ]);
-  const { client, problem } = await connectValkey(env.VALKEY_URL, 'rampart-fleet', [fleetLibrary()]);
+  const { client, problem } = await connectValkey(env.VALKEY_URL, 'rampart-fleet', [fleetLibrary]);
   try {
     if (problem !== undefined) throw new UsageError('Cannot look at the fleet as Valkey cannot be used', [problem]);
     return await act(client);

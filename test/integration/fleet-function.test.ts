@@ -20,7 +20,7 @@ before(async () => {
   server = await startValkey();
   valkey = new ValkeyClient({
     url: server.url,
-    libraries: [fleetLibrary()],
+    libraries: [fleetLibrary],
     clock: systemClock,
     random: seededRandom(1),
     log: pino({ level: 'silent' }),
@@ -93,16 +93,16 @@ test('the function in Valkey answers as the plain code does', { skip: withoutVal
         now += ms;
         if (one.kind === 'leave') {
           book.leave(one.host, one.incarnation);
-          await valkey.call('rampart_fleet_leave', [prefix], [one.host, one.incarnation]);
+          await valkey.call(fleetLibrary.named('leave'), [prefix], [one.host, one.incarnation]);
         } else if (one.kind === 'forget') {
           book.forget(one.host, now);
-          await valkey.call('rampart_fleet_forget', [prefix], [one.host, now]);
+          await valkey.call(fleetLibrary.named('forget'), [prefix], [one.host, now]);
         } else {
           // Each host has seen the last answer, so that most calls are taken in.
           const expectedAt = book.now(now) + one.late;
           const asked: FleetCall = { ...one.call, seq: index * 10 + (one.call.seq % 15), expectedAt };
           const expected = book.renew(asked, now);
-          const answer = await valkey.call('rampart_fleet_renew', [prefix], [JSON.stringify(asked), now]);
+          const answer = await valkey.call(fleetLibrary.named('renew'), [prefix], [JSON.stringify(asked), now]);
           assert.deepEqual(parseFleetAnswer(answer), expected, `step ${index} of ${JSON.stringify(sequence)}`);
         }
       }

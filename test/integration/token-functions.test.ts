@@ -68,7 +68,7 @@ test('the functions in Lua do exactly what FleetBank does', { skip: withoutValke
     const { requestsPerSecond, burst } = ask.limit;
     const args = [runId, requestsPerSecond, burst, ask.wanted, ask.spent, ask.returned, ask.chain, ask.demand];
     const answer = await client.call(
-      'rampart_tokens_1_ask',
+      tokenFunctions.named('ask'),
       [`rampart:tokens:1:${subject}`, 'rampart:tokens:1', 'rampart:tokens:1:hosts'],
       args,
     );

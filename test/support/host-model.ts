@@ -1,3 +1,4 @@
+import type { FleetStatus } from '../../src/control/fleet/fleet-status.ts';
 import { buildConfig, loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/model.ts';
 import type { HostFacts, MemberFacts } from '../../src/control/see/facts.ts';
@@ -29,6 +30,8 @@ export interface HostTruth {
   readonly workers: readonly WorkerTruth[];
   readonly wantedWorkers: number;
   readonly databaseProblem: string | undefined;
+  /** Why the lease of the host in its fleet has ended. */
+  readonly fleetProblem: string | undefined;
   readonly poolBusy: number;
   readonly poolWaiting: number;
   readonly ledgerPending: number;
@@ -83,6 +86,7 @@ export const soundHost: HostTruth = {
   workers: [soundWorker, soundWorker],
   wantedWorkers: 2,
   databaseProblem: undefined,
+  fleetProblem: undefined,
   poolBusy: 2,
   poolWaiting: 0,
   ledgerPending: 20,
@@ -303,6 +307,7 @@ export class HostModel {
           ? []
           : [{ upstream: UPSTREAM, name: 'app.internal', backends: 4, problem: truth.lookupProblem }],
       database: { problem: truth.databaseProblem },
+      fleet: fleetStatus(truth.fleetProblem),
       machine: { processors: truth.processors, busyShare },
       objectives: [],
       degradations: [],
@@ -369,3 +374,14 @@ function configOf({ wantedWorkers, isDrained, cap }: HostTruth): Config {
   configs.set(key, built);
   return built;
 }
+
+/** A host that shares one backend with another one. */
+const fleetStatus = (problem: string | undefined): FleetStatus => ({
+  host: 'north-1',
+  state: problem === undefined ? 'leased' : 'apart',
+  hosts: 2,
+  incarnation: 1,
+  lease_ends_in_ms: problem === undefined ? 7000 : 0,
+  problem: problem ?? null,
+  backends: [{ upstream: UPSTREAM, backend: 'a', permits: 4, floor: 4, in_use: 1, wanted_by_all: 2, cap: 16 }],
+});

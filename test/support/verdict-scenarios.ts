@@ -234,6 +234,7 @@ export const faults: readonly Scenario[] = [
   fault('one worker is stopped', ['worker-stuck'], { workers: [{ ...soundWorker, isStuck: true }, soundWorker] }),
   fault('one worker of two is missing', ['worker-missing'], { workers: [soundWorker] }),
   fault('PostgreSQL is away', ['database-away'], { databaseProblem: 'ECONNREFUSED', ledgerPending: 4000 }),
+  fault('Valkey is away from a host of a fleet', ['fleet-apart'], { fleetProblem: 'no answer in 250 ms' }),
   fault('PostgreSQL is too slow for the ledger', ['ledger-behind'], { ledgerPending: 6000, ledgerWritten: 50 }),
   fault('the ledger is full', ['ledger-full'], { refusals: { 'ledger-full': 40 } }),
   fault('the spool is full', ['spool-full'], { refusals: { 'spool-full': 20 } }),

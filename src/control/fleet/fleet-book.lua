@@ -1,4 +1,4 @@
-#!lua name=rampart_fleet_1
+#!lua name=rampart_fleet_VERSION
 -- The fleet book in Valkey: who may hold how many permits of each backend, over all hosts.
 -- src/policy/fleet/fleet-book.ts and backend-book.ts have the same rules in TypeScript, with the reasons; a test compares both.
 -- A call costs O(log hosts) for each backend, because sums and sorted sets replace scans.
@@ -9,7 +9,7 @@
 -- each live host), `:r:` (sorted: live hosts by permits for what they want).
 
 -- As in src/policy/fleet/fleet-times.ts, in milliseconds.
-local LEASE, LEARNING, FORGET, SILENCE, SHORTAGE = 10000, 13000, 600000, 4300, 1000
+local LEASE, LEARNING, FORGET, SILENCE, SHORTAGE = 10000, 13000, 600000, 3750, 1000
 local MOVED, DONORS = 10, 3
 local UNUSED_MS = 86400000
 
@@ -126,7 +126,7 @@ local function assign_floor(b, e, claim, cap)
   local all = math.floor(claim.floorShare * cap / 1000)
   local wanted = math.floor(all / b.hosts)
   if wanted == 0 then
-    if e.floor > 0 or b.floors < all then wanted = 1 end
+    if b.floors - e.floor < all then wanted = 1 end
   end
   if wanted <= e.floor then return wanted end
   local floor = math.min(wanted, count(e) + math.max(0, cap - out(b)))
@@ -359,7 +359,7 @@ local function list(keys, args)
   return cjson.encode(result)
 end
 
-redis.register_function('rampart_fleet_renew', renew)
-redis.register_function('rampart_fleet_leave', leave)
-redis.register_function('rampart_fleet_forget', forget)
-redis.register_function{ function_name = 'rampart_fleet_list', callback = list, flags = { 'no-writes' } }
+redis.register_function('rampart_fleet_VERSION_renew', renew)
+redis.register_function('rampart_fleet_VERSION_leave', leave)
+redis.register_function('rampart_fleet_VERSION_forget', forget)
+redis.register_function{ function_name = 'rampart_fleet_VERSION_list', callback = list, flags = { 'no-writes' } }

@@ -15,7 +15,7 @@ import type { FleetStatus } from './fleet-status.ts';
 import { parseFleetAnswer } from './fleet-answer.ts';
 import type { FleetMetrics } from './fleet-metrics.ts';
 import { loadFleetLease, saveFleetLease } from './fleet-file.ts';
-import { FLEET_PREFIX } from './fleet-function.ts';
+import { FLEET_PREFIX, fleetLibrary } from './fleet-function.ts';
 import { quarantineMsOf } from './quarantine.ts';
 
 export interface FleetHolderOptions {
@@ -94,20 +94,22 @@ export class FleetHolder {
   /** For `GET /api/status` and metrics. */
   status(): FleetStatus {
     const { now, wall } = this.#times();
+    const { host, valkey } = this.#options;
     return {
-      host: this.#options.host,
+      host,
       state: this.#lease.state(now, wall),
       hosts: this.#lease.hosts,
       incarnation: this.#lease.incarnation,
       lease_ends_in_ms: Math.max(0, Math.round(this.#lease.endsAt - now)),
-      problem: this.#problem ?? null,
+      problem:
+        this.#problem ?? (valkey.runId === undefined ? 'Valkey is not connected; GET /api/health says why' : null),
       backends: this.#shared().map(({ upstream, backend, isStrict, use }) => ({
         upstream,
         backend,
         ...this.#lease.permitsOf(use.backend, { now, wall, isStrict }),
         in_use: use.inUse,
-        wanted_by_all: this.#lease.wantedOf(use.backend),
-        cap: use.cap,
+        wanted_by_all: this.#lease.toldOf(use.backend)?.wanted ?? 0,
+        cap: this.#lease.toldOf(use.backend)?.cap ?? use.cap,
       })),
     };
   }
@@ -122,7 +124,7 @@ export class FleetHolder {
     rmSync(this.#options.path, { force: true });
     try {
       await this.#options.valkey.call(
-        'rampart_fleet_leave',
+        fleetLibrary.named('leave'),
         [FLEET_PREFIX],
         [this.#options.host, this.#lease.incarnation],
       );
@@ -178,7 +180,7 @@ export class FleetHolder {
       this.#save();
       // Until the answer is here, the host must not use more than it has just claimed.
       this.#apply(this.#shared(), at.now, at.wall);
-      const text = await valkey.call('rampart_fleet_renew', [FLEET_PREFIX], [JSON.stringify(sent.call)]);
+      const text = await valkey.call(fleetLibrary.named('renew'), [FLEET_PREFIX], [JSON.stringify(sent.call)]);
       const answer = parseFleetAnswer(text);
       this.#lease.answered(sent, answer, { ...this.#times(), random: random() });
       metrics.called(answer.status === 'granted' ? 'granted' : 'refused');
@@ -187,7 +189,10 @@ export class FleetHolder {
     } catch (error) {
       metrics.called('failed');
       if (error instanceof ValkeyUnavailable) this.#note(error.message);
-      else bugs.report('fleet', error);
+      else {
+        this.#note(`the answer of Valkey cannot be used: ${messageOf(error).slice(0, 200)}`);
+        bugs.report('fleet', error);
+      }
     }
     this.#isCalling = false;
     this.#step();

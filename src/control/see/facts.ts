@@ -1,3 +1,4 @@
+import type { FleetStatus } from '../fleet/fleet-status.ts';
 import type { Config } from '../../config/model.ts';
 import type { DegradationSignals, ObjectiveSignals } from '../../policy/verdict/signals.ts';
 import type { Role } from '../../protocol/messages.ts';
@@ -29,6 +30,8 @@ export interface HostFacts {
   readonly discovery: readonly DiscoveryStatus[];
   /** Undefined if nothing needs PostgreSQL. */
   readonly database: { readonly problem: string | undefined } | undefined;
+  /** Undefined without VALKEY_URL. */
+  readonly fleet?: FleetStatus | undefined;
   readonly machine: { readonly processors: number; readonly busyShare: number | undefined };
   readonly objectives: readonly ObjectiveSignals[];
   readonly degradations: readonly DegradationSignals[];

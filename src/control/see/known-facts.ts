@@ -43,6 +43,7 @@ export function knownFacts(sources: FactSources): KnownFacts {
     held: (upstream, backend) => upstreams.holds?.kindOf(upstream, backend),
     discovery: upstreams.discovery(),
     wantedWorkers: sources.wantedWorkers,
+    fleet: upstreams.fleet?.status(),
     database: database === undefined ? undefined : { problem: database.problem },
   };
 }

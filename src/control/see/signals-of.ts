@@ -3,6 +3,7 @@ import type { UpstreamConfig } from '../../config/model.ts';
 import type {
   BackendSignals,
   DatabaseSignals,
+  FleetSignals,
   HostSignals,
   TrafficSignals,
   UpstreamSignals,
@@ -55,6 +56,7 @@ export function signalsOf(sources: SignalSources): HostSignals {
     traffic: trafficOf(window),
     machine: { ...machine, ownShare: window.rate(cpu) / machine.processors },
     database: databaseOf(facts, window),
+    fleet: fleetSignalsOf(facts),
     ledger: {
       pending: sumOf(window.end, 'rampart_ledger_pending'),
       writtenPerSecond: window.rateOf('rampart_ledger_records_total', 'written'),
@@ -206,6 +208,12 @@ function backendOf(health: HostFacts['health'][number], facts: HostFacts, window
     failedPerSecond: sum(failedOutcomes, rateOf),
     workMs: ended > 0 ? (busySeconds / ended) * 1000 : undefined,
   };
+}
+
+function fleetSignalsOf({ fleet }: HostFacts): FleetSignals | undefined {
+  if (fleet === undefined || fleet.backends.length === 0) return undefined;
+  const permits = fleet.backends.reduce((sum, backend) => sum + backend.permits, 0);
+  return { host: fleet.host, state: fleet.state, problem: fleet.problem ?? undefined, permits };
 }
 
 function databaseOf({ database }: HostFacts, { end }: CountedWindow): DatabaseSignals | undefined {

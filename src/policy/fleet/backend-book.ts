@@ -160,8 +160,7 @@ export class BackendBook {
 
   /** More hosts than permits for floors: the hosts that have one keep it. */
   #singleFloor(entry: Entry, all: number): number {
-    if (entry.floor > 0) return 1;
-    let floors = 0;
+    let floors = -entry.floor;
     for (const { floor } of this.#entries.values()) floors += floor;
     return floors < all ? 1 : 0;
   }

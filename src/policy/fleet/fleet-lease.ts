@@ -68,8 +68,8 @@ export class FleetLease {
   #learning = false;
   #askSpacingMs = ASK_SPACING_MS;
   #hosts = 0;
-  /** What all hosts want, by backend, as the last answer said. */
-  #wanted = new Map<string, number>();
+  /** What all hosts want of each backend, and its cap, as the last answer said. */
+  #told = new Map<string, { readonly wanted: number; readonly cap: number }>();
 
   constructor(host: string, saved?: SavedFleetLease) {
     this.#host = host;
@@ -82,9 +82,10 @@ export class FleetLease {
     }
   }
 
-  /** `apart`: it has only its floors, because its lease has ended. */
-  state(now: number, wall: number): 'leased' | 'learning' | 'superseded' | 'apart' {
+  /** `new`: it has never had a lease. `apart`: it has only its floors, because its lease has ended. */
+  state(now: number, wall: number): 'leased' | 'learning' | 'superseded' | 'apart' | 'new' {
     if (this.#isSuperseded) return 'superseded';
+    if (!Number.isFinite(this.#answered.at)) return 'new';
     if (!this.isRunning(now, wall)) return 'apart';
     return this.#learning ? 'learning' : 'leased';
   }
@@ -93,9 +94,9 @@ export class FleetLease {
     return this.#hosts;
   }
 
-  /** What all hosts together could use of a backend at once. */
-  wantedOf(backend: string): number {
-    return this.#wanted.get(backend) ?? 0;
+  /** What all hosts together could use of a backend at once, and the smallest cap that one of them has; undefined before the first answer. */
+  toldOf(backend: string): { readonly wanted: number; readonly cap: number } | undefined {
+    return this.#told.get(backend);
   }
 
   get incarnation(): number {
@@ -196,7 +197,7 @@ export class FleetLease {
     this.#endsAt = sentAt + LEASE_MS - GUARD_MS;
     this.#answered = { at: at.now, wall: at.wall };
     this.#nextAt = sentAt + RENEW_MS * (1 + RENEW_JITTER * (2 * at.random - 1));
-    this.#wanted = new Map(answer.grants.map(({ backend, wanted }) => [backend, wanted]));
+    this.#told = new Map(answer.grants.map(({ backend, wanted, cap }) => [backend, { wanted, cap }]));
     let gained = false;
     for (const grant of answer.grants) {
       const kept = this.#kept(grant.backend);

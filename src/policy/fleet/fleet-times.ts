@@ -4,7 +4,7 @@
  * `UNNOTICED_STEP_MS` is not found.
  */
 export const LEASE_MS = 10_000;
-export const RENEW_MS = 3000;
+export const RENEW_MS = 2500;
 /** A renewal comes earlier or later by up to this part of its interval, so that hosts do not call together. */
 export const RENEW_JITTER = 0.1;
 export const RETRY_MS = 500;

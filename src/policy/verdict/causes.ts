@@ -7,6 +7,7 @@
 export const causes = {
   'no-worker': { confirm: 1, of: 1 },
   'database-away': { confirm: 1, of: 1 },
+  'fleet-apart': { confirm: 2, of: 3 },
   'upstream-down': { confirm: 1, of: 1 },
   'upstream-drained': { confirm: 1, of: 1 },
   'upstream-unknown': { confirm: 1, of: 1 },

@@ -19,6 +19,7 @@ export function partFindings(host: HostSignals): Finding[] {
   return [
     ...workerFindings(host),
     ...storeFindings(host),
+    ...fleetFindings(host),
     ...configFindings(host),
     ...upstreamFindings(host),
     ...promiseFindings(host),
@@ -104,6 +105,32 @@ function databaseFindings({ database, ledger, traffic: { refused } }: HostSignal
     });
   }
   return found;
+}
+
+/** A host that may not use what it could of the backends that it shares with other hosts. */
+function fleetFindings({ fleet }: HostSignals): Finding[] {
+  if (fleet === undefined || fleet.state === 'leased') return [];
+  const { host, state, problem, permits } = fleet;
+  if (state === 'learning' && permits > 0) return [];
+  const left = permits === 0 ? 'no permit' : amount(permits, 'permit');
+  const reason = {
+    learning: 'the Valkey of the fleet is new or has lost its data',
+    superseded: `another process runs under the name ${host}`,
+    apart: `its lease has ended${problem === undefined ? '' : ` (${problem})`}`,
+    new: `it has had no lease yet${problem === undefined ? '' : ` (${problem})`}`,
+  }[state];
+  return [
+    {
+      state: 'degraded',
+      causeId: 'fleet-apart',
+      subject: '',
+      cause: `this host has ${left} of the backends that it shares with other hosts: ${reason}`,
+      next:
+        state === 'superseded'
+          ? 'give one of the two hosts a data folder of its own: the file host-id in it has the name'
+          : 'bring Valkey back; permits return within seconds, after a loss of its data within half a minute',
+    },
+  ];
 }
 
 /** Records and slow bodies that wait on disk. */

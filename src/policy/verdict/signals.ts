@@ -9,11 +9,22 @@ export interface HostSignals {
   readonly machine: MachineSignals;
   /** Undefined if no part of the configuration needs PostgreSQL. */
   readonly database: DatabaseSignals | undefined;
+  /** The lease of this host in its fleet; undefined if no cap counts over several hosts. */
+  readonly fleet?: FleetSignals | undefined;
   readonly ledger: LedgerSignals;
   readonly config: ConfigSignals;
   readonly certificates: readonly { readonly name: string; readonly daysLeft: number }[];
   readonly objectives: readonly ObjectiveSignals[];
   readonly degradations: readonly DegradationSignals[];
+}
+
+export interface FleetSignals {
+  readonly host: string;
+  /** As `rampart fleet status` has it. */
+  readonly state: 'leased' | 'learning' | 'superseded' | 'apart' | 'new';
+  readonly problem: string | undefined;
+  /** Permits that it may use now, at all shared backends together. */
+  readonly permits: number;
 }
 
 export interface WorkersSignals {

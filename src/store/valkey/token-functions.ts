@@ -1,13 +1,13 @@
-import type { FunctionLibrary } from './valkey-client.ts';
+import { VersionedLibrary } from './function-library.ts';
 
 /**
  * The buckets of rate limits over a fleet, each under a key of its own; `policy/rate/fleet-bank.ts` has the same rules,
  * and a test compares both. Times are the server's, in milliseconds since 2025, so that a number has fractions of a
- * microsecond. Chains are times in microseconds. A change of what is stored takes another version in all names.
+ * microsecond. Chains are times in microseconds. A change of what is stored takes other keys.
  */
-export const tokenFunctions: FunctionLibrary = {
-  name: 'rampart_tokens_1',
-  code: `#!lua name=rampart_tokens_1
+export const tokenFunctions = new VersionedLibrary(
+  'rampart_tokens',
+  `#!lua name=rampart_tokens_VERSION
 local EPOCH_SECONDS = 1735689600
 local MAX_DEBT_MS = 1000
 local DEMAND_MS = 10000
@@ -82,8 +82,8 @@ local function host(keys, args)
   return redis.call('ZCARD', keys[1])
 end
 
-redis.register_function('rampart_tokens_1_ask', ask)
-redis.register_function('rampart_tokens_1_host', host)
-redis.register_function('rampart_tokens_1_leave', function(keys, args) return redis.call('ZREM', keys[1], args[1]) end)
+redis.register_function('rampart_tokens_VERSION_ask', ask)
+redis.register_function('rampart_tokens_VERSION_host', host)
+redis.register_function('rampart_tokens_VERSION_leave', function(keys, args) return redis.call('ZREM', keys[1], args[1]) end)
 `,
-};
+);

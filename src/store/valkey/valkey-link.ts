@@ -23,7 +23,7 @@ interface LinkOptions extends ConnectionOptions {
 
 /** Shortest and longest pause before the next attempt. */
 const MIN_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 1000;
+const MAX_PAUSE_MS = 200;
 /** A connection that stood for less counts as a failed attempt. */
 const SOUND_AFTER_MS = 1000;
 /** A silent server is noticed after at most the sum of these two. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { FleetAsk, FleetGrant } from '../../policy/rate/fleet-bank.ts';
 import type { FunctionCall, ValkeyClient } from './valkey-client.ts';
+import { tokenFunctions } from './token-functions.ts';
 import { ValkeyUnavailable } from './valkey-unavailable.ts';
 
 export interface FleetAnswers {
@@ -54,11 +55,11 @@ export class ValkeyTokens implements FleetTokenStore {
 
   async announce(hostId: string): Promise<number> {
     const runId = this.#connectedRunId();
-    return Number(await this.#client.call('rampart_tokens_1_host', [HOSTS_KEY, STATE_KEY], [hostId, runId]));
+    return Number(await this.#client.call(tokenFunctions.named('host'), [HOSTS_KEY, STATE_KEY], [hostId, runId]));
   }
 
   async leave(hostId: string): Promise<void> {
-    await this.#client.call('rampart_tokens_1_leave', [HOSTS_KEY], [hostId]);
+    await this.#client.call(tokenFunctions.named('leave'), [HOSTS_KEY], [hostId]);
   }
 
   #connectedRunId(): string {
@@ -74,7 +75,7 @@ const keyOf = (subject: string): string => `${STATE_KEY}:${hash('sha256', subjec
 function callOf({ subject, limit, wanted, spent, returned, chain, demand }: FleetAsk, runId: string): FunctionCall {
   const { requestsPerSecond, burst } = limit;
   return {
-    name: 'rampart_tokens_1_ask',
+    name: tokenFunctions.named('ask'),
     keys: [keyOf(subject), STATE_KEY, HOSTS_KEY],
     args: [runId, requestsPerSecond, burst, wanted, spent, returned, chain, demand],
   };

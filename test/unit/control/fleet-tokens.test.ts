@@ -306,7 +306,8 @@ describe('FleetTokens', () => {
             if (fleet.granted() > most + 1e-6) isOver.push(`${fleet.granted()} > ${most}`);
           });
           assert.deepEqual(isOver.slice(0, 1), []);
-          const least = 0.95 * (1 + requestsPerSecond * seconds) - 1;
+          // At the end each host may have a token that nobody has asked for yet.
+          const least = 0.95 * (1 + requestsPerSecond * seconds) - 1 - hosts;
           assert.ok(fleet.granted() >= least, `${fleet.granted()} < ${least}`);
         },
       ),

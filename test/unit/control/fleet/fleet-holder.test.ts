@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pino } from 'pino';
 import { configWithFile } from '../../../../src/config/config.ts';
+import { fleetLibrary } from '../../../../src/control/fleet/fleet-function.ts';
 import { FleetMetrics } from '../../../../src/control/fleet/fleet-metrics.ts';
 import { FleetHolder } from '../../../../src/control/fleet/fleet-holder.ts';
 import { FleetBook } from '../../../../src/policy/fleet/fleet-book.ts';
@@ -35,7 +36,7 @@ function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBoo
       runId: 'run-1',
       call: async (name, _keys, args) => {
         if (host.isDown) throw new ValkeyUnavailable('timeout', 'no answer in 250 ms');
-        if (name === 'rampart_fleet_leave') return left.push(String(args[0]));
+        if (name === fleetLibrary.named('leave')) return left.push(String(args[0]));
         const call = JSON.parse(String(args[0])) as FleetCall;
         calls.push(call);
         return JSON.stringify(book.renew(call, Math.round(clock.now()) + 1_000_000));
@@ -86,15 +87,15 @@ function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBoo
 /** The book has learnt, and has repeated the floor that it assigned then. */
 const LEARNT_MS = 13_000 + 1000 + 7000;
 
-test('control renews its lease every three seconds, and tells the workers when it ends', async () => {
+test('control renews its lease every two and a half seconds, and tells the workers when it ends', async () => {
   const { holder, calls, ends, run } = setUp();
   await run(LEARNT_MS);
   assert.equal(holder.status().state, 'leased');
   const before = calls.length;
   await run(30_000);
-  assert.ok(calls.length - before >= 9 && calls.length - before <= 12, `${calls.length - before} calls`);
+  assert.ok(calls.length - before >= 11 && calls.length - before <= 14, `${calls.length - before} calls`);
   const [last = 0, previous = 0] = ends.toReversed();
-  assert.ok(Math.abs(last - previous - 3000) <= 50, `${last - previous} ms longer`);
+  assert.ok(Math.abs(last - previous - 2500) <= 50, `${last - previous} ms longer`);
   await holder.close();
 });
 
@@ -123,7 +124,7 @@ test('without Valkey the host keeps everything for 5.7 s and then its floor, and
   await run(LEARNT_MS);
   Object.assign(host, { inUse: 12, queued: 30 });
   holder.needed();
-  await run(3000);
+  await run(2500);
   host.isDown = true;
   await run(5700);
   assert.equal(granted.at(-1)?.permits, 24);

@@ -198,3 +198,23 @@ test('every cause has a section in the runbook that says what it means, what to 
     for (const part of ['**Means:**', '**Do:**', '**Worked if:**'])
       assert.ok(section.includes(part), `${section.split('\n', 1)[0]}: ${part}`);
 });
+
+test('a host without its lease in the fleet says what it has left, and why', () => {
+  const fleet = { host: 'north-1', state: 'apart', problem: 'no answer in 250 ms', permits: 4 } as const;
+  const causeOf = (given: Partial<NonNullable<HostSignals['fleet']>>): string => {
+    const [, second] = verdictsOf(host({ fleet: { ...fleet, ...given } }), host({ fleet: { ...fleet, ...given } }));
+    return `${second?.state} ${second?.cause}`;
+  };
+  assert.match(
+    causeOf({}),
+    /^degraded this host has 4 permits of the backends .* its lease has ended \(no answer in 250 ms\)$/,
+  );
+  assert.match(
+    causeOf({ state: 'superseded', permits: 0 }),
+    /has no permit .* another process runs under the name north-1$/,
+  );
+  assert.match(causeOf({ state: 'new', permits: 0, problem: undefined }), /it has had no lease yet$/);
+  assert.match(causeOf({ state: 'learning', permits: 0 }), /is new or has lost its data$/);
+  assert.match(causeOf({ state: 'learning' }), /^well/);
+  assert.match(causeOf({ state: 'leased' }), /^well/);
+});
