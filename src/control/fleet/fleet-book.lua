@@ -9,7 +9,7 @@
 -- each live host), `:r:` (sorted: live hosts by permits for what they want).
 
 -- As in src/policy/fleet/fleet-times.ts, in milliseconds.
-local LEASE, LEARNING, FORGET, SILENCE, SHORTAGE = 10000, 13000, 600000, 3750, 1000
+local LEASE, LEARNING, FORGET, SILENCE, SHORTAGE, TURN = 10000, 13000, 600000, 3750, 1000, 1000
 local MOVED, DONORS = 10, 3
 local UNUSED_MS = 86400000
 
@@ -137,19 +137,28 @@ local function assign_floor(b, e, claim, cap)
   return floor
 end
 
-local function target_of(b, e, cap)
-  local part = e.want
-  if b.wants > cap then
-    part = math.min(e.want, math.max(math.floor(cap / b.live), math.floor(e.want * cap / b.wants)))
-  end
-  return math.max(e.floor, part)
+local function is_turn_of(b, host, cap, now)
+  local rank = redis.call('ZRANK', b.c, host)
+  return (rank - math.floor(now / TURN)) % b.live < math.max(1, cap - b.floors)
 end
 
-local function recall_to(b, e, assigned, target, cap, now)
+-- The most that the host should have, and how much more it may keep while others want permits.
+local function target_of(b, host, e, cap, now)
+  if b.wants <= cap then return math.max(e.floor, e.want), 0 end
+  local equal = math.floor(cap / b.live)
+  if equal == 0 then
+    local turn = is_turn_of(b, host, cap, now) and 1 or 0
+    return math.max(e.floor, math.min(e.want, e.floor + turn)), 0
+  end
+  local part = math.min(e.want, math.max(equal, math.floor(e.want * cap / b.wants)))
+  local target = math.max(e.floor, part)
+  return target, math.floor(target / 10) + 1
+end
+
+local function recall_to(b, e, assigned, target, slack, cap, now)
   if out(b) > cap then return math.max(assigned, math.floor(e.permits * cap / out(b))) end
   if now - b.short >= SHORTAGE then return -1 end
-  local slack = e.want > e.permits and math.floor(target / 10) + 1 or 0
-  if e.permits > target + slack then return math.max(assigned, target) end
+  if e.permits > target + (e.want > e.permits and slack or 0) then return math.max(assigned, target) end
   return -1
 end
 
@@ -176,13 +185,13 @@ local function settle(b, host, claim, now, may_expire)
   local before = unpack_entry(pack(e))
   local cap = smallest_cap(b)
   local assigned = assign_floor(b, e, claim, cap)
-  local target = target_of(b, e, cap)
+  local target, slack = target_of(b, host, e, cap, now)
   local held = count(e)
   local more = math.max(0, math.min(target - held, cap - out(b)))
   b.counted = b.counted + more
   e.permits = held + more
   local is_short = e.want > e.permits
-  local recall = recall_to(b, e, assigned, target, cap, now)
+  local recall = recall_to(b, e, assigned, target, slack, cap, now)
   if is_short then b.short = now end
   -- `put` replaces what it added for the claim; the sums have moved on with the grant meanwhile.
   b.counted = b.counted - count(e) + count(before)

@@ -1,5 +1,5 @@
 import type { BackendClaim, BackendGrant } from './fleet-call.ts';
-import { FORGET_MS, LEASE_MS, SHORTAGE_MS } from './fleet-times.ts';
+import { FORGET_MS, LEASE_MS, SHORTAGE_MS, TURN_MS } from './fleet-times.ts';
 
 /** What the book knows of one host at one backend. */
 interface Entry {
@@ -103,11 +103,11 @@ export class BackendBook {
     const entry = this.#takeIn(host, claim, now);
     const cap = this.cap;
     const assigned = this.#assignFloor(entry, claim, cap);
-    const target = this.#target(entry, cap);
+    const { target, slack } = this.#target(host, entry, cap, now);
     const held = countOf(entry);
     entry.permits = held + Math.max(0, Math.min(target - held, cap - this.counted));
     const isShort = entry.want > entry.permits;
-    const recallTo = this.#recallTo(entry, { assigned, target, cap, now });
+    const recallTo = this.#recallTo(entry, { assigned, target, slack, cap, now });
     if (isShort) this.#shortAt = now;
     return {
       grant: { backend: claim.backend, permits: entry.permits, floor: assigned, cap, wanted: this.#wanted, recallTo },
@@ -165,26 +165,51 @@ export class BackendBook {
     return floors < all ? 1 : 0;
   }
 
-  /** The host's part in proportion to what all hosts want (as in Doorman), but at least an equal part if it wants that. */
-  #target({ want, floor }: Entry, cap: number): number {
+  /**
+   * What the host should have at most, and how much more it may keep while others want permits. It is the host's part in
+   * proportion to what all hosts want (as in Doorman), but at least an equal part if it wants that. If there are more hosts
+   * than permits, they take turns.
+   */
+  #target(host: string, { want, floor }: Entry, cap: number, now: number): { target: number; slack: number } {
     const wants = this.#wanted;
-    let live = 0;
-    for (const { stage } of this.#entries.values()) if (stage === 'live') live++;
-    const equal = Math.floor(cap / live);
-    const part = wants <= cap ? want : Math.min(want, Math.max(equal, Math.floor((want * cap) / wants)));
-    return Math.max(floor, part);
+    if (wants <= cap) return { target: Math.max(floor, want), slack: 0 };
+    const live = [...this.#entries].filter(([, { stage }]) => stage === 'live');
+    const equal = Math.floor(cap / live.length);
+    if (equal === 0) {
+      const turn = this.#isTurnOf(host, live, cap, now) ? 1 : 0;
+      return { target: Math.max(floor, Math.min(want, floor + turn)), slack: 0 };
+    }
+    const part = Math.min(want, Math.max(equal, Math.floor((want * cap) / wants)));
+    const target = Math.max(floor, part);
+    // Among hosts that all want more, permits that differ by little stay where they are.
+    return { target, slack: Math.floor(target / 10) + 1 };
+  }
+
+  /** Whether it is the turn of a host to have a permit beyond its floor: as many hosts at a time as there are such permits. */
+  #isTurnOf(host: string, live: readonly (readonly [string, Entry])[], cap: number, now: number): boolean {
+    let floors = 0;
+    for (const { floor } of this.#entries.values()) floors += floor;
+    const rank = live
+      .toSorted(([one, { cap: a }], [other, { cap: b }]) => a - b || (one < other ? -1 : 1))
+      .findIndex(([id]) => id === host);
+    const place = (rank - Math.floor(now / TURN_MS)) % live.length;
+    return (place + live.length) % live.length < Math.max(1, cap - floors);
   }
 
   #recallTo(
     { permits, want }: Entry,
-    { assigned, target, cap, now }: { assigned: number; target: number; cap: number; now: number },
+    {
+      assigned,
+      target,
+      slack,
+      cap,
+      now,
+    }: { assigned: number; target: number; slack: number; cap: number; now: number },
   ): number {
     const { counted } = this;
     if (counted > cap) return Math.max(assigned, Math.floor((permits * cap) / counted));
     if (now - this.#shortAt >= SHORTAGE_MS) return -1;
-    // Among hosts that all want more, permits that differ by little stay where they are.
-    const slack = want > permits ? Math.floor(target / 10) + 1 : 0;
-    return permits > target + slack ? Math.max(assigned, target) : -1;
+    return permits > target + (want > permits ? slack : 0) ? Math.max(assigned, target) : -1;
   }
 
   #donors(wanting: string): string[] {

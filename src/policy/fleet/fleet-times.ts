@@ -25,6 +25,8 @@ export const LEARNING_MS = LEASE_MS + LOST_WRITES_MS + 1000;
 export const FORGET_MS = 600_000;
 /** For this long after a host did not get what it wanted, other hosts are asked for what exceeds their share. */
 export const SHORTAGE_MS = 1000;
+/** If there are fewer permits than hosts, the next host gets its turn after this time. */
+export const TURN_MS = 1000;
 /**
  * Times between two calls of a host whose requests wait: the first, and the longest, to which they double while no call brings a
  * permit. The calls of all hosts together stay below `MOST_ASKS_PER_MS`.

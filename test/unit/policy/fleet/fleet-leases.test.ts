@@ -52,6 +52,17 @@ test('sixteen hosts use nearly all of a cap of 160 while demand moves between th
   assert.ok(model.calls < 30 * 16 * 8, `${model.calls} calls`);
 });
 
+test('hosts take turns where there are fewer permits than hosts', () => {
+  const model = settled(2, 5);
+  for (const host of model.hosts) host.demand = 3;
+  const had = new Set<string>();
+  for (let second = 0; second < 20; second++) {
+    model.run(1000);
+    for (const { id, requests } of model.hosts) if (requests.length > 0) had.add(id);
+  }
+  assert.equal(had.size, 5);
+});
+
 test('permits move to a host that needs them within a quarter of a second when its neighbour is idle', () => {
   const model = settled(40, 2);
   const [one, other] = [hostOf(model, 0), hostOf(model, 1)];
