@@ -27,7 +27,7 @@ export interface ControlDependencies {
   readonly bugs: Bugs;
   /** Undefined if nothing needs PostgreSQL. */
   readonly database?: DatabaseWatch | undefined;
-  /** The name of this host in its fleet. */
+  /** The name of this host in its fleet; undefined: that of its run folder. */
   readonly host?: string | undefined;
   /** Undefined without VALKEY_URL. */
   readonly valkey?: ValkeyClient | undefined;

@@ -15,7 +15,7 @@ import { type HostTokens, RateTokens, type TellGrants } from './rate-tokens.ts';
  * previous control was last seen, in milliseconds since the epoch.
  */
 export function openTokens<Member>(
-  { clock, bugs, log, registry, valkey, runFolder, stateFolder = runFolder, host = '' }: ControlDependencies,
+  { clock, bugs, log, registry, valkey, runFolder, stateFolder = runFolder, host = runFolder }: ControlDependencies,
   predecessorMs: number | undefined,
   say: (member: Member, message: ControlMessage) => void,
 ): HostTokens<Member> {

@@ -20,7 +20,7 @@ const FILE = 'fleet.json';
 
 /** The lease of this host in its fleet; undefined without VALKEY_URL. */
 export function openFleet(parts: HostParts): FleetHolder | undefined {
-  const { valkey, registry, host = '', runFolder, gateways, tell } = parts;
+  const { valkey, registry, runFolder, host = runFolder, gateways, tell } = parts;
   if (valkey === undefined) return undefined;
   return new FleetHolder({
     ...parts,
