@@ -69,7 +69,7 @@ const REQUESTS_PER_SECOND = 300;
 /** A limit of all clients together, which three times as many calls ask for. */
 const LIMIT_PER_SECOND = 20;
 const BURST_PER_HOST = 5;
-/** What a host keeps of its part of the cap while it has no ledger, by default. */
+/** The default floor: the part of the cap that the hosts keep together while they have no ledger. */
 const FLOOR_SHARE = 0.5;
 const LEAST_USE = 0.95;
 

@@ -1,6 +1,6 @@
 import { connectValkey } from './valkey.ts';
 
-/** What is known of Valkey. */
+/** The version and the settings of Valkey. */
 export interface ValkeyCheck {
   /** Its version and its policy for a full memory; undefined if it cannot be used. */
   readonly server: string | undefined;

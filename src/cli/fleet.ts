@@ -87,7 +87,7 @@ async function showStatus(options: Options, io: CommandIo): Promise<number> {
   return isWhole && !isEmpty ? exitCodes.ok : exitCodes.failed;
 }
 
-/** What each state of the lease means for the host. */
+/** The states of a lease in words. */
 const states: Readonly<Record<string, string>> = {
   leased: 'has its lease',
   learning:

@@ -46,7 +46,7 @@ export function fleetProblems(
   });
 }
 
-/** What `rampart check` says of fleet upstreams that are valid, but may not be what their writer wants. */
+/** Remarks of `rampart check` on fleet upstreams that are valid, but may not do as their writer wants. */
 export function fleetRemarks(upstreams: readonly UpstreamConfig[]): string[] {
   return upstreams.flatMap(({ name, fleet, backends, cap }) => {
     if (fleet === undefined) return [];

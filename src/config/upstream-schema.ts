@@ -62,7 +62,7 @@ const healthSchema = z.strictObject({
   cancelOnDown: z.boolean().optional(),
 });
 
-/** What one host keeps of a fleet upstream while it is cut off. */
+/** The permits of a fleet upstream while a host is cut off. */
 const fleetSchema = z.strictObject({
   /** The part of each cap that the hosts keep together while they are cut off from Valkey. 0.5 by default. */
   floor: z.number().min(0).max(1).optional(),

@@ -5,7 +5,7 @@ interface FleetLimitState {
   readonly hosts: number;
 }
 
-/** What is counted of the limits over a fleet. */
+/** The counters of limits over a fleet. */
 export interface FleetLimitMetrics {
   /** Asks of Valkey, one for each subject and round trip: its operations. */
   readonly asks: Counter;

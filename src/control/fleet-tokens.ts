@@ -9,7 +9,7 @@ import { FleetPresence, type FleetPresenceOptions } from './fleet-presence.ts';
 import { NamedTimers } from './named-timers.ts';
 import type { HostTokens, TellGrants } from './rate-tokens.ts';
 
-/** Subjects that are kept, about 60 MB. One that is evicted loses its tokens and its report. */
+/** Subjects that are kept, about 60 MB. An evicted subject loses its tokens and its report. */
 const FLEET_SUBJECTS = 100_000;
 /** Asks within this time share a round trip. */
 const TURN_MS = 1;

@@ -23,7 +23,7 @@ export interface UpstreamLeasesDependencies {
   readonly sendLoad: (member: string, load: HostLoad) => void;
 }
 
-/** What one host may have in flight at a backend, and what it keeps of that when its lease ends. */
+/** The permits of one host at a backend, and its floor, which stays when its lease ends. */
 export interface FleetPermits {
   readonly permits: number;
   readonly floor: number;

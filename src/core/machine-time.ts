@@ -1,7 +1,10 @@
 import type { Clock } from './clock.ts';
 
+/** Milliseconds of the machine's monotonic clock (CLOCK_MONOTONIC): the same for all processes of one kernel. */
+export const machineNowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 /**
- * What must be added to the times of a clock to compare them over the processes of a machine: `clock.now()` counts from the
- * start of its process, the machine's monotonic clock from the boot. In milliseconds.
+ * The difference between the machine's monotonic clock, which counts from the boot, and a clock of this process, which counts
+ * from its start. In milliseconds.
  */
-export const machineOffsetMs = (clock: Clock): number => Number(process.hrtime.bigint()) / 1e6 - clock.now();
+export const machineOffsetMs = (clock: Clock): number => machineNowMs() - clock.now();

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import type { Interval } from './checkers/cap.ts';
-import { monotonicMs } from './monotonic.ts';
+import { machineNowMs } from '../../src/core/machine-time.ts';
 
 /** A request of a client, from its first byte to the last of the reply. */
 export interface ClientCall extends Interval {
@@ -67,13 +67,13 @@ export class Clients {
   }
 
   #call(): Promise<ClientCall> {
-    const startMs = monotonicMs();
+    const startMs = machineNowMs();
     return new Promise((resolve) => {
       const end = (outcome: number | string, reason?: string): void =>
         resolve({
           host: this.#options.host,
           startMs,
-          endMs: monotonicMs(),
+          endMs: machineNowMs(),
           outcome,
           ...(reason !== undefined && { reason }),
         });

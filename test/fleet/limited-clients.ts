@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import type { Interval } from './checkers/cap.ts';
-import { monotonicMs } from './monotonic.ts';
+import { machineNowMs } from '../../src/core/machine-time.ts';
 
 /** A call that a limit admits or refuses, from sent to answered. */
 export interface LimitedCall extends Interval {
@@ -50,10 +50,10 @@ export class LimitedClients {
   }
 
   #call(): Promise<void> {
-    const startMs = monotonicMs();
+    const startMs = machineNowMs();
     return new Promise((resolve) => {
       const end = (outcome: LimitedCall['outcome']): void => {
-        this.calls.push({ host: this.#host, startMs, endMs: monotonicMs(), outcome });
+        this.calls.push({ host: this.#host, startMs, endMs: machineNowMs(), outcome });
         resolve();
       };
       const sent = request(`${this.#url}${LIMITED_PATH}`, { agent: this.#agent, timeout: PATIENCE_MS }, (reply) => {

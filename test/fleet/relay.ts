@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '../../src/core/random.ts';
-import { monotonicMs } from './monotonic.ts';
+import { machineNowMs } from '../../src/core/machine-time.ts';
 import type { Direction } from './network.ts';
 
 export interface RelayTarget {
@@ -124,7 +124,7 @@ export class Relay {
     }
     const { delayMs, jitterMs } = this.#trouble.kind === 'delay' ? this.#trouble : { delayMs: 0, jitterMs: 0 };
     // No piece overtakes the one before it.
-    way.lastDueMs = Math.max(way.lastDueMs, monotonicMs() + delayMs + this.#random() * jitterMs);
+    way.lastDueMs = Math.max(way.lastDueMs, machineNowMs() + delayMs + this.#random() * jitterMs);
     way.waiting.push({ chunk, dueMs: way.lastDueMs });
     this.#pass(way);
   }
@@ -133,7 +133,7 @@ export class Relay {
   #pass(way: Way): void {
     if (this.#trouble.kind === 'stall' && isHit(this.#trouble.direction, way)) return;
     for (let next = way.waiting[0]; next !== undefined; next = way.waiting[0]) {
-      const inMs = next.dueMs - monotonicMs();
+      const inMs = next.dueMs - machineNowMs();
       if (inMs > 0) return void setTimeout(() => this.#pass(way), Math.ceil(inMs));
       way.waiting.shift();
       if (way.sink.writable) way.sink.write(next.chunk);

@@ -5,7 +5,7 @@ import type { Fault } from './fault.ts';
 import type { Fleet, FleetOptions } from './fleet.ts';
 import type { LimitedCall } from './limited-clients.ts';
 import type { ServedRequest } from './members/backend-host.ts';
-import { monotonicMs } from './monotonic.ts';
+import { machineNowMs } from '../../src/core/machine-time.ts';
 import type { PlannedFault } from './nemesis.ts';
 
 /** A fault as it happened. */
@@ -49,18 +49,18 @@ export interface RunOptions {
 export async function runSchedule(fleet: Fleet, options: RunOptions): Promise<FleetHistory> {
   fleet.load();
   await pause(options.warmUpMs);
-  const startMs = monotonicMs();
+  const startMs = machineNowMs();
   const faults: FaultWindow[] = [];
   let lateMs = 0;
   for (const planned of options.schedule) {
-    const untilMs = startMs + planned.atMs + lateMs - monotonicMs();
+    const untilMs = startMs + planned.atMs + lateMs - machineNowMs();
     if (untilMs < 0) lateMs -= untilMs;
     if (planned.atMs + lateMs > options.totalMs) break;
     await pause(Math.max(0, untilMs));
     faults.push(await strike(fleet, planned, options));
   }
-  await pause(Math.max(0, startMs + (options.schedule.length === 0 ? options.totalMs : 0) - monotonicMs()));
-  const load = { startMs, endMs: monotonicMs() };
+  await pause(Math.max(0, startMs + (options.schedule.length === 0 ? options.totalMs : 0) - machineNowMs()));
+  const load = { startMs, endMs: machineNowMs() };
   await fleet.quiet();
   return {
     cap: fleet.options.cap,
@@ -79,12 +79,12 @@ async function strike(fleet: Fleet, planned: PlannedFault, { faults, say }: RunO
   if (fault === undefined) throw new Error(`The schedule has a fault that nobody can make: ${planned.name}`);
   const host = fleet.hosts[planned.host]?.place.name ?? '';
   say(`${fault.name} (${host}, ${planned.holdMs} ms)`);
-  const startMs = monotonicMs();
+  const startMs = machineNowMs();
   await fault.apply(fleet, planned.host);
   await pause(planned.holdMs);
   await fault.heal(fleet, planned.host);
-  const healedMs = monotonicMs();
+  const healedMs = machineNowMs();
   await pause(planned.recoverMs);
   const { name, errors, cutsLedger = false, movesDemand = false, settlesMs = 0 } = fault;
-  return { name, host, errors, cutsLedger, movesDemand, settlesMs, startMs, healedMs, endMs: monotonicMs() };
+  return { name, host, errors, cutsLedger, movesDemand, settlesMs, startMs, healedMs, endMs: machineNowMs() };
 }

@@ -7,5 +7,5 @@ export const fleetLibrary = new VersionedLibrary(
   readFileSync(new URL('fleet-book.lua', import.meta.url), 'utf8'),
 );
 
-/** What all keys of the book begin with. A change of what is stored takes another number. */
+/** The prefix of all keys of the book. Another format of the entries takes another number. */
 export const FLEET_PREFIX = 'rampart:fleet:1';

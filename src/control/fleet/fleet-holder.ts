@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { firstFloor } from '../../config/fleet.ts';
+import type { FleetConfig } from '../../config/fleet-model.ts';
 import type { UpstreamConfig } from '../../config/model.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { machineOffsetMs } from '../../core/machine-time.ts';
 import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
-import { type BackendUse, FleetLease } from '../../policy/fleet/fleet-lease.ts';
+import { type BackendUse, type CalledUse, FleetLease } from '../../policy/fleet/fleet-lease.ts';
 import type { ValkeyClient } from '../../store/valkey/valkey-client.ts';
 import { ValkeyUnavailable } from '../../store/valkey/valkey-unavailable.ts';
 import type { FleetPermits, SharedBackend } from '../upstream-leases.ts';
@@ -29,7 +30,7 @@ export interface FleetHolderOptions {
   /** The file that keeps the lease. */
   readonly path: string;
   readonly upstreams: () => readonly UpstreamConfig[];
-  /** What the host shares out among its workers. */
+  /** The leases that the host gives its workers. */
   readonly leases: {
     shared(upstream: string): SharedBackend[];
     grant(upstream: string, backend: string, granted: FleetPermits): void;
@@ -44,6 +45,7 @@ export interface FleetHolderOptions {
 interface Shared {
   readonly upstream: string;
   readonly backend: string;
+  readonly fleet: FleetConfig;
   readonly isStrict: boolean;
   readonly use: BackendUse;
 }
@@ -160,26 +162,25 @@ export class FleetHolder {
     this.#apply(shared, now, wall);
     const { runId } = this.#options.valkey;
     if (runId === undefined || this.#isCalling || uses.length === 0) return;
-    const isShort = uses.some(({ backend, queued, inUse }) => queued > 0 && inUse >= this.#permits(backend, now, wall));
+    const isShort = shared.some(
+      ({ isStrict, use: { backend, queued, inUse } }) =>
+        queued > 0 && inUse >= this.#lease.permitsOf(backend, { now, wall, isStrict }).permits,
+    );
     if (!isShort) this.#lease.satisfied();
     if (now < this.#lease.nextAt && !((isDue || isShort) && this.#lease.mayAsk(now))) return;
     this.#isHinted = false;
-    void this.#call(uses, { now, wall, runId });
+    void this.#call(shared, { now, wall, runId });
   }
 
-  #permits(backend: string, now: number, wall: number): number {
-    return this.#lease.permitsOf(backend, { now, wall, isStrict: false }).permits;
-  }
-
-  async #call(uses: readonly BackendUse[], at: { now: number; wall: number; runId: string }): Promise<void> {
+  async #call(shared: readonly Shared[], at: { now: number; wall: number; runId: string }): Promise<void> {
     const { valkey, metrics, random, bugs, host } = this.#options;
     this.#isCalling = true;
     try {
-      const sent = this.#lease.call(uses, at);
+      const sent = this.#lease.call(this.#called(shared), at);
       // Before it is sent: the next control must not use what this call gives back.
       this.#save();
       // Until the answer is here, the host must not use more than it has just claimed.
-      this.#apply(this.#shared(), at.now, at.wall);
+      this.#apply(shared, at.now, at.wall);
       const text = await valkey.call(fleetLibrary.named('renew'), [FLEET_PREFIX], [JSON.stringify(sent.call)]);
       const answer = parseFleetAnswer(text);
       this.#lease.answered(sent, answer, { ...this.#times(), random: random() });
@@ -198,7 +199,16 @@ export class FleetHolder {
     this.#step();
   }
 
-  /** Uses what the lease grants now. */
+  /** The service times are looked up only here, because a step comes with every report of a worker whose requests wait. */
+  #called(shared: readonly Shared[]): CalledUse[] {
+    const quarantines = new Map<string, number>();
+    for (const { upstream, fleet } of shared) {
+      if (!quarantines.has(upstream)) quarantines.set(upstream, quarantineMsOf(fleet, this.#options.meanMs(upstream)));
+    }
+    return shared.map(({ upstream, use }) => ({ ...use, quarantineMs: quarantines.get(upstream) ?? 0 }));
+  }
+
+  /** Lets the host use the permits that the lease grants now. */
   #apply(shared: readonly Shared[], now: number, wall: number): void {
     for (const { upstream, backend, isStrict, use } of shared) {
       const granted = this.#lease.permitsOf(use.backend, { now, wall, isStrict });
@@ -213,16 +223,15 @@ export class FleetHolder {
     return this.#options.upstreams().flatMap((config) => {
       const { fleet, name } = config;
       if (fleet === undefined) return [];
-      const quarantineMs = quarantineMsOf(fleet, this.#options.meanMs(name));
       return this.#options.leases.shared(name).map(({ id, origin, cap, bound, inUse, queued }) => ({
         upstream: name,
         backend: id,
+        fleet,
         isStrict: fleet.mode === 'strict',
         use: {
           backend: `${name} ${origin}`,
           cap,
           floorShare: fleet.floorShare,
-          quarantineMs,
           firstFloor: firstFloor(cap, fleet),
           bound,
           inUse,

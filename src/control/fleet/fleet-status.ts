@@ -1,9 +1,9 @@
-import type { FleetLease } from '../../policy/fleet/fleet-lease.ts';
+import type { FleetLeaseState } from '../../policy/fleet/fleet-lease.ts';
 
-/** What `GET /api/status` says of the host's lease in its fleet. */
+/** The lease of this host in its fleet, for `GET /api/status`. */
 export interface FleetStatus {
   readonly host: string;
-  readonly state: ReturnType<FleetLease['state']>;
+  readonly state: FleetLeaseState;
   readonly hosts: number;
   readonly incarnation: number;
   readonly lease_ends_in_ms: number;

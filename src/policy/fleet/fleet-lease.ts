@@ -20,7 +20,6 @@ export interface BackendUse {
   readonly backend: string;
   readonly cap: number;
   readonly floorShare: number;
-  readonly quarantineMs: number;
   /** The permits that the host keeps until the book has answered: its part of the floors of all expected hosts. */
   readonly firstFloor: number;
   /** The most that its workers may have in flight. */
@@ -30,7 +29,12 @@ export interface BackendUse {
   readonly queued: number;
 }
 
-/** What control's file keeps of the lease, so that the next control goes on with it. Times are of the machine's monotonic clock. */
+/** The same for a call: how long a request there may go on after its permit has ended. */
+export interface CalledUse extends BackendUse {
+  readonly quarantineMs: number;
+}
+
+/** The lease in control's file, so that the next control goes on with it. Times are of the machine's monotonic clock. */
 export interface SavedFleetLease {
   readonly incarnation: number;
   readonly endsAt: number;
@@ -43,6 +47,9 @@ export interface SentCall {
   readonly sentAt: number;
   readonly sentWall: number;
 }
+
+/** `new`: it has never had a lease. `apart`: it has only its floors, because its lease has ended. */
+export type FleetLeaseState = 'leased' | 'learning' | 'superseded' | 'apart' | 'new';
 
 /**
  * A host's half of the fleet's leases: when to call, what to claim, and what may be used until when. `now` is the machine's
@@ -68,7 +75,7 @@ export class FleetLease {
   #learning = false;
   #askSpacingMs = ASK_SPACING_MS;
   #hosts = 0;
-  /** What all hosts want of each backend, and its cap, as the last answer said. */
+  /** The demand of all hosts at each backend, and its cap, by the last answer. */
   #told = new Map<string, { readonly wanted: number; readonly cap: number }>();
 
   constructor(host: string, saved?: SavedFleetLease) {
@@ -82,8 +89,7 @@ export class FleetLease {
     }
   }
 
-  /** `new`: it has never had a lease. `apart`: it has only its floors, because its lease has ended. */
-  state(now: number, wall: number): 'leased' | 'learning' | 'superseded' | 'apart' | 'new' {
+  state(now: number, wall: number): FleetLeaseState {
     if (this.#isSuperseded) return 'superseded';
     if (!Number.isFinite(this.#answered.at)) return 'new';
     if (!this.isRunning(now, wall)) return 'apart';
@@ -94,7 +100,7 @@ export class FleetLease {
     return this.#hosts;
   }
 
-  /** What all hosts together could use of a backend at once, and the smallest cap that one of them has; undefined before the first answer. */
+  /** The permits of a backend that all hosts could use at once, and the smallest cap that one of them has; undefined before the first answer. */
   toldOf(backend: string): { readonly wanted: number; readonly cap: number } | undefined {
     return this.#told.get(backend);
   }
@@ -127,7 +133,7 @@ export class FleetLease {
     return wallAt === undefined ? 0 : wall - wallAt - (now - at);
   }
 
-  /** What may be in flight now, and what stays when the lease ends. `isStrict`: the floor ends before the book forgets this host. */
+  /** The requests that may be in flight now, and those that may when the lease has ended. `isStrict`: the floor ends before the book forgets this host. */
   permitsOf(
     backend: string,
     { now, wall, isStrict }: { now: number; wall: number; isStrict: boolean },
@@ -152,7 +158,7 @@ export class FleetLease {
   }
 
   /** The next call. `runId`: the server that it goes to. */
-  call(uses: readonly BackendUse[], { now, wall, runId }: { now: number; wall: number; runId: string }): SentCall {
+  call(uses: readonly CalledUse[], { now, wall, runId }: { now: number; wall: number; runId: string }): SentCall {
     // After a suspension the own clock cannot say how much time has passed at the server; after a long silence not exactly.
     const isOld = this.#server !== undefined && now - this.#server.at > SILENCE_MS;
     if (runId !== this.#runId || isOld || this.#stoodStillMs(now, wall) > STEP_TOLERANCE_MS) this.#forgetTime();
@@ -224,7 +230,7 @@ export class FleetLease {
     return { incarnation: this.#incarnation, endsAt: this.#endsAt, answeredAt: this.#answered.at, backends };
   }
 
-  #claim(use: BackendUse, now: number): BackendClaim {
+  #claim(use: CalledUse, now: number): BackendClaim {
     const { backend, cap, floorShare, quarantineMs, inUse, queued } = use;
     const kept = this.#kept(backend, use.firstFloor);
     const isOver = now >= this.#endsAt || this.#isSuperseded;

@@ -17,7 +17,7 @@ export const STEP_TOLERANCE_MS = 250;
 export const SILENCE_MS = RENEW_MS * (1 + RENEW_JITTER) + 1000;
 /** Writes that a failover may lose: `min-replicas-max-lag` of the server. */
 const LOST_WRITES_MS = 2000;
-/** What the book granted this long ago is in its replica. */
+/** A grant of this age is in the replica of the book. */
 export const SURE_AFTER_MS = LOST_WRITES_MS * (1 + CLOCK_RATE_ERROR) + 300;
 /** After a loss of its state, the book repeats the claims of hosts for this long and moves nothing. */
 export const LEARNING_MS = LEASE_MS + LOST_WRITES_MS + 1000;

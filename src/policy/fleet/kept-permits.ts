@@ -23,9 +23,9 @@ const MARGIN = 0.1;
  * use them again.
  */
 export class KeptPermits {
-  /** What the book has counted for this host since the last claim. */
+  /** The permits that the book has counted for this host since the last claim. */
   #ceiling: number;
-  /** What the host uses of that. */
+  /** The permits of these that the host uses. */
   #kept: number;
   /** The floor that the book has assigned. */
   #floor: number;

@@ -164,7 +164,7 @@ export class LeaseAllocator {
     return this.#useCaps(now);
   }
 
-  /** What workers keep of each backend while control is away, where that is less than its cap. All of them are told. */
+  /** The permits of each backend that the workers keep while control is away, where these are fewer than its cap. Tells all workers. */
   setFloors(floors: readonly (number | undefined)[]): AddressedOrder[] {
     this.#floors = floors;
     this.#newFallbacks();

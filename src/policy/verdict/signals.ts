@@ -1,3 +1,5 @@
+import type { FleetLeaseState } from '../fleet/fleet-lease.ts';
+
 /**
  * What the verdict is derived from: the host over the last seconds. Rates are per second; durations are milliseconds; shares
  * are 0 to 1. A figure that is not known is undefined.
@@ -21,7 +23,7 @@ export interface HostSignals {
 export interface FleetSignals {
   readonly host: string;
   /** As `rampart fleet status` has it. */
-  readonly state: 'leased' | 'learning' | 'superseded' | 'apart' | 'new';
+  readonly state: FleetLeaseState;
   readonly problem: string | undefined;
   /** Permits that it may use now, at all shared backends together. */
   readonly permits: number;

@@ -1,7 +1,7 @@
 import type { Fault } from '../fault.ts';
 import type { Fleet } from '../fleet.ts';
 import type { ValkeyNode } from '../members/valkey-node.ts';
-import { monotonicMs } from '../monotonic.ts';
+import { machineNowMs } from '../../../src/core/machine-time.ts';
 import type { Place } from '../network.ts';
 import { aroundLease, LEARNING_MS, pausable } from './pauses.ts';
 
@@ -68,7 +68,7 @@ function writesLost(): Fault {
       const { primary, replica } = fleet.valkey;
       cutOff = replica.place;
       await fleet.network.cut(cutOff, [primary.place.address], 'both');
-      written = `written at ${monotonicMs()}`;
+      written = `written at ${machineNowMs()}`;
       const reply = await primary.ask('SET', key, written);
       if (!reply.startsWith('+OK')) throw new Error(`The primary refused a write right after the cut: ${reply}`);
       await plain.apply(fleet, host);

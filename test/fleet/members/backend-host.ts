@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Interval } from '../checkers/cap.ts';
-import { monotonicMs } from '../monotonic.ts';
+import { machineNowMs } from '../../../src/core/machine-time.ts';
 import type { Place } from '../network.ts';
 import { Member } from './member.ts';
 import type { Kept } from './recording-backend.ts';
@@ -37,7 +37,7 @@ export class BackendHost {
   async requests(): Promise<ServedRequest[]> {
     const reply = await fetch(`http://${this.place.address}:${RECORDS_PORT}/records`);
     const { clients, requests } = (await reply.json()) as Kept;
-    const now = monotonicMs();
+    const now = machineNowMs();
     return requests.map(([startMs, endMs, client]) => ({ startMs, endMs: endMs ?? now, from: clients[client] ?? '' }));
   }
 }

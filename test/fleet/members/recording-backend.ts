@@ -2,7 +2,7 @@
 // GET /work?ms=250 answers after 250 ms; /stream?ms=… sends a byte each 50 ms until then. GET /records on the second port gives
 // what has been kept. Usage: node recording-backend.ts ADDRESS PORT RECORDS_PORT SERVICE_MS
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { monotonicMs } from '../monotonic.ts';
+import { machineNowMs } from '../../../src/core/machine-time.ts';
 
 /** [start, end or null while it is in flight, index of the client's address in `clients`] */
 export type KeptRequest = [startMs: number, endMs: number | null, client: number];
@@ -25,7 +25,7 @@ function clientOf(request: IncomingMessage): number {
 function serve(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '/', 'http://backend');
   if (url.pathname === '/healthz') return void response.end('ok');
-  const record: KeptRequest = [monotonicMs(), null, clientOf(request)];
+  const record: KeptRequest = [machineNowMs(), null, clientOf(request)];
   kept.requests.push(record);
   const timer = setTimeout(() => response.end('done\n'), Number(url.searchParams.get('ms') ?? serviceMs));
   const chunks = url.pathname === '/stream' ? setInterval(() => response.write('.'), CHUNK_EVERY_MS) : undefined;
@@ -33,7 +33,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   response.on('close', () => {
     clearTimeout(timer);
     clearInterval(chunks);
-    record[1] = monotonicMs();
+    record[1] = machineNowMs();
   });
   request.resume();
 }

@@ -1,7 +1,7 @@
 import type { Random } from '../../../../src/core/random.ts';
 import { FleetBook } from '../../../../src/policy/fleet/fleet-book.ts';
 import type { FleetAnswer, FleetCall } from '../../../../src/policy/fleet/fleet-call.ts';
-import { type BackendUse, FleetLease, type SentCall } from '../../../../src/policy/fleet/fleet-lease.ts';
+import { type CalledUse, FleetLease, type SentCall } from '../../../../src/policy/fleet/fleet-lease.ts';
 
 export const TICK_MS = 20;
 export const MOST_SERVICE_MS = 1500;
@@ -171,7 +171,7 @@ export class FleetModel {
     return isFloor ? floor : permits;
   }
 
-  #use(host: ModelHost): BackendUse {
+  #use(host: ModelHost): CalledUse {
     const inUse = host.requests.length;
     return {
       backend: BACKEND,
