@@ -24,3 +24,6 @@ const long: ReadonlySet<string> = new Set([
 
 /** `name`: of the test file, without its ending. */
 export const isLong = (name: string): boolean => long.has(name);
+
+/** Tests of npm test that take more rounds, or look at more pages, in npm run test:long. */
+export const longer: readonly string[] = ['test/integration/start-stop.test.ts', 'test/browser/report.test.ts'];

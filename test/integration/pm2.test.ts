@@ -85,7 +85,7 @@ describe('under pm2', () => {
   }
 
   /** Does something while one client sends on kept connections and another on fresh ones: no request may fail. */
-  async function underLoad(what: string, act: () => Promise<void>, perSecond = 100): Promise<void> {
+  async function underLoad(what: string, act: () => Promise<void>, perSecond = 50): Promise<void> {
     const url = `http://127.0.0.1:${settings['PORT']}`;
     const clients = [true, false].map((keepAlive) => startSteadyClient({ url, key, perSecond, keepAlive }));
     const startedAt = performance.now();

@@ -15,7 +15,10 @@ import {
 } from '../support/stack.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
+import { isLongRun } from '../support/long-run.ts';
 import { eventually } from '../support/raw.ts';
+
+const ROUNDS = isLongRun ? 20 : 6;
 
 describe('a start that cannot be', () => {
   const folders: string[] = [];
@@ -156,11 +159,11 @@ function commandOf(pid: number): string {
 }
 
 describe('starts and stops', () => {
-  test('twenty in a row leave no process, socket or lock behind', async () => {
+  test(`${ROUNDS} in a row leave no process, socket or lock behind`, async () => {
     const env = await stackSettings({ GATEWAY_WORKERS: '1', GENERATOR_INSTANCES: '1' });
     const dataDir = env['RAMPART_DATA_DIR'] as string;
     try {
-      for (let round = 0; round < 20; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const child = spawnRampart(['start'], env);
         let output = '';
         for (const stream of [child.stdout, child.stderr])

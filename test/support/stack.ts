@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './raw.ts';
-import { arePortsFree } from '../../src/core/free-ports.ts';
+import { freePorts } from './free-ports.ts';
+
+export { freePorts } from './free-ports.ts';
 
 export const rampartEntry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const START_LIMIT_MS = 60_000;
@@ -40,16 +42,6 @@ export interface StackStatus {
   readonly workers: readonly { readonly pid: number; readonly instance: number }[];
   readonly processes: readonly { readonly role: string; readonly pid: number; readonly instance: number }[];
   readonly backends: readonly { readonly backend: string; readonly up: boolean }[];
-}
-
-/** Ports that were free a moment ago, each handed out once, below the range from which the system hands out its own. */
-let nextPort = 20_000 + (process.pid % 400) * 20;
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = nextPort;
-    nextPort += count;
-    if (await arePortsFree(first, count)) return first;
-  }
 }
 
 /** Settings for a stack of its own: free ports, a data directory in the system's temporary folder. */
