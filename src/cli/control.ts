@@ -5,6 +5,7 @@ import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { fleetLibrary } from '../control/fleet/fleet-function.ts';
 import { hostId } from '../control/fleet/host-id.ts';
+import { ownCluster } from '../control/kubernetes/cluster-place.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { tokenFunctions } from '../store/valkey/token-functions.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
@@ -116,6 +117,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, valke
     version,
     database,
     valkey,
+    cluster: ownCluster(process.env),
     host: valkey && hostId(context.config.dataDir, (message, details) => log.warn(details, message)),
     wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,
     slo: sloOf(context.config, io, (remark) => log.warn(remark)),

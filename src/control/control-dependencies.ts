@@ -9,6 +9,7 @@ import type { Slo } from '../policy/slo/slo.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import type { ConfigLayers } from './config/config-layers.ts';
 import type { ConfigSource } from './config/config-source.ts';
+import type { ClusterPlace } from './kubernetes/cluster-place.ts';
 import type { DatabaseWatch } from './see/database-watch.ts';
 
 /** What control is built from. */
@@ -31,6 +32,8 @@ export interface ControlDependencies {
   readonly host?: string | undefined;
   /** Undefined without VALKEY_URL. */
   readonly valkey?: ValkeyClient | undefined;
+  /** The cluster in whose pod control runs; undefined outside of one. */
+  readonly cluster?: ClusterPlace | undefined;
   /** What the SLO file promises; undefined without one. */
   readonly slo?: Slo | undefined;
   /** How many gateway workers there should be; undefined where somebody else than our supervisor starts them. */

@@ -1,14 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { DiscoverConfig } from '../config/discover.ts';
 import type { UpstreamConfig } from '../config/model.ts';
-import type { Clock, Timer } from '../core/clock.ts';
-import { messageOf } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { Bugs } from '../metrics/bugs.ts';
 import type { Counter, Family, Gauge, Registry } from '../metrics/instruments.ts';
-import { Discovered } from '../policy/membership/discovered.ts';
-import { backoffMs } from '../policy/retry/backoff.ts';
+import { Discovered, type FoundBackend } from '../policy/membership/discovered.ts';
 import type { BackendConfig } from '../protocol/backends.ts';
+import { Findings, type LookResult } from './findings.ts';
+import { type ClusterPlace, namedCluster } from './kubernetes/cluster-place.ts';
+import { HttpSliceApi } from './kubernetes/slice-api.ts';
+import { SliceFollower } from './kubernetes/slice-follower.ts';
 import { lookUpBackends, type NameAnswer } from './name-lookup.ts';
+import { NameFollower } from './name-follower.ts';
 
 export interface DiscoveryOptions {
   readonly clock: Clock;
@@ -19,6 +24,9 @@ export interface DiscoveryOptions {
   readonly saved: (upstream: string) => readonly BackendConfig[];
   readonly onChange: (upstream: string, backends: readonly BackendConfig[]) => void;
   readonly lookUp?: (discover: DiscoverConfig) => Promise<NameAnswer>;
+  readonly bugs: Bugs;
+  /** The cluster in whose pod control runs; undefined outside of one. */
+  readonly cluster?: ClusterPlace | undefined;
 }
 
 /** What is known of a name. */
@@ -30,16 +38,21 @@ export interface DiscoveryStatus {
   readonly problem: string | null;
 }
 
-type Result = 'answered' | 'empty' | 'failed';
+/** Keeps the backends of one upstream up to date. */
+interface Follower {
+  stop(): void;
+}
 
-const RETRY = { firstMs: 1000, maxMs: 30_000 };
-/** The part of the time between two look-ups that chance takes off, so that hosts do not ask together. */
-const JITTER = 0.1;
+interface Watch {
+  readonly discover: DiscoverConfig;
+  readonly findings: Findings;
+  readonly follower: Follower;
+}
 
-/** Follows the names of upstreams whose backends are in DNS. */
+/** Follows the upstreams whose backends are in DNS or in EndpointSlices of Kubernetes. */
 export class Discovery {
   readonly #options: DiscoveryOptions;
-  readonly #watches = new Map<string, NameFollower>();
+  readonly #watches = new Map<string, Watch>();
   readonly #lookUps: Family<Counter>;
   readonly #backends: Family<Gauge>;
 
@@ -55,112 +68,69 @@ export class Discovery {
   useUpstreams(upstreams: readonly UpstreamConfig[]): void {
     for (const [name, watch] of this.#watches) {
       const discover = upstreams.find((one) => one.name === name)?.discover;
-      if (discover !== undefined && watch.isOf(discover)) continue;
-      watch.stop();
+      if (discover !== undefined && isDeepStrictEqual(discover, watch.discover)) continue;
+      watch.follower.stop();
       this.#watches.delete(name);
       if (discover === undefined) this.#backends.remove(name);
     }
     for (const { name, discover } of upstreams) {
       if (discover === undefined || this.#watches.has(name)) continue;
-      this.#watches.set(
-        name,
-        new NameFollower(name, discover, { ...this.#options, note: (...note) => this.#note(...note) }),
-      );
+      this.#watches.set(name, this.#follow(name, discover));
     }
   }
 
   /** For `/api/status`. */
   status(): DiscoveryStatus[] {
-    return [...this.#watches].map(([upstream, watch]) => ({ upstream, ...watch.status() }));
+    return [...this.#watches].map(([upstream, watch]) => ({ upstream, ...watch.findings.status() }));
   }
 
   stop(): void {
-    for (const watch of this.#watches.values()) watch.stop();
+    for (const { follower } of this.#watches.values()) follower.stop();
   }
 
-  #note(upstream: string, result: Result, backends: number): void {
+  #follow(upstream: string, discover: DiscoverConfig): Watch {
+    const { log, onChange, saved } = this.#options;
+    const known = saved(upstream);
+    // Two answers of DNS must lack a backend; slices say themselves what is gone.
+    const discovered = new Discovered(discover.scheme, known, discover.kind === 'slices' ? 1 : 2);
+    const note = (name: string, result: LookResult, backends: number): void => this.#note(name, result, backends);
+    const findings = new Findings({ upstream, name: discover.name, log, onChange, note }, discovered);
+    const follower =
+      discover.kind === 'slices'
+        ? this.#followSlices(discover, findings, known.flatMap(foundOf))
+        : new NameFollower(discover, { ...this.#options, findings });
+    return { discover, findings, follower };
+  }
+
+  #followSlices(discover: DiscoverConfig, findings: Findings, saved: readonly FoundBackend[]): Follower {
+    const { clock, random, cluster, bugs, lookUp = lookUpBackends } = this.#options;
+    const { api, namespace, port, fallback } = discover.slices ?? {};
+    const place = api === undefined ? cluster : namedCluster(api);
+    if (place === undefined) {
+      findings.take(undefined, 'this process runs in no pod of Kubernetes: set discover.api');
+      return { stop: () => undefined };
+    }
+    return new SliceFollower({
+      clock,
+      random,
+      api: new HttpSliceApi(place, discover.name, namespace),
+      port,
+      findings,
+      saved,
+      fallback: fallback && (async () => (await lookUp(fallback)).found),
+      bug: (error) => bugs.report('discovery', error),
+    });
+  }
+
+  #note(upstream: string, result: LookResult, backends: number): void {
     this.#lookUps.of(upstream, result).value++;
     this.#backends.of(upstream).set(backends);
   }
 }
 
-interface FollowerOptions extends DiscoveryOptions {
-  readonly note: (upstream: string, result: Result, backends: number) => void;
-}
-
-/** One name, looked up when its TTL is over. Whatever goes wrong, the backends that are known stay. */
-class NameFollower {
-  readonly #upstream: string;
-  readonly #discover: DiscoverConfig;
-  readonly #options: FollowerOptions;
-  readonly #discovered: Discovered;
-  #timer: Timer | undefined;
-  #failures = 0;
-  #problem: string | undefined;
-  #isStopped = false;
-
-  constructor(upstream: string, discover: DiscoverConfig, options: FollowerOptions) {
-    this.#upstream = upstream;
-    this.#discover = discover;
-    this.#options = options;
-    this.#discovered = new Discovered(discover.scheme, options.saved(upstream));
-    void this.#look();
-  }
-
-  isOf(discover: DiscoverConfig): boolean {
-    return JSON.stringify(discover) === JSON.stringify(this.#discover);
-  }
-
-  status(): Omit<DiscoveryStatus, 'upstream'> {
-    const backends = this.#discovered.backends.length;
-    return { name: this.#discover.name, backends, problem: this.#problem ?? null };
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-  }
-
-  async #look(): Promise<void> {
-    const { lookUp = lookUpBackends } = this.#options;
-    let answer: NameAnswer | undefined;
-    let problem: string | undefined;
-    try {
-      answer = await lookUp(this.#discover);
-      if (answer.found.length === 0) problem = 'the answer has no backend';
-    } catch (error) {
-      problem = messageOf(error);
-    }
-    if (this.#isStopped) return;
-    this.#timer = this.#options.clock.setTimeout(() => void this.#look(), this.#nextMs(answer, problem));
-    this.#take(answer, problem);
-  }
-
-  #take(answer: NameAnswer | undefined, problem: string | undefined): void {
-    const { note, onChange } = this.#options;
-    if (answer !== undefined && this.#discovered.answered(answer.found))
-      onChange(this.#upstream, this.#discovered.backends);
-    const { backends } = this.#discovered;
-    note(
-      this.#upstream,
-      answer === undefined ? 'failed' : problem === undefined ? 'answered' : 'empty',
-      backends.length,
-    );
-    if (problem === this.#problem) return;
-    this.#problem = problem;
-    const { log } = this.#options;
-    const details = { upstream: this.#upstream, name: this.#discover.name, backends: backends.length };
-    if (problem === undefined) log.info(details, 'the name of an upstream is answered again');
-    else
-      log.warn({ ...details, problem }, 'the name of an upstream cannot be looked up; its known backends stay in use');
-  }
-
-  #nextMs(answer: NameAnswer | undefined, problem: string | undefined): number {
-    const { random } = this.#options;
-    const { minMs, maxMs } = this.#discover;
-    this.#failures = problem === undefined ? 0 : this.#failures + 1;
-    if (problem !== undefined) return Math.min(maxMs, backoffMs(this.#failures, RETRY, random));
-    const ttlMs = Math.min(maxMs, Math.max(minMs, answer?.ttlMs ?? maxMs));
-    return ttlMs * (1 - JITTER * random());
-  }
+/** Backends that were saved have an address and a port, as they were found. */
+function foundOf({ origin }: BackendConfig): FoundBackend[] {
+  const { hostname, port, protocol } = new URL(origin);
+  const address = hostname.replace(/^\[|\]$/g, '');
+  return [{ address, port: Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port), priority: 0 }];
 }

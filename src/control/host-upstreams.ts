@@ -18,6 +18,7 @@ import type { FleetHolder } from './fleet/fleet-holder.ts';
 import { HealthLog } from './health-log.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { Member } from './members.ts';
+import type { ClusterPlace } from './kubernetes/cluster-place.ts';
 import { Membership } from './membership.ts';
 import { inFlightOf } from './worker-status.ts';
 
@@ -37,9 +38,11 @@ export interface HostUpstreamsOptions {
   readonly tell: (member: Member, message: ControlMessage) => void;
   /** Backends have gone down or come up. */
   readonly onHealth: (changed: readonly BackendHealth[]) => void;
-  /** The backends of an upstream have joined or left. */
+  /** The cluster in whose pod control runs; undefined outside of one. */
+  readonly cluster?: ClusterPlace | undefined;
   /** A person has ordered something. */
   readonly onOrder: (text: string, who: string | undefined) => void;
+  /** The backends of an upstream have joined or left. */
   readonly onMembership: (upstream: string, backends: readonly BackendConfig[]) => void;
 }
 
@@ -170,6 +173,8 @@ export class HostUpstreams {
         random,
         log,
         registry: this.#options.registry,
+        bugs: this.#options.bugs,
+        cluster: this.#options.cluster,
         saved: (upstream) => this.membership.foundBefore(upstream),
         onChange: (upstream, backends) => this.membership.found(upstream, backends),
       },

@@ -10,21 +10,22 @@ export interface FoundBackend {
 
 /** An upstream that follows an answer without bound would end a host. */
 export const MOST_BACKENDS = 256;
-/** A backend leaves when it was absent from this many answers in a row: some servers answer with a part of the records only. */
-const ABSENT_ANSWERS = 2;
 
 interface Known {
   readonly backend: BackendConfig;
   absent: number;
 }
 
-/** The backends of an upstream as DNS names them. An empty answer changes nothing: it is a fault far more often than a wish. */
+/** The backends of an upstream as DNS or a cluster names them. An empty answer changes nothing: it is a fault far more often than a wish. */
 export class Discovered {
   readonly #scheme: 'http' | 'https';
   readonly #known = new Map<string, Known>();
+  readonly #absentAnswers: number;
 
-  constructor(scheme: 'http' | 'https', saved: readonly BackendConfig[]) {
+  /** A backend leaves when it was absent from `absentAnswers` in a row: some DNS servers answer with a part of the records only. */
+  constructor(scheme: 'http' | 'https', saved: readonly BackendConfig[], absentAnswers = 2) {
     this.#scheme = scheme;
+    this.#absentAnswers = absentAnswers;
     for (const backend of saved) this.#known.set(backend.id, { backend, absent: 0 });
   }
 
@@ -41,7 +42,7 @@ export class Discovered {
     let hasChanged = false;
     for (const [id, known] of this.#known) {
       if (wanted.has(id)) known.absent = 0;
-      else if (++known.absent >= ABSENT_ANSWERS) hasChanged = this.#known.delete(id) || hasChanged;
+      else if (++known.absent >= this.#absentAnswers) hasChanged = this.#known.delete(id) || hasChanged;
     }
     for (const [id, backend] of wanted) {
       const known = this.#known.get(id);

@@ -215,7 +215,7 @@ function upstreamFindings({ upstreams }: HostSignals): Finding[] {
         state: 'degraded',
         causeId: 'name-lookup-failed',
         subject: name,
-        cause: `the name of upstream ${name} cannot be looked up (${lookupProblem}); its last backends serve`,
+        cause: `the backends of upstream ${name} cannot be found (${lookupProblem}); the last known ones serve`,
         next: 'mend the name in DNS, or the resolver of this machine',
       });
     }

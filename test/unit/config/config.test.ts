@@ -350,9 +350,24 @@ describe('upstreams', () => {
       { srv: 'a', port: 1 },
       { dns: '10.0.0.1', port: 1 },
       { dns: 'a', port: 1, servers: ['x'] },
+      { dns: 'a', port: 'http' },
+      { dns: 'a', port: 1, namespace: 'shop' },
+      { endpointSlices: 'App' },
+      { endpointSlices: 'app', port: 'Http!' },
+      { endpointSlices: 'app', scheme: 'https' },
+      { endpointSlices: 'app', dns: 'a', srv: 'b', port: 1 },
+      { endpointSlices: 'app', dns: 'a', port: 'http' },
+      { endpointSlices: 'app', api: 'http://user:secret@127.0.0.1:8001' },
+      { endpointSlices: 'app', api: 'ftp://127.0.0.1' },
     ])
       assert.ok(!fileSchema.safeParse({ upstreams: { app: { discover: wrong } } }).success, JSON.stringify(wrong));
     const fine = { dns: 'a.b', port: 1, servers: ['10.0.0.53', '[::1]:53', '::1', '127.0.0.1:5353'] };
     assert.equal(problemsOf({ discover: fine }), '');
+    for (const right of [
+      { endpointSlices: 'app' },
+      { endpointSlices: 'app', namespace: 'shop', port: 'http', scheme: 'https', srv: '_http._tcp.app' },
+      { endpointSlices: 'app', port: 3000, dns: 'app.shop.svc.cluster.local', api: 'http://127.0.0.1:8001' },
+    ])
+      assert.equal(problemsOf({ discover: right }), '');
   });
 });

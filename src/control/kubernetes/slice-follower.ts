@@ -1,0 +1,174 @@
+import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { Random } from '../../core/random.ts';
+import type { FoundBackend } from '../../policy/membership/discovered.ts';
+import { SliceMembers } from '../../policy/membership/slice-members.ts';
+import { backoffMs } from '../../policy/retry/backoff.ts';
+import type { Findings } from '../findings.ts';
+import type { SliceApi, SliceEvent } from './slice-api.ts';
+import { sliceOf, type SlicePort } from './slice-objects.ts';
+
+export interface SliceFollowerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly api: SliceApi;
+  readonly port: SlicePort;
+  readonly findings: Findings;
+  /** The backends that were known before. */
+  readonly saved: readonly FoundBackend[];
+  /** Asks DNS for the same backends while the API server is unavailable; undefined where no name is configured. */
+  readonly fallback: (() => Promise<readonly FoundBackend[]>) | undefined;
+  readonly bug: (error: unknown) => void;
+}
+
+/** A list that takes longer has failed. */
+const LIST_LIMIT_MS = 30_000;
+/**
+ * A watch lives from one full list to the next. So an event that was lost, or a watch that says nothing any more, is
+ * wrong for this long at most.
+ */
+const RELIST_MS = { least: 30_000, most: 60_000 };
+/** A watch that ended sooner has not served its purpose, and so many in a row are a problem that is told. */
+const SHORT_MS = 5000;
+const SHORT_WATCHES = 3;
+const RETRY = { firstMs: 1000, maxMs: 30_000 };
+/** So many lists in a row must fail until DNS is asked. */
+const FAILURES_BEFORE_DNS = 2;
+
+/** Follows the EndpointSlices of one Service: a full list, a watch until the next one, and so on. */
+export class SliceFollower {
+  readonly #options: SliceFollowerOptions;
+  readonly #members: SliceMembers;
+  readonly #closing = new AbortController();
+  #failures = 0;
+  /** Watches in a row that ended early. */
+  #shortWatches = 0;
+  #watchProblem: string | undefined;
+  #endPause: (() => void) | undefined;
+
+  constructor(options: SliceFollowerOptions) {
+    this.#options = options;
+    this.#members = new SliceMembers(options.saved);
+    void this.#run().catch(options.bug);
+  }
+
+  stop(): void {
+    this.#closing.abort();
+    this.#endPause?.();
+    this.#options.api.close();
+  }
+
+  get #isStopped(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { random } = this.#options;
+    while (!this.#isStopped) {
+      const version = await this.#list();
+      if (version !== undefined) await this.#watch(version);
+      await this.#pause(backoffMs(Math.max(this.#failures, this.#shortWatches), RETRY, random));
+    }
+  }
+
+  /** The version of the list; undefined if there is none. */
+  async #list(): Promise<string | undefined> {
+    const { api, port, findings } = this.#options;
+    try {
+      const { slices, version } = await this.#within(LIST_LIMIT_MS, (signal) => api.list(signal));
+      if (this.#isStopped) return undefined;
+      this.#failures = 0;
+      const isServing = this.#members.listed(slices.flatMap((one) => sliceOf(one, port) ?? []));
+      findings.take(isServing ? this.#members.found : [], this.#problemOf(isServing, slices.length));
+      return version;
+    } catch (error) {
+      if (this.#isStopped) return undefined;
+      this.#failures++;
+      api.close();
+      await this.#askDns(messageOf(error));
+      return undefined;
+    }
+  }
+
+  #problemOf(isServing: boolean, slices: number): string | undefined {
+    if (slices === 0) return 'the Service has no EndpointSlice: is its name right?';
+    if (!isServing) return 'no endpoint of the Service is ready on that port';
+    if (this.#members.isKeeping) return 'more than half of the backends are missing at once';
+    return this.#shortWatches < SHORT_WATCHES ? undefined : `each watch ends early: ${this.#watchProblem}`;
+  }
+
+  async #askDns(problem: string): Promise<void> {
+    const { fallback, findings } = this.#options;
+    if (fallback === undefined || this.#failures < FAILURES_BEFORE_DNS) return findings.take(undefined, problem);
+    try {
+      const found = await fallback();
+      if (this.#isStopped) return;
+      const endpoints = found.map(({ address, port }) => ({ address, port, ...dnsConditions }));
+      this.#members.listed([
+        { name: 'DNS, IPv4', version: undefined, family: 'IPv4', endpoints: endpoints.filter(isVersion4) },
+        {
+          name: 'DNS, IPv6',
+          version: undefined,
+          family: 'IPv6',
+          endpoints: endpoints.filter((one) => !isVersion4(one)),
+        },
+      ]);
+      findings.take(found.length === 0 ? undefined : this.#members.found, `${problem}; DNS is used meanwhile`);
+    } catch (error) {
+      findings.take(undefined, `${problem}; DNS: ${messageOf(error)}`);
+    }
+  }
+
+  /** Until the next full list is due, or the server ends it. The list that follows mends whatever was missed. */
+  async #watch(version: string): Promise<void> {
+    const { api, clock, random } = this.#options;
+    const { least, most } = RELIST_MS;
+    const onEvent = (event: SliceEvent): void => this.#event(event);
+    const startedAt = clock.now();
+    this.#watchProblem = 'the server ended it';
+    try {
+      await this.#within(least + (most - least) * random(), (signal) => api.watch(version, onEvent, signal));
+    } catch (error) {
+      this.#watchProblem = messageOf(error);
+    }
+    this.#shortWatches = clock.now() - startedAt < SHORT_MS ? this.#shortWatches + 1 : 0;
+  }
+
+  #event(event: SliceEvent): void {
+    if (this.#isStopped) return;
+    const slice = event.kind === 'changed' ? sliceOf(event.slice, this.#options.port) : undefined;
+    if (slice !== undefined) this.#members.changed(slice);
+    else this.#members.removed(event.kind === 'removed' ? event.name : event.slice.metadata.name);
+    this.#options.findings.use(this.#members.found);
+  }
+
+  /** Rejects if it takes longer, or if the follower stops, whether or not the work hears of it. */
+  async #within<Result>(ms: number, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const limit = new AbortController();
+    const timer = this.#options.clock.setTimeout(() => limit.abort(new Error(`no answer within ${ms / 1000} s`)), ms);
+    const signal = AbortSignal.any([limit.signal, this.#closing.signal]);
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => reject(signal.reason));
+    try {
+      return await Promise.race([work(signal), ended]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (ms <= 0 || this.#isStopped) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.setTimeout(resolve, ms);
+    this.#endPause = () => {
+      timer.cancel();
+      resolve();
+    };
+    return promise;
+  }
+}
+
+/** A name that a headless Service has in DNS is that of a pod that is ready. */
+const dnsConditions = { isReady: true, isServing: true, isTerminating: false };
+
+const isVersion4 = ({ address }: FoundBackend | { readonly address: string }): boolean => !address.includes(':');
