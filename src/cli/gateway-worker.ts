@@ -155,7 +155,7 @@ function apply(worker: Gateway, records: RecordPeers, clock: Clock, message: Con
   } else if (message.type === 'load') worker.leases.leaseOf(message.upstream)?.applyLoad(message.load);
   else if (message.type === 'lease-end') {
     const at = message.endsAt - machineOffsetMs(clock);
-    for (const lease of worker.leases.leases()) lease.useLeaseEnd(at);
+    for (const lease of worker.leases.leases()) lease.useLeaseEnd(at, message.standing);
   } else if (message.type === 'tokens') worker.applyTokens(message.grants, message.hosts);
   else if (message.type === 'places') worker.applyPlaces(message.news);
   else if (message.type === 'record') records.answered(message.number, message.answer);

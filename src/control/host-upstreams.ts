@@ -215,7 +215,7 @@ export class HostUpstreams {
     const { tell } = this.#options;
     tell(worker, { type: 'members', upstreams: this.membership.all(), configHash: this.#configHash });
     tell(worker, { type: 'backends', backends: this.#knownHealth() });
-    if (this.#fleet !== undefined) tell(worker, { type: 'lease-end', endsAt: this.#fleet.endsAt });
+    if (this.#fleet !== undefined) tell(worker, this.#fleet.leaseEnd());
   }
 
   /**

@@ -149,7 +149,10 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   }),
   lease: z.looseObject({ upstream: text, order: leaseOrder }),
   load: z.looseObject({ upstream: text, load: hostLoad }),
-  'lease-end': z.looseObject({ endsAt: z.number() }),
+  'lease-end': z.looseObject({
+    endsAt: z.number(),
+    standing: z.enum(['new', 'superseded', 'member']).optional(),
+  }),
   'keys-changed': nothing,
   'ticket-key': z.looseObject({ key: z.base64().length(64) }),
   tokens: z.looseObject({ grants: z.array(tokenGrant), hosts: z.int().min(1).optional() }),

@@ -58,6 +58,9 @@ export type MemberMessage =
   /** Only checks whether control reads its connection. */
   | { readonly type: 'ping' };
 
+/** How a host stands in its fleet: without a lease so far, replaced by another process of its name, or neither. */
+export type FleetStanding = 'new' | 'superseded' | 'member';
+
 /** A message of control to a process. */
 export type ControlMessage =
   /**
@@ -71,7 +74,7 @@ export type ControlMessage =
    * When the lease of this host ends, in milliseconds of the machine's monotonic clock. From then on workers keep what they
    * fall back to of the upstreams that the hosts of a fleet share.
    */
-  | { readonly type: 'lease-end'; readonly endsAt: number }
+  | { readonly type: 'lease-end'; readonly endsAt: number; readonly standing?: FleetStanding | undefined }
   /** The load of the other workers at an upstream; needs no answer. */
   | { readonly type: 'load'; readonly upstream: string; readonly load: HostLoad }
   | { readonly type: 'keys-changed' }

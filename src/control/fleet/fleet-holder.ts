@@ -9,6 +9,7 @@ import { machineOffsetMs } from '../../core/machine-time.ts';
 import type { Random } from '../../core/random.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import { type BackendUse, type CalledUse, FleetLease } from '../../policy/fleet/fleet-lease.ts';
+import type { ControlMessage } from '../../protocol/messages.ts';
 import type { ValkeyClient } from '../../store/valkey/valkey-client.ts';
 import { ValkeyUnavailable } from '../../store/valkey/valkey-unavailable.ts';
 import type { FleetPermits, SharedBackend } from '../upstream-leases.ts';
@@ -38,9 +39,11 @@ export interface FleetHolderOptions {
   };
   /** The service times of an upstream as this host has seen them: the mean, in milliseconds. */
   readonly meanMs: (upstream: string) => number | undefined;
-  /** Tells every worker when the lease ends, in milliseconds of the machine's monotonic clock. */
-  readonly tellEnd: (endsAt: number) => void;
+  /** Tells every worker when the lease ends. */
+  readonly tellEnd: (end: LeaseEndMessage) => void;
 }
+
+type LeaseEndMessage = Extract<ControlMessage, { type: 'lease-end' }>;
 
 interface Shared {
   readonly upstream: string;
@@ -61,7 +64,7 @@ export class FleetHolder {
   #isCalling = false;
   #isClosed = false;
   #isHinted = false;
-  #toldEnd = Number.NaN;
+  #told: LeaseEndMessage | undefined;
   #problem: string | undefined;
   #isUnwritten = false;
   #timer: Timer | undefined;
@@ -78,9 +81,12 @@ export class FleetHolder {
     this.#tick();
   }
 
-  /** When the lease ends, for a worker that has just connected. */
-  get endsAt(): number {
-    return Math.max(0, this.#lease.endsAt);
+  /** When the lease ends, and how the host stands, for a worker that has just connected. */
+  leaseEnd(): LeaseEndMessage {
+    const { now, wall } = this.#times();
+    const state = this.#lease.state(now, wall);
+    const standing = state === 'new' || state === 'superseded' ? state : 'member';
+    return { type: 'lease-end', endsAt: Math.max(0, this.#lease.endsAt), standing };
   }
 
   /** Requests wait on this host: asks for more if nothing is free. */
@@ -214,9 +220,10 @@ export class FleetHolder {
       const granted = this.#lease.permitsOf(use.backend, { now, wall, isStrict });
       this.#options.leases.grant(upstream, backend, granted);
     }
-    if (this.endsAt === this.#toldEnd) return;
-    this.#toldEnd = this.endsAt;
-    this.#options.tellEnd(this.endsAt);
+    const end = this.leaseEnd();
+    if (end.endsAt === this.#told?.endsAt && end.standing === this.#told.standing) return;
+    this.#told = end;
+    this.#options.tellEnd(end);
   }
 
   #shared(): Shared[] {

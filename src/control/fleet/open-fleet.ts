@@ -32,8 +32,6 @@ export function openFleet(parts: HostParts): FleetHolder | undefined {
       const times = gateways().map(({ status }) => serviceMsOf(status, upstream));
       return times.length === 0 ? undefined : Math.max(...times);
     },
-    tellEnd: (endsAt) => {
-      for (const worker of gateways()) tell(worker, { type: 'lease-end', endsAt });
-    },
+    tellEnd: (end) => gateways().forEach((worker) => tell(worker, end)),
   });
 }

@@ -19,8 +19,8 @@ export function healthRoute(metrics: EndpointMetrics): LocalRoute {
 }
 
 /**
- * GET /readyz: whether this worker can serve. It must not be draining, and each required upstream must have a backend
- * that is up.
+ * GET /readyz: whether this worker can serve. It must not be draining, each required upstream must have a backend that is
+ * up, and a host of a fleet must have its place there.
  */
 export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): LocalRoute {
   return {
@@ -35,6 +35,11 @@ export function readyRoute(gateway: GatewayContext, metrics: EndpointMetrics): L
       if (away.length > 0) {
         const names = away.map(({ name }) => name).join(', ');
         return new Refusal('no-backend', `no backend is up in: ${names}`, { retryAfterSeconds: 1 });
+      }
+      const now = gateway.clock.now();
+      for (const { leaseEnd } of gateway.upstreams) {
+        const reason = leaseEnd?.unreadyBecause(now);
+        if (reason !== undefined) return new Refusal('no-backend', reason, { retryAfterSeconds: 1 });
       }
       x.respond(200, jsonHeaders(), '{"status":"ready"}');
       return undefined;

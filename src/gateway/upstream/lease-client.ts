@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { LeaseState } from '../../policy/permits/lease-state.ts';
 import type { HostLoad, LeaseOrder, LeaseReport } from '../../protocol/lease.ts';
+import type { FleetStanding } from '../../protocol/messages.ts';
 import type { Leased, LeasedBackend } from './leased.ts';
 
 /** How soon a call for permits may follow another, and how often it is repeated while work waits. */
@@ -129,9 +130,10 @@ export class LeaseClient {
   }
 
   /** The host's lease in its fleet ends at this time of the clock. */
-  useLeaseEnd(at: number): void {
+  useLeaseEnd(at: number, standing: FleetStanding = 'member'): void {
     const { upstream, clock } = this.#options;
     if (upstream.leaseEnd === undefined) return;
+    upstream.leaseEnd.useStanding(standing, clock.now());
     upstream.leaseEnd.at = at;
     this.#endTimer?.cancel();
     this.#endTimer = clock.setTimeout(() => upstream.leaseEnd?.check(clock.now()), Math.max(0, at - clock.now()));

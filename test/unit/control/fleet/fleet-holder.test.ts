@@ -26,6 +26,7 @@ const { upstreams } = configWithFile(
 function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBook(), clock = new ManualClock()) {
   const granted: { permits: number; floor: number }[] = [];
   const ends: number[] = [];
+  const standings: (string | undefined)[] = [];
   const calls: FleetCall[] = [];
   const host = { isDown: false, inUse: 0, queued: 0, isOver: false, hint: (_message: string): void => {} };
   const left: string[] = [];
@@ -73,7 +74,10 @@ function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBoo
       },
     },
     meanMs: () => 20,
-    tellEnd: (endsAt) => ends.push(endsAt),
+    tellEnd: (end) => {
+      if (ends.at(-1) !== end.endsAt) ends.push(end.endsAt);
+      if (standings.at(-1) !== end.standing) standings.push(end.standing);
+    },
   });
   const run = async (ms: number): Promise<void> => {
     for (const end = clock.now() + ms; clock.now() < end;) {
@@ -81,7 +85,7 @@ function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBoo
       for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
     }
   };
-  return { holder, host, granted, ends, calls, left, run, clock, path, book };
+  return { holder, host, granted, ends, standings, calls, left, run, clock, path, book };
 }
 
 /** The book has learnt, and has repeated the floor that it assigned then. */
@@ -173,4 +177,17 @@ test('an answer that is none is a bug, and the lease goes on', async () => {
   await run(4000);
   assert.equal(holder.status().state, 'leased');
   await holder.close();
+});
+
+test('workers hear that the host has no lease yet, that it has one, and that another process has its name', async () => {
+  const { holder, standings, run, clock, book } = setUp();
+  assert.deepEqual(holder.leaseEnd().standing, 'new');
+  await run(200);
+  assert.deepEqual(standings, ['new', 'member']);
+  const other = setUp(join(folder, 'other.json'), book, clock);
+  await other.run(6000);
+  assert.equal(standings.at(-1), 'superseded');
+  assert.equal(other.standings.at(-1), 'member');
+  await holder.close();
+  await other.holder.close();
 });
