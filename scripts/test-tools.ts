@@ -15,6 +15,7 @@ const tools = [
   { program: '/usr/bin/fish', debianPackage: 'fish' },
   { program: '/usr/sbin/haproxy', debianPackage: 'haproxy' },
   { program: '/usr/bin/caddy', debianPackage: 'caddy' },
+  { program: '/usr/sbin/keepalived', debianPackage: 'keepalived' },
   { program: '/usr/sbin/logrotate', debianPackage: 'logrotate' },
   { program: '/usr/bin/systemd-socket-activate', debianPackage: 'systemd' },
   { program: '/usr/bin/chromium', debianPackage: 'chromium' },
