@@ -255,7 +255,7 @@ test('deploy/keepalived: keepalived reads the file', only('/usr/sbin/keepalived'
     return spawnSync('/usr/sbin/keepalived', ['--config-test', '-f', file]).status;
   };
   assert.equal(status(text), 0);
-  assert.equal(status(text.replace('priority', 'priorty')), 5);
+  assert.equal(status(text.replace('  priority', '  priorty')), 5);
 });
 
 test(
