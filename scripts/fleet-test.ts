@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/core/errors.ts';
-import { endWithOutside, fleetProblem, fleetTools, isEnclosed, startEnclosed } from '../test/fleet/enclosure.ts';
+import { endWithOutside, isEnclosed } from '../test/fleet/enclosure.ts';
 import type { Fault } from '../test/fleet/fault.ts';
 import { allFaults } from '../test/fleet/faults/faults.ts';
 import { FEW_JOINERS, MOST_JOINERS } from '../test/fleet/faults/fleet-faults.ts';
@@ -13,7 +13,7 @@ import { planFaults } from '../test/fleet/nemesis.ts';
 import { brokenPromises } from '../test/fleet/judge.ts';
 import { reportOf, reportTable, tokensLine, tokensOf } from '../test/fleet/report.ts';
 import { runSchedule } from '../test/fleet/run.ts';
-import { ensurePrograms } from './test-tools.ts';
+import { runEnclosed } from './run-enclosed.ts';
 import { writeTable } from './write-table.ts';
 
 const help = `usage: npm run fleet:test -- [options]
@@ -151,14 +151,5 @@ else if (isEnclosed()) {
   process.exit(await runFleet());
 } else {
   orUsage(chosenFaults);
-  ensurePrograms(fleetTools);
-  const problem = fleetProblem();
-  if (problem === undefined) {
-    const child = startEnclosed(fileURLToPath(import.meta.url), process.argv.slice(2));
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGKILL'));
-    child.on('exit', (code) => process.exit(code ?? 130));
-  } else {
-    console.error(`fleet: ${problem}`);
-    process.exitCode = 2;
-  }
+  runEnclosed(fileURLToPath(import.meta.url));
 }

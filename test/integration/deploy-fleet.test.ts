@@ -90,7 +90,7 @@ describe('deploy/kubernetes-fleet', () => {
   test('every field is one of Kubernetes, with a value that it takes', () => {
     const whole = [...all, ...documentsOf(textOf('kubernetes-fleet/backends.yaml'))];
     assert.equal(complaintsOf(whole), '');
-    const [first] = whole.filter(({ kind }) => kind === 'StatefulSet');
+    const first = whole.find(({ kind }) => kind === 'StatefulSet');
     assert.match(
       complaintsOf([{ ...first, spec: { ...first?.spec, replica: 3 } } as Manifest]),
       /"replica"' does not exist/,
@@ -102,10 +102,10 @@ describe('deploy/kubernetes-fleet', () => {
       resources: string[];
       patches: { path: string }[];
     };
-    const used = [...resources, ...patches.map(({ path }) => path), 'backends.yaml', 'kustomization.yaml'];
+    const used = new Set([...resources, ...patches.map(({ path }) => path), 'backends.yaml', 'kustomization.yaml']);
     const files = readdirSync(join(deploy, 'kubernetes-fleet')).filter((name) => name.endsWith('.yaml'));
     assert.deepEqual(
-      files.filter((name) => !used.includes(name)),
+      files.filter((name) => !used.has(name)),
       [],
     );
     assert.match(textOf('kubernetes-fleet/backends.yaml'), /a pattern/);
@@ -133,7 +133,7 @@ describe('deploy/kubernetes-fleet', () => {
 
   test('the servers have more than one replica, and the autoscaler leaves 30 % of each cap', async () => {
     const { upstreams } = await loadConfig({ VALKEY_URL: 'redis://10.0.0.1' }, join(deploy, 'kubernetes-fleet'));
-    const [app] = upstreams.filter(({ name }) => name === 'app');
+    const app = upstreams.find(({ name }) => name === 'app');
     assert.deepEqual(
       [app?.discover?.kind, app?.discover?.slices?.port, app?.fleet?.mode],
       ['slices', 'http', 'prompt'],

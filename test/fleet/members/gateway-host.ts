@@ -21,6 +21,8 @@ export interface HostSettings {
 const PORT = 8080;
 const ADMIN_PORT = 8081;
 const ADMIN_TOKEN = 'the-token-of-a-fleet-in-namespaces';
+/** Where Rampart's own endpoints are; every other path is that of the upstream. */
+const OWN_PREFIX = '/rampart';
 const START_LIMIT_MS = 60_000;
 /** A host that ends still serves for this long and closes its connections by replies. */
 const LAME_DUCK_MS = 1000;
@@ -48,6 +50,10 @@ export class GatewayHost {
 
   get adminUrl(): string {
     return `http://${this.place.address}:${ADMIN_PORT}`;
+  }
+
+  get readyUrl(): string {
+    return `${this.url}${OWN_PREFIX}/readyz`;
   }
 
   get output(): string {
@@ -150,6 +156,6 @@ export class GatewayHost {
     const { backends, cap, routes, upstream } = this.#settings;
     const work = { backends, cap, healthPath: '/healthz', queueTimeoutMs: 5000, ...upstream };
     const route = { endpoint: 'work', path: '/*', upstream: 'work', authenticate: false };
-    return { upstreams: { work }, routes: [...routes, route], builtin: false };
+    return { upstreams: { work }, routes: [...routes, route], builtin: { prefix: OWN_PREFIX } };
   }
 }
