@@ -247,7 +247,7 @@ describe('deploy/valkey', { skip: withoutValkey }, () => {
 
 test('deploy/keepalived: keepalived reads the file', only('/usr/sbin/keepalived'), () => {
   // An interface that the machine has, because keepalived looks for it.
-  const [card = 'eth0'] = Object.keys(networkInterfaces()).filter((name) => name !== 'lo');
+  const card = Object.keys(networkInterfaces()).find((name) => name !== 'lo') ?? 'eth0';
   const text = textOf('keepalived/keepalived.conf').replace('interface eth0', `interface ${card}`);
   const file = join(folder, 'keepalived.conf');
   const status = (content: string): number | null => {
