@@ -21,11 +21,17 @@ const UNSIGNED_STALE_MS = 5_000;
 /** The pinned Node of this project: the runtime of everything but this set-up. */
 export const pinnedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
 
+/** Whatever npm installs follows from these fields; another script or version of ours needs no set-up. */
+function dependenciesIn(file) {
+  const { dependencies, devDependencies, optionalDependencies, overrides } = JSON.parse(readFileSync(file, 'utf8'));
+  return JSON.stringify({ dependencies, devDependencies, optionalDependencies, overrides });
+}
+
 function wantedStamp() {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);
   for (const name of inputs) {
     const file = join(root, name);
-    if (existsSync(file)) hash.update(name).update(readFileSync(file));
+    if (existsSync(file)) hash.update(name).update(name === 'package.json' ? dependenciesIn(file) : readFileSync(file));
   }
   return hash.digest('hex');
 }
