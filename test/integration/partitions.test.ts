@@ -4,7 +4,12 @@ import { Client } from 'pg';
 import { systemClock } from '../../src/core/clock.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
 import { dayOf, partitionName, startOfDay } from '../../src/policy/ledger/retention.ts';
-import { type RetentionOptions, type RetentionReport, runRetention } from '../../src/store/partitions/retention-run.ts';
+import {
+  RETENTION_LOCK,
+  type RetentionOptions,
+  type RetentionReport,
+  runRetention,
+} from '../../src/store/partitions/retention-run.ts';
 import type { Store } from '../../src/store/store.ts';
 import { withPostgres } from '../support/postgres.ts';
 import { recordOf, startWriter } from '../support/records.ts';
@@ -104,6 +109,41 @@ describe('partitions', () => {
 });
 
 describe('retention', () => {
+  test('of hosts that run it at once one does the work, and the next run finds nothing to do', async () => {
+    const opened = await open();
+    const { retain } = opened;
+    for (const age of [29, 31, 60]) await madeInTime(opened, NOW - age * DAY_MS);
+    const reports = await Promise.all(Array.from({ length: 6 }, () => retain()));
+    const working = reports.filter(({ isElsewhere }) => !isElsewhere);
+    const dropped = working.flatMap((report) => report.dropped.map(({ name }) => name));
+    assert.ok(working.length >= 1);
+    assert.deepEqual(
+      dropped.toSorted(),
+      [60, 31].map((age) => partitionName(dayOf(NOW - age * DAY_MS))),
+      'each one once',
+    );
+    const again = await retain();
+    assert.deepEqual([again.isElsewhere, again.dropped, again.added], [false, [], []]);
+  });
+
+  test('while another host has the lock nothing is done, and its death frees the lock', async () => {
+    const opened = await open();
+    await madeInTime(opened, NOW - 60 * DAY_MS);
+    const other = new Client({ connectionString: opened.url });
+    other.on('error', () => undefined);
+    await other.connect();
+    await other.query(`SELECT pg_advisory_lock(${RETENTION_LOCK})`);
+    const refused = await opened.retain();
+    assert.deepEqual([refused.isElsewhere, refused.dropped], [true, []]);
+    const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    await queryOnce(opened.url, `SELECT pg_terminate_backend(${rows[0]?.pid})`);
+    await eventually('the lock is free', async () => !(await opened.retain()).isElsewhere);
+    assert.deepEqual(
+      await partitionsOf(opened.url).then((names) => names.includes(partitionName(dayOf(NOW - 60 * DAY_MS)))),
+      false,
+    );
+  });
+
   test('drops the days that are expired, keeps the others, and a dry run does neither', async () => {
     const opened = await open();
     const { url, store, keyId, retain } = opened;

@@ -44,7 +44,7 @@ export interface RetentionReport {
 }
 
 /** Held by the one process that is at it, as long as its session lasts. */
-const RETENTION_LOCK = 72_707_371;
+export const RETENTION_LOCK = 72_707_371;
 /** A deletion holds locks for some milliseconds. */
 const DELETE_ROWS = 2_000;
 
