@@ -1,5 +1,5 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log, traces): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log, traces, fleet): that part alone; --write puts its table into docs/costs.md.
 // h2spec runs only when it is named, because it needs a program that no package has.
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
@@ -9,6 +9,7 @@ import { benchExport, exportTable } from './bench/export.ts';
 import { findInterceptorRules } from './bench/interceptors.ts';
 import { benchFloods } from './bench/floods.ts';
 import { benchH2spec } from './bench/h2spec.ts';
+import { benchFleetPermits } from './bench/fleet-permits.ts';
 import { benchHandshakes } from './bench/handshakes.ts';
 import { benchLedger, ledgerTable } from './bench/ledger.ts';
 import { benchLogRotation } from './bench/log-rotation.ts';
@@ -49,6 +50,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   floods: async () => put('floods', await benchFloods()),
   verdict: async () => put('verdict', await benchVerdict()),
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
+  fleet: async () => put('permits of a fleet', await benchFleetPermits(), 'fleet.md'),
   ledger: async () => put('ledger', ledgerTable(await benchLedger())),
   export: async () => put('export', exportTable(await benchExport()), 'records.md'),
   traces: async () => put('traces', `${await benchTraces()}\n\n${await benchTracesHost()}`, 'traces.md'),

@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/core/clock.ts';
 import type { UpstreamConfig } from '../../src/config/model.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
 import { Upstream } from '../../src/gateway/upstream/upstream.ts';
@@ -11,6 +12,8 @@ export interface BareUpstreamOptions {
   /** In place of what the others say. */
   readonly config?: Partial<UpstreamConfig>;
   readonly initialPermits?: (cap: number) => number;
+  /** In place of one that stands still. */
+  readonly clock?: Clock;
 }
 
 /** An upstream whose backends are never spoken to: taking a permit opens no connection. The caller closes it. */
@@ -20,6 +23,7 @@ export function bareUpstream({
   queueCapacity = 2,
   config = {},
   initialPermits = (permits) => permits,
+  clock: givenClock,
 }: BareUpstreamOptions = {}): {
   clock: ManualClock;
   upstream: Upstream;
@@ -49,7 +53,7 @@ export function bareUpstream({
       ...config,
     },
     {
-      clock,
+      clock: givenClock ?? clock,
       random: () => 0,
       metrics: new GatewayMetrics(instruments.registry),
       bugs: instruments.bugs,
