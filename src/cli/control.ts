@@ -7,12 +7,14 @@ import { fleetLibrary } from '../control/fleet/fleet-function.ts';
 import { hostId } from '../control/fleet/host-id.ts';
 import { ownCluster } from '../control/kubernetes/cluster-place.ts';
 import { startAdminServer } from '../control/admin-server.ts';
+import { newsFunctions } from '../store/valkey/news-functions.ts';
 import { tokenFunctions } from '../store/valkey/token-functions.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
 import { join } from 'node:path';
 import { LabRuns } from '../control/lab-runs.ts';
 import { rampProcess } from './ramp-process.ts';
+import type { FleetNewsStore } from '../store/fleet-news.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
 import { startDailyRetention } from './daily-retention.ts';
@@ -67,7 +69,7 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
   const valkey = await openValkey(context);
   database?.start();
   try {
-    await serveAdmin(context, io, { database, valkey, keys: store?.keys });
+    await serveAdmin(context, io, { database, valkey, keys: store?.keys, fleetNews: store?.fleetNews });
   } finally {
     database?.close();
     valkey?.close();
@@ -83,7 +85,7 @@ async function openValkey({ config, clock, random, log, bugs }: RoleContext): Pr
   const connectionName = `rampart-control-${process.pid}`;
   return new ValkeyClient({
     url,
-    libraries: [tokenFunctions, fleetLibrary],
+    libraries: [tokenFunctions, fleetLibrary, newsFunctions],
     clock,
     random,
     log,
@@ -96,9 +98,11 @@ interface OpenStores {
   readonly database: DatabaseWatch | undefined;
   readonly valkey: ValkeyClient | undefined;
   readonly keys: KeyStore | undefined;
+  readonly fleetNews: FleetNewsStore | undefined;
 }
 
-async function serveAdmin(context: RoleContext, io: CommandIo, { database, valkey, keys }: OpenStores): Promise<void> {
+async function serveAdmin(context: RoleContext, io: CommandIo, stores: OpenStores): Promise<void> {
+  const { database, valkey, keys, fleetNews } = stores;
   const { base, clock, random, log, registry, bugs, runFolder } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token, ADMIN_READ_TOKEN: readToken } = context.config.env;
   const stop = stopRequests(context);
@@ -118,6 +122,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, { database, valke
     database,
     valkey,
     cluster: ownCluster(process.env),
+    fleetNews,
     host: valkey && hostId(context.config.dataDir, (message, details) => log.warn(details, message)),
     wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,
     slo: sloOf(context.config, io, (remark) => log.warn(remark)),

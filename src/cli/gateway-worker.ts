@@ -160,6 +160,7 @@ function apply(worker: Gateway, records: RecordPeers, clock: Clock, message: Con
   else if (message.type === 'places') worker.applyPlaces(message.news);
   else if (message.type === 'record') records.answered(message.number, message.answer);
   else if (message.type === 'keys-changed') worker.forgetKeys();
+  else if (message.type === 'trust') worker.trustStored(message.until - machineOffsetMs(clock));
   else if (message.type === 'ticket-key') worker.useTicketKey(message.key);
   else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);
 }

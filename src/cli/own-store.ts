@@ -8,6 +8,7 @@ import { findPlacement } from '../store/embedded/placement.ts';
 import { migrate } from '../store/migrations.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { CommandIo } from './io.ts';
+import { tellFleetOfKeys } from './tell-fleet.ts';
 
 type Work<Result> = (store: Store) => Promise<Result>;
 
@@ -46,9 +47,15 @@ export async function withRunningStore<Result>(
   return url === undefined ? undefined : withStore(url, io, name, work);
 }
 
-/** Workers keep what they know of keys; with control away they ask again within half a minute. */
-export const tellWorkers = (io: CommandIo): Promise<unknown> =>
-  tellControl(controlSocket(runFolder(dataDirOf(io))), { type: 'keys-changed' });
+/** Has workers forget what they know of keys, in a fleet those of all hosts. Workers that are not told ask again within half a minute. */
+export async function tellWorkers(io: CommandIo): Promise<void> {
+  const result = await tellControl(controlSocket(runFolder(dataDirOf(io))), { type: 'keys-changed' });
+  const url = io.env['VALKEY_URL'] ?? '';
+  if (result === 'told' || url === '') return;
+  const problem = await tellFleetOfKeys(url);
+  if (problem === undefined) return;
+  io.stderr.write(`rampart: the hosts of VALKEY_URL could not be told, and notice it within 30 seconds: ${problem}\n`);
+}
 
 /** The data directory of this folder's Rampart. */
 export const dataDirOf = ({ env, folder }: CommandIo): string => resolve(folder, env['RAMPART_DATA_DIR'] || '.rampart');

@@ -52,7 +52,7 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
   {
     path: '/api/cache/purge',
     methods: changes,
-    answer: ({ control, req, res }) => answerWith(purge(control, req), req, res),
+    answer: (request) => answerWith(purge(request), request.req, request.res),
   },
   {
     path: '/api/cap',
@@ -173,7 +173,8 @@ async function answerWith(
   res: ServerResponse,
 ): Promise<void> {
   const result = await answered;
-  if (!isProblem(result)) return replyValue(res, result);
+  // 200, unless the answer has set another status.
+  if (!isProblem(result)) return replyValue(res, result, res.statusCode);
   // The rest of the body will not be read.
   if (!req.complete) res.setHeader('connection', 'close');
   return replyProblem(res, result);

@@ -4,6 +4,7 @@ import { StoreError } from '../store/errors.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { shownKey } from '../store/shown-key.ts';
 import type { AdminProblem } from './admin-change.ts';
+import { fleetFields } from './admin-fleet.ts';
 import { badBody, readJsonChange } from './admin-config.ts';
 import type { AdminRequest } from './admin-request.ts';
 
@@ -70,17 +71,17 @@ export const createKeyByAdmin = withKeys(async (keys, { control, clock, req }) =
     priority,
     scopes,
   });
-  control.keysChanged();
+  // Nobody waits, because no host refuses the key for longer than two seconds.
+  void control.keysChanged().catch((error: unknown) => control.bugs.report('keys', error));
   return { ...shownKey(record), key: text };
 });
 
 /** DELETE /api/keys/{id}: the key is refused from now on. */
-export const revokeKey = withKeys(async (keys, { control, parts }) => {
+export const revokeKey = withKeys(async (keys, { control, parts, res }) => {
   const result = await keys.revoke(parts[0] ?? '');
   if (result.kind === 'ambiguous')
     return { status: 409, reason: 'ambiguous', detail: `${result.matches.length} keys begin so: give the id of one` };
   if (result.kind !== 'changed')
     return { status: 404, reason: 'not-found', detail: 'there is no such key; GET /api/keys lists them' };
-  control.keysChanged();
-  return shownKey(result.record);
+  return { ...shownKey(result.record), ...fleetFields(await control.keysChanged(), res) };
 });

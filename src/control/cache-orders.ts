@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { WorkerTrust } from '../policy/fleet/worker-trust.ts';
 import type { CacheOrder, CachePosition, PurgeTarget } from '../protocol/cache-order.ts';
 import { OrderLog } from './order-log.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
@@ -31,6 +32,16 @@ export interface CacheOrdersOptions<Worker> {
   /** Tells this control from those before it. */
   readonly epoch: number;
   readonly tell: (worker: Worker, message: ControlMessage) => void;
+  /** Undefined on a host without a fleet. */
+  readonly fleet?: FleetOrders | undefined;
+}
+
+/** What a fleet adds: a host acknowledges a purge when it has an effect at each of its workers. */
+interface FleetOrders {
+  /** The orders of the previous control that this control goes on from; a worker that has missed some of them forgets everything. */
+  readonly resumed: CachePosition | undefined;
+  /** A worker has carried out orders. */
+  readonly onDone: () => void;
 }
 
 /**
@@ -46,6 +57,8 @@ export class CacheOrders<Worker> {
   readonly #late = new Set<Worker>();
   /** Where the workers stood with the control before this one. */
   #before: CachePosition | undefined;
+  readonly #trust = new WorkerTrust<Worker>();
+  #trustedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: CacheOrdersOptions<Worker>) {
     this.#options = options;
@@ -59,6 +72,37 @@ export class CacheOrders<Worker> {
     });
   }
 
+  /** The number of the last order. */
+  get last(): number {
+    return this.#log.last;
+  }
+
+  /** The last order, of those up to `last`, that has an effect at every worker. Times are those of `extendTrust`. */
+  appliedAt(now: number): number {
+    return this.#trust.appliedAt(now, this.#log.last);
+  }
+
+  /** Removes nothing. Workers that have carried it out have dealt with every message before it. */
+  barrier(): void {
+    this.#give(
+      { invalidate: { host: '', targets: [], selection: '' } },
+      { to: [...this.#present], awaited: new Set(), limitMs: 0, finished: () => {} },
+    );
+  }
+
+  /** Lets all workers use what they have stored until then, and the orders up to now remove the rest. In milliseconds of the machine's clock. */
+  extendTrust(until: number, now: number): void {
+    this.#trustedUntil = until;
+    this.#trust.prune(now);
+    for (const worker of this.#present) if (!this.#trust.isBehind(worker)) this.#tellTrust(worker);
+  }
+
+  #tellTrust(worker: Worker): void {
+    if (this.#trustedUntil === Number.NEGATIVE_INFINITY) return;
+    this.#options.tell(worker, { type: 'trust', until: this.#trustedUntil });
+    this.#trust.extended(worker, this.#trustedUntil);
+  }
+
   /** Takes what a worker says of its cache; other messages mean nothing here. */
   said(worker: Worker, message: MemberMessage): void {
     if (message.type === 'cache-position') this.#joined(worker, message.position);
@@ -70,6 +114,7 @@ export class CacheOrders<Worker> {
   left(worker: Worker): void {
     this.#present.delete(worker);
     this.#late.delete(worker);
+    this.#trust.left(worker);
     for (const [number, running] of this.#running) {
       if (running.awaited.delete(worker) && running.awaited.size === 0) this.#finish(number);
     }
@@ -78,6 +123,7 @@ export class CacheOrders<Worker> {
   #joined(worker: Worker, position: CachePosition | undefined): void {
     this.#present.add(worker);
     this.#forget(worker, this.#missed(position) ?? [{ purge: {} }]);
+    this.#tellTrust(worker);
     if (position === undefined || position.epoch === this.#options.epoch) return;
     this.#before ??= position;
     const { epoch, number } = this.#before;
@@ -87,8 +133,15 @@ export class CacheOrders<Worker> {
 
   /** Undefined if the missed orders are no longer known. A worker that connects for the first time has almost nothing stored. */
   #missed(position: CachePosition | undefined): CacheOrder[] | undefined {
-    if (position === undefined) return undefined;
+    if (position === undefined || !this.#mayResume(position)) return undefined;
     return this.#log.since(position.epoch === this.#options.epoch ? position.number : 0);
+  }
+
+  /** The orders of a fleet are not in the log of this control, so a worker must have them from the previous control. */
+  #mayResume({ epoch, number }: CachePosition): boolean {
+    const { fleet, epoch: own } = this.#options;
+    if (fleet === undefined || epoch === own) return true;
+    return fleet.resumed?.epoch === epoch && number >= fleet.resumed.number;
   }
 
   #passOn(asker: Worker, id: number, order: CacheOrder): void {
@@ -119,11 +172,14 @@ export class CacheOrders<Worker> {
 
   #forget(worker: Worker, orders: readonly CacheOrder[]): void {
     const { epoch, tell } = this.#options;
+    this.#trust.ordered(worker, this.#log.last);
     tell(worker, { type: 'forget', position: { epoch, number: this.#log.last }, orders });
   }
 
   #done(worker: Worker, number: number, entries: number): void {
     this.#late.delete(worker);
+    this.#trust.done(worker, number);
+    this.#options.fleet?.onDone();
     const running = this.#running.get(number);
     if (running === undefined || !running.awaited.delete(worker)) return;
     running.purged++;

@@ -6,6 +6,7 @@ import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { Slo } from '../policy/slo/slo.ts';
+import type { FleetNewsStore } from '../store/fleet-news.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import type { ConfigLayers } from './config/config-layers.ts';
 import type { ConfigSource } from './config/config-source.ts';
@@ -34,6 +35,8 @@ export interface ControlDependencies {
   readonly valkey?: ValkeyClient | undefined;
   /** The cluster in whose pod control runs; undefined outside of one. */
   readonly cluster?: ClusterPlace | undefined;
+  /** Keeps news for all hosts of the fleet; undefined if nothing needs PostgreSQL. */
+  readonly fleetNews?: FleetNewsStore | undefined;
   /** What the SLO file promises; undefined without one. */
   readonly slo?: Slo | undefined;
   /** How many gateway workers there should be; undefined where somebody else than our supervisor starts them. */

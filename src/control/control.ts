@@ -7,7 +7,8 @@ import type { PurgeTarget } from '../protocol/cache-order.ts';
 import type { AlertDesk } from './alerts/alert-desk.ts';
 import { openAlertDesk } from './alerts/open-alert-desk.ts';
 import { answerAsk } from './answer-ask.ts';
-import { CacheOrders, type PurgeResult } from './cache-orders.ts';
+import { type FleetPurgeResult, HostCaches } from './host-caches.ts';
+import type { FleetReach } from './fleet/news-desk.ts';
 import { pidNamespace } from './lease-keeper.ts';
 import { ConfigKeeper } from './config/config-keeper.ts';
 import { heldBy, Rollout } from './config/rollout.ts';
@@ -43,7 +44,7 @@ export class Control {
   readonly #places: ClientPlaces<Member>;
   readonly #metrics: HostMetrics;
   readonly #startedAtMs: number;
-  readonly #cacheOrders: CacheOrders<Member>;
+  readonly #caches: HostCaches<Member>;
   readonly #stopped: StoppedWorkers;
   readonly #ticketKey: TicketKey;
   readonly #versions: WorkerVersions;
@@ -93,7 +94,7 @@ export class Control {
       tell,
     });
     this.#members = this.#openMembers(dependencies);
-    this.#cacheOrders = new CacheOrders({ clock, epoch: this.#startedAtMs, tell });
+    this.#caches = new HostCaches(dependencies, { epoch: this.#startedAtMs, workers: () => this.#gateways(), tell });
     this.#ticketKey = new TicketKey(clock, () => this.#gateways().forEach((worker) => this.#tellTicketKey(worker)));
     this.#stopped = new StoppedWorkers(clock, (pid) => endStopped(pid, log));
   }
@@ -142,9 +143,9 @@ export class Control {
     return this.#upstreams;
   }
 
-  /** Has every worker forget stored replies. */
-  async purgeCache(target: PurgeTarget): Promise<PurgeResult> {
-    const result = await this.#cacheOrders.purge(target);
+  /** Has every worker forget stored replies, in a fleet those of all hosts. */
+  async purgeCache(target: PurgeTarget): Promise<FleetPurgeResult> {
+    const result = await this.#caches.purge(target);
     this.#dependencies.log.info({ target, ...result }, 'cache purged');
     this.#notes.purge(target);
     return result;
@@ -154,6 +155,7 @@ export class Control {
     return hostStatus({
       ...this.#parts(),
       rateLimits: this.#tokens.status(),
+      fleetNews: this.#caches.status(),
       inFlightClients: this.#places.size,
       verdict: this.observer.view.verdict,
     });
@@ -166,7 +168,7 @@ export class Control {
     this.#stopped.stop();
     this.#ticketKey.stop();
     this.#heartbeat.stop();
-    await Promise.all([this.#traces?.close(), this.#tokens.close()]);
+    await Promise.all([this.#traces?.close(), this.#tokens.close(), this.#caches.close()]);
     this.#metrics.close();
     await this.#members.close();
   }
@@ -205,7 +207,7 @@ export class Control {
         },
         left: (member) => this.#left(member),
         reported: (member, metrics) => this.#metrics.reported(member, metrics),
-        keysChanged: () => this.keysChanged(),
+        keysChanged: () => void this.keysChanged().catch((error: unknown) => bugs.report('keys', error)),
         asked: (ask, answer) => void answerAsk(this, ask).then(answer, (error: unknown) => bugs.report('ask', error)),
         said: (member, message) => this.#said(member, message),
         unknown: () => this.#metrics.unknownMessages.value++,
@@ -265,7 +267,7 @@ export class Control {
     else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
     else if (message.type === 'config-prepared' || message.type === 'config-committed')
       this.#versions.reported(member, message);
-    else this.#cacheOrders.said(member, message);
+    else this.#caches.said(member, message);
   }
 
   #left(member: Member): void {
@@ -279,7 +281,7 @@ export class Control {
       this.#upstreams.leases?.left(member.id);
       this.#upstreams.membership.lost(member.id);
     }
-    this.#cacheOrders.left(member);
+    this.#caches.left(member);
     this.#places.left(member);
     this.#tokens.left(member);
   }
@@ -288,8 +290,8 @@ export class Control {
     if (this.config.tls !== undefined) this.#members.tell(worker, { type: 'ticket-key', key: this.#ticketKey.base64 });
   }
 
-  /** Workers forget what they know of keys. */
-  keysChanged(): void {
-    for (const worker of this.#gateways()) this.#members.tell(worker, { type: 'keys-changed' });
+  /** Workers forget what they know of keys, in a fleet those of all hosts. */
+  keysChanged(): Promise<FleetReach | undefined> {
+    return this.#caches.keysChanged();
   }
 }

@@ -7,6 +7,8 @@ import { isDrained } from './see/signals-of.ts';
 export interface HostState extends FactSources {
   /** Keys and addresses that have a bucket, and who decides. */
   readonly rateLimits: Record<string, unknown>;
+  /** Whether this host hears of purges of all hosts; undefined without VALKEY_URL. */
+  readonly fleetNews: Record<string, unknown> | undefined;
   /** Clients with requests in flight that are counted. */
   readonly inFlightClients: number;
   readonly verdict: VerdictView;
@@ -33,6 +35,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
       held: upstreams.holds?.kindOf(backend.upstream, backend.backend) ?? null,
     })),
     fleet: upstreams.fleet?.status() ?? null,
+    fleet_news: host.fleetNews ?? null,
     discovery: upstreams.discovery(),
     drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),
     rate_limits: host.rateLimits,

@@ -18,6 +18,7 @@ import type { Limits } from './limits/open.ts';
 import type { RecordPeers } from './record-peers.ts';
 import type { RequestLog } from './request-log.ts';
 import type { SlowReplies } from './http/slow-replies.ts';
+import type { StoredTrust } from './stored-trust.ts';
 import type { Tracer } from './traces/tracer.ts';
 import type { Tunnels } from './websocket/tunnels.ts';
 import type { Uploads } from './http/upload.ts';
@@ -38,6 +39,7 @@ export interface GatewayContext {
   readonly tracer: Tracer | undefined;
   readonly metrics: GatewayMetrics;
   readonly limits: Limits;
+  readonly storedTrust: StoredTrust;
   /** Steps 6 to 9, which ask a backend. */
   readonly stack: Service;
   readonly compressions: Compressions;

@@ -215,6 +215,11 @@ export class Gateway {
     this.#context.cachePeers.said(command);
   }
 
+  /** Until when this worker may use what it has stored without asking, by its clock. */
+  trustStored(until: number): void {
+    this.#context.storedTrust.extend(until);
+  }
+
   /** For `/api/status`. */
   status(): Record<string, unknown> {
     const upstreams = this.#upstreams.all().map((upstream) => ({

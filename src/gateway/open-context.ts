@@ -24,6 +24,7 @@ import { type LimitsOptions, openLimits } from './limits/open.ts';
 import { RecordPeers } from './record-peers.ts';
 import { RequestLog } from './request-log.ts';
 import { SlowReplies } from './http/slow-replies.ts';
+import { StoredTrust } from './stored-trust.ts';
 import { openStack } from './stack.ts';
 import { Spool } from './http/spool.ts';
 import type { SpanOutbox } from './traces/span-outbox.ts';
@@ -65,7 +66,8 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
   const trusted = new AddressSet(config.trustedProxies);
   const metrics = new GatewayMetrics(registry);
   const stack = openStack(clock);
-  const cache = openCache(config, { clock, stack, bugs });
+  const trust = new StoredTrust(config.env.VALKEY_URL !== undefined);
+  const cache = openCache(config, { clock, stack, bugs, trust });
   registerCacheMetrics(registry, cache.store);
   return {
     config,
@@ -77,7 +79,8 @@ export function openContext(dependencies: GatewayDependencies, isDraining: () =>
     accessLog: openAccessLog(dependencies, trusted),
     tracer: spans && new Tracer({ config, clock, trustedProxies: trusted, outbox: spans }),
     metrics,
-    limits: openLimits(dependencies, trusted),
+    storedTrust: trust,
+    limits: openLimits(dependencies, trusted, trust),
     stack,
     compressions: openCompressions(dependencies),
     cache,
@@ -148,7 +151,7 @@ function openBuffers({
   return { uploads: new Uploads(spool, clock, onError), replies };
 }
 
-function openCache(config: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs'>): Cache {
+function openCache(config: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs' | 'trust'>): Cache {
   const { CACHE_TTL_SECONDS, CACHE_MAX_BYTES } = config.env;
   return new Cache({ ...deps, maxBytes: CACHE_TTL_SECONDS > 0 ? CACHE_MAX_BYTES : 0, routes: cachedRoutesOf(config) });
 }

@@ -159,6 +159,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   places: z.looseObject({ news: z.array(placeNews) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),
+  trust: z.looseObject({ until: z.number() }),
   'find-record': z.looseObject({ asker: text, ask: recordAsk }),
   record: z.looseObject({ number: count, answer: recordAnswer }),
   'config-prepare': z.looseObject({ version, file: configFile }),

@@ -85,6 +85,11 @@ export type ControlMessage =
   /** Places of clients, given or scarce. */
   | { readonly type: 'places'; readonly news: readonly PlaceNews[] }
   | CacheCommand
+  /**
+   * Until when a worker may use what it has stored, keys included, without asking; in milliseconds of the machine's monotonic clock.
+   * Only on a host with VALKEY_URL, whose workers cannot hear of purges while Valkey or control is away.
+   */
+  | { readonly type: 'trust'; readonly until: number }
   /** Another worker looks for a record of this one. */
   | { readonly type: 'find-record'; readonly asker: string; readonly ask: RecordAsk }
   /** What became of this worker's search. */

@@ -4,6 +4,7 @@ import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
 import { type BatchStore, batchStore } from './batches/batches.ts';
 import { checkDatabaseUrl } from './connection.ts';
+import { type FleetNewsStore, fleetNewsStore } from './fleet-news.ts';
 import type { KeyStore } from './keys.ts';
 import { keyStore } from './keys.ts';
 import { ObservedPool } from './observed-pool.ts';
@@ -61,6 +62,7 @@ export interface Store {
   readonly batches: BatchStore;
   readonly idempotency: IdempotencyStore;
   readonly runs: RunStore;
+  readonly fleetNews: FleetNewsStore;
   pool(): PoolState;
   /** Opens `poolMin` connections; never rejects. */
   prewarm(): Promise<void>;
@@ -127,6 +129,14 @@ function observedRuns(runs: RunStore, observer: StoreObserver): RunStore {
   };
 }
 
+function observedFleetNews(news: FleetNewsStore, observer: StoreObserver): FleetNewsStore {
+  return {
+    add: (one) => observer.write('keys', 'store news for the fleet', () => news.add(one)),
+    issued: (id) => observer.write('keys', 'mark news of the fleet', () => news.issued(id)),
+    recent: () => observer.read('keys', 'read news of the fleet', () => news.recent()),
+  };
+}
+
 const SERVER_LIMITS = `SELECT current_setting('max_connections')::int AS "maxConnections",
   current_setting('superuser_reserved_connections')::int
     + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved`;
@@ -172,6 +182,7 @@ export function openStore(options: StoreOptions): Store {
     barcodes: observedBarcodes(barcodeStore(pool, clock), observer),
     batches: observedBatches(batchStore(pool), observer),
     runs: observedRuns(runStore(prisma), observer),
+    fleetNews: observedFleetNews(fleetNewsStore(pool), observer),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, shares: observer.use }),
     prewarm: () => prewarm(pool, Math.min(poolMin, poolMax)),
     maxConnections: () => observer.read('keys', 'read the limits of PostgreSQL', () => serverLimits(pool)),

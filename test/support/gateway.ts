@@ -47,6 +47,8 @@ export interface TestGatewayOptions {
   /** Origins in place of the generators' own. */
   readonly generators?: readonly string[];
   readonly store?: GatewayDependencies['store'];
+  /** In place of the two test keys. */
+  readonly findKey?: GatewayDependencies['findKey'];
   /** Why the ledger does not keep a record; it keeps all without this. */
   readonly notKept?: () => LedgerRefusal | undefined;
   readonly log?: Logger;
@@ -96,10 +98,7 @@ export async function testDependencies(
     log,
     registry,
     bugs,
-    findKey: async (hash) => {
-      const found = testKeyHashes.findIndex((known) => known.equals(hash));
-      return found < 0 ? undefined : { id: `key-${found + 1}`, name: 'test' };
-    },
+    findKey: options.findKey ?? findTestKey,
     ledger: {
       append: async (record) => {
         const refusal = options.notKept?.();
@@ -126,6 +125,11 @@ export async function testDependencies(
     ...(options.sendPlaceAsks && { sendPlaceAsks: options.sendPlaceAsks }),
     ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),
   };
+}
+
+async function findTestKey(hash: Uint8Array): Promise<{ id: string; name: string } | undefined> {
+  const found = testKeyHashes.findIndex((known) => known.equals(hash));
+  return found < 0 ? undefined : { id: `key-${found + 1}`, name: 'test' };
 }
 
 const testKeyHashes = await Promise.all(

@@ -27,7 +27,8 @@ export async function openMemoryGateway(service: Service, options: TestGatewayOp
   const dependencies = { ...(await testDependencies(options)), clock };
   const { registry, bugs, config } = dependencies;
   const opened = openContext(dependencies, () => false);
-  const cache = new Cache({ clock, stack: service, bugs, maxBytes: 1024 * 1024, routes: cachedRoutesOf(config) });
+  const routes = cachedRoutesOf(config);
+  const cache = new Cache({ clock, stack: service, bugs, maxBytes: 1024 * 1024, routes, trust: opened.storedTrust });
   const context: GatewayContext = { ...opened, stack: service, cache };
   const version = new WorkerVersion(context, undefined, () => {});
   const send = (request: MemoryRequest): MemoryClient => {

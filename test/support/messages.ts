@@ -100,6 +100,7 @@ export const controlExamples: Examples<ControlMessage> = {
   },
   places: { type: 'places', news: [{ subject: 'route:a', given: 1, isScarce: false }] },
   forget: { type: 'forget', position: { epoch: 1, number: 1 }, orders: [{ purge: { endpoint: 'app' } }] },
+  trust: { type: 'trust', until: 1 },
   'find-record': { type: 'find-record', asker: 'm', ask: { number: 1, id: 'i', keyId: 'k', withImage: false } },
   record: { type: 'record', number: 1, answer: { kind: 'absent' } },
   invalidated: { type: 'invalidated', id: 1, position: { epoch: 1, number: 1 } },

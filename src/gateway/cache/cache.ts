@@ -1,9 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
-import { ageMs, freshnessOf } from '../../policy/cache/freshness.ts';
+import { ageMs, type Aging, freshAtMost, freshnessOf, freshUntil } from '../../policy/cache/freshness.ts';
 import { clientClosed } from '../http/body-refusals.ts';
 import { Refusal } from '../refusal.ts';
 import { forward } from '../stack.ts';
+import type { StoredTrust } from '../stored-trust.ts';
 import type { Service } from '../upstream/layer.ts';
 import { ClientDeadline } from '../upstream/cancellable.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
@@ -25,6 +26,7 @@ export interface CacheOptions {
   /** 0 switches it off. */
   readonly maxBytes: number;
   readonly routes: CachedRoutes;
+  readonly trust: StoredTrust;
 }
 
 /** The routes whose replies are kept. */
@@ -47,17 +49,19 @@ export class Cache {
   readonly store: ReplyStore;
   readonly #clock: Clock;
   readonly #stack: Service;
+  readonly #trust: StoredTrust;
   readonly #fetchDependencies: FetchDependencies;
   readonly #fetches = new CoalescedFetches<CoalescedFetch>();
   readonly #refreshAfter = new WeakMap<Entry, number>();
   #names: readonly string[];
 
-  constructor({ clock, stack, bugs, maxBytes, routes }: CacheOptions) {
+  constructor({ clock, stack, bugs, maxBytes, routes, trust }: CacheOptions) {
     this.isOn = maxBytes > 0;
     this.store = new ReplyStore(maxBytes, routes.shares);
     this.#names = routes.names;
     this.#clock = clock;
     this.#stack = stack;
+    this.#trust = trust;
     this.#fetchDependencies = {
       clock,
       stack,
@@ -65,6 +69,7 @@ export class Cache {
       store: this.store,
       fetches: this.#fetches,
       lines: new HeaderLines(),
+      trusted: (entry) => this.#trusted(entry),
       onBug: (error) => bugs.report('cache', error),
     };
   }
@@ -77,10 +82,10 @@ export class Cache {
     const slot = this.store.find(key, x);
     const now = this.#clock.now();
     const entry = slot?.kind === 'reply' ? slot : undefined;
-    const freshness = entry === undefined ? 'stale' : freshnessOf(entry, requestCacheControl, now);
+    const freshness = entry === undefined ? 'stale' : freshnessOf(this.#trusted(entry, now), requestCacheControl, now);
     if (entry !== undefined && (freshness === 'fresh' || freshness === 'stale-at-once')) {
       if (freshness === 'stale-at-once') this.#revalidateInBackground(client, entry);
-      x.countCache(now < entry.freshUntil ? 'hit' : 'stale');
+      x.countCache(now < freshUntil(this.#trusted(entry, now)) ? 'hit' : 'stale');
       return this.#hit(client, entry, now);
     }
     if (requestCacheControl.onlyIfCached)
@@ -145,8 +150,13 @@ export class Cache {
     return (await forward(x, client.request(undefined), sink, this.#stack)) ?? client.finish(sink);
   }
 
+  /** An entry that a purge may have removed, if this worker had heard of it, is not fresh. */
+  #trusted(entry: Entry, now = this.#clock.now()): Aging {
+    return now < this.#trust.until ? entry : freshAtMost(entry, this.#trust.until);
+  }
+
   #hit(client: CacheClient, entry: Entry, now: number): Ending {
-    client.x.cacheStatus = hitStatus(Math.ceil((entry.freshUntil - now) / 1000));
+    client.x.cacheStatus = hitStatus(Math.ceil((freshUntil(this.#trusted(entry, now)) - now) / 1000));
     return client.deliver(entry, ageSeconds(entry, now));
   }
 
@@ -173,7 +183,8 @@ export class Cache {
         ({ mayShare } = result);
         const slot = mayShare ? this.store.find(client.key, client.x) : undefined;
         entry = slot?.kind === 'reply' ? slot : undefined;
-        if (entry === undefined || freshnessOf(entry, client.requestCacheControl, now) !== 'fresh') continue;
+        if (entry === undefined) continue;
+        if (freshnessOf(this.#trusted(entry, now), client.requestCacheControl, now) !== 'fresh') continue;
         client.x.countCache('hit');
         return this.#hit(client, entry, now);
       }

@@ -1,4 +1,4 @@
-import { servesOnError } from '../../policy/cache/freshness.ts';
+import { type Aging, servesOnError } from '../../policy/cache/freshness.ts';
 import { type ReplyHead, validates } from '../../policy/cache/storing.ts';
 import { Refusal } from '../refusal.ts';
 import { replyHeaders } from '../http/reply-sinks.ts';
@@ -17,6 +17,8 @@ export interface FetchDependencies extends Keeping {
   readonly stack: Service;
   readonly fetches: CoalescedFetches<CoalescedFetch>;
   readonly onBug: (error: unknown) => void;
+  /** How fresh an entry is for this worker, which may not hear of purges. */
+  readonly trusted: (entry: Entry) => Aging;
 }
 
 /**
@@ -265,8 +267,9 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     const entry = this.#stale;
     if (entry === undefined) return;
     const now = this.#dependencies.clock.now();
+    const aging = this.#dependencies.trusted(entry);
     for (const subscriber of this.#caller.subscribers) {
-      if (servesOnError(entry, subscriber.client.requestCacheControl, now))
+      if (servesOnError(aging, subscriber.client.requestCacheControl, now))
         this.#caller.settle(subscriber, { kind: 'stored', entry, result: 'stale', status }, now);
     }
   }

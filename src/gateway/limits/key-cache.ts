@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/clock.ts';
 import type { KeyIdentity } from '../exchange.ts';
 import { Refusal } from '../refusal.ts';
+import type { StoredTrust } from '../stored-trust.ts';
 
 /** Looks up keys that the cache does not know, by the SHA-256 of their text. */
 export type FindKey = (hash: Uint8Array) => Promise<KeyIdentity | undefined>;
@@ -23,6 +24,8 @@ const FRESH_UNKNOWN_MS = 2_000;
 const STALE_MS = 60 * 60_000;
 /** Look-ups in flight: a flood of guesses must not use up the database connections. */
 const MAX_LOOKUPS = 16;
+/** In a fleet whose news of revoked keys does not come, a key is checked again after this time, and the request waits. */
+const UNHEARD_MS = 1000;
 const CAPACITY = 10_000;
 const keyPattern = /^rk_[A-Za-z0-9_-]{16,86}$/;
 
@@ -49,6 +52,7 @@ const busy = new Refusal('overloaded', 'too many unknown keys are being checked'
 export class KeyCache {
   readonly #ownerOf: FindKey;
   readonly #clock: Clock;
+  readonly #trust: StoredTrust;
   /** Kept apart, so that guesses evict no valid key. */
   readonly #valid = new LRUCache<string, Entry>({ max: CAPACITY });
   readonly #unknown = new LRUCache<string, Entry>({ max: CAPACITY });
@@ -58,8 +62,9 @@ export class KeyCache {
   /** Counts the clearings: the result of a look-up that began before a clearing must not be stored after it. */
   #generation = 0;
 
-  constructor(find: FindKey, clock: Clock) {
+  constructor(find: FindKey, clock: Clock, trust: StoredTrust) {
     this.#ownerOf = find;
+    this.#trust = trust;
     this.#clock = clock;
   }
 
@@ -93,10 +98,12 @@ export class KeyCache {
     const digest = hash('sha256', text, 'base64');
     const entry = this.#valid.get(digest) ?? this.#unknown.get(digest);
     if (entry !== undefined) {
-      const age = this.#clock.now() - entry.checkedAt;
-      if (age < (entry.key === undefined ? FRESH_UNKNOWN_MS : FRESH_MS)) return entry.key ?? unknownKey;
+      const now = this.#clock.now();
+      const isTrusted = now < this.#trust.until;
+      const freshMs = entry.key === undefined ? FRESH_UNKNOWN_MS : isTrusted ? FRESH_MS : UNHEARD_MS;
+      if (now - entry.checkedAt < freshMs) return entry.key ?? unknownKey;
       const stale = this.#stillValid(entry);
-      if (stale !== undefined) {
+      if (stale !== undefined && isTrusted) {
         // No request waits for this second check, so a database that hangs delays none of them.
         void this.#lookUp(digest, entry);
         return stale;

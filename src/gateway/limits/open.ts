@@ -5,6 +5,7 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import type { Registry } from '../../metrics/instruments.ts';
 import type { PlaceAsk } from '../../protocol/places.ts';
 import type { TokenAsk } from '../../protocol/tokens.ts';
+import type { StoredTrust } from '../stored-trust.ts';
 import { GuessLimit } from './guess-limit.ts';
 import { type FindKey, KeyCache } from './key-cache.ts';
 import { InFlightLimiter } from './in-flight-limiter.ts';
@@ -45,12 +46,12 @@ export interface Limits {
 }
 
 /** Makes the limits of a worker. A limit that is to hold for the whole host asks control, as the rates do. */
-export function openLimits(options: LimitsOptions, trustedProxies: AddressSet): Limits {
+export function openLimits(options: LimitsOptions, trustedProxies: AddressSet, trust: StoredTrust): Limits {
   const { config, clock, registry, bugs, findKey, sendTokenAsks, sendPlaceAsks } = options;
   const { env, keyLimit, keyInFlight, addressLimit } = config;
   const workers = env.GATEWAY_WORKERS;
   return {
-    keys: new KeyCache(findKey, clock),
+    keys: new KeyCache(findKey, clock, trust),
     guesses: new GuessLimit(clock, trustedProxies),
     rates: new RateLimiter({ clock, registry, bugs, workers, keyLimit, addressLimit, trustedProxies, sendTokenAsks }),
     inFlight: new InFlightLimiter({ clock, registry, bugs, workers, keyInFlight, sendPlaceAsks }),

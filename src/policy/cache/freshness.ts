@@ -29,6 +29,12 @@ export function freshUntil({ lifetime, arrivedAt }: Aging): number {
   return arrivedAt + lifetime.freshMs - lifetime.ageMs;
 }
 
+/** The same reply, fresh until `until` at the latest, or until its arrival if it arrived later. */
+export function freshAtMost({ lifetime, arrivedAt }: Aging, until: number): Aging {
+  const freshMs = Math.min(lifetime.freshMs, ageMs({ lifetime, arrivedAt }, until));
+  return { arrivedAt, lifetime: { ...lifetime, freshMs } };
+}
+
 /**
  * How fresh a stored reply is for a request: `fresh`: serve it · `stale-at-once`: serve it, and validate it in the
  * background · `stale`: validate it first · `demanded`: it is fresh, but the request demands a validation.

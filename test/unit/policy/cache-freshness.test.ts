@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isNotModified } from '../../../src/policy/cache/conditional.ts';
 import { anything, requestCacheControlOf } from '../../../src/policy/cache/request-cache-control.ts';
-import { ageMs, freshUntil, servesOnError, freshnessOf } from '../../../src/policy/cache/freshness.ts';
+import { ageMs, freshAtMost, freshUntil, servesOnError, freshnessOf } from '../../../src/policy/cache/freshness.ts';
 
 /** Arrived at 1000, one second old, fresh for ten; 3 s of stale-while-revalidate, 5 s of stale-if-error. */
 const lifetime = {
@@ -83,4 +83,15 @@ test('isNotModified: entity tags first and by weak comparison, dates only withou
     isNotModified({ etag: undefined, lastModifiedMs: undefined }, { ifNoneMatch: '"a"', ifModifiedSinceMs: 1 }),
     false,
   );
+});
+
+test('freshAtMost makes a reply stale at that time, with its windows after it, and never fresher', () => {
+  const cut = freshAtMost(reply, 2000);
+  assert.deepEqual([freshUntil(cut), ageMs(cut, 3000)], [2000, 3000]);
+  assert.deepEqual(
+    [1999, 2000, 4999, 5000].map((now) => freshnessOf(cut, anything, now)),
+    ['fresh', 'stale-at-once', 'stale-at-once', 'stale'],
+  );
+  assert.equal(freshUntil(freshAtMost(reply, 20_000)), freshUntil(reply));
+  assert.equal(freshUntil(freshAtMost({ ...reply, arrivedAt: 5000 }, 2000)), 5000, 'stale from its arrival on');
 });

@@ -5,6 +5,7 @@ import { CoalescedFetch } from '../../../../src/gateway/cache/coalesced-fetch.ts
 import { CoalescedFetches } from '../../../../src/gateway/cache/coalesced-fetches.ts';
 import { HeaderLines } from '../../../../src/gateway/cache/header-lines.ts';
 import { BufferBudget } from '../../../../src/gateway/cache/reply-buffer.ts';
+import type { Entry } from '../../../../src/gateway/cache/entry.ts';
 import { ReplyStore } from '../../../../src/gateway/cache/reply-store.ts';
 import { Subscriber } from '../../../../src/gateway/cache/subscriber.ts';
 import type { Failure, Service } from '../../../../src/gateway/upstream/layer.ts';
@@ -88,7 +89,8 @@ function setUp({ isStorable }: { isStorable: boolean }) {
   });
   const bugs: unknown[] = [];
   const onBug = (error: unknown): void => void bugs.push(error);
-  const dependencies = { clock, budget, store, fetches, stack, onBug, lines: new HeaderLines() };
+  const trusted = (entry: Entry): Entry => entry;
+  const dependencies = { clock, budget, store, fetches, stack, onBug, lines: new HeaderLines(), trusted };
   const clients = [new Client(isStorable), new Client(isStorable)] as const;
   const fetch = new CoalescedFetch(dependencies, clients[0].subscriber.client, 'a', undefined);
   fetches.add(fetch);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { StoredTrust } from '../../../../src/gateway/stored-trust.ts';
 import { KeyCache } from '../../../../src/gateway/limits/key-cache.ts';
 import type { KeyIdentity } from '../../../../src/gateway/exchange.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
@@ -12,12 +13,13 @@ const owner: KeyIdentity = { id: '1', name: 'one' };
 function setUp(find: (calls: number) => Promise<typeof owner | undefined> = async () => owner) {
   const clock = new ManualClock();
   let calls = 0;
-  const cache = new KeyCache(() => find(++calls), clock);
+  const trust = new StoredTrust(false);
+  const cache = new KeyCache(() => find(++calls), clock, trust);
   const reasonOf = async (authorization?: string, apiKey?: string): Promise<string> => {
     const found = await cache.identify(authorization, apiKey);
     return found instanceof Refusal ? found.reason : found.id;
   };
-  return { clock, cache, reasonOf, calls: () => calls };
+  return { clock, cache, trust, reasonOf, calls: () => calls };
 }
 
 describe('KeyCache', () => {
@@ -27,6 +29,34 @@ describe('KeyCache', () => {
     assert.equal(cache.identify(undefined, key), owner);
     clock.advance(29_999);
     assert.equal(await reasonOf(`bearer ${key}`), '1');
+    assert.equal(calls(), 1);
+    clock.advance(1);
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
+    assert.equal(calls(), 2);
+  });
+
+  test('a host that does not hear of revoked keys looks them up again after a second, and waits for the answer', async () => {
+    const { clock, trust, reasonOf } = setUp(async (count) => {
+      if (count > 2) throw new Error('PostgreSQL is away');
+      return count === 1 ? owner : undefined;
+    });
+    trust.extend(5000);
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
+    clock.advance(4999);
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
+    clock.advance(1);
+    assert.equal(await reasonOf(`Bearer ${key}`), 'unauthenticated');
+  });
+
+  test('such a host accepts keys that were valid while PostgreSQL is away, too', async () => {
+    const { clock, trust, reasonOf, calls } = setUp(async (count) => {
+      if (count > 1) throw new Error('PostgreSQL is away');
+      return owner;
+    });
+    trust.extend(0);
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
+    clock.advance(999);
+    assert.equal(await reasonOf(`Bearer ${key}`), '1');
     assert.equal(calls(), 1);
     clock.advance(1);
     assert.equal(await reasonOf(`Bearer ${key}`), '1');
@@ -130,7 +160,7 @@ describe('KeyCache', () => {
       if (!isThere) throw new Error('no database');
       return { ...owner, expiresAtMs: clock.wallNow() - clock.now() + 100_000 };
     };
-    const cache = new KeyCache(find, clock);
+    const cache = new KeyCache(find, clock, new StoredTrust(false));
     const reasonOf = async (): Promise<string> => {
       const found = await cache.identify(undefined, key);
       return found instanceof Refusal ? `${found.status} ${found.reason}` : found.id;

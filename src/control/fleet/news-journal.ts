@@ -1,0 +1,73 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { FleetNews } from '../../policy/fleet/news-progress.ts';
+import type { FleetNewsStore } from '../../store/fleet-news.ts';
+
+export interface NewsJournalOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined if nothing needs PostgreSQL. */
+  readonly store: FleetNewsStore | undefined;
+}
+
+interface Own {
+  readonly news: FleetNews;
+  readonly at: number;
+  isIssued: boolean;
+}
+
+const MOST_OWN = 1000;
+/** A failover loses the writes of some seconds, and hosts notice it within seconds. */
+const KEPT_MS = 15 * 60_000;
+
+/** The news that a stream may have lost: of all hosts in PostgreSQL, and of this one in memory, too, as PostgreSQL may be away. */
+export class NewsJournal {
+  readonly #options: NewsJournalOptions;
+  readonly #own = new Map<string, Own>();
+
+  constructor(options: NewsJournalOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: without PostgreSQL the stream and the memory of this host are enough, unless both fail. */
+  add(news: FleetNews): Promise<void> {
+    const { clock, store } = this.#options;
+    const now = clock.now();
+    for (const [id, { at, isIssued }] of this.#own) {
+      if (this.#own.size >= MOST_OWN || (isIssued && now - at > KEPT_MS)) this.#own.delete(id);
+    }
+    this.#own.set(news.id, { news, at: now, isIssued: false });
+    return this.#tried('written to PostgreSQL', store?.add(news));
+  }
+
+  /** The stream has it. */
+  issued(id: string): void {
+    const own = this.#own.get(id);
+    if (own !== undefined) own.isIssued = true;
+    void this.#tried('marked in PostgreSQL', this.#options.store?.issued(id));
+  }
+
+  /** The news of this host that no stream has had yet, oldest first. */
+  unissued(): FleetNews[] {
+    return [...this.#own.values()].filter(({ isIssued }) => !isIssued).map(({ news }) => news);
+  }
+
+  /** What a new stream may lack, oldest first; rejects without PostgreSQL. */
+  async recent(): Promise<FleetNews[]> {
+    const { clock, store } = this.#options;
+    const now = clock.now();
+    const own = [...this.#own.values()].filter(({ at }) => now - at <= KEPT_MS).map(({ news }) => news);
+    const stored = (await store?.recent()) ?? [];
+    const known = new Set(stored.map(({ id }) => id));
+    return [...stored, ...own.filter(({ id }) => !known.has(id))];
+  }
+
+  async #tried(what: string, work: Promise<void> | undefined): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#options.log.warn({ problem: messageOf(error) }, `news for the fleet could not be ${what}`);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import type { PurgeTarget } from '../../protocol/cache-order.ts';
+import type { NewsKinds } from './news-reader.ts';
+
+/** What a host can be told to do. */
+export interface NewsActions {
+  /** Workers remove stored replies. */
+  purge(target: PurgeTarget): void;
+  /** Workers forget what they know of API keys. */
+  forgetKeys(): void;
+}
+
+/** A field that this version does not know would narrow the selection, so such a purge removes everything. */
+const purgeSchema = z.strictObject({
+  endpoint: z.string().optional(),
+  host: z.string().optional(),
+  target: z.string().optional(),
+});
+
+/**
+ * The kinds of news. Each takes a body that any release may have written, and must not throw. A further kind is a further line here, and
+ * `NewsDesk.tell` sends it.
+ */
+export const newsKinds = (actions: NewsActions): NewsKinds =>
+  new Map([
+    ['purge', (body: unknown) => actions.purge((purgeSchema.safeParse(body).data ?? {}) as PurgeTarget)],
+    ['keys', () => actions.forgetKeys()],
+  ]);

@@ -1,0 +1,78 @@
+import type { PurgeTarget } from '../protocol/cache-order.ts';
+import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import { CacheOrders, type PurgeResult } from './cache-orders.ts';
+import type { ControlDependencies } from './control-dependencies.ts';
+import type { FleetReach, NewsDesk } from './fleet/news-desk.ts';
+import { loadProgress } from './fleet/news-file.ts';
+import { openNews, progressPath } from './fleet/open-news.ts';
+
+interface HostCachesOptions<Worker> {
+  /** Tells this control from those before it. */
+  readonly epoch: number;
+  readonly workers: () => readonly Worker[];
+  readonly tell: (worker: Worker, message: ControlMessage) => void;
+}
+
+/** A purge on this host, and in a fleet on all hosts. */
+export type FleetPurgeResult = PurgeResult & { readonly fleet?: FleetReach | undefined };
+
+/** What the workers of this host have stored, replies and keys: removes it here, and in a fleet on every host. */
+export class HostCaches<Worker> {
+  readonly #options: HostCachesOptions<Worker>;
+  readonly #orders: CacheOrders<Worker>;
+  #news: NewsDesk | undefined;
+
+  constructor(dependencies: ControlDependencies, options: HostCachesOptions<Worker>) {
+    const { clock, valkey } = dependencies;
+    const { epoch, tell } = options;
+    this.#options = options;
+    const saved = valkey && loadProgress(progressPath(dependencies));
+    const fleet = valkey && { resumed: saved?.orders, onDone: () => this.#news?.worked() };
+    this.#orders = new CacheOrders({ clock, epoch, tell, fleet });
+    const actions = {
+      purge: (target: PurgeTarget) => void this.#orders.purge(target),
+      forgetKeys: () => this.#forgetKeys(),
+    };
+    this.#news = openNews(dependencies, { orders: this.#orders, epoch, saved, actions });
+  }
+
+  /** Undefined without VALKEY_URL. */
+  status(): ReturnType<NewsDesk['status']> | undefined {
+    return this.#news?.status();
+  }
+
+  /** Has every worker remove stored replies. */
+  async purge(target: PurgeTarget): Promise<FleetPurgeResult> {
+    const [result, fleet] = await Promise.all([this.#orders.purge(target), this.#news?.tell('purge', target)]);
+    return { ...result, ...(fleet && { fleet }) };
+  }
+
+  /** Has every worker forget what it knows of keys; in a fleet, resolves with who has. */
+  async keysChanged(): Promise<FleetReach | undefined> {
+    this.#forgetKeys();
+    return this.#news?.tell('keys', {});
+  }
+
+  /** Takes what a worker says of its cache; other messages mean nothing here. */
+  said(worker: Worker, message: MemberMessage): void {
+    // In a fleet, a worker that was away may have missed that keys have changed.
+    if (message.type === 'cache-position' && this.#news !== undefined)
+      this.#options.tell(worker, { type: 'keys-changed' });
+    this.#orders.said(worker, message);
+  }
+
+  /** A worker has disconnected. */
+  left(worker: Worker): void {
+    this.#orders.left(worker);
+  }
+
+  async close(): Promise<void> {
+    await this.#news?.close(this.#options.workers().length === 0);
+  }
+
+  /** The barrier is an order, so that this host acknowledges the news only when its workers have dealt with both. */
+  #forgetKeys(): void {
+    for (const worker of this.#options.workers()) this.#options.tell(worker, { type: 'keys-changed' });
+    if (this.#news !== undefined) this.#orders.barrier();
+  }
+}
