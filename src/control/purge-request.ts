@@ -9,6 +9,10 @@ const purgeSchema = z.strictObject({
   /** Path and query as they came. */
   path: z.string().startsWith('/').max(8192).optional(),
   host: z.string().min(1).max(260).optional(),
+  /** As in `Cache-Groups`. */
+  group: z.string().min(1).max(8192).optional(),
+  /** Stale instead of removed. */
+  soft: z.boolean().optional(),
 });
 
 /** An error of a request, by field. */
@@ -29,14 +33,16 @@ export function parsePurge(text: string, config: Config): ParsedPurge {
   try {
     json = JSON.parse(text);
   } catch {
-    return wrong('', 'the body must be JSON: {} for everything, or endpoint, path, host');
+    return wrong('', 'the body must be JSON: {} for everything, or endpoint, path, host, group, soft');
   }
   const parsed = purgeSchema.safeParse(json);
   if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap(problemsOf) };
-  const { endpoint, path, host } = parsed.data;
+  const { path, ...more } = parsed.data;
+  const { endpoint, host } = more;
+  const common = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined && value !== false));
   if (endpoint === undefined) {
     if (path !== undefined) return wrong('path', 'path needs the endpoint whose path it is');
-    return { ok: true, target: host === undefined ? {} : { host } };
+    return { ok: true, target: common };
   }
   const unknown = endpointProblem(endpoint, config);
   if (unknown !== undefined) return wrong('endpoint', unknown);
@@ -45,10 +51,7 @@ export function parsePurge(text: string, config: Config): ParsedPurge {
     return wrong('path', `path must be a request of ${IMAGE_ENDPOINT}, such as /v1/render/qrcode?text=hello`);
   }
   if (endpoint === IMAGE_ENDPOINT && host !== undefined) return wrong('host', 'images are the same for every host');
-  return {
-    ok: true,
-    target: { endpoint, ...(target === undefined ? {} : { target }), ...(host === undefined ? {} : { host }) },
-  };
+  return { ok: true, target: { ...common, ...(target === undefined ? {} : { target }) } };
 }
 
 function endpointProblem(endpoint: string, config: Config): string | undefined {

@@ -1,9 +1,13 @@
-/** The replies to remove; every field narrows the selection. */
+/** The replies to remove; every field but `soft` narrows the selection. */
 export interface PurgeTarget {
   readonly endpoint?: string;
   readonly host?: string;
   /** Path and query, or the canonical request of an image: as in the keys of the cache. */
   readonly target?: string;
+  /** A name that the replies have in `Cache-Groups`. */
+  readonly group?: string;
+  /** They become stale and stay, for routes that may serve them stale. */
+  readonly soft?: boolean;
 }
 
 /** Targets that an unsafe request has changed, whose stored replies are outdated for all routes (RFC 9111 §4.4). */
@@ -13,6 +17,8 @@ export interface Invalidation {
   readonly targets: readonly string[];
   /** The statements of a trusted peer about the request, as in the text of a CacheKey. */
   readonly selection: string;
+  /** Groups of this host that have changed (RFC 9875), whatever their targets. */
+  readonly groups?: readonly string[] | undefined;
 }
 
 /** Replies that the workers of a host must remove. Orders may be repeated or reordered with the same result. */

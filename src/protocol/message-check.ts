@@ -70,8 +70,19 @@ const placeAsk = z.looseObject({
   returned: count,
 });
 const placeNews = z.looseObject({ subject: text, given: count, isScarce: z.boolean() });
-const purgeTarget = z.looseObject({ endpoint: text.optional(), host: text.optional(), target: z.string().optional() });
-const invalidation = z.looseObject({ host: z.string(), targets: z.array(z.string()).max(100), selection: z.string() });
+const purgeTarget = z.looseObject({
+  endpoint: text.optional(),
+  host: text.optional(),
+  target: z.string().optional(),
+  group: z.string().optional(),
+  soft: z.boolean().optional(),
+});
+const invalidation = z.looseObject({
+  host: z.string(),
+  targets: z.array(z.string()).max(100),
+  selection: z.string(),
+  groups: z.array(z.string()).optional(),
+});
 const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
 const cachePosition = z.looseObject({ epoch: count, number: count });
 const recordAsk = z.looseObject({ number: count, id: text, keyId: text, withImage: z.boolean() });

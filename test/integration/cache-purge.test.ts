@@ -143,6 +143,9 @@ describe('POST /api/cache/purge', () => {
     assert.equal((await post(port, '{"endpoint":"renderBarcode"}')).body['entries'], 0);
     assert.equal((await post(port, '{"endpoint":"app"}')).body['entries'], 8);
     await fill();
+    assert.equal((await post(port, '{"soft":true,"host":"b.example"}')).body['entries'], 2);
+    assert.deepEqual(await isHit('/a', 'b.example'), [false, false]);
+    assert.equal((await post(port, '{"group":"x"}')).body['entries'], 0);
     assert.equal((await post(port, '{}')).body['entries'], 8);
     assert.deepEqual(await isHit('/b'), [false, false]);
     assert.match(
@@ -167,6 +170,7 @@ describe('POST /api/cache/purge', () => {
     assert.deepEqual(await fieldsOf('{"endpoint":"app","path":"a"}'), ['path']);
     assert.deepEqual(await fieldsOf('{"endpoint":"renderBarcode","path":"/v1/render/qrcode"}'), ['path']);
     assert.deepEqual(await fieldsOf('{"endpoint":7,"all":true}'), ['endpoint', 'all']);
+    assert.deepEqual(await fieldsOf('{"group":7,"soft":"yes"}'), ['group', 'soft']);
     assert.deepEqual(await fieldsOf('[]'), ['']);
     assert.deepEqual(await fieldsOf('nonsense'), ['']);
     assert.equal((await post(port, `"${'x'.repeat(20_000)}"`)).status, 413);

@@ -15,6 +15,8 @@ const purgeSchema = z.strictObject({
   endpoint: z.string().optional(),
   host: z.string().optional(),
   target: z.string().optional(),
+  group: z.string().optional(),
+  soft: z.boolean().optional(),
 });
 
 /**

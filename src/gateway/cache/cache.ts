@@ -119,16 +119,18 @@ export class Cache {
    */
   carryOut(order: CacheOrder): number {
     if ('purge' in order) return this.#purge(order.purge);
-    const { host, targets, selection } = order.invalidate;
+    const { host, targets, selection, groups = [] } = order.invalidate;
     // Any route may store replies for the path, because GET may use another route than the unsafe method.
     for (const name of this.#names)
       for (const target of targets) this.#invalidate(keyText(name, host, target, selection));
+    for (const group of groups) this.#purge({ host, group });
     return 0;
   }
 
   #purge(target: PurgeTarget): number {
+    // The groups of a reply that has not arrived are not known, so any fetch may be of the group.
     for (const fetch of this.#fetches) if (matches(fetch.key, target)) fetch.invalidate();
-    return this.store.purge(target);
+    return this.store.purge(target, this.#clock.now());
   }
 
   #invalidate(text: string): void {

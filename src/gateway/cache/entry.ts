@@ -1,6 +1,7 @@
 import { formatHttpDate, parseHttpDate } from '../../core/http-date.ts';
 import type { Validators } from '../../policy/cache/conditional.ts';
-import { type Aging, freshUntil, type Lifetime } from '../../policy/cache/freshness.ts';
+import { type Aging, freshAtMost, freshUntil, type Lifetime } from '../../policy/cache/freshness.ts';
+import { parseGroups } from '../../policy/cache/groups.ts';
 import { type ReplyHead, joined } from '../../policy/cache/storing.ts';
 import { replyHeaders } from '../http/reply-sinks.ts';
 import type { HeaderLines } from './header-lines.ts';
@@ -39,11 +40,16 @@ export interface Entry extends Aging {
    */
   readonly body: Buffer | string;
   readonly validators: Validators;
+  /** The names in `Cache-Groups`, which count for the host of the key. */
+  readonly groups: readonly string[];
   readonly bytes: number;
 }
 
 /** The approximate cost of an entry beyond its texts and bytes: objects, arrays, the bookkeeping of the store. */
 export const ENTRY_OVERHEAD_BYTES = 1024;
+
+/** The approximate cost of a group of an entry beyond its texts. */
+const GROUP_OVERHEAD_BYTES = 64;
 
 /** Beyond this, copying into one write costs more than two. */
 export const MAX_TEXT_BYTES = 16 * 1024;
@@ -74,6 +80,8 @@ export function makeEntry(
   const headers = known.shared(own);
   let bytes = body.length + key.text.length * 2 + ENTRY_OVERHEAD_BYTES;
   for (const text of headers) bytes += text.length + 16;
+  const groups = parseGroups(joined(head.headers['cache-groups']));
+  for (const group of groups) bytes += 2 * (group.length + key.text.length) + GROUP_OVERHEAD_BYTES;
   const aging = { lifetime, arrivedAt };
   return {
     kind: 'reply',
@@ -87,8 +95,15 @@ export function makeEntry(
       etag: joined(head.headers['etag']),
       lastModifiedMs: parseHttpDate(joined(head.headers['last-modified'])),
     },
+    groups,
     bytes,
   };
+}
+
+/** The same reply, stale from then on. */
+export function staleFrom(entry: Entry, now: number): Entry {
+  const aging = freshAtMost(entry, now);
+  return { ...entry, ...aging, freshUntil: freshUntil(aging) };
 }
 
 /** The stored part of the head from which an entry was made. */

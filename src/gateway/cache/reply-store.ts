@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { selection } from '../../policy/cache/vary.ts';
 import type { Exchange } from '../exchange.ts';
 import { valueAt } from '../http/request-head.ts';
-import { type CacheKey, ENTRY_OVERHEAD_BYTES, type Entry } from './entry.ts';
+import { type CacheKey, ENTRY_OVERHEAD_BYTES, type Entry, staleFrom } from './entry.ts';
+import { GroupIndex } from './group-index.ts';
 
 /** A mark for a key whose replies vary: they are stored under keys of their own, with this generation. */
 interface Variants {
@@ -46,6 +47,7 @@ export class ReplyStore {
   readonly maxBytes: number;
   readonly #slots: LRUCache<string, Slot>;
   #shares: ReadonlyMap<string, Share> = new Map();
+  readonly #groups = new GroupIndex();
   #generation = 0;
   #evictions = 0;
 
@@ -58,6 +60,7 @@ export class ReplyStore {
       sizeCalculation: (slot) => slot.bytes,
       dispose: (slot, slotKey, reason) => {
         if (reason === 'evict') this.#evictions++;
+        if (slot.kind === 'reply') this.#groups.remove(slotKey, slot);
         this.#account(slot, slotKey, -slot.bytes);
       },
     });
@@ -137,20 +140,31 @@ export class ReplyStore {
     this.#slots.delete(keyText);
   }
 
-  /** Returns the number of removed entries. */
-  purge(target: PurgeTarget): number {
+  /** Returns the number of entries that were removed, or made stale. */
+  purge(target: PurgeTarget, now: number): number {
     let purged = 0;
-    for (const [slotKey, slot] of Array.from(this.#slots.entries())) {
+    for (const [slotKey, slot] of this.#slotsOf(target)) {
       if (!matches(slot.key, target)) continue;
-      this.#slots.delete(slotKey);
       if (slot.kind === 'reply') purged++;
+      if (target.soft !== true) this.#slots.delete(slotKey);
+      else if (slot.kind === 'reply') this.#set(slotKey, staleFrom(slot, now));
     }
     return purged;
+  }
+
+  /** From the least recently used one on, because a slot that is set again becomes the last one. */
+  #slotsOf({ group }: PurgeTarget): [string, Slot][] {
+    if (group === undefined) return Array.from(this.#slots.entries()).toReversed();
+    return this.#groups.slotKeysOf(group).flatMap((slotKey) => {
+      const slot = this.#slots.peek(slotKey);
+      return slot === undefined ? [] : [[slotKey, slot]];
+    });
   }
 
   #set(slotKey: string, slot: Slot): void {
     this.#slots.set(slotKey, slot);
     if (this.#slots.peek(slotKey) !== slot) return;
+    if (slot.kind === 'reply') this.#groups.add(slotKey, slot);
     this.#account(slot, slotKey, slot.bytes);
     const share = this.#shares.get(slot.key.endpoint);
     if (share === undefined) return;

@@ -1,3 +1,5 @@
+import { parseGroups } from '../../policy/cache/groups.ts';
+import { joined } from '../../policy/cache/storing.ts';
 import type { ReplyHeaders } from '../upstream/reply-sink.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayContext } from '../context.ts';
@@ -82,7 +84,10 @@ export class InvalidatingSink extends ClientSink {
     const { path, query, origin } = this.#x.head;
     const named = [headers['location'], headers['content-location']].flatMap((value) => this.#target(value));
     const targets = [...new Set([path + query, ...named])];
-    const order = { invalidate: { host: origin, targets, selection: forwardedSelection(this.#x, trustedProxies) } };
+    const selection = forwardedSelection(this.#x, trustedProxies);
+    // Replies of these groups are removed, whatever other groups they are in (RFC 9875 §3).
+    const groups = parseGroups(joined(headers['cache-group-invalidation']));
+    const order = { invalidate: { host: origin, targets, selection, ...(groups.length > 0 && { groups }) } };
     cache.carryOut(order);
     return cachePeers.announce(order);
   }
