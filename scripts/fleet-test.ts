@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../src/core/errors.ts';
 import { endWithOutside, isEnclosed } from '../test/fleet/enclosure.ts';
 import type { Fault } from '../test/fleet/fault.ts';
+import { failureTable } from '../test/fleet/failure-table.ts';
 import { allFaults } from '../test/fleet/faults/faults.ts';
 import { FEW_JOINERS, MOST_JOINERS } from '../test/fleet/faults/fleet-faults.ts';
 import { Fleet } from '../test/fleet/fleet.ts';
@@ -30,7 +31,7 @@ const help = `usage: npm run fleet:test -- [options]
   --long         faults that take longer than a minute, too
   --json         the result as JSON on standard output
   --out FILE     every request and call as JSON, to look into
-  --docs         puts the table into docs/fleet-proof.md
+  --docs         puts the tables into docs/fleet-proof.md
 Exit code: 0 when all promises were kept, 1 when one was broken, 2 for wrong usage or a machine that cannot do it.`;
 
 const options = {
@@ -108,6 +109,7 @@ async function runFleet(): Promise<number> {
   if (values.docs)
     writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n\n${tokensLine(tokens)}\n`);
   const isFleet = values.scope === 'fleet';
+  if (values.docs && isFleet) writeTable('fleet-proof.md', 'failure table', `\n${failureTable(rows)}\n`);
   const floor = isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP;
   const broken = brokenPromises(history, rows, {
     mostInFlight: values.scope === 'host' ? hosts * CAP : CAP,

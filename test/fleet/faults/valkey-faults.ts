@@ -3,6 +3,7 @@ import type { Fleet } from '../fleet.ts';
 import type { ValkeyNode } from '../members/valkey-node.ts';
 import { machineNowMs } from '../../../src/core/machine-time.ts';
 import type { Place } from '../network.ts';
+import { signalAll } from '../members/signals.ts';
 import { aroundLease, LEARNING_MS, pausable } from './pauses.ts';
 
 /** So long each call of the script keeps the server busy; nothing else runs meanwhile. */
@@ -124,6 +125,22 @@ export const valkeyFaults: readonly Fault[] = [
     ),
     isLong: true,
     settlesMs: LEARNING_MS,
+  },
+  {
+    // It was not stopped in order, so its floor is in its file.
+    name: 'host killed and started while Valkey is away',
+    holdsMs: [500],
+    recoverMs: 2000,
+    settlesMs: LEARNING_MS,
+    isLong: true,
+    // Where a start takes longer than leases last, the other hosts fall to their floors meanwhile.
+    errors: 'all',
+    apply: async (fleet, host) => {
+      signalAll([fleet.valkey.primary.pid, fleet.valkey.replica.pid], 'SIGSTOP');
+      fleet.hostAt(host).kill();
+      await fleet.hostAt(host).start();
+    },
+    heal: ({ valkey }) => signalAll([valkey.primary.pid, valkey.replica.pid], 'SIGCONT'),
   },
   pausable(
     { name: 'Valkey stands still for about a lease', ...aroundLease, errors: 'none', cutsLedger: true },
