@@ -1,7 +1,7 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
-import type { FoundBackend } from '../../policy/membership/discovered.ts';
+import { type FoundBackend, MOST_BACKENDS } from '../../policy/membership/discovered.ts';
 import { SliceMembers } from '../../policy/membership/slice-members.ts';
 import { backoffMs } from '../../policy/retry/backoff.ts';
 import type { Findings } from '../findings.ts';
@@ -31,6 +31,10 @@ const RELIST_MS = { least: 30_000, most: 60_000 };
 /** A watch that ended sooner has not served its purpose, and so many in a row are a problem that is told. */
 const SHORT_MS = 5000;
 const SHORT_WATCHES = 3;
+/** Changes of one moment are taken in together. */
+const GATHER_MS = 100;
+/** A server that sends more would keep control from everything else. The list that follows has what was not read. */
+const MOST_EVENTS_PER_SECOND = 500;
 const RETRY = { firstMs: 1000, maxMs: 30_000 };
 /** So many lists in a row must fail until DNS is asked. */
 const FAILURES_BEFORE_DNS = 2;
@@ -45,6 +49,9 @@ export class SliceFollower {
   #shortWatches = 0;
   #watchProblem: string | undefined;
   #endPause: (() => void) | undefined;
+  #gathering: Timer | undefined;
+  /** The events of the second that began then. */
+  #events = { since: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(options: SliceFollowerOptions) {
     this.#options = options;
@@ -55,6 +62,7 @@ export class SliceFollower {
   stop(): void {
     this.#closing.abort();
     this.#endPause?.();
+    this.#gathering?.cancel();
     this.#options.api.close();
   }
 
@@ -93,6 +101,8 @@ export class SliceFollower {
   #problemOf(isServing: boolean, slices: number): string | undefined {
     if (slices === 0) return 'the Service has no EndpointSlice: is its name right?';
     if (!isServing) return 'no endpoint of the Service is ready on that port';
+    const { length } = this.#members.found;
+    if (length > MOST_BACKENDS) return `there are ${length} endpoints, of which ${MOST_BACKENDS} are used`;
     if (this.#members.isKeeping) return 'more than half of the backends are missing at once';
     return this.#shortWatches < SHORT_WATCHES ? undefined : `each watch ends early: ${this.#watchProblem}`;
   }
@@ -113,7 +123,8 @@ export class SliceFollower {
           endpoints: endpoints.filter((one) => !isVersion4(one)),
         },
       ]);
-      findings.take(found.length === 0 ? undefined : this.#members.found, `${problem}; DNS is used meanwhile`);
+      if (found.length === 0) findings.take(undefined, `${problem}; DNS has no backend, either`);
+      else findings.take(this.#members.found, `${problem}; DNS is used meanwhile`);
     } catch (error) {
       findings.take(undefined, `${problem}; DNS: ${messageOf(error)}`);
     }
@@ -134,12 +145,20 @@ export class SliceFollower {
     this.#shortWatches = clock.now() - startedAt < SHORT_MS ? this.#shortWatches + 1 : 0;
   }
 
+  /** Throws if there are too many. */
   #event(event: SliceEvent): void {
     if (this.#isStopped) return;
+    const { clock, findings } = this.#options;
+    if (clock.now() - this.#events.since >= 1000) this.#events = { since: clock.now(), count: 0 };
+    if (++this.#events.count > MOST_EVENTS_PER_SECOND)
+      throw new Error(`the server sends more than ${MOST_EVENTS_PER_SECOND} events a second`);
     const slice = event.kind === 'changed' ? sliceOf(event.slice, this.#options.port) : undefined;
     if (slice !== undefined) this.#members.changed(slice);
     else this.#members.removed(event.kind === 'removed' ? event.name : event.slice.metadata.name);
-    this.#options.findings.use(this.#members.found);
+    this.#gathering ??= clock.setTimeout(() => {
+      this.#gathering = undefined;
+      findings.use(this.#members.found);
+    }, GATHER_MS);
   }
 
   /** Rejects if it takes longer, or if the follower stops, whether or not the work hears of it. */

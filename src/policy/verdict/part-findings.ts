@@ -208,7 +208,7 @@ function upstreamFindings({ upstreams }: HostSignals): Finding[] {
         causeId: 'upstream-unknown',
         subject: name,
         cause: `upstream ${name} has no backend${lookupProblem === undefined ? '' : ` (${lookupProblem})`}`,
-        next: 'start its backends, or mend the name in DNS',
+        next: 'start its backends, or mend DNS, or the API server of the cluster',
       });
     } else if (lookupProblem !== undefined) {
       found.push({
@@ -216,7 +216,7 @@ function upstreamFindings({ upstreams }: HostSignals): Finding[] {
         causeId: 'name-lookup-failed',
         subject: name,
         cause: `the backends of upstream ${name} cannot be found (${lookupProblem}); the last known ones serve`,
-        next: 'mend the name in DNS, or the resolver of this machine',
+        next: 'mend what the cause names: DNS, or the API server of the cluster',
       });
     }
     if (isRetryBudgetSpent) {

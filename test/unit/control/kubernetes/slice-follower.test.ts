@@ -88,9 +88,10 @@ describe('a follower of slices', () => {
     await turn();
     assert.equal(known(), '1 2');
     api.send({ kind: 'changed', slice: slice(1, 2, 3) });
+    clock.advance(100);
     assert.equal(known(), '1 2 3');
     api.answer = async () => ({ slices: [slice(1, 2, 4)], version: '7' });
-    await pass(29_999);
+    await pass(29_899);
     assert.deepEqual([api.lists, api.watches], [1, 1]);
     await pass(1);
     assert.deepEqual([api.lists, api.watches, known()], [2, 2, '1 2 4']);
@@ -141,6 +142,37 @@ describe('a follower of slices', () => {
       if (answer !== 'hangs') assert.equal(results.at(-1), result);
       assert.equal(known(), '1 2');
     }
+  });
+
+  test('a flood of events ends the watch, and what it said is read from the next list', async () => {
+    let changes = 0;
+    follow();
+    await turn();
+    findings.use = () => void changes++;
+    for (let index = 0; index < 500; index++) api.send({ kind: 'changed', slice: slice(1, 2, index % 250) });
+    assert.throws(() => api.send({ kind: 'changed', slice: slice(1) }), /more than 500 events a second/);
+    clock.advance(100);
+    assert.equal(changes, 1);
+    await pass(1000);
+    api.send({ kind: 'changed', slice: slice(1) });
+  });
+
+  test('of more endpoints than a host takes it says so', async () => {
+    api.answer = async () => ({
+      slices: [
+        {
+          ...slice(),
+          endpoints: Array.from({ length: 300 }, (_, index) => ({
+            addresses: [`10.0.${index % 250}.${Math.floor(index / 250) + 1}`],
+          })),
+        },
+      ],
+      version: '7',
+    });
+    follow();
+    await turn();
+    assert.match(findings.status().problem ?? '', /there are \d+ endpoints, of which 256 are used/);
+    assert.equal(findings.status().backends, 256);
   });
 
   test('DNS is asked when the second list has failed, and its answer is no reason to believe the API less later', async () => {
