@@ -7,6 +7,7 @@ import { endWithOutside, isEnclosed } from '../test/fleet/enclosure.ts';
 import { Fleet } from '../test/fleet/fleet.ts';
 import { restartAll, rollingTable } from '../test/fleet/rolling.ts';
 import { runEnclosed } from './run-enclosed.ts';
+import { wholeOption } from './whole-option.ts';
 import { writeTable } from './write-table.ts';
 
 const help = `usage: npm run fleet:rolling -- [options]
@@ -39,11 +40,7 @@ function readWanted(): Wanted | undefined {
   try {
     const { values } = parseArgs({ options });
     if (values.help) return void console.log(help);
-    const whole = (name: 'hosts' | 'rate' | 'rounds', most: number): number => {
-      const value = Number(values[name]);
-      if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-      throw new Error(`--${name} must be a whole number from 1 to ${most}: got '${values[name]}'`);
-    };
+    const whole = (name: 'hosts' | 'rate' | 'rounds', most: number): number => wholeOption(name, values[name], 1, most);
     return {
       hosts: whole('hosts', 16),
       perSecond: whole('rate', 5000),

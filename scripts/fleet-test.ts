@@ -15,6 +15,7 @@ import { brokenPromises } from '../test/fleet/judge.ts';
 import { reportOf, reportTable, tokensLine, tokensOf } from '../test/fleet/report.ts';
 import { runSchedule } from '../test/fleet/run.ts';
 import { runEnclosed } from './run-enclosed.ts';
+import { wholeOption } from './whole-option.ts';
 import { writeTable } from './write-table.ts';
 
 const help = `usage: npm run fleet:test -- [options]
@@ -74,21 +75,43 @@ const BURST_PER_HOST = 5;
 const FLOOR_SHARE = 0.5;
 const LEAST_USE = 0.95;
 
+function sizes(): Record<'hosts' | 'workers' | 'seconds' | 'seed' | 'users' | 'stragglers', number> {
+  return {
+    hosts: wholeOption('hosts', values.hosts, 1, 16),
+    workers: wholeOption('workers', values.workers, 1, 16),
+    seconds: wholeOption('seconds', values.seconds, 1, 86_400),
+    seed: wholeOption('seed', values.seed, 0, 2 ** 31),
+    users: wholeOption('users', values.users, 1, 1000),
+    stragglers: wholeOption('stragglers', values.stragglers, 0, 100),
+  };
+}
+
+const choices = { scope: ['host', 'fleet', 'divided'], mode: ['strict', 'prompt'] } as const;
+
+function checkChoices(): void {
+  for (const name of ['scope', 'mode'] as const) {
+    const known: readonly string[] = choices[name];
+    if (!known.includes(values[name]))
+      throw new Error(`--${name} must be ${known.join(' or ')}: got '${values[name]}'`);
+  }
+}
+
 /** Runs it all and returns the exit code. */
 async function runFleet(): Promise<number> {
-  const [hosts, seed, totalMs] = [Number(values.hosts), Number(values.seed), Number(values.seconds) * 1000];
+  const { hosts, workers, seconds, seed, users, stragglers } = sizes();
+  const totalMs = seconds * 1000;
   const hasLedger = values.ledger || values.scope === 'fleet';
   const faults = chosenFaults();
   const schedule = planFaults(faults, { seed, hosts, totalMs, calmMs: 1500, maxFaults: 200 });
   const fleet = await Fleet.place({
     hosts,
     seed,
-    workers: Number(values.workers),
+    workers,
     cap: CAP,
     hostCap: values.scope === 'divided' ? Math.floor(CAP / hosts) : CAP,
     serviceMs: Math.ceil((hosts * CAP * 1000) / REQUESTS_PER_SECOND / 10) * 10,
-    usersPerHost: Number(values.users),
-    stragglers: Number(values.stragglers) / 100,
+    usersPerHost: users,
+    stragglers: stragglers / 100,
     joiners: values.long ? MOST_JOINERS : FEW_JOINERS,
     hasLedger,
     upstream: values.scope === 'fleet' ? fleetUpstream(values.mode) : {},
@@ -153,5 +176,7 @@ else if (isEnclosed()) {
   process.exit(await runFleet());
 } else {
   orUsage(chosenFaults);
+  orUsage(sizes);
+  orUsage(checkChoices);
   runEnclosed(fileURLToPath(import.meta.url));
 }
