@@ -82,10 +82,12 @@ export class FleetHolder {
   }
 
   /** When the lease ends, and how the host stands, for a worker that has just connected. */
-  leaseEnd(): LeaseEndMessage {
+  leaseEnd(shared: readonly Shared[] = this.#shared()): LeaseEndMessage {
     const { now, wall } = this.#times();
     const state = this.#lease.state(now, wall);
-    const standing = state === 'new' || state === 'superseded' ? state : 'member';
+    // Without a backend that it shares, the host never asks for a lease.
+    const isAlone = shared.length === 0;
+    const standing = !isAlone && (state === 'new' || state === 'superseded') ? state : 'member';
     return { type: 'lease-end', endsAt: Math.max(0, this.#lease.endsAt), standing };
   }
 
@@ -220,7 +222,7 @@ export class FleetHolder {
       const granted = this.#lease.permitsOf(use.backend, { now, wall, isStrict });
       this.#options.leases.grant(upstream, backend, granted);
     }
-    const end = this.leaseEnd();
+    const end = this.leaseEnd(shared);
     if (end.endsAt === this.#told?.endsAt && end.standing === this.#told.standing) return;
     this.#told = end;
     this.#options.tellEnd(end);
