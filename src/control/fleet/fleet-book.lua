@@ -6,7 +6,7 @@
 -- Keys, behind a prefix: `` (hash: run, offset, learns, unsure, called), `:hosts` (hash: host -> incarnation,seq), `:called` (sorted:
 -- host -> time), `:backends` (set), `:of:HOST` (set of its backends), and for each backend `:b:NAME` (hash: sums, and an entry
 -- for each host), `:x:` (sorted: end of each entry's stage), `:q:` (sorted: end of each quarantine), `:c:` (sorted: cap told by
--- each live host), `:r:` (sorted: live hosts by permits for what they want).
+-- each live host), `:r:` (sorted: live hosts by permits, without those that were named as donors since they called).
 
 -- As in src/policy/fleet/fleet-times.ts, in milliseconds.
 local LEASE, LEARNING, FORGET, SILENCE, SHORTAGE, TURN = 10000, 13000, 600000, 3750, 1000, 1000
@@ -35,20 +35,24 @@ end
 
 local function open(prefix, name)
   local key = prefix .. ':b:' .. name
-  local sums = redis.call('HMGET', key, 'counted', 'floors', 'wants', 'hosts', 'live', 'quarantined', 'short')
+  local sums = redis.call('HMGET', key, 'counted', 'floors', 'wants', 'hosts', 'live', 'quarantined', 'short',
+    'poor')
   return {
     prefix = prefix, name = name, key = key,
     x = prefix .. ':x:' .. name, q = prefix .. ':q:' .. name, c = prefix .. ':c:' .. name, r = prefix .. ':r:' .. name,
     counted = tonumber(sums[1] or 0), floors = tonumber(sums[2] or 0), wants = tonumber(sums[3] or 0),
     hosts = tonumber(sums[4] or 0), live = tonumber(sums[5] or 0), quarantined = tonumber(sums[6] or 0),
-    short = tonumber(sums[7] or '-inf') or -math.huge,
+    short = tonumber(sums[7] or '-inf') or -math.huge, poor = tonumber(sums[8] or '-inf') or -math.huge,
   }
 end
 
+local function time_text(time)
+  return time == -math.huge and '' or string.format('%.0f', time)
+end
+
 local function save(b)
-  local short = b.short == -math.huge and '' or string.format('%.0f', b.short)
   redis.call('HSET', b.key, 'counted', b.counted, 'floors', b.floors, 'wants', b.wants, 'hosts', b.hosts, 'live', b.live,
-    'quarantined', b.quarantined, 'short', short)
+    'quarantined', b.quarantined, 'short', time_text(b.short), 'poor', time_text(b.poor))
   for _, key in ipairs({ b.key, b.x, b.q, b.c, b.r }) do redis.call('PEXPIRE', key, UNUSED_MS) end
 end
 
@@ -73,8 +77,7 @@ local function put(b, host, e, old)
   redis.call('ZADD', b.x, string.format('%.0f', e.ends), host)
   if e.stage == 'live' then redis.call('ZADD', b.c, e.cap, host) else redis.call('ZREM', b.c, host) end
   if e.stage == 'live' and e.permits > e.floor then
-    local richness = math.floor(e.permits * 1000000 / math.max(1, e.want))
-    redis.call('ZADD', b.r, string.format('%.0f', richness), host)
+    redis.call('ZADD', b.r, e.permits, host)
   else
     redis.call('ZREM', b.r, host)
   end
@@ -158,7 +161,8 @@ end
 local function recall_to(b, e, assigned, target, slack, cap, now)
   if out(b) > cap then return math.max(assigned, math.floor(e.permits * cap / out(b))) end
   if now - b.short >= SHORTAGE then return -1 end
-  if e.permits > target + (e.want > e.permits and slack or 0) then return math.max(assigned, target) end
+  local is_slack = e.want > e.permits and now - b.poor >= SHORTAGE
+  if e.permits > target + (is_slack and slack or 0) then return math.max(assigned, target) end
   return -1
 end
 
@@ -167,6 +171,7 @@ local function donors_of(b, wanting)
   for _, host in ipairs(redis.call('ZREVRANGE', b.r, 0, DONORS)) do
     if host ~= wanting and #found < DONORS then found[#found + 1] = host end
   end
+  if #found > 0 then redis.call('ZREM', b.r, unpack(found)) end
   return found
 end
 
@@ -193,6 +198,7 @@ local function settle(b, host, claim, now, may_expire)
   local is_short = e.want > e.permits
   local recall = recall_to(b, e, assigned, target, slack, cap, now)
   if is_short then b.short = now end
+  if is_short and e.permits < target - slack then b.poor = now end
   -- `put` replaces what it added for the claim; the sums have moved on with the grant meanwhile.
   b.counted = b.counted - count(e) + count(before)
   b.floors = b.floors - e.floor + before.floor

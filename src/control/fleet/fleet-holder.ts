@@ -174,8 +174,7 @@ export class FleetHolder {
       ({ isStrict, use: { backend, queued, inUse } }) =>
         queued > 0 && inUse >= this.#lease.permitsOf(backend, { now, wall, isStrict }).permits,
     );
-    if (!isShort) this.#lease.satisfied();
-    if (now < this.#lease.nextAt && !((isDue || isShort) && this.#lease.mayAsk(now))) return;
+    if (!this.#lease.isCallDue(now, isDue, isShort)) return;
     this.#isHinted = false;
     void this.#call(shared, { now, wall, runId });
   }

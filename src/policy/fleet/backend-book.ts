@@ -15,6 +15,8 @@ interface Entry {
   quarantineMs: number;
   /** When the stage ends. */
   until: number;
+  /** It was named as a donor, and has not called since. */
+  isNamed: boolean;
 }
 
 /** Permits of a lease that has ended, whose requests may still go on. */
@@ -29,7 +31,7 @@ const DONORS = 3;
 
 export interface Settled {
   readonly grant: BackendGrant;
-  /** The hosts with the most permits for what they want, while this one wants more. */
+  /** The hosts with the most permits, while this one wants more. */
   readonly donors: readonly string[];
 }
 
@@ -44,6 +46,8 @@ export class BackendBook {
   readonly #entries = new Map<string, Entry>();
   #quarantines: Quarantine[] = [];
   #shortAt = Number.NEGATIVE_INFINITY;
+  /** When a host that called had much less than its part. */
+  #poorAt = Number.NEGATIVE_INFINITY;
 
   /** Permits of all hosts, and those in quarantine. */
   get counted(): number {
@@ -109,6 +113,7 @@ export class BackendBook {
     const isShort = entry.want > entry.permits;
     const recallTo = this.#recallTo(entry, { assigned, target, slack, cap, now });
     if (isShort) this.#shortAt = now;
+    if (isShort && entry.permits < target - slack) this.#poorAt = now;
     return {
       grant: { backend: claim.backend, permits: entry.permits, floor: assigned, cap, wanted: this.#wanted, recallTo },
       donors: isShort && entry.permits < target ? this.#donors(host) : [],
@@ -141,7 +146,8 @@ export class BackendBook {
    * gave up. So the host holds no permit that an unused answer granted.
    */
   #takeIn(host: string, { held, want, floor, cap, quarantineMs }: BackendClaim, now: number): Entry {
-    const entry: Entry = { stage: 'live', permits: held, floor, want, cap, quarantineMs, until: now + LEASE_MS };
+    const until = now + LEASE_MS;
+    const entry: Entry = { stage: 'live', permits: held, floor, want, cap, quarantineMs, until, isNamed: false };
     this.#entries.set(host, entry);
     return entry;
   }
@@ -181,7 +187,7 @@ export class BackendBook {
     }
     const part = Math.min(want, Math.max(equal, Math.floor((want * cap) / wants)));
     const target = Math.max(floor, part);
-    // Among hosts that all want more, permits that differ by little stay where they are.
+    // Among hosts that all want more, permits that differ by little stay where they are, unless a host has much less than its part.
     return { target, slack: Math.floor(target / 10) + 1 };
   }
 
@@ -209,16 +215,24 @@ export class BackendBook {
     const { counted } = this;
     if (counted > cap) return Math.max(assigned, Math.floor((permits * cap) / counted));
     if (now - this.#shortAt >= SHORTAGE_MS) return -1;
-    return permits > target + (want > permits ? slack : 0) ? Math.max(assigned, target) : -1;
+    const isSlack = want > permits && now - this.#poorAt >= SHORTAGE_MS;
+    return permits > target + (isSlack ? slack : 0) ? Math.max(assigned, target) : -1;
   }
 
+  /**
+   * The hosts with the most permits beside this one. What they want is left out, because it is as old as their last call. A host is
+   * named once between two calls of its own, so that many hosts that want more at the same time name many donors.
+   */
   #donors(wanting: string): string[] {
-    return [...this.#entries]
-      .filter(([host, { stage, permits, floor }]) => host !== wanting && stage === 'live' && permits > floor)
-      .map(([host, { permits, want }]) => ({ host, ratio: richness(permits, want) }))
-      .toSorted((one, other) => other.ratio - one.ratio || (one.host < other.host ? 1 : -1))
-      .slice(0, DONORS)
-      .map(({ host }) => host);
+    const donors = [...this.#entries]
+      .filter(
+        ([host, { stage, permits, floor, isNamed }]) =>
+          host !== wanting && stage === 'live' && permits > floor && !isNamed,
+      )
+      .toSorted(([one, { permits: a }], [other, { permits: b }]) => b - a || (one < other ? 1 : -1))
+      .slice(0, DONORS);
+    for (const [, entry] of donors) entry.isNamed = true;
+    return donors.map(([host]) => host);
   }
 
   #expire(now: number): void {
@@ -253,6 +267,3 @@ export class BackendBook {
 }
 
 const countOf = ({ stage, permits, floor }: Entry): number => (stage === 'live' ? Math.max(permits, floor) : floor);
-
-/** Permits for what is wanted, in millionths: a whole number, which every implementation of the book orders alike. */
-const richness = (permits: number, want: number): number => Math.floor((permits * 1_000_000) / Math.max(1, want));

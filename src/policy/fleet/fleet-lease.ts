@@ -146,15 +146,15 @@ export class FleetLease {
     return { permits: this.isRunning(now, wall) ? kept.permits : floor, floor };
   }
 
-  /** A request waits and nothing is free here: whether a call may be made now. */
-  mayAsk(now: number): boolean {
+  /**
+   * Whether to call now. `isDue`: `look` has said so. `isShort`: requests wait and nothing is free here. While no request waits for
+   * more permits, the next one that does asks at once.
+   */
+  isCallDue(now: number, isDue: boolean, isShort: boolean): boolean {
+    if (!isShort) this.#askSpacingMs = ASK_SPACING_MS;
+    if (now >= this.#nextAt) return true;
     const spacing = Math.max(this.#askSpacingMs, this.#hosts / MOST_ASKS_PER_MS);
-    return now - this.#calledAt >= spacing && !this.#isSuperseded;
-  }
-
-  /** No request waits for more permits: the next one that does asks at once. */
-  satisfied(): void {
-    this.#askSpacingMs = ASK_SPACING_MS;
+    return (isDue || isShort) && now - this.#calledAt >= spacing && !this.#isSuperseded;
   }
 
   /** The next call. `runId`: the server that it goes to. */

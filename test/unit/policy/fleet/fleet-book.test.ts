@@ -108,6 +108,20 @@ test('who wants more than there is makes the richest hosts give', () => {
   assert.deepEqual(grantOf(book.renew(callAt('a', now + 2, wants(18, 18, 6)), now + 2)).recallTo, 12);
 });
 
+test('two hosts that want more name different donors, and a donor is named again when it has called', () => {
+  const { book, now } = readyBook('a', 'b', 'c', 'd');
+  const ask = (host: string, at: number, held: number): readonly string[] => {
+    const answer = book.renew(callAt(host, at, wants(20, held, 3)), at);
+    return answer.status === 'granted' ? answer.donors : [];
+  };
+  book.renew(callAt('a', now, wants(9, 9, 3)), now);
+  book.renew(callAt('b', now, wants(9, 9, 3)), now);
+  assert.deepEqual(ask('c', now + 1, 3), ['a', 'b']);
+  assert.deepEqual(ask('d', now + 2, 3), []);
+  book.renew(callAt('b', now + 3, wants(9, 9, 3)), now + 3);
+  assert.deepEqual(ask('d', now + 4, 3), ['b']);
+});
+
 test('a lower cap of one host is the cap of all', () => {
   const { book, now } = readyBook('a', 'b');
   const low = { claims: [claim({ want: 24, held: 6, floor: 6, cap: 10 })] };

@@ -189,16 +189,12 @@ export class FleetModel {
   #work(host: ModelHost): void {
     const now = host.now(this.time);
     this.#receive(host, now);
-    const isNeedy = host.demand > host.requests.length;
     const isDue = host.lease.look([this.#use(host)], now, host.hinted);
     while (host.requests.length < Math.min(this.#permits(host), host.demand)) {
       host.requests.push(this.time + this.#random() * MOST_SERVICE_MS);
     }
-    if (!isNeedy) host.lease.satisfied();
-    const wants = isDue || (isNeedy && host.demand > host.requests.length && host.lease.mayAsk(now));
-    if (host.outstanding === undefined && (now >= host.lease.nextAt || (wants && host.lease.mayAsk(now)))) {
-      this.#call(host, now);
-    }
+    const isShort = host.demand > host.requests.length;
+    if (host.lease.isCallDue(now, isDue, isShort) && host.outstanding === undefined) this.#call(host, now);
   }
 
   #receive(host: ModelHost, now: number): void {
