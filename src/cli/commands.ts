@@ -39,7 +39,7 @@ export const commands: CommandTable = {
     load: async () => (await import('./reload.ts')).reload,
   },
   simulate: {
-    summary: 'compare balancers on a simulated fleet',
+    summary: 'compare balancers on a simulated fleet; --fleet: leases of many hosts',
     load: async () => (await import('./simulate.ts')).simulate,
   },
   lab: { summary: 'measure capacity, and prove it', load: async () => (await import('./lab.ts')).lab },

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
+import { fleetExperiments } from '../lab/simulator/fleet/fleet-experiments.ts';
 import { compareBalancers, type BalancerComparison } from '../lab/simulator/comparison.ts';
 import { plot } from '../lab/simulator/plot.ts';
 import { capacityPerSecond, type Scenario, type ScenarioName, scenarios } from '../lab/simulator/scenario.ts';
@@ -9,6 +10,7 @@ import { comparisonTable } from '../lab/simulator/table.ts';
 import { type BalancerName, balancerNames } from '../policy/balance/balancer.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { type Options, readOptions } from './options.ts';
+import { fleetOptions, simulateFleetLeases } from './simulate-fleet.ts';
 
 const help = `usage: rampart simulate [options]
 
@@ -29,6 +31,21 @@ latency and errors for every balancer under every load. Equal seeds give equal f
   --seed N             seed of all randomness (1)
   --json               print the figures as JSON
   --svg FILE           write a plot of the figures
+
+With --fleet it simulates the leases by which many hosts share one cap through a Valkey: how much of the cap is in use, how soon permits
+follow demand, and what faults cost. Exit code 1: a figure misses what is promised. docs/fleet-simulation.md shows the figures.
+
+  --hosts N            hosts (625)
+  --workers N          workers of each host (16)
+  --rate N             requests a second of all hosts together (1600 for each host)
+  --cap N              requests in flight at the backend (four fifths of what the rate would have in flight)
+  --service-ms N       mean service time (20)
+  --floor N            part of the cap that hosts keep while they are cut off (0.5)
+  --seconds N          length of the experiments contention and shifts (60)
+  --only A,B           experiments: ${Object.keys(fleetExperiments).join(', ')} (all)
+  --seed N             seed of all randomness (1)
+  --json               print the figures as JSON
+  --out FILE           write a page with tables and pictures
 `;
 
 const optionKinds = {
@@ -46,12 +63,30 @@ const optionKinds = {
   seed: 'value',
   json: 'flag',
   svg: 'value',
+  fleet: 'flag',
+  hosts: 'value',
+  rate: 'value',
+  cap: 'value',
+  'service-ms': 'value',
+  floor: 'value',
+  seconds: 'value',
+  only: 'value',
+  out: 'value',
 } as const;
+
+const ofBoth = new Set(['workers', 'seed', 'json', 'fleet']);
 
 /** `rampart simulate`. */
 export async function simulate(args: string[], io: CommandIo): Promise<number> {
   const options = readOptions({ command: 'simulate', help, options: optionKinds }, args, io);
   if (options === undefined) return exitCodes.ok;
+  const isFleet = options.flag('fleet');
+  for (const name of Object.keys(optionKinds)) {
+    const isOfFleet = fleetOptions.some((one) => one === name);
+    if (!options.has(name) || ofBoth.has(name) || isOfFleet === isFleet) continue;
+    options.problem(`--${name} ${isFleet ? 'cannot stand beside' : 'needs'} --fleet`);
+  }
+  if (isFleet) return simulateFleetLeases(options, io);
   const { comparison, name } = readComparison(options);
   const startedAt = systemClock.now();
   const rows = compareBalancers(comparison);

@@ -8,7 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { htmlReport } from '../../src/lab/report/html.ts';
+import { fleetReport } from '../../src/lab/report/fleet-report.ts';
 import { pairReport } from '../../src/lab/report/pair-html.ts';
+import { fleetExperiments } from '../../src/lab/simulator/fleet/fleet-experiments.ts';
+import { fleetPlan } from '../../src/lab/simulator/fleet/fleet-plan.ts';
 import { accessibilityFindings, launchBrowser, openPage, policyReports, withoutBrowser } from '../support/browser.ts';
 import { isLongRun } from '../support/long-run.ts';
 import {
@@ -27,6 +30,7 @@ const twelve = withEndpoints(
   ramp,
   Array.from({ length: 12 }, (_, index) => `endpoint${index + 1}`),
 );
+const fleet = fleetPlan({ hosts: 8 });
 const pages: Readonly<Record<string, string>> = {
   ...Object.fromEntries(storedNames.map((name) => [name, htmlReport(storedRunOf(name))])),
   invalid: htmlReport(invalidRun(ramp, 'other programs used 40 % of the processors', 'the sender was late')),
@@ -36,6 +40,7 @@ const pages: Readonly<Record<string, string>> = {
   wide: htmlReport(wideRun(ramp)),
   hostile: htmlReport(hostileRun(ramp)),
   pair: pairReport(ramp, wideRun(ramp)),
+  fleet: fleetReport([fleetExperiments.shifts(fleet, 4), fleetExperiments.idle(fleet)], fleet),
   'hostile-pair': pairReport(ramp, hostileRun(ramp)),
 };
 

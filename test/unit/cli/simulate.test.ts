@@ -75,6 +75,30 @@ describe('rampart simulate', () => {
     assert.equal((await problemsOf('--lord', '1'))[0], 'there is no option --lord; did you mean --load?');
   });
 
+  test('--fleet prints each figure with its promise, and writes the page', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rampart-simulate-'));
+    try {
+      const args = ['--fleet', '--hosts', '8', '--seconds', '2', '--only', 'contention,idle', '--out', 'fleet.html'];
+      const text = await output(args, folder);
+      assert.match(text, /\n8 hosts, 128 workers, 12,800 requests\/s, one cap of 205, seed 1\n/);
+      assert.match(
+        text,
+        /All hosts want more than there is {2}cap in use, all hosts want more +\d+\.\d % +>= 97 % +✔ kept\n/,
+      );
+      assert.match(readFileSync(join(folder, 'fleet.html'), 'utf8'), /All 3 figures keep what is promised/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('options of --fleet and of balancers do not mix', async () => {
+    assert.deepEqual(await problemsOf('--fleet', '--backends', '3', '--hosts', '1'), [
+      '--backends cannot stand beside --fleet',
+      "--hosts must be a whole number from 2 to 5000: got '1'",
+    ]);
+    assert.deepEqual(await problemsOf('--cap', '3'), ['--cap needs --fleet']);
+  });
+
   test('helps', async () => {
     assert.match(await output(['--help']), /^usage: rampart simulate/);
   });
