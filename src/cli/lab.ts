@@ -44,6 +44,10 @@ export const experiments: CommandTable = {
     summary: 'the best of many configurations, and what each change buys; writes .env.tuned',
     load: async () => (await import('./lab/tune.ts')).labTune,
   },
+  forecast: {
+    summary: 'how many generators and hosts a load needs, from a run or live',
+    load: async () => (await import('./lab/forecast.ts')).labForecast,
+  },
   prove: {
     summary: 'one generator against six, and real barcodes: the release proof',
     load: async () => (await import('./lab/prove.ts')).labProve,

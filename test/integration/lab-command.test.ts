@@ -39,6 +39,7 @@ describe('rampart lab', () => {
       'spike',
       'report',
       'list',
+      'forecast',
     ]) {
       const help = await runRampart(['lab', ...(name === '' ? [] : [name]), '--help'], {});
       assert.equal(help.code, 0);

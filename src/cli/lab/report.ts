@@ -45,10 +45,10 @@ export async function labReport(args: string[], io: CommandIo): Promise<number> 
   if (second === undefined && out !== undefined)
     options.problem('--out is for two runs: the report of one stands in its folder');
   options.check();
-  const folder = await folderOf(first, io);
+  const folder = await folderOfRun(first, io);
   const run = await readRun(folder);
   if (second !== undefined) {
-    const other = await folderOf(second, io);
+    const other = await folderOfRun(second, io);
     const to = line
       ? 'line'
       : markdown
@@ -106,7 +106,7 @@ function comparison(a: RunRecord, b: RunRecord): string {
 }
 
 /** A folder as it is named, or that of the run with this name. */
-async function folderOf(name: string, io: CommandIo): Promise<string> {
+export async function folderOfRun(name: string, io: CommandIo): Promise<string> {
   const folder = resolve(io.folder, name);
   if (existsSync(join(folder, 'run.json')) || name.includes('/')) return folder;
   const { dataDir } = await loadConfig(io.env, io.folder, 'read a run');
@@ -125,7 +125,7 @@ async function newestIn(folder: string): Promise<string> {
   return join(folder, newest);
 }
 
-async function readRun(folder: string): Promise<RunRecord> {
+export async function readRun(folder: string): Promise<RunRecord> {
   let run: unknown;
   try {
     run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));

@@ -84,7 +84,8 @@ export async function tuneRunning(options: Options, io: CommandIo): Promise<numb
   });
 }
 
-function readAdmin(options: Options, io: CommandIo): AdminTarget | undefined {
+/** The admin API that the options or the environment name. */
+export function readAdmin(options: Options, io: CommandIo): AdminTarget | undefined {
   const { ADMIN_HOST: host = '127.0.0.1', ADMIN_PORT: port = '8081', ADMIN_TOKEN: token } = io.env;
   const url = options.text('admin-url') ?? `http://${hostInUrl(host)}:${port}`;
   if (!checkUrl('admin-url', url, options)) return undefined;

@@ -37,6 +37,21 @@ type Parameters = readonly [alpha: number, beta: number, gamma: number];
  * Undefined for fewer than three points. Below six, and beyond twice the largest measured N, it says little.
  */
 export function fitUsl(points: readonly UslPoint[]): UslFit | undefined {
+  const now = leastSquares(points);
+  return now === undefined ? undefined : described(points, now);
+}
+
+/** The curve alone, without the margins, which take most of the time: for a bootstrap. */
+export function uslCurve(
+  points: readonly UslPoint[],
+): Pick<UslFit, 'alpha' | 'beta' | 'gamma' | 'peakConcurrency'> | undefined {
+  const now = leastSquares(points);
+  if (now === undefined) return undefined;
+  const [alpha, beta, gamma] = now;
+  return { alpha, beta, gamma, peakConcurrency: peakOf(now) };
+}
+
+function leastSquares(points: readonly UslPoint[]): Parameters | undefined {
   if (points.length < 3) return undefined;
   let now: Parameters = [
     0.01,
@@ -52,8 +67,11 @@ export function fitUsl(points: readonly UslPoint[]): UslFit | undefined {
       damping = Math.max(damping / 4, 1e-12);
     }
   }
-  return described(points, now);
+  return now;
 }
+
+const peakOf = ([alpha, beta]: Parameters): number =>
+  beta > 0 ? Math.sqrt((1 - alpha) / beta) : Number.POSITIVE_INFINITY;
 
 export function uslThroughput({ alpha, beta, gamma }: Pick<UslFit, 'alpha' | 'beta' | 'gamma'>, n: number): number {
   return (gamma * n) / (1 + alpha * (n - 1) + beta * n * (n - 1));
@@ -117,7 +135,7 @@ function described(points: readonly UslPoint[], now: Parameters): UslFit {
     beta,
     gamma,
     margins: { alpha: margin(0), beta: margin(1), gamma: margin(2) },
-    peakConcurrency: beta > 0 ? Math.sqrt((1 - alpha) / beta) : Number.POSITIVE_INFINITY,
+    peakConcurrency: peakOf(now),
     rSquared: total === 0 ? 1 : 1 - squares(points, now) / total,
   };
 }
