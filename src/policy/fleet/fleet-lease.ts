@@ -246,7 +246,8 @@ export class FleetLease {
 
   #heardTime({ expectedAt }: FleetCall, time: number, sentAt: number, now: number): void {
     this.#nextAt = now;
-    if (expectedAt < 0) this.#server = { time, at: (sentAt + now) / 2 };
+    // Without an answer since it asked for the time, it cannot tell a step from a book whose time has gone on where it stood.
+    if (expectedAt < 0 || this.#soundSince === undefined) this.#server = { time, at: (sentAt + now) / 2 };
     // The expectation stays: a call that was only late meets it the second time, and after a step none does.
     else this.#stale++;
   }

@@ -96,6 +96,19 @@ test('five seconds without the store take no permit away', () => {
   assert.ok(model.usedPermitMs / 5600 / 40 > 0.97, `${model.usedPermitMs / 5600}`);
 });
 
+test('after an outage longer than the book can bridge, hosts agree on its time within a second', () => {
+  const model = settled(40, 5);
+  for (const host of model.hosts) host.demand = 60;
+  model.run(5000);
+  model.isStoreDown = true;
+  model.run(12_000);
+  model.isStoreDown = false;
+  model.run(1000);
+  model.stale = 0;
+  model.run(10_000);
+  assert.equal(model.stale, 0);
+});
+
 type Act = (model: FleetModel) => void;
 type ModelHost = FleetModel['hosts'][number];
 

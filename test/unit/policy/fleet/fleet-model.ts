@@ -79,6 +79,8 @@ export class FleetModel {
   /** What the store did, so that a failover can forget the last part of it. */
   #log: { readonly at: number; readonly act: (book: FleetBook) => void }[] = [];
   calls = 0;
+  /** Calls that the book refused because of their time. */
+  stale = 0;
   usedPermitMs = 0;
 
   constructor({ cap, hosts, random, rates = [] }: ModelOptions) {
@@ -230,6 +232,7 @@ export class FleetModel {
       this.#log.push({ at: this.time, act: (book) => book.renew(call, now) });
       this.calls++;
       const answer = this.book.renew(call, now);
+      if (answer.status === 'stale') this.stale++;
       outstanding.book = this.book;
       outstanding.answersAt = this.time + delay;
       if (answer.status === 'granted') {
