@@ -82,7 +82,26 @@ function stepsWith(caps: readonly number[], most: number): fc.Arbitrary<[Step, n
   const ms = fc.constantFrom(1, 20, 200, 500, 500, 3000, 3000, 11_000, 300_000);
   return fc.array(fc.tuple(step, ms), { maxLength: 100, size: 'max' });
 }
-const steps = fc.oneof(stepsWith([24, 24, 24, 3, 100, 17], 30), stepsWith([2, 3], 3));
+/** Hosts that all want more of one backend, in a book that has learnt: who gives, and who is poor. */
+const crowd: fc.Arbitrary<[Step, number][]> = fc
+  .array(
+    fc.record({
+      host,
+      held: fc.nat(9),
+      want: fc.nat(60),
+      floor: fc.nat(2),
+      ms: fc.constantFrom(1, 20, 200, 500, 1200),
+    }),
+    { minLength: 30, maxLength: 80, size: 'max' },
+  )
+  .map((calls) =>
+    calls.map(({ host: id, ms, ...told }, index): [Step, number] => {
+      const claim = { backend: 'app http://10.0.0.1', cap: 24, floorShare: 500, quarantineMs: 1000, ...told };
+      const call = { incarnation: 1, seq: 0, runId: 'run-1', toleranceMs: 250, jumped: false, settled: true };
+      return [{ kind: 'renew', late: 0, call: { ...call, host: id, claims: [claim] } }, index < 6 ? 3000 : ms];
+    }),
+  );
+const steps = fc.oneof(stepsWith([24, 24, 24, 3, 100, 17], 30), stepsWith([2, 3], 3), crowd);
 
 let runs = 0;
 
