@@ -40,7 +40,7 @@ const pages: Readonly<Record<string, string>> = {
   wide: htmlReport(wideRun(ramp)),
   hostile: htmlReport(hostileRun(ramp)),
   pair: pairReport(ramp, wideRun(ramp)),
-  fleet: fleetReport([fleetExperiments.shifts(fleet, 4), fleetExperiments.idle(fleet)], fleet),
+  fleet: fleetReport([fleetExperiments.shifts(fleet, 4), fleetExperiments.idle(fleet, 4)], fleet),
   'hostile-pair': pairReport(ramp, hostileRun(ramp)),
 };
 
