@@ -21,8 +21,8 @@ test('docs/changing.md names files that exist, and folders for new ones that exi
 const neededSteps = (text: string): string[] =>
   text.split(/^(?=\d+\. )|\n\n/m).filter((step) => /^\d+\. /.test(step) && !/only if/i.test(step));
 
-test('docs/changing.md has eighteen changes, each with a test, none with more than five files of src, or six for a column and a phase', () => {
-  assert.equal(changes.length, 18);
+test('docs/changing.md has nineteen changes, each with a test, none with more than five files of src, or six for a column and a phase', () => {
+  assert.equal(changes.length, 19);
   for (const change of changes) {
     const steps = change.split(/^Tests?: /m);
     const [title = ''] = change.split('\n', 1);
