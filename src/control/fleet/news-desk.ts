@@ -110,17 +110,14 @@ export class NewsDesk {
 
   /** Repeats what a new stream, or a server that was away, may lack. News that it has is not issued again. */
   async #complete(): Promise<void> {
-    const { stream, journal, log } = this.#options;
+    const { stream, journal } = this.#options;
     const wanted = `${stream.connection} ${this.#reader.position?.stream}`;
     if (this.#isCompleting || this.#completed === wanted || stream.connection === undefined) return;
     this.#isCompleting = true;
-    try {
-      let isWhole = true;
-      for (const news of await journal.recent()) isWhole = (await this.#issue(news)) && isWhole;
-      if (isWhole) this.#completed = wanted;
-    } catch (error) {
-      log.debug({ err: error }, 'recent news of the fleet cannot be read from PostgreSQL; it is tried again');
-    }
+    const recent = await journal.recent();
+    let { isWhole } = recent;
+    for (const news of recent.news) isWhole = (await this.#issue(news)) && isWhole;
+    if (isWhole) this.#completed = wanted;
     this.#isCompleting = false;
   }
 

@@ -25,27 +25,28 @@ const KEPT_MS = 15 * 60_000;
 export class NewsJournal {
   readonly #options: NewsJournalOptions;
   readonly #own = new Map<string, Own>();
+  #logged: string | undefined;
 
   constructor(options: NewsJournalOptions) {
     this.#options = options;
   }
 
   /** Never rejects: without PostgreSQL the stream and the memory of this host are enough, unless both fail. */
-  add(news: FleetNews): Promise<void> {
+  async add(news: FleetNews): Promise<void> {
     const { clock, store } = this.#options;
     const now = clock.now();
     for (const [id, { at, isIssued }] of this.#own) {
       if (this.#own.size >= MOST_OWN || (isIssued && now - at > KEPT_MS)) this.#own.delete(id);
     }
     this.#own.set(news.id, { news, at: now, isIssued: false });
-    return this.#tried('written to PostgreSQL', store?.add(news));
+    await this.#tried('written to PostgreSQL', () => store?.add(news));
   }
 
   /** The stream has it. */
   issued(id: string): void {
     const own = this.#own.get(id);
     if (own !== undefined) own.isIssued = true;
-    void this.#tried('marked in PostgreSQL', this.#options.store?.issued(id));
+    void this.#tried('marked in PostgreSQL', () => this.#options.store?.issued(id));
   }
 
   /** The news of this host that no stream has had yet, oldest first. */
@@ -53,21 +54,30 @@ export class NewsJournal {
     return [...this.#own.values()].filter(({ isIssued }) => !isIssued).map(({ news }) => news);
   }
 
-  /** What a new stream may lack, oldest first; rejects without PostgreSQL. */
-  async recent(): Promise<FleetNews[]> {
+  /** What a new stream may lack, oldest first. `isWhole`: PostgreSQL has answered, or there is none. */
+  async recent(): Promise<{ readonly news: readonly FleetNews[]; readonly isWhole: boolean }> {
     const { clock, store } = this.#options;
+    let stored: readonly FleetNews[] = [];
+    const isWhole = await this.#tried('read from PostgreSQL', async () => {
+      stored = (await store?.recent()) ?? [];
+    });
     const now = clock.now();
     const own = [...this.#own.values()].filter(({ at }) => now - at <= KEPT_MS).map(({ news }) => news);
-    const stored = (await store?.recent()) ?? [];
     const known = new Set(stored.map(({ id }) => id));
-    return [...stored, ...own.filter(({ id }) => !known.has(id))];
+    return { news: [...stored, ...own.filter(({ id }) => !known.has(id))], isWhole };
   }
 
-  async #tried(what: string, work: Promise<void> | undefined): Promise<void> {
+  /** Whether it was done. Only the first of equal failures is logged, because it is tried again and again. */
+  async #tried(what: string, work: () => Promise<void> | undefined): Promise<boolean> {
     try {
-      await work;
+      await work();
+      this.#logged = undefined;
+      return true;
     } catch (error) {
-      this.#options.log.warn({ problem: messageOf(error) }, `news for the fleet could not be ${what}`);
+      const problem = messageOf(error);
+      if (problem !== this.#logged) this.#options.log.warn({ problem }, `news for the fleet could not be ${what}`);
+      this.#logged = problem;
+      return false;
     }
   }
 }
