@@ -1,7 +1,7 @@
 import { fleetProblem, fleetTools, startEnclosed } from '../test/fleet/enclosure.ts';
 import { ensurePrograms } from './test-tools.ts';
 
-/** Runs a script again with the same arguments, in namespaces of its own, and ends as it ends; exit code 2 where the machine cannot do it. */
+/** Runs a script again with the same arguments in namespaces of its own, and takes over its exit code; 2 if the machine has no namespaces. */
 export function runEnclosed(script: string): void {
   ensurePrograms(fleetTools);
   const problem = fleetProblem();

@@ -21,7 +21,7 @@ const UNSIGNED_STALE_MS = 5_000;
 /** The pinned Node of this project: the runtime of everything but this set-up. */
 export const pinnedNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
 
-/** Whatever npm installs follows from these fields; another script or version of ours needs no set-up. */
+/** The fields that decide what npm installs, because a changed script or version of ours needs no set-up. */
 function dependenciesIn(file) {
   const { dependencies, devDependencies, optionalDependencies, overrides } = JSON.parse(readFileSync(file, 'utf8'));
   return JSON.stringify({ dependencies, devDependencies, optionalDependencies, overrides });

@@ -1,4 +1,4 @@
-/** The whole number of an option of a script; throws with what would be right. */
+/** The whole number of an option of a script; throws an error that names the valid range. */
 export function wholeOption(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;

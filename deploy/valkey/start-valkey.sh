@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts a server of Valkey: as the replica of the primary that a sentinel names, and without a sentinel that answers valkey-0 is the primary.
-# A server that thinks wrongly that it is the primary grants nothing, because no replica follows it (min-replicas-to-write 1).
+# Starts a server of Valkey as the replica of the primary that a sentinel names. If no sentinel answers, valkey-0 is the primary.
+# A server that wrongly takes itself for the primary grants nothing, because no replica follows it (min-replicas-to-write 1).
 set -eu
 self="$(hostname).valkey"
 primary=""

@@ -3,7 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import { uuidv7 } from '../core/ids.ts';
 import { connectValkey } from './valkey.ts';
 
-/** Tells the hosts of VALKEY_URL that keys have changed, where no control does. Returns why they could not be told. */
+/** Tells the hosts of VALKEY_URL that keys have changed, if no control can. Returns the problem, or undefined. */
 export async function tellFleetOfKeys(url: string): Promise<string | undefined> {
   // Loaded only here, because most commands need none of it.
   const { newsFunctions } = await import('../store/valkey/news-functions.ts');

@@ -113,7 +113,7 @@ export interface SliceSource {
   readonly namespace: string | undefined;
   readonly port: number | string | undefined;
   readonly api: string | undefined;
-  /** What DNS is asked for while the API is unavailable. */
+  /** The question to DNS while the API is unavailable. */
   readonly fallback: DiscoverConfig | undefined;
 }
 
@@ -133,7 +133,7 @@ export function discoverOf(file: z.output<typeof discoverSchema> | undefined): D
   return { kind: 'slices', name: endpointSlices, port: 0, scheme, servers: undefined, minMs, maxMs, slices };
 }
 
-/** What DNS is asked for; undefined if it is not asked. */
+/** The question to DNS; undefined if DNS is not asked. */
 function nameOf(file: z.output<typeof discoverSchema>): DiscoverConfig | undefined {
   const { dns, srv, port, scheme = 'http', servers } = file;
   if (dns === undefined && srv === undefined) return undefined;

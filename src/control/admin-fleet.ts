@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FleetReach } from './fleet/news-desk.ts';
 
-/** What a reply says of the other hosts; empty without a fleet. */
+/** The fields of a reply about the hosts of the fleet; empty without a fleet. */
 export interface FleetFields {
   readonly hosts?: number;
   readonly acknowledged?: number;

@@ -36,7 +36,7 @@ export interface CacheOrdersOptions<Worker> {
   readonly fleet?: FleetOrders | undefined;
 }
 
-/** What a fleet adds: a host acknowledges a purge when it has an effect at each of its workers. */
+/** Lets a host of a fleet acknowledge a purge when it has an effect at each of its workers. */
 interface FleetOrders {
   /** The orders of the previous control that this control goes on from; a worker that has missed some of them forgets everything. */
   readonly resumed: CachePosition | undefined;

@@ -14,7 +14,7 @@ export interface FindingsOptions {
   readonly onChange: (upstream: string, backends: readonly BackendConfig[]) => void;
 }
 
-/** The backends that a source has named, and what went wrong last. Whatever goes wrong, the known backends stay. */
+/** The backends that a source has named, and its last problem; known backends stay while the source fails. */
 export class Findings {
   readonly #options: FindingsOptions;
   readonly #discovered: Discovered;

@@ -16,7 +16,7 @@ interface HostCachesOptions<Worker> {
 /** A purge on this host, and in a fleet on all hosts. */
 export type FleetPurgeResult = PurgeResult & { readonly fleet?: FleetReach | undefined };
 
-/** What the workers of this host have stored, replies and keys: removes it here, and in a fleet on every host. */
+/** Removes stored replies and keys from the workers of this host, and in a fleet from those of every host. */
 export class HostCaches<Worker> {
   readonly #options: HostCachesOptions<Worker>;
   readonly #orders: CacheOrders<Worker>;

@@ -6,7 +6,7 @@ export interface FleetNewsStore {
   add(news: FleetNews): Promise<void>;
   /** The stream has it now. */
   issued(id: string): Promise<void>;
-  /** What the stream never had, and what it may have lost, oldest first. */
+  /** The news that the stream never had or may have lost, oldest first; also drops news that is older than a day. */
   recent(): Promise<FleetNews[]>;
 }
 

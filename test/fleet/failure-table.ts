@@ -1,6 +1,6 @@
 import type { ReportRow } from './report.ts';
 
-/** A line of the failure table: what happens, the faults of a run that are that event, and what must come of it. */
+/** A line of the failure table: an event, the faults of a run that cause it, and its expected result. */
 interface Event {
   readonly what: string;
   readonly faults: readonly string[];
@@ -96,7 +96,7 @@ const events: readonly Event[] = [
   },
 ];
 
-/** The failure table of a run in Markdown: each event with what must come of it, and what the run has measured. */
+/** The failure table of a run in Markdown: each event with its expected result and the figures of the run. */
 export function failureTable(rows: readonly ReportRow[]): string {
   const lines = events.map(({ what, faults, expected }) => {
     const found = rows.filter(({ name }) => faults.includes(name));

@@ -22,7 +22,7 @@ export interface Restart {
 export interface RollingResult {
   readonly restarts: readonly Restart[];
   readonly calls: number;
-  /** What the failed calls got, with their number. */
+  /** The number of failed calls by outcome. */
   readonly failures: Readonly<Record<string, number>>;
   readonly mostInFlight: number;
   readonly perSecond: number;

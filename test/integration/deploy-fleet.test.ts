@@ -31,7 +31,7 @@ interface Manifest {
 
 const documentsOf = (text: string): Manifest[] => parseAllDocuments(text).map((each) => each.toJS() as Manifest);
 
-/** What kubectl makes of the folder; without kubectl, the manifests that this folder adds. */
+/** The manifests that kubectl builds from the folder; without kubectl, those that this folder adds. */
 function manifests(): Manifest[] {
   if (!existsSync('/usr/bin/kubectl'))
     return ['valkey/valkey.yaml', 'kubernetes-fleet/rbac.yaml', 'kubernetes-fleet/hosts.yaml'].flatMap((name) =>
@@ -48,7 +48,7 @@ function typesOf(apiVersion: string): string {
   return `kubernetes-types/${group.split('.')[0]}/${version}`;
 }
 
-/** What the compiler says of manifests that are taken as values of the types of Kubernetes: unknown fields, and wrong values. */
+/** The compiler's complaints about manifests as values of the types of Kubernetes: unknown fields, and wrong values. */
 function complaintsOf(all: readonly Manifest[]): string {
   const lines = all.flatMap((each, index) => [
     `import type { ${each.kind} as Kind${index} } from '${typesOf(each.apiVersion)}';`,

@@ -8,7 +8,7 @@ export interface FakeSlice {
   readonly port: number;
 }
 
-/** What the server does with lists and watches in place of the truth. */
+/** The faults of the server in lists and watches. */
 export type ClusterFault =
   | 'none'
   /** Lists are empty; are no JSON; are refused; never end; the connection is closed in the middle. */

@@ -37,7 +37,7 @@ export interface FleetCacheOptions extends TestGatewayOptions {
   readonly cache?: NonNullable<TestGatewayOptions['routes']>[number]['cache'];
 }
 
-/** What the status says of the news of the fleet. */
+/** `fleet_news` of the status. */
 export interface NewsStatus {
   readonly state: 'connected' | 'apart';
   readonly hosts: readonly string[];

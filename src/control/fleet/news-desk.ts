@@ -9,7 +9,7 @@ export interface NewsDeskOptions extends NewsReaderOptions {
   readonly journal: NewsJournal;
 }
 
-/** Who has carried out news, when the one who has told it waits no longer. */
+/** The hosts that have carried out news, at the time when `tell` resolves. */
 export interface FleetReach extends Omit<NewsReach, 'isSure'> {
   /** Why not all hosts may have; undefined if all have. */
   readonly detail: string | undefined;
@@ -21,8 +21,9 @@ interface Waiting {
   readonly settle: (reach: FleetReach) => void;
 }
 
-/** How long the one who tells news waits for all hosts, and of this time for PostgreSQL. */
+/** How long `tell` waits for all hosts. */
 const WAIT_MS = 2000;
+/** The part of that time for PostgreSQL. */
 const STORE_MS = 500;
 const LATE = 'the missing hosts carry it out when they reach Valkey again, and ask for everything until then';
 const UNSURE = 'the stream in Valkey is new, so there may be hosts that are not known yet';
@@ -33,7 +34,7 @@ export class NewsDesk {
   readonly #reader: NewsReader;
   readonly #waiting = new Set<Waiting>();
   readonly #issuing = new Set<string>();
-  /** Where the news that somebody waits for is in the stream, by its id. */
+  /** The positions in the stream of news that somebody waits for, by the id of the news. */
   readonly #positions = new Map<string, NewsPosition>();
   /** The connection and the stream that have all recent news. */
   #completed: string | undefined;
@@ -114,11 +115,14 @@ export class NewsDesk {
     const wanted = `${stream.connection} ${this.#reader.position?.stream}`;
     if (this.#isCompleting || this.#completed === wanted || stream.connection === undefined) return;
     this.#isCompleting = true;
-    const recent = await journal.recent();
-    let { isWhole } = recent;
-    for (const news of recent.news) isWhole = (await this.#issue(news)) && isWhole;
-    if (isWhole) this.#completed = wanted;
-    this.#isCompleting = false;
+    try {
+      const recent = await journal.recent();
+      let { isWhole } = recent;
+      for (const news of recent.news) isWhole = (await this.#issue(news)) && isWhole;
+      if (isWhole) this.#completed = wanted;
+    } finally {
+      this.#isCompleting = false;
+    }
   }
 
   /** Whether the stream has it. */

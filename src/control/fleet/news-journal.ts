@@ -21,7 +21,7 @@ const MOST_OWN = 1000;
 /** A failover loses the writes of some seconds, and hosts notice it within seconds. */
 const KEPT_MS = 15 * 60_000;
 
-/** The news that a stream may have lost: of all hosts in PostgreSQL, and of this one in memory, too, as PostgreSQL may be away. */
+/** The news that a stream may have lost: that of all hosts in PostgreSQL, and that of this host also in memory, because PostgreSQL may be unavailable. */
 export class NewsJournal {
   readonly #options: NewsJournalOptions;
   readonly #own = new Map<string, Own>();
@@ -54,7 +54,7 @@ export class NewsJournal {
     return [...this.#own.values()].filter(({ isIssued }) => !isIssued).map(({ news }) => news);
   }
 
-  /** What a new stream may lack, oldest first. `isWhole`: PostgreSQL has answered, or there is none. */
+  /** The news that a new stream may lack, oldest first. `isWhole`: PostgreSQL has answered, or there is none. */
   async recent(): Promise<{ readonly news: readonly FleetNews[]; readonly isWhole: boolean }> {
     const { clock, store } = this.#options;
     let stored: readonly FleetNews[] = [];

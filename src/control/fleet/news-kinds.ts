@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PurgeTarget } from '../../protocol/cache-order.ts';
 import type { NewsKinds } from './news-reader.ts';
 
-/** What a host can be told to do. */
+/** The actions by which a host carries out news. */
 export interface NewsActions {
   /** Workers remove stored replies. */
   purge(target: PurgeTarget): void;
@@ -20,11 +20,12 @@ const purgeSchema = z.strictObject({
 });
 
 /**
- * The kinds of news. Each takes a body that any release may have written, and must not throw. A further kind is a further line here, and
+ * The kinds of news. Each takes a body that any release may have written, and must not throw. Each kind is one line here, and
  * `NewsDesk.tell` sends it.
  */
 export const newsKinds = (actions: NewsActions): NewsKinds =>
   new Map([
+    // The cast: the schema says `string | undefined`, but JSON has no undefined.
     ['purge', (body: unknown) => actions.purge((purgeSchema.safeParse(body).data ?? {}) as PurgeTarget)],
     ['keys', () => actions.forgetKeys()],
   ]);

@@ -14,7 +14,7 @@ import { NamedTimers } from '../named-timers.ts';
 import { saveProgress, type SavedProgress } from './news-file.ts';
 import type { NewsMetrics } from './news-metrics.ts';
 
-/** What a host does with news, by kind. */
+/** The actions of a host by the kind of the news. */
 export type NewsKinds = ReadonlyMap<string, (body: unknown) => void>;
 
 export interface NewsReaderOptions {
@@ -28,7 +28,7 @@ export interface NewsReaderOptions {
   /** News may have been missed: the workers forget everything that they have stored. */
   readonly flush: () => void;
   readonly orders: Pick<CacheOrders<unknown>, 'last' | 'appliedAt' | 'extendTrust'>;
-  /** Of the orders. */
+  /** The epoch of `orders`. */
   readonly epoch: number;
   /** The file for the next control, and what the previous one has left there. */
   readonly path: string;
@@ -61,7 +61,7 @@ export class NewsReader {
   #isWaited = false;
   #listedAt = Number.NEGATIVE_INFINITY;
   #trustedUntil = Number.NEGATIVE_INFINITY;
-  /** What the other hosts have been told of this one. */
+  /** The position that the other hosts know of this one. */
   #told: NewsPosition | undefined;
   #problem: string | undefined;
 

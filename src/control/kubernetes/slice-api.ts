@@ -12,7 +12,7 @@ export interface SliceList {
   readonly version: string;
 }
 
-/** What the API server says of a slice that has changed. */
+/** A change of a slice that the API server reports. */
 export type SliceEvent =
   | { readonly kind: 'changed'; readonly slice: SliceObject }
   | { readonly kind: 'removed'; readonly name: string };
@@ -35,7 +35,7 @@ const PAGE = 500;
 const MOST_PAGES = 100;
 const LIST_BYTES = 32 * 1024 * 1024;
 const PROBLEM_BYTES = 64 * 1024;
-const PROBLEM_LETTERS = 200;
+const PROBLEM_CHARACTERS = 200;
 
 const listSchema = z.object({
   metadata: z.object({ resourceVersion: z.string(), continue: z.string().nullish() }),
@@ -87,7 +87,7 @@ export class HttpSliceApi implements SliceApi {
   close(): void {
     const agent = this.#agent;
     this.#agent = undefined;
-    // Its requests reject, which is what their callers hear of it.
+    // Its requests reject, so their callers learn of it there.
     void agent?.destroy().catch(() => undefined);
   }
 
@@ -147,4 +147,4 @@ function parsed(text: string | undefined): unknown {
 
 /** The message of a Status object, which says, for example, which right is missing. */
 const messageIn = (object: unknown): string =>
-  statusSchema.safeParse(object).data?.message.slice(0, PROBLEM_LETTERS) ?? 'no reason given';
+  statusSchema.safeParse(object).data?.message.slice(0, PROBLEM_CHARACTERS) ?? 'no reason given';

@@ -24,19 +24,19 @@ export interface SliceFollowerOptions {
 /** A list that takes longer has failed. */
 const LIST_LIMIT_MS = 30_000;
 /**
- * A watch lives from one full list to the next. So an event that was lost, or a watch that says nothing any more, is
- * wrong for this long at most.
+ * A watch lives from one full list to the next. So the members are wrong for this long at most after a lost event, or on a silent
+ * watch.
  */
 const RELIST_MS = { least: 30_000, most: 60_000 };
-/** A watch that ended sooner has not served its purpose, and so many in a row are a problem that is told. */
+/** A watch that ended sooner counts as short, and this many short ones in a row are reported as a problem. */
 const SHORT_MS = 5000;
 const SHORT_WATCHES = 3;
 /** Changes of one moment are taken in together. */
 const GATHER_MS = 100;
-/** A server that sends more would keep control from everything else. The list that follows has what was not read. */
+/** A server that sends more would keep control from its other work. The next list has the events that were not read. */
 const MOST_EVENTS_PER_SECOND = 500;
 const RETRY = { firstMs: 1000, maxMs: 30_000 };
-/** So many lists in a row must fail until DNS is asked. */
+/** DNS is asked after this many failed lists in a row. */
 const FAILURES_BEFORE_DNS = 2;
 
 /** Follows the EndpointSlices of one Service: a full list, a watch until the next one, and so on. */
@@ -130,7 +130,7 @@ export class SliceFollower {
     }
   }
 
-  /** Until the next full list is due, or the server ends it. The list that follows mends whatever was missed. */
+  /** Watches until the next full list is due, or the server ends the watch. The next list repairs missed events. */
   async #watch(version: string): Promise<void> {
     const { api, clock, random } = this.#options;
     const { least, most } = RELIST_MS;
@@ -187,7 +187,7 @@ export class SliceFollower {
   }
 }
 
-/** A name that a headless Service has in DNS is that of a pod that is ready. */
+/** The conditions of an address in DNS, because a headless Service names only ready pods there. */
 const dnsConditions = { isReady: true, isServing: true, isTerminating: false };
 
 const isVersion4 = ({ address }: FoundBackend | { readonly address: string }): boolean => !address.includes(':');

@@ -26,7 +26,7 @@ export const sliceObject = z.object({
 
 export type SliceObject = z.output<typeof sliceObject>;
 
-/** The slice with the endpoints' port; undefined for names in place of addresses, and where it has no such port. */
+/** The slice with the endpoints' port; undefined if it has names in place of addresses, or no such port. */
 export function sliceOf(object: SliceObject, wanted: SlicePort): Slice | undefined {
   const { addressType: family, metadata } = object;
   if (family !== 'IPv4' && family !== 'IPv6') return undefined;

@@ -3,7 +3,7 @@ import type { RunRecord } from '../report/run-record.ts';
 import { median } from '../statistics/quantile.ts';
 import type { UslPoint } from '../statistics/usl.ts';
 
-/** What one load, or one window of a system that runs, tells. */
+/** The figures of one load, or of one window of a running system. */
 export interface Evidence extends UslPoint {
   /** Time of a request at its backend. */
   readonly serviceMs: number;
@@ -16,7 +16,7 @@ export interface Evidence extends UslPoint {
   readonly tail: number;
 }
 
-/** What is known of a system, before any load is forecast. */
+/** The measurements that a forecast is made from. */
 export interface ForecastSource {
   readonly name: string;
   readonly evidence: readonly Evidence[];
@@ -88,7 +88,7 @@ export function variabilityOf({ meanMs, p50Ms, p90Ms, p95Ms, p99Ms, p999Ms }: Di
 
 const MOST_VARIABILITY = 25;
 
-/** The middle of what several loads tell. */
+/** The medians over several loads. */
 export function summaryOf(evidence: readonly Evidence[]): Omit<Evidence, 'concurrency' | 'throughput'> {
   const middle = (of: (each: Evidence) => number): number => median(evidence.map(of));
   return {

@@ -23,7 +23,7 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** What so many generators make of the load. */
+/** The effect of a number of generators on the load. */
 export interface GeneratorCost {
   readonly generators: number;
   readonly busyShare: number;
@@ -39,7 +39,7 @@ export interface Forecast {
   readonly generators: Estimate;
   /** Undefined where the source has no curve. */
   readonly hosts: Estimate | undefined;
-  /** What one host like the measured one carries within the target. */
+  /** The rate that one host like the measured one carries within the target, in requests a second. */
   readonly hostCapacity: Estimate | undefined;
   readonly serviceMs: Estimate;
   /** One generator too few, as many as needed, one too many. */
@@ -48,7 +48,7 @@ export interface Forecast {
 
 const RESAMPLES = 400;
 const MOST_GENERATORS = 1_000_000;
-/** The law says little beyond twice the largest load under way. */
+/** The USL is not used beyond this multiple of the largest measured concurrency. */
 const BEYOND = 2;
 
 /** How many generators and hosts a load needs. The intervals are a bootstrap over the loads that were measured. */
@@ -95,7 +95,7 @@ const queueOf = (
   variability,
 });
 
-/** The judged quantile of the whole time: that of the service and that of the wait together, which is an upper estimate. */
+/** The judged quantile of the whole time, as the sum of those of service and wait, which is an upper estimate. */
 function responseMs(generators: number, sample: readonly Evidence[], question: ForecastQuestion): number {
   const summary = summaryOf(sample);
   const wait = waitQuantileMs(queueOf(generators, summary, question), question.quantile === 'p95' ? 0.95 : 0.99);

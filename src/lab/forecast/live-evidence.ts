@@ -27,7 +27,7 @@ export async function liveEvidence(
   return { name: admin.url, evidence, generators: undefined, slots: undefined, isCurve: false };
 }
 
-/** What the requests of one window tell; nothing without any. */
+/** The evidence of one window; empty if it has no requests. */
 export function windowEvidence(
   before: Metrics,
   after: Metrics,

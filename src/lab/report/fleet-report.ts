@@ -5,7 +5,7 @@ import { escapeText } from './harmless.ts';
 import { dataTable, figureList, folded, headTable, largeChart, page } from './html-parts.ts';
 import type { Table } from './table.ts';
 
-/** What Doorman's simulation measured with 45 clients, to compare with (youtube/doorman, doc/simulation). */
+/** The figures of Doorman's simulation with 45 clients, to compare with (youtube/doorman, doc/simulation). */
 export const DOORMAN =
   "Doorman's own simulation, with 45 clients: 96.6 to 96.8 % of the capacity in use, up to 2 minutes to settle, at worst 106 % of it in use.";
 

@@ -1,5 +1,5 @@
-import { HorizontalPodAutoscaler, HPA_PERIOD } from '../../policy/scaling/hpa.ts';
-import { KnativePodAutoscaler, KPA_PERIOD } from '../../policy/scaling/kpa.ts';
+import { HorizontalPodAutoscaler, HPA_PERIOD_SECONDS } from '../../policy/scaling/hpa.ts';
+import { KnativePodAutoscaler, KPA_PERIOD_SECONDS } from '../../policy/scaling/kpa.ts';
 
 /** A recorded load: requests a second from each moment on. Seconds. */
 export interface LoadRecording {
@@ -66,7 +66,7 @@ export function parseLoad(name: string, text: string): LoadRecording {
   return { name, points, lengthSeconds: 2 * last - before };
 }
 
-/** The smallest number of pods whose permits, to their target share, cover the demand at the begin. */
+/** The fewest pods that carry the first rate at the target share of their permits. */
 const firstPods = (rate: number, { permits, serviceMs, targetShare }: PodPlan): number =>
   Math.max(1, Math.ceil((rate * serviceMs) / 1000 / (permits * targetShare)));
 
@@ -118,12 +118,12 @@ function scalerOf(name: ScalerName, { permits, targetShare, most }: PodPlan): De
   if (name === 'KPA on demand') {
     const kpa = new KnativePodAutoscaler(target, limits);
     return ({ inFlight, waiting }, { count, ready }, second) =>
-      second % KPA_PERIOD === 0 ? kpa.decide(inFlight + waiting, ready, second) : count;
+      second % KPA_PERIOD_SECONDS === 0 ? kpa.decide(inFlight + waiting, ready, second) : count;
   }
   const hpa = new HorizontalPodAutoscaler(target, limits);
   const seesQueue = name === 'HPA on demand';
   return ({ inFlight, waiting }, { count }, second) =>
-    second % HPA_PERIOD === 0 ? hpa.decide(inFlight + (seesQueue ? waiting : 0), count, second) : count;
+    second % HPA_PERIOD_SECONDS === 0 ? hpa.decide(inFlight + (seesQueue ? waiting : 0), count, second) : count;
 }
 
 /** Pods that serve some time after they were started, and end at once; the youngest end first. */

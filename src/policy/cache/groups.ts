@@ -1,6 +1,6 @@
 /**
  * The names in `Cache-Groups` or `Cache-Group-Invalidation` (RFC 9875): a list of strings (RFC 9651 §3.1). Parameters and members of
- * other types are skipped. What can be read of an invalid list counts, because a group too many only costs a request to the backend.
+ * other types are skipped. The readable part of an invalid list counts, because a group too many costs only a request to the backend.
  */
 export function parseGroups(field: string | undefined): readonly string[] {
   if (field === undefined) return [];

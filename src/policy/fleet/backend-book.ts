@@ -220,7 +220,7 @@ export class BackendBook {
   }
 
   /**
-   * The hosts with the most permits beside this one. What they want is left out, because it is as old as their last call. A host is
+   * The hosts with the most permits beside this one. Their demand is left out, because it is as old as their last call. A host is
    * named once between two calls of its own, so that many hosts that want more at the same time name many donors.
    */
   #donors(wanting: string): string[] {

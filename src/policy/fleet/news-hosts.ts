@@ -6,25 +6,25 @@ import { TRUST_MS } from './worker-trust.ts';
  */
 export const SILENT_MS = TRUST_MS * 1.1 + 500;
 
-/** What the stream knows of one control. */
+/** The entry of one control in the stream. */
 export interface HostMark {
   /** Unique for each start of control, because the workers of an earlier control may still have its trust. */
   readonly control: string;
   readonly host: string;
   /** Differs after each time at which it has asked for news. */
   readonly seen: string;
-  /** What its host has carried out; undefined: nothing yet. */
+  /** The last news that its host has carried out; undefined if there is none yet. */
   readonly acknowledged: NewsPosition | undefined;
 }
 
 interface Known {
   readonly mark: HostMark;
   readonly stream: string;
-  /** When this host has seen a new sign of life of it. */
+  /** When this host last saw a new sign of life of it. */
   readonly heardAt: number;
 }
 
-/** Which hosts have carried out news. */
+/** The hosts that have carried out news. */
 export interface NewsReach {
   readonly hosts: number;
   readonly acknowledged: number;
@@ -38,7 +38,7 @@ export interface NewsReach {
 export interface HostList {
   readonly stream: string;
   readonly marks: readonly HostMark[];
-  /** Of the stream. */
+  /** The age of the stream. */
   readonly ageMs: number;
   /** When this host asked for the list, by its clock. */
   readonly askedAt: number;
@@ -58,7 +58,7 @@ export class NewsHosts {
   heard({ stream, marks, ageMs, askedAt }: HostList, now: number): void {
     const next = new Map<string, Known>();
     for (const [control, known] of this.#known) {
-      // Of another stream: the host has not reached this one yet. Of the same one: it has left.
+      // A host that is known from another stream may not have reached this one yet. A host that is missing in its own stream has left.
       if (known.stream !== stream && askedAt - known.heardAt < SILENT_MS) next.set(control, known);
     }
     for (const mark of marks) {
@@ -73,7 +73,7 @@ export class NewsHosts {
     this.#listedAt = askedAt;
   }
 
-  /** Who has carried out the news up to this position. Silent hosts do not count. */
+  /** The hosts that have carried out the news up to this position. Silent hosts do not count. */
   reach({ stream, number }: NewsPosition): NewsReach {
     const hasDone = new Map<string, boolean>();
     for (const { host, acknowledged } of this.#live()) {
@@ -86,7 +86,7 @@ export class NewsHosts {
     return { hosts, acknowledged: hosts - missing.length, missing: missing.toSorted(), isSure };
   }
 
-  /** Who there is. */
+  /** The names of all hosts that are not silent, in order. */
   get names(): string[] {
     return [...new Set(this.#live().map(({ host }) => host))].toSorted();
   }

@@ -1,4 +1,4 @@
-/** What one host tells all hosts of a fleet, such as a purge. */
+/** A message from one host to all hosts of a fleet, such as a purge. */
 export interface FleetNews {
   /** Unique, so that news which is issued again is not issued twice. */
   readonly id: string;
@@ -78,7 +78,7 @@ export class NewsProgress {
     this.#marks = [...this.#marks.filter((mark) => mark.order < order), { position, order }];
   }
 
-  /** What the host may acknowledge when its workers have carried out the orders up to this one. */
+  /** The position that the host may acknowledge when its workers have carried out the orders up to this one. */
   acknowledged(applied: number): NewsPosition | undefined {
     return this.#marks.findLast(({ order }) => order <= applied)?.position ?? this.#acknowledged;
   }

@@ -4,9 +4,9 @@ import type { FoundBackend } from './discovered.ts';
 export interface SliceEndpoint {
   readonly address: string;
   readonly port: number;
-  /** It takes requests, and does not end. */
+  /** It takes new requests. */
   readonly isReady: boolean;
-  /** It answers, perhaps while it ends. */
+  /** It answers, perhaps while it terminates. */
   readonly isServing: boolean;
   readonly isTerminating: boolean;
 }
@@ -20,16 +20,16 @@ export interface Slice {
   readonly endpoints: readonly SliceEndpoint[];
 }
 
-/** So many full lists in a row must lack most of the backends until they leave. */
+/** Most of the backends leave together only when they are missing in this many full lists in a row. */
 const FULL_LISTS = 3;
 
 /**
  * The backends of a Kubernetes Service, out of its EndpointSlices.
  *
- * An endpoint that ends leaves at once, because Kubernetes says so. An endpoint that is only absent, or not ready, leaves
- * at once too, unless more than half of the backends would: that is a fault of the cluster far more often than a wish,
- * so the known ones stay, and health checks decide, until three full lists in a row say the same. Without any endpoint
- * that serves, nothing changes, however often the API says so.
+ * A terminating endpoint leaves at once, because Kubernetes has decided it. An endpoint that is only absent or unready leaves
+ * at once, too, unless more than half of the backends would. Such a loss is most often a fault of the cluster, so the known ones
+ * stay, and health checks decide, until three full lists in a row lack them. A list without a serving endpoint never changes
+ * anything.
  */
 export class SliceMembers {
   readonly #slices = new Map<string, Slice>();
@@ -82,7 +82,7 @@ export class SliceMembers {
     return true;
   }
 
-  /** Of one family only: a Service with two has slices of both, and each pod in both. An endpoint in two slices is what the better says. */
+  /** The endpoints of one address family, because a Service with two has each pod in both. The usable one of two equal endpoints counts. */
   #endpoints(): Map<string, SliceEndpoint> {
     const slices = [...this.#slices.values()];
     const family = slices.some((one) => one.family === 'IPv4' && one.endpoints.length > 0) ? 'IPv4' : 'IPv6';
@@ -97,7 +97,7 @@ export class SliceMembers {
 
 const isUsable = ({ isReady, isTerminating }: SliceEndpoint): boolean => isReady && !isTerminating;
 
-/** The ready ones; where none is, those that still serve. */
+/** The ready endpoints; if there is none, those that still serve. */
 function wantedOf(endpoints: ReadonlyMap<string, SliceEndpoint>): Map<string, FoundBackend> {
   const all = [...endpoints];
   const ready = all.filter(([, endpoint]) => isUsable(endpoint));

@@ -1,5 +1,5 @@
 /** As `behavior` of a HorizontalPodAutoscaler has them by default. Times in seconds. */
-export const HPA_PERIOD = 15;
+export const HPA_PERIOD_SECONDS = 15;
 const TOLERANCE = 0.1;
 const DOWN_STABILISATION = 300;
 /** Upwards each period: double, or this many more pods, whichever is more. */

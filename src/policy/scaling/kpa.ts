@@ -1,7 +1,7 @@
 import { type PodLimits, withinLimits } from './hpa.ts';
 
 /** As Knative's `config-autoscaler` has them by default. Times in seconds. */
-export const KPA_PERIOD = 2;
+export const KPA_PERIOD_SECONDS = 2;
 const STABLE_WINDOW = 60;
 const PANIC_WINDOW = 6;
 const PANIC_THRESHOLD = 2;

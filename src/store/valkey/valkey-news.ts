@@ -31,7 +31,7 @@ export interface NewsStream {
   issue(news: FleetNews): Promise<NewsPosition>;
   read(ask: NewsAsk): Promise<NewsAnswer>;
   leave(control: string): Promise<void>;
-  /** Calls back when there may be news. Calls get lost. Returns a function that ends it. */
+  /** Calls `nudged` when there may be news, without a guarantee. Returns a function that ends the subscription. */
   onNudge(nudged: () => void): () => void;
 }
 
@@ -121,7 +121,7 @@ const newsOf = ([number, id, kind, host, text]: [number, string, string, string,
   body: bodyOf(text),
 });
 
-/** What another release has written; undefined if it is no JSON. */
+/** The body that any release may have written; undefined if it is not JSON. */
 function bodyOf(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,7 +1,7 @@
 import type { FleetPlan } from './fleet-plan.ts';
 import type { FleetRun, FleetSample } from './fleet-run.ts';
 
-/** What was promised of a figure, and what it was. */
+/** A figure with its promise. */
 export interface FleetBar {
   readonly name: string;
   readonly expected: string;
@@ -21,7 +21,7 @@ export interface FleetResult {
   readonly figures: readonly (readonly [name: string, value: string])[];
   /** Without the time before the experiment; `at` counts from its begin. */
   readonly samples: readonly FleetSample[];
-  /** What was done, in milliseconds since the begin. */
+  /** The actions of the experiment, in milliseconds since its begin. */
   readonly marks: readonly { readonly name: string; readonly at: number }[];
   /** Times in milliseconds, if the experiment has many of them. */
   readonly times?: readonly number[];

@@ -10,7 +10,7 @@ export interface FleetSample {
   /** Requests in flight, on average. */
   readonly inFlight: number;
   readonly queued: number;
-  /** What the hosts that live may use. */
+  /** Permits of all hosts that are alive. */
   readonly permits: number;
   readonly calls: number;
   readonly arrived: number;

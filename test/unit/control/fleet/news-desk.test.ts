@@ -21,7 +21,7 @@ class Model {
   readonly clock = new ManualClock();
   readonly server = new ModelServer(this.clock);
   readonly hosts: readonly ModelHost[];
-  /** What the backend answers. */
+  /** The generation that the backend answers with. */
   generation = 1;
   /** The generation of the last purge that every host has acknowledged. */
   acknowledged = 0;
@@ -61,7 +61,7 @@ class Model {
     if (worker.stored === undefined || this.clock.now() >= worker.trustedUntil) worker.stored = this.generation;
   }
 
-  /** What the worker would serve out of its cache. */
+  /** The generation that the worker would serve from its cache. */
   check(worker: ModelWorker): void {
     if (worker.stored === undefined || this.clock.now() >= worker.trustedUntil) return;
     assert.ok(

@@ -123,7 +123,7 @@ export class ModelWorker {
   stored: number | undefined;
   fetch: { readonly generation: number; isInvalidated: boolean } | undefined;
   position: CachePosition | undefined;
-  /** What control has said, and it has not read yet. */
+  /** The messages of control that it has not read yet. */
   inbox: ControlMessage[] = [];
   /** Its present connection to control. */
   member: ModelMember | undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KnativePodAutoscaler, KPA_PERIOD } from '../../../../src/policy/scaling/kpa.ts';
+import { KnativePodAutoscaler, KPA_PERIOD_SECONDS } from '../../../../src/policy/scaling/kpa.ts';
 
 const kpa = (): KnativePodAutoscaler => new KnativePodAutoscaler(10, { least: 1, most: 50 });
 
@@ -10,7 +10,7 @@ function hold(
   { metric, ready, from, seconds }: { metric: number; ready: number; from: number; seconds: number },
 ): number {
   let pods = 0;
-  for (let now = from; now < from + seconds; now += KPA_PERIOD) pods = scaler.decide(metric, ready, now);
+  for (let now = from; now < from + seconds; now += KPA_PERIOD_SECONDS) pods = scaler.decide(metric, ready, now);
   return pods;
 }
 
