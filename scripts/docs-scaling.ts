@@ -1,4 +1,4 @@
-// npm run docs:scaling: the tables and pictures of docs/scaling.md, from the recorded loads in test/data/loads.
+// npm run docs:scaling: the tables and pictures of docs/scaling.md, from the loads in test/data/loads.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Chart } from '../src/lab/report/chart-model.ts';

@@ -1,4 +1,4 @@
-// npm run bench -- fleet: what a shared upstream costs a request in its worker.
+// npm run bench -- fleet: the cost of a shared upstream for a request in its worker.
 import { systemClock } from '../../src/core/clock.ts';
 import type { FleetConfig } from '../../src/config/fleet-model.ts';
 import { LeaseClient } from '../../src/gateway/upstream/lease-client.ts';

@@ -154,7 +154,11 @@ export const variables = {
     valkeyUrl,
     'a Valkey, or a Redis from 7.0 on, that several hosts share: leases, limits and purges',
   ),
-  VALKEY_CACHE_URL: variable<string | undefined>(none, valkeyUrl, 'another one, which may evict: the shared cache'),
+  VALKEY_CACHE_URL: variable<string | undefined>(
+    none,
+    valkeyUrl,
+    'another one, which may evict, for a shared cache; without effect so far',
+  ),
   TLS_PORT: variable<number | undefined>(none, optional(port), 'TLS listener beside PORT'),
   TLS_CERT_FILE: variable<string | undefined>(
     none,

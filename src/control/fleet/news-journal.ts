@@ -31,7 +31,7 @@ export class NewsJournal {
     this.#options = options;
   }
 
-  /** Never rejects: without PostgreSQL the stream and the memory of this host are enough, unless both fail. */
+  /** Never rejects, because without PostgreSQL the stream and the memory of this host are enough, unless both fail. */
   async add(news: FleetNews): Promise<void> {
     const { clock, store } = this.#options;
     const now = clock.now();

@@ -25,7 +25,7 @@ const purgeSchema = z.strictObject({
  */
 export const newsKinds = (actions: NewsActions): NewsKinds =>
   new Map([
-    // The cast: the schema says `string | undefined`, but JSON has no undefined.
+    // The cast drops `undefined` from the fields of the schema's type, because JSON has no such value.
     ['purge', (body: unknown) => actions.purge((purgeSchema.safeParse(body).data ?? {}) as PurgeTarget)],
     ['keys', () => actions.forgetKeys()],
   ]);

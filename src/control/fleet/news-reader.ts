@@ -25,7 +25,7 @@ export interface NewsReaderOptions {
   readonly bugs: Bugs;
   readonly metrics: NewsMetrics;
   readonly kinds: NewsKinds;
-  /** News may have been missed: the workers forget everything that they have stored. */
+  /** Has the workers forget everything that they have stored, because news may have been missed. */
   readonly flush: () => void;
   readonly orders: Pick<CacheOrders<unknown>, 'last' | 'appliedAt' | 'extendTrust'>;
   /** The epoch of `orders`. */

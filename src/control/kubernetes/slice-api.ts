@@ -31,7 +31,7 @@ type Body = Awaited<ReturnType<typeof request>>['body'];
 
 const HEAD_LIMIT_MS = 10_000;
 const PAGE = 500;
-/** More pages would be 50,000 slices: an answer that never ends. */
+/** An answer with more pages, which are over 50,000 slices, is taken for one that never ends. */
 const MOST_PAGES = 100;
 const LIST_BYTES = 32 * 1024 * 1024;
 const PROBLEM_BYTES = 64 * 1024;

@@ -6,7 +6,7 @@ import { parseMetrics } from '../system/metrics-text.ts';
 import type { Evidence, ForecastSource, JudgedQuantile } from './evidence.ts';
 
 const LOOK_MS = 1000;
-/** Quantiles of an exponential law, in means: metrics tell the mean of the service times alone. */
+/** Quantiles of an exponential law in means, because metrics have only the mean of the service times. */
 const EXPONENTIAL: Readonly<Record<JudgedQuantile, number>> = { p95: Math.log(20), p99: Math.log(100) };
 
 /** Watches the metrics of a Rampart that runs, a window a second. Rejects if they cannot be read, or if there are no requests. */

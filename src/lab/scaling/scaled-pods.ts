@@ -1,7 +1,7 @@
 import { HorizontalPodAutoscaler, HPA_PERIOD_SECONDS } from '../../policy/scaling/hpa.ts';
 import { KnativePodAutoscaler, KPA_PERIOD_SECONDS } from '../../policy/scaling/kpa.ts';
 
-/** A recorded load: requests a second from each moment on. Seconds. */
+/** A load over time, as rates that hold from each second on, in requests a second. */
 export interface LoadRecording {
   readonly name: string;
   readonly lengthSeconds: number;
@@ -70,7 +70,7 @@ export function parseLoad(name: string, text: string): LoadRecording {
 const firstPods = (rate: number, { permits, serviceMs, targetShare }: PodPlan): number =>
   Math.max(1, Math.ceil((rate * serviceMs) / 1000 / (permits * targetShare)));
 
-/** Runs an autoscaler over a recorded load, a second at a time: pods that start late, a queue with a timeout, refusals. */
+/** Runs an autoscaler over a load, a second at a time, with pods that start late and a queue with a timeout. */
 export function runScaler(scaler: ScalerName, load: LoadRecording, plan: PodPlan = podPlan): ScaledResult {
   const pods = new StartingPods(firstPods(load.points[0]?.rate ?? 0, plan), plan.startSeconds);
   const decide = scalerOf(scaler, plan);

@@ -41,7 +41,7 @@ export function fitUsl(points: readonly UslPoint[]): UslFit | undefined {
   return now === undefined ? undefined : described(points, now);
 }
 
-/** The curve alone, without the margins, which take most of the time: for a bootstrap. */
+/** The curve for a bootstrap, without the margins, which take most of the time. */
 export function uslCurve(
   points: readonly UslPoint[],
 ): Pick<UslFit, 'alpha' | 'beta' | 'gamma' | 'peakConcurrency'> | undefined {

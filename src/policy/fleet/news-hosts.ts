@@ -2,7 +2,7 @@ import type { NewsPosition } from './news-progress.ts';
 import { TRUST_MS } from './worker-trust.ts';
 
 /**
- * A host that was silent for this long uses nothing that it has stored: its trust has ended, also by a clock that is a tenth slower.
+ * A host that was silent for this long uses nothing that it has stored, because its trust has ended, even by a clock that is a tenth slower.
  */
 export const SILENT_MS = TRUST_MS * 1.1 + 500;
 

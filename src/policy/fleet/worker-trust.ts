@@ -19,7 +19,7 @@ interface Trusted {
   open: readonly OpenOrders[];
 }
 
-/** A worker that hangs: more orders than these are counted as if all of them had come with the last one. */
+/** More orders than this to a worker that hangs are counted as if all of them had come with the last one, which bounds the list. */
 const MOST_OPEN = 100;
 
 /**

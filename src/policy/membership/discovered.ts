@@ -16,13 +16,13 @@ interface Known {
   absent: number;
 }
 
-/** The backends of an upstream as DNS or a cluster names them. An empty answer changes nothing: it is a fault far more often than a wish. */
+/** The backends of an upstream as DNS or a cluster names them. An empty answer changes nothing, because it is most often a fault. */
 export class Discovered {
   readonly #scheme: 'http' | 'https';
   readonly #known = new Map<string, Known>();
   readonly #absentAnswers: number;
 
-  /** A backend leaves when it was absent from `absentAnswers` in a row: some DNS servers answer with a part of the records only. */
+  /** A backend leaves when it was absent from `absentAnswers` in a row, because some DNS servers answer with only a part of the records. */
   constructor(scheme: 'http' | 'https', saved: readonly BackendConfig[], absentAnswers = 2) {
     this.#scheme = scheme;
     this.#absentAnswers = absentAnswers;

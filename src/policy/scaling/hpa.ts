@@ -2,7 +2,7 @@
 export const HPA_PERIOD_SECONDS = 15;
 const TOLERANCE = 0.1;
 const DOWN_STABILISATION = 300;
-/** Upwards each period: double, or this many more pods, whichever is more. */
+/** Upwards, a period adds at most this many pods, or doubles them if that is more. */
 const MOST_MORE_PODS = 4;
 
 export interface PodLimits {

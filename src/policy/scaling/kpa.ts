@@ -9,9 +9,9 @@ const MOST_UP = 1000;
 const MOST_DOWN = 2;
 
 /**
- * The decisions of Knative's pod autoscaler. The metric over 60 s and over 6 s, divided by the target of a pod, wants so many pods. If those of 6 s are twice the
- * ready ones, it panics: the number never falls until no such moment was seen for 60 s. Downwards it at most halves at a time
- * (knative/serving, pkg/autoscaler/scaling/autoscaler.go).
+ * The decisions of Knative's pod autoscaler. The wanted pods are the mean metric over 60 s, divided by the target of a pod. If the
+ * same over 6 s is twice the ready pods, it panics, and the number never falls until 60 s after the last such moment. Downwards it at
+ * most halves at a time (knative/serving, pkg/autoscaler/scaling/autoscaler.go).
  */
 export class KnativePodAutoscaler {
   readonly #target: number;

@@ -19,7 +19,7 @@ export interface FleetPlan {
   /** Time that the Valkey works on a call. */
   readonly callMs: number;
   readonly seed: number;
-  /** Another book than production's: one with a defect that a figure must show. */
+  /** A book in place of production's, with a defect that a figure must show. */
   readonly newBook?: () => Pick<FleetBook, 'renew'>;
 }
 

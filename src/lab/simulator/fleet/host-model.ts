@@ -4,8 +4,9 @@ import { type CalledUse, FleetLease, type SentCall } from '../../../policy/fleet
 import type { FleetPlan } from './fleet-plan.ts';
 import { HostTraffic } from './host-traffic.ts';
 
-/** As in production: control looks at its lease this often, and a call without an answer is given up after this time. */
+/** Control looks at its lease this often, as in production. */
 const STEP_MS = 50;
+/** A call without an answer is given up after this time, as in production. */
 const CALL_LIMIT_MS = 250;
 /** Each worker reports its use this often, and more often while its requests wait. */
 const REPORT_MS = 250;
@@ -61,7 +62,7 @@ export class HostModel {
     this.traffic.useRate(rate / 1000);
   }
 
-  /** Loses its power: what it has begun goes on at the backend. */
+  /** Loses its power, while its requests in flight go on at the backend. */
   die(): void {
     this.isAlive = false;
     this.permits = 0;

@@ -130,21 +130,22 @@ describe('a follower of slices', () => {
       [new Error('the API server answered 503'), /503/, 'failed'],
       [{ slices: [], version: '7' }, /no EndpointSlice: is its name right/, 'empty'],
       [{ slices: [slice()], version: '7' }, /no endpoint of the Service is ready/, 'empty'],
-      ['hangs', /no answer within 30 s|no endpoint/, 'failed'],
+      ['hangs', /no answer within 30 s/, 'failed'],
     ];
     for (const [answer, problem, result] of answers) {
       api.answer = () => {
         if (answer === 'hangs') return new Promise(() => undefined);
         return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
       };
-      for (let second = 0; second < 60; second++) await pass(1000);
+      // A watch of 30 s, and then a list that may take 30 s.
+      for (let second = 0; second < 70; second++) await pass(1000);
       assert.match(findings.status().problem ?? '', problem);
-      if (answer !== 'hangs') assert.equal(results.at(-1), result);
+      assert.equal(results.at(-1), result);
       assert.equal(known(), '1 2');
     }
   });
 
-  test('a flood of events ends the watch, and what it said is read from the next list', async () => {
+  test('a flood of events is refused, and its changes are taken in together', async () => {
     let changes = 0;
     follow();
     await turn();
