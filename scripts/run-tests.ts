@@ -20,7 +20,7 @@ export const noTests = (): TestCount => ({ passed: 0, failed: 0, skipped: 0, uns
 export type FailedFiles = Map<string, string[]>;
 
 /** More files than these are no accident of timing, so they do not run again. */
-const MAX_FILES_AGAIN = 3;
+const MAX_FILES_AGAIN = 5;
 
 /** Runs the test files that match, `concurrency` files at a time, and prints each test. `isWanted`: by the file's name; `first`: the names that start before all others. */
 export async function runTests(
