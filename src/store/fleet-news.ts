@@ -14,8 +14,11 @@ const ADD = `INSERT INTO fleet_news (id, kind, host, body, created_at) VALUES ($
 ON CONFLICT (id) DO NOTHING`;
 const ISSUED = 'UPDATE fleet_news SET issued_at = now() WHERE id = $1 AND issued_at IS NULL';
 const REMOVE_OLD = "DELETE FROM fleet_news WHERE created_at < now() - interval '1 day'";
-const RECENT = `SELECT id, kind, host, body FROM fleet_news
-WHERE issued_at IS NULL OR created_at > now() - interval '15 minutes' ORDER BY created_at, id LIMIT 1000`;
+/** As many as the stream keeps, and the newest of them. */
+const RECENT = `SELECT id, kind, host, body FROM (
+  SELECT * FROM fleet_news WHERE issued_at IS NULL OR created_at > now() - interval '15 minutes'
+  ORDER BY created_at DESC, id DESC LIMIT 10000
+) AS newest ORDER BY created_at, id`;
 
 export function fleetNewsStore(pool: Pool): FleetNewsStore {
   return {

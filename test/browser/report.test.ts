@@ -47,7 +47,7 @@ const pages: Readonly<Record<string, string>> = {
 /** npm test looks at the pages that have every part, or the widest or worst text, and in the long run at all. */
 const lookedAt: readonly string[] = isLongRun
   ? Object.keys(pages)
-  : ['ramp', 'prove', 'empty', 'hostile', 'wide', 'pair'];
+  : ['ramp', 'prove', 'empty', 'hostile', 'wide', 'pair', 'fleet'];
 
 const looks: Readonly<Record<string, BrowserContextOptions>> = {
   light: { colorScheme: 'light' },

@@ -111,25 +111,22 @@ describe('deploy/kubernetes-fleet', () => {
     assert.match(textOf('kubernetes-fleet/backends.yaml'), /a pattern/);
   });
 
-  test(
-    'hosts may read what they follow and nothing else, and reach the sentinels by their names',
-    only('/usr/bin/kubectl'),
-    () => {
-      const [rule] = (of('Role', 'rampart') as unknown as { rules: object[] }).rules;
-      assert.deepEqual(rule, {
-        apiGroups: ['discovery.k8s.io'],
-        resources: ['endpointslices'],
-        verbs: ['list', 'watch'],
-      });
-      const pod = of('Deployment', 'rampart').spec.template.spec;
-      assert.deepEqual([pod.serviceAccountName, pod.automountServiceAccountToken], ['rampart', true]);
-      const { value } = pod.containers[0].env.find(({ name }: { name: string }) => name === 'VALKEY_URL');
-      const { replicas, serviceName } = of('StatefulSet', 'valkey-sentinel').spec;
-      const hosts = Array.from({ length: replicas }, (_, index) => `valkey-sentinel-${index}.${serviceName}:26379`);
-      assert.equal(value, `redis-sentinel://${hosts.join(',')}/rampart`);
-      assert.match(textOf('valkey/sentinel.conf'), /^sentinel monitor rampart valkey-0\.valkey 6379 2$/m);
-    },
-  );
+  test('hosts may read what they follow and nothing else, and reach the sentinels by their names', () => {
+    const [rule] = (of('Role', 'rampart') as unknown as { rules: object[] }).rules;
+    assert.deepEqual(rule, {
+      apiGroups: ['discovery.k8s.io'],
+      resources: ['endpointslices'],
+      verbs: ['list', 'watch'],
+    });
+    const [patch] = documentsOf(textOf('kubernetes-fleet/deployment.yaml'));
+    const pod = patch?.spec.template.spec;
+    assert.deepEqual([pod.serviceAccountName, pod.automountServiceAccountToken], ['rampart', true]);
+    const { value } = pod.containers[0].env.find(({ name }: { name: string }) => name === 'VALKEY_URL');
+    const { replicas, serviceName } = of('StatefulSet', 'valkey-sentinel').spec;
+    const hosts = Array.from({ length: replicas }, (_, index) => `valkey-sentinel-${index}.${serviceName}:26379`);
+    assert.equal(value, `redis-sentinel://${hosts.join(',')}/rampart`);
+    assert.match(textOf('valkey/sentinel.conf'), /^sentinel monitor rampart valkey-0\.valkey 6379 2$/m);
+  });
 
   test('the servers have more than one replica, and the autoscaler leaves 30 % of each cap', async () => {
     const { upstreams } = await loadConfig({ VALKEY_URL: 'redis://10.0.0.1' }, join(deploy, 'kubernetes-fleet'));

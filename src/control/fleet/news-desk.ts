@@ -64,7 +64,7 @@ export class NewsDesk {
     this.#waiting.add({ news, until, settle: resolve });
     this.#reader.step();
     // The row comes first, because another host can issue it if this one dies. PostgreSQL may hang.
-    await Promise.race([journal.add(news), this.#pause(STORE_MS)]);
+    await this.#atMost(STORE_MS, journal.add(news));
     void this.#issue(news);
     return promise;
   }
@@ -75,8 +75,11 @@ export class NewsDesk {
     for (const waiting of this.#waiting) this.#settle(waiting);
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#options.clock.setTimeout(resolve, ms));
+  async #atMost(ms: number, work: Promise<void>): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.setTimeout(resolve, ms);
+    await Promise.race([work, late]);
+    timer.cancel();
   }
 
   /** Whether somebody waits for acknowledgements. */

@@ -35,9 +35,18 @@ export class NewsJournal {
   async add(news: FleetNews): Promise<void> {
     const { clock, store } = this.#options;
     const now = clock.now();
+    let lost = 0;
     for (const [id, { at, isIssued }] of this.#own) {
-      if (this.#own.size >= MOST_OWN || (isIssued && now - at > KEPT_MS)) this.#own.delete(id);
+      const isFull = this.#own.size >= MOST_OWN;
+      if (!isFull && (!isIssued || now - at <= KEPT_MS)) continue;
+      if (!isIssued && store === undefined) lost++;
+      this.#own.delete(id);
     }
+    if (lost > 0)
+      this.#options.log.warn(
+        { lost },
+        'news for the fleet is lost, because Valkey is unavailable, no PostgreSQL keeps it, and this host keeps 1000',
+      );
     this.#own.set(news.id, { news, at: now, isIssued: false });
     await this.#tried('written to PostgreSQL', () => store?.add(news));
   }
