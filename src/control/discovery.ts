@@ -4,6 +4,7 @@ import type { DiscoverConfig } from '../config/discover.ts';
 import type { UpstreamConfig } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Counter, Family, Gauge, Registry } from '../metrics/instruments.ts';
 import { Discovered, type FoundBackend } from '../policy/membership/discovered.ts';
@@ -114,7 +115,7 @@ export class Discovery {
       clock,
       random,
       api: new HttpSliceApi(place, discover.name, namespace),
-      port,
+      wish: { service: discover.name, port, isLocal: isLoopbackHost(new URL(place.origin).hostname) },
       findings,
       saved,
       fallback: fallback && (async () => (await lookUp(fallback)).found),

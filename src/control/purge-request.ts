@@ -1,16 +1,29 @@
 import { z } from 'zod';
 import { ownEndpoints } from '../config/own-routes.ts';
 import type { Config } from '../config/model.ts';
+import { canonicalHost } from '../core/host.ts';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import { imageTargetOf, IMAGE_ENDPOINT } from '../barcode/image-target.ts';
+
+/** The body of a purge has 16 KiB at most. */
+const LONGEST_GROUP = 16_000;
 
 const purgeSchema = z.strictObject({
   endpoint: z.string().optional(),
   /** Path and query as they came. */
   path: z.string().startsWith('/').max(8192).optional(),
-  host: z.string().min(1).max(260).optional(),
-  /** As in `Cache-Groups`. */
-  group: z.string().min(1).max(8192).optional(),
+  /** In any spelling that the Host field may have. */
+  host: z
+    .string()
+    .max(260)
+    .regex(/^[^\s\p{Cc}\p{Cs}/@?#]+$/u, 'must be a host such as shop.example or shop.example:8443')
+    .optional(),
+  /** As in `Cache-Groups`, whose strings are printable ASCII (RFC 9651). */
+  group: z
+    .string()
+    .max(LONGEST_GROUP)
+    .regex(/^[\u0020-\u007e]+$/, 'must be printable ASCII, as strings in Cache-Groups are')
+    .optional(),
   /** Stale instead of removed. */
   soft: z.boolean().optional(),
 });
@@ -37,8 +50,10 @@ export function parsePurge(text: string, config: Config): ParsedPurge {
   }
   const parsed = purgeSchema.safeParse(json);
   if (!parsed.success) return { ok: false, problems: parsed.error.issues.flatMap(problemsOf) };
-  const { path, ...more } = parsed.data;
-  const { endpoint, host } = more;
+  const { path, ...given } = parsed.data;
+  const { endpoint, host } = given;
+  // As the host of a stored reply is written.
+  const more = { ...given, host: host && canonicalHost(host) };
   const common = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined && value !== false));
   if (endpoint === undefined) {
     if (path !== undefined) return wrong('path', 'path needs the endpoint whose path it is');

@@ -171,6 +171,10 @@ describe('POST /api/cache/purge', () => {
     assert.deepEqual(await fieldsOf('{"endpoint":"renderBarcode","path":"/v1/render/qrcode"}'), ['path']);
     assert.deepEqual(await fieldsOf('{"endpoint":7,"all":true}'), ['endpoint', 'all']);
     assert.deepEqual(await fieldsOf('{"group":7,"soft":"yes"}'), ['group', 'soft']);
+    for (const host of ['', 'a b', 'a\\r\\nb', 'a/b', 'user@a'])
+      assert.deepEqual(await fieldsOf(`{"host":"${host}"}`), ['host'], host);
+    for (const group of ['', 'line\\nbreak', 'ü', '\\ud800'])
+      assert.deepEqual(await fieldsOf(`{"group":"${group}"}`), ['group'], group);
     assert.deepEqual(await fieldsOf('[]'), ['']);
     assert.deepEqual(await fieldsOf('nonsense'), ['']);
     assert.equal((await post(port, `"${'x'.repeat(20_000)}"`)).status, 413);
@@ -194,6 +198,20 @@ describe('POST /api/cache/purge', () => {
     const { port, links } = await startHost();
     await links[0]?.close();
     await eventually('it has left', async () => (await post(port, '{}')).body['workers'] === 1);
+  });
+
+  test('a host is named by any spelling that clients may use', async () => {
+    const config = await loadConfig({}, import.meta.dirname);
+    for (const [host, stored] of [
+      ['Shop.Example', 'shop.example'],
+      ['shop.example:80', 'shop.example'],
+      ['shop.example.', 'shop.example'],
+      ['SHOP.example:8443', 'shop.example:8443'],
+      ['bücher.example', 'xn--bcher-kva.example'],
+    ]) {
+      const parsed = parsePurge(JSON.stringify({ host, soft: true }), config);
+      assert.deepEqual(parsed, { ok: true, target: { host: stored, soft: true } });
+    }
   });
 
   test('an image is named by any spelling of its request', async () => {

@@ -62,7 +62,7 @@ describe('the API of EndpointSlices over HTTP', () => {
   });
 
   const listFaults: readonly (readonly [ClusterFault, RegExp])[] = [
-    ['garbage', /JSON/],
+    ['garbage', /^Error: the list is no JSON: it begins with "<html>proxy error<\/html>"$/],
     ['forbidden', /^Error: the API server answered 403: endpointslices is forbidden: cannot list$/],
     ['cut', /./],
   ];

@@ -25,7 +25,8 @@ interface Waiting {
 const WAIT_MS = 2000;
 /** The part of that time for PostgreSQL. */
 const STORE_MS = 500;
-const LATE = 'the missing hosts carry it out when they reach Valkey again, and ask for everything until then';
+const LATE =
+  'the missing hosts have not confirmed it: they may serve it for five more seconds, and carry it out when they read the news again';
 const UNSURE = 'the stream in Valkey is new, so there may be hosts that are not known yet';
 
 /** Tells news, such as purges, to all hosts of the fleet, and has this host do what all hosts tell (ADR 143). */

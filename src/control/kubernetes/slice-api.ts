@@ -64,8 +64,8 @@ export class HttpSliceApi implements SliceApi {
       const body = await this.#get({ limit: String(PAGE), ...(next !== '' && { continue: next }) }, signal);
       const text = await boundedBody(body, LIST_BYTES);
       if (text === undefined) throw new Error(`the list has more than ${LIST_BYTES} bytes`);
-      const { metadata, items } = listSchema.parse(JSON.parse(text));
-      for (const item of items ?? []) slices.push(sliceObject.parse(item));
+      const { metadata, items } = readJson(listSchema, text, 'the list');
+      for (const item of items ?? []) slices.push(checked(sliceObject, item, 'a slice of the list'));
       next = metadata.continue ?? '';
       if (next === '') return { slices, version: metadata.resourceVersion };
     }
@@ -75,10 +75,10 @@ export class HttpSliceApi implements SliceApi {
   async watch(version: string, onEvent: (event: SliceEvent) => void, signal: AbortSignal): Promise<void> {
     const body = await this.#get({ watch: 'true', resourceVersion: version, allowWatchBookmarks: 'true' }, signal);
     for await (const line of eventLines(body)) {
-      const { type, object } = eventSchema.parse(JSON.parse(line));
+      const { type, object } = readJson(eventSchema, line, 'an event');
       if (type === 'BOOKMARK') continue;
       if (type === 'ERROR') throw new Error(`the watch was ended: ${messageIn(object)}`);
-      const slice = sliceObject.parse(object);
+      const slice = checked(sliceObject, object, 'the slice of an event');
       if (type === 'DELETED') onEvent({ kind: 'removed', name: slice.metadata.name });
       else onEvent({ kind: 'changed', slice });
     }
@@ -124,6 +124,24 @@ export class HttpSliceApi implements SliceApi {
     });
     return this.#agent;
   }
+}
+
+/** Throws one line that says what is wrong, and where. */
+function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Error(`${what} cannot be read: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+function readJson<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`${what} is no JSON: it begins with ${JSON.stringify(text.slice(0, 40))}`);
+  }
+  return checked(schema, value, what);
 }
 
 async function boundedBody(body: Body, maxBytes: number): Promise<string | undefined> {

@@ -6,13 +6,13 @@ import { SliceMembers } from '../../policy/membership/slice-members.ts';
 import { backoffMs } from '../../policy/retry/backoff.ts';
 import type { Findings } from '../findings.ts';
 import type { SliceApi, SliceEvent } from './slice-api.ts';
-import { sliceOf, type SlicePort } from './slice-objects.ts';
+import { sliceOf, type SliceWish } from './slice-objects.ts';
 
 export interface SliceFollowerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly api: SliceApi;
-  readonly port: SlicePort;
+  readonly wish: SliceWish;
   readonly findings: Findings;
   /** The backends that were known before. */
   readonly saved: readonly FoundBackend[];
@@ -81,12 +81,12 @@ export class SliceFollower {
 
   /** The version of the list; undefined if there is none. */
   async #list(): Promise<string | undefined> {
-    const { api, port, findings } = this.#options;
+    const { api, wish, findings } = this.#options;
     try {
       const { slices, version } = await this.#within(LIST_LIMIT_MS, (signal) => api.list(signal));
       if (this.#isStopped) return undefined;
       this.#failures = 0;
-      const isServing = this.#members.listed(slices.flatMap((one) => sliceOf(one, port) ?? []));
+      const isServing = this.#members.listed(slices.flatMap((one) => sliceOf(one, wish) ?? []));
       findings.take(isServing ? this.#members.found : [], this.#problemOf(isServing, slices.length));
       return version;
     } catch (error) {
@@ -152,7 +152,7 @@ export class SliceFollower {
     if (clock.now() - this.#events.since >= 1000) this.#events = { since: clock.now(), count: 0 };
     if (++this.#events.count > MOST_EVENTS_PER_SECOND)
       throw new Error(`the server sends more than ${MOST_EVENTS_PER_SECOND} events a second`);
-    const slice = event.kind === 'changed' ? sliceOf(event.slice, this.#options.port) : undefined;
+    const slice = event.kind === 'changed' ? sliceOf(event.slice, this.#options.wish) : undefined;
     if (slice !== undefined) this.#members.changed(slice);
     else this.#members.removed(event.kind === 'removed' ? event.name : event.slice.metadata.name);
     this.#gathering ??= clock.setTimeout(() => {

@@ -215,7 +215,7 @@ function upstreamFindings({ upstreams }: HostSignals): Finding[] {
         state: 'degraded',
         causeId: 'name-lookup-failed',
         subject: name,
-        cause: `the backends of upstream ${name} cannot be found (${lookupProblem}); the last known ones serve`,
+        cause: `discovery of upstream ${name}: ${lookupProblem}; the known backends serve`,
         next: 'mend what the cause names: DNS, or the API server of the cluster',
       });
     }

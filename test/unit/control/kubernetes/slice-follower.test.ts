@@ -66,7 +66,16 @@ describe('a follower of slices', () => {
       new Discovered('http', backends, 1),
     );
     const bug = (error: unknown): void => assert.fail(String(error));
-    follower = new SliceFollower({ clock, random: () => 0, api, port: undefined, findings, saved, fallback, bug });
+    follower = new SliceFollower({
+      clock,
+      random: () => 0,
+      api,
+      wish: { service: 'app', port: undefined, isLocal: false },
+      findings,
+      saved,
+      fallback,
+      bug,
+    });
   };
   const turn = () => new Promise(setImmediate);
   const pass = async (ms: number): Promise<void> => {
