@@ -13,7 +13,7 @@ const help = `usage: rampart keys <command> [--json]
                            (createBarcode, or those of the configuration file); others answer 403. All by default
   list                     list all keys, newest first, revoked and expired ones included
   limit <id or prefix> --rate N [--burst N]
-                           limit the requests of a key on this host: N a second, and a burst after a pause
+                           limit the requests of a key: N a second over all hosts of VALKEY_URL, and a burst after a pause
                            (as many as a second allows)
   limit <id or prefix> --none
                            remove the key's own limit; the keyLimit of the configuration file holds, if there is one
