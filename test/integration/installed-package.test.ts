@@ -44,6 +44,7 @@ export default defineConfig({
     const sources = stdout.split('\n').filter((file) => file !== '' && !file.endsWith('.d.ts'));
     // Configurations to copy: below node_modules they cannot run.
     assert.deepEqual(sources.toSorted(), [
+      'node_modules/rampart/deploy/kubernetes-fleet/rampart.config.ts',
       'node_modules/rampart/deploy/kubernetes/rampart.config.ts',
       'node_modules/rampart/examples/shop/rampart.config.ts',
     ]);
