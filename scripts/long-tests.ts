@@ -1,7 +1,9 @@
 /** Integration tests that measure for minutes, or that need more of the machine: npm run test:long has them, npm test does without. */
 const long: ReadonlySet<string> = new Set([
+  'backup',
   'batch-hosts',
   'batch-plans',
+  'batch-webhooks',
   'healthy-minutes',
   'lab-classification',
   'lab-closed-loop',
@@ -14,11 +16,13 @@ const long: ReadonlySet<string> = new Set([
   'lab-tune',
   'lab-tune-running',
   'lab-other-tools',
+  'leaving-clients',
   'pgbouncer',
   'products-decode',
   'reload-faults',
   'slo-agreement',
   'slo-rules-mutants',
+  'store-embedded',
   'systemd',
 ]);
 

@@ -25,14 +25,7 @@ const quiet: ReadonlySet<string> = new Set([
   'takeover',
 ]);
 /** The files that take longest start first: what starts last keeps the end of the run waiting. */
-const slowest: readonly string[] = [
-  'start-stop',
-  'batch-faults',
-  'batch-webhooks',
-  'reload',
-  'leaving-clients',
-  'verdict',
-];
+const slowest: readonly string[] = ['start-stop', 'batch-faults', 'reload', 'verdict'];
 /** These tests of the lab check its texts rather than its measurements. */
 const anywhere: ReadonlySet<string> = new Set(['lab-truth']);
 const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
