@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { parseEnvironment, variables } from '../../src/config/environment.ts';
 import { loadConfig } from '../../src/config/config.ts';
+import { deployFolder, deployText, kustomized, type Manifest, manifestsIn } from '../support/deploy-files.ts';
 import { readContainerfile } from '../support/container.ts';
 
-const deploy = fileURLToPath(new URL('../../deploy', import.meta.url));
-const textOf = (name: string): string => readFileSync(join(deploy, name), 'utf8');
-const image = readContainerfile(join(deploy, 'container', 'Containerfile'));
+const image = readContainerfile(join(deployFolder, 'container', 'Containerfile'));
 
 /** Variables of other programs that the files set. */
 const others = new Set(['NODE_ENV', 'NODE_COMPILE_CACHE']);
@@ -53,7 +50,7 @@ test('deploy/container/compose.yaml: versions, no privileges, time to stop, sett
     readonly build?: { readonly context: string; readonly dockerfile: string };
     readonly volumes?: string[];
   }
-  const { services, volumes } = parse(textOf('container/compose.yaml')) as {
+  const { services, volumes } = parse(deployText('container/compose.yaml')) as {
     services: Record<string, Service>;
     volumes: Record<string, null>;
   };
@@ -61,14 +58,17 @@ test('deploy/container/compose.yaml: versions, no privileges, time to stop, sett
     assert.match(used, /:(?!latest)[\w.-]+$/, name);
     for (const mount of mounts) {
       const [source = ''] = mount.split(':');
-      assert.ok(source.startsWith('./') ? existsSync(join(deploy, 'container', source)) : source in volumes, mount);
+      assert.ok(
+        source.startsWith('./') ? existsSync(join(deployFolder, 'container', source)) : source in volumes,
+        mount,
+      );
     }
   }
   const { rampart } = services;
   assert.ok(rampart !== undefined);
   const { user, read_only, cap_drop, build } = rampart;
   assert.deepEqual({ user, read_only, cap_drop }, { user: image.user, read_only: true, cap_drop: ['ALL'] });
-  assert.ok(existsSync(join(deploy, 'container', build?.context ?? '', build?.dockerfile ?? '')));
+  assert.ok(existsSync(join(deployFolder, 'container', build?.context ?? '', build?.dockerfile ?? '')));
   const given = Object.fromEntries(
     Object.entries(rampart.environment ?? {}).map(([name, value]) => [
       name,
@@ -82,12 +82,14 @@ test('deploy/container/compose.yaml: versions, no privileges, time to stop, sett
 test('deploy/container/prometheus.yml scrapes the admin port of the service', () => {
   const {
     scrape_configs: [job],
-  } = parse(textOf('container/prometheus.yml')) as { scrape_configs: { static_configs: { targets: string[] }[] }[] };
+  } = parse(deployText('container/prometheus.yml')) as {
+    scrape_configs: { static_configs: { targets: string[] }[] }[];
+  };
   assert.deepEqual(job?.static_configs[0]?.targets, [`rampart:${parseEnvironment({}).values.ADMIN_PORT}`]);
 });
 
 test('deploy/container/rampart.container: no privileges, the health check of the image, time to stop', () => {
-  const unit = unitOf(textOf('container/rampart.container'));
+  const unit = unitOf(deployText('container/rampart.container'));
   const one = (name: string): string | undefined => unit('Container', name)[0];
   assert.deepEqual(
     [one('User'), one('Group'), one('ReadOnly'), one('DropCapability'), one('NoNewPrivileges')],
@@ -100,8 +102,8 @@ test('deploy/container/rampart.container: no privileges, the health check of the
 });
 
 test('deploy/systemd: settings that Rampart takes, time to stop, and a socket for each worker', () => {
-  const unit = unitOf(textOf('systemd/rampart.service'));
-  const socket = unitOf(textOf('systemd/rampart.socket'));
+  const unit = unitOf(deployText('systemd/rampart.service'));
+  const socket = unitOf(deployText('systemd/rampart.socket'));
   const env = Object.fromEntries(unit('Service', 'Environment').map((each) => each.split('=') as [string, string]));
   const settings = settingsOf(env);
   assert.ok(Number(unit('Service', 'TimeoutStopSec')[0]) >= secondsToStop(settings) + 10);
@@ -111,25 +113,11 @@ test('deploy/systemd: settings that Rampart takes, time to stop, and a socket fo
 });
 
 describe('deploy/kubernetes', () => {
-  interface Manifest {
-    readonly kind: string;
-    readonly metadata: { readonly name: string };
-    // oxlint-disable-next-line typescript/no-explicit-any -- each kind has a shape of its own, which the tests walk
-    readonly spec: any;
-  }
-
-  /** What kubectl makes of the folder; without kubectl, the files that the kustomization names. */
-  function manifests(): Manifest[] {
-    const folder = join(deploy, 'kubernetes');
-    const names = (parse(textOf('kubernetes/kustomization.yaml')) as { resources: string[] }).resources;
-    const made = existsSync('/usr/bin/kubectl')
-      ? spawnSync('kubectl', ['kustomize', folder], { encoding: 'utf8' })
-      : undefined;
-    assert.equal(made?.status ?? 0, 0, made?.stderr ?? '');
-    const text = made?.stdout ?? names.map((name) => textOf(`kubernetes/${name}`)).join('---\n');
-    return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
-  }
-  const all = manifests();
+  const { resources: named } = parse(deployText('kubernetes/kustomization.yaml')) as { resources: string[] };
+  const all = kustomized(
+    'kubernetes',
+    named.map((name) => `kubernetes/${name}`),
+  );
   const of = (kind: string): Manifest => {
     const found = all.find((each) => each.kind === kind);
     assert.ok(found !== undefined, kind);
@@ -137,8 +125,8 @@ describe('deploy/kubernetes', () => {
   };
 
   test('names every file of the folder', () => {
-    const { resources } = parse(textOf('kubernetes/kustomization.yaml')) as { resources: string[] };
-    const files = readdirSync(join(deploy, 'kubernetes')).filter(
+    const { resources } = parse(deployText('kubernetes/kustomization.yaml')) as { resources: string[] };
+    const files = readdirSync(join(deployFolder, 'kubernetes')).filter(
       (name) => name.endsWith('.yaml') && name !== 'kustomization.yaml',
     );
     assert.deepEqual(resources.toSorted(), files.toSorted());
@@ -180,7 +168,7 @@ describe('deploy/kubernetes', () => {
   });
 
   test('the configuration of the pod is sound', async () => {
-    const { routes } = await loadConfig({}, join(deploy, 'kubernetes'));
+    const { routes } = await loadConfig({}, join(deployFolder, 'kubernetes'));
     assert.equal(routes.length, 1);
   });
 
@@ -209,9 +197,7 @@ describe('deploy/kubernetes', () => {
   });
 
   test('monitoring is a kustomization of its own', () => {
-    const [monitor] = parseAllDocuments(textOf('kubernetes/monitoring/podmonitor.yaml')).map(
-      (each) => each.toJS() as Manifest,
-    );
+    const [monitor] = manifestsIn(deployText('kubernetes/monitoring/podmonitor.yaml'));
     assert.deepEqual(monitor?.spec.selector.matchLabels, { 'app.kubernetes.io/name': 'rampart' });
   });
 });

@@ -7,16 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import { selfSigned } from '../support/certificates.ts';
+import { deployText, onlyWith } from '../support/deploy-files.ts';
 import { eventually } from '../support/raw.ts';
 import { endProcess, freePorts, type Stack, startStack } from '../support/stack.ts';
 
-const deploy = fileURLToPath(new URL('../../deploy', import.meta.url));
-const textOf = (name: string): string => readFileSync(join(deploy, name), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'rampart-deploy-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-const only = (program: string) => (existsSync(program) ? {} : { skip: `${program} is not installed` });
 
 /** Replaces each text, which must be there: a file that changed must not leave its test without effect. */
 function replaced(text: string, pairs: readonly (readonly [string, string])[]): string {
@@ -91,12 +88,12 @@ describe('what stands in front of Rampart, and beside it', () => {
     return reply;
   }
 
-  test('HAProxy with deploy/haproxy/haproxy.cfg, both ways', only('/usr/sbin/haproxy'), async () => {
+  test('HAProxy with deploy/haproxy/haproxy.cfg, both ways', onlyWith('/usr/sbin/haproxy'), async () => {
     const { cert, key } = selfSigned('DNS:shop.example');
     const pem = written('rampart.pem', `${cert}${key}`);
     const file = written(
       'haproxy.cfg',
-      replaced(textOf('haproxy/haproxy.cfg'), [
+      replaced(deployText('haproxy/haproxy.cfg'), [
         ['bind :80\n', `bind 127.0.0.1:${firstPort}\n`],
         ['bind :443 ', `bind 127.0.0.1:${firstPort + 1} `],
         ['bind :8443', `bind 127.0.0.1:${firstPort + 2}`],
@@ -132,8 +129,8 @@ describe('what stands in front of Rampart, and beside it', () => {
     assert.equal(web, `/web of shop.example:${firstPort + 1} for 127.0.0.9, 127.0.0.1 by https`);
   });
 
-  test('Caddy with deploy/caddy/Caddyfile', only('/usr/bin/caddy'), async () => {
-    const text = textOf('caddy/Caddyfile');
+  test('Caddy with deploy/caddy/Caddyfile', onlyWith('/usr/bin/caddy'), async () => {
+    const text = deployText('caddy/Caddyfile');
     succeeds('/usr/bin/caddy', 'validate', '--adapter', 'caddyfile', '--config', written('Caddyfile.asItIs', text));
     const here = replaced(text, [
       ['shop.example {', `{\n  admin off\n}\nhttp://127.0.0.1:${firstPort + 3} {`],
@@ -144,10 +141,10 @@ describe('what stands in front of Rampart, and beside it', () => {
     assert.equal(reply, `/caddy of 127.0.0.1:${firstPort + 3} for 127.0.0.9, 127.0.0.1 by http`);
   });
 
-  test('logrotate with deploy/logrotate/rampart: no line is lost', only('/usr/sbin/logrotate'), async () => {
+  test('logrotate with deploy/logrotate/rampart: no line is lost', onlyWith('/usr/sbin/logrotate'), async () => {
     const file = written(
       'logrotate',
-      replaced(textOf('logrotate/rampart'), [['/var/log/rampart/access.log', accessLog]]),
+      replaced(deployText('logrotate/rampart'), [['/var/log/rampart/access.log', accessLog]]),
     );
     const rotate = (...more: string[]): string =>
       succeeds('/usr/sbin/logrotate', '--state', join(folder, 'state'), ...more, file);
@@ -177,12 +174,12 @@ describe('what stands in front of Rampart, and beside it', () => {
   });
 });
 
-describe('deploy/systemd', only('/usr/bin/systemd-analyze'), () => {
+describe('deploy/systemd', onlyWith('/usr/bin/systemd-analyze'), () => {
   const units = join(folder, 'units');
   before(() => {
     mkdirSync(units);
     for (const name of ['rampart.service', 'rampart.socket']) {
-      const text = textOf(`systemd/${name}`);
+      const text = deployText(`systemd/${name}`);
       const program = /^ExecStart=(\S+)/m.exec(text)?.[1];
       writeFileSync(join(units, name), program === undefined ? text : text.replaceAll(program, process.execPath));
     }
@@ -211,7 +208,7 @@ describe('deploy/systemd', only('/usr/bin/systemd-analyze'), () => {
   });
 
   test('the paths of the service are those of a package that npm installs globally', () => {
-    const text = textOf('systemd/rampart.service');
+    const text = deployText('systemd/rampart.service');
     for (const line of text.split('\n').filter((each) => each.startsWith('Exec')))
       assert.match(
         line,

@@ -28,9 +28,9 @@ import { eventually } from './raw.ts';
 export interface FleetCacheOptions extends TestGatewayOptions {
   readonly host: string;
   readonly valkeyUrl: string;
-  /** Of the backend. */
+  /** The origin of the backend. */
   readonly origin: string;
-  /** Of the admin API. */
+  /** The keys that the admin API manages. */
   readonly keys?: KeyStore;
   readonly fleetNews?: ControlDependencies['fleetNews'];
   readonly authenticate?: boolean;
