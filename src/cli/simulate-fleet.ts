@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { quarantineMsOf } from '../control/fleet/quarantine.ts';
 import { systemClock } from '../core/clock.ts';
 import { barTable, fleetReport, planText } from '../lab/report/fleet-report.ts';
 import type { FleetExperimentName, FleetResult } from '../lab/simulator/fleet/fleet-bar.ts';
@@ -46,12 +47,10 @@ function readPlan(options: Options): FleetPlan {
     cap: options.whole('cap', byDefault.cap, 1, 10_000_000),
     floor: options.number('floor', byDefault.floor, 0, 1),
     seed: options.whole('seed', 1, 0, 999_999_999),
-    quarantineMs: Math.max(byDefault.quarantineMs, Math.ceil(QUARANTINE_IN_MEANS * meanServiceMs)),
+    // As control of a host has it in the mode `prompt`.
+    quarantineMs: quarantineMsOf({ maxDurationMs: undefined }, meanServiceMs),
   };
 }
-
-/** As control of a host has it in the mode `prompt`. */
-const QUARANTINE_IN_MEANS = 14;
 
 function text(results: readonly FleetResult[], plan: FleetPlan): string {
   const rows = barTable(results).rows.map(([experiment = '', figure = '', promised = '', got = '', verdict = '']) => [

@@ -1,7 +1,8 @@
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { machineNowMs } from '../../src/core/machine-time.ts';
 import type { ClientCall } from './clients.ts';
+import { oneCall } from './one-call.ts';
 
 export interface BalancedHost {
   readonly name: string;
@@ -13,8 +14,6 @@ export interface BalancedHost {
 const CHECK_MS = 200;
 const CHECK_LIMIT_MS = 1000;
 const TICK_MS = 5;
-/** A call without an answer for this long has failed. */
-const PATIENCE_MS = 8000;
 
 /**
  * Clients at a steady rate behind a load balancer: each request goes to the next host that is ready, over a connection that is kept, and
@@ -30,7 +29,7 @@ export class BalancedClients {
   #isStopped = false;
   #next = 0;
 
-  /** Resolves when the first host is ready and the load has begun. `path`: of every request. */
+  /** Resolves when all hosts are ready and the load has begun. `path`: of every request. */
   static async start(hosts: readonly BalancedHost[], perSecond: number, path: string): Promise<BalancedClients> {
     const clients = new BalancedClients(hosts, path);
     for (const host of hosts) void clients.#watch(host);
@@ -88,23 +87,13 @@ export class BalancedClients {
     return undefined;
   }
 
-  #call(): Promise<void> {
+  async #call(): Promise<void> {
     const host = this.#choose();
-    const startMs = machineNowMs();
-    return new Promise((resolve) => {
-      const end = (outcome: number | string): void => {
-        this.calls.push({ host: host?.name ?? 'none', startMs, endMs: machineNowMs(), outcome });
-        resolve();
-      };
-      if (host === undefined) return end('no host is ready');
-      const sent = request(`${host.url}${this.#path}`, { agent: this.#agent }, (reply) => {
-        reply.resume();
-        reply.on('error', () => undefined);
-        reply.on('close', () => end(reply.complete ? (reply.statusCode ?? 0) : 'reply cut off'));
-      });
-      sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error('no answer')));
-      sent.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-      sent.end();
-    });
+    if (host !== undefined) {
+      this.calls.push({ host: host.name, ...(await oneCall(`${host.url}${this.#path}`, this.#agent)) });
+      return;
+    }
+    const nowMs = machineNowMs();
+    this.calls.push({ host: 'none', startMs: nowMs, endMs: nowMs, outcome: 'no host is ready' });
   }
 }

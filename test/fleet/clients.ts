@@ -1,14 +1,8 @@
-import { Agent, request } from 'node:http';
-import type { Interval } from './checkers/cap.ts';
-import { machineNowMs } from '../../src/core/machine-time.ts';
+import { Agent } from 'node:http';
+import { type Call, oneCall } from './one-call.ts';
 
-/** A request of a client, from its first byte to the last of the reply. */
-export interface ClientCall extends Interval {
+export interface ClientCall extends Call {
   readonly host: string;
-  /** The status, or the code of the error in place of a reply. */
-  readonly outcome: number | string;
-  /** The reason of a refusal. */
-  readonly reason?: string;
 }
 
 export interface ClientOptions {
@@ -19,8 +13,6 @@ export interface ClientOptions {
   readonly nextPath: () => string;
 }
 
-/** A call without an answer for this long has failed. */
-const PATIENCE_MS = 8000;
 /** So long a user waits after a failure, so that a refusing host is not flooded. */
 const BACK_OFF_MS = 200;
 
@@ -60,38 +52,11 @@ export class Clients {
     for (;;) {
       await this.#mayGo.promise;
       if (this.#isStopped) return;
-      const call = await this.#call();
+      const { host, url, nextPath } = this.#options;
+      const call = { host, ...(await oneCall(`${url}${nextPath()}`, this.#agent)) };
       this.calls.push(call);
       if (call.outcome !== 200) await new Promise((resolve) => setTimeout(resolve, BACK_OFF_MS));
     }
-  }
-
-  #call(): Promise<ClientCall> {
-    const startMs = machineNowMs();
-    return new Promise((resolve) => {
-      const end = (outcome: number | string, reason?: string): void =>
-        resolve({
-          host: this.#options.host,
-          startMs,
-          endMs: machineNowMs(),
-          outcome,
-          ...(reason !== undefined && { reason }),
-        });
-      const sent = request(
-        `${this.#options.url}${this.#options.nextPath()}`,
-        { agent: this.#agent, timeout: PATIENCE_MS },
-        (reply) => {
-          let text = '';
-          reply.setEncoding('utf8');
-          reply.on('data', (chunk: string) => (text += chunk));
-          reply.on('end', () => end(reply.statusCode ?? 0, reasonOf(text)));
-          reply.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-        },
-      );
-      sent.on('timeout', () => sent.destroy(Object.assign(new Error('No answer'), { code: 'TIMEOUT' })));
-      sent.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-      sent.end();
-    });
   }
 }
 
@@ -100,5 +65,3 @@ function settled(): PromiseWithResolvers<void> {
   gate.resolve();
   return gate;
 }
-
-const reasonOf = (text: string): string | undefined => /"reason":\s*"([\w-]+)"/.exec(text)?.[1];

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { machineNowMs } from '../../src/core/machine-time.ts';
+import { quantile } from '../../src/lab/statistics/quantile.ts';
 import { BalancedClients } from './balanced-clients.ts';
 import { checkCap } from './checkers/cap.ts';
 import type { ClientCall } from './clients.ts';
@@ -75,16 +76,14 @@ export async function restartAll(fleet: Fleet, { perSecond, rounds, say }: Rolli
 }
 
 function rowOf(calls: readonly ClientCall[], times: Pick<Restart, 'host' | 'stopMs' | 'startMs'>): Restart {
-  const latencies = calls.map(({ startMs, endMs }) => endMs - startMs).toSorted((one, other) => one - other);
-  const quantile = (part: number): number =>
-    latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))] ?? 0;
+  const latencies = calls.map(({ startMs, endMs }) => endMs - startMs);
   return {
     ...times,
     calls: calls.length,
     failed: calls.filter(({ outcome }) => outcome !== 200).length,
-    p50Ms: quantile(0.5),
-    p99Ms: quantile(0.99),
-    slowestMs: latencies.at(-1) ?? 0,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    slowestMs: quantile(latencies, 1),
   };
 }
 

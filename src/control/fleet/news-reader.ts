@@ -8,7 +8,7 @@ import { NewsHosts } from '../../policy/fleet/news-hosts.ts';
 import { type NewsPage, type NewsPosition, NewsProgress, type NumberedNews } from '../../policy/fleet/news-progress.ts';
 import { TRUST_MS } from '../../policy/fleet/worker-trust.ts';
 import type { NewsStream } from '../../store/valkey/valkey-news.ts';
-import { ValkeyUnavailable } from '../../store/valkey/valkey-unavailable.ts';
+import { valkeyFailure } from '../../store/valkey/valkey-unavailable.ts';
 import type { CacheOrders } from '../cache-orders.ts';
 import { NamedTimers } from '../named-timers.ts';
 import { saveProgress, type SavedProgress } from './news-file.ts';
@@ -209,8 +209,8 @@ export class NewsReader {
   }
 
   #failed(error: unknown): void {
-    if (!(error instanceof ValkeyUnavailable)) this.#options.bugs.report('fleet-news', error);
-    this.#problem = messageOf(error).slice(0, 200);
+    const failure = valkeyFailure(error, (bug) => this.#options.bugs.report('fleet-news', bug));
+    this.#problem = failure.message.slice(0, 200);
   }
 
   #machineNow(): number {

@@ -135,12 +135,8 @@ function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, what:
 }
 
 function readJson<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Error(`${what} is no JSON: it begins with ${JSON.stringify(text.slice(0, 40))}`);
-  }
+  const value = parsed(text);
+  if (value === undefined) throw new Error(`${what} is no JSON: it begins with ${JSON.stringify(text.slice(0, 40))}`);
   return checked(schema, value, what);
 }
 
@@ -155,6 +151,7 @@ async function fileOf(path: string | undefined): Promise<string | undefined> {
   return path === undefined ? undefined : (await readFile(path, 'utf8')).trim();
 }
 
+/** Undefined if it is no JSON. */
 function parsed(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '');

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import { type FoundBackend, MOST_BACKENDS } from '../../policy/membership/discovered.ts';
-import { SliceMembers } from '../../policy/membership/slice-members.ts';
+import { type Slice, SliceMembers } from '../../policy/membership/slice-members.ts';
 import { backoffMs } from '../../policy/retry/backoff.ts';
 import type { Findings } from '../findings.ts';
 import type { SliceApi, SliceEvent } from './slice-api.ts';
@@ -113,16 +113,7 @@ export class SliceFollower {
     try {
       const found = await fallback();
       if (this.#isStopped) return;
-      const endpoints = found.map(({ address, port }) => ({ address, port, ...dnsConditions }));
-      this.#members.listed([
-        { name: 'DNS, IPv4', version: undefined, family: 'IPv4', endpoints: endpoints.filter(isVersion4) },
-        {
-          name: 'DNS, IPv6',
-          version: undefined,
-          family: 'IPv6',
-          endpoints: endpoints.filter((one) => !isVersion4(one)),
-        },
-      ]);
+      this.#members.listed(families.map((family) => sliceOfNames(family, found)));
       if (found.length === 0) findings.take(undefined, `${problem}; DNS has no backend, either`);
       else findings.take(this.#members.found, `${problem}; DNS is used meanwhile`);
     } catch (error) {
@@ -187,7 +178,14 @@ export class SliceFollower {
   }
 }
 
-/** The conditions of an address in DNS, because a headless Service names only ready pods there. */
-const dnsConditions = { isReady: true, isServing: true, isTerminating: false };
+const families = ['IPv4', 'IPv6'] as const;
 
-const isVersion4 = ({ address }: FoundBackend | { readonly address: string }): boolean => !address.includes(':');
+/** A slice of addresses in DNS, which are ready, because a headless Service names only ready pods there. */
+const sliceOfNames = (family: Slice['family'], found: readonly FoundBackend[]): Slice => ({
+  name: `DNS, ${family}`,
+  version: undefined,
+  family,
+  endpoints: found
+    .filter(({ address }) => address.includes(':') === (family === 'IPv6'))
+    .map(({ address, port }) => ({ address, port, isReady: true, isServing: true, isTerminating: false })),
+});
