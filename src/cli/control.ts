@@ -1,10 +1,10 @@
 import { needsDatabase } from '../config/config.ts';
 import { ConfigSource } from '../control/config/config-source.ts';
-import { layersAtStart } from '../control/config/start-layers.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
 import { fleetLibrary } from '../control/fleet/fleet-function.ts';
 import { hostId } from '../control/fleet/host-id.ts';
+import { messageOf } from '../core/errors.ts';
 import { ownCluster } from '../control/kubernetes/cluster-place.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { newsFunctions } from '../store/valkey/news-functions.ts';
@@ -14,11 +14,12 @@ import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
 import { join } from 'node:path';
 import { LabRuns } from '../control/lab-runs.ts';
 import { rampProcess } from './ramp-process.ts';
-import type { FleetNewsStore } from '../store/fleet-news.ts';
-import type { KeyStore } from '../store/keys.ts';
+import { migrate } from '../store/migrations.ts';
+import type { Store } from '../store/store.ts';
 import { portTaken } from '../supervisor/public-socket.ts';
+import { configurationAtStart } from './configuration-at-start.ts';
 import { startDailyRetention } from './daily-retention.ts';
-import { databaseUrlOf, openSmallStore, prepareDatabase } from './database.ts';
+import { databaseUrlOf, directUrlOf, openSmallStore, prepareDatabase } from './database.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 import { poolMetrics } from './pool-metrics.ts';
@@ -61,20 +62,31 @@ export async function control(args: string[], io: CommandIo): Promise<number> {
 
 /** Until it is asked to stop. */
 async function serve(context: RoleContext, io: CommandIo): Promise<void> {
-  const store = needsDatabase(context.config)
-    ? openSmallStore(await databaseUrlOf(context.config), context.config)
-    : undefined;
+  const store = await openControlStore(context);
   const database =
-    store === undefined ? undefined : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
+    store === undefined || !needsDatabase(context.config)
+      ? undefined
+      : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
   const valkey = await openValkey(context);
   database?.start();
   try {
-    await serveAdmin(context, io, { database, valkey, keys: store?.keys, fleetNews: store?.fleetNews });
+    await serveAdmin(context, io, { database, valkey, store });
   } finally {
     database?.close();
     valkey?.close();
     await store?.close();
   }
+}
+
+/** Hosts of a fleet share versions of the configuration in PostgreSQL, if they have one, also where nothing else needs it. */
+async function openControlStore({ config, log }: RoleContext): Promise<Store | undefined> {
+  if (needsDatabase(config)) return openSmallStore(await databaseUrlOf(config), config);
+  const { VALKEY_URL, DATABASE_URL } = config.env;
+  if (VALKEY_URL === undefined || DATABASE_URL === undefined) return undefined;
+  await migrate(directUrlOf(config, DATABASE_URL)).catch((error: unknown) =>
+    log.warn({ problem: messageOf(error) }, 'the database of the fleet cannot be brought up to date'),
+  );
+  return openSmallStore(DATABASE_URL, config);
 }
 
 /** Its code is loaded only where it is needed, because a restarted control should be back soon. */
@@ -97,36 +109,14 @@ async function openValkey({ config, clock, random, log, bugs }: RoleContext): Pr
 interface OpenStores {
   readonly database: DatabaseWatch | undefined;
   readonly valkey: ValkeyClient | undefined;
-  readonly keys: KeyStore | undefined;
-  readonly fleetNews: FleetNewsStore | undefined;
+  readonly store: Store | undefined;
 }
 
 async function serveAdmin(context: RoleContext, io: CommandIo, stores: OpenStores): Promise<void> {
-  const { database, valkey, keys, fleetNews } = stores;
-  const { base, clock, random, log, registry, bugs, runFolder } = context;
+  const { clock, log } = context;
   const { ADMIN_HOST: host, ADMIN_PORT: port, ADMIN_TOKEN: token, ADMIN_READ_TOKEN: readToken } = context.config.env;
   const stop = stopRequests(context);
-  const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
-  const configuration = layersAtStart(base, context.config, source, log);
-  const running = new Control({
-    ...configuration,
-    source,
-    clock,
-    random,
-    log,
-    registry,
-    bugs,
-    runFolder,
-    stateFolder: context.config.dataDir,
-    version,
-    database,
-    valkey,
-    cluster: ownCluster(process.env),
-    fleetNews,
-    host: valkey && hostId(context.config.dataDir, (message, details) => log.warn(details, message)),
-    wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? context.config.env.GATEWAY_WORKERS : undefined,
-    slo: sloOf(context.config, io, (remark) => log.warn(remark)),
-  });
+  const running = await openControl(context, io, stores);
   await running.listen();
   process.on('SIGHUP', reloadAtSignals(running));
   const runs = new LabRuns({
@@ -136,11 +126,17 @@ async function serveAdmin(context: RoleContext, io: CommandIo, stores: OpenStore
     note: (kind, text, who) => running.observer.changed(kind, text, who),
   });
   try {
-    const admin = await startAdminServer(running, { host, port, token, readToken, clock, keys, runs }).catch(
-      (error: unknown) => {
-        throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
-      },
-    );
+    const admin = await startAdminServer(running, {
+      host,
+      port,
+      token,
+      readToken,
+      clock,
+      keys: stores.store?.keys,
+      runs,
+    }).catch((error: unknown) => {
+      throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);
+    });
     announceReady();
     log.debug({ host, port }, 'control ready');
     log.debug({ signal: await stop.first }, 'control stopping');
@@ -150,6 +146,26 @@ async function serveAdmin(context: RoleContext, io: CommandIo, stores: OpenStore
     runs.close();
     await running.close();
   }
+}
+
+async function openControl(context: RoleContext, io: CommandIo, stores: OpenStores): Promise<Control> {
+  const { database, valkey, store } = stores;
+  const { config, clock, log } = context;
+  const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
+  return new Control({
+    ...context,
+    ...(await configurationAtStart(context, source, valkey && store?.fleetConfig)),
+    source,
+    stateFolder: config.dataDir,
+    version,
+    database,
+    valkey,
+    cluster: ownCluster(process.env),
+    fleetNews: store?.fleetNews,
+    host: valkey && hostId(config.dataDir, (message, details) => log.warn(details, message)),
+    wantedWorkers: io.env['RAMPART_SUPERVISED'] === '1' ? config.env.GATEWAY_WORKERS : undefined,
+    slo: sloOf(config, io, (remark) => log.warn(remark)),
+  });
 }
 
 /** However many signals come while a reload is under way, one more follows it, which sees what they were sent for. */

@@ -7,6 +7,7 @@ import { askControl } from '../control/link.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import { ValkeyUnavailable } from '../store/valkey/valkey-unavailable.ts';
+import { askFleetConfig, fleetConfigSchema, fleetConfigText } from './fleet-config.ts';
 import { alignedLines } from './aligned-lines.ts';
 import { absenceText, lookForInstance } from './instance.ts';
 import { type CommandIo, exitCodes } from './io.ts';
@@ -18,7 +19,8 @@ const help = `usage: rampart fleet status [--json]
        rampart fleet leases [--json]
        rampart fleet forget HOST
 
-status shows what this host may use of the backends that it shares with other hosts, as its control knows it.
+status shows what this host may use of the backends that it shares with other hosts, as its control knows it, and which version of the
+fleet's configuration each host has (rampart reload --fleet).
 leases shows what every host holds, as the Valkey of VALKEY_URL has it. Nothing has to run here.
 forget gives the floor of a host that is gone for good to the others at once; otherwise they get it after 10 minutes.
 
@@ -51,6 +53,7 @@ export async function fleet(args: string[], io: CommandIo): Promise<number> {
 }
 
 const statusSchema = z.object({
+  fleet_config: fleetConfigSchema,
   fleet: z
     .object({
       host: z.string(),
@@ -80,8 +83,12 @@ async function showStatus(options: Options, io: CommandIo): Promise<number> {
     io.stderr.write(`rampart: ${absenceText(dataDir, processes)}\n`);
     return NO_NEWS;
   }
-  const { fleet: part } = statusSchema.parse(answer);
-  io.stdout.write(options.flag('json') ? `${JSON.stringify(part, undefined, 2)}\n` : fleetStatusText(part));
+  const { fleet: part, fleet_config: own } = statusSchema.parse(answer);
+  const hosts = await askFleetConfig(controlSocket(runFolder), ANSWER_LIMIT_MS);
+  if (options.flag('json')) {
+    const config = own === null && hosts === undefined ? null : { ...own, hosts: hosts ?? null };
+    io.stdout.write(`${JSON.stringify(part === null ? null : { ...part, config }, undefined, 2)}\n`);
+  } else io.stdout.write(fleetStatusText(part) + fleetConfigText(own, hosts));
   const isWhole = part === null || part.backends.length === 0 || ['leased', 'learning'].includes(part.state);
   const isEmpty = part?.backends.length !== 0 && part?.backends.every(({ permits }) => permits === 0) === true;
   return isWhole && !isEmpty ? exitCodes.ok : exitCodes.failed;

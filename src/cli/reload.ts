@@ -1,14 +1,16 @@
-import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { controlSocket } from '../control/control-socket.ts';
 import { askControl } from '../control/link.ts';
 import { UsageError } from '../core/errors.ts';
+import { askingUser } from './asking-user.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
+import { reloadFleet } from './reload-fleet.ts';
 import { reloadWorkers } from './reload-workers.ts';
 import { findInstance } from './instance.ts';
 
 const help = `usage: rampart reload [--dry-run] [--force] [--json]
+       rampart reload --fleet [--dry-run] [--force] [--json]
        rampart reload --workers [--dry-run]
 
 Puts the configuration file as it is now in force on the running instance of RAMPART_DATA_DIR, whoever has started it.
@@ -17,10 +19,14 @@ worker is replaced; requests, tunnels and event streams in flight end as they be
   --dry-run   only say what would change
   --force     make the change though it takes away most backends of an upstream, or all of them
   --json      print the result as JSON
+  --fleet     put the file of this host in force on all hosts with the same VALKEY_URL and DATABASE_URL, or on none. Values that the
+              file takes from the environment are those of this host; paths in it are looked up on each host. Prints what
+              each host says. A host that is down takes the version when it starts
   --workers   replace the workers one after another, for new code (under pm2 also for new variables). If a new one does
               not start, the old ones stay
 
-Exit codes: 0 in force, or nothing to change; 1 refused, and nothing has changed; 2 wrong usage, or nothing runs.
+Exit codes: 0 in force, or nothing to change; 1 refused, and nothing has changed (--fleet: or a host could not put in force what it had
+accepted); 2 wrong usage, nothing runs, or --fleet without VALKEY_URL or DATABASE_URL.
 `;
 
 /** Evaluating the file takes 5 s at most, the workers 2 s for each of two steps. */
@@ -29,15 +35,23 @@ const ANSWER_LIMIT_MS = 30_000;
 /** `rampart reload`. */
 export async function reload(args: string[], io: CommandIo): Promise<number> {
   const options = readOptions(
-    { command: 'reload', help, options: { 'dry-run': 'flag', force: 'flag', json: 'flag', workers: 'flag' } },
+    {
+      command: 'reload',
+      help,
+      options: { 'dry-run': 'flag', force: 'flag', json: 'flag', workers: 'flag', fleet: 'flag' },
+    },
     args,
     io,
   );
   if (options === undefined) return exitCodes.ok;
   const dryRun = options.flag('dry-run');
+  if (options.flag('workers') && options.flag('fleet'))
+    options.problem('--fleet reloads the configuration, and --workers the code: give one of them');
+  options.check();
+  if (options.flag('fleet')) return reloadFleet(options, io);
   if (options.flag('workers')) return reloadWorkers(io, dryRun);
   const { runFolder, dataDir } = findInstance(io, 'reload');
-  const who = `${userName()}, rampart reload`;
+  const who = `${askingUser()}, rampart reload`;
   const ask = { type: 'ask', what: 'reload', dryRun, force: options.flag('force'), who } as const;
   const answer = await askControl(controlSocket(runFolder), ask, ANSWER_LIMIT_MS);
   if (answer === undefined) {
@@ -72,13 +86,4 @@ function resultText({ outcome, number, hash, changes, problems, remarks }: z.inf
     ...remarks.map((remark) => `  note    ${remark}`),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** In a container, a numeric user need not have a name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `user ${process.getuid?.()}`;
-  }
 }

@@ -66,7 +66,7 @@ export function configWithFile(env: Env, file: ParsedConfigFile, folder: string,
 }
 
 /** A file of an upstream's TLS that cannot be read would fail every request there. */
-function missingTlsFiles({ upstreams }: Config): string[] {
+export function missingTlsFiles({ upstreams }: Config): string[] {
   return upstreams.flatMap(({ name, tls }) => {
     if (tls === undefined) return [];
     try {

@@ -72,7 +72,7 @@ export const createKeyByAdmin = withKeys(async (keys, { control, clock, req }) =
     scopes,
   });
   // Nobody waits, because no host refuses the key for longer than two seconds.
-  void control.keysChanged().catch((error: unknown) => control.bugs.report('keys', error));
+  void control.caches.keysChanged().catch((error: unknown) => control.bugs.report('keys', error));
   return { ...shownKey(record), key: text };
 });
 
@@ -83,5 +83,5 @@ export const revokeKey = withKeys(async (keys, { control, parts, res }) => {
     return { status: 409, reason: 'ambiguous', detail: `${result.matches.length} keys begin so: give the id of one` };
   if (result.kind !== 'changed')
     return { status: 404, reason: 'not-found', detail: 'there is no such key; GET /api/keys lists them' };
-  return { ...shownKey(result.record), ...fleetFields(await control.keysChanged(), res) };
+  return { ...shownKey(result.record), ...fleetFields(await control.caches.keysChanged(), res) };
 });

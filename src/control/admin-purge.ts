@@ -10,7 +10,7 @@ export async function purge({ control, req, res }: AdminRequest): Promise<(Purge
   if (typeof text !== 'string') return text;
   const parsed = parsePurge(text, control.config);
   if (parsed.ok) {
-    const { fleet, ...result } = await control.purgeCache(parsed.target);
+    const { fleet, ...result } = await control.caches.purge(parsed.target);
     return { ...result, ...fleetFields(fleet, res) };
   }
   const detail = parsed.problems.map((problem) => problem.detail).join('; ');

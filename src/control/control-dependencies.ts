@@ -6,10 +6,12 @@ import type { Random } from '../core/random.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Registry } from '../metrics/instruments.ts';
 import type { Slo } from '../policy/slo/slo.ts';
+import type { FleetConfigStore } from '../store/fleet-config.ts';
 import type { FleetNewsStore } from '../store/fleet-news.ts';
 import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
 import type { ConfigLayers } from './config/config-layers.ts';
 import type { ConfigSource } from './config/config-source.ts';
+import type { FleetConfigAtStart } from './fleet/config-start.ts';
 import type { ClusterPlace } from './kubernetes/cluster-place.ts';
 import type { DatabaseWatch } from './see/database-watch.ts';
 
@@ -37,6 +39,8 @@ export interface ControlDependencies {
   readonly cluster?: ClusterPlace | undefined;
   /** Keeps news for all hosts of the fleet; undefined if nothing needs PostgreSQL. */
   readonly fleetNews?: FleetNewsStore | undefined;
+  /** The versions of the configuration of the fleet, and with which one this host starts; undefined without a common PostgreSQL. */
+  readonly fleetConfig?: { readonly store: FleetConfigStore; readonly begun: FleetConfigAtStart } | undefined;
   /** What the SLO file promises; undefined without one. */
   readonly slo?: Slo | undefined;
   /** How many gateway workers there should be; undefined where somebody else than our supervisor starts them. */

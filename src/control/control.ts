@@ -3,12 +3,11 @@ import { configHash } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import type { Bugs } from '../metrics/bugs.ts';
 import type { Snapshot } from '../metrics/instruments.ts';
-import type { PurgeTarget } from '../protocol/cache-order.ts';
 import type { AlertDesk } from './alerts/alert-desk.ts';
 import { openAlertDesk } from './alerts/open-alert-desk.ts';
 import { answerAsk } from './answer-ask.ts';
-import { type FleetPurgeResult, HostCaches } from './host-caches.ts';
-import type { FleetReach } from './fleet/news-desk.ts';
+import { HostCaches } from './host-caches.ts';
+import { type FleetConfigDesk, openFleetConfig } from './fleet/config-desk.ts';
 import { pidNamespace } from './lease-keeper.ts';
 import { ConfigKeeper } from './config/config-keeper.ts';
 import { heldBy, Rollout } from './config/rollout.ts';
@@ -44,7 +43,6 @@ export class Control {
   readonly #places: ClientPlaces<Member>;
   readonly #metrics: HostMetrics;
   readonly #startedAtMs: number;
-  readonly #caches: HostCaches<Member>;
   readonly #stopped: StoppedWorkers;
   readonly #ticketKey: TicketKey;
   readonly #versions: WorkerVersions;
@@ -52,6 +50,10 @@ export class Control {
   /** What people see of the host, and what they are told of it. */
   readonly observer: Observer;
   readonly alerts: AlertDesk;
+  /** What workers have stored, and what they know of keys. */
+  readonly caches: HostCaches<Member>;
+  /** Undefined without a fleet that has a common PostgreSQL. */
+  readonly fleetConfig: FleetConfigDesk | undefined;
   #config: Config;
   #configHash: string;
   readonly #traces: TraceExporter | undefined;
@@ -94,7 +96,14 @@ export class Control {
       tell,
     });
     this.#members = this.#openMembers(dependencies);
-    this.#caches = new HostCaches(dependencies, { epoch: this.#startedAtMs, workers: () => this.#gateways(), tell });
+    this.caches = new HostCaches(dependencies, {
+      epoch: this.#startedAtMs,
+      workers: () => this.#gateways(),
+      tell,
+      onPurge: (target) => this.#notes.purge(target),
+      onConfigNews: () => this.fleetConfig?.follower.look(),
+    });
+    this.fleetConfig = openFleetConfig(dependencies, this.#keeper, this.caches.news);
     this.#ticketKey = new TicketKey(clock, () => this.#gateways().forEach((worker) => this.#tellTicketKey(worker)));
     this.#stopped = new StoppedWorkers(clock, (pid) => endStopped(pid, log));
   }
@@ -110,6 +119,7 @@ export class Control {
     this.#ticketKey.start();
     this.observer.start();
     this.#heartbeat.start();
+    this.fleetConfig?.follower.start();
   }
 
   /** The sum over all processes of the host, with fresh reports of those that answer in time. */
@@ -143,32 +153,26 @@ export class Control {
     return this.#upstreams;
   }
 
-  /** Has every worker forget stored replies, in a fleet those of all hosts. */
-  async purgeCache(target: PurgeTarget): Promise<FleetPurgeResult> {
-    const result = await this.#caches.purge(target);
-    this.#dependencies.log.info({ target, ...result }, 'cache purged');
-    this.#notes.purge(target);
-    return result;
-  }
-
   status(): Record<string, unknown> {
     return hostStatus({
       ...this.#parts(),
       rateLimits: this.#tokens.status(),
-      fleetNews: this.#caches.status(),
+      fleetNews: this.caches.status(),
+      fleetConfig: this.fleetConfig?.follower.status(),
       inFlightClients: this.#places.size,
       verdict: this.observer.view.verdict,
     });
   }
 
   async close(): Promise<void> {
+    this.fleetConfig?.follower.close();
     this.observer.close();
     this.alerts.close();
     await this.#upstreams.stop();
     this.#stopped.stop();
     this.#ticketKey.stop();
     this.#heartbeat.stop();
-    await Promise.all([this.#traces?.close(), this.#tokens.close(), this.#caches.close()]);
+    await Promise.all([this.#traces?.close(), this.#tokens.close(), this.caches.close()]);
     this.#metrics.close();
     await this.#members.close();
   }
@@ -191,7 +195,11 @@ export class Control {
         this.#configHash = configHash(next);
         this.#upstreams.useConfig(next, this.#configHash);
       },
-      onResult: (request, result) => this.#notes.configuration(request, result),
+      departure: (hash) => this.fleetConfig?.follower.departure(hash),
+      onResult: (request, result) => {
+        this.#notes.configuration(request, result);
+        if (result.outcome === 'applied') this.fleetConfig?.follower.look();
+      },
       onSettled: ({ reports }) => this.#upstreams.startLeases(heldBy(this.#joined(), reports)),
     });
   }
@@ -207,7 +215,7 @@ export class Control {
         },
         left: (member) => this.#left(member),
         reported: (member, metrics) => this.#metrics.reported(member, metrics),
-        keysChanged: () => void this.keysChanged().catch((error: unknown) => bugs.report('keys', error)),
+        keysChanged: () => void this.caches.keysChanged().catch((error: unknown) => bugs.report('keys', error)),
         asked: (ask, answer) => void answerAsk(this, ask).then(answer, (error: unknown) => bugs.report('ask', error)),
         said: (member, message) => this.#said(member, message),
         unknown: () => this.#metrics.unknownMessages.value++,
@@ -267,7 +275,7 @@ export class Control {
     else if (message.type === 'withdraw') this.#upstreams.membership.withdrawn(member.id);
     else if (message.type === 'config-prepared' || message.type === 'config-committed')
       this.#versions.reported(member, message);
-    else this.#caches.said(member, message);
+    else this.caches.said(member, message);
   }
 
   #left(member: Member): void {
@@ -281,17 +289,12 @@ export class Control {
       this.#upstreams.leases?.left(member.id);
       this.#upstreams.membership.lost(member.id);
     }
-    this.#caches.left(member);
+    this.caches.left(member);
     this.#places.left(member);
     this.#tokens.left(member);
   }
 
   #tellTicketKey(worker: Member): void {
     if (this.config.tls !== undefined) this.#members.tell(worker, { type: 'ticket-key', key: this.#ticketKey.base64 });
-  }
-
-  /** Workers forget what they know of keys, in a fleet those of all hosts. */
-  keysChanged(): Promise<FleetReach | undefined> {
-    return this.#caches.keysChanged();
   }
 }

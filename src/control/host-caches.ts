@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { PurgeTarget } from '../protocol/cache-order.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
@@ -11,6 +12,10 @@ interface HostCachesOptions<Worker> {
   readonly epoch: number;
   readonly workers: () => readonly Worker[];
   readonly tell: (worker: Worker, message: ControlMessage) => void;
+  /** The fleet may have another version of the configuration. */
+  readonly onConfigNews: () => void;
+  /** Replies of this host were removed. */
+  readonly onPurge: (target: PurgeTarget) => void;
 }
 
 /** A purge on this host, and in a fleet on all hosts. */
@@ -19,12 +24,14 @@ export type FleetPurgeResult = PurgeResult & { readonly fleet?: FleetReach | und
 /** Removes stored replies and keys from the workers of this host, and in a fleet from those of every host. */
 export class HostCaches<Worker> {
   readonly #options: HostCachesOptions<Worker>;
+  readonly #log: Logger;
   readonly #orders: CacheOrders<Worker>;
-  #news: NewsDesk | undefined;
+  readonly #news: NewsDesk | undefined;
 
   constructor(dependencies: ControlDependencies, options: HostCachesOptions<Worker>) {
-    const { clock, valkey } = dependencies;
-    const { epoch, tell } = options;
+    const { clock, valkey, log } = dependencies;
+    this.#log = log;
+    const { epoch, tell, onConfigNews } = options;
     this.#options = options;
     const saved = valkey && loadProgress(progressPath(dependencies));
     const fleet = valkey && { resumed: saved?.orders, onDone: () => this.#news?.worked() };
@@ -32,8 +39,14 @@ export class HostCaches<Worker> {
     const actions = {
       purge: (target: PurgeTarget) => void this.#orders.purge(target),
       forgetKeys: () => this.#forgetKeys(),
+      lookAtConfig: onConfigNews,
     };
     this.#news = openNews(dependencies, { orders: this.#orders, epoch, saved, actions });
+  }
+
+  /** The news of the fleet; undefined without VALKEY_URL. */
+  get news(): NewsDesk | undefined {
+    return this.#news;
   }
 
   /** Undefined without VALKEY_URL. */
@@ -41,10 +54,13 @@ export class HostCaches<Worker> {
     return this.#news?.status();
   }
 
-  /** Has every worker remove stored replies. */
+  /** Has every worker remove stored replies, in a fleet those of all hosts. */
   async purge(target: PurgeTarget): Promise<FleetPurgeResult> {
     const [result, fleet] = await Promise.all([this.#orders.purge(target), this.#news?.tell('purge', target)]);
-    return { ...result, ...(fleet && { fleet }) };
+    const all = { ...result, ...(fleet && { fleet }) };
+    this.#log.info({ target, ...all }, 'cache purged');
+    this.#options.onPurge(target);
+    return all;
   }
 
   /** Has every worker forget what it knows of keys; in a fleet, resolves with who has. */

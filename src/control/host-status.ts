@@ -9,6 +9,8 @@ export interface HostState extends FactSources {
   readonly rateLimits: Record<string, unknown>;
   /** Whether this host hears of purges of all hosts; undefined without VALKEY_URL. */
   readonly fleetNews: Record<string, unknown> | undefined;
+  /** Which version of its fleet this host has; undefined or null without one. */
+  readonly fleetConfig: Record<string, unknown> | null | undefined;
   /** Clients with requests in flight that are counted. */
   readonly inFlightClients: number;
   readonly verdict: VerdictView;
@@ -36,6 +38,7 @@ export function hostStatus(host: HostState): Record<string, unknown> {
     })),
     fleet: upstreams.fleet?.status() ?? null,
     fleet_news: host.fleetNews ?? null,
+    fleet_config: host.fleetConfig ?? null,
     discovery: upstreams.discovery(),
     drained_upstreams: config.upstreams.filter(isDrained).map(({ name }) => name),
     rate_limits: host.rateLimits,

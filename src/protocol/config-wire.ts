@@ -33,7 +33,7 @@ export type ConfigReport =
 /** What a command of the same user asks control over its socket. */
 export interface ControlAsk {
   readonly type: 'ask';
-  readonly what: 'status' | 'view' | 'slo' | 'reload';
+  readonly what: 'status' | 'view' | 'slo' | 'reload' | 'reload-fleet' | 'fleet-config';
   readonly dryRun?: boolean | undefined;
   readonly force?: boolean | undefined;
   readonly who?: string | undefined;

@@ -128,7 +128,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
   'config-prepared': z.looseObject({ version, problems: z.array(z.string()).max(10_000) }),
   'config-committed': z.looseObject({ version, configHash: text, held: z.record(text, permits) }),
   ask: z.looseObject({
-    what: z.enum(['status', 'view', 'slo', 'reload']),
+    what: z.enum(['status', 'view', 'slo', 'reload', 'reload-fleet', 'fleet-config']),
     dryRun: z.boolean().optional(),
     force: z.boolean().optional(),
     who: text.optional(),

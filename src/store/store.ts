@@ -4,6 +4,7 @@ import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
 import { type BatchStore, batchStore } from './batches/batches.ts';
 import { checkDatabaseUrl } from './connection.ts';
+import { type FleetConfigStore, fleetConfigStore } from './fleet-config.ts';
 import { type FleetNewsStore, fleetNewsStore } from './fleet-news.ts';
 import type { KeyStore } from './keys.ts';
 import { keyStore } from './keys.ts';
@@ -63,6 +64,7 @@ export interface Store {
   readonly idempotency: IdempotencyStore;
   readonly runs: RunStore;
   readonly fleetNews: FleetNewsStore;
+  readonly fleetConfig: FleetConfigStore;
   pool(): PoolState;
   /** Opens `poolMin` connections; never rejects. */
   prewarm(): Promise<void>;
@@ -137,6 +139,20 @@ function observedFleetNews(news: FleetNewsStore, observer: StoreObserver): Fleet
   };
 }
 
+function observedFleetConfig(config: FleetConfigStore, observer: StoreObserver): FleetConfigStore {
+  return {
+    versions: () => observer.read('keys', 'read the versions of the fleet', () => config.versions()),
+    content: (number) => observer.read('keys', 'read a version of the fleet', () => config.content(number)),
+    propose: (content) => observer.write('keys', 'propose a version to the fleet', () => config.propose(content)),
+    activate: (number) => observer.write('keys', 'put a version in force', () => config.activate(number)),
+    drop: (number) => observer.write('keys', 'give up a version of the fleet', () => config.drop(number)),
+    answer: (host, number, problems) =>
+      observer.write('keys', 'answer the fleet', () => config.answer(host, number, problems)),
+    report: (host, state) => observer.write('keys', 'report to the fleet', () => config.report(host, state)),
+    hosts: () => observer.read('keys', 'list the hosts of the fleet', () => config.hosts()),
+  };
+}
+
 const SERVER_LIMITS = `SELECT current_setting('max_connections')::int AS "maxConnections",
   current_setting('superuser_reserved_connections')::int
     + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved`;
@@ -183,6 +199,7 @@ export function openStore(options: StoreOptions): Store {
     batches: observedBatches(batchStore(pool), observer),
     runs: observedRuns(runStore(prisma), observer),
     fleetNews: observedFleetNews(fleetNewsStore(pool), observer),
+    fleetConfig: observedFleetConfig(fleetConfigStore(pool), observer),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, shares: observer.use }),
     prewarm: () => prewarm(pool, Math.min(poolMin, poolMax)),
     maxConnections: () => observer.read('keys', 'read the limits of PostgreSQL', () => serverLimits(pool)),

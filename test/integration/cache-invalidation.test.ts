@@ -123,7 +123,7 @@ async function startHost(): Promise<Host> {
 }
 
 const bothThere = ({ control }: Host): Promise<void> =>
-  eventually('both have joined', async () => (await control.purgeCache({ endpoint: 'none' })).purged === 2);
+  eventually('both have joined', async () => (await control.caches.purge({ endpoint: 'none' })).purged === 2);
 
 const bodies = async ({ workers }: Host, path: string): Promise<string[]> =>
   Promise.all(workers.map(async ({ rampart }) => (await get(rampart, path)).body));
@@ -180,7 +180,7 @@ describe('an unsafe request that succeeds, on a host of two workers', () => {
     const [, away] = host.workers;
     await away.link.close();
     await change(host, '/x');
-    await host.control.purgeCache({ endpoint: 'app', target: '/y' });
+    await host.control.caches.purge({ endpoint: 'app', target: '/y' });
     assert.match((await get(away.rampart, '/x')).cacheStatus, /hit/);
     away.connect();
     await bothThere(host);

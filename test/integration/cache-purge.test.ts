@@ -76,7 +76,7 @@ async function startHost(): Promise<{ workers: TestGateway[]; port: number; link
     await control.close();
     rmSync(runFolder, { recursive: true });
   });
-  await eventually('both have joined', async () => (await control.purgeCache({})).workers === 2);
+  await eventually('both have joined', async () => (await control.caches.purge({})).workers === 2);
   return { workers, links, port: (admin.address() as AddressInfo).port };
 }
 

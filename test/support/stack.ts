@@ -71,7 +71,7 @@ export function spawnRampart(args: readonly string[], settings: Record<string, s
   return spawn(process.execPath, [rampartEntry, ...args], {
     env: cleanEnvironment(settings),
     stdio: [...stdio],
-    cwd: tmpdir(),
+    cwd: settings['PWD'] ?? tmpdir(),
   });
 }
 

@@ -6,6 +6,8 @@ export interface ChangeRequest {
   readonly why?: string;
   /** Only say what would change. */
   readonly dryRun?: boolean | undefined;
+  /** With `dryRun`: have every worker build the version, too. */
+  readonly trial?: boolean | undefined;
   /** Make changes that a guard holds back. */
   readonly force?: boolean | undefined;
   /** By the admin API: whether the change survives a restart of control. */

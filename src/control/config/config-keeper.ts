@@ -1,20 +1,21 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { configChanges, guardProblems } from '../../config/changes.ts';
+import { missingTlsFiles } from '../../config/config.ts';
 import type { ParsedConfigFile } from '../../config/file-schema.ts';
 import type { Config } from '../../config/model.ts';
 import { overridesBetween } from '../../config/overrides.ts';
-import { snapshotPath, writeSnapshot } from '../../config/snapshot.ts';
+import type { ConfigSnapshot } from '../../config/snapshot.ts';
 import { contentHash } from '../../core/canonical-json.ts';
 import type { Clock } from '../../core/clock.ts';
-import { messageOf, UsageError } from '../../core/errors.ts';
+import { UsageError } from '../../core/errors.ts';
 import type { Registry } from '../../metrics/instruments.ts';
 import type { ConfigVersion } from '../../protocol/config-wire.ts';
 import { type ChangeRequest, isCurrent, type ReloadRefusal, type ReloadResult } from './change-request.ts';
 import { ChangeLog } from './change-log.ts';
-import { ConfigHistory, type StoredVersion } from './config-history.ts';
-import { type ConfigLayers, type EffectiveConfig, effectiveOf, saveLayers } from './config-layers.ts';
+import { ConfigDisk } from './config-disk.ts';
+import type { ConfigHistory, StoredVersion } from './config-history.ts';
+import { type ConfigLayers, type EffectiveConfig, effectiveOf } from './config-layers.ts';
 import type { ConfigSource } from './config-source.ts';
 import { nameOf, preparationProblems, type Rollout, type StepResult } from './rollout.ts';
 
@@ -29,6 +30,8 @@ export interface ConfigKeeperOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly rollout: Rollout;
+  /** How a configuration of this hash departs from that of the fleet, as a sentence; undefined if it does not. */
+  readonly departure?: (hash: string) => string | undefined;
   /** The version is decided: control takes it over at once. */
   readonly onCommit: (config: Config, version: ConfigVersion) => void;
   /** The workers have confirmed, or had their time. */
@@ -43,8 +46,7 @@ const MOST_CHARACTERS = 3 * 1024 * 1024;
 /** The configuration of a host: which version is in force, and how another one takes its place. */
 export class ConfigKeeper {
   readonly #options: ConfigKeeperOptions;
-  readonly #folder: string;
-  readonly history: ConfigHistory;
+  readonly #disk: ConfigDisk;
   readonly #log: ChangeLog;
   #config: Config;
   #file: ParsedConfigFile;
@@ -56,8 +58,7 @@ export class ConfigKeeper {
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
     const { config, file, layers, registry, clock, log } = options;
-    this.#folder = join(config.dataDir, 'config');
-    this.history = new ConfigHistory(this.#folder);
+    this.#disk = new ConfigDisk({ ...options, dataDir: config.dataDir });
     this.#layers = layers;
     this.#config = config;
     this.#file = file;
@@ -76,7 +77,12 @@ export class ConfigKeeper {
       this.#version = { ...this.#version, number: this.#nextNumber() };
     }
     this.#log.inForce(this.#version);
-    this.#writeSnapshot();
+    this.#disk.writeSnapshot(this.#snapshot);
+  }
+
+  /** The versions that are kept. */
+  get history(): ConfigHistory {
+    return this.#disk.history;
   }
 
   get version(): ConfigVersion {
@@ -113,10 +119,14 @@ export class ConfigKeeper {
     };
   }
 
-  /** Puts the configuration file as it is now in force; resolves when it is, or when nothing has changed. */
-  reload(request: ChangeRequest): Promise<ReloadResult> {
+  /**
+   * Puts the configuration file as it is now in force, or `given` in its place; resolves when it is, or when nothing has
+   * changed.
+   */
+  reload(request: ChangeRequest, given?: ParsedConfigFile): Promise<ReloadResult> {
     return this.#inTurn(request, async () => {
-      const { file, problems } = await this.#options.source.read();
+      const { file, problems } =
+        given === undefined ? await this.#options.source.read() : { file: given, problems: [] };
       if (problems.length > 0) return this.#refused('invalid', problems);
       return this.#change(effectiveOf({ ...this.#layers, base: file }), request);
     });
@@ -170,14 +180,18 @@ export class ConfigKeeper {
     const { source } = this.#options;
     const { file, layers } = effective;
     if (effective.problems.length > 0) return this.#refused('invalid', effective.problems);
-    const remarks = [...effective.remarks, ...source.environmentRemarks()];
     const hash = contentHash(file);
+    const remarks = [...effective.remarks, ...source.environmentRemarks()];
+    const departure = request.trial === true ? undefined : this.#options.departure?.(hash);
+    if (departure !== undefined) remarks.push(departure);
     if (hash === this.#version.hash) {
       if (request.dryRun !== true) this.#keepLayers(layers);
       return { ...this.#version, outcome: 'unchanged', changes: [], problems: [], remarks };
     }
     const built = source.build(file, this.#config);
     if (built.config === undefined) return this.#refused('invalid', built.problems);
+    const missing = missingTlsFiles(built.config);
+    if (missing.length > 0) return this.#refused('invalid', missing);
     const changes = configChanges(this.#file, file);
     const plan = {
       changes,
@@ -202,14 +216,15 @@ export class ConfigKeeper {
         plan,
       );
     }
-    if (request.dryRun === true) return { ...this.#version, outcome: 'checked', problems: [], ...plan };
+    if (request.dryRun === true && request.trial !== true)
+      return { ...this.#version, outcome: 'checked', problems: [], ...plan };
     return this.#rollOut({ config: built.config, file, layers, hash }, plan, request);
   }
 
   async #rollOut(
     { config, file, layers, hash }: Candidate,
     plan: Pick<ReloadResult, 'changes' | 'remarks'>,
-    { who, why = '' }: ChangeRequest,
+    { who, why = '', trial = false }: ChangeRequest,
   ): Promise<ReloadResult> {
     const { rollout, clock, onCommit, onSettled } = this.#options;
     if (JSON.stringify(file).length > MOST_CHARACTERS) {
@@ -220,21 +235,15 @@ export class ConfigKeeper {
     // While the workers are at it.
     const { remarks } = plan;
     const problems = preparationProblems(await preparing);
-    if (problems.length > 0) {
-      rollout.abandon(version);
-      return this.#refused('workers', problems, plan);
-    }
+    if (problems.length > 0 || trial) rollout.abandon(version);
+    if (problems.length > 0) return this.#refused('workers', problems, plan);
+    if (trial) return { ...this.#version, outcome: 'checked', problems: [], changes: plan.changes, remarks };
     const atMs = clock.wallNow();
-    try {
-      this.history.add({ ...version, atMs, who, why, changes: plan.changes.map(({ text }) => text), file });
-      saveLayers(this.#folder, layers);
-      // From here on the version is in force, whoever dies.
-      writeSnapshot(snapshotPath(this.#options.runFolder), { file, base: layers.base, version });
-    } catch (error) {
-      this.history.remove(version.number);
-      this.#restoreLayers();
+    const stored = { ...version, atMs, who, why, changes: plan.changes.map(({ text }) => text), file };
+    const unwritten = this.#disk.decide(stored, { file, base: layers.base, version }, layers, this.#layers);
+    if (unwritten !== undefined) {
       rollout.abandon(version);
-      return this.#refused('storage', [`the version cannot be written to disk: ${messageOf(error)}`], plan);
+      return this.#refused('storage', [`the version cannot be written to disk: ${unwritten}`], plan);
     }
     this.#config = config;
     this.#file = file;
@@ -252,30 +261,15 @@ export class ConfigKeeper {
     return { ...version, outcome: 'applied', problems: [], changes: plan.changes, remarks: [...remarks, ...late] };
   }
 
-  /** A full disk may have taken the new layers, and not the version that they belong to. */
-  #restoreLayers(): void {
-    try {
-      saveLayers(this.#folder, this.#layers);
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'the layers of the configuration cannot be written down');
-    }
-  }
-
   /** The same configuration may be made of other layers now. */
   #keepLayers(layers: ConfigLayers): void {
     if (isDeepStrictEqual(layers, this.#layers)) return;
     this.#layers = layers;
-    try {
-      saveLayers(this.#folder, layers);
-      this.#writeSnapshot();
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'the layers of the configuration cannot be written down');
-    }
+    this.#disk.keepLayers(layers, this.#snapshot);
   }
 
-  #writeSnapshot(): void {
-    const { base } = this.#layers;
-    writeSnapshot(snapshotPath(this.#options.runFolder), { file: this.#file, base, version: this.#version });
+  get #snapshot(): ConfigSnapshot {
+    return { file: this.#file, base: this.#layers.base, version: this.#version };
   }
 
   #refused(

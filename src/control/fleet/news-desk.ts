@@ -2,6 +2,7 @@ import { uuidv7 } from '../../core/ids.ts';
 import type { NewsReach } from '../../policy/fleet/news-hosts.ts';
 import type { FleetNews, NewsPosition } from '../../policy/fleet/news-progress.ts';
 import { valkeyFailure } from '../../store/valkey/valkey-unavailable.ts';
+import type { LiveHosts } from './config-rollout.ts';
 import type { NewsJournal } from './news-journal.ts';
 import { NewsReader, type NewsReaderOptions } from './news-reader.ts';
 
@@ -49,6 +50,13 @@ export class NewsDesk {
   /** For `GET /api/status`. */
   status(): ReturnType<NewsReader['status']> {
     return this.#reader.status();
+  }
+
+  /** The hosts that live, as far as this one knows. */
+  live(): LiveHosts {
+    const { hosts } = this.#reader;
+    const { state, problem } = this.status();
+    return { names: hosts.names, isSure: hosts.isSure, isApart: state === 'apart', problem: problem ?? undefined };
   }
 
   /** Workers have carried out orders. */

@@ -2,12 +2,17 @@ import { z } from 'zod';
 import type { PurgeTarget } from '../../protocol/cache-order.ts';
 import type { NewsKinds } from './news-reader.ts';
 
+/** The kind of the news that the versions in PostgreSQL have changed. */
+export const CONFIG_KIND = 'config';
+
 /** The actions by which a host carries out news. */
 export interface NewsActions {
   /** Workers remove stored replies. */
   purge(target: PurgeTarget): void;
   /** Workers forget what they know of API keys. */
   forgetKeys(): void;
+  /** The versions of the configuration in PostgreSQL have changed. */
+  lookAtConfig(): void;
 }
 
 /** A field that this version does not know would narrow the selection, so such a purge removes everything. */
@@ -28,4 +33,5 @@ export const newsKinds = (actions: NewsActions): NewsKinds =>
     // The cast drops `undefined` from the fields of the schema's type, because JSON has no such value.
     ['purge', (body: unknown) => actions.purge((purgeSchema.safeParse(body).data ?? {}) as PurgeTarget)],
     ['keys', () => actions.forgetKeys()],
+    [CONFIG_KIND, () => actions.lookAtConfig()],
   ]);

@@ -36,6 +36,7 @@ export function openNews(dependencies: ControlDependencies, parts: NewsParts): N
     flush: () => {
       actions.purge({});
       actions.forgetKeys();
+      actions.lookAtConfig();
     },
     orders,
     epoch,

@@ -86,6 +86,11 @@ export class NewsHosts {
     return { hosts, acknowledged: hosts - missing.length, missing: missing.toSorted(), isSure };
   }
 
+  /** False while there may be hosts that this one does not know, because the stream is new. */
+  get isSure(): boolean {
+    return this.#isSure;
+  }
+
   /** The names of all hosts that are not silent, in order. */
   get names(): string[] {
     return [...new Set(this.#live().map(({ host }) => host))].toSorted();

@@ -196,7 +196,7 @@ export class ModelHost {
       log,
       bugs,
       metrics: new NewsMetrics(registry),
-      kinds: newsKinds(actions),
+      kinds: newsKinds({ ...actions, lookAtConfig: () => {} }),
       flush: () => actions.purge(),
       orders,
       epoch,

@@ -1,0 +1,28 @@
+import type { ConfigChange } from '../../config/changes.ts';
+import type { AskedHost } from '../../policy/fleet/config-decision.ts';
+
+/** A host after a change for the whole fleet: `failed` has accepted it and cannot put it in force, `late` has not said so yet. */
+export interface ChangedHost {
+  readonly host: string;
+  readonly state: AskedHost['state'] | 'in-force' | 'late' | 'failed';
+  readonly problems: readonly string[];
+}
+
+/**
+ * `no-fleet`: asked for in a wrong way. `file`: this host cannot use it. `busy`: another change is under way. `hosts`: a host has refused it
+ * or is silent. `stores`: Valkey or PostgreSQL fails. `unknown`: PostgreSQL failed while it decided.
+ */
+export type FleetRefusal = 'no-fleet' | 'file' | 'busy' | 'hosts' | 'stores' | 'unknown';
+
+/** What became of a change for all hosts. */
+export interface FleetReloadResult {
+  readonly outcome: 'applied' | 'unchanged' | 'checked' | 'refused';
+  readonly reason?: FleetRefusal;
+  /** The version of the fleet in force, as far as it is known; null: none. */
+  readonly version: number | null;
+  readonly hosts: readonly ChangedHost[];
+  /** On the host that was asked. */
+  readonly changes: readonly ConfigChange[];
+  readonly problems: readonly string[];
+  readonly remarks: readonly string[];
+}

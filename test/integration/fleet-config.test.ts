@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import type { FleetReloadResult } from '../../src/control/fleet/config-result.ts';
+import { queryOnce } from '../../src/store/embedded/postmaster.ts';
+import type { Store } from '../../src/store/store.ts';
+import { FleetConfigHost } from '../support/fleet-config-host.ts';
+import { withPostgres } from '../support/postgres.ts';
+import { eventually } from '../support/raw.ts';
+import { startValkey, type TestValkey, withoutValkey } from '../support/valkey-server.ts';
+
+const LIMIT_MS = 20_000;
+
+describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, () => {
+  const postgres = withPostgres();
+  let valkey: TestValkey;
+  let store: Store;
+  let hosts: readonly FleetConfigHost[] = [];
+  let url: string;
+  before(async () => {
+    valkey = await startValkey();
+    url = await postgres.database();
+    store = await postgres.store({ url });
+  });
+  after(() => valkey?.close());
+  beforeEach(async () => {
+    await queryOnce(url, 'TRUNCATE fleet_configs, fleet_config_hosts, fleet_news');
+    const start = (host: string): Promise<FleetConfigHost> =>
+      FleetConfigHost.start({ host, valkeyUrl: valkey.url, store });
+    hosts = [await start('a'), await start('b')];
+    await eventually('a knows both hosts', () => at(0).live.length === 2, LIMIT_MS);
+  });
+
+  const at = (index: number): FleetConfigHost => hosts[index] as FleetConfigHost;
+  const texts = (): (string | undefined)[] => hosts.map(({ text }) => text);
+  const reload = (host: FleetConfigHost, more: { dryRun?: boolean } = {}): Promise<FleetReloadResult> =>
+    host.reload({ who: 'test', ...more });
+  const statesOf = ({ hosts: all }: FleetReloadResult): string =>
+    all.map(({ host, state }) => `${host} ${state}`).join();
+
+  test('is put in force on all hosts, and none of them has to have the file', async () => {
+    at(0).write('second');
+    const dry = await reload(at(0), { dryRun: true });
+    assert.deepEqual([dry.outcome, statesOf(dry), texts()], ['checked', 'a accepted,b accepted', ['first', 'first']]);
+    const done = await reload(at(0));
+    assert.deepEqual([done.outcome, statesOf(done)], ['applied', 'a in-force,b in-force']);
+    assert.deepEqual(texts(), ['second', 'second']);
+    assert.equal((await reload(at(0))).outcome, 'unchanged');
+  });
+
+  test('is refused as a whole where one host lacks a file, which is named', async () => {
+    writeFileSync(join(at(0).folder, 'ca.pem'), 'text');
+    const app = { backends: ['https://app.example'], tls: { caFile: 'ca.pem' } };
+    at(0).write('second', { upstreams: { app } });
+    const result = await reload(at(0));
+    assert.deepEqual([result.outcome, result.reason, statesOf(result)], ['refused', 'hosts', 'a accepted,b refused']);
+    assert.match(result.problems.join(), /^b: upstreams\.app\.tls: a file cannot be read: ENOENT.*ca\.pem/);
+    assert.deepEqual(texts(), ['first', 'first']);
+    at(0).write('third');
+    assert.equal((await reload(at(0))).outcome, 'applied', 'a refusal leaves nothing behind');
+  });
+
+  test('is taken by a host that was absent before it serves, and its log names its own file', async () => {
+    await at(1).stopControl();
+    at(0).write('second');
+    const result = await reload(at(0));
+    assert.deepEqual([result.outcome, statesOf(result)], ['applied', 'a in-force']);
+    await at(1).startControl();
+    assert.equal(at(1).text, 'second');
+    assert.match(at(1).logged.join(), /the configuration file of this host differs from version 1 of the fleet/);
+  });
+
+  test('a silent host, as of an earlier release, prevents it; a second change is refused meanwhile', async () => {
+    at(0).write('second');
+    at(1).deafen();
+    const first = reload(at(0));
+    await eventually(
+      'it is proposed',
+      async () => (await store.fleetConfig.versions()).proposed !== undefined,
+      LIMIT_MS,
+    );
+    at(1).write('other');
+    const second = await reload(at(1));
+    assert.equal(second.reason, 'busy');
+    assert.match(second.problems.join(), /under way by test on a \(version 1\)/);
+    await at(1).stopControl();
+    // From here on b does not live, so it is not awaited.
+    assert.equal((await first).outcome, 'applied');
+    await at(1).startControl();
+    assert.deepEqual(texts(), ['second', 'second']);
+  });
+
+  test('without PostgreSQL it is refused, and a host starts with the version that it had last', async () => {
+    at(0).write('second');
+    assert.equal((await reload(at(0))).outcome, 'applied');
+    await postgres.stop();
+    at(0).write('third');
+    const result = await reload(at(0));
+    assert.deepEqual([result.outcome, result.reason], ['refused', 'stores']);
+    await at(1).stopControl();
+    await at(1).startControl();
+    assert.deepEqual([at(1).text, at(1).status?.from], ['second', 'disk']);
+    await postgres.start();
+    await eventually('b hears of PostgreSQL', () => at(1).status?.from === 'fleet', LIMIT_MS);
+    assert.deepEqual(texts(), ['second', 'second']);
+  });
+
+  test('a host that reloads its own file departs from the fleet until its control starts again', async () => {
+    at(0).write('second');
+    assert.equal((await reload(at(0))).outcome, 'applied');
+    at(1).write('own');
+    const { outcome, remarks } = await at(1).control.keeper.reload({ who: 'test' });
+    assert.deepEqual([outcome, at(1).text], ['applied', 'own']);
+    assert.match(remarks.join(), /departs from version 1 of the fleet/);
+    assert.equal(at(1).status?.departs, true);
+    await at(1).stopControl();
+    await at(1).startControl();
+    assert.deepEqual([at(1).text, at(1).status?.departs], ['second', false]);
+  });
+
+  test('without Valkey nothing is proposed, and hosts keep what they have', async () => {
+    await valkey.kill();
+    await eventually('a hears no news', () => at(0).isApart, LIMIT_MS);
+    at(0).write('second');
+    const result = await reload(at(0));
+    assert.deepEqual([result.outcome, result.reason], ['refused', 'stores']);
+    assert.match(result.problems.join(), /which hosts live/);
+    assert.deepEqual(texts(), ['first', 'first']);
+    assert.deepEqual(await store.fleetConfig.versions(), { active: undefined, proposed: undefined });
+  });
+});
