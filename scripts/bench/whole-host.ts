@@ -22,9 +22,7 @@ export interface WholeHost {
 
 /** `more`: further settings of the environment. */
 export async function startWholeHost(more: Record<string, string> = {}): Promise<WholeHost> {
-  // A stack has an environment of its own, and the module cache is a part of how users start Rampart.
-  const { NODE_COMPILE_CACHE } = process.env;
-  const stack = await startStack({ ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }), ...more });
+  const stack = await startStack(more);
   const supervisor = stack.supervisor.pid as number;
   return {
     port: Number(new URL(stack.url).port),

@@ -1,12 +1,27 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { variables } from '../config/environment.ts';
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import type { CommandLine, OptionKind } from './command-line.ts';
 import type { CommandIo } from './io.ts';
 
 const DECIMAL = /^\d+(\.\d+)?$/;
 const WHOLE = /^\d+$/;
+
+function whyNotWritable(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) return 'which is a folder';
+  try {
+    accessSync(found === undefined ? dirname(path) : path, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return `and there is no folder ${dirname(path)}`;
+    return code === 'EACCES' ? 'which this user may not write' : messageOf(error);
+  }
+}
 
 /** The options that were given. Wrong values are collected, and `check` reports all of them at once. */
 export class Options {
@@ -32,6 +47,16 @@ export class Options {
 
   text(name: string): string | undefined {
     return this.#values.get(name);
+  }
+
+  /** The path of a file that will be written when the work is done: it is looked at now whether it can be, as the work may take minutes. */
+  newFile(name: string, folder: string): string | undefined {
+    const given = this.#values.get(name);
+    if (given === undefined) return undefined;
+    const path = resolve(folder, given);
+    const why = whyNotWritable(path);
+    if (why !== undefined) this.problem(`--${name} must name a file that can be written: got '${given}', ${why}`);
+    return path;
   }
 
   /** A decimal number within these limits. */

@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { quarantineMsOf } from '../control/fleet/quarantine.ts';
 import { systemClock } from '../core/clock.ts';
 import { barTable, fleetReport, planText } from '../lab/report/fleet-report.ts';
@@ -20,6 +19,7 @@ export async function simulateFleetLeases(options: Options, io: CommandIo): Prom
   const plan = readPlan(options);
   const seconds = options.whole('seconds', DEFAULT_SECONDS, 2, 3600);
   const names = options.listOf('only', experimentNames, experimentNames);
+  const out = options.newFile('out', io.folder);
   options.check();
   const startedAt = systemClock.now();
   const results = names.map((name) => {
@@ -27,8 +27,7 @@ export async function simulateFleetLeases(options: Options, io: CommandIo): Prom
     return fleetExperiments[name](plan, seconds);
   });
   const elapsedMs = systemClock.now() - startedAt;
-  const out = options.text('out');
-  if (out !== undefined) await writeFile(resolve(io.folder, out), fleetReport(results, plan));
+  if (out !== undefined) await writeFile(out, fleetReport(results, plan));
   if (options.flag('json')) io.stdout.write(`${JSON.stringify({ plan, elapsedMs, results })}\n`);
   else io.stdout.write(`${text(results, plan)}\n\nSimulated in ${(elapsedMs / 1000).toFixed(1)} s\n`);
   return results.every(({ bars }) => bars.every(({ passed }) => passed)) ? exitCodes.ok : exitCodes.failed;

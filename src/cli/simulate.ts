@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import { fleetExperiments } from '../lab/simulator/fleet/fleet-experiments.ts';
 import { compareBalancers, type BalancerComparison } from '../lab/simulator/comparison.ts';
@@ -87,14 +86,13 @@ export async function simulate(args: string[], io: CommandIo): Promise<number> {
     options.problem(`--${name} ${isFleet ? 'cannot stand beside' : 'needs'} --fleet`);
   }
   if (isFleet) return simulateFleetLeases(options, io);
-  const { comparison, name } = readComparison(options);
+  const { comparison, name, svg } = readComparison(options, io);
   const startedAt = systemClock.now();
   const rows = compareBalancers(comparison);
   const elapsedMs = systemClock.now() - startedAt;
   const { scenario, requests, seed } = comparison;
   const fleet = `${name}: ${scenario.gateways} x ${scenario.workers} workers, ${scenario.backends} backends, ${capacityPerSecond(scenario).toFixed(0)} requests/s`;
-  const svg = options.text('svg');
-  if (svg !== undefined) await writeFile(resolve(io.folder, svg), plot(fleet, rows));
+  if (svg !== undefined) await writeFile(svg, plot(fleet, rows));
   if (options.flag('json')) {
     io.stdout.write(`${JSON.stringify({ scenario: name, fleet: scenario, requests, seed, elapsedMs, rows })}\n`);
     return exitCodes.ok;
@@ -105,7 +103,10 @@ export async function simulate(args: string[], io: CommandIo): Promise<number> {
   return exitCodes.ok;
 }
 
-function readComparison(options: Options): { comparison: BalancerComparison; name: ScenarioName } {
+function readComparison(
+  options: Options,
+  io: CommandIo,
+): { comparison: BalancerComparison; name: ScenarioName; svg: string | undefined } {
   const name = options.oneOf('scenario', 'prequal', Object.keys(scenarios) as ScenarioName[]);
   const law = options.oneOf<LawName>('law', scenarios[name].law, lawNames);
   const comparison = {
@@ -115,8 +116,9 @@ function readComparison(options: Options): { comparison: BalancerComparison; nam
     requests: options.whole('requests', 100_000, 10, 100_000_000),
     seed: options.whole('seed', 1, 0, 999_999_999),
   };
+  const svg = options.newFile('svg', io.folder);
   options.check();
-  return { comparison, name };
+  return { comparison, name, svg };
 }
 
 function changedScenario(base: Scenario, options: Options): Scenario {

@@ -7,6 +7,7 @@ import { createBarcodeMix, productBarcodeMix } from './barcode-mix.ts';
 import { describeKnee, kneeOf } from './knee.ts';
 import { disturbances, type LabContext, START_MS, type Step } from './step.ts';
 import { sweep } from './sweep.ts';
+import { USUAL_WARM_UPS, WARM_UP_MS } from './warm-up.ts';
 
 /** A calibrated generator: this many slots of this service time. */
 const SLOTS = 4;
@@ -50,7 +51,7 @@ export async function prove(options: ProveOptions, context: LabContext): Promise
   const series: Series[] = [];
   const all = topologies(options);
   const takesMs = ({ connections }: Topology): number =>
-    START_MS + connections.length * timing.stepMs + timing.confirmMs;
+    START_MS + USUAL_WARM_UPS * WARM_UP_MS + connections.length * timing.stepMs + timing.confirmMs;
   for (const [index, topology] of all.entries()) {
     const laterMs = all.slice(index + 1).reduce((sum, later) => sum + takesMs(later), 0);
     context.expect(takesMs(topology) + laterMs);
@@ -136,7 +137,7 @@ function outcomeOf(
         .map(({ name, steps }) => `${name} ${steps.map(({ load }) => load.amount).join(', ')}`)
         .join('; '),
       'cycle delay': '0 ms',
-      steps: `${timing['stepMs']} ms each, confirmation ${timing['confirmMs']} ms; the first ${timing['settleMs']} ms not counted`,
+      steps: `${timing['stepMs']} ms each, confirmation ${timing['confirmMs']} ms; the first ${timing['settleMs']} ms not counted; before them a warm-up until the throughput no longer grows`,
     },
     series,
     gates,

@@ -6,6 +6,7 @@ import type { System } from '../system/system.ts';
 import { kneeOf } from './knee.ts';
 import { bottleneckOf, type Resources } from './bottleneck.ts';
 import { type LabContext, runStep, type Step } from './step.ts';
+import { isWarm, WARM_UP_MS } from './warm-up.ts';
 
 export interface SweepOptions {
   readonly system: System;
@@ -25,9 +26,10 @@ export interface SweepOptions {
 
 const CONFIRM_ATTEMPTS = 3;
 
-/** Closed loads of growing concurrency, then the best of them for longer. */
+/** Closed loads of growing concurrency on a warm system, then the best of them for longer. */
 export async function sweep(options: SweepOptions, context: LabContext): Promise<Series> {
   const { system, connections, stepMs, confirmMs, targetMs, resources, merit, laterMs } = options;
+  await warmUp(options, context);
   const steps: Step[] = [];
   for (const count of connections) {
     context.expect((connections.length - steps.length) * stepMs + confirmMs + laterMs);
@@ -50,16 +52,35 @@ export async function sweep(options: SweepOptions, context: LabContext): Promise
   };
 }
 
-async function closedStep(
+async function warmUp(options: SweepOptions, context: LabContext): Promise<void> {
+  const load = { connections: Math.max(...options.connections), durationMs: WARM_UP_MS, attempts: 1 };
+  const rates: number[] = [];
+  while (!isWarm(rates)) {
+    const { figures } = await runClosed({ ...options, settleMs: 0 }, load, context);
+    rates.push(figures.throughputPerSecond);
+  }
+  context.say(`  ${options.system.name}, warm-up: ${rates.map((rate) => rate.toFixed(0)).join(', ')} requests/s`);
+}
+
+async function closedStep(options: SweepOptions, load: ClosedLoad, context: LabContext): Promise<Step> {
+  const step = await runClosed(options, load, context);
+  context.say(`  ${options.system.name}, ${load.connections} connections: ${stepLine(step)}`);
+  return step;
+}
+
+interface ClosedLoad {
+  readonly connections: number;
+  readonly durationMs: number;
+  readonly attempts: number;
+}
+
+function runClosed(
   { system, settleMs, targetMs, mixFor }: SweepOptions,
-  { connections, durationMs, attempts }: { connections: number; durationMs: number; attempts: number },
+  { connections, durationMs, attempts }: ClosedLoad,
   context: LabContext,
 ): Promise<Step> {
   const plan = { kind: 'closed', connections, cycleDelayMs: 0, durationMs } as const;
-  const mix = mixFor(system.key);
-  const step = await runStep({ system, mix, plan, settleMs, targetMs, attempts }, context);
-  context.say(`  ${system.name}, ${connections} connections: ${stepLine(step)}`);
-  return step;
+  return runStep({ system, mix: mixFor(system.key), plan, settleMs, targetMs, attempts }, context);
 }
 
 /** A line of progress for the terminal. */

@@ -91,6 +91,22 @@ describe('rampart simulate', () => {
     }
   });
 
+  test('a file that cannot be written is refused before anything is simulated', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rampart-simulate-'));
+    try {
+      const missing = join(folder, 'reports');
+      assert.deepEqual(await problemsOf('--fleet', '--out', join(missing, 'fleet.html')), [
+        `--out must name a file that can be written: got '${missing}/fleet.html', and there is no folder ${missing}`,
+      ]);
+      assert.deepEqual(await problemsOf('--svg', folder, '--seed', 'x'), [
+        "--seed must be a whole number from 0 to 999999999: got 'x'",
+        `--svg must name a file that can be written: got '${folder}', which is a folder`,
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('options of --fleet and of balancers do not mix', async () => {
     assert.deepEqual(await problemsOf('--fleet', '--backends', '3', '--hosts', '1'), [
       '--backends cannot stand beside --fleet',
