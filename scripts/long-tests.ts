@@ -2,8 +2,12 @@
 const long: ReadonlySet<string> = new Set([
   'backup',
   'batch-hosts',
+  'batch-limits',
   'batch-plans',
   'batch-webhooks',
+  'container',
+  'database-kinds',
+  'deploy-fleet-run',
   'healthy-minutes',
   'lab-classification',
   'lab-closed-loop',
@@ -13,6 +17,7 @@ const long: ReadonlySet<string> = new Set([
   'lab-queue-oracles',
   'lab-soak',
   'lab-strangers',
+  'lab-truth',
   'lab-tune',
   'lab-tune-running',
   'lab-other-tools',
@@ -30,4 +35,13 @@ const long: ReadonlySet<string> = new Set([
 export const isLong = (name: string): boolean => long.has(name);
 
 /** Tests of npm test that take more rounds, or look at more pages, in npm run test:long. */
-export const longer: readonly string[] = ['test/integration/start-stop.test.ts', 'test/browser/report.test.ts'];
+export const longer: readonly string[] = [
+  'test/integration/backend-faults.test.ts',
+  'test/integration/batch-faults.test.ts',
+  'test/integration/end-to-end.test.ts',
+  'test/integration/leases.test.ts',
+  'test/integration/reload.test.ts',
+  'test/integration/start-stop.test.ts',
+  'test/integration/takeover.test.ts',
+  'test/browser/report.test.ts',
+];

@@ -26,9 +26,7 @@ const quiet: ReadonlySet<string> = new Set([
 ]);
 /** The files that take longest start first: what starts last keeps the end of the run waiting. */
 const slowest: readonly string[] = ['start-stop', 'batch-faults', 'reload', 'verdict'];
-/** These tests of the lab check its texts rather than its measurements. */
-const anywhere: ReadonlySet<string> = new Set(['lab-truth']);
-const needsQuiet = (name: string): boolean => quiet.has(name) || (name.startsWith('lab-') && !anywhere.has(name));
+const needsQuiet = (name: string): boolean => quiet.has(name) || name.startsWith('lab-');
 // Most of them wait for processes and clocks, so more of them than two processors could run get on together.
 const failed = await runTests(
   'test/integration/**/*.test.ts',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
+import { wholeOr } from '../support/long-run.ts';
 import { numbersOf, offer, servedOf } from '../support/offering.ts';
 import { eventually } from '../support/raw.ts';
 import { inFlight, startBackend, startGateway } from '../support/proxying.ts';
@@ -55,8 +56,10 @@ async function offerFrom(url: string, durationMs: number, fromMs: number) {
   return { p99, refused, lost: requests.count - servedOf(requests) - refused };
 }
 
+const tried = wholeOr(Object.keys(faults), ['failing fast with 500', 'hanging']);
+
 describe('one of four backends', () => {
-  for (const [name, fault] of Object.entries(faults)) {
+  for (const [name, fault] of Object.entries(faults).filter(([each]) => tried.includes(each))) {
     test(`${name}: nothing is lost, and after two seconds the p99 is within twice that of healthy ones`, async () => {
       const { rampart, break: breakOne } = await setUp();
       const healthy = await offerFrom(rampart.url, 3000, 1000);

@@ -5,10 +5,12 @@ import { after, before, describe, test } from 'node:test';
 import { findEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
 import { BatchClient, qrcodes } from '../support/batch-client.ts';
+import { wholeOr } from '../support/long-run.ts';
 import { eventually } from '../support/raw.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 const ITEMS = 3000;
+const KILLS = wholeOr(3, 1);
 /** A worker that died is missed after 10 to 15 s where its successor does not tell. */
 const LIMIT_MS = 90_000;
 
@@ -39,7 +41,7 @@ describe('batches while processes are killed', () => {
   for (const [name, victim] of Object.entries(victims))
     test(`kill -9 of ${name}: every item gets one result, and one record`, { timeout: 120_000 }, async () => {
       const id = await client.create(qrcodes(ITEMS, name));
-      for (let killed = 0, seen = 0; killed < 3; killed++) {
+      for (let killed = 0, seen = 0; killed < KILLS; killed++) {
         await eventually(
           'it goes on',
           async () => {

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Symbology } from '../../src/barcode/symbologies.ts';
 import { decodeAll, dmtxReading, type Image, readersMissing, secondReading } from '../support/decode.ts';
+import { wholeOr } from '../support/long-run.ts';
 import { readProducts } from '../support/products.ts';
 import { eventually } from '../support/raw.ts';
 import { processesOf, type Stack, startStack } from '../support/stack.ts';
@@ -112,8 +113,9 @@ function printTable(made: readonly Made[], readings: readonly (string | undefine
 }
 
 const skip = readersMissing('zbarimg', 'dmtxread');
+const PRODUCTS = wholeOr(500, 100);
 
-describe('500 products as 1,000 barcodes', { skip }, () => {
+describe(`${PRODUCTS} products as barcodes`, { skip }, () => {
   let stack: Stack;
   let made: Made[];
   before(async () => {
@@ -161,7 +163,7 @@ describe('500 products as 1,000 barcodes', { skip }, () => {
 
   test('all are made, and each is read back as what was sent', async () => {
     const startedAt = performance.now();
-    made = await inParallel(jobsOf(readProducts()), 16, create);
+    made = await inParallel(jobsOf(readProducts().slice(0, PRODUCTS)), 16, create);
     const madeAt = performance.now();
     const readings = await readingsOf(made);
     const seconds = (from: number, to: number): string => ((to - from) / 1000).toFixed(1);
@@ -171,7 +173,7 @@ describe('500 products as 1,000 barcodes', { skip }, () => {
       readings[index] === text ? [] : [{ id, symbology, format, text, reading: readings[index] }],
     );
     assert.deepEqual(wrong, []);
-    assert.equal(made.length, 1000);
+    assert.equal(made.length, 2 * PRODUCTS);
   });
 
   test('all are recorded, once each, and listed newest first', async () => {

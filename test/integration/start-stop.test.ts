@@ -15,10 +15,10 @@ import {
 } from '../support/stack.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded/embedded-postgres.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
-import { isLongRun } from '../support/long-run.ts';
+import { wholeOr } from '../support/long-run.ts';
 import { eventually } from '../support/raw.ts';
 
-const ROUNDS = isLongRun ? 20 : 6;
+const ROUNDS = wholeOr(20, 2);
 
 describe('a start that cannot be', () => {
   const folders: string[] = [];
