@@ -44,4 +44,6 @@ export const longer: readonly string[] = [
   'test/integration/start-stop.test.ts',
   'test/integration/takeover.test.ts',
   'test/browser/report.test.ts',
+  'test/unit/control/verdict-oracle.test.ts',
+  'test/unit/gateway/virtual-host.test.ts',
 ];

@@ -129,6 +129,12 @@ export class Fleet {
     return this.#limited.flatMap(({ calls }) => calls);
   }
 
+  /** From now on only the clients of this host send requests. */
+  moveDemand(host: number): void {
+    this.#clients[host]?.go();
+    this.gatherDemand(host);
+  }
+
   /** Only the clients of one host go on. */
   gatherDemand(host: number): void {
     for (const [index, clients] of this.#clients.entries()) if (index !== host) clients.hold();

@@ -20,6 +20,8 @@ export interface BasicDependencies {
   /** The network of a client. Networks take turns, so that guesses from some do not lock out the users of others. */
   readonly clientOf: (x: Exchange) => string;
   readonly clock: Clock;
+  /** Whether a hash is of this password. */
+  readonly verify?: (hash: string, password: string) => Promise<boolean>;
 }
 
 /** Checks a user name and a password (RFC 7617). A pair that was right is known by a keyed hash, without its password. */
@@ -33,11 +35,13 @@ export class BasicAuthenticator implements Authenticator {
   readonly #secret = randomBytes(32);
   readonly #checks: FairAdmission;
   readonly #clientOf: (x: Exchange) => string;
+  readonly #verify: NonNullable<BasicDependencies['verify']>;
 
-  constructor(config: BasicAuthConfig, { mayCheck, clientOf, clock }: BasicDependencies) {
+  constructor(config: BasicAuthConfig, { mayCheck, clientOf, clock, verify = hasPassword }: BasicDependencies) {
     this.#config = config;
     this.#mayCheck = mayCheck;
     this.#clientOf = clientOf;
+    this.#verify = verify;
     this.#checks = new FairAdmission(MOST_CHECKS, clock);
     const scheme = `Basic realm="${config.realm}", charset="UTF-8"`;
     this.#missing = challenge('a user name and a password are needed', scheme);
@@ -65,7 +69,7 @@ export class BasicAuthenticator implements Authenticator {
     const { users } = this.#config;
     const hash = Object.hasOwn(users, user) ? users[user] : undefined;
     // An unknown user takes as long as a wrong password, so that the time of a reply names no users.
-    const isRight = await hasPassword(hash ?? (Object.values(users)[0] as string), password);
+    const isRight = await this.#verify(hash ?? (Object.values(users)[0] as string), password);
     if (!isRight || hash === undefined) return this.#wrong;
     const identity = { id: `user:${user}`, name: user };
     this.#known.set(digest, identity);
