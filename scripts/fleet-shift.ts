@@ -16,9 +16,9 @@ const help = `usage: npm run fleet:shift -- [options]
   --docs         puts the figures into docs/fleet-proof.md
 Exit code: 0 when permits followed within 250 ms (p99) and the cap held, 1 otherwise, 2 for wrong usage or a machine that cannot do it.`;
 
-const CAP = 24;
-const SERVICE_MS = 100;
-const USERS = 40;
+const CAP = 12;
+const SERVICE_MS = 50;
+const USERS = 20;
 const FLOOR_SHARE = 0.5;
 const BAR_MS = 250;
 

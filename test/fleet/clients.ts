@@ -23,6 +23,7 @@ export class Clients {
   readonly #options: ClientOptions;
   readonly #loops: Promise<void>[];
   #isStopped = false;
+  #isHeld = false;
   /** Settled while users may send. */
   #mayGo: PromiseWithResolvers<void> = settled();
 
@@ -33,10 +34,14 @@ export class Clients {
 
   /** No further requests until `go`. */
   hold(): void {
+    // Users who wait already wait for this gate, and no other may take its place.
+    if (this.#isHeld) return;
+    this.#isHeld = true;
     this.#mayGo = Promise.withResolvers();
   }
 
   go(): void {
+    this.#isHeld = false;
     this.#mayGo.resolve();
   }
 
