@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
+import { DEFAULT_FILE } from '../config/file.ts';
+import { DEFAULT_SLO_FILE } from '../config/slo-file-name.ts';
 import { HIDDEN, hiddenAt } from '../config/redaction.ts';
 import { mayHoldSecret } from '../config/secret-variables.ts';
 import { unknownVariables } from '../config/env-file.ts';
@@ -50,7 +54,13 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     );
     return exitCodes.ok;
   }
-  const lines = alignedLines(Object.entries(shown).map(([name, value]) => [`  ${name}`, settingText(value)]));
+  const found = filesFound(io.folder);
+  const lines = alignedLines(
+    Object.entries(shown).map(([name, value]) => [
+      `  ${name}`,
+      isSet(value) ? settingText(value) : (found[name] ?? NOT_SET),
+    ]),
+  );
   const routeLines = routes.map((route) => `  ${placeOf(route).padEnd(36)}${route.endpoint} -> ${actionOf(route)}`);
   io.stdout.write(
     [
@@ -80,9 +90,17 @@ const hidden = (value: unknown): string | undefined => (isSet(value) ? HIDDEN : 
 
 const isSet = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
+const NOT_SET = '(not set)';
+
+/** The files of the folder that are in force although no variable names them, by the variable that would. */
+function filesFound(folder: string): Readonly<Record<string, string>> {
+  const files = { RAMPART_CONFIG: DEFAULT_FILE, RAMPART_SLO: DEFAULT_SLO_FILE };
+  const found = Object.entries(files).filter(([, file]) => existsSync(resolve(folder, file)));
+  return Object.fromEntries(found.map(([name, file]) => [name, `(not set: ${file} of this folder is in force)`]));
+}
+
 /** A list with commas, and its pairs as the environment has them. */
 function settingText(value: unknown): string {
-  if (!isSet(value)) return '(not set)';
   if (!Array.isArray(value)) return String(value);
   return value.map((each: unknown) => (Array.isArray(each) ? each.join('=') : String(each))).join(',');
 }
