@@ -104,12 +104,15 @@ function openVersion(
 
 /** How long a worker that starts waits for control to tell the version of the configuration. */
 const VERSION_LIMIT_MS = 2000;
+/** The same in a fleet, because control asks PostgreSQL first. */
+const FLEET_VERSION_LIMIT_MS = 6000;
 
 /** Without control, a worker serves the configuration that it has found. */
-async function currentVersion(version: WorkerConfig, { runFolder, clock }: RoleContext): Promise<void> {
+async function currentVersion(version: WorkerConfig, { runFolder, clock, config }: RoleContext): Promise<void> {
   if (!liveProcesses(runFolder).some(({ role }) => role === 'control')) return;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const limit = clock.setTimeout(resolve, VERSION_LIMIT_MS);
+  const { VALKEY_URL } = config.env;
+  const limit = clock.setTimeout(resolve, VALKEY_URL === undefined ? VERSION_LIMIT_MS : FLEET_VERSION_LIMIT_MS);
   await Promise.race([version.known, promise]);
   limit.cancel();
 }

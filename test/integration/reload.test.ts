@@ -78,6 +78,12 @@ describe('rampart reload', () => {
     assert.equal(await endpointOf('/other/1'), 'all');
   });
 
+  test('--fleet is wrong usage without a fleet, and says what it takes', async () => {
+    const { code, stderr } = await host.stack.run('reload', '--fleet');
+    assert.equal(code, 2);
+    assert.match(stderr, /VALKEY_URL is not set: it must name the Valkey of all hosts/);
+  });
+
   test('a dry run says what would change, and changes nothing', async () => {
     await host.reload(configOf(origins.slice(0, 2)));
     const version = await host.version();

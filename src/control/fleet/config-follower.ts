@@ -29,6 +29,8 @@ export interface ConfigFollowerOptions {
 const DECISION_MS = 500;
 /** The same after a failure. */
 const RETRY_MS = 2000;
+/** How soon a version that this host cannot use is tried again, from the first failure on. */
+const takeAgain = { firstMs: 2000, maxMs: 60_000 };
 
 /**
  * Has this host do what PostgreSQL says of the configuration of its fleet: say whether it can use a proposed version, and take the
@@ -41,7 +43,10 @@ export class ConfigFollower {
   /** The version of the fleet that this host has taken last. */
   #taken: FleetFile | undefined;
   #problem: string | undefined;
-  #answered = 0;
+  /** The proposal that it has answered last. */
+  #answered: string | undefined;
+  /** How often in a row it could not take the version in force. */
+  #failures = 0;
   #reported = '';
   #logged: string | undefined;
   #isStarted = false;
@@ -117,7 +122,8 @@ export class ConfigFollower {
       const isOpen = await this.#answer(versions);
       await this.#report();
       if (isTaken) this.#logged = undefined;
-      return isOpen ? DECISION_MS : isTaken ? undefined : RETRY_MS;
+      if (isOpen) return DECISION_MS;
+      return isTaken ? undefined : this.#againMs();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#warn('the configuration of the fleet cannot be read from PostgreSQL', error.message);
@@ -129,6 +135,7 @@ export class ConfigFollower {
   async #take(active: FleetVersion | undefined): Promise<boolean> {
     if (active === undefined || (active.number === this.#taken?.number && active.hash === this.#taken.hash)) {
       this.#problem = undefined;
+      this.#failures = 0;
       if (active !== undefined) this.#from = 'fleet';
       return true;
     }
@@ -151,6 +158,7 @@ export class ConfigFollower {
       return false;
     }
     this.#problem = undefined;
+    this.#failures = 0;
     this.#from = 'fleet';
     this.#save();
     return true;
@@ -160,15 +168,21 @@ export class ConfigFollower {
   async #answer({ proposed, active }: FleetVersions): Promise<boolean> {
     if (proposed === undefined || proposed.number === active?.number) return false;
     const { store, keeper, host } = this.#options;
-    if (this.#answered === proposed.number) return true;
+    const key = `${proposed.number} ${proposed.hash}`;
+    if (this.#answered === key) return true;
     const problems = await problemsOf(async () => {
       const { file, force } = await fetchVersion(store, proposed.number);
       const who = `version ${proposed.number} of the fleet, proposed by ${proposed.host}`;
       return (await keeper.reload({ who, force, dryRun: true, trial: true }, file)).problems;
     });
     await store.answer(host, proposed.number, problems);
-    this.#answered = proposed.number;
+    this.#answered = key;
     return true;
+  }
+
+  #againMs(): number {
+    const { firstMs, maxMs } = takeAgain;
+    return Math.min(maxMs, firstMs * 2 ** Math.min(this.#failures++, 10));
   }
 
   /** Says which version this host has, if that has changed. */
