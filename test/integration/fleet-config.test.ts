@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { FleetReloadResult } from '../../src/control/fleet/config-result.ts';
 import { queryOnce } from '../../src/store/embedded/postmaster.ts';
@@ -69,6 +70,44 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     await at(1).startControl();
     assert.equal(at(1).text, 'second');
     assert.match(at(1).logged.join(), /the configuration file of this host differs from version 1 of the fleet/);
+  });
+
+  test('is not taken by a host that starts without a file which it needs, until the file is there', async () => {
+    await at(1).stopControl();
+    writeFileSync(join(at(0).folder, 'ca.pem'), 'text');
+    at(0).write('second', { upstreams: { app: { backends: ['https://app.example'], tls: { caFile: 'ca.pem' } } } });
+    assert.equal((await reload(at(0))).outcome, 'applied');
+    await at(1).startControl();
+    assert.deepEqual([at(1).text, at(1).status?.from], ['first', 'file']);
+    assert.match(at(1).status?.problem ?? '', /^version 1 of the fleet cannot be used: .*ENOENT.*ca\.pem/);
+    writeFileSync(join(at(1).folder, 'ca.pem'), 'text');
+    await eventually('b has it', () => at(1).text === 'second' && at(1).status?.problem === null, LIMIT_MS);
+  });
+
+  test('is taken by hosts that have accepted it, if the one that decides dies before it tells', async () => {
+    const proposal = { hash: 'hash', host: 'a', who: 'test', file: at(0).file('second'), force: false };
+    assert.equal(await store.fleetConfig.propose(proposal), 1);
+    for (const { control } of hosts) control.fleetConfig?.follower.look();
+    const answers = async (): Promise<unknown> => (await store.fleetConfig.hosts()).map(({ answered }) => answered);
+    await eventually('both accept', async () => isDeepStrictEqual(await answers(), [1, 1]), LIMIT_MS);
+    assert.deepEqual(texts(), ['first', 'first']);
+    assert.equal(await store.fleetConfig.activate(1), true);
+    await eventually('both have it', () => texts().every((text) => text === 'second'), LIMIT_MS);
+  });
+
+  test('one change at a time; without a decision it is given up, which cannot be undone', async () => {
+    const { fleetConfig } = store;
+    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false };
+    const both = await Promise.all([fleetConfig.propose(proposal), fleetConfig.propose(proposal)]);
+    assert.deepEqual(both.toSorted(), [1, undefined]);
+    await queryOnce(url, "UPDATE fleet_configs SET created_at = created_at - interval '46 seconds'");
+    assert.equal(await fleetConfig.activate(1), false);
+    assert.equal(await fleetConfig.propose(proposal), 2);
+    assert.equal(await fleetConfig.activate(1), false);
+    assert.equal(await fleetConfig.activate(2), true);
+    assert.equal(await fleetConfig.activate(2), false);
+    const { active, proposed } = await fleetConfig.versions();
+    assert.deepEqual([active?.number, proposed], [2, undefined]);
   });
 
   test('a silent host, as of an earlier release, prevents it; a second change is refused meanwhile', async () => {

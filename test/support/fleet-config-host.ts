@@ -75,8 +75,13 @@ export class FleetConfigHost {
 
   /** Changes the configuration file: one route that answers with this text. */
   write(body: string, more: Record<string, unknown> = {}): void {
+    this.#value = this.file(body, more);
+  }
+
+  /** A configuration with one route that answers with this text. */
+  file(body: string, more: Record<string, unknown> = {}): unknown {
     const routes = [{ endpoint: 'text', path: '/text', static: { status: 200, body }, authenticate: false }];
-    this.#value = { routes, ...more };
+    return { routes, ...more };
   }
 
   /** The text of the configuration in force. */
