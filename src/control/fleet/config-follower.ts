@@ -102,7 +102,7 @@ export class ConfigFollower {
   }
 
   async #turn(): Promise<void> {
-    let pauseMs: number | undefined;
+    let pauseMs: number | undefined = RETRY_MS;
     try {
       while (this.#isWanted && this.#isStarted) {
         this.#isWanted = false;
@@ -141,18 +141,17 @@ export class ConfigFollower {
     }
     const { store, keeper } = this.#options;
     const { number } = active;
+    const before = this.#taken;
     const problems = await problemsOf(async () => {
-      const before = this.#taken;
       const version = await fetchVersion(store, number);
       // The note about departures compares with this version.
       this.#taken = version;
       // The guard has been asked when hosts were asked.
       const result = await keeper.reload({ who: `version ${number} of the fleet`, force: true }, version.file);
-      if (result.outcome !== 'refused') return [];
-      this.#taken = before;
       return result.problems;
     });
     if (problems.length > 0) {
+      this.#taken = before;
       this.#problem = `version ${number} of the fleet cannot be taken: ${problems.join('; ')}`;
       this.#warn('this host keeps another configuration than its fleet', this.#problem);
       return false;
