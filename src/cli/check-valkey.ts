@@ -1,5 +1,7 @@
 import { connectValkey } from './valkey.ts';
 
+type ConnectedValkey = Awaited<ReturnType<typeof connectValkey>>;
+
 /** The version and the settings of Valkey. */
 export interface ValkeyCheck {
   /** Its version and its policy for a full memory; undefined if it cannot be used. */
@@ -19,6 +21,37 @@ export async function checkValkey(url: string | undefined): Promise<ValkeyCheck 
   } finally {
     client.close();
   }
+}
+
+/** Whether VALKEY_CACHE_URL can be used, and is a server of its own that evicts; undefined where it is not set. */
+export async function checkValkeyCache(
+  url: string | undefined,
+  ledgerUrl: string | undefined,
+): Promise<ValkeyCheck | undefined> {
+  if (url === undefined) return undefined;
+  if (ledgerUrl === undefined)
+    return {
+      server: undefined,
+      remarks: ['VALKEY_CACHE_URL has no effect without VALKEY_URL, as purges would not reach the shared cache'],
+    };
+  const [cache, ledger] = await Promise.all([url, ledgerUrl].map((one) => connectValkey(one, 'rampart-check')));
+  const { server } = (cache as ConnectedValkey).client;
+  const { runId } = (ledger as ConnectedValkey).client;
+  for (const one of [cache, ledger]) one?.client.close();
+  if (server === undefined)
+    return { server, remarks: [`VALKEY_CACHE_URL cannot be used at present: ${cache?.problem}`] };
+  const { version, maxMemoryPolicy = 'unknown' } = server;
+  const remarks = [
+    ...(server.runId === runId
+      ? ['VALKEY_CACHE_URL and VALKEY_URL name the same server: leases must not be evicted, so take two servers']
+      : []),
+    ...(maxMemoryPolicy === 'noeviction'
+      ? [
+          'the Valkey of VALKEY_CACHE_URL has maxmemory-policy noeviction: when its memory is full it stores nothing; set allkeys-lru',
+        ]
+      : []),
+  ];
+  return { server: `${version}, maxmemory-policy ${maxMemoryPolicy}`, remarks };
 }
 
 const remarksOn = (policy: string): string[] =>

@@ -13,7 +13,7 @@ import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
 import { alignedLines } from './aligned-lines.ts';
 import { checkConnections, connectionLines } from './check-database.ts';
-import { checkValkey } from './check-valkey.ts';
+import { checkValkey, checkValkeyCache, type ValkeyCheck } from './check-valkey.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
 import { checkedSlo } from './slo-at-start.ts';
@@ -34,6 +34,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   const sloRemarks = checkedSlo(config, io);
   const connections = await checkConnections(config);
   const valkey = await checkValkey(env.VALKEY_URL);
+  const cache = await checkValkeyCache(env.VALKEY_CACHE_URL, env.VALKEY_URL);
   for (const remark of [
     ...unknownVariables(io.env),
     ...routeRemarks(routes),
@@ -42,6 +43,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     ...sloRemarks,
     ...(typeof connections === 'string' ? [connections] : []),
     ...(valkey?.remarks ?? []),
+    ...(cache?.remarks ?? []),
   ])
     io.stderr.write(`rampart: ${remark}\n`);
   const shown = Object.fromEntries(
@@ -50,31 +52,37 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   const summed = typeof connections === 'string' ? undefined : connections;
   if (options.flag('json')) {
     io.stdout.write(
-      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes), connections: summed, valkey: valkey?.server }, undefined, 2)}\n`,
+      `${JSON.stringify({ ok: true, environment: shown, dataDir, upstreams, routes: hiddenAt('routes', routes), connections: summed, valkey: valkey?.server, valkeyCache: cache?.server }, undefined, 2)}\n`,
     );
     return exitCodes.ok;
   }
-  const found = filesFound(io.folder);
-  const lines = alignedLines(
-    Object.entries(shown).map(([name, value]) => [
-      `  ${name}`,
-      isSet(value) ? settingText(value) : (found[name] ?? NOT_SET),
-    ]),
-  );
   const routeLines = routes.map((route) => `  ${placeOf(route).padEnd(36)}${route.endpoint} -> ${actionOf(route)}`);
   io.stdout.write(
     [
       'The configuration is sound.',
       '',
-      ...lines,
+      ...settingLines(shown, filesFound(io.folder)),
       ...(routes.length > 0 ? ['', 'routes', ...routeLines] : []),
       ...(summed === undefined ? [] : ['', ...connectionLines(summed)]),
-      ...(valkey?.server === undefined ? [] : ['', `VALKEY_URL: ${valkey.server}`]),
+      ...valkeyLines(valkey, cache),
       '',
     ].join('\n'),
   );
   return exitCodes.ok;
 }
+
+const settingLines = (shown: Readonly<Record<string, unknown>>, found: Readonly<Record<string, string>>): string[] =>
+  alignedLines(
+    Object.entries(shown).map(([name, value]) => [
+      `  ${name}`,
+      isSet(value) ? settingText(value) : (found[name] ?? NOT_SET),
+    ]),
+  );
+
+const valkeyLines = (valkey: ValkeyCheck | undefined, cache: ValkeyCheck | undefined): string[] => [
+  ...(valkey?.server === undefined ? [] : ['', `VALKEY_URL: ${valkey.server}`]),
+  ...(cache?.server === undefined ? [] : [`VALKEY_CACHE_URL: ${cache.server}`]),
+];
 
 function placeOf({ host, path, methods }: RouteConfig): string {
   const hosts = host === undefined ? '' : typeof host === 'string' ? host : host.join('|');

@@ -68,6 +68,7 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
       ? undefined
       : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
   const valkey = await openValkey(context);
+  void warnOfCache(context);
   database?.start();
   try {
     await serveAdmin(context, io, { database, valkey, store });
@@ -104,6 +105,18 @@ async function openValkey({ config, clock, random, log, bugs }: RoleContext): Pr
     bugs,
     connectionName,
   });
+}
+
+/** Control does not use the shared cache, and nobody waits for this. */
+async function warnOfCache({ config, log, bugs }: RoleContext): Promise<void> {
+  const { VALKEY_CACHE_URL: url, VALKEY_URL } = config.env;
+  if (url === undefined) return;
+  try {
+    const { checkValkeyCache } = await import('./check-valkey.ts');
+    for (const remark of (await checkValkeyCache(url, VALKEY_URL))?.remarks ?? []) log.warn(remark);
+  } catch (error) {
+    bugs.report('valkey', error);
+  }
 }
 
 interface OpenStores {

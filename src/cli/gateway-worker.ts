@@ -25,6 +25,7 @@ import { openGatewayStore } from './gateway-store.ts';
 import type { CommandIo } from './io.ts';
 import { openAccessLogFile } from './access-log-file.ts';
 import { announceReady, enterRole, exitCodeOf, linkToControl, type RoleContext, stopRequests } from './role.ts';
+import { openSharedStore } from './shared-store.ts';
 import { startWatchdog } from './watchdog.ts';
 import { WorkerConfig } from './worker-config.ts';
 
@@ -33,7 +34,7 @@ export async function runGatewayWorker(io: CommandIo): Promise<number> {
   const context = await enterRole('gateway', io);
   const { log, runFolder } = context;
   const config = withLastMembers(context.config, runFolder);
-  const stored = await openGatewayStore(context);
+  const stored = { ...(await openGatewayStore(context)), sharedStore: await openSharedStore(context) };
   const accessLog = openAccessLogFile(context);
   const recordPeers = openRecordPeers(context, stored.ledger, (ask) => link.offer({ type: 'find-record', ask }));
   const spans = openSpanOutbox(context, (message) => link.offer(message));
@@ -163,7 +164,7 @@ function apply(worker: Gateway, records: RecordPeers, clock: Clock, message: Con
   else if (message.type === 'places') worker.applyPlaces(message.news);
   else if (message.type === 'record') records.answered(message.number, message.answer);
   else if (message.type === 'keys-changed') worker.forgetKeys();
-  else if (message.type === 'trust') worker.trustStored(message.until - machineOffsetMs(clock));
+  else if (message.type === 'trust') worker.trustStored(message.until - machineOffsetMs(clock), message.news);
   else if (message.type === 'ticket-key') worker.useTicketKey(message.key);
   else if (message.type === 'forget' || message.type === 'invalidated') worker.applyCache(message);
 }

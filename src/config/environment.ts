@@ -157,7 +157,7 @@ export const variables = {
   VALKEY_CACHE_URL: variable<string | undefined>(
     none,
     valkeyUrl,
-    'another one, which may evict, for a shared cache; without effect so far',
+    'another one, which evicts, for the cache that the hosts of VALKEY_URL share',
   ),
   TLS_PORT: variable<number | undefined>(none, optional(port), 'TLS listener beside PORT'),
   TLS_CERT_FILE: variable<string | undefined>(

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { WorkerTrust } from '../policy/fleet/worker-trust.ts';
-import type { CacheOrder, CachePosition, PurgeTarget } from '../protocol/cache-order.ts';
+import type { CacheOrder, CachePosition, OrderNews, PurgeTarget } from '../protocol/cache-order.ts';
 import { OrderLog } from './order-log.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
+import type { NewsPosition } from '../protocol/news-position.ts';
 
 /** How long a worker may take to confirm a purge, and an invalidation, for which a reply waits. */
 const PURGE_LIMIT_MS = 2000;
@@ -40,6 +41,8 @@ export interface CacheOrdersOptions<Worker> {
 interface FleetOrders {
   /** The orders of the previous control that this control goes on from; a worker that has missed some of them forgets everything. */
   readonly resumed: CachePosition | undefined;
+  /** The news that the workers had carried out by then. */
+  readonly resumedNews: NewsPosition | undefined;
   /** A worker has carried out orders. */
   readonly onDone: () => void;
 }
@@ -59,17 +62,25 @@ export class CacheOrders<Worker> {
   #before: CachePosition | undefined;
   readonly #trust = new WorkerTrust<Worker>();
   #trustedUntil = Number.NEGATIVE_INFINITY;
+  /** The news for which all workers were sent orders. */
+  #news: NewsPosition | undefined;
 
   constructor(options: CacheOrdersOptions<Worker>) {
     this.#options = options;
   }
 
   /** Resolves when each worker has said that it is done, has gone, or is late. */
-  purge(target: PurgeTarget): Promise<PurgeResult> {
+  purge(target: PurgeTarget, news?: OrderNews): Promise<PurgeResult> {
     return new Promise((resolve) => {
       const to = [...this.#present];
-      this.#give({ purge: target }, { to, awaited: new Set(to), limitMs: PURGE_LIMIT_MS, finished: resolve });
+      const order = { purge: target, ...(news && { news }) };
+      this.#give(order, { to, awaited: new Set(to), limitMs: PURGE_LIMIT_MS, finished: resolve });
     });
+  }
+
+  /** Has every worker carry out an order; nobody waits for it. */
+  spread(order: CacheOrder): void {
+    this.#give(order, { to: [...this.#present], awaited: new Set(), limitMs: 0, finished: () => {} });
   }
 
   /** The number of the last order. */
@@ -84,22 +95,23 @@ export class CacheOrders<Worker> {
 
   /** Removes nothing. Workers that have carried it out have dealt with every message before it. */
   barrier(): void {
-    this.#give(
-      { invalidate: { host: '', targets: [], selection: '' } },
-      { to: [...this.#present], awaited: new Set(), limitMs: 0, finished: () => {} },
-    );
+    this.spread({ invalidate: { host: '', targets: [], selection: '' } });
   }
 
-  /** Lets all workers use what they have stored until then, and the orders up to now remove the rest. In milliseconds of the machine's clock. */
-  extendTrust(until: number, now: number): void {
+  /**
+   * Lets all workers use what they have stored until then, and the orders up to now, which are those of all news up to `news`, remove
+   * the rest. In milliseconds of the machine's clock.
+   */
+  extendTrust(until: number, now: number, news?: NewsPosition): void {
     this.#trustedUntil = until;
+    this.#news = news;
     this.#trust.prune(now);
     for (const worker of this.#present) if (!this.#trust.isBehind(worker)) this.#tellTrust(worker);
   }
 
   #tellTrust(worker: Worker): void {
     if (this.#trustedUntil === Number.NEGATIVE_INFINITY) return;
-    this.#options.tell(worker, { type: 'trust', until: this.#trustedUntil });
+    this.#options.tell(worker, { type: 'trust', until: this.#trustedUntil, news: this.#news });
     this.#trust.extended(worker, this.#trustedUntil);
   }
 
@@ -122,7 +134,7 @@ export class CacheOrders<Worker> {
 
   #joined(worker: Worker, position: CachePosition | undefined): void {
     this.#present.add(worker);
-    this.#forget(worker, this.#missed(position) ?? [{ purge: {} }]);
+    this.#forget(worker, this.#missed(position) ?? this.#everything());
     this.#tellTrust(worker);
     if (position === undefined || position.epoch === this.#options.epoch) return;
     this.#before ??= position;
@@ -135,6 +147,14 @@ export class CacheOrders<Worker> {
   #missed(position: CachePosition | undefined): CacheOrder[] | undefined {
     if (position === undefined || !this.#mayResume(position)) return undefined;
     return this.#log.since(position.epoch === this.#options.epoch ? position.number : 0);
+  }
+
+  /** Removes everything. What a shared cache holds stays valid as far as the orders that this control knows allow it. */
+  #everything(): CacheOrder[] {
+    if (this.#options.fleet === undefined) return [{ purge: {} }];
+    const known = this.#log.since(0);
+    const position = known === undefined ? this.#news : this.#options.fleet.resumedNews;
+    return [{ purge: {}, ...(position && { news: { position } }) }, ...(known ?? [])];
   }
 
   /** The orders of a fleet are not in the log of this control, so a worker must have them from the previous control. */

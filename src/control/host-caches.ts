@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
-import type { PurgeTarget } from '../protocol/cache-order.ts';
+import type { CacheOrder, OrderNews, PurgeTarget } from '../protocol/cache-order.ts';
 import type { ControlMessage, MemberMessage } from '../protocol/messages.ts';
 import { CacheOrders, type PurgeResult } from './cache-orders.ts';
 import type { ControlDependencies } from './control-dependencies.ts';
 import type { FleetReach, NewsDesk } from './fleet/news-desk.ts';
+import { InvalidationPost } from './fleet/invalidation-post.ts';
 import { loadProgress } from './fleet/news-file.ts';
 import { openNews, progressPath } from './fleet/open-news.ts';
 
@@ -26,22 +27,29 @@ export class HostCaches<Worker> {
   readonly #options: HostCachesOptions<Worker>;
   readonly #log: Logger;
   readonly #orders: CacheOrders<Worker>;
+  readonly #post: InvalidationPost;
   readonly #news: NewsDesk | undefined;
 
   constructor(dependencies: ControlDependencies, options: HostCachesOptions<Worker>) {
-    const { clock, valkey, log } = dependencies;
+    const { clock, bugs, valkey, log } = dependencies;
     this.#log = log;
     const { epoch, tell, onConfigNews } = options;
     this.#options = options;
     const saved = valkey && loadProgress(progressPath(dependencies));
-    const fleet = valkey && { resumed: saved?.orders, onDone: () => this.#news?.worked() };
+    const fleet = valkey && {
+      resumed: saved?.orders,
+      resumedNews: saved?.news,
+      onDone: () => this.#news?.worked(),
+    };
     this.#orders = new CacheOrders({ clock, epoch, tell, fleet });
     const actions = {
-      purge: (target: PurgeTarget) => void this.#orders.purge(target),
+      purge: (target: PurgeTarget, news: OrderNews) => void this.#orders.purge(target, news),
+      invalidate: (order: CacheOrder) => this.#orders.spread(order),
       forgetKeys: () => this.#forgetKeys(),
       lookAtConfig: onConfigNews,
     };
     this.#news = openNews(dependencies, { orders: this.#orders, epoch, saved, actions });
+    this.#post = new InvalidationPost(clock, bugs, (orders) => this.#news?.post('invalidate', orders));
   }
 
   /** The news of the fleet; undefined without VALKEY_URL. */
@@ -56,7 +64,9 @@ export class HostCaches<Worker> {
 
   /** Has every worker remove stored replies, in a fleet those of all hosts. */
   async purge(target: PurgeTarget): Promise<FleetPurgeResult> {
-    const [result, fleet] = await Promise.all([this.#orders.purge(target), this.#news?.tell('purge', target)]);
+    const id = this.#news?.newId();
+    const here = this.#orders.purge(target, id === undefined ? undefined : { id });
+    const [result, fleet] = await Promise.all([here, this.#news?.tell('purge', target, id)]);
     const all = { ...result, ...(fleet && { fleet }) };
     this.#log.info({ target, ...all }, 'cache purged');
     this.#options.onPurge(target);
@@ -75,6 +85,7 @@ export class HostCaches<Worker> {
     if (message.type === 'cache-position' && this.#news !== undefined)
       this.#options.tell(worker, { type: 'keys-changed' });
     this.#orders.said(worker, message);
+    if (message.type === 'invalidate') this.#post.add(message.order);
   }
 
   /** A worker has disconnected. */
@@ -83,6 +94,7 @@ export class HostCaches<Worker> {
   }
 
   async close(): Promise<void> {
+    this.#post.close();
     await this.#news?.close(this.#options.workers().length === 0);
   }
 

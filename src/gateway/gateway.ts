@@ -5,6 +5,8 @@ import type { BackendConfig, BackendState } from '../protocol/backends.ts';
 import type { Timer } from '../core/clock.ts';
 import type { PlaceNews } from '../protocol/places.ts';
 import { BULK_ID, bulkLeaseOf } from '../protocol/bulk-lease.ts';
+import { TRUST_MS } from '../policy/fleet/worker-trust.ts';
+import type { NewsPosition } from '../protocol/news-position.ts';
 import type { TokenGrant } from '../protocol/tokens.ts';
 import type { CacheCommand } from '../protocol/cache-order.ts';
 import { type GatewayDependencies, openContext, upstreamOpener } from './open-context.ts';
@@ -215,9 +217,10 @@ export class Gateway {
     this.#context.cachePeers.said(command);
   }
 
-  /** Until when this worker may use what it has stored without asking, by its clock. */
-  trustStored(until: number): void {
+  /** Until when this worker may use what it has stored without asking, by its clock, and the news that it has carried out. */
+  trustStored(until: number, news?: NewsPosition): void {
     this.#context.storedTrust.extend(until);
+    if (news !== undefined) this.#context.cache.learnNews(news, until - TRUST_MS);
   }
 
   /** For `/api/status`. */

@@ -11,10 +11,12 @@ import type { IdempotencyStore } from '../store/idempotency.ts';
 import type { BarcodeStore } from '../store/barcodes.ts';
 import type { BatchStore } from '../store/batches/batches.ts';
 import type { Ledger } from '../store/ledger.ts';
+import type { ValkeyCache } from '../store/valkey/valkey-cache.ts';
 import type { CacheReport } from '../protocol/cache-order.ts';
 import { AccessLog, type AccessLogCounts, type LineSink } from './access-log/access-log.ts';
 import { Cache, type CachedRoutes, type CacheOptions } from './cache/cache.ts';
 import { keyName } from './cache/entry.ts';
+import { SharedCache } from './cache/shared-cache.ts';
 import { Compressions } from './compression/compressions.ts';
 import { CachePeers } from './cache/cache-peers.ts';
 import { registerCacheMetrics } from './cache/cache-metrics.ts';
@@ -58,16 +60,19 @@ export interface GatewayDependencies extends LimitsOptions {
   readonly recordPeers?: RecordPeers | undefined;
   /** Sends messages about the caches of all workers to control. Without it this worker is the only one. */
   readonly sendCacheReport?: (report: CacheReport) => void;
+  /** The cache that hosts share; undefined without VALKEY_CACHE_URL, and without VALKEY_URL, as purges must reach it. */
+  readonly sharedStore?: ValkeyCache | undefined;
 }
 
 /** Makes the parts of a worker. */
 export function openContext(dependencies: GatewayDependencies, isDraining: () => boolean): GatewayContext {
-  const { config, clock, registry, log, bugs, ledger, store, spans } = dependencies;
+  const { config, clock, registry, log, bugs, ledger, store, spans, sharedStore } = dependencies;
   const trusted = new AddressSet(config.trustedProxies);
   const metrics = new GatewayMetrics(registry);
   const stack = openStack(clock);
   const trust = new StoredTrust(config.env.VALKEY_URL !== undefined);
-  const cache = openCache(config, { clock, stack, bugs, trust });
+  const shared = sharedStore && new SharedCache({ clock, bugs, registry, store: sharedStore, trust });
+  const cache = openCache(config, { clock, stack, bugs, trust, shared });
   registerCacheMetrics(registry, cache.store);
   return {
     config,
@@ -151,7 +156,7 @@ function openBuffers({
   return { uploads: new Uploads(spool, clock, onError), replies };
 }
 
-function openCache(config: Config, deps: Pick<CacheOptions, 'clock' | 'stack' | 'bugs' | 'trust'>): Cache {
+function openCache(config: Config, deps: Omit<CacheOptions, 'maxBytes' | 'routes'>): Cache {
   const { CACHE_TTL_SECONDS, CACHE_MAX_BYTES } = config.env;
   return new Cache({ ...deps, maxBytes: CACHE_TTL_SECONDS > 0 ? CACHE_MAX_BYTES : 0, routes: cachedRoutesOf(config) });
 }

@@ -1,3 +1,5 @@
+import type { NewsPosition } from './news-position.ts';
+
 /** The replies to remove; every field but `soft` narrows the selection. */
 export interface PurgeTarget {
   readonly endpoint?: string;
@@ -22,7 +24,18 @@ export interface Invalidation {
 }
 
 /** Replies that the workers of a host must remove. Orders may be repeated or reordered with the same result. */
-export type CacheOrder = { readonly purge: PurgeTarget } | { readonly invalidate: Invalidation };
+export type CacheOrder = ({ readonly purge: PurgeTarget } | { readonly invalidate: Invalidation }) & {
+  /** Only on a host of a fleet. */
+  readonly news?: OrderNews | undefined;
+};
+
+/** The news of a fleet that an order is, or will be. The order of the host that issues it comes first, and later the same one with its position. */
+export interface OrderNews {
+  /** Equal for orders that remove the same replies at the same time. */
+  readonly id?: string | undefined;
+  /** Replies whose fetch began with less news than this are older than the order. Undefined while it is not known. */
+  readonly position?: NewsPosition | undefined;
+}
 
 /** The last order that a worker has carried out; orders are numbered anew by each control. */
 export interface CachePosition {

@@ -83,7 +83,12 @@ const invalidation = z.looseObject({
   selection: z.string(),
   groups: z.array(z.string()).optional(),
 });
-const cacheOrder = z.union([z.looseObject({ purge: purgeTarget }), z.looseObject({ invalidate: invalidation })]);
+const newsPosition = z.looseObject({ stream: text, number: count });
+const orderNews = z.looseObject({ id: text.optional(), position: newsPosition.optional() });
+const cacheOrder = z.union([
+  z.looseObject({ purge: purgeTarget, news: orderNews.optional() }),
+  z.looseObject({ invalidate: invalidation, news: orderNews.optional() }),
+]);
 const cachePosition = z.looseObject({ epoch: count, number: count });
 const recordAsk = z.looseObject({ number: count, id: text, keyId: text, withImage: z.boolean() });
 const wireRecord = z.looseObject({
@@ -170,7 +175,7 @@ const controlMessages: Record<ControlMessage['type'], z.ZodType> = {
   places: z.looseObject({ news: z.array(placeNews) }),
   forget: z.looseObject({ position: cachePosition, orders: z.array(cacheOrder) }),
   invalidated: z.looseObject({ id: count, position: cachePosition }),
-  trust: z.looseObject({ until: z.number() }),
+  trust: z.looseObject({ until: z.number(), news: newsPosition.optional() }),
   'find-record': z.looseObject({ asker: text, ask: recordAsk }),
   record: z.looseObject({ number: count, answer: recordAnswer }),
   'config-prepare': z.looseObject({ version, file: configFile }),

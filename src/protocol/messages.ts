@@ -4,6 +4,7 @@ import type { ConfigOrder, ConfigReport, ControlAnswer, ControlAsk } from './con
 import type { BackendsByUpstream, BackendState } from './backends.ts';
 import type { HostLoad } from './lease.ts';
 import type { ById, WireOrder, WireReport } from './lease-wire.ts';
+import type { NewsPosition } from './news-position.ts';
 import type { PlaceAsk, PlaceNews } from './places.ts';
 import type { RecordAnswer, RecordAsk } from './record-ask.ts';
 import type { TraceMessage } from './trace-wire.ts';
@@ -87,9 +88,10 @@ export type ControlMessage =
   | CacheCommand
   /**
    * Until when a worker may use what it has stored, keys included, without asking; in milliseconds of the machine's monotonic clock.
-   * Only on a host with VALKEY_URL, whose workers cannot hear of purges while Valkey or control is away.
+   * Only on a host with VALKEY_URL, whose workers cannot hear of purges while Valkey or control is away. `news`: the worker was sent
+   * orders for all news up to there.
    */
-  | { readonly type: 'trust'; readonly until: number }
+  | { readonly type: 'trust'; readonly until: number; readonly news?: NewsPosition | undefined }
   /** Another worker looks for a record of this one. */
   | { readonly type: 'find-record'; readonly asker: string; readonly ask: RecordAsk }
   /** What became of this worker's search. */

@@ -16,6 +16,7 @@ import type { ControlMessage } from '../../src/protocol/messages.ts';
 import { fleetLibrary } from '../../src/control/fleet/fleet-function.ts';
 import { newsFunctions } from '../../src/store/valkey/news-functions.ts';
 import { tokenFunctions } from '../../src/store/valkey/token-functions.ts';
+import { ValkeyCache } from '../../src/store/valkey/valkey-cache.ts';
 import { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
 import { startOpenAdmin } from './admin.ts';
 import { fixedConfig } from './config-source.ts';
@@ -28,6 +29,8 @@ import { eventually } from './raw.ts';
 export interface FleetCacheOptions extends TestGatewayOptions {
   readonly host: string;
   readonly valkeyUrl: string;
+  /** The cache that hosts share, and how long a look-up may take; a busy machine needs more than ten milliseconds. */
+  readonly shared?: { readonly url: string; readonly timeoutMs: number };
   /** The origin of the backend. */
   readonly origin: string;
   /** The keys that the admin API manages. */
@@ -173,12 +176,13 @@ export class FleetCacheHost {
   }
 
   async #startWorker(instance: number): Promise<void> {
-    const { origin, valkeyUrl, cache = { ttlSeconds: 60 }, ...more } = this.#options;
+    const { origin, valkeyUrl, shared, cache = { ttlSeconds: 60 }, ...more } = this.#options;
     const env = { VALKEY_URL: valkeyUrl, ...more.env };
     const worker: TestGateway = await startGateway([origin], {
       ...more,
       cache,
       env,
+      sharedStore: shared && openSharedCache(shared),
       sendCacheReport: (report) => link.tell(report),
     });
     const member = `m${instance}`;
@@ -208,8 +212,14 @@ export class FleetCacheHost {
   }
 }
 
+function openSharedCache({ url, timeoutMs }: NonNullable<FleetCacheOptions['shared']>): ValkeyCache {
+  const { bugs } = quietInstruments();
+  const common = { clock: systemClock, random: Math.random, log: pino({ level: 'silent' }), bugs, libraries: [] };
+  return new ValkeyCache(new ValkeyClient({ ...common, url, timeoutMs, connectionName: 'shared-cache' }));
+}
+
 function apply({ gateway }: TestGateway, message: ControlMessage): void {
   if (message.type === 'forget' || message.type === 'invalidated') gateway.applyCache(message);
   else if (message.type === 'keys-changed') gateway.forgetKeys();
-  else if (message.type === 'trust') gateway.trustStored(message.until - machineOffsetMs(systemClock));
+  else if (message.type === 'trust') gateway.trustStored(message.until - machineOffsetMs(systemClock), message.news);
 }

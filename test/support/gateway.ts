@@ -44,6 +44,7 @@ export interface TestGatewayOptions {
   readonly sendPlaceAsks?: GatewayDependencies['sendPlaceAsks'];
   readonly sendTokenAsks?: GatewayDependencies['sendTokenAsks'];
   readonly sendCacheReport?: GatewayDependencies['sendCacheReport'];
+  readonly sharedStore?: GatewayDependencies['sharedStore'];
   /** Origins in place of the generators' own. */
   readonly generators?: readonly string[];
   readonly store?: GatewayDependencies['store'];
@@ -121,6 +122,7 @@ export async function testDependencies(
     store: options.store ?? emptyStore,
     accessLog: options.accessLog,
     spans: options.spans,
+    sharedStore: options.sharedStore,
     ...(options.sendTokenAsks && { sendTokenAsks: options.sendTokenAsks }),
     ...(options.sendPlaceAsks && { sendPlaceAsks: options.sendPlaceAsks }),
     ...(options.sendCacheReport && { sendCacheReport: options.sendCacheReport }),

@@ -1,6 +1,7 @@
 import { uuidv7 } from '../../core/ids.ts';
 import type { NewsReach } from '../../policy/fleet/news-hosts.ts';
-import type { FleetNews, NewsPosition } from '../../policy/fleet/news-progress.ts';
+import type { FleetNews } from '../../policy/fleet/news-progress.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import { valkeyFailure } from '../../store/valkey/valkey-unavailable.ts';
 import type { LiveHosts } from './config-rollout.ts';
 import type { NewsJournal } from './news-journal.ts';
@@ -64,10 +65,26 @@ export class NewsDesk {
     this.#reader.worked();
   }
 
+  newId(): string {
+    return uuidv7(this.#options.clock.wallNow());
+  }
+
+  /** Tells news for which nobody waits, and which no row keeps: it is lost while Valkey is away. */
+  async post(kind: string, body: unknown): Promise<void> {
+    const { stream, host, bugs } = this.#options;
+    if (stream.connection === undefined) return;
+    try {
+      await stream.issue({ id: this.newId(), kind, host, body });
+      this.#reader.step();
+    } catch (error) {
+      valkeyFailure(error, (bug) => bugs.report('fleet-news', bug));
+    }
+  }
+
   /** Tells news to all hosts. Resolves when all of them have carried it out, or after two seconds. */
-  async tell(kind: string, body: unknown): Promise<FleetReach> {
+  async tell(kind: string, body: unknown, id = this.newId()): Promise<FleetReach> {
     const { clock, host, journal } = this.#options;
-    const news = { id: uuidv7(clock.wallNow()), kind, host, body };
+    const news = { id, kind, host, body };
     const until = clock.now() + WAIT_MS;
     const { promise, resolve } = Promise.withResolvers<FleetReach>();
     this.#waiting.add({ news, until, settle: resolve });

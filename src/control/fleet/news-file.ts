@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { loadJson, saveJson } from '../../core/json-file.ts';
-import type { NewsPosition } from '../../policy/fleet/news-progress.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import type { CachePosition } from '../../protocol/cache-order.ts';
 
 /** How far the workers of a host are, for the next control. */

@@ -5,8 +5,10 @@ import { uuidv7 } from '../../core/ids.ts';
 import { machineOffsetMs } from '../../core/machine-time.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
 import { NewsHosts } from '../../policy/fleet/news-hosts.ts';
-import { type NewsPage, type NewsPosition, NewsProgress, type NumberedNews } from '../../policy/fleet/news-progress.ts';
+import { type NewsPage, NewsProgress, type NumberedNews } from '../../policy/fleet/news-progress.ts';
 import { TRUST_MS } from '../../policy/fleet/worker-trust.ts';
+import type { OrderNews } from '../../protocol/cache-order.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import type { NewsStream } from '../../store/valkey/valkey-news.ts';
 import { valkeyFailure } from '../../store/valkey/valkey-unavailable.ts';
 import type { CacheOrders } from '../cache-orders.ts';
@@ -14,8 +16,8 @@ import { NamedTimers } from '../named-timers.ts';
 import { saveProgress, type SavedProgress } from './news-file.ts';
 import type { NewsMetrics } from './news-metrics.ts';
 
-/** The actions of a host by the kind of the news. */
-export type NewsKinds = ReadonlyMap<string, (body: unknown) => void>;
+/** The actions of a host by the kind of the news; `news` is what the orders to the workers say of it. */
+export type NewsKinds = ReadonlyMap<string, (body: unknown, news: OrderNews) => void>;
 
 export interface NewsReaderOptions {
   readonly host: string;
@@ -25,8 +27,8 @@ export interface NewsReaderOptions {
   readonly bugs: Bugs;
   readonly metrics: NewsMetrics;
   readonly kinds: NewsKinds;
-  /** Has the workers forget everything that they have stored, because news may have been missed. */
-  readonly flush: () => void;
+  /** Has the workers forget everything that they have stored, because news up to `position` may have been missed. */
+  readonly flush: (position: NewsPosition) => void;
   readonly orders: Pick<CacheOrders<unknown>, 'last' | 'appliedAt' | 'extendTrust'>;
   /** The epoch of `orders`. */
   readonly epoch: number;
@@ -172,24 +174,24 @@ export class NewsReader {
       metrics.lost();
       if (before !== undefined)
         log.warn({ before, now: this.position }, 'news of the fleet is lost: caches are emptied');
-      flush();
-    } else for (const news of step.news) this.#carryOut(news);
+      flush({ stream: page.stream, number: page.last });
+    } else for (const news of step.news) this.#carryOut(news, page.stream);
     if (step.kind === 'lost' || step.news.length > 0) this.#progress.ordered(orders.last);
     return step.kind === 'news' && step.isMore;
   }
 
-  #carryOut({ kind, body, host, number }: NumberedNews): void {
+  #carryOut({ id, kind, body, host, number }: NumberedNews, stream: string): void {
     const { kinds, metrics, log } = this.#options;
     const carryOut = kinds.get(kind);
     metrics.taken(carryOut === undefined ? 'unknown' : kind);
     log.debug({ kind, body, host, number }, 'news of the fleet');
     if (carryOut === undefined) log.warn({ kind, host }, 'this version does not know news of this kind');
-    else carryOut(body);
+    else carryOut(body, { id, position: { stream, number } });
   }
 
   #extendTrust(until: number): void {
     this.#trustedUntil = until;
-    this.#options.orders.extendTrust(until, this.#machineNow());
+    this.#options.orders.extendTrust(until, this.#machineNow(), this.position);
   }
 
   #acknowledged(): NewsPosition | undefined {

@@ -33,8 +33,8 @@ export function openNews(dependencies: ControlDependencies, parts: NewsParts): N
     bugs,
     metrics: new NewsMetrics(registry),
     kinds: newsKinds(actions),
-    flush: () => {
-      actions.purge({});
+    flush: (position) => {
+      actions.purge({}, { position });
       actions.forgetKeys();
       actions.lookAtConfig();
     },

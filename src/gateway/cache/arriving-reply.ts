@@ -2,9 +2,11 @@ import type { Clock } from '../../core/clock.ts';
 import { joined, type ReplyHead, type Verdict } from '../../policy/cache/storing.ts';
 import type { CacheClient } from './cache-client.ts';
 import { type Entry, makeEntry } from './entry.ts';
+import type { FetchCaller } from './fetch-caller.ts';
 import type { HeaderLines } from './header-lines.ts';
 import { type BufferBudget, ReplyBuffer } from './reply-buffer.ts';
 import { type ReplyStore, selectSame } from './reply-store.ts';
+import type { SharedCache } from './shared-cache.ts';
 
 /** The parts of the cache that store replies. */
 export interface Keeping {
@@ -12,6 +14,8 @@ export interface Keeping {
   readonly store: ReplyStore;
   readonly budget: BufferBudget;
   readonly lines: HeaderLines;
+  /** Undefined where hosts share no cache. */
+  readonly shared?: SharedCache | undefined;
 }
 
 /** How long requests for a key whose replies cannot be shared are sent without coalescing. */
@@ -25,12 +29,14 @@ export class ArrivingReply {
   readonly arrivedAt: number;
   readonly #keeping: Keeping;
   readonly #client: CacheClient;
+  readonly #fetchedAt: FetchCaller['fetchedAt'];
   readonly #slotKey: string | undefined;
   #buffer: ReplyBuffer | undefined;
 
   /** `client`: the client whose request has brought the reply. */
-  constructor(keeping: Keeping, client: CacheClient, head: ReplyHead) {
+  constructor(keeping: Keeping, { client, fetchedAt }: Pick<FetchCaller, 'client' | 'fetchedAt'>, head: ReplyHead) {
     this.head = head;
+    this.#fetchedAt = fetchedAt;
     this.verdict = client.judge(head);
     this.arrivedAt = keeping.clock.now();
     this.#keeping = keeping;
@@ -75,7 +81,10 @@ export class ArrivingReply {
   }
 
   keep(entry: Entry): void {
-    if (this.#slotKey !== undefined) this.#keeping.store.keep(this.#slotKey, entry);
+    if (this.#slotKey === undefined) return;
+    const { store, shared } = this.#keeping;
+    store.keep(this.#slotKey, entry);
+    if (this.verdict.store) shared?.offer(this.#client, entry, this.verdict.vary, this.#fetchedAt);
   }
 
   /** The head with this body, as it is stored. */

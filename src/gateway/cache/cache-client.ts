@@ -21,6 +21,8 @@ export interface CacheClient {
   readonly x: Exchange;
   readonly key: CacheKey;
   readonly requestCacheControl: RequestCacheControl;
+  /** Equal for routes whose replies hosts may share; undefined if its replies stay in this worker. */
+  readonly sharedScope: string | undefined;
   /** The largest reply that may be kept. */
   readonly maxEntryBytes: number;
   /** The request to a backend: for a whole reply, or for a validation of the stale one. */

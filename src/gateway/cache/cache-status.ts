@@ -19,6 +19,6 @@ export function forwardedStatus({ reason, status, stored, collapsed, detail }: F
 }
 
 /** `ttlSeconds`: the remaining freshness; below zero for a stale reply. */
-export function hitStatus(ttlSeconds: number): string {
-  return `Rampart; hit; ttl=${ttlSeconds}`;
+export function hitStatus(ttlSeconds: number, detail?: string): string {
+  return `Rampart; hit; ttl=${ttlSeconds}${detail === undefined ? '' : `; detail=${detail}`}`;
 }

@@ -10,12 +10,15 @@ import { ClientDeadline } from '../upstream/cancellable.ts';
 import type { CacheClient, Ending } from './cache-client.ts';
 import { type ForwardReason, forwardedStatus, hitStatus } from './cache-status.ts';
 import type { CacheOrder, PurgeTarget } from '../../protocol/cache-order.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import { type Entry, keyText } from './entry.ts';
 import { CoalescedFetch, type FetchDependencies } from './coalesced-fetch.ts';
-import { CoalescedFetches } from './coalesced-fetches.ts';
+import { type AnyFetch, CoalescedFetches } from './coalesced-fetches.ts';
 import { HeaderLines } from './header-lines.ts';
 import { BufferBudget } from './reply-buffer.ts';
 import { matches, ReplyStore, type Slot } from './reply-store.ts';
+import type { SharedCache } from './shared-cache.ts';
+import { SharedLookUp } from './shared-look-up.ts';
 import { type StoredReply, Subscriber } from './subscriber.ts';
 
 export interface CacheOptions {
@@ -27,6 +30,8 @@ export interface CacheOptions {
   readonly maxBytes: number;
   readonly routes: CachedRoutes;
   readonly trust: StoredTrust;
+  /** Undefined where hosts share no cache. */
+  readonly shared?: SharedCache | undefined;
 }
 
 /** The routes whose replies are kept. */
@@ -51,17 +56,19 @@ export class Cache {
   readonly #stack: Service;
   readonly #trust: StoredTrust;
   readonly #fetchDependencies: FetchDependencies;
-  readonly #fetches = new CoalescedFetches<CoalescedFetch>();
+  readonly #fetches = new CoalescedFetches<AnyFetch>();
+  readonly #shared: SharedCache | undefined;
   readonly #refreshAfter = new WeakMap<Entry, number>();
   #names: readonly string[];
 
-  constructor({ clock, stack, bugs, maxBytes, routes, trust }: CacheOptions) {
+  constructor({ clock, stack, bugs, maxBytes, routes, trust, shared }: CacheOptions) {
     this.isOn = maxBytes > 0;
     this.store = new ReplyStore(maxBytes, routes.shares);
     this.#names = routes.names;
     this.#clock = clock;
     this.#stack = stack;
     this.#trust = trust;
+    this.#shared = maxBytes > 0 ? shared : undefined;
     this.#fetchDependencies = {
       clock,
       stack,
@@ -69,6 +76,7 @@ export class Cache {
       store: this.store,
       fetches: this.#fetches,
       lines: new HeaderLines(),
+      shared: this.#shared,
       trusted: (entry) => this.#trusted(entry),
       onBug: (error) => bugs.report('cache', error),
     };
@@ -84,12 +92,10 @@ export class Cache {
     const entry = slot?.kind === 'reply' ? slot : undefined;
     const freshness = entry === undefined ? 'stale' : freshnessOf(this.#trusted(entry, now), requestCacheControl, now);
     if (entry !== undefined && (freshness === 'fresh' || freshness === 'stale-at-once')) {
-      if (freshness === 'stale-at-once') this.#revalidateInBackground(client, entry);
-      x.countCache(now < freshUntil(this.#trusted(entry, now)) ? 'hit' : 'stale');
-      return this.#hit(client, entry, now);
+      return this.#hit(client, entry, { isRefreshed: freshness === 'stale-at-once', now });
     }
-    if (requestCacheControl.onlyIfCached)
-      return new Refusal('not-cached', 'the reply is not in the cache, and only-if-cached forbids asking a backend');
+    const mayShare = freshness !== 'demanded' && !requestCacheControl.validate && mayWait(slot, now);
+    if (requestCacheControl.onlyIfCached && !(mayShare && this.#looksUp(client))) return notCached();
     const reason = reasonOf(slot, freshness);
     // The reply to HEAD has no body to store.
     if (x.request.method === 'HEAD') return this.#goPast(client, reason);
@@ -98,7 +104,6 @@ export class Cache {
       const leftMs = x.startedAt + x.head.deadlineMs - now;
       subscriber.timer = this.#clock.setTimeout(() => subscriber.cancel(new ClientDeadline()), Math.max(1, leftMs));
     }
-    const mayShare = freshness !== 'demanded' && !requestCacheControl.validate && mayWait(slot, now);
     return this.#fetchFor(subscriber, entry, mayShare);
   }
 
@@ -106,6 +111,16 @@ export class Cache {
   useRoutes({ names, shares }: CachedRoutes): void {
     this.#names = names;
     this.store.useShares(shares);
+  }
+
+  /** Whether hosts share a cache, so that its orders need ids. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  /** This worker has carried out all news up to here. */
+  learnNews(news: NewsPosition, askedAt: number): void {
+    this.#shared?.marks.learn(news, askedAt);
   }
 
   /** Whether an unsafe request can make a stored reply outdated. */
@@ -118,7 +133,9 @@ export class Cache {
    * entries.
    */
   carryOut(order: CacheOrder): number {
+    const isRepeated = this.#shared?.marks.take(order, this.#clock.now()) === 'repeated';
     if ('purge' in order) return this.#purge(order.purge);
+    if (isRepeated) return 0;
     const { host, targets, selection, groups = [] } = order.invalidate;
     // Any route may store replies for the path, because GET may use another route than the unsafe method.
     for (const name of this.#names)
@@ -141,6 +158,7 @@ export class Cache {
   /** Cancels the fetches that serve no client. */
   close(): void {
     for (const fetch of this.#fetches) fetch.cancelIfInBackground();
+    this.#shared?.close();
   }
 
   /** Forwards the request as if there were no cache. */
@@ -157,8 +175,11 @@ export class Cache {
     return now < this.#trust.until ? entry : freshAtMost(entry, this.#trust.until);
   }
 
-  #hit(client: CacheClient, entry: Entry, now: number): Ending {
-    client.x.cacheStatus = hitStatus(Math.ceil((freshUntil(this.#trusted(entry, now)) - now) / 1000));
+  #hit(client: CacheClient, entry: Entry, { isRefreshed, now, detail }: HitOptions): Ending {
+    if (isRefreshed) this.#revalidateInBackground(client, entry);
+    const leftMs = freshUntil(this.#trusted(entry, now)) - now;
+    client.x.countCache(leftMs > 0 ? 'hit' : 'stale');
+    client.x.cacheStatus = hitStatus(Math.ceil(leftMs / 1000), detail);
     return client.deliver(entry, ageSeconds(entry, now));
   }
 
@@ -185,10 +206,12 @@ export class Cache {
         ({ mayShare } = result);
         const slot = mayShare ? this.store.find(client.key, client.x) : undefined;
         entry = slot?.kind === 'reply' ? slot : undefined;
-        if (entry === undefined) continue;
-        if (freshnessOf(this.#trusted(entry, now), client.requestCacheControl, now) !== 'fresh') continue;
-        client.x.countCache('hit');
-        return this.#hit(client, entry, now);
+        const freshness = entry && freshnessOf(this.#trusted(entry, now), client.requestCacheControl, now);
+        if (entry !== undefined && (freshness === 'fresh' || freshness === 'stale-at-once')) {
+          const detail = subscriber.shared === 'found' ? 'l2' : undefined;
+          return this.#hit(client, entry, { isRefreshed: freshness === 'stale-at-once', now, detail });
+        }
+        if (client.requestCacheControl.onlyIfCached && subscriber.shared !== undefined) return notCached();
       }
     } finally {
       subscriber.timer?.cancel();
@@ -199,7 +222,15 @@ export class Cache {
     const { client } = subscriber;
     const joinKey = mayShare ? this.store.joinKey(client.key, client.x) : undefined;
     const fetch = joinKey === undefined ? undefined : this.#fetches.find(joinKey);
-    if (fetch === undefined || !fetch.join(subscriber)) this.#newFetch(client, joinKey, entry).start(subscriber);
+    if (fetch?.join(subscriber) === true) return;
+    if (joinKey !== undefined && subscriber.shared === undefined && this.#looksUp(client))
+      this.#newLookUp(client, joinKey).start(subscriber);
+    else this.#newFetch(client, joinKey, entry).start(subscriber);
+  }
+
+  /** Whether the shared cache may have the reply. The reply to HEAD has no body to keep. */
+  #looksUp(client: CacheClient): boolean {
+    return this.#shared?.serves(client) === true && client.x.request.method !== 'HEAD';
   }
 
   #serve({ client, reason }: Subscriber, { entry, result, status }: StoredReply): Ending {
@@ -224,12 +255,30 @@ export class Cache {
     if (!hasSucceeded) this.#refreshAfter.set(entry, this.#clock.now() + REFRESH_PAUSE_MS);
   }
 
+  #newLookUp(client: CacheClient, joinKey: string): SharedLookUp {
+    const shared = this.#shared as SharedCache;
+    const lookUp = new SharedLookUp({ ...this.#fetchDependencies, shared }, client, joinKey);
+    this.#fetches.add(lookUp);
+    return lookUp;
+  }
+
   #newFetch(client: CacheClient, joinKey: string | undefined, entry: Entry | undefined): CoalescedFetch {
     const fetch = new CoalescedFetch(this.#fetchDependencies, client, joinKey, entry);
     this.#fetches.add(fetch);
     return fetch;
   }
 }
+
+interface HitOptions {
+  /** The entry is stale, and validated in the background. */
+  readonly isRefreshed: boolean;
+  readonly now: number;
+  /** Where it comes from, if not out of the memory of the worker. */
+  readonly detail?: string | undefined;
+}
+
+const notCached = (): Refusal =>
+  new Refusal('not-cached', 'the reply is not in the cache, and only-if-cached forbids asking a backend');
 
 /** Coalescing is useful only if the reply can be shared and can be fresh. */
 function mayWait(slot: Slot | undefined, now: number): boolean {

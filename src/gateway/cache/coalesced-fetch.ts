@@ -8,14 +8,14 @@ import { ClientGone } from '../upstream/cancellable.ts';
 import type { ReplyHeaders, ReplySink } from '../upstream/reply-sink.ts';
 import { ArrivingReply, type Keeping } from './arriving-reply.ts';
 import type { CacheClient } from './cache-client.ts';
-import type { CoalescedFetches, ListedFetch } from './coalesced-fetches.ts';
+import type { AnyFetch, CoalescedFetches } from './coalesced-fetches.ts';
 import { type CacheKey, type Entry, headOf, updatedHead } from './entry.ts';
 import { FetchCaller } from './fetch-caller.ts';
 import type { SubscribedFetch, Subscriber } from './subscriber.ts';
 
 export interface FetchDependencies extends Keeping {
   readonly stack: Service;
-  readonly fetches: CoalescedFetches<CoalescedFetch>;
+  readonly fetches: CoalescedFetches<AnyFetch>;
   readonly onBug: (error: unknown) => void;
   /** How fresh an entry is for this worker, which may not hear of purges. */
   readonly trusted: (entry: Entry) => Aging;
@@ -35,7 +35,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
  * sink of its own that bounds the unread bytes of a slow client (ADR 70). A reply that is being stored is read at the
  * pace of the backend; any other reply waits for clients whose sinks are full.
  */
-export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
+export class CoalescedFetch implements ReplySink, SubscribedFetch, AnyFetch {
   readonly key: CacheKey;
   readonly joinKey: string | undefined;
   slot = -1;
@@ -64,7 +64,7 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
     this.key = client.key;
     this.joinKey = joinKey;
     this.#dependencies = dependencies;
-    this.#caller = new FetchCaller(client, dependencies.clock.now());
+    this.#caller = new FetchCaller(client, dependencies.clock.now(), dependencies.shared?.marks.position);
     this.#stale = stale;
   }
 
@@ -123,10 +123,10 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
   }
 
   head(status: number, headers: ReplyHeaders): void {
-    const { leader, client, subscribers } = this.#caller;
+    const { leader, subscribers } = this.#caller;
     const head = { status, headers };
     if (this.#stale !== undefined && this.#isAnsweredByStale(head, this.#stale)) return;
-    const reply = new ArrivingReply(this.#dependencies, client, head);
+    const reply = new ArrivingReply(this.#dependencies, this.#caller, head);
     this.#reply = reply;
     if (this.#isInvalidated) reply.stopStoring();
     if (!reply.isStoring) this.#close();
@@ -250,8 +250,8 @@ export class CoalescedFetch implements ReplySink, SubscribedFetch, ListedFetch {
 
   /** The stored reply, with the fields of the 304, answers all subscribers and is fresh again. */
   #confirm(stale: Entry, notModified: ReplyHead): void {
-    const { leader, client, subscribers } = this.#caller;
-    const reply = new ArrivingReply(this.#dependencies, client, updatedHead(stale, notModified));
+    const { leader, subscribers } = this.#caller;
+    const reply = new ArrivingReply(this.#dependencies, this.#caller, updatedHead(stale, notModified));
     if (!reply.isStoring) this.#dependencies.store.forget(stale.key.text);
     const entry = reply.entryWith(stale.body, reply.verdict.store ? reply.verdict.lifetime : stale.lifetime);
     if (!this.#isInvalidated) reply.keep(entry);

@@ -1,9 +1,23 @@
+import type { CacheKey } from './entry.ts';
+import type { Subscriber } from './subscriber.ts';
+
 /** The part of a fetch that the list uses. */
 export interface ListedFetch {
   /** The key under which other requests find it; undefined if none may join. */
   readonly joinKey: string | undefined;
   /** Its place in the list. */
   slot: number;
+}
+
+/** The part of a fetch that the cache uses. */
+export interface AnyFetch extends ListedFetch {
+  readonly key: CacheKey;
+  /** Adds another client; false if the reply is not for it. */
+  join(subscriber: Subscriber): boolean;
+  /** An order outdates the reply while it arrives. */
+  invalidate(): void;
+  /** Cancels it if it serves no client. */
+  cancelIfInBackground(): void;
 }
 
 /**

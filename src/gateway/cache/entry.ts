@@ -107,7 +107,7 @@ export function staleFrom(entry: Entry, now: number): Entry {
 }
 
 /** The stored part of the head from which an entry was made. */
-export function headOf({ status, headers }: Entry): ReplyHead {
+export function headOf({ status, headers }: Pick<Entry, 'status' | 'headers'>): ReplyHead {
   const record: Record<string, string | string[]> = {};
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] as string;

@@ -1,4 +1,5 @@
 import type { Priority } from '../../policy/admission/priority.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Cancellable } from '../upstream/cancellable.ts';
 import { CallRecord } from '../upstream/call-record.ts';
@@ -23,8 +24,12 @@ export class FetchCaller extends CallRecord implements Caller {
   /** A reply has begun and cannot be completed. */
   isCut = false;
 
-  constructor(client: CacheClient, startedAt: number) {
+  /** The news that was known when it began; undefined without a shared cache. */
+  readonly fetchedAt: NewsPosition | undefined;
+
+  constructor(client: CacheClient, startedAt: number, fetchedAt: NewsPosition | undefined) {
     super();
+    this.fetchedAt = fetchedAt;
     this.client = client;
     this.startedAt = startedAt;
   }

@@ -191,13 +191,14 @@ export class ReplyStore {
 }
 
 function variantKey(variants: Variants, x: Exchange): string {
-  return `${variants.key.text}\n${variants.generation}\n${selected(variants.names, x)}`;
+  return `${variants.key.text}\n${variants.generation}\n${selectedText(variants.names, x)}`;
 }
 
 /** Whether two requests select the same reply among those that vary by these fields. */
 export const selectSame = (vary: readonly string[], left: Exchange, right: Exchange): boolean =>
-  vary.length === 0 || selected(vary, left) === selected(vary, right);
+  vary.length === 0 || selectedText(vary, left) === selectedText(vary, right);
 
-function selected(vary: readonly string[], x: Exchange): string {
+/** The fields of a request by which it selects a reply. */
+export function selectedText(vary: readonly string[], x: Exchange): string {
   return selection(vary, x.head.names, (index) => valueAt(x.head, index));
 }

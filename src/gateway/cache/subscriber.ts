@@ -49,6 +49,8 @@ export class Subscriber implements Cancellable {
   timer: Timer | undefined;
   /** The client's sink is full: it accepts further chunks, but wants the backend to pause. */
   isFull = false;
+  /** The result of its look-up in the shared cache. */
+  shared: 'found' | 'absent' | undefined;
   #sink: CacheSink | undefined;
   #fetch: SubscribedFetch | undefined;
   #result: Promise<FetchResult> | undefined;

@@ -36,6 +36,8 @@ export class BarcodeImage implements CacheClient {
   readonly x: Exchange;
   readonly key: CacheKey;
   readonly requestCacheControl = anything;
+  /** An image is drawn as fast as it is fetched, and another release may draw it differently. */
+  readonly sharedScope = undefined;
   readonly #source: ImageSource;
   readonly #use: UseImage;
   readonly #symbology: string;

@@ -27,6 +27,7 @@ export interface CachedRoute {
   readonly config: RouteConfig;
   /** The route's name in keys. */
   readonly keyName: string;
+  readonly sharedScope: string | undefined;
   readonly rules: RouteCache;
   readonly upstream: Upstream;
   readonly routeClass: number;
@@ -62,6 +63,10 @@ export class CachedProxyRequest implements CacheClient {
     this.#fields = readFields(x.head);
     this.requestCacheControl = requestCacheControlOf(this.#fields);
     this.key = proxyKey(route, x);
+  }
+
+  get sharedScope(): string | undefined {
+    return this.#route.sharedScope;
   }
 
   get maxEntryBytes(): number {

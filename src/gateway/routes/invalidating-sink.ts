@@ -1,3 +1,4 @@
+import { uuidv7 } from '../../core/ids.ts';
 import { parseGroups } from '../../policy/cache/groups.ts';
 import { joined } from '../../policy/cache/storing.ts';
 import type { ReplyHeaders } from '../upstream/reply-sink.ts';
@@ -80,14 +81,16 @@ export class InvalidatingSink extends ClientSink {
 
   /** Undefined if no other worker has stored replies to remove, or if control is unavailable. */
   #outdate(headers: ReplyHeaders): Promise<void> | undefined {
-    const { cache, cachePeers, trustedProxies } = this.#gateway;
+    const { cache, cachePeers, clock, trustedProxies } = this.#gateway;
     const { path, query, origin } = this.#x.head;
     const named = [headers['location'], headers['content-location']].flatMap((value) => this.#target(value));
     const targets = [...new Set([path + query, ...named])];
     const selection = forwardedSelection(this.#x, trustedProxies);
     // Replies of these groups are removed, whatever other groups they are in (RFC 9875 §3).
     const groups = parseGroups(joined(headers['cache-group-invalidation']));
-    const order = { invalidate: { host: origin, targets, selection, ...(groups.length > 0 && { groups }) } };
+    const invalidate = { host: origin, targets, selection, ...(groups.length > 0 && { groups }) };
+    // By the id all hosts know the order again when it has a place in the news.
+    const order = { invalidate, ...(cache.isShared && { news: { id: uuidv7(clock.wallNow()) } }) };
     cache.carryOut(order);
     return cachePeers.announce(order);
   }

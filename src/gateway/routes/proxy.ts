@@ -3,6 +3,7 @@ import { Split } from '../../policy/routing/split.ts';
 import { ReplyJudge } from '../../policy/cache/reply-judge.ts';
 import { forwardedStatus } from '../cache/cache-status.ts';
 import { keyName } from '../cache/entry.ts';
+import { sharedScopeOf } from '../cache/shared-scope.ts';
 import type { GatewayContext } from '../context.ts';
 import { SideMetrics } from '../metrics.ts';
 import type { Exchange } from '../exchange.ts';
@@ -107,6 +108,7 @@ class ProxySide {
       gateway,
       config,
       keyName: keyName(endpoint, side),
+      sharedScope: gateway.cache.isShared ? sharedScopeOf(config, upstream.name) : undefined,
       upstream,
       routeClass,
       toBackend: backend,

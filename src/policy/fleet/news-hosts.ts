@@ -1,4 +1,4 @@
-import type { NewsPosition } from './news-progress.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import { TRUST_MS } from './worker-trust.ts';
 
 /**

@@ -1,3 +1,5 @@
+import type { NewsPosition } from '../../protocol/news-position.ts';
+
 /** A message from one host to all hosts of a fleet, such as a purge. */
 export interface FleetNews {
   /** Unique, so that news which is issued again is not issued twice. */
@@ -10,13 +12,6 @@ export interface FleetNews {
 }
 
 export interface NumberedNews extends FleetNews {
-  readonly number: number;
-}
-
-/** The last news that a host has taken. */
-export interface NewsPosition {
-  /** Names the stream. A server that was started again or has lost its data has another stream, numbered from 1. */
-  readonly stream: string;
   readonly number: number;
 }
 

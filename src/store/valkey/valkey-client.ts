@@ -97,6 +97,11 @@ export class ValkeyClient {
     return this.#one([name, ...args]);
   }
 
+  /** Sends other commands in one round trip, and takes texts as they are on the wire. As `callMany` otherwise. */
+  async bytes(commands: readonly ValkeyCommand[], limitMs = this.#options.timeoutMs ?? TIMEOUT_MS): Promise<unknown[]> {
+    return this.#link.connection.send(commands, limitMs, 'as-bytes');
+  }
+
   /**
    * Calls back with each message of a channel, over a connection of its own. Messages get lost while that connection is
    * down. Returns a function that ends the subscription.

@@ -8,7 +8,7 @@ import { type ValkeyServer, valkeyServer } from './valkey-server.ts';
 import { ValkeyUnavailable } from './valkey-unavailable.ts';
 
 /** A command with its arguments. */
-export type ValkeyCommand = readonly [string, ...(string | number)[]];
+export type ValkeyCommand = readonly [string, ...(string | number | Buffer)[]];
 
 export interface ConnectionOptions {
   readonly address: ValkeyAddress;
@@ -89,9 +89,12 @@ export class ValkeyConnection {
    * The answers to some commands, in order, after one round trip; an error answer stands in its place as a
    * ValkeyUnavailable. Rejects if there are no answers.
    */
-  async send(commands: readonly ValkeyCommand[], limitMs: number): Promise<unknown[]> {
+  async send(commands: readonly ValkeyCommand[], limitMs: number, texts: 'as-text' | 'as-bytes' = 'as-text') {
     const pipeline = this.#redis.pipeline();
-    for (const [name, ...args] of commands) pipeline.call(name, ...args);
+    for (const [name, ...args] of commands) {
+      if (texts === 'as-text') pipeline.call(name, ...args);
+      else pipeline.callBuffer(name, ...args);
+    }
     const answers = (await this.#settled(pipeline.exec(), limitMs)) ?? [];
     return answers.map(([error, answer]) => {
       const refusal = error === null ? undefined : this.#refusal(error);

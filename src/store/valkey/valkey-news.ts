@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { HostMark } from '../../policy/fleet/news-hosts.ts';
-import type { FleetNews, NewsPage, NewsPosition, NumberedNews } from '../../policy/fleet/news-progress.ts';
+import type { FleetNews, NewsPage, NumberedNews } from '../../policy/fleet/news-progress.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
 import { newsFunctions } from './news-functions.ts';
 import type { ValkeyClient } from './valkey-client.ts';
 import { ValkeyUnavailable } from './valkey-unavailable.ts';

@@ -36,6 +36,6 @@ export function valkeyServer(info: string): ValkeyServer {
 
 function problemOf({ runId, role, isLoading }: { runId: string; role: string | undefined; isLoading: boolean }) {
   if (runId === '') return 'it does not answer as Valkey or Redis does';
-  if (role !== undefined && role !== 'master') return 'it is a replica: VALKEY_URL must name the primary, or sentinels';
+  if (role !== undefined && role !== 'master') return 'it is a replica: the URL must name the primary, or sentinels';
   return isLoading ? 'it is still loading its data' : undefined;
 }

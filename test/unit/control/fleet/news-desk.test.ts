@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { FleetNews } from '../../../../src/policy/fleet/news-progress.ts';
 import type { FleetNewsStore } from '../../../../src/store/fleet-news.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
-import { ModelHost, ModelServer, type ModelWorker } from './news-model.ts';
+import { ModelHost, type ModelReply, ModelServer, type ModelWorker } from './news-model.ts';
 
 /** PostgreSQL, which all hosts share. */
 function memoryStore(): FleetNewsStore {
@@ -25,6 +25,9 @@ class Model {
   generation = 1;
   /** The generation of the last purge that every host has acknowledged. */
   acknowledged = 0;
+  /** What the hosts share, and the replies that are written to it later. */
+  shared: ModelReply | undefined;
+  readonly writes: ModelReply[] = [];
   /** Purges that were answered. */
   answers = 0;
 
@@ -58,11 +61,30 @@ class Model {
   /** A request to a worker: out of its cache if it trusts that, else from the backend. */
   serve(worker: ModelWorker): void {
     this.check(worker);
-    if (worker.stored === undefined || this.clock.now() >= worker.trustedUntil) worker.stored = this.generation;
+    if (worker.stored !== undefined && this.clock.now() < worker.trustedUntil) return;
+    const found = this.found(worker);
+    worker.stored = found ?? this.generation;
+    if (found === undefined) this.writes.push({ generation: this.generation, fetchedAt: worker.marks.position });
+  }
+
+  /** The generation that the worker would take from the shared cache. */
+  found({ marks, trustedUntil }: ModelWorker): number | undefined {
+    const { shared } = this;
+    if (shared?.fetchedAt === undefined || this.clock.now() >= trustedUntil || marks.position === undefined)
+      return undefined;
+    const key = { endpoint: 'app', host: 'a', target: '/', text: 'app\na\n/', groups: [] };
+    return marks.verdictOn({ ...key, fetchedAt: shared.fetchedAt }) === 'valid' ? shared.generation : undefined;
+  }
+
+  /** One reply reaches the shared cache. */
+  write(): void {
+    this.shared = this.writes.shift() ?? this.shared;
   }
 
   /** The generation that the worker would serve from its cache. */
   check(worker: ModelWorker): void {
+    const found = this.found(worker) ?? this.acknowledged;
+    assert.ok(found >= this.acknowledged, `shared ${found} after ${this.acknowledged} was acknowledged`);
     if (worker.stored === undefined || this.clock.now() >= worker.trustedUntil) return;
     assert.ok(
       worker.stored >= this.acknowledged,
@@ -83,6 +105,7 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(20, 300, 1000, 3000, 7000) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('nudge' as const), host }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const) }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -116,6 +139,7 @@ async function run(steps: readonly Step[]): Promise<Model> {
     else if (one.do === 'fetch') endOrBeginFetch(model, of);
     else if (one.do === 'wait') await model.advance(one.ms, isAwake);
     else if (one.do === 'nudge') at.nudge();
+    else if (one.do === 'write') model.write();
     else if (one.do === 'replace') model.server.replace();
     else if (one.do === 'trim') model.server.trim();
     else if (one.do === 'hang') {
@@ -134,9 +158,12 @@ async function run(steps: readonly Step[]): Promise<Model> {
 
 function endOrBeginFetch(model: Model, worker: ModelWorker): void {
   const { fetch } = worker;
-  if (fetch === undefined) worker.fetch = { generation: model.generation, isInvalidated: false };
+  const { generation } = model;
+  if (fetch === undefined) worker.fetch = { generation, fetchedAt: worker.marks.position, isInvalidated: false };
   else {
     worker.fetch = undefined;
+    // It may have been on its way to the shared cache when it was invalidated.
+    model.writes.push(fetch);
     if (!fetch.isInvalidated) worker.stored = fetch.generation;
   }
 }

@@ -10,8 +10,11 @@ import { newsKinds } from '../../../../src/control/fleet/news-kinds.ts';
 import { NewsMetrics } from '../../../../src/control/fleet/news-metrics.ts';
 import { machineOffsetMs } from '../../../../src/core/machine-time.ts';
 import type { HostMark } from '../../../../src/policy/fleet/news-hosts.ts';
-import type { FleetNews, NewsPosition, NumberedNews } from '../../../../src/policy/fleet/news-progress.ts';
-import type { CachePosition } from '../../../../src/protocol/cache-order.ts';
+import { PurgeMarks } from '../../../../src/policy/cache/purge-marks.ts';
+import { TRUST_MS } from '../../../../src/policy/fleet/worker-trust.ts';
+import type { FleetNews, NumberedNews } from '../../../../src/policy/fleet/news-progress.ts';
+import type { CachePosition, OrderNews, PurgeTarget } from '../../../../src/protocol/cache-order.ts';
+import type { NewsPosition } from '../../../../src/protocol/news-position.ts';
 import type { ControlMessage } from '../../../../src/protocol/messages.ts';
 import type { FleetNewsStore } from '../../../../src/store/fleet-news.ts';
 import type { NewsAnswer, NewsAsk, NewsStream } from '../../../../src/store/valkey/valkey-news.ts';
@@ -117,12 +120,20 @@ class ModelLink implements NewsStream {
   }
 }
 
+/** A reply, and the news that was known when its fetch began. */
+export interface ModelReply {
+  readonly generation: number;
+  readonly fetchedAt: NewsPosition | undefined;
+}
+
 /** A worker with one cached reply, of which it knows the generation. */
 export class ModelWorker {
   trustedUntil = Number.NEGATIVE_INFINITY;
   stored: number | undefined;
-  fetch: { readonly generation: number; isInvalidated: boolean } | undefined;
+  fetch: (ModelReply & { isInvalidated: boolean }) | undefined;
   position: CachePosition | undefined;
+  /** What it knows of purges for replies of the shared cache. */
+  marks = new PurgeMarks();
   /** The messages of control that it has not read yet. */
   inbox: ControlMessage[] = [];
   /** Its present connection to control. */
@@ -182,11 +193,15 @@ export class ModelHost {
       tell: (member, message) => {
         if (!link.isDead && member.worker.member === member) member.worker.inbox.push(message);
       },
-      fleet: { resumed: saved?.orders, onDone: () => this.#desk.worked() },
+      fleet: { resumed: saved?.orders, resumedNews: saved?.news, onDone: () => this.#desk.worked() },
     });
     this.#orders = orders;
     const log = pino({ level: 'silent' });
-    const actions = { purge: () => void orders.purge({}), forgetKeys: () => orders.barrier() };
+    const actions = {
+      purge: (_target: PurgeTarget, news: OrderNews) => void orders.purge({}, news),
+      invalidate: () => {},
+      forgetKeys: () => orders.barrier(),
+    };
     const { bugs, registry } = quietInstruments();
     this.#desk = new NewsDesk({
       host: this.name,
@@ -197,7 +212,7 @@ export class ModelHost {
       bugs,
       metrics: new NewsMetrics(registry),
       kinds: newsKinds({ ...actions, lookAtConfig: () => {} }),
-      flush: () => actions.purge(),
+      flush: (position) => actions.purge({}, { position }),
       orders,
       epoch,
       path: this.#path,
@@ -233,9 +248,13 @@ export class ModelHost {
   /** The worker reads what control has said. */
   deliver(worker: ModelWorker): void {
     for (const message of worker.inbox.splice(0)) {
-      if (message.type === 'trust') worker.trustedUntil = message.until - this.#offsetMs - ROUNDING_MS;
-      else if (message.type === 'forget') {
+      if (message.type === 'trust') {
+        const until = message.until - this.#offsetMs - ROUNDING_MS;
+        worker.trustedUntil = until;
+        if (message.news !== undefined) worker.marks.learn(message.news, until - TRUST_MS);
+      } else if (message.type === 'forget') {
         const purges = message.orders.filter((order) => 'purge' in order).length;
+        for (const order of message.orders) worker.marks.take(order, this.#clock.now());
         if (purges > 0) {
           worker.stored = undefined;
           if (worker.fetch !== undefined) worker.fetch.isInvalidated = true;
@@ -249,7 +268,8 @@ export class ModelHost {
 
   /** As the admin API purges: here at once, and everywhere by news. Resolves with whether every host has. */
   async purge(): Promise<boolean> {
-    void this.#orders.purge({});
-    return (await this.#desk.tell('purge', {})).detail === undefined;
+    const id = this.#desk.newId();
+    void this.#orders.purge({}, { id });
+    return (await this.#desk.tell('purge', {}, id)).detail === undefined;
   }
 }

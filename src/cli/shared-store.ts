@@ -1,0 +1,20 @@
+import type { ValkeyCache } from '../store/valkey/valkey-cache.ts';
+import type { RoleContext } from './role.ts';
+
+/** How long a request waits for the shared cache at most. */
+const LOOK_UP_MS = 10;
+
+/**
+ * The cache that hosts share. Undefined without VALKEY_CACHE_URL, and without VALKEY_URL, as a purge would not reach it. Its code is loaded only
+ * where it is needed.
+ */
+export async function openSharedStore(context: RoleContext): Promise<ValkeyCache | undefined> {
+  const { config, instance, clock, random, log, bugs } = context;
+  const { VALKEY_CACHE_URL: url, VALKEY_URL } = config.env;
+  if (url === undefined || VALKEY_URL === undefined) return undefined;
+  const { ValkeyCache: Store } = await import('../store/valkey/valkey-cache.ts');
+  const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
+  const connectionName = `rampart-cache-${instance}`;
+  const options = { url, libraries: [], clock, random, log, bugs, timeoutMs: LOOK_UP_MS, connectionName };
+  return new Store(new ValkeyClient(options));
+}

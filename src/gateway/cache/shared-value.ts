@@ -1,0 +1,111 @@
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import type { Lifetime } from '../../policy/cache/freshness.ts';
+import type { NewsPosition } from '../../protocol/news-position.ts';
+import { MAX_TEXT_BYTES } from './entry.ts';
+
+/** The format of values. It is also part of their keys, so that two releases never read each other's values. */
+export const SHARED_FORMAT = 1;
+
+const common = {
+  /** The text of the reply's key, because two keys may have one hash. */
+  key: z.string(),
+  stream: z.string(),
+  number: z.int().min(0),
+};
+const replySchema = z.object({
+  ...common,
+  /** Milliseconds since the epoch when it was written, by the clock of its writer. */
+  writtenAt: z.number(),
+  lifeMs: z.number().min(0),
+  status: z.int().min(200).max(599),
+  headers: z.array(z.string()),
+  vary: z.array(z.string()),
+  lifetime: z.object({
+    ageMs: z.number().min(0),
+    freshMs: z.number().min(0),
+    staleWhileRevalidateMs: z.number().min(0),
+    staleIfErrorMs: z.number().min(0),
+    mustRevalidate: z.boolean(),
+  }),
+});
+const headSchema = z.union([replySchema, z.object({ ...common, variants: z.array(z.string()) })]);
+
+/** A reply as hosts share it. Its age is in `lifetime`, as it was when it was written. */
+export interface SharedReply {
+  readonly kind: 'reply';
+  readonly key: string;
+  readonly fetchedAt: NewsPosition;
+  readonly writtenAt: number;
+  readonly lifeMs: number;
+  readonly status: number;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly vary: readonly string[];
+  readonly lifetime: Lifetime;
+  readonly body: Buffer | string;
+}
+
+/** In the place of replies that vary: the fields by which they are found. */
+export interface SharedVariants {
+  readonly kind: 'variants';
+  readonly key: string;
+  readonly fetchedAt: NewsPosition;
+  readonly vary: readonly string[];
+}
+
+/** The format, the lengths of head and body, and the checksum of both. */
+const PREFIX_BYTES = 16;
+const MAGIC = 0x52_53_43_00;
+
+/** A value: prefix, head in JSON, body. */
+export function encodeShared(value: SharedReply | SharedVariants): Buffer {
+  const { key, fetchedAt } = value;
+  const tag = { key, ...fetchedAt };
+  let head: z.input<typeof headSchema>;
+  if (value.kind === 'variants') head = { ...tag, variants: [...value.vary] };
+  else {
+    const { writtenAt, lifeMs, status, headers, vary, lifetime } = value;
+    head = { ...tag, writtenAt, lifeMs, status, headers: [...headers], vary: [...vary], lifetime };
+  }
+  const headBytes = Buffer.from(JSON.stringify(head));
+  const body = value.kind === 'variants' ? '' : value.body;
+  const bytes = Buffer.allocUnsafe(PREFIX_BYTES + headBytes.length + body.length);
+  bytes.writeUInt32BE(MAGIC + SHARED_FORMAT, 0);
+  bytes.writeUInt32BE(headBytes.length, 4);
+  bytes.writeUInt32BE(body.length, 8);
+  headBytes.copy(bytes, PREFIX_BYTES);
+  if (typeof body === 'string') bytes.write(body, PREFIX_BYTES + headBytes.length, 'latin1');
+  else body.copy(bytes, PREFIX_BYTES + headBytes.length);
+  bytes.writeUInt32BE(crc32(bytes.subarray(PREFIX_BYTES)), 12);
+  return bytes;
+}
+
+/** Undefined if the value is damaged, cut, or not of this format. Does not throw. */
+export function decodeShared(bytes: Buffer): SharedReply | SharedVariants | undefined {
+  if (bytes.length < PREFIX_BYTES || bytes.readUInt32BE(0) !== MAGIC + SHARED_FORMAT) return undefined;
+  const bodyAt = PREFIX_BYTES + bytes.readUInt32BE(4);
+  if (bytes.length !== bodyAt + bytes.readUInt32BE(8)) return undefined;
+  if (bytes.readUInt32BE(12) !== crc32(bytes.subarray(PREFIX_BYTES))) return undefined;
+  const head = headOfValue(bytes.toString('utf8', PREFIX_BYTES, bodyAt));
+  if (head === undefined) return undefined;
+  const { key, stream, number } = head;
+  const fetchedAt = { stream, number };
+  if ('variants' in head) return { kind: 'variants', key, fetchedAt, vary: head.variants };
+  if (head.headers.length % 2 !== 0) return undefined;
+  const { writtenAt, lifeMs, status, headers, vary, lifetime } = head;
+  const rest = { writtenAt, lifeMs, status, headers, vary, lifetime };
+  return { kind: 'reply', key, fetchedAt, ...rest, body: bodyOf(bytes.subarray(bodyAt)) };
+}
+
+/** As the entries of a worker have it. A large body gets memory of its own, because the value is a part of a larger buffer. */
+const bodyOf = (bytes: Buffer): Buffer | string =>
+  bytes.length <= MAX_TEXT_BYTES ? bytes.toString('latin1') : Buffer.from(bytes);
+
+function headOfValue(text: string): z.output<typeof headSchema> | undefined {
+  try {
+    return headSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

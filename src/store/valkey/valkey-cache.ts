@@ -1,0 +1,60 @@
+import type { ValkeyClient } from './valkey-client.ts';
+import type { ValkeyCommand } from './valkey-connection.ts';
+import { ValkeyUnavailable } from './valkey-unavailable.ts';
+
+/** A value of the shared cache. */
+export interface CachedValue {
+  readonly value: Buffer;
+  /** How long the server still keeps it, by its clock. */
+  readonly leftMs: number;
+}
+
+/** A value to write, and how long the server keeps it. */
+export interface CacheWrite {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly lifeMs: number;
+}
+
+/** The Valkey of VALKEY_CACHE_URL. Reads have the time limit of the client; everything rejects with a ValkeyUnavailable. */
+export class ValkeyCache {
+  readonly #client: ValkeyClient;
+
+  constructor(client: ValkeyClient) {
+    this.#client = client;
+  }
+
+  /** Undefined if there is none. The time comes first: a value that is written between both commands then looks older than it is. */
+  async read(key: string): Promise<CachedValue | undefined> {
+    const [leftMs, value] = await this.#bytes([
+      ['PTTL', key],
+      ['GET', key],
+    ]);
+    if (value === null) return undefined;
+    if (!Buffer.isBuffer(value) || typeof leftMs !== 'number')
+      throw new ValkeyUnavailable('refused', 'it gave no value that can be read');
+    return { value, leftMs };
+  }
+
+  async write(writes: readonly CacheWrite[], limitMs: number): Promise<void> {
+    await this.#bytes(
+      writes.map(({ key, value, lifeMs }): ValkeyCommand => ['SET', key, value, 'PX', lifeMs]),
+      limitMs,
+    );
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#bytes([['UNLINK', key]]);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async #bytes(commands: readonly ValkeyCommand[], limitMs?: number): Promise<unknown[]> {
+    const answers = await this.#client.bytes(commands, limitMs);
+    const refused = answers.find((answer) => answer instanceof ValkeyUnavailable);
+    if (refused !== undefined) throw refused;
+    return answers;
+  }
+}
