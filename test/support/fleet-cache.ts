@@ -107,6 +107,16 @@ export class FleetCacheHost {
     await eventually('its workers are there', () => (this.control.status()['workers'] as unknown[]).length === 2);
   }
 
+  /** One more worker, as one that was started in the place of a killed one. */
+  async addWorker(): Promise<TestGateway> {
+    await this.#startWorker(this.workers.length);
+    await eventually(
+      'it is there',
+      () => (this.control.status()['workers'] as unknown[]).length === this.workers.length,
+    );
+    return this.workers.at(-1) as TestGateway;
+  }
+
   /** Takes the place of the control before it. */
   async startControl(): Promise<void> {
     const { env } = await loadConfig({ GENERATOR_INSTANCES: '1' }, import.meta.dirname);

@@ -198,6 +198,14 @@ const replace: Step = { do: 'replace' };
 const patience = [wait(300), wait(300), wait(300), wait(300), wait(300)];
 
 const histories: Readonly<Record<string, readonly Step[]>> = {
+  'a reply whose fetch began before a purge reaches the shared cache after it': [
+    of('fetch', 1),
+    at('purge', 0),
+    wait(1000),
+    of('fetch', 1),
+    // Those of the four workers that have served before are the first ones.
+    ...Array.from({ length: 5 }, (): Step => ({ do: 'write' })),
+  ],
   'the host that purges has heard nobody for a while': [
     at('slow', 0),
     wait(7000),
