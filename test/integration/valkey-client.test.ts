@@ -299,3 +299,24 @@ test('rampart check says what Valkey is, and what it should be', { skip: without
   assert.match(gone.stderr, /VALKEY_URL cannot be used at present: the connection failed: connect ECONNREFUSED/);
   assert.equal(gone.code, 0);
 });
+
+test('rampart check wants a server of its own that evicts for the shared cache', { skip: withoutValkey }, async () => {
+  const [valkey, cache] = [await real(), await real('--requirepass', 'pw', '--maxmemory-policy', 'allkeys-lru')];
+  const remarksOn = async (more: Record<string, string>): Promise<string> => {
+    const { code, stdout, stderr } = await runRampart(
+      ['check'],
+      await stackSettings({ GENERATOR_INSTANCES: '0', ...more }),
+    );
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout + stderr, /:pw@/);
+    return `${stdout}${stderr}`;
+  };
+  const VALKEY_CACHE_URL = `redis://:pw@127.0.0.1:${cache.port}`;
+  const good = await remarksOn({ VALKEY_URL: valkey.url, VALKEY_CACHE_URL });
+  assert.match(good, /^VALKEY_CACHE_URL: (?:Redis|Valkey) [\d.]+, maxmemory-policy allkeys-lru$/m);
+  assert.doesNotMatch(good, /rampart: .*VALKEY_CACHE_URL/);
+  const same = await remarksOn({ VALKEY_URL: valkey.url, VALKEY_CACHE_URL: valkey.url });
+  assert.match(same, /VALKEY_CACHE_URL and VALKEY_URL name the same server/);
+  assert.match(same, /VALKEY_CACHE_URL has maxmemory-policy noeviction: .*set allkeys-lru/);
+  assert.match(await remarksOn({ VALKEY_CACHE_URL }), /VALKEY_CACHE_URL has no effect without VALKEY_URL/);
+});

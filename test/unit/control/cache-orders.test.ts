@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { CacheOrders } from '../../../src/control/cache-orders.ts';
 import { OrderLog } from '../../../src/control/order-log.ts';
 import type { CacheOrder, CachePosition } from '../../../src/protocol/cache-order.ts';
+import type { NewsPosition } from '../../../src/protocol/news-position.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const changed = (...targets: string[]): CacheOrder => ({ invalidate: { host: 'a.example', targets, selection: '' } });
@@ -132,6 +133,34 @@ describe('CacheOrders', () => {
       assert.deepEqual(odd.told, { a: [everything], b: [everything] });
     }
   });
+});
+
+test('in a fleet a new worker gets every order that is known, so that it can use what hosts share', () => {
+  const told: CacheOrder[][] = [];
+  const position = (number: number): NewsPosition => ({ stream: 's', number });
+  const orders = new CacheOrders<string>({
+    clock: new ManualClock(),
+    epoch: 2,
+    tell: (_worker, message) => void (message.type === 'forget' && told.push([...message.orders])),
+    fleet: { resumed: { epoch: 1, number: 9 }, resumedNews: position(3), onDone: () => {} },
+  });
+  const from3: CacheOrder = { purge: {}, news: { position: position(3) } };
+  orders.said('a', { type: 'cache-position' });
+  void orders.purge({ endpoint: 'x' }, { id: 'one' });
+  void orders.purge({ endpoint: 'x' }, { id: 'one', position: position(4) });
+  orders.spread({ ...changed('/y'), news: { id: 'two', position: position(5) } });
+  orders.said('b', { type: 'cache-position' });
+  const known = [
+    { purge: { endpoint: 'x' }, news: { id: 'one' } },
+    { purge: { endpoint: 'x' }, news: { id: 'one', position: position(4) } },
+    { ...changed('/y'), news: { id: 'two', position: position(5) } },
+  ];
+  assert.deepEqual(told, [[from3], ...known.map((order) => [order]), [from3, ...known]]);
+  // What is no longer known counts as carried out by nobody: all that was fetched before the present news is outdated.
+  for (let index = 0; index < 20; index++) orders.spread(changed(`/${index}${'x'.repeat(100_000)}`));
+  orders.extendTrust(5000, 0, position(8));
+  orders.said('c', { type: 'cache-position' });
+  assert.deepEqual(told.at(-1), [{ purge: {}, news: { position: position(8) } }]);
 });
 
 test('OrderLog keeps the last orders, bounded by their length too', () => {
