@@ -5,16 +5,17 @@ import type { RoleContext } from './role.ts';
 const LOOK_UP_MS = 10;
 
 /**
- * The cache that hosts share. Undefined without VALKEY_CACHE_URL, and without VALKEY_URL, as a purge would not reach it. Its code is loaded only
- * where it is needed.
+ * The cache that hosts share. Undefined without VALKEY_CACHE_URL, and without VALKEY_URL, as a purge would not reach it, and where no
+ * replies are kept. Its code is loaded only where it is needed.
  */
 export async function openSharedStore(context: RoleContext): Promise<ValkeyCache | undefined> {
   const { config, instance, clock, random, log, bugs } = context;
-  const { VALKEY_CACHE_URL: url, VALKEY_URL } = config.env;
+  const { VALKEY_CACHE_URL: url, VALKEY_URL, CACHE_MAX_BYTES, CACHE_TTL_SECONDS } = config.env;
   if (url === undefined || VALKEY_URL === undefined) return undefined;
+  if (CACHE_MAX_BYTES === 0 || CACHE_TTL_SECONDS === 0) return undefined;
   const { ValkeyCache: Store } = await import('../store/valkey/valkey-cache.ts');
   const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const connectionName = `rampart-cache-${instance}`;
-  const options = { url, libraries: [], clock, random, log, bugs, timeoutMs: LOOK_UP_MS, connectionName };
-  return new Store(new ValkeyClient(options));
+  const options = { url, libraries: [], clock, random, log, bugs, connectionName };
+  return new Store(new ValkeyClient(options), LOOK_UP_MS);
 }

@@ -86,6 +86,15 @@ test('a reply that one host has fetched answers requests of every worker of ever
     assert.doesNotMatch((await from(host, worker, '/x')).cacheStatus, /l2/, 'now it is in the worker');
   }
   assert.deepEqual(asked, ['GET /x']);
+  await stored(a, () => from(a, 0, '/y'));
+  const cached = { 'cache-control': 'only-if-cached' };
+  assert.deepEqual([(await from(b, 0, '/y', cached)).status, (await from(b, 0, '/z', cached)).status], [200, 504]);
+  const same = await Promise.all([1, 2, 3, 4].map(() => from(b, 1, '/z')));
+  assert.deepEqual(
+    same.map(({ body }) => body),
+    ['one', 'one', 'one', 'one'],
+  );
+  assert.deepEqual(asked, ['GET /x', 'GET /y', 'GET /z']);
 });
 
 test('a reply that is written after a purge was acknowledged answers nobody', { skip }, async () => {

@@ -225,7 +225,7 @@ export class FleetCacheHost {
 function openSharedCache({ url, timeoutMs }: NonNullable<FleetCacheOptions['shared']>): ValkeyCache {
   const { bugs } = quietInstruments();
   const common = { clock: systemClock, random: Math.random, log: pino({ level: 'silent' }), bugs, libraries: [] };
-  return new ValkeyCache(new ValkeyClient({ ...common, url, timeoutMs, connectionName: 'shared-cache' }));
+  return new ValkeyCache(new ValkeyClient({ ...common, url, connectionName: 'shared-cache' }), timeoutMs);
 }
 
 function apply({ gateway }: TestGateway, message: ControlMessage): void {

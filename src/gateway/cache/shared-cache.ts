@@ -104,11 +104,13 @@ export class SharedCache {
   async #read(client: CacheClient, stream: string): Promise<SharedFound> {
     const { key, sharedScope = '' } = client;
     const base = baseKey(stream, sharedScope, key);
-    let found = await this.#value(base, key);
+    const { clock, store } = this.#options;
+    const until = clock.now() + store.lookUpMs;
+    let found = await this.#value(base, key, store.lookUpMs);
     let vary: readonly string[] = [];
     if (found?.value.kind === 'variants') {
       ({ vary } = found.value);
-      found = await this.#value(variantOf(base, vary, client), key);
+      found = await this.#value(variantOf(base, vary, client), key, Math.max(1, until - clock.now()));
     }
     if (found === undefined) return { entry: undefined, vary };
     const { value, leftMs } = found;
@@ -129,9 +131,10 @@ export class SharedCache {
   async #value(
     at: string,
     key: CacheKey,
+    limitMs: number,
   ): Promise<{ value: SharedReply | SharedVariants; leftMs: number } | undefined> {
     const { store } = this.#options;
-    const read = await store.read(at);
+    const read = await store.read(at, limitMs);
     if (read === undefined) {
       this.#metrics.lookedUp('miss');
       return undefined;

@@ -16,20 +16,26 @@ export interface CacheWrite {
   readonly lifeMs: number;
 }
 
-/** The Valkey of VALKEY_CACHE_URL. Reads have the time limit of the client; everything rejects with a ValkeyUnavailable. */
+/** The Valkey of VALKEY_CACHE_URL. Everything rejects with a ValkeyUnavailable. */
 export class ValkeyCache {
+  /** How long a look-up may take, however many reads it needs. */
+  readonly lookUpMs: number;
   readonly #client: ValkeyClient;
 
-  constructor(client: ValkeyClient) {
+  constructor(client: ValkeyClient, lookUpMs: number) {
     this.#client = client;
+    this.lookUpMs = lookUpMs;
   }
 
   /** Undefined if there is none. The time comes first: a value that is written between both commands then looks older than it is. */
-  async read(key: string): Promise<CachedValue | undefined> {
-    const [leftMs, value] = await this.#bytes([
-      ['PTTL', key],
-      ['GET', key],
-    ]);
+  async read(key: string, limitMs: number): Promise<CachedValue | undefined> {
+    const [leftMs, value] = await this.#bytes(
+      [
+        ['PTTL', key],
+        ['GET', key],
+      ],
+      limitMs,
+    );
     if (value === null) return undefined;
     if (!Buffer.isBuffer(value) || typeof leftMs !== 'number')
       throw new ValkeyUnavailable('refused', 'it gave no value that can be read');

@@ -31,6 +31,7 @@ function setUp() {
     hold: undefined as Promise<void> | undefined,
   };
   const store = {
+    lookUpMs: 10,
     async read(at: string): Promise<CachedValue | undefined> {
       state.reads++;
       if (state.failure !== undefined) throw state.failure;
