@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
 import { type Got, get } from '../support/caching.ts';
 import { FleetCacheHost, type FleetCacheOptions } from '../support/fleet-cache.ts';
-import { startBackend } from '../support/proxying.ts';
+import { startFakeValkey } from '../support/fake-valkey.ts';
+import { closers, startBackend } from '../support/proxying.ts';
 import { eventually } from '../support/raw.ts';
 import { startValkey, type TestValkey, withoutValkey } from '../support/valkey-server.ts';
 
@@ -231,3 +232,20 @@ test('a shared cache that hangs, is killed or answers nonsense costs no reply', 
     return looked([b], 'corrupt') > 0;
   });
 });
+
+for (const [what, answer] of [
+  ['an error', '-ERR no\r\n'],
+  ['a number', ':7\r\n'],
+  ['another value', '$5\r\nhello\r\n'],
+  ['another protocol', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+] as const)
+  test(`a shared cache that answers with ${what} costs no reply`, { skip }, async () => {
+    const fake = await startFakeValkey(([name]) => (name === 'GET' || name === 'PTTL' ? answer : undefined));
+    closers.push(() => fake.close());
+    const { origin } = await startBackend((_req, res) => void res.end('fine'));
+    const url = { url: fake.url, timeoutMs: 1000 };
+    const host = await FleetCacheHost.start({ host: 'a', valkeyUrl: valkey.url, shared: url, origin });
+    for (let index = 0; index < 7; index++) assert.equal((await from(host, 0, `/${index}`)).body, 'fine');
+    assert.equal(looked([host], 'hit'), 0);
+    assert.ok(fake.commands.some(([name]) => name === 'GET'));
+  });
