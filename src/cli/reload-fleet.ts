@@ -17,7 +17,8 @@ export async function reloadFleet(options: Options, io: CommandIo): Promise<numb
   const { runFolder, dataDir } = findInstance(io, 'reload');
   const who = `${askingUser()}, rampart reload --fleet`;
   const [dryRun, force] = [options.flag('dry-run'), options.flag('force')];
-  const ask = { type: 'ask', what: 'reload-fleet', dryRun, force, who } as const;
+  const atRestart = options.flag('at-restart');
+  const ask = { type: 'ask', what: 'reload-fleet', dryRun, force, atRestart, who } as const;
   const answer = await askControl(controlSocket(runFolder), ask, ANSWER_LIMIT_MS);
   if (answer === undefined)
     throw new UsageError(
@@ -48,6 +49,7 @@ const states: Readonly<Record<string, string>> = {
   silent: 'HAS NOT ANSWERED',
   'in-force': 'in force',
   late: 'NOT YET in force',
+  'at-restart': 'takes it when it starts again',
   failed: 'FAILED to put it in force',
 } satisfies Record<FleetReloadResult['hosts'][number]['state'], string>;
 
@@ -56,8 +58,9 @@ export function fleetReloadText(result: z.output<typeof resultSchema>): string {
   const { outcome, reason, version, hosts, changes, problems, remarks } = result;
   const before =
     version === null ? 'each host keeps its configuration' : `version ${version} of the fleet stays in force`;
+  const isWaiting = hosts.some(({ state }) => state === 'at-restart');
   const heads = {
-    applied: `version ${version} of the fleet is in force`,
+    applied: `version ${version} of the fleet is ${isWaiting ? 'decided; restart the hosts that wait, one after another' : 'in force'}`,
     unchanged: `nothing to do: version ${version} of the fleet is in force on all hosts, and the file says the same`,
     checked: 'every host can use the file; without --dry-run it would change this',
     refused: reason === 'unknown' ? 'NOT KNOWN whether it is in force' : `refused: nothing has changed, ${before}`,

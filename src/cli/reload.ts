@@ -10,7 +10,7 @@ import { reloadWorkers } from './reload-workers.ts';
 import { findInstance } from './instance.ts';
 
 const help = `usage: rampart reload [--dry-run] [--force] [--json]
-       rampart reload --fleet [--dry-run] [--force] [--json]
+       rampart reload --fleet [--dry-run] [--force] [--at-restart] [--json]
        rampart reload --workers [--dry-run]
 
 Puts the configuration file as it is now in force on the running instance of RAMPART_DATA_DIR, whoever has started it.
@@ -22,6 +22,9 @@ worker is replaced; requests, tunnels and event streams in flight end as they be
   --fleet     put the file of this host in force on all hosts with the same VALKEY_URL and DATABASE_URL, or on none. Values that the
               file takes from the environment are those of this host; paths in it are looked up on each host. Prints what
               each host says. A host that is down takes the version when it starts
+  --at-restart
+              with --fleet: also take changes that need a restart. Each host on which they need one takes the version when
+              it starts again; 'rampart fleet status' shows which hosts have it
   --workers   replace the workers one after another, for new code (under pm2 also for new variables). If a new one does
               not start, the old ones stay
 
@@ -38,7 +41,7 @@ export async function reload(args: string[], io: CommandIo): Promise<number> {
     {
       command: 'reload',
       help,
-      options: { 'dry-run': 'flag', force: 'flag', json: 'flag', workers: 'flag', fleet: 'flag' },
+      options: { 'dry-run': 'flag', force: 'flag', json: 'flag', workers: 'flag', fleet: 'flag', 'at-restart': 'flag' },
     },
     args,
     io,
@@ -47,6 +50,8 @@ export async function reload(args: string[], io: CommandIo): Promise<number> {
   const dryRun = options.flag('dry-run');
   if (options.flag('workers') && options.flag('fleet'))
     options.problem('--fleet reloads the configuration, and --workers the code: give one of them');
+  if (options.flag('at-restart') && !options.flag('fleet'))
+    options.problem('--at-restart is for --fleet; one host takes its file when it starts again, without a command');
   options.check();
   if (options.flag('fleet')) return reloadFleet(options, io);
   if (options.flag('workers')) return reloadWorkers(io, dryRun);

@@ -14,12 +14,12 @@ interface Answering {
 
 /** Answers a command of the same user. */
 export async function answerAsk(control: Answering, ask: ControlAsk): Promise<unknown> {
-  const { what, dryRun, force, who = 'a command' } = ask;
+  const { what, dryRun, force, atRestart, who = 'a command' } = ask;
   if (what === 'status') return control.status();
   if (what === 'view') return control.observer.view;
   if (what === 'slo') return control.observer.slo() ?? null;
   if (what === 'fleet-config') return (await control.fleetConfig?.hosts()) ?? null;
   if (what === 'reload-fleet')
-    return control.fleetConfig?.reload({ who, dryRun, force }) ?? noFleet(control.config.env);
+    return control.fleetConfig?.reload({ who, dryRun, force, atRestart }) ?? noFleet(control.config.env);
   return control.keeper.reload({ who, dryRun, force });
 }

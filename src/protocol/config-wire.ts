@@ -36,6 +36,8 @@ export interface ControlAsk {
   readonly what: 'status' | 'view' | 'slo' | 'reload' | 'reload-fleet' | 'fleet-config';
   readonly dryRun?: boolean | undefined;
   readonly force?: boolean | undefined;
+  /** Of `reload-fleet`. */
+  readonly atRestart?: boolean | undefined;
   readonly who?: string | undefined;
 }
 

@@ -136,6 +136,7 @@ const memberMessages: Record<MemberMessage['type'], z.ZodType> = {
     what: z.enum(['status', 'view', 'slo', 'reload', 'reload-fleet', 'fleet-config']),
     dryRun: z.boolean().optional(),
     force: z.boolean().optional(),
+    atRestart: z.boolean().optional(),
     who: text.optional(),
   }),
   held: z.looseObject({ upstream: text, report: leaseReport }),

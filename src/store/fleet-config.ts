@@ -21,6 +21,8 @@ export interface FleetVersions {
 export interface VersionContent extends Omit<ProposedVersion, 'number'> {
   readonly file: unknown;
   readonly force: boolean;
+  /** Whether hosts on which it needs a restart take it when they start. */
+  readonly atRestart: boolean;
 }
 
 /** What a host has said of the versions of its fleet. */
@@ -60,10 +62,10 @@ const GIVE_UP_AFTER = "interval '45 seconds'";
 const EXPIRE = `UPDATE fleet_configs SET preparing = NULL WHERE preparing = 1 AND created_at < now() - ${GIVE_UP_AFTER}`;
 const ACTIVE = `SELECT number, hash FROM fleet_configs WHERE activated_at IS NOT NULL ORDER BY number DESC LIMIT 1`;
 const PROPOSED = `SELECT number, hash, host, who FROM fleet_configs WHERE preparing = 1`;
-const CONTENT = 'SELECT hash, host, who, file, force FROM fleet_configs WHERE number = $1';
+const CONTENT = 'SELECT hash, host, who, file, force, at_restart AS "atRestart" FROM fleet_configs WHERE number = $1';
 /** Another proposal has the same number, or the 1 of `preparing`. */
-const PROPOSE = `INSERT INTO fleet_configs (number, hash, host, who, file, force, preparing, created_at)
-SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, 1, now() FROM fleet_configs
+const PROPOSE = `INSERT INTO fleet_configs (number, hash, host, who, file, force, at_restart, preparing, created_at)
+SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6, 1, now() FROM fleet_configs
 ON CONFLICT DO NOTHING RETURNING number`;
 const ACTIVATE = `UPDATE fleet_configs SET preparing = NULL, activated_at = now()
 WHERE number = $1 AND preparing = 1 AND created_at >= now() - ${GIVE_UP_AFTER}`;
@@ -88,9 +90,9 @@ export function fleetConfigStore(pool: Pool): FleetConfigStore {
     async content(number) {
       return (await pool.query<VersionContent>(CONTENT, [number])).rows[0];
     },
-    async propose({ hash, host, who, file, force }) {
+    async propose({ hash, host, who, file, force, atRestart }) {
       await pool.query(EXPIRE);
-      const values = [hash, host.slice(0, 256), who.slice(0, 256), JSON.stringify(file), force];
+      const values = [hash, host.slice(0, 256), who.slice(0, 256), JSON.stringify(file), force, atRestart];
       return (await pool.query<FleetVersion>(PROPOSE, values)).rows[0]?.number;
     },
     async activate(number) {

@@ -35,8 +35,10 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
 
   const at = (index: number): FleetConfigHost => hosts[index] as FleetConfigHost;
   const texts = (): (string | undefined)[] => hosts.map(({ text }) => text);
-  const reload = (host: FleetConfigHost, more: { dryRun?: boolean } = {}): Promise<FleetReloadResult> =>
-    host.reload({ who: 'test', ...more });
+  const reload = (
+    host: FleetConfigHost,
+    more: { dryRun?: boolean; atRestart?: boolean } = {},
+  ): Promise<FleetReloadResult> => host.reload({ who: 'test', ...more });
   const statesOf = ({ hosts: all }: FleetReloadResult): string =>
     all.map(({ host, state }) => `${host} ${state}`).join();
 
@@ -85,7 +87,14 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
   });
 
   test('is taken by hosts that have accepted it, if the one that decides dies before it tells', async () => {
-    const proposal = { hash: 'hash', host: 'a', who: 'test', file: at(0).file('second'), force: false };
+    const proposal = {
+      hash: 'hash',
+      host: 'a',
+      who: 'test',
+      file: at(0).file('second'),
+      force: false,
+      atRestart: false,
+    };
     assert.equal(await store.fleetConfig.propose(proposal), 1);
     for (const { control } of hosts) control.fleetConfig?.follower.look();
     const answers = async (): Promise<unknown> => (await store.fleetConfig.hosts()).map(({ answered }) => answered);
@@ -97,7 +106,7 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
 
   test('one change at a time; without a decision it is given up, which cannot be undone', async () => {
     const { fleetConfig } = store;
-    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false };
+    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false, atRestart: false };
     const both = await Promise.all([fleetConfig.propose(proposal), fleetConfig.propose(proposal)]);
     assert.deepEqual(both.toSorted(), [1, undefined]);
     await queryOnce(url, "UPDATE fleet_configs SET created_at = created_at - interval '46 seconds'");
@@ -143,6 +152,48 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     await postgres.start();
     await eventually('b hears of PostgreSQL', () => at(1).status?.from === 'fleet', LIMIT_MS);
     assert.deepEqual(texts(), ['second', 'second']);
+  });
+
+  const restarting = { proxyProtocol: { port: 9, from: ['127.0.0.1'] } };
+
+  test('that needs a restart is decided with atRestart, and taken by each host when it starts', async () => {
+    at(0).write('second', restarting);
+    const refused = await reload(at(0));
+    assert.deepEqual([refused.outcome, refused.reason], ['refused', 'file']);
+    assert.match(refused.problems.join(), /needs a restart.*--fleet --at-restart/);
+    const dry = await reload(at(0), { atRestart: true, dryRun: true });
+    assert.deepEqual([dry.outcome, statesOf(dry)], ['checked', 'a accepted,b accepted']);
+    const done = await reload(at(0), { atRestart: true });
+    assert.deepEqual([done.outcome, statesOf(done)], ['applied', 'a at-restart,b at-restart']);
+    assert.deepEqual(texts(), ['first', 'first']);
+    assert.match(at(1).status?.problem ?? '', /is taken when this host starts again: .*needs a restart/);
+    await at(1).stopControl();
+    // Its supervisor opens the listeners of its own file.
+    at(1).write('own', restarting);
+    await at(1).startControl();
+    assert.deepEqual([at(1).status?.problem, at(1).status?.departs], [null, false]);
+    assert.deepEqual(texts(), ['first', 'second']);
+    assert.deepEqual([at(1).status?.problem, at(1).status?.departs], [null, false]);
+  });
+
+  test('with atRestart and no need of one it is in force at once', async () => {
+    at(0).write('second');
+    const done = await reload(at(0), { atRestart: true });
+    assert.deepEqual([done.outcome, statesOf(done)], ['applied', 'a in-force,b in-force']);
+    assert.deepEqual(texts(), ['second', 'second']);
+  });
+
+  test('that waits for a restart can be replaced without one, and is refused where it cannot be used', async () => {
+    at(0).write('second', restarting);
+    assert.equal((await reload(at(0), { atRestart: true })).outcome, 'applied');
+    at(0).write('third');
+    const back = await reload(at(0));
+    assert.deepEqual([back.outcome, statesOf(back), texts()], ['applied', 'a in-force,b in-force', ['third', 'third']]);
+    writeFileSync(join(at(0).folder, 'ca.pem'), 'text');
+    const app = { backends: ['https://app.example'], tls: { caFile: 'ca.pem' } };
+    at(0).write('fourth', { ...restarting, upstreams: { app } });
+    const result = await reload(at(0), { atRestart: true });
+    assert.deepEqual([result.outcome, statesOf(result)], ['refused', 'a accepted,b refused']);
   });
 
   test('a host that reloads its own file departs from the fleet until its control starts again', async () => {

@@ -10,6 +10,8 @@ export interface ChangeRequest {
   readonly trial?: boolean | undefined;
   /** Make changes that a guard holds back. */
   readonly force?: boolean | undefined;
+  /** With `trial`: accept changes that need a restart, as far as they can be checked before it. */
+  readonly atRestart?: boolean | undefined;
   /** By the admin API: whether the change survives a restart of control. */
   readonly persist?: boolean | undefined;
   /** The version that the change is based on, as an ETag; undefined: whichever is in force. */

@@ -201,7 +201,8 @@ export class ConfigKeeper {
       },
     };
     const needRestart = changes.filter((change) => change.class === 'restart');
-    if (needRestart.length > 0) {
+    const isLater = needRestart.length > 0 && request.atRestart === true && request.trial === true;
+    if (needRestart.length > 0 && !isLater) {
       return this.#refused(
         'restart-needed',
         needRestart.map(({ text }) => `${text}: this needs a restart`),
@@ -216,7 +217,8 @@ export class ConfigKeeper {
         plan,
       );
     }
-    if (request.dryRun === true && request.trial !== true)
+    // Workers cannot build beside the version in force what only a new process can use.
+    if (isLater || (request.dryRun === true && request.trial !== true))
       return { ...this.#version, outcome: 'checked', problems: [], ...plan };
     return this.#rollOut({ config: built.config, file, layers, hash }, plan, request);
   }

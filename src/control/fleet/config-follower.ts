@@ -47,6 +47,8 @@ export class ConfigFollower {
   #answered: string | undefined;
   /** How often in a row it could not take the version in force. */
   #failures = 0;
+  /** Whether it takes the version in force when it starts again, so that trying again is in vain. */
+  #isWaiting = false;
   #reported = '';
   #logged: string | undefined;
   #isStarted = false;
@@ -123,7 +125,7 @@ export class ConfigFollower {
       await this.#report();
       if (isTaken) this.#logged = undefined;
       if (isOpen) return DECISION_MS;
-      return isTaken ? undefined : this.#againMs();
+      return isTaken || this.#isWaiting ? undefined : this.#againMs();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#warn('the configuration of the fleet cannot be read from PostgreSQL', error.message);
@@ -133,6 +135,7 @@ export class ConfigFollower {
 
   /** Whether this host has the version in force. */
   async #take(active: FleetVersion | undefined): Promise<boolean> {
+    this.#isWaiting = false;
     if (active === undefined || (active.number === this.#taken?.number && active.hash === this.#taken.hash)) {
       this.#problem = undefined;
       this.#failures = 0;
@@ -148,11 +151,13 @@ export class ConfigFollower {
       this.#taken = version;
       // The guard has been asked when hosts were asked.
       const result = await keeper.reload({ who: `version ${number} of the fleet`, force: true }, version.file);
+      this.#isWaiting = version.atRestart && result.reason === 'restart-needed';
       return result.problems;
     });
     if (problems.length > 0) {
       this.#taken = before;
-      this.#problem = `version ${number} of the fleet cannot be taken: ${problems.join('; ')}`;
+      const what = this.#isWaiting ? 'is taken when this host starts again' : 'cannot be taken';
+      this.#problem = `version ${number} of the fleet ${what}: ${problems.join('; ')}`;
       this.#warn('this host keeps another configuration than its fleet', this.#problem);
       return false;
     }
@@ -170,9 +175,9 @@ export class ConfigFollower {
     const key = `${proposed.number} ${proposed.hash}`;
     if (this.#answered === key) return true;
     const problems = await problemsOf(async () => {
-      const { file, force } = await fetchVersion(store, proposed.number);
+      const { file, force, atRestart } = await fetchVersion(store, proposed.number);
       const who = `version ${proposed.number} of the fleet, proposed by ${proposed.host}`;
-      return (await keeper.reload({ who, force, dryRun: true, trial: true }, file)).problems;
+      return (await keeper.reload({ who, force, atRestart, dryRun: true, trial: true }, file)).problems;
     });
     await store.answer(host, proposed.number, problems);
     this.#answered = key;

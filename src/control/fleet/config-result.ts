@@ -1,10 +1,13 @@
 import type { ConfigChange } from '../../config/changes.ts';
 import type { AskedHost } from '../../policy/fleet/config-decision.ts';
 
-/** A host after a change for the whole fleet: `failed` has accepted it and cannot put it in force, `late` has not said so yet. */
+/**
+ * A host after a change for the whole fleet: `failed` has accepted it and cannot put it in force,
+ * `late` has not said so yet, `at-restart` takes it when it starts again.
+ */
 export interface ChangedHost {
   readonly host: string;
-  readonly state: AskedHost['state'] | 'in-force' | 'late' | 'failed';
+  readonly state: AskedHost['state'] | 'in-force' | 'late' | 'failed' | 'at-restart';
   readonly problems: readonly string[];
 }
 

@@ -42,6 +42,8 @@ const POLL_MS = 100;
 const TAKE_LIMIT_MS = 10_000;
 /** How long PostgreSQL may be away while it decides. */
 const DECIDE_LIMIT_MS = 10_000;
+const AT_RESTART =
+  'rampart reload --fleet --at-restart makes it the version of the fleet, which each host takes when it starts again';
 const NEXT = 'nothing is activated: run it again when that is mended';
 
 type Plan = Pick<FleetReloadResult, 'changes' | 'remarks'>;
@@ -61,15 +63,19 @@ export class FleetRollout {
     if (this.#options.live().isApart) return this.#refused('stores', [this.#unsureText()]);
     const { file, problems } = await source.read();
     if (problems.length > 0) return this.#refused('file', problems);
+    const { who, force = false, atRestart = false } = request;
     const own = await keeper.reload({ ...request, dryRun: true, trial: true }, file);
     const plan = { changes: own.changes, remarks: own.remarks };
-    if (own.outcome === 'refused') return this.#refused('file', own.problems, plan);
+    if (own.outcome === 'refused') {
+      const advice = own.reason === 'restart-needed' ? [AT_RESTART] : [];
+      return this.#refused('file', [...own.problems, ...advice], plan);
+    }
     try {
-      const proposal = { hash: contentHash(file), host, who: request.who, file, force: request.force ?? false };
+      const proposal = { hash: contentHash(file), host, who, file, force, atRestart };
       const unchanged = await this.#unchanged(proposal.hash);
       if (unchanged !== undefined) return { ...unchanged, remarks: plan.remarks };
       const number = await store.propose(proposal);
-      return number === undefined ? await this.#busy() : await this.#ask(number, plan, request.dryRun === true);
+      return number === undefined ? await this.#busy() : await this.#ask(number, plan, request);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return this.#refused('stores', [`PostgreSQL of the fleet: ${error.message}; ${NEXT}`], plan);
@@ -95,12 +101,12 @@ export class FleetRollout {
     return this.#refused('busy', [`another change of the fleet is under way${who}: look at it and run this again`]);
   }
 
-  async #ask(number: number, plan: Plan, isDryRun: boolean): Promise<FleetReloadResult> {
+  async #ask(number: number, plan: Plan, { dryRun, atRestart }: ChangeRequest): Promise<FleetReloadResult> {
     const { store, announce } = this.#options;
     announce();
     const decision = await this.#decision(number);
     const { hosts } = decision;
-    if (decision.kind === 'activate' && !isDryRun) return this.#activate(number, hosts, plan);
+    if (decision.kind === 'activate' && dryRun !== true) return this.#activate(number, hosts, plan, atRestart ?? false);
     await store.drop(number).catch((error: unknown) => {
       // It is given up by itself after 45 seconds, and nobody else can put it in force.
       if (!(error instanceof StoreError)) throw error;
@@ -141,7 +147,12 @@ export class FleetRollout {
     return `it is not known which hosts live, so ${NEXT} (Valkey: ${problem})`;
   }
 
-  async #activate(number: number, asked: readonly AskedHost[], plan: Plan): Promise<FleetReloadResult> {
+  async #activate(
+    number: number,
+    asked: readonly AskedHost[],
+    plan: Plan,
+    atRestart: boolean,
+  ): Promise<FleetReloadResult> {
     const isActive = await this.#decide(number);
     this.#options.announce();
     if (isActive === undefined) {
@@ -152,7 +163,7 @@ export class FleetRollout {
       const problem = `version ${number} was given up, because its decision took longer than 45 s; ${NEXT}`;
       return { ...(await this.#refused('stores', [problem], plan)), hosts: asked };
     }
-    const hosts = await this.#taken(number, asked);
+    const hosts = await this.#taken(number, asked, atRestart);
     const failed = hosts.filter(({ state }) => state !== 'in-force');
     const late = failed.map(({ host, state, problems }) =>
       state === 'late'
@@ -178,7 +189,7 @@ export class FleetRollout {
   }
 
   /** Waits until the hosts have taken it. */
-  async #taken(number: number, asked: readonly AskedHost[]): Promise<ChangedHost[]> {
+  async #taken(number: number, asked: readonly AskedHost[], atRestart: boolean): Promise<ChangedHost[]> {
     const { store, clock } = this.#options;
     const until = clock.now() + TAKE_LIMIT_MS;
     for (;;) {
@@ -186,9 +197,11 @@ export class FleetRollout {
       const hosts = asked.map(({ host }): ChangedHost => {
         const { version, problem } = reports.get(host) ?? {};
         if (version === number) return { host, state: 'in-force', problems: [] };
-        return problem ? { host, state: 'failed', problems: [problem] } : { host, state: 'late', problems: [] };
+        if (!problem) return { host, state: 'late', problems: [] };
+        return { host, state: atRestart ? 'at-restart' : 'failed', problems: [problem] };
       });
-      if (hosts.every(({ state }) => state === 'in-force') || clock.now() >= until) return hosts;
+      if (hosts.every(({ state }) => state === 'in-force' || state === 'at-restart') || clock.now() >= until)
+        return hosts;
       await this.#pause();
     }
   }

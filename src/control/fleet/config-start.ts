@@ -8,7 +8,7 @@ import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { loadJson, saveJson } from '../../core/json-file.ts';
 import { type ActiveAtStart, versionAtStart } from '../../policy/fleet/config-decision.ts';
-import type { FleetConfigStore, FleetVersion } from '../../store/fleet-config.ts';
+import type { FleetConfigStore, FleetVersion, VersionContent } from '../../store/fleet-config.ts';
 
 /** A version of the fleet with its configuration, as this release reads it. */
 export interface FleetFile extends FleetVersion {
@@ -47,12 +47,16 @@ export const saveFleetVersion = (path: string, { number, hash, file }: FleetFile
   saveJson(path, { number, hash, file });
 
 /** The configuration of a version. Throws a StoreError, or an Error that says why it cannot be used. */
-export async function fetchVersion(store: FleetConfigStore, number: number): Promise<FleetFile & { force: boolean }> {
+export async function fetchVersion(
+  store: FleetConfigStore,
+  number: number,
+): Promise<FleetFile & Pick<VersionContent, 'force' | 'atRestart'>> {
   const content = await store.content(number);
   if (content === undefined) throw new Error(`version ${number} of the fleet is not in PostgreSQL any more`);
   const { file, problems } = parseConfigFile(content.file, `version ${number} of the fleet`);
   if (problems.length > 0) throw new Error(problems.join('; '));
-  return { number, hash: content.hash, file, fileHash: contentHash(file), force: content.force };
+  const { hash, force, atRestart } = content;
+  return { number, hash, file, fileHash: contentHash(file), force, atRestart };
 }
 
 interface StartParts {

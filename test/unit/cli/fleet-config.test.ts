@@ -59,3 +59,17 @@ test('reload --fleet says what each host has answered, and that nothing has chan
     /^NOT KNOWN whether it is in force\n$/,
   );
 });
+
+test('reload --fleet --at-restart says which hosts have to start again', () => {
+  const hosts = [
+    { host: 'a', state: 'at-restart', problems: [] },
+    { host: 'b', state: 'in-force', problems: [] },
+  ];
+  assert.equal(
+    fleetReloadText({ ...none, outcome: 'applied', version: 7, hosts }),
+    `version 7 of the fleet is decided; restart the hosts that wait, one after another
+  a  takes it when it starts again
+  b  in force
+`,
+  );
+});
