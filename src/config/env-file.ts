@@ -24,6 +24,9 @@ export function withEnvFile(env: Env, folder: string): Env {
 /** Names that begin so are meant for Rampart. */
 const OWN_PREFIX = /^(GATEWAY|GENERATOR|CALIBRATED|LEDGER)_/;
 
+/** An application and Kubernetes have names that begin so, too: only what is almost a variable of Rampart is meant for it. */
+const SHARED_PREFIX = /^(VALKEY|DATABASE)_/;
+
 /** Variables of OpenTelemetry about traces and their exporter; those about metrics and logs concern nobody here. */
 const OTEL_TRACES = /^OTEL_(?:TRACES_|EXPORTER_OTLP_(?!METRICS_|LOGS_)|BSP_|SERVICE_|RESOURCE_|SDK_|PROPAGATORS$)/;
 /** What Rampart does anyway. */
@@ -47,9 +50,14 @@ function unreadOtelVariables(env: Env, known: readonly string[]): string[] {
 export function unknownVariables(env: Env): string[] {
   const known = Object.keys(variables);
   const own = Object.keys(env)
-    .filter((name) => OWN_PREFIX.test(name) && !known.includes(name))
-    .map((name) => {
-      const nearest = nearestName(name, known);
+    .filter((name) => !known.includes(name) && (OWN_PREFIX.test(name) || SHARED_PREFIX.test(name)))
+    .flatMap((name) => {
+      const shared = SHARED_PREFIX.exec(name)?.[0] ?? '';
+      // Without the prefix: with it, VALKEY_PORT would be close to VALKEY_URL.
+      const rests = known.filter((one) => one.startsWith(shared)).map((one) => one.slice(shared.length));
+      const rest = nearestName(name.slice(shared.length), rests);
+      if (rest === undefined && shared !== '') return [];
+      const nearest = rest && `${shared}${rest}`;
       return `${name} is set, and Rampart has no such variable${nearest === undefined ? '' : `: did you mean ${nearest}?`}`;
     });
   return [...own, ...unreadOtelVariables(env, known)];

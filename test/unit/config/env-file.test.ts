@@ -29,6 +29,23 @@ test('unknownVariables names a mistyped variable with the nearest one, and nothi
   ]);
 });
 
+test('unknownVariables names what is almost VALKEY_… or DATABASE_… of Rampart, and nothing of an application or Kubernetes', () => {
+  assert.deepEqual(
+    unknownVariables({ VALKEY_CACHE_ULR: 'redis://a', DATABASE_POOL_MAXX: '2', VALKEY_URL: 'redis://a' }),
+    [
+      'VALKEY_CACHE_ULR is set, and Rampart has no such variable: did you mean VALKEY_CACHE_URL?',
+      'DATABASE_POOL_MAXX is set, and Rampart has no such variable: did you mean DATABASE_POOL_MAX?',
+    ],
+  );
+  const others = {
+    VALKEY_SERVICE_HOST: '10.0.0.1',
+    VALKEY_PORT: 'tcp://10.0.0.1:6379',
+    DATABASE_NAME: 'shop',
+    DATABASE_PASSWORD: 'x',
+  };
+  assert.deepEqual(unknownVariables(others), []);
+});
+
 test('unknownVariables names what OpenTelemetry has and Rampart does not read, where requests are traced', () => {
   const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
   const unread = {
