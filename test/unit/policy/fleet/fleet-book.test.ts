@@ -50,6 +50,17 @@ test('a floor that must fall counts until its host has said that it keeps no mor
   assert.equal(grantOf(book.renew(callAt('b', later, wants(24, 12, 6)), later)).permits, 12);
 });
 
+test('a floor that must fall counts in full while the answer that lowers it may be lost', () => {
+  const { book, now } = readyBook('a', 'b');
+  // `a` was alone once, and has a floor of 12.
+  const told = grantOf(book.renew(callAt('a', now, wants(12, 12, 12)), now));
+  assert.equal(told.floor, 6);
+  // The answer was lost, and `a` is cut off: it keeps 12.
+  const ask = (at: number): number => grantOf(book.renew(callAt('b', at, wants(24, 6, 6)), at)).permits;
+  for (let at = now; at < now + LEASE_MS + 1000; at += 1000) ask(at);
+  assert.equal(ask(now + LEASE_MS + 1000), 12);
+});
+
 test('a host that has only just been told the time lets no lease end', () => {
   const { book, now } = readyBook('a');
   book.renew(callAt('a', now, wants(24, 24, 12)), now);
