@@ -25,7 +25,7 @@ const quiet: ReadonlySet<string> = new Set([
   'takeover',
 ]);
 /** The files that take longest start first: what starts last keeps the end of the run waiting. */
-const slowest: readonly string[] = ['start-stop', 'batch-faults', 'reload', 'verdict'];
+const slowest: readonly string[] = ['start-stop', 'batch-faults', 'reload', 'installed-package'];
 const needsQuiet = (name: string): boolean => quiet.has(name) || name.startsWith('lab-');
 // Most of them wait for processes and clocks, so more of them than two processors could run get on together.
 const failed = await runTests(

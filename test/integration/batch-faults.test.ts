@@ -38,7 +38,8 @@ describe('batches while processes are killed', () => {
     control: async () => (await stack.status()).control.pid,
     PostgreSQL: async () => (await findEmbeddedPostgres(stack.dataDir))?.pid ?? 0,
   };
-  for (const [name, victim] of Object.entries(victims))
+  const killed = wholeOr(Object.keys(victims), ['a batch worker', 'PostgreSQL']);
+  for (const [name, victim] of Object.entries(victims).filter(([each]) => killed.includes(each)))
     test(`kill -9 of ${name}: every item gets one result, and one record`, { timeout: 120_000 }, async () => {
       const id = await client.create(qrcodes(ITEMS, name));
       for (let killed = 0, seen = 0; killed < KILLS; killed++) {

@@ -6,9 +6,11 @@ import { specOf, symbologyNames } from '../../src/barcode/symbologies.ts';
 import { planFor } from '../../src/generator/qr/codewords.ts';
 import { type Renderer, createRenderer } from '../../src/generator/render.ts';
 import { type Image, decodeAll, exampleTexts, readersMissing, readingOf, secondReading } from '../support/decode.ts';
+import { wholeOr } from '../support/long-run.ts';
 import { readProducts } from '../support/products.ts';
 
 const skip = readersMissing('zbarimg');
+const PRODUCTS = wholeOr(500, 100);
 
 describe('what a reader makes of the images', { skip }, () => {
   let renderer: Renderer;
@@ -63,22 +65,24 @@ describe('what a reader makes of the images', { skip }, () => {
     await assertReadBack(renderer, requests);
   });
 
-  test('codes of 500 products are read as EAN-13, EAN-8 and UPC-A', async () => {
-    const requests = readProducts().flatMap(({ code }) => {
-      if (code.length === 8) return [requestOf({ symbology: 'ean8', text: code, format: 'png' })];
-      const ean13 = requestOf({ symbology: 'ean13', text: code, format: 'png' });
-      return code.startsWith('0')
-        ? [ean13, requestOf({ symbology: 'upca', text: code.slice(1), format: 'png' })]
-        : [ean13];
-    });
+  test(`codes of ${PRODUCTS} products are read as EAN-13, EAN-8 and UPC-A`, async () => {
+    const requests = readProducts()
+      .slice(0, PRODUCTS)
+      .flatMap(({ code }) => {
+        if (code.length === 8) return [requestOf({ symbology: 'ean8', text: code, format: 'png' })];
+        const ean13 = requestOf({ symbology: 'ean13', text: code, format: 'png' });
+        return code.startsWith('0')
+          ? [ean13, requestOf({ symbology: 'upca', text: code.slice(1), format: 'png' })]
+          : [ean13];
+      });
     await assertReadBack(renderer, requests);
   });
 
-  test('names of 500 products in many scripts are read as QR Code, Data Matrix, PDF417 and Aztec', async () => {
+  test(`names of ${PRODUCTS} products in many scripts are read as QR Code, Data Matrix, PDF417 and Aztec`, async () => {
     const symbologies = ['qrcode', 'datamatrix', 'pdf417', 'aztec'] as const;
-    const requests = readProducts().flatMap(({ name }) =>
-      symbologies.map((symbology) => requestOf({ symbology, text: name, format: 'png' })),
-    );
+    const requests = readProducts()
+      .slice(0, PRODUCTS)
+      .flatMap(({ name }) => symbologies.map((symbology) => requestOf({ symbology, text: name, format: 'png' })));
     await assertReadBack(renderer, requests);
   });
 
