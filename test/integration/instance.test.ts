@@ -97,6 +97,8 @@ describe('the running instance', () => {
     const { code, stdout, stderr } = await host.stack.run('stop');
     assert.deepEqual([code, stdout, stderr], [0, '', 'rampart: stopped\n']);
     assert.deepEqual(processesOf(host.stack.dataDir), []);
+    // This process may hear of the end a moment later than the command.
+    await eventually('the supervisor has ended', () => host.stack.supervisor.exitCode !== null);
     assert.equal(host.stack.supervisor.exitCode, 0);
   });
 });
