@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type ChildProcess } from 'node:child_process';
 import { Agent, request } from 'node:http';
@@ -64,7 +65,11 @@ describe('a worker that hangs, under rampart start', () => {
  * late, as a worker does that takes connections already but waits for a processor.
  */
 const hangOnSignal = `data:text/javascript,${encodeURIComponent(`
-  if (process.argv.includes('gateway')) process.on('SIGCONT', () => { for (;;); });
+  import { writeFileSync } from 'node:fs';
+  if (process.argv.includes('gateway')) process.on('SIGCONT', () => {
+    writeFileSync(process.env.RAMPART_DATA_DIR + '/hangs-' + process.pid, '');
+    for (;;);
+  });
   const { send } = process;
   if (send !== undefined)
     process.send = (message, ...rest) => {
@@ -124,6 +129,9 @@ describe('a worker that hangs, under rampart gateway --workers', () => {
       const [victim] = await takingWorkers();
       assert.ok(victim);
       process.kill(victim.pid, signal);
+      const mark = join(env['RAMPART_DATA_DIR'] as string, `hangs-${victim.pid}`);
+      // Until then it takes connections, and those end with it.
+      if (signal === 'SIGCONT') await eventually('it hangs', () => existsSync(mark));
       // In turn: one of these is on its way to the victim, which has not taken it.
       const replies = Promise.all(Array.from({ length: 6 }, () => once(`http://127.0.0.1:${env['PORT']}/healthz`)));
       await eventually(

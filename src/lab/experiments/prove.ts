@@ -87,7 +87,7 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
     {
       name: 'scaled',
       settings: { ...calibrated, GATEWAY_WORKERS: String(workers), GENERATOR_INSTANCES: String(GENERATORS) },
-      connections: quick ? [25, 26] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
+      connections: quick ? [26, 28] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
       slots: GENERATORS * SLOTS,
       merit: scaledMerit,
       mixFor: createBarcodeMix,

@@ -1,5 +1,5 @@
 /** How long each round of a warm-up lasts. */
-export const WARM_UP_MS = 1500;
+export const WARM_UP_MS = 1000;
 /** Rounds of a usual warm-up, for the time that is still to come. */
 export const USUAL_WARM_UPS = 3;
 /** A warm-up ends after this many rounds, whatever they have shown. */
