@@ -1,7 +1,7 @@
 // npm run ok: the fast checks, in under half a minute: types, lint, format, unused code, unit tests.
 import { runChecks } from './checks.ts';
-import { conclude, noTests, runTests } from './run-tests.ts';
+import { conclude, noTests, runTogether } from './run-tests.ts';
 
 const count = { ...noTests(), ...runChecks() };
-await runTests('test/unit/**/*.test.ts', 2, count);
+await runTogether('test/unit/**/*.test.ts', 2, count);
 conclude(count);

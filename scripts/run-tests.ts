@@ -1,7 +1,9 @@
-import { globSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 import { root } from './root.ts';
 
 export interface TestCount {
@@ -37,6 +39,46 @@ export async function runTests(
   if (files.length === 0) throw new Error(`No test file matches ${pattern}`);
   return runFiles(files, concurrency, count);
 }
+
+/** So many groups give the last ones something to do when a group takes longer. */
+const GROUPS = 6;
+const OWN_HOOKS = /^(?:before|after)(?:Each)?\(/m;
+
+/**
+ * Runs the test files that match in a few processes, each of which loads many files: a process for each of some hundred short files
+ * would spend more time on its start than on its tests. The files share globals, so they must leave them as they found them.
+ */
+export async function runTogether(pattern: string, concurrency: number, count: TestCount): Promise<FailedFiles> {
+  const all = globSync(pattern, { cwd: root }).toSorted();
+  if (all.length === 0) throw new Error(`No test file matches ${pattern}`);
+  // A hook outside a suite runs for every test of its process.
+  const hasHooks = (file: string): boolean => OWN_HOOKS.test(readFileSync(resolve(root, file), 'utf8'));
+  const [alone, files] = [all.filter(hasHooks), all.filter((file) => !hasHooks(file))];
+  const folder = mkdtempSync(join(tmpdir(), 'rampart-tests-'));
+  try {
+    const groups = Array.from({ length: Math.min(GROUPS, files.length) }, (_, group) => {
+      const own = files.filter((_file, index) => index % GROUPS === group);
+      const path = join(folder, `group-${group + 1}.test.mjs`);
+      const imports = own.map((file) => `await import('${pathToFileURL(resolve(root, file)).href}');\n`);
+      writeFileSync(path, [...imports, markEnd(endOf(path))].join(''));
+      return path;
+    });
+    const failed = await runFiles([...groups, ...alone.map((file) => resolve(root, file))], concurrency, count);
+    for (const cut of groups.filter((path) => !existsSync(endOf(path)))) {
+      count.failed++;
+      console.log(`A test ended its process, so tests of these files did not run:\n${readFileSync(cut, 'utf8')}`);
+    }
+    return failed;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const endOf = (group: string): string => `${group}.end`;
+
+/** Leaves a file when the process has nothing more to do, but not when a test calls `process.exit`. */
+const markEnd = (path: string): string =>
+  `const { writeFileSync } = await import('node:fs');\nprocess.once('beforeExit', () => writeFileSync(${JSON.stringify(path)}, ''));\n`;
 
 function rankOf(file: string, first: readonly string[]): number {
   const rank = first.indexOf(basename(file, '.test.ts'));

@@ -2,11 +2,11 @@
 import { runChecks } from './checks.ts';
 import { ensureTestTools } from './test-tools.ts';
 import { isLong } from './long-tests.ts';
-import { conclude, noTests, runAgain, runTests } from './run-tests.ts';
+import { conclude, noTests, runAgain, runTests, runTogether } from './run-tests.ts';
 
 ensureTestTools();
 const count = { ...noTests(), ...runChecks() };
-await runTests('test/unit/**/*.test.ts', 2, count);
+await runTogether('test/unit/**/*.test.ts', 2, count);
 /** These tests depend on rates and waits, so they run alone; beside others they would measure the others. */
 const quiet: ReadonlySet<string> = new Set([
   'admission',
