@@ -43,6 +43,7 @@ const long: ReadonlySet<string> = new Set([
   'slo-rules-mutants',
   'store-embedded',
   'systemd',
+  'takeover',
   'verdict',
 ]);
 
@@ -60,7 +61,6 @@ export const longer: readonly string[] = [
   'test/integration/leases.test.ts',
   'test/integration/reload.test.ts',
   'test/integration/start-stop.test.ts',
-  'test/integration/takeover.test.ts',
   'test/unit/control/verdict-oracle.test.ts',
   'test/unit/gateway/virtual-host.test.ts',
 ];

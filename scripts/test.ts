@@ -22,7 +22,6 @@ const quiet: ReadonlySet<string> = new Set([
   'pm2',
   'rate-limits',
   'spread',
-  'takeover',
 ]);
 /** The files that take longest start first: what starts last keeps the end of the run waiting. */
 const slowest: readonly string[] = ['start-stop', 'batch-faults', 'reload', 'installed-package'];
