@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { nearestName } from '../core/nearest-name.ts';
+import { isSecretAt } from './redaction.ts';
 
 type Issue = z.core.$ZodRawIssue;
 
@@ -43,12 +44,16 @@ function sentencesOf({ code, message, input }: z.core.$ZodIssue): string[] {
   return [isComplete ? message : `${message}: got ${got(input)}`];
 }
 
-/** Every problem of a file, each with the path of its value; `whole` names the file's own value. */
+/** Every problem of a file, each with the path of its value; `whole` names the file's own value. A secret is not repeated. */
 export function problemLines(issues: readonly z.core.$ZodIssue[], file: string, whole: string): string[] {
-  return issues.flatMap((issue) =>
-    sentencesOf(issue).map((text) => `${file}: ${issue.path.map(String).join('.') || whole}: ${text}`),
-  );
+  return issues.flatMap((issue) => {
+    const path = issue.path.map(String).join('.');
+    const shown = (text: string): string => (isSecretAt(path) ? text.replace(/: got .*$/s, HIDDEN_INPUT) : text);
+    return sentencesOf(issue).map((text) => `${file}: ${path || whole}: ${shown(text)}`);
+  });
 }
+
+const HIDDEN_INPUT = ': got a value that is not shown, because it may be secret';
 
 type UnionIssue = Extract<Issue, { readonly code: 'invalid_union' }>;
 

@@ -31,12 +31,16 @@ function counterpart(route: unknown, known: unknown): unknown {
   return known.find((one: { endpoint?: unknown }) => one?.endpoint === route.endpoint);
 }
 
+/** Whether the value at this path of the configuration must not be shown. */
+export function isSecretAt(path: string): boolean {
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  return secretPaths.test(path) || (secretNames.test(name) && !openPaths.test(path));
+}
+
 /** A value of the configuration at this path, without its secrets. */
 export function hiddenAt(path: string, value: unknown): unknown {
   if (value === undefined) return undefined;
-  const name = path.slice(path.lastIndexOf('.') + 1);
-  const isSecret = secretPaths.test(path) || (secretNames.test(name) && !openPaths.test(path));
-  if (isSecret && typeof value !== 'boolean') return HIDDEN;
+  if (isSecretAt(path) && typeof value !== 'boolean') return HIDDEN;
   if (typeof value === 'string') return value.replace(/(\/\/)[^/@\s]*@/g, '$1***@');
   if (Array.isArray(value)) return value.map((inner, index) => hiddenAt(`${path}.${index}`, inner));
   if (typeof value !== 'object' || value === null) return value;

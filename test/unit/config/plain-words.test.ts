@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { parseConfigFile } from '../../../src/config/file.ts';
 import { inPlainWords } from '../../../src/config/plain-words.ts';
 
 const schema = z.strictObject({
@@ -60,4 +61,28 @@ test('inPlainWords words a name that cannot be used, and leaves a schema its own
   assert.deepEqual(problemsOf({ upstreams: { App: 1 } }), [
     'upstreams.App: is no name that can be used here: it must be small letters',
   ]);
+});
+
+const SECRET = 'hunter2 hunter2';
+const rules = (set: Record<string, unknown>): unknown => ({
+  upstreams: { app: { backends: ['http://127.0.0.1:9000'] } },
+  routes: [{ endpoint: 'app', path: '/*', upstream: 'app', request: { set } }],
+});
+
+for (const [name, value] of [
+  ['authorization', `Bearer ${SECRET}\n`],
+  ['x-api-key', [SECRET]],
+  ['cookie', { text: SECRET }],
+] as const) {
+  test(`the problem of a wrong ${name} does not repeat it`, () => {
+    const { problems } = parseConfigFile(rules({ [name]: value }), 'f.ts');
+    assert.equal(problems.length, 1, problems.join('\n'));
+    assert.match(problems[0] ?? '', new RegExp(`^f\\.ts: routes\\.0\\.request\\.set\\.${name}: must `));
+    assert.ok(!problems.join('\n').includes('hunter2'), problems.join('\n'));
+  });
+}
+
+test('the problem of a value that is no secret says what it got', () => {
+  const { problems } = parseConfigFile(rules({ 'x-shop': 'a\nb' }), 'f.ts');
+  assert.match(problems[0] ?? '', /: got "a\\nb"$/);
 });
