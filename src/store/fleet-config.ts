@@ -59,7 +59,9 @@ export interface FleetConfigStore {
 
 /** Longer than a host waits for the others (policy/fleet/config-decision.ts). */
 const GIVE_UP_AFTER = "interval '45 seconds'";
-const EXPIRE = `UPDATE fleet_configs SET preparing = NULL WHERE preparing = 1 AND created_at < now() - ${GIVE_UP_AFTER}`;
+/** The clock of PostgreSQL may be set back, and that of its successor may be behind: a proposal of the future would never be given up. */
+const IS_RECENT = `created_at BETWEEN now() - ${GIVE_UP_AFTER} AND now() + ${GIVE_UP_AFTER}`;
+const EXPIRE = `UPDATE fleet_configs SET preparing = NULL WHERE preparing = 1 AND NOT ${IS_RECENT}`;
 const ACTIVE = `SELECT number, hash FROM fleet_configs WHERE activated_at IS NOT NULL ORDER BY number DESC LIMIT 1`;
 const PROPOSED = `SELECT number, hash, host, who FROM fleet_configs WHERE preparing = 1`;
 const CONTENT = 'SELECT hash, host, who, file, force, at_restart AS "atRestart" FROM fleet_configs WHERE number = $1';
@@ -68,7 +70,7 @@ const PROPOSE = `INSERT INTO fleet_configs (number, hash, host, who, file, force
 SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6, 1, now() FROM fleet_configs
 ON CONFLICT DO NOTHING RETURNING number`;
 const ACTIVATE = `UPDATE fleet_configs SET preparing = NULL, activated_at = now()
-WHERE number = $1 AND preparing = 1 AND created_at >= now() - ${GIVE_UP_AFTER}`;
+WHERE number = $1 AND preparing = 1 AND ${IS_RECENT}`;
 const DROP = 'UPDATE fleet_configs SET preparing = NULL WHERE number = $1 AND preparing = 1';
 const FORGET = `DELETE FROM fleet_configs WHERE number < (SELECT max(number) FROM fleet_configs WHERE activated_at IS NOT NULL)
 AND number <= (SELECT max(number) FROM fleet_configs) - 50`;
@@ -110,7 +112,16 @@ export function fleetConfigStore(pool: Pool): FleetConfigStore {
       await pool.query(REPORT, [host, version, departs, problem]);
     },
     async hosts() {
-      return (await pool.query<HostReport>(HOSTS)).rows;
+      const { rows } = await pool.query<Omit<HostReport, 'problems'> & { problems: unknown }>(HOSTS);
+      return rows.map((row) => ({ ...row, problems: textsOf(row.problems) }));
     },
   };
+}
+
+/** A host of another release may say anything. What is not understood is no acceptance. */
+function textsOf(problems: unknown): string[] {
+  const list = Array.isArray(problems) ? problems : [problems];
+  return list.map((one) =>
+    typeof one === 'string' ? one : `an answer that this release does not understand: ${JSON.stringify(one)}`,
+  );
 }

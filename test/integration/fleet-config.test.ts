@@ -119,6 +119,30 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     assert.deepEqual([active?.number, proposed], [2, undefined]);
   });
 
+  test('a proposal whose time is far ahead, because the clock of PostgreSQL was set back, is given up', async () => {
+    const { fleetConfig } = store;
+    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false };
+    assert.equal(await fleetConfig.propose(proposal), 1);
+    await queryOnce(url, "UPDATE fleet_configs SET created_at = created_at + interval '1 hour'");
+    assert.equal(await fleetConfig.activate(1), false);
+    assert.equal((await fleetConfig.versions()).proposed, undefined);
+    assert.equal(await fleetConfig.propose(proposal), 2);
+  });
+
+  test('an answer of another form is no acceptance, and leaves no proposal behind', async () => {
+    at(1).deafen();
+    const answers = ['{"a":1}', 'null', '[{"text":"x"}]', '7'];
+    for (const [index, answer] of answers.entries()) {
+      at(0).write(`changed ${index}`);
+      await queryOnce(url, `DELETE FROM fleet_config_hosts WHERE host = 'b'`);
+      const values = `'b', ${index + 1}, '${answer}', now()`;
+      await queryOnce(url, `INSERT INTO fleet_config_hosts (host, answered, problems, reported_at) VALUES (${values})`);
+      const result = await reload(at(0));
+      assert.deepEqual([result.reason, statesOf(result)], ['hosts', 'a accepted,b refused'], answer);
+      assert.match(result.problems.join(), /^b: an answer that this release does not understand: /);
+    }
+  });
+
   test('a silent host, as of an earlier release, prevents it; a second change is refused meanwhile', async () => {
     at(0).write('second');
     at(1).deafen();

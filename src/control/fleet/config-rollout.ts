@@ -102,20 +102,24 @@ export class FleetRollout {
   }
 
   async #ask(number: number, plan: Plan, { dryRun, atRestart }: ChangeRequest): Promise<FleetReloadResult> {
-    const { store, announce } = this.#options;
-    announce();
-    const decision = await this.#decision(number);
+    this.#options.announce();
+    const decision = await this.#decision(number).catch(async (error: unknown) => {
+      await this.#giveUp(number);
+      throw error;
+    });
     const { hosts } = decision;
     if (decision.kind === 'activate' && dryRun !== true) return this.#activate(number, hosts, plan, atRestart ?? false);
-    await store.drop(number).catch((error: unknown) => {
-      // It is given up by itself after 45 seconds, and nobody else can put it in force.
-      if (!(error instanceof StoreError)) throw error;
-    });
-    announce();
+    await this.#giveUp(number);
     if (decision.kind !== 'refuse')
       return { ...plan, outcome: 'checked', version: await this.#version(), hosts, problems: [] };
     const problems = this.#problems(decision);
     return { ...(await this.#refused(decision.why === 'unsure' ? 'stores' : 'hosts', problems, plan)), hosts };
+  }
+
+  async #giveUp(number: number): Promise<void> {
+    // If PostgreSQL fails, it is given up by itself after 45 seconds, and nobody else can put it in force.
+    await orUndefined(this.#options.store.drop(number));
+    this.#options.announce();
   }
 
   /** Asks until the answers decide. */

@@ -108,7 +108,8 @@ export function staleFrom(entry: Entry, now: number): Entry {
 
 /** The stored part of the head from which an entry was made. */
 export function headOf({ status, headers }: Pick<Entry, 'status' | 'headers'>): ReplyHead {
-  const record: Record<string, string | string[]> = {};
+  // Without a prototype, because a field may have the name of one of its members.
+  const record: Record<string, string | string[]> = Object.create(null);
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] as string;
     const value = headers[index + 1] as string;
@@ -129,7 +130,10 @@ const ofTheBody: ReadonlySet<string> = new Set([
 
 /** The head of a stored reply, updated by a 304 (RFC 9111 §4.3.4). */
 export function updatedHead(entry: Entry, notModified: ReplyHead): ReplyHead {
-  const headers: Record<string, string | string[] | undefined> = { ...headOf(entry).headers };
+  const headers: Record<string, string | string[] | undefined> = Object.assign(
+    Object.create(null),
+    headOf(entry).headers,
+  );
   for (const name in notModified.headers) {
     if (!ofTheBody.has(name)) headers[name] = notModified.headers[name];
   }

@@ -6,8 +6,9 @@ import { contentHash } from '../../core/canonical-json.ts';
  * the route.
  */
 export function sharedScopeOf(config: RouteConfig, upstream: string): string {
-  const { rewrite, request, paths, authentication, jwt, basic, forward, certificate, cache } = config;
+  const { path, rewrite, request, paths, authentication, jwt, basic, forward, certificate, cache } = config;
   const { maxEntryBytes: _ofThisHost, maxBytes: _ofItsMemory, ...rules } = cache ?? {};
   const identity = [authentication, jwt, basic, forward, certificate];
-  return contentHash([upstream, rewrite, request, paths, identity, rules]);
+  // The pattern of the path says what the parameters of `rewrite` stand for.
+  return contentHash([upstream, path, rewrite, request, paths, identity, rules]);
 }

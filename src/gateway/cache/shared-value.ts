@@ -1,11 +1,23 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { Lifetime } from '../../policy/cache/freshness.ts';
+import { isStorableStatus } from '../../policy/cache/storing.ts';
+import { varyNames } from '../../policy/cache/vary.ts';
 import type { NewsPosition } from '../../protocol/news-position.ts';
 import { MAX_TEXT_BYTES } from './entry.ts';
 
 /** The format of values. It is also part of their keys, so that two releases never read each other's values. */
 export const SHARED_FORMAT = 1;
+
+/** The longest head of a value, in bytes. */
+const MOST_HEAD_BYTES = 128 * 1024;
+/** The last moment that a Date can hold. */
+const LAST_MS = 8.64e15;
+const ownName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+const lineOfText = /^[\t\x20-\x7e\x80-\xff]*$/;
+const duration = z.number().min(0).max(LAST_MS);
+/** As `varyNames` makes them. */
+const fieldNames = z.array(z.string()).refine((names) => String(varyNames(names.join())) === names.join());
 
 const common = {
   /** The text of the reply's key, because two keys may have one hash. */
@@ -16,20 +28,20 @@ const common = {
 const replySchema = z.object({
   ...common,
   /** Milliseconds since the epoch when it was written, by the clock of its writer. */
-  writtenAt: z.number(),
-  lifeMs: z.number().min(0),
-  status: z.int().min(200).max(599),
-  headers: z.array(z.string()),
-  vary: z.array(z.string()),
+  writtenAt: duration,
+  lifeMs: duration,
+  status: z.int().refine(isStorableStatus),
+  headers: z.array(z.string()).refine(isSendable),
+  vary: fieldNames,
   lifetime: z.object({
-    ageMs: z.number().min(0),
-    freshMs: z.number().min(0),
-    staleWhileRevalidateMs: z.number().min(0),
-    staleIfErrorMs: z.number().min(0),
+    ageMs: duration,
+    freshMs: duration,
+    staleWhileRevalidateMs: duration,
+    staleIfErrorMs: duration,
     mustRevalidate: z.boolean(),
   }),
 });
-const headSchema = z.union([replySchema, z.object({ ...common, variants: z.array(z.string()) })]);
+const headSchema = z.union([replySchema, z.object({ ...common, variants: fieldNames })]);
 
 /** A reply as hosts share it. Its age is in `lifetime`, as it was when it was written. */
 export interface SharedReply {
@@ -81,10 +93,12 @@ export function encodeShared(value: SharedReply | SharedVariants): Buffer {
   return bytes;
 }
 
-/** Undefined if the value is damaged, cut, or not of this format. Does not throw. */
+/** Undefined if the value is damaged, cut, not of this format, or no reply that could be sent to a client. Does not throw. */
 export function decodeShared(bytes: Buffer): SharedReply | SharedVariants | undefined {
   if (bytes.length < PREFIX_BYTES || bytes.readUInt32BE(0) !== MAGIC + SHARED_FORMAT) return undefined;
-  const bodyAt = PREFIX_BYTES + bytes.readUInt32BE(4);
+  const headBytes = bytes.readUInt32BE(4);
+  if (headBytes > MOST_HEAD_BYTES) return undefined;
+  const bodyAt = PREFIX_BYTES + headBytes;
   if (bytes.length !== bodyAt + bytes.readUInt32BE(8)) return undefined;
   if (bytes.readUInt32BE(12) !== crc32(bytes.subarray(PREFIX_BYTES))) return undefined;
   const head = headOfValue(bytes.toString('utf8', PREFIX_BYTES, bodyAt));
@@ -92,10 +106,15 @@ export function decodeShared(bytes: Buffer): SharedReply | SharedVariants | unde
   const { key, stream, number } = head;
   const fetchedAt = { stream, number };
   if ('variants' in head) return { kind: 'variants', key, fetchedAt, vary: head.variants };
-  if (head.headers.length % 2 !== 0) return undefined;
   const { writtenAt, lifeMs, status, headers, vary, lifetime } = head;
+  if (status === 204 && bodyAt < bytes.length) return undefined;
   const rest = { writtenAt, lifeMs, status, headers, vary, lifetime };
   return { kind: 'reply', key, fetchedAt, ...rest, body: bodyOf(bytes.subarray(bodyAt)) };
+}
+
+/** Names and values of header lines, as a backend's reply could have them: anything else would fail in the reply of a client. */
+function isSendable(lines: readonly string[]): boolean {
+  return lines.length % 2 === 0 && lines.every((text, index) => (index % 2 === 0 ? ownName : lineOfText).test(text));
 }
 
 /** As the entries of a worker have it. A large body gets memory of its own, because the value is a part of a larger buffer. */

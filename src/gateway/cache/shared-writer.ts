@@ -29,6 +29,8 @@ export interface SharedWriterOptions {
 
 /** The largest body that hosts share. */
 const MOST_BODY_BYTES = 256 * 1024;
+/** The cost of the rest of it; in a value it takes twice as much at most. */
+const MOST_HEAD_BYTES = 60 * 1024;
 /** The replies that wait, those of the present write included. */
 const MOST_WAITING = 256;
 const MOST_WAITING_BYTES = 4 * 1024 * 1024;
@@ -56,7 +58,9 @@ export class SharedWriter {
   add(offer: SharedOffer): void {
     const { clock, breaker, metrics } = this.#options;
     const { entry } = offer;
-    if (entry.body.length > MOST_BODY_BYTES || lifeOf(entry, clock.now()) < SHORTEST_LIFE_MS) return;
+    const { length } = entry.body;
+    if (length > MOST_BODY_BYTES || entry.bytes - length > MOST_HEAD_BYTES) return;
+    if (lifeOf(entry, clock.now()) < SHORTEST_LIFE_MS) return;
     if (breaker.isOpen || this.#count >= MOST_WAITING || this.#bytes + entry.bytes > MOST_WAITING_BYTES) {
       metrics.wrote('dropped');
       return;

@@ -81,6 +81,10 @@ export function judgeReply(reply: ReplyHead, credentials: boolean, rules: CacheR
   return refuse('it is stale at once, and cannot be validated');
 }
 
+/** Whether a reply of this status may be stored at all. */
+export const isStorableStatus = (status: number): boolean =>
+  heuristic.has(status) || negative.has(status) || explicitOnly.has(status);
+
 /** Whether RFC 9111 §3 lets a shared cache keep a reply that is not private. `isAuthorised`: to a request with credentials. */
 function isStorable(
   status: number,

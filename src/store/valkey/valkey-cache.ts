@@ -16,6 +16,11 @@ export interface CacheWrite {
   readonly lifeMs: number;
 }
 
+/** More than hosts write. Of a larger value, which somebody else has written, only so much is read. */
+const MOST_BYTES = 512 * 1024;
+/** Read in the place of a list and the like. */
+const notOurs = Buffer.alloc(1);
+
 /** The Valkey of VALKEY_CACHE_URL. Everything rejects with a ValkeyUnavailable. */
 export class ValkeyCache {
   /** How long a look-up may take, however many reads it needs. */
@@ -27,19 +32,21 @@ export class ValkeyCache {
     this.lookUpMs = lookUpMs;
   }
 
-  /** Undefined if there is none. The time comes first: a value that is written between both commands then looks older than it is. */
+  /** Undefined if there is none, and cut or without a meaning if it is not of this cache. The time comes first: a value that is written between both commands then looks older than it is. */
   async read(key: string, limitMs: number): Promise<CachedValue | undefined> {
-    const [leftMs, value] = await this.#bytes(
+    const [leftMs, value] = await this.#client.bytes(
       [
         ['PTTL', key],
-        ['GET', key],
+        ['GETRANGE', key, 0, MOST_BYTES - 1],
       ],
       limitMs,
     );
-    if (value === null) return undefined;
+    // It is a list or the like. That says nothing of the server.
+    if (value instanceof ValkeyUnavailable && value.message.includes('WRONGTYPE')) return { value: notOurs, leftMs: 0 };
+    for (const answer of [leftMs, value]) if (answer instanceof ValkeyUnavailable) throw answer;
     if (!Buffer.isBuffer(value) || typeof leftMs !== 'number')
       throw new ValkeyUnavailable('refused', 'it gave no value that can be read');
-    return { value, leftMs };
+    return value.length === 0 ? undefined : { value, leftMs };
   }
 
   async write(writes: readonly CacheWrite[], limitMs: number): Promise<void> {

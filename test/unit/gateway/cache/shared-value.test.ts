@@ -14,18 +14,24 @@ const record = <Model>(model: { [Name in keyof Model]: fc.Arbitrary<Model[Name]>
   fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<Model>;
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const amount = fc.nat(1_000_000);
+const token = fc.string({ unit: fc.constantFrom(...'abz09-_!'), minLength: 1, maxLength: 20 });
+const line = fc.string({
+  unit: fc
+    .oneof(fc.constant(9), fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff }))
+    .map((code) => String.fromCharCode(code)),
+});
 const common = {
   key: text,
   fetchedAt: record({ stream: text, number: amount }),
-  vary: fc.array(text, { maxLength: 3 }),
+  vary: fc.uniqueArray(token, { maxLength: 3 }).map((names) => names.toSorted()),
 };
 const reply: fc.Arbitrary<SharedReply> = record({
   ...common,
   kind: fc.constant('reply' as const),
   writtenAt: amount,
   lifeMs: amount,
-  status: fc.integer({ min: 200, max: 599 }),
-  headers: fc.array(fc.tuple(text, text), { maxLength: 5 }).map((pairs) => pairs.flat()),
+  status: fc.constantFrom(200, 203, 301, 302, 404),
+  headers: fc.array(fc.tuple(token, line), { maxLength: 5 }).map((pairs) => pairs.flat()),
   lifetime: record({
     ageMs: amount,
     freshMs: amount,
@@ -79,6 +85,30 @@ describe('values of the shared cache', () => {
     ];
     for (const head of heads) assert.equal(decodeShared(sealed(head)), undefined, head);
     assert.ok(decodeShared(sealed('{"key":"k","stream":"s","number":1,"variants":["a"]}')));
+  });
+
+  test('count as nothing where no client could get them', () => {
+    const [sound] = fc.sample(reply, 1) as [SharedReply];
+    const changes: Partial<SharedReply>[] = [
+      { headers: ['a', 'b\r\nc: d'] },
+      { headers: ['a', '\0'] },
+      { headers: ['a', '\u0100'] },
+      { headers: ['', 'b'] },
+      { headers: ['a b', 'c'] },
+      { headers: ['A', 'b'] },
+      { headers: [':a', 'b'] },
+      { headers: ['a'] },
+      { headers: ['a', 'b'.repeat(128 * 1024)] },
+      { vary: ['cookie'] },
+      { vary: ['b', 'a'] },
+      { status: 204, body: 'x' },
+      ...[100, 206, 304, 500, 999].map((status) => ({ status })),
+      { writtenAt: 1e300 },
+      { lifeMs: -1 },
+      { lifetime: { ...sound.lifetime, freshMs: 1e300 } },
+    ];
+    for (const change of changes)
+      assert.equal(decodeShared(encodeShared({ ...sound, ...change })), undefined, JSON.stringify(change).slice(0, 80));
   });
 });
 
