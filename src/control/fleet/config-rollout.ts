@@ -141,7 +141,8 @@ export class FleetRollout {
     const { isSure, isApart } = this.#options.live();
     const texts = hosts.flatMap(({ host, state, problems }) => {
       if (state === 'refused') return problems.map((text) => `${host}: ${text}`);
-      return state === 'silent' ? [silentText(host, hosts)] : [];
+      // Without the news the other hosts have not been asked, so their silence says nothing.
+      return state === 'silent' && !isApart ? [silentText(host, hosts)] : [];
     });
     return isSure && !isApart ? texts : [this.#unsureText(), ...texts];
   }

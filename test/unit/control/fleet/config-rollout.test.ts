@@ -5,11 +5,12 @@ import { StoreError } from '../../../../src/store/errors.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 /** A rollout on the only host of a fleet. `hosts`: what PostgreSQL says that hosts have answered. */
-function setUp(hosts: () => unknown) {
+function setUp(hosts: () => unknown, live = () => ({ names: ['a'], isApart: false })) {
+  const clock = new ManualClock();
   const done: string[] = [];
   const options = {
     host: 'a',
-    clock: new ManualClock(),
+    clock,
     source: { read: async () => ({ file: {}, problems: [] }) },
     keeper: { reload: async () => ({ outcome: 'checked', changes: [], problems: [], remarks: [] }) },
     store: {
@@ -22,10 +23,10 @@ function setUp(hosts: () => unknown) {
         throw new StoreError('unavailable', 'away', undefined, undefined);
       },
     },
-    live: () => ({ names: ['a'], isSure: true, isApart: false, problem: undefined }),
+    live: () => ({ isSure: true, problem: undefined, ...live() }),
     announce: () => void done.push('announce'),
   } as unknown as FleetRolloutOptions;
-  return { rollout: new FleetRollout(options), done };
+  return { rollout: new FleetRollout(options), done, clock };
 }
 
 test('a fault while hosts are asked gives the proposal up at once', async () => {
@@ -41,4 +42,22 @@ test('a refusal gives it up, also if PostgreSQL fails then', async () => {
   const { outcome, problems } = await rollout.reload({ who: 'test' });
   assert.deepEqual([outcome, problems], ['refused', ['a: no']]);
   assert.deepEqual(done, ['announce', 'drop', 'announce']);
+});
+
+test('a host that hears no news blames itself, and not the hosts that it could not ask', async () => {
+  let looks = 0;
+  const { rollout, clock } = setUp(
+    () => [{ host: 'a', answered: 1, problems: [] }],
+    // The news is lost when the proposal has been made.
+    () => ({ names: ['a', 'b'], isApart: looks++ > 0 }),
+  );
+  const asked = rollout.reload({ who: 'test' });
+  for (let ms = 0; ms < 40_000; ms += 100) {
+    clock.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { reason, problems } = await asked;
+  assert.equal(reason, 'stores');
+  assert.equal(problems.length, 1, problems.join('\n'));
+  assert.match(problems[0] ?? '', /which hosts live/);
 });
