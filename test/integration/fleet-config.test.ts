@@ -121,7 +121,7 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
 
   test('a proposal whose time is far ahead, because the clock of PostgreSQL was set back, is given up', async () => {
     const { fleetConfig } = store;
-    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false };
+    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false, atRestart: false };
     assert.equal(await fleetConfig.propose(proposal), 1);
     await queryOnce(url, "UPDATE fleet_configs SET created_at = created_at + interval '1 hour'");
     assert.equal(await fleetConfig.activate(1), false);
