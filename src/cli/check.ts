@@ -7,7 +7,7 @@ import { HIDDEN, hiddenAt } from '../config/redaction.ts';
 import { mayHoldSecret } from '../config/secret-variables.ts';
 import { unknownVariables } from '../config/env-file.ts';
 import type { RouteConfig } from '../config/model.ts';
-import { fleetRemarks } from '../config/fleet.ts';
+import { fleetRemarks, storeRemarks } from '../config/fleet.ts';
 import { nodeRemarks } from '../config/node-floors.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
@@ -39,6 +39,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     ...unknownVariables(io.env),
     ...routeRemarks(routes),
     ...fleetRemarks(config.upstreams),
+    ...storeRemarks(env),
     ...nodeRemarks(config, process.versions.node),
     ...sloRemarks,
     ...(typeof connections === 'string' ? [connections] : []),

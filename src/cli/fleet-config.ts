@@ -30,7 +30,11 @@ export async function askFleetConfig(socket: string, limitMs: number): Promise<z
 }
 
 /** The part of `rampart fleet status` about the configuration; nothing before the first `rampart reload --fleet`. */
-export function fleetConfigText(own: z.output<typeof fleetConfigSchema>, known: z.output<typeof hostsSchema>): string {
+export function fleetConfigText(
+  own: z.output<typeof fleetConfigSchema>,
+  known: z.output<typeof hostsSchema>,
+  isApart = false,
+): string {
   if (own === null && (known?.active ?? null) === null) return '';
   const problem = own?.problem ? [`Problem: ${own.problem}`] : [];
   if (known === undefined) {
@@ -45,7 +49,8 @@ export function fleetConfigText(own: z.output<typeof fleetConfigSchema>, known: 
     const remark =
       one.problem ??
       (isOld ? 'has not taken it yet' : one.departs ? 'DEPARTS from it: rampart reload was run there' : '');
-    return [`  ${one.host}`, version, one.lives ? 'lives' : 'silent', remark];
+    // Without news this host knows of no other whether it lives.
+    return [`  ${one.host}`, version, isApart ? 'not known' : one.lives ? 'lives' : 'silent', remark];
   });
   const head = active === null ? 'The fleet has no version.' : `Version ${active.number} of the fleet is in force.`;
   return `\n${[head, ...problem, ...alignedLines([['  host', 'version', '', ''], ...rows])].join('\n')}\n`;

@@ -24,8 +24,8 @@ fleet's configuration each host has (rampart reload --fleet).
 leases shows what every host holds, as the Valkey of VALKEY_URL has it. Nothing has to run here.
 forget gives the floor of a host that is gone for good to the others at once; otherwise they get it after 10 minutes.
 
-Exit codes: 0 done; 1 this host has only its floors, or none of its permits; 2 wrong usage, or Valkey cannot be used; 3 nothing runs, or
-control does not answer.
+Exit codes: 0 done; 1 this host has only its floors, none of its permits, or hears no news of the other hosts; 2 wrong usage, or Valkey cannot be
+used; 3 nothing runs, or control does not answer.
 `;
 
 const ANSWER_LIMIT_MS = 3000;
@@ -52,8 +52,15 @@ export async function fleet(args: string[], io: CommandIo): Promise<number> {
   return withValkey(io, (valkey) => (name === 'leases' ? showLeases(valkey, options, io) : forget(valkey, host, io)));
 }
 
+/** `fleet_news` of the status of a host; older controls have none. */
+const newsSchema = z
+  .object({ state: z.enum(['connected', 'apart']), problem: z.string().nullable() })
+  .nullish()
+  .transform((value) => value ?? null);
+
 const statusSchema = z.object({
   fleet_config: fleetConfigSchema,
+  fleet_news: newsSchema,
   fleet: z
     .object({
       host: z.string(),
@@ -83,15 +90,23 @@ async function showStatus(options: Options, io: CommandIo): Promise<number> {
     io.stderr.write(`rampart: ${absenceText(dataDir, processes)}\n`);
     return NO_NEWS;
   }
-  const { fleet: part, fleet_config: own } = statusSchema.parse(answer);
+  const { fleet: part, fleet_config: own, fleet_news: news } = statusSchema.parse(answer);
   const hosts = await askFleetConfig(controlSocket(runFolder), ANSWER_LIMIT_MS);
+  const isApart = news?.state === 'apart';
   if (options.flag('json')) {
     const config = own === null && hosts === undefined ? null : { ...own, hosts: hosts ?? null };
     io.stdout.write(`${JSON.stringify(part === null ? null : { ...part, config }, undefined, 2)}\n`);
-  } else io.stdout.write(fleetStatusText(part) + fleetConfigText(own, hosts));
+  } else io.stdout.write(fleetStatusText(part) + fleetNewsText(news) + fleetConfigText(own, hosts, isApart));
   const isWhole = part === null || part.backends.length === 0 || ['leased', 'learning'].includes(part.state);
   const isEmpty = part?.backends.length !== 0 && part?.backends.every(({ permits }) => permits === 0) === true;
-  return isWhole && !isEmpty ? exitCodes.ok : exitCodes.failed;
+  return isWhole && !isEmpty && !isApart ? exitCodes.ok : exitCodes.failed;
+}
+
+/** A host that hears nothing of the others; no text for one that does. */
+export function fleetNewsText(news: z.output<typeof newsSchema>): string {
+  if (news?.state !== 'apart') return '';
+  const why = news.problem === null ? 'Valkey has not answered yet' : news.problem;
+  return `This host hears no news of the other hosts: ${why}. Whatever it has stored counts as stale (docs/fleet-cache.md)\n`;
 }
 
 /** The states of a lease in words. */
@@ -109,7 +124,7 @@ export function fleetStatusText(part: FleetPart | null): string {
   if (part === null) return 'no fleet: VALKEY_URL is not set (docs/fleet.md)\n';
   const { host, state, hosts, lease_ends_in_ms: leftMs, problem, backends } = part;
   if (backends.length === 0)
-    return `${host}: no upstream has scope: 'fleet' and a backend that other hosts reach (docs/fleet.md)\n`;
+    return `${host} shares the cap of no backend: no upstream has scope: 'fleet' and a backend that other hosts reach (docs/fleet.md)\n`;
   const left = leftMs > 0 ? ` It lasts ${(leftMs / 1000).toFixed(1)} s unless it is renewed.` : '';
   return `${[
     `${host} ${states[state] ?? state}.${left} Hosts: ${hosts}`,

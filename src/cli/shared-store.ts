@@ -16,6 +16,8 @@ export async function openSharedStore(context: RoleContext): Promise<ValkeyCache
   const { ValkeyCache: Store } = await import('../store/valkey/valkey-cache.ts');
   const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const connectionName = `rampart-cache-${instance}`;
-  const options = { url, libraries: [], clock, random, log, bugs, connectionName };
+  // There may be two servers, and a line of the log must say which one is meant.
+  const named = log.child({ setting: 'VALKEY_CACHE_URL' });
+  const options = { url, libraries: [], clock, random, log: named, bugs, connectionName };
   return new Store(new ValkeyClient(options), LOOK_UP_MS);
 }

@@ -46,6 +46,17 @@ export function fleetProblems(
   });
 }
 
+/** A remark on a host that shares a Valkey with others and no PostgreSQL. */
+export const storeRemarks = ({
+  VALKEY_URL,
+  DATABASE_URL,
+}: Pick<Environment, 'VALKEY_URL' | 'DATABASE_URL'>): string[] =>
+  VALKEY_URL === undefined || DATABASE_URL !== undefined
+    ? []
+    : [
+        'VALKEY_URL is set and DATABASE_URL is not: rampart reload --fleet needs one PostgreSQL for all hosts, and is refused on each of them while this host lives',
+      ];
+
 /** Remarks of `rampart check` on fleet upstreams that are valid, but may not do as their writer wants. */
 export function fleetRemarks(upstreams: readonly UpstreamConfig[]): string[] {
   return upstreams.flatMap(({ name, fleet, backends, cap }) => {

@@ -28,6 +28,14 @@ Version 7 of the fleet is in force.
   );
 });
 
+test('fleet status says of no host that it is silent where this host hears none', () => {
+  const hosts = [host, { ...host, host: 'north-2', lives: false }];
+  assert.match(fleetConfigText(own, { active, hosts }), /north-2 +7 +silent/);
+  const apart = fleetConfigText(own, { active, hosts }, true);
+  assert.match(apart, /north-1 +7 +not known\n +north-2 +7 +not known/);
+  assert.doesNotMatch(apart, /silent|lives/);
+});
+
 test('fleet status says nothing of the configuration before the first version, and what is known without PostgreSQL', () => {
   assert.equal(fleetConfigText(null, undefined), '');
   assert.equal(fleetConfigText(null, { active: null, hosts: [host] }), '');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fleetLeasesText, fleetStatusText } from '../../../src/cli/fleet.ts';
+import { fleetLeasesText, fleetNewsText, fleetStatusText } from '../../../src/cli/fleet.ts';
 
 const backend = { upstream: 'app', backend: '10.0.0.9:80', permits: 18, floor: 6, in_use: 11, cap: 24 };
 const part = {
@@ -31,6 +31,16 @@ test('fleet status says why a host has only its floors, and what is missing for 
   );
   assert.match(fleetStatusText({ ...part, backends: [] }), /no upstream has scope: 'fleet'/);
   assert.match(fleetStatusText(null), /VALKEY_URL is not set/);
+});
+
+test('fleet status says of a host that it hears no news, and why', () => {
+  assert.equal(fleetNewsText(null), '');
+  assert.equal(fleetNewsText({ state: 'connected', problem: 'an old one' }), '');
+  assert.match(
+    fleetNewsText({ state: 'apart', problem: 'WRONGPASS' }),
+    /^This host hears no news of the other hosts: WRONGPASS\. /,
+  );
+  assert.match(fleetNewsText({ state: 'apart', problem: null }), /: Valkey has not answered yet\. /);
 });
 
 test('fleet leases shows every host by backend, and what waits for the end of requests', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configWithFile } from '../../../src/config/config.ts';
 import type { ParsedConfigFile } from '../../../src/config/file-schema.ts';
-import { firstFloor, fleetRemarks, isShared } from '../../../src/config/fleet.ts';
+import { firstFloor, fleetRemarks, isShared, storeRemarks } from '../../../src/config/fleet.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 
 const VALKEY_URL = 'redis://10.0.0.1';
@@ -69,4 +69,14 @@ test('check says of which backends other hosts have none, and when floors do not
     /^upstreams\.app: http:\/\/127\.0\.0\.1:81 is on this machine.*counts over this host$/,
   );
   assert.match(remarksOf({ cap: 4, fleet: { expectedHosts: 3 } }).join('\n'), /of 3 hosts, 1 keep no permit/);
+});
+
+test('check says that a host with a Valkey and no PostgreSQL holds up changes of the fleet', () => {
+  const [valkey, database] = ['redis://10.0.0.1', 'postgresql://10.0.0.2/rampart'];
+  assert.match(
+    storeRemarks({ VALKEY_URL: valkey, DATABASE_URL: undefined }).join(),
+    /reload --fleet needs one PostgreSQL/,
+  );
+  assert.deepEqual(storeRemarks({ VALKEY_URL: valkey, DATABASE_URL: database }), []);
+  assert.deepEqual(storeRemarks({ VALKEY_URL: undefined, DATABASE_URL: undefined }), []);
 });
