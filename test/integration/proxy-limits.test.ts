@@ -17,7 +17,7 @@ describe('proxying at its limits', () => {
     abort.abort();
     assert.equal(await pending, 'left');
     await eventually('the backend is told', () => closed === 1);
-    assert.equal(inFlight(rampart), 0);
+    await eventually('its permit is back', () => inFlight(rampart) === 0);
     assert.match(rampart.metrics(), /rampart_requests_total\{endpoint="app",status="499"\} 1\n/);
   });
 
