@@ -18,8 +18,8 @@ const GENERATORS = 6;
 /** The promises of the proof. */
 const promises = {
   single: { perSecond: 72, tolerance: 0.05 },
-  /** 95 % of six times the single capacity. */
-  scaledPerSecond: Math.ceil(0.95 * GENERATORS * SINGLE_PER_SECOND),
+  /** The share of six times the single topology, as it was measured in the same run: a slow machine slows both. */
+  scaledShare: 0.95,
   p95Ms: 1.5 * SERVICE_MS,
   realPerSecond: 4 * SINGLE_PER_SECOND,
 } as const;
@@ -35,7 +35,7 @@ interface Topology {
   readonly settings: Readonly<Record<string, string>>;
   readonly connections: readonly number[];
   readonly slots: number;
-  readonly merit: (step: Step) => number;
+  readonly merit: (step: Step, before: readonly Series[]) => number;
   readonly mixFor: (key: string) => Mix;
 }
 
@@ -58,7 +58,8 @@ export async function prove(options: ProveOptions, context: LabContext): Promise
     context.say(`${topology.name}: starting ${describe(topology.settings)}`);
     const system = await options.start(topology.name, topology.settings);
     try {
-      const { connections, merit, slots } = topology;
+      const { connections, slots } = topology;
+      const merit = (step: Step): number => topology.merit(step, series);
       const target = { targetMs: promises.p95Ms, resources: { slots }, mixFor: topology.mixFor };
       series.push(await sweep({ system, connections, merit, laterMs, ...timing, ...target }, context));
     } finally {
@@ -87,7 +88,7 @@ function topologies({ quick, workers }: ProveOptions): Topology[] {
     {
       name: 'scaled',
       settings: { ...calibrated, GATEWAY_WORKERS: String(workers), GENERATOR_INSTANCES: String(GENERATORS) },
-      connections: quick ? [26, 28] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
+      connections: quick ? [25, 26] : [4, 8, 12, 16, 20, 24, 25, 26, 27, 28, 30],
       slots: GENERATORS * SLOTS,
       merit: scaledMerit,
       mixFor: createBarcodeMix,
@@ -112,11 +113,15 @@ const isClean = ({ errorShare, refusedShare }: Step['figures']): boolean => erro
 /** The proof ignores throughput above this factor, which only repeated runs could tell from chance. */
 const ENOUGH_THROUGHPUT = 1.015;
 
+/** What six generators must serve beside this run of one. */
+const promisedOf = (single: Step | undefined): number =>
+  Math.ceil(promises.scaledShare * GENERATORS * (single?.figures.throughputPerSecond ?? SINGLE_PER_SECOND));
+
 /** The run with the least p95 among those that reach the promised throughput; if none does, the one with the most throughput. */
-function scaledMerit({ figures }: Step): number {
+function scaledMerit({ figures }: Step, [single]: readonly Series[]): number {
   if (!isClean(figures)) return 0;
   const { throughputPerSecond, latency } = figures;
-  const served = throughputPerSecond / promises.scaledPerSecond;
+  const served = throughputPerSecond / promisedOf(single?.confirmations[0]);
   return served < ENOUGH_THROUGHPUT ? served : ENOUGH_THROUGHPUT + promises.p95Ms / latency.p95Ms;
 }
 
@@ -157,15 +162,16 @@ function outcomeOf(
         .map((reason) => `${name}: ${reason}`),
     ),
     marks: {
-      throughput: [{ name: `promised: ${promises.scaledPerSecond}`, series: 'scaled', y: promises.scaledPerSecond }],
+      throughput: [{ name: `promised: ${promisedOf(single)}`, series: 'scaled', y: promisedOf(single) }],
       p95: [{ name: `promised: ${promises.p95Ms}`, series: 'scaled', y: promises.p95Ms }],
     },
   };
 }
 
-function calibratedGates({ figures: single }: Step, { figures: scaled }: Step): Gate[] {
+function calibratedGates(one: Step, { figures: scaled }: Step): Gate[] {
   const { perSecond, tolerance } = promises.single;
-  const rate = single.throughputPerSecond;
+  const rate = one.figures.throughputPerSecond;
+  const promised = promisedOf(one);
   return [
     {
       name: 'single topology, requests/s',
@@ -175,9 +181,9 @@ function calibratedGates({ figures: single }: Step, { figures: scaled }: Step): 
     },
     {
       name: 'scaled topology, requests/s',
-      expected: `at least ${promises.scaledPerSecond}`,
+      expected: `at least ${promised}, ${promises.scaledShare * 100} % of six times the single topology`,
       got: scaled.throughputPerSecond.toFixed(1),
-      passed: scaled.throughputPerSecond >= promises.scaledPerSecond,
+      passed: scaled.throughputPerSecond >= promised,
     },
     {
       name: 'scaled topology, p95',
