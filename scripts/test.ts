@@ -11,7 +11,6 @@ await runTogether('test/unit/**/*.test.ts', 2, count);
 const quiet: ReadonlySet<string> = new Set([
   'admission',
   'backend-faults',
-  'busy-evaluation',
   'cache-coalescing',
   'faults',
   'fleet',
