@@ -48,18 +48,18 @@ describe('rampart lab', () => {
   });
 
   test('prove, in its quick form: the single topology is at its known capacity, and reports are written', async () => {
-    const prove = () => runRampart(['lab', 'prove', '--quick', '--json'], { RAMPART_DATA_DIR: dataDir });
-    let { code, stdout, stderr } = await prove();
-    if (code !== 0) {
-      // A capacity is what can be reached: a moment in which the machine had other work to do does not disprove it.
-      console.log(`proved once more: ${stderr}`);
-      ({ code, stdout, stderr } = await prove());
-    }
+    const { code, stdout, stderr } = await runRampart(['lab', 'prove', '--quick', '--json'], {
+      RAMPART_DATA_DIR: dataDir,
+    });
     const run = readRun(stdout);
     const said = JSON.stringify({ gates: run.gates, reasons: run.reasons, stderr }, undefined, 1);
-    // Where other programs take the processors, six generators may miss their mark: then the run says that it says nothing.
-    assert.ok(run.verdict === 'passed' ? code === 0 : run.verdict === 'invalid' && code === 3, said);
+    // Whether six generators reach their mark is for npm run prove, because it depends on the machine.
+    assert.equal(code, { passed: 0, failed: 1, invalid: 3 }[run.verdict], said);
     assert.equal(run.gates[0]?.passed, true, said);
+    const [single = 0, scaled = 0] = run.series.map(
+      ({ confirmations }) => confirmations[0]?.figures.throughputPerSecond,
+    );
+    assert.ok(scaled > 3 * single, said);
     assert.deepEqual(
       run.series.map(({ name }) => name),
       ['single', 'scaled', 'real barcodes'],
