@@ -15,7 +15,11 @@ const leases = [
   'test/unit/policy/fleet/fleet-lease.test.ts',
   'test/unit/policy/fleet/fleet-leases.test.ts',
 ];
-const news = ['test/unit/control/fleet/news-desk.test.ts', 'test/unit/policy/fleet/worker-trust.test.ts'];
+const news = [
+  'test/unit/control/fleet/news-desk.test.ts',
+  'test/unit/policy/fleet/news-progress.test.ts',
+  'test/unit/policy/fleet/worker-trust.test.ts',
+];
 const batches = ['test/integration/batch-queue.test.ts'];
 
 const book = 'src/policy/fleet/fleet-book.ts';

@@ -15,7 +15,7 @@ export interface Finding {
 
 const TEST_LIMIT_MS = 300_000;
 /** Histories that the model of the leases goes through: a rare coincidence may be needed. */
-const FLEET_RUNS = '400';
+const FLEET_RUNS = '60';
 
 /** Copies the sources and the tests, puts the defect into the copy, and runs its tests there. Without a bug: the same on code as it is. */
 export async function tryBug(bug: Pick<SeededBug, 'tests'> & Partial<SeededBug>): Promise<Finding> {
