@@ -10,6 +10,7 @@ import { failureTable } from '../test/fleet/failure-table.ts';
 import { allFaults } from '../test/fleet/faults/faults.ts';
 import { FEW_JOINERS, MOST_JOINERS } from '../test/fleet/faults/fleet-faults.ts';
 import { Fleet } from '../test/fleet/fleet.ts';
+import { floorOf, reachableOf } from '../test/fleet/floors.ts';
 import { planFaults } from '../test/fleet/nemesis.ts';
 import { brokenPromises } from '../test/fleet/judge.ts';
 import { reportOf, reportTable, tokensLine, tokensOf } from '../test/fleet/report.ts';
@@ -71,8 +72,6 @@ const REQUESTS_PER_SECOND = 300;
 /** A limit of all clients together, which three times as many calls ask for. */
 const LIMIT_PER_SECOND = 20;
 const BURST_PER_HOST = 5;
-/** The default floor: the part of the cap that the hosts keep together while they have no ledger. */
-const FLOOR_SHARE = 0.5;
 const LEAST_USE = 0.95;
 
 function sizes(): Record<'hosts' | 'workers' | 'seconds' | 'seed' | 'users' | 'stragglers', number> {
@@ -133,11 +132,11 @@ async function runFleet(): Promise<number> {
     writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n\n${tokensLine(tokens)}\n`);
   const isFleet = values.scope === 'fleet';
   if (values.docs && isFleet) writeTable('fleet-proof.md', 'failure table', `\n${failureTable(rows)}\n`);
-  const floor = isFleet ? Math.floor((FLOOR_SHARE * CAP) / hosts) : CAP;
+  const floor = isFleet ? floorOf(CAP, hosts) : CAP;
   const broken = brokenPromises(history, rows, {
     mostInFlight: values.scope === 'host' ? hosts * CAP : CAP,
     leastUse: values.scope === 'host' ? 0 : LEAST_USE,
-    reachable: isFleet ? CAP - (hosts - 1) * floor : CAP,
+    reachable: isFleet ? reachableOf(CAP, hosts, floor) : CAP,
     hasLedger,
     floor,
   });

@@ -49,22 +49,25 @@ const OWN_HOOKS = /^(?:before|after)(?:Each)?\(/m;
  * would spend more time on its start than on its tests. The files share globals, so they must leave them as they found them.
  */
 export async function runTogether(pattern: string, concurrency: number, count: TestCount): Promise<FailedFiles> {
-  const all = globSync(pattern, { cwd: root }).toSorted();
+  const all = globSync(pattern, { cwd: root })
+    .toSorted()
+    .map((file) => resolve(root, file));
   if (all.length === 0) throw new Error(`No test file matches ${pattern}`);
   // A hook outside a suite runs for every test of its process.
-  const hasHooks = (file: string): boolean => OWN_HOOKS.test(readFileSync(resolve(root, file), 'utf8'));
-  const [alone, files] = [all.filter(hasHooks), all.filter((file) => !hasHooks(file))];
+  const { alone = [], together: files = [] } = Object.groupBy(all, (file) =>
+    OWN_HOOKS.test(readFileSync(file, 'utf8')) ? 'alone' : 'together',
+  );
   const folder = mkdtempSync(join(tmpdir(), 'rampart-tests-'));
   try {
     const groups = Array.from({ length: Math.min(GROUPS, files.length) }, (_, group) => {
       const own = files.filter((_file, index) => index % GROUPS === group);
       const path = join(folder, `group-${group + 1}.test.mjs`);
       // Static, so that all files are loaded before the first test runs: loading in its midst would delay it by seconds.
-      const imports = own.map((file) => `import '${pathToFileURL(resolve(root, file)).href}';\n`);
+      const imports = own.map((file) => `import '${pathToFileURL(file).href}';\n`);
       writeFileSync(path, [...imports, markEnd(endOf(path))].join(''));
       return path;
     });
-    const failed = await runFiles([...groups, ...alone.map((file) => resolve(root, file))], concurrency, count);
+    const failed = await runFiles([...groups, ...alone], concurrency, count);
     for (const cut of groups.filter((path) => !existsSync(endOf(path)))) {
       count.failed++;
       console.log(`A test ended its process, so tests of these files did not run:\n${readFileSync(cut, 'utf8')}`);

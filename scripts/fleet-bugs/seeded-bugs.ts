@@ -1,6 +1,6 @@
 /** A defect that is put into a copy of the code, to see whether the tests of the fleet's promises find it. */
 export interface SeededBug {
-  /** What goes wrong, as a sentence without its stop. */
+  /** The effect, as a sentence without its stop. */
   readonly name: string;
   readonly file: string;
   /** A text that the file has exactly once, and what takes its place. */

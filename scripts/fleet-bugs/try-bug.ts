@@ -5,7 +5,7 @@ import { run } from 'node:test';
 import { root } from '../root.ts';
 import type { SeededBug } from './seeded-bugs.ts';
 
-/** What the tests said of one state of the code. */
+/** The results of tests on one state of the code. */
 export interface Finding {
   readonly passed: number;
   /** The tests that failed, and the first line of what the first one said. */
@@ -17,32 +17,41 @@ const TEST_LIMIT_MS = 300_000;
 /** Histories that the model of the leases goes through: a rare coincidence may be needed. */
 const FLEET_RUNS = '60';
 
-/** Copies the sources and the tests, puts the defect into the copy, and runs its tests there. Without a bug: the same on code as it is. */
-export async function tryBug(bug: Pick<SeededBug, 'tests'> & Partial<SeededBug>): Promise<Finding> {
-  const folder = mkdtempSync(join(tmpdir(), 'rampart-bug-'));
-  try {
+/** A copy of the sources and the tests, in which defects can be put. */
+export class CodeCopy {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'rampart-bug-'));
+
+  constructor() {
     for (const part of ['src', 'test', 'prisma', 'package.json', 'tsconfig.json'])
-      cpSync(join(root, part), join(folder, part), { recursive: true });
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    if (bug.file !== undefined) plant(join(folder, bug.file), bug as SeededBug);
-    return await outcomeOf(bug.tests.map((test) => resolve(folder, test)));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+      cpSync(join(root, part), join(this.#folder, part), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'));
   }
-}
 
-/** Throws an Error if the code has changed, so that the defect cannot be put there any more. */
-export function planted(text: string, { file, from, to }: Pick<SeededBug, 'file' | 'from' | 'to'>): string {
-  const parts = text.split(from);
-  if (parts.length !== 2)
-    throw new Error(
-      `Cannot put the defect into ${file}, which must have once what it has ${parts.length - 1} times: ${from}`,
-    );
-  return parts.join(to);
-}
+  /** Runs tests on the code as it is. */
+  run(tests: readonly string[]): Promise<Finding> {
+    return outcomeOf(tests.map((test) => resolve(this.#folder, test)));
+  }
 
-function plant(path: string, bug: SeededBug): void {
-  writeFileSync(path, planted(readFileSync(path, 'utf8'), bug));
+  /** Runs the tests of a defect with it in the code. Throws an Error if it cannot be put there any more, because the code has changed. */
+  async tryBug({ file, from, to, tests }: SeededBug): Promise<Finding> {
+    const path = join(this.#folder, file);
+    const sound = readFileSync(path, 'utf8');
+    const parts = sound.split(from);
+    if (parts.length !== 2)
+      throw new Error(
+        `Cannot put the defect into ${file}, which must have once what it has ${parts.length - 1} times: ${from}`,
+      );
+    writeFileSync(path, parts.join(to));
+    try {
+      return await this.run(tests);
+    } finally {
+      writeFileSync(path, sound);
+    }
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
 }
 
 async function outcomeOf(files: string[]): Promise<Finding> {

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 
-/** Who runs a command. In a container, a numeric user need not have a name. */
+/** The user of a command, for the log of changes. In a container, a numeric user need not have a name. */
 export function askingUser(): string {
   try {
     return userInfo().username;

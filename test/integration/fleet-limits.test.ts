@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
-import { systemClock } from '../../src/core/clock.ts';
 import { tokenFunctions } from '../../src/store/valkey/token-functions.ts';
-import { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
 import { testKey } from '../support/gateway.ts';
-import { quietInstruments } from '../support/instruments.ts';
 import { closers } from '../support/proxying.ts';
 import { flood, type RateHost, startRateHost } from '../support/rate-host.ts';
 import { eventually } from '../support/raw.ts';
+import { valkeyClient } from '../support/valkey-client.ts';
 import { startValkey, type TestValkey, withoutValkey } from '../support/valkey-server.ts';
 
 const headers = { authorization: `Bearer ${testKey}` };
@@ -34,10 +31,7 @@ async function startFleet(): Promise<Fleet> {
   const valkey = await startValkey();
   const hosts: RateHost[] = [];
   for (const name of ['a', 'b', 'c']) {
-    const log = pino({ level: 'silent' });
-    const { bugs } = quietInstruments();
-    const common = { url: valkey.url, libraries: [tokenFunctions], clock: systemClock, random: Math.random, log, bugs };
-    const client = new ValkeyClient({ ...common, connectionName: `host-${name}` });
+    const client = valkeyClient(valkey.url, `host-${name}`, [tokenFunctions]);
     hosts.push(await startRateHost({ keyLimit: limit, authenticate: true, valkey: client, workerCount: 2 }));
     closers.push(async () => client.close());
   }

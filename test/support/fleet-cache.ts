@@ -17,7 +17,7 @@ import { fleetLibrary } from '../../src/control/fleet/fleet-function.ts';
 import { newsFunctions } from '../../src/store/valkey/news-functions.ts';
 import { tokenFunctions } from '../../src/store/valkey/token-functions.ts';
 import { ValkeyCache } from '../../src/store/valkey/valkey-cache.ts';
-import { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
+import type { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
 import { startOpenAdmin } from './admin.ts';
 import { fixedConfig } from './config-source.ts';
 import { get } from './caching.ts';
@@ -25,6 +25,7 @@ import type { TestGateway, TestGatewayOptions } from './gateway.ts';
 import { quietInstruments } from './instruments.ts';
 import { closers, startGateway } from './proxying.ts';
 import { eventually } from './raw.ts';
+import { valkeyClient } from './valkey-client.ts';
 
 export interface FleetCacheOptions extends TestGatewayOptions {
   readonly host: string;
@@ -76,15 +77,7 @@ export class FleetCacheHost {
   private constructor(options: FleetCacheOptions) {
     this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), 'rampart-fleet-cache-'));
-    this.#valkey = new ValkeyClient({
-      url: options.valkeyUrl,
-      libraries: [tokenFunctions, fleetLibrary, newsFunctions],
-      clock: systemClock,
-      random: Math.random,
-      log: pino({ level: 'silent' }),
-      bugs: quietInstruments().bugs,
-      connectionName: options.host,
-    });
+    this.#valkey = valkeyClient(options.valkeyUrl, options.host, [tokenFunctions, fleetLibrary, newsFunctions]);
   }
 
   /** Resolves when its workers have the trust of control. */
@@ -222,11 +215,8 @@ export class FleetCacheHost {
   }
 }
 
-function openSharedCache({ url, timeoutMs }: NonNullable<FleetCacheOptions['shared']>): ValkeyCache {
-  const { bugs } = quietInstruments();
-  const common = { clock: systemClock, random: Math.random, log: pino({ level: 'silent' }), bugs, libraries: [] };
-  return new ValkeyCache(new ValkeyClient({ ...common, url, connectionName: 'shared-cache' }), timeoutMs);
-}
+const openSharedCache = ({ url, timeoutMs }: NonNullable<FleetCacheOptions['shared']>): ValkeyCache =>
+  new ValkeyCache(valkeyClient(url, 'shared-cache'), timeoutMs);
 
 function apply({ gateway }: TestGateway, message: ControlMessage): void {
   if (message.type === 'forget' || message.type === 'invalidated') gateway.applyCache(message);

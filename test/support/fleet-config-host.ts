@@ -12,11 +12,12 @@ import { fleetLibrary } from '../../src/control/fleet/fleet-function.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { newsFunctions } from '../../src/store/valkey/news-functions.ts';
 import { tokenFunctions } from '../../src/store/valkey/token-functions.ts';
-import { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
+import type { ValkeyClient } from '../../src/store/valkey/valkey-client.ts';
 import type { Store } from '../../src/store/store.ts';
 import { quietInstruments } from './instruments.ts';
 import { temporaryFolder } from './postgres.ts';
 import { closers } from './proxying.ts';
+import { valkeyClient } from './valkey-client.ts';
 
 export interface FleetConfigHostOptions {
   readonly host: string;
@@ -51,15 +52,7 @@ export class FleetConfigHost {
   private constructor(options: FleetConfigHostOptions, folder: string) {
     this.#options = options;
     this.folder = folder;
-    this.#valkey = new ValkeyClient({
-      url: options.valkeyUrl,
-      libraries: [tokenFunctions, fleetLibrary, newsFunctions],
-      clock: systemClock,
-      random: Math.random,
-      log: pino({ level: 'silent' }),
-      bugs: quietInstruments().bugs,
-      connectionName: options.host,
-    });
+    this.#valkey = valkeyClient(options.valkeyUrl, options.host, [tokenFunctions, fleetLibrary, newsFunctions]);
   }
 
   static async start(options: FleetConfigHostOptions): Promise<FleetConfigHost> {

@@ -1,40 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { runOver as run } from '../../support/runner.ts';
 
-const runner = new URL('../../../scripts/run-tests.ts', import.meta.url);
+/** Each file knows whether it runs for the first time, by a file that outlives a run. */
+const head = (path: string): string =>
+  `import { test } from 'node:test'; import { existsSync, writeFileSync } from 'node:fs';
+   const seen = ${JSON.stringify(`${path}.seen`)};
+   const isFirst = !existsSync(seen); writeFileSync(seen, '');`;
 
-/** The last lines and the exit code of a run over files with this text; `$SEEN` in it is a file that outlives a run. */
-function runOver(files: Record<string, string>): { lines: string[]; code: number | null } {
-  const folder = mkdtempSync(join(tmpdir(), 'rampart-again-'));
-  try {
-    for (const [name, text] of Object.entries(files))
-      writeFileSync(
-        join(folder, `${name}.test.mjs`),
-        `import { test } from 'node:test'; import { existsSync, writeFileSync } from 'node:fs';
-         const seen = ${JSON.stringify(join(folder, `${name}.seen`))};
-         const isFirst = !existsSync(seen); writeFileSync(seen, '');\n${text}`,
-      );
-    const main = `
-      const { conclude, noTests, runAgain, runTests } = await import(${JSON.stringify(pathToFileURL(runner.pathname))});
-      const count = noTests();
-      await runAgain(await runTests(${JSON.stringify(join(folder, '*.test.mjs'))}, 2, count), count);
-      conclude(count);`;
-    writeFileSync(join(folder, 'main.mjs'), main);
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { stdout, status } = spawnSync(process.execPath, [join(folder, 'main.mjs')], {
-      env,
-      encoding: 'utf8',
-    });
-    return { lines: stdout.trimEnd().split('\n'), code: status };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const runOver = (files: Readonly<Record<string, string>>): ReturnType<typeof run> =>
+  run(files, 'await runAgain(await runTests(files, 2, count), count);', head);
 
 const once = "test('holds', () => {}); test('waits', () => { if (isFirst) throw new Error('late'); });";
 const never = "test('breaks', () => { throw new Error('always'); });";

@@ -1,31 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-
-const runner = new URL('../../../scripts/run-tests.ts', import.meta.url);
+import { runOver as run } from '../../support/runner.ts';
 
 /** The last line of a run over files with these texts, and its exit code. */
 function runOver(files: Readonly<Record<string, string>>): { last: string; code: number | null } {
-  const folder = mkdtempSync(join(tmpdir(), 'rampart-together-'));
-  try {
-    for (const [name, text] of Object.entries(files))
-      writeFileSync(join(folder, `${name}.test.mjs`), `import { after, afterEach, test } from 'node:test';\n${text}\n`);
-    const main = `
-      const { conclude, noTests, runTogether } = await import(${JSON.stringify(pathToFileURL(runner.pathname))});
-      const count = noTests();
-      await runTogether(${JSON.stringify(join(folder, '*.test.mjs'))}, 2, count);
-      conclude(count);`;
-    writeFileSync(join(folder, 'main.mjs'), main);
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { stdout, status } = spawnSync(process.execPath, [join(folder, 'main.mjs')], { env, encoding: 'utf8' });
-    return { last: stdout.trimEnd().split('\n').at(-1) ?? '', code: status };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const head = (): string => "import { after, afterEach, test } from 'node:test';";
+  const { lines, code } = run(files, 'await runTogether(files, 2, count);', head);
+  return { last: lines.at(-1) ?? '', code };
 }
 
 const passes = "test('holds', () => {});";
