@@ -95,7 +95,7 @@ async function showStatus(options: Options, io: CommandIo): Promise<number> {
   const isApart = news?.state === 'apart';
   if (options.flag('json')) {
     const config = own === null && hosts === undefined ? null : { ...own, hosts: hosts ?? null };
-    io.stdout.write(`${JSON.stringify(part === null ? null : { ...part, config }, undefined, 2)}\n`);
+    io.stdout.write(`${JSON.stringify(part === null ? null : { ...part, news, config }, undefined, 2)}\n`);
   } else io.stdout.write(fleetStatusText(part) + fleetNewsText(news) + fleetConfigText(own, hosts, isApart));
   const isWhole = part === null || part.backends.length === 0 || ['leased', 'learning'].includes(part.state);
   const isEmpty = part?.backends.length !== 0 && part?.backends.every(({ permits }) => permits === 0) === true;
