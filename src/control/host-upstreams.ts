@@ -102,7 +102,7 @@ export class HostUpstreams {
   /** A worker reports its permits and the requests that wait there. */
   reported(member: string, upstream: string, report: WireReport): void {
     this.#leases?.reported(member, upstream, report);
-    if (report.queued > 0) this.#fleet?.needed();
+    this.#fleet?.reported(report.queued > 0);
   }
 
   /** The backends that a person keeps requests from. Undefined before `openLeases`. */

@@ -178,6 +178,13 @@ export class LeaseKeeper {
     if (orders !== undefined) this.#send(upstream, orders);
   }
 
+  /** Recalls permits that other hosts want and no worker here uses. Returns whether a worker was asked, which reports then. */
+  recallShared(upstream: string): boolean {
+    const orders = this.#upstreams.get(upstream)?.recallShared(this.#options.clock.now()) ?? [];
+    this.#send(upstream, orders);
+    return orders.length > 0;
+  }
+
   /** Whether the processes of all workers that held permits have ended. */
   get isOver(): boolean {
     return [...this.#holders.values()].every(({ processName: name }) => name !== '' && !isProcessAlive(name));

@@ -169,6 +169,12 @@ export class UpstreamLeases {
     return before?.floor === granted.floor ? orders : [...orders, ...this.book.setFloors(this.#floors())];
   }
 
+  /** Other hosts want permits of the backends that they share with this one. Every worker that is asked reports what it uses. */
+  recallShared(now: number): AddressedOrder[] {
+    const shared = this.#slots.items.map((backend) => (backend !== undefined && this.#isOfFleet(backend) ? 1 : 0));
+    return this.book.recallUnused(shared, now);
+  }
+
   /** The cap that was configured or ordered, whatever the fleet leaves of it. */
   toldCap(id: string): number {
     return this.#caps.get(id) ?? this.#cap;

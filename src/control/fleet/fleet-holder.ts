@@ -35,6 +35,7 @@ export interface FleetHolderOptions {
   readonly leases: {
     shared(upstream: string): SharedBackend[];
     grant(upstream: string, backend: string, granted: FleetPermits): void;
+    recallShared(upstream: string): boolean;
     readonly isOver: boolean;
   };
   /** The service times of an upstream as this host has seen them: the mean, in milliseconds. */
@@ -54,6 +55,8 @@ interface Shared {
 }
 
 const TICK_MS = 50;
+/** For so long after a hint, permits that become free go back at once: the workers report one after the other. */
+const HINT_LASTS_MS = 50;
 
 /** The host's lease in its fleet: renews it in Valkey, and lets the host use what it grants (ADR 138). */
 export class FleetHolder {
@@ -63,7 +66,9 @@ export class FleetHolder {
   readonly #unsubscribe: () => void;
   #isCalling = false;
   #isClosed = false;
+  /** Other hosts want permits, and no call has gone out since. */
   #isHinted = false;
+  #hintedAt = Number.NEGATIVE_INFINITY;
   #told: LeaseEndMessage | undefined;
   #problem: string | undefined;
   #isUnwritten = false;
@@ -74,9 +79,7 @@ export class FleetHolder {
     this.#offsetMs = machineOffsetMs(options.clock);
     this.#lease = new FleetLease(options.host, loadFleetLease(options.path, options.host));
     this.#unsubscribe = options.valkey.subscribe(`${FLEET_PREFIX}:donors`, (message) => {
-      if (!message.split('\n').includes(options.host)) return;
-      this.#isHinted = true;
-      this.#step();
+      if (message.split('\n').includes(options.host)) this.#hinted();
     });
     this.#tick();
   }
@@ -91,9 +94,9 @@ export class FleetHolder {
     return { type: 'lease-end', endsAt: Math.max(0, this.#lease.endsAt), standing };
   }
 
-  /** Requests wait on this host: asks for more if nothing is free. */
-  needed(): void {
-    this.#step();
+  /** A worker has reported its use. Asks for more if requests wait and nothing is free; gives back if other hosts want permits. */
+  reported(isWaiting: boolean): void {
+    if (isWaiting || this.#isHinted || this.#isHintNew) this.#step();
   }
 
   /** Brings the gauges up to date. */
@@ -148,6 +151,22 @@ export class FleetHolder {
     }
   }
 
+  get #isHintNew(): boolean {
+    return this.#options.clock.now() - this.#hintedAt < HINT_LASTS_MS;
+  }
+
+  /**
+   * Other hosts want permits. A worker without waiting requests reports its use seldom, so the workers are asked first:
+   * otherwise control would keep permits for requests that have ended.
+   */
+  #hinted(): void {
+    this.#isHinted = true;
+    this.#hintedAt = this.#options.clock.now();
+    const { upstreams, leases } = this.#options;
+    const asked = upstreams().filter(({ fleet, name }) => fleet !== undefined && leases.recallShared(name));
+    if (asked.length === 0) this.#step();
+  }
+
   #tick(): void {
     this.#timer = this.#options.clock.setTimeout(() => {
       this.#tick();
@@ -166,7 +185,7 @@ export class FleetHolder {
     const uses = shared.map(({ use }) => use);
     const { now, wall } = this.#times();
     this.#lease.retain(new Set(uses.map(({ backend }) => backend)));
-    const isDue = this.#lease.look(uses, now, this.#isHinted);
+    const isDue = this.#lease.look(uses, now, this.#isHintNew) || this.#isHinted;
     this.#apply(shared, now, wall);
     const { runId } = this.#options.valkey;
     if (runId === undefined || this.#isCalling || uses.length === 0) return;

@@ -1,12 +1,12 @@
 import type { BackendClaim, FleetAnswer, FleetCall } from './fleet-call.ts';
 import {
-  ASK_SPACING_MS,
+  askSpacingMs,
   CLOCK_RATE_ERROR,
   FORGET_MS,
   GUARD_MS,
   LEASE_MS,
-  MOST_ASK_SPACING_MS,
   MOST_ASKS_PER_MS,
+  nextVainAsks,
   RENEW_JITTER,
   RENEW_MS,
   RETRY_MS,
@@ -73,7 +73,8 @@ export class FleetLease {
   #nextAt = Number.NEGATIVE_INFINITY;
   #calledAt = Number.NEGATIVE_INFINITY;
   #learning = false;
-  #askSpacingMs = ASK_SPACING_MS;
+  /** How often it has asked in vain; decides when it asks again. */
+  #vainAsks = 0;
   #hosts = 0;
   /** The demand of all hosts at each backend, and its cap, by the last answer. */
   #told = new Map<string, { readonly wanted: number; readonly cap: number }>();
@@ -147,13 +148,14 @@ export class FleetLease {
   }
 
   /**
-   * Whether to call now. `isDue`: `look` has said so. `isShort`: requests wait and nothing is free here. While no request waits for
-   * more permits, the next one that does asks at once.
+   * Whether to call now. `isDue`: `look` has said so, or other hosts want permits. `isShort`: requests wait and nothing is free here.
+   * While no request waits for more permits, the next one that does asks at once.
    */
   isCallDue(now: number, isDue: boolean, isShort: boolean): boolean {
-    if (!isShort) this.#askSpacingMs = ASK_SPACING_MS;
+    if (!isShort) this.#vainAsks = 0;
     if (now >= this.#nextAt) return true;
-    const spacing = Math.max(this.#askSpacingMs, this.#hosts / MOST_ASKS_PER_MS);
+    // Also where other hosts want permits: hosts that all want more would otherwise ask each other without end.
+    const spacing = Math.max(askSpacingMs(this.#vainAsks), this.#hosts / MOST_ASKS_PER_MS);
     return (isDue || isShort) && now - this.#calledAt >= spacing && !this.#isSuperseded;
   }
 
@@ -210,7 +212,7 @@ export class FleetLease {
       if (grant.permits > kept.permits) gained = true;
       kept.granted(grant, at.now);
     }
-    this.#askSpacingMs = gained ? ASK_SPACING_MS : Math.min(MOST_ASK_SPACING_MS, this.#askSpacingMs * 2);
+    this.#vainAsks = gained ? 0 : nextVainAsks(this.#vainAsks, answer.donors.length > 0);
   }
 
   /** Takes in the present use of the backends. Returns whether the host should call at once. */

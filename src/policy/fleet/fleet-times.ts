@@ -27,10 +27,19 @@ export const FORGET_MS = 600_000;
 export const SHORTAGE_MS = 1000;
 /** If there are fewer permits than hosts, the next host gets its turn after this time. */
 export const TURN_MS = 1000;
-/**
- * Times between two calls of a host whose requests wait: the first, and the longest, to which they double while no call brings a
- * permit. The calls of all hosts together stay below `MOST_ASKS_PER_MS`.
- */
-export const ASK_SPACING_MS = 20;
-export const MOST_ASK_SPACING_MS = 160;
+/** The least time between two calls of a host whose requests wait. The calls of all hosts together stay below `MOST_ASKS_PER_MS`. */
+const ASK_SPACING_MS = 20;
 export const MOST_ASKS_PER_MS = 5;
+const MOST_ASK_SPACING_MS = 160;
+/** So many calls come at the least time while the book asks other hosts for permits, because their answers take as long. */
+const EVEN_ASKS = 5;
+
+/** How long a host waits before it asks again. */
+export function askSpacingMs(vainAsks: number): number {
+  return Math.min(MOST_ASK_SPACING_MS, ASK_SPACING_MS * 2 ** Math.max(0, vainAsks - EVEN_ASKS));
+}
+
+/** One more call that brought no permit. `hasDonors`: the book has asked other hosts; if not, the host soon asks less often. */
+export function nextVainAsks(vainAsks: number, hasDonors: boolean): number {
+  return (hasDonors ? vainAsks : Math.max(vainAsks, EVEN_ASKS)) + 1;
+}

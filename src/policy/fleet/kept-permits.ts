@@ -109,7 +109,7 @@ export class KeptPermits {
     else if (isIdle || isHinted) this.#kept = Math.min(most, Math.max(this.#floor, inUse));
     else this.#kept = Math.min(most, this.#kept);
     const held = Math.max(this.#kept, bound);
-    return isHinted || (held < this.#toldBound && (isIdle || this.#recallTo >= 0));
+    return held < this.#toldBound && (isIdle || isHinted || this.#recallTo >= 0);
   }
 }
 

@@ -139,7 +139,7 @@ export class LeaseAllocator {
       this.#lastNeedAt = now;
     }
     const dealt = this.#deal(now);
-    if (account.wanted !== undefined) dealt.push(...this.#recallWanted(now, member, account.wanted));
+    if (account.wanted !== undefined) dealt.push(...this.recallUnused(account.wanted, now, member));
     return account.queued > 0 ? [...dealt, ...this.#recallSpare(now, member)] : dealt;
   }
 
@@ -264,8 +264,8 @@ export class LeaseAllocator {
     return orders;
   }
 
-  /** Recalls unused permits of the backends that requests of this worker wait for; its wishes that are met are gone by now. */
-  #recallWanted(now: number, wanting: string, wanted: readonly number[]): AddressedOrder[] {
+  /** Recalls unused permits of the backends that requests wait for: of this worker (its wishes that are met are gone by now), or at other hosts. */
+  recallUnused(wanted: readonly number[], now: number, wanting?: string): AddressedOrder[] {
     const only = wanted.map((count) => (count > 0 ? 1 : 0));
     if (!only.includes(1)) return [];
     return this.#present().flatMap(([member, account]) => {

@@ -124,3 +124,26 @@ test('another control counts the permits of a backend that has left, until its w
   keeper.stop();
   rmSync(folder, { recursive: true });
 });
+
+test('permits that other hosts want are recalled from the workers, but only those of backends that hosts share', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rampart-leases-'));
+  const fleet = { mode: 'prompt', floorShare: 500, expectedHosts: undefined, maxDurationMs: undefined } as const;
+  const shared = { id: 'far', origin: 'http://10.0.0.9:80' };
+  const { clock, orders, keeper } = await open(join(folder, 'leases.json'), {
+    fleet,
+    backends: [at('near'), shared],
+  });
+  assert.equal(keeper.recallShared('app'), false, 'no worker is there');
+  keeper.grant('app', 'far', { permits: 3, floor: 0 });
+  keeper.joined({ id: 'first', pid: 1 }, { app: { near: 3, far: 3 } }, 'elsewhere');
+  clock.advance(2000);
+  orders.length = 0;
+  assert.equal(keeper.recallShared('app'), true);
+  assert.equal(keeper.recallShared('other'), false);
+  keeper.stop();
+  rmSync(folder, { recursive: true });
+  assert.deepEqual(
+    orders.map((order) => order.kind === 'recall' && [order.mode, order.only]),
+    [['spare', { near: 0, far: 1 }]],
+  );
+});

@@ -117,7 +117,7 @@ export class HostModel {
   #step(now: number, send: SendCall): void {
     const times = this.#times(now);
     const use = this.#use();
-    const isDue = this.#lease.look([use], times.now, this.#isHinted);
+    const isDue = this.#lease.look([use], times.now, this.#isHinted) || this.#isHinted;
     this.#usePermits(times);
     if (this.#call !== undefined && now - this.#call.at <= CALL_LIMIT_MS) return;
     this.#call = undefined;

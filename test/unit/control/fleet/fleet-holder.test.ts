@@ -28,7 +28,16 @@ function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBoo
   const ends: number[] = [];
   const standings: (string | undefined)[] = [];
   const calls: FleetCall[] = [];
-  const host = { isDown: false, inUse: 0, queued: 0, isOver: false, hint: (_message: string): void => {} };
+  const host = {
+    isDown: false,
+    inUse: 0,
+    queued: 0,
+    isOver: false,
+    hint: (_message: string): void => {},
+    /** The upstreams whose workers were asked for what they do not use, and whether any of them is there. */
+    recalled: [] as string[],
+    hasWorkers: false,
+  };
   const left: string[] = [];
   const { bugs, registry } = quietInstruments();
   const holder = new FleetHolder({
@@ -69,6 +78,10 @@ function setUp(path = join(folder, `${Math.random()}.json`), book = new FleetBoo
             ]
           : [],
       grant: (_upstream, _backend, permits) => granted.push(permits),
+      recallShared: (upstream) => {
+        host.recalled.push(upstream);
+        return host.hasWorkers;
+      },
       get isOver() {
         return host.isOver;
       },
@@ -108,7 +121,7 @@ test('requests that wait make control ask at once, and what is not used goes bac
   await run(LEARNT_MS);
   assert.deepEqual(granted.at(-1), { permits: 12, floor: 12 });
   Object.assign(host, { inUse: 12, queued: 30 });
-  holder.needed();
+  holder.reported(true);
   await run(25);
   assert.deepEqual(granted.at(-1), { permits: 24, floor: 12 });
   Object.assign(host, { inUse: 15, queued: 0 });
@@ -123,11 +136,50 @@ test('requests that wait make control ask at once, and what is not used goes bac
   await holder.close();
 });
 
+test('when other hosts want permits, the workers are asked first, and what each of them says goes to the fleet at once', async () => {
+  const { holder, host, calls, run } = setUp();
+  await run(LEARNT_MS);
+  Object.assign(host, { inUse: 12, queued: 30, hasWorkers: true });
+  holder.reported(true);
+  await run(100);
+  Object.assign(host, { inUse: 20, queued: 0 });
+  const before = calls.length;
+  host.hint('a');
+  assert.deepEqual(host.recalled, ['app']);
+  assert.equal(calls.length, before, 'the use that control knows is old');
+  const helds: (number | undefined)[] = [];
+  for (const inUse of [16, 13]) {
+    host.inUse = inUse;
+    holder.reported(false);
+    await run(25);
+    helds.push(calls.at(-1)?.claims[0]?.held);
+  }
+  assert.deepEqual(helds, [16, 13]);
+  await run(100);
+  const settled = calls.length;
+  host.inUse = 12;
+  holder.reported(false);
+  await run(25);
+  assert.equal(calls.length, settled, 'the hint is long ago');
+  await holder.close();
+});
+
+test('a worker that does not answer does not keep the host from calling when others want permits', async () => {
+  const { holder, host, calls, run } = setUp();
+  await run(LEARNT_MS);
+  host.hasWorkers = true;
+  const before = calls.length;
+  host.hint('a');
+  await run(75);
+  assert.equal(calls.length, before + 1);
+  await holder.close();
+});
+
 test('without Valkey the host keeps everything for 5.7 s and then its floor, and is back with the first answer', async () => {
   const { holder, host, granted, run } = setUp();
   await run(LEARNT_MS);
   Object.assign(host, { inUse: 12, queued: 30 });
-  holder.needed();
+  holder.reported(true);
   await run(2500);
   host.isDown = true;
   await run(5700);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FleetBook } from '../../../../src/policy/fleet/fleet-book.ts';
+import type { FleetGrants } from '../../../../src/policy/fleet/fleet-call.ts';
 import { type CalledUse, FleetLease } from '../../../../src/policy/fleet/fleet-lease.ts';
 import { CLOCK_RATE_ERROR, LEASE_MS } from '../../../../src/policy/fleet/fleet-times.ts';
 
@@ -48,4 +49,43 @@ test('a lease has ended when the machine was suspended for longer than the guard
   const lease = leasedAt(0);
   assert.equal(lease.isRunning(100, 100 + 1000), true);
   assert.equal(lease.isRunning(100, 100 + 2000), false);
+});
+
+/** When a host whose requests wait calls, by the milliseconds since its first call. `donors`: the hosts that the book asks for permits. */
+function asksIn(ms: number, { donors, isDue = false }: { donors: string[]; isDue?: boolean }): number[] {
+  const lease = leasedAt(0);
+  assert.equal(lease.isCallDue(90, false, false), false, 'no request waits yet');
+  const asked: number[] = [];
+  const answer: FleetGrants = {
+    status: 'granted',
+    now: 0,
+    incarnation: 1,
+    hosts: 3,
+    learning: false,
+    grants: [{ backend: use.backend, permits: 0, floor: 0, cap: 24, wanted: 60, recallTo: -1 }],
+    donors,
+  };
+  for (let now = 100; now <= 100 + ms; now += 10) {
+    if (!lease.isCallDue(now, isDue, true)) continue;
+    asked.push(now - 100);
+    lease.answered(lease.call([use], at(now)), { ...answer, now }, { now, wall: now, random: 0.5 });
+  }
+  return asked;
+}
+
+test('a host whose requests wait asks every 20 ms while other hosts are asked for permits, and then less and less often', () => {
+  assert.deepEqual(asksIn(700, { donors: ['b'] }), [0, 20, 40, 60, 80, 100, 140, 220, 380, 540, 700]);
+});
+
+test('a host whose requests wait asks less and less often at once if no other host has permits to give', () => {
+  assert.deepEqual(asksIn(500, { donors: [] }), [0, 40, 120, 280, 440]);
+});
+
+test('a host that asked in vain answers other hosts at once when none of its own requests waits any more', () => {
+  const lease = leasedAt(0);
+  for (let now = 100; now <= 500; now += 20) {
+    if (lease.isCallDue(now, false, true)) lease.call([use], at(now));
+  }
+  assert.equal(lease.isCallDue(501, true, true), false, 'its own requests wait, as before');
+  assert.equal(lease.isCallDue(520, true, false), true);
 });

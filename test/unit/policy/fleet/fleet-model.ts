@@ -191,7 +191,7 @@ export class FleetModel {
   #work(host: ModelHost): void {
     const now = host.now(this.time);
     this.#receive(host, now);
-    const isDue = host.lease.look([this.#use(host)], now, host.hinted);
+    const isDue = host.lease.look([this.#use(host)], now, host.hinted) || host.hinted;
     while (host.requests.length < Math.min(this.#permits(host), host.demand)) {
       host.requests.push(this.time + this.#random() * MOST_SERVICE_MS);
     }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { LeaseAllocator } from '../../../../src/policy/permits/lease-allocator.ts';
+import { LeaseState } from '../../../../src/policy/permits/lease-state.ts';
 import { LeaseHost } from './lease-host.ts';
 import { calmStep, type Step } from './lease-steps.ts';
 
@@ -44,4 +46,22 @@ test('leases follow backends that join and leave: none gets too many, and none i
     }),
     { numRuns: 2000 },
   );
+});
+
+test('permits that other hosts want come back from every worker, but for those in use and those of other backends', () => {
+  const book = new LeaseAllocator([4, 4]);
+  for (const member of ['a', 'b']) book.joined(member, [2, 2], 0);
+  const orders = book.recallUnused([1, 0], 2000);
+  const left = orders.map(({ member, order }) => {
+    const worker = new LeaseState([2, 2]);
+    worker.apply({ kind: 'grant', number: 1, permits: [2, 2], fallback: [2, 2] }, { inFlight: [0, 0], queued: 0 });
+    const use = { inFlight: member === 'a' ? [1, 0] : [0, 2], queued: 0 };
+    worker.apply(order, use);
+    return [member, worker.permits];
+  });
+  assert.deepEqual(left, [
+    ['a', [1, 2]],
+    ['b', [0, 2]],
+  ]);
+  assert.deepEqual(book.recallUnused([1, 0], 2001), [], 'it has just asked them');
 });
