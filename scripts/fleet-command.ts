@@ -62,6 +62,7 @@ export async function startStrictFleet(size: {
     stragglers: 0,
     joiners: 0,
     hasLedger: true,
+    hasShared: false,
     upstream: { scope: 'fleet', mode: 'strict', maxDurationMs: 3000 },
     limit: { perSecond: 20, burst: 5 },
   });

@@ -13,8 +13,9 @@ import { Fleet } from '../test/fleet/fleet.ts';
 import { floorOf, reachableOf } from '../test/fleet/floors.ts';
 import { planFaults } from '../test/fleet/nemesis.ts';
 import { brokenPromises } from '../test/fleet/judge.ts';
-import { reportOf, reportTable, tokensLine, tokensOf } from '../test/fleet/report.ts';
-import { runSchedule } from '../test/fleet/run.ts';
+import { reportOf, type ReportRow, reportTable, tokensLine, tokensOf } from '../test/fleet/report.ts';
+import { type FleetHistory, runSchedule } from '../test/fleet/run.ts';
+import { sharedLines } from '../test/fleet/shared-report.ts';
 import { runEnclosed } from './run-enclosed.ts';
 import { wholeOption } from './whole-option.ts';
 import { writeTable } from './write-table.ts';
@@ -26,9 +27,10 @@ const help = `usage: npm run fleet:test -- [options]
   --seed N       of the schedule (1)
   --users N      users of each host in a closed loop (28)
   --stragglers P per cent of the calls that take ten times as long (0)
-  --scope S      of the upstream: host, fleet, or divided: the cap divided by hosts (host)
+  --scope S      of the upstream: host, fleet, or divided: the cap divided by hosts (fleet)
   --mode M       of a fleet's upstream: strict or prompt (strict)
   --ledger       hosts know Valkey, also with another scope: the limit of clients is one over all hosts
+  --calls-only   hosts with Valkey share no PostgreSQL and no cache: no purges, no batches
   --fault NAME   only this one; may come several times
   --long         faults that take longer than a minute, too
   --json         the result as JSON on standard output
@@ -43,9 +45,10 @@ const options = {
   seed: { type: 'string', default: '1' },
   users: { type: 'string', default: '28' },
   stragglers: { type: 'string', default: '0' },
-  scope: { type: 'string', default: 'host' },
+  scope: { type: 'string', default: 'fleet' },
   mode: { type: 'string', default: 'strict' },
   ledger: { type: 'boolean', default: false },
+  'calls-only': { type: 'boolean', default: false },
   fault: { type: 'string', multiple: true },
   long: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
@@ -69,6 +72,8 @@ function orUsage<T>(read: () => T): T {
 /** The backend answers so slowly that all hosts together cannot make more requests than two processors carry. */
 const CAP = 24;
 const REQUESTS_PER_SECOND = 300;
+/** With purges and batches beside them. */
+const REQUESTS_BESIDE_OTHERS = 200;
 /** A limit of all clients together, which three times as many calls ask for. */
 const LIMIT_PER_SECOND = 20;
 const BURST_PER_HOST = 5;
@@ -85,6 +90,8 @@ function sizes(): Record<'hosts' | 'workers' | 'seconds' | 'seed' | 'users' | 's
   };
 }
 
+const hasLedger = values.ledger || values.scope === 'fleet';
+const hasShared = hasLedger && !values['calls-only'];
 const choices = { scope: ['host', 'fleet', 'divided'], mode: ['strict', 'prompt'] } as const;
 
 function checkChoices(): void {
@@ -99,8 +106,8 @@ function checkChoices(): void {
 async function runFleet(): Promise<number> {
   const { hosts, workers, seconds, seed, users, stragglers } = sizes();
   const totalMs = seconds * 1000;
-  const hasLedger = values.ledger || values.scope === 'fleet';
   const faults = chosenFaults();
+  const perSecond = hasShared ? REQUESTS_BESIDE_OTHERS : REQUESTS_PER_SECOND;
   const schedule = planFaults(faults, { seed, hosts, totalMs, calmMs: 1500, maxFaults: 200 });
   const fleet = await Fleet.place({
     hosts,
@@ -108,11 +115,12 @@ async function runFleet(): Promise<number> {
     workers,
     cap: CAP,
     hostCap: values.scope === 'divided' ? Math.floor(CAP / hosts) : CAP,
-    serviceMs: Math.ceil((hosts * CAP * 1000) / REQUESTS_PER_SECOND / 10) * 10,
+    serviceMs: Math.ceil((hosts * CAP * 1000) / perSecond / 10) * 10,
     usersPerHost: users,
     stragglers: stragglers / 100,
     joiners: values.long ? MOST_JOINERS : FEW_JOINERS,
     hasLedger,
+    hasShared,
     upstream: values.scope === 'fleet' ? fleetUpstream(values.mode) : {},
     limit: { perSecond: LIMIT_PER_SECOND, burst: BURST_PER_HOST * hosts },
   });
@@ -127,9 +135,8 @@ async function runFleet(): Promise<number> {
   });
   const rows = reportOf(history);
   if (values.out !== undefined) writeFileSync(values.out, JSON.stringify(history));
-  const tokens = tokensOf(history);
-  if (values.docs)
-    writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${reportTable(rows)}\n\n${tokensLine(tokens)}\n`);
+  const text = textOf(history, rows);
+  if (values.docs) writeTable('fleet-proof.md', `scope ${values.scope}`, `\n${text}\n`);
   const isFleet = values.scope === 'fleet';
   if (values.docs && isFleet) writeTable('fleet-proof.md', 'failure table', `\n${failureTable(rows)}\n`);
   const floor = isFleet ? floorOf(CAP, hosts) : CAP;
@@ -140,13 +147,15 @@ async function runFleet(): Promise<number> {
     hasLedger,
     floor,
   });
-  console.log(
-    values.json
-      ? JSON.stringify({ hosts, cap: CAP, rows, tokens, broken })
-      : `${reportTable(rows)}\n\n${tokensLine(tokens)}`,
-  );
+  console.log(values.json ? JSON.stringify({ hosts, cap: CAP, rows, tokens: tokensOf(history), broken }) : text);
   for (const promise of broken) console.error(`broken: ${promise}`);
   return broken.length === 0 ? 0 : 1;
+}
+
+/** The table, and a sentence on each of the other loads. */
+function textOf(history: FleetHistory, rows: readonly ReportRow[]): string {
+  const lines = [reportTable(rows), tokensLine(tokensOf(history))];
+  return [...lines, ...(history.shared === undefined ? [] : [sharedLines(history.shared)])].join('\n\n');
 }
 
 /** A strict upstream ends requests that last longer; when so much time is over, permits of a lost host are free. */
@@ -160,11 +169,14 @@ const fleetUpstream = (mode: string): Record<string, unknown> => ({
 
 function chosenFaults(): Fault[] {
   const wanted = values.fault;
-  if (wanted === undefined) return allFaults.filter(({ isLong }) => values.long || isLong !== true);
+  const possible = allFaults.filter(({ needsShared }) => hasShared || needsShared !== true);
+  if (wanted === undefined) return possible.filter(({ isLong }) => values.long || isLong !== true);
   return wanted.map((name) => {
-    const fault = allFaults.find((one) => one.name === name);
+    const fault = possible.find((one) => one.name === name);
     if (fault === undefined)
-      throw new Error(`No fault is called '${name}'. There are: ${allFaults.map((one) => one.name).join('; ')}`);
+      throw new Error(
+        `No fault of this run is called '${name}'. There are: ${possible.map((one) => one.name).join('; ')}`,
+      );
     return fault;
   });
 }

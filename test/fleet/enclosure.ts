@@ -16,12 +16,15 @@ export const fleetTools = [
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 /** A folder in memory for the names of network namespaces, sockets and data: it goes with the run. */
 const withFolder = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns && ';
+/** PostgreSQL refuses to run as root, and a run may have no other user: so it gets a user namespace, in which root is one. */
+export const asOrdinaryUser = ['unshare', '--user', '--map-user=1000', '--map-group=1000'] as const;
 /** Everything that a run does with the kernel, once. */
 const trial = [
   'ip link add br0 type bridge',
   'ip netns add trial',
   'ip link add v0 type veth peer name eth0 netns trial',
   'nsenter --net=/run/netns/trial nft add table inet trial',
+  [...asOrdinaryUser, 'true'].join(' '),
 ].join(' && ');
 
 /** Root needs no user namespace; elsewhere one makes an ordinary user root over the namespaces within it. */

@@ -94,6 +94,33 @@ const events: readonly Event[] = [
     faults: ['second process with the same host id'],
     expected: 'one of them gets permits',
   },
+  {
+    what: 'PostgreSQL stands still, is killed, or cannot be reached',
+    faults: [
+      'PostgreSQL stands still',
+      'PostgreSQL stands still until workers count as dead',
+      'PostgreSQL killed',
+      'connections of a host to PostgreSQL ended',
+      'host cut off from PostgreSQL',
+      'host cut off from PostgreSQL until its workers count as dead',
+    ],
+    expected: 'calls go on; batches wait, and each item gets one result',
+  },
+  {
+    what: 'a worker of batches dies, or stands still',
+    faults: ['batch worker killed', 'batch worker stands still', 'batch worker stands still until it counts as dead'],
+    expected: 'another one takes its chunk; each item gets one result',
+  },
+  {
+    what: 'the shared cache is gone, slow or empty',
+    faults: [
+      'shared cache stands still',
+      'shared cache killed',
+      'shared cache emptied',
+      'host cut off from the shared cache',
+    ],
+    expected: 'the backend is asked; no reply is older than a purge',
+  },
 ];
 
 /** The failure table of a run in Markdown: each event with its expected result and the figures of the run. */

@@ -9,6 +9,8 @@ export interface FaultKind {
   readonly recoverMs: number;
   /** Whether it takes too long for a run of a minute. */
   readonly isLong?: boolean;
+  /** Whether it strikes what hosts share beside the ledger: PostgreSQL, the shared cache, or the workers of batches. */
+  readonly needsShared?: boolean;
 }
 
 /** One fault: how it is made and how it is undone. `host` is the index of the host that it strikes. */

@@ -3,8 +3,11 @@ import { type ClientCall, Clients } from './clients.ts';
 import { type LimitedCall, LimitedClients, limitedRoute } from './limited-clients.ts';
 import { BackendHost } from './members/backend-host.ts';
 import { GatewayHost } from './members/gateway-host.ts';
+import { SharedServers } from './members/shared-servers.ts';
 import { ValkeyGroup } from './members/valkey-group.ts';
 import { FleetNetwork } from './network.ts';
+import { pageRoute, pageUpstream } from './page-clients.ts';
+import { type SharedHistory, SharedLoad } from './shared-load.ts';
 
 export interface FleetOptions {
   readonly hosts: number;
@@ -21,6 +24,8 @@ export interface FleetOptions {
   readonly seed: number;
   /** Whether hosts know Valkey. */
   readonly hasLedger: boolean;
+  /** Whether hosts also share a PostgreSQL and a cache. Then pages are read and purged, and batches are worked on. */
+  readonly hasShared: boolean;
   /** Settings of the upstream that make its cap one of the fleet. */
   readonly upstream: Readonly<Record<string, unknown>>;
   /** A limit of all clients together. */
@@ -32,6 +37,7 @@ export interface FleetOptions {
 interface FleetMembers {
   readonly backend: BackendHost;
   readonly valkey: ValkeyGroup;
+  readonly shared: SharedServers | undefined;
   readonly hosts: readonly GatewayHost[];
   /** Hosts that are not there yet. */
   readonly joiners: readonly GatewayHost[];
@@ -50,6 +56,7 @@ export class Fleet {
   readonly #members: FleetMembers;
   #clients: Clients[] = [];
   #limited: LimitedClients[] = [];
+  #sharedLoad: SharedLoad | undefined;
 
   private constructor(options: FleetOptions, network: FleetNetwork, members: FleetMembers) {
     this.options = options;
@@ -63,14 +70,16 @@ export class Fleet {
     await network.open();
     const backend = new BackendHost(await network.add('backend'), options.serviceMs);
     const valkey = await ValkeyGroup.place(network, options.hosts, seededRandom(options.seed));
-    const { workers, hostCap, upstream, hasLedger, limit } = options;
-    const routes = [limitedRoute(limit.perSecond, limit.burst)];
+    const { workers, hostCap, upstream, hasLedger, hasShared, limit } = options;
+    const shared = hasShared ? await SharedServers.place(network) : undefined;
+    const routes = [limitedRoute(limit.perSecond, limit.burst), pageRoute];
     const host = async (name: string, relay: number): Promise<GatewayHost> => {
-      const env: Record<string, string> = hasLedger ? { VALKEY_URL: valkey.urlFor(relay) } : {};
+      const env: Record<string, string> = { ...shared?.env, ...(hasLedger && { VALKEY_URL: valkey.urlFor(relay) }) };
       return new GatewayHost(await network.add(name), {
         workers,
         routes,
         upstream,
+        upstreams: pageUpstream(backend.url),
         env,
         cap: hostCap,
         backends: [backend.url],
@@ -83,7 +92,7 @@ export class Fleet {
     };
     const hosts = await named('host', options.hosts);
     const joiners = await named('join', options.joiners);
-    return new Fleet(options, network, { backend, valkey, hosts, joiners, twin: await host('twin', 0) });
+    return new Fleet(options, network, { backend, valkey, shared, hosts, joiners, twin: await host('twin', 0) });
   }
 
   get backend(): BackendHost {
@@ -92,6 +101,12 @@ export class Fleet {
 
   get valkey(): ValkeyGroup {
     return this.#members.valkey;
+  }
+
+  get shared(): SharedServers {
+    const { shared } = this.#members;
+    if (shared === undefined) throw new Error('The hosts of this fleet share no PostgreSQL and no cache');
+    return shared;
   }
 
   get hosts(): readonly GatewayHost[] {
@@ -106,17 +121,25 @@ export class Fleet {
 
   async start(): Promise<void> {
     await this.backend.up();
-    await this.valkey.start();
+    await Promise.all([this.valkey.start(), this.#members.shared?.start()]);
     await Promise.all(this.hosts.map((host) => host.start()));
   }
 
-  load(): void {
+  async load(): Promise<void> {
     const { usersPerHost: users, serviceMs, stragglers, seed, limit } = this.options;
     const random = seededRandom(seed);
     const nextPath = (): string => `/work?ms=${random() < stragglers ? STRAGGLER_FACTOR * serviceMs : serviceMs}`;
     this.#clients = this.hosts.map(({ place, url }) => new Clients({ host: place.name, url, users, nextPath }));
     const perSecond = (OVERLOAD * limit.perSecond) / this.hosts.length;
     this.#limited = this.hosts.map(({ place, url }) => new LimitedClients(place.name, url, perSecond));
+    if (!this.options.hasShared) return;
+    // Random numbers of their own, so that they do not change which calls of the others are slow.
+    const ownRandom = seededRandom(seed + 1);
+    this.#sharedLoad = await SharedLoad.start([this.hostAt(0), ...this.hosts.slice(1)], {
+      backend: this.backend,
+      servers: this.shared,
+      random: ownRandom,
+    });
   }
 
   /** Every call that has ended. */
@@ -166,8 +189,9 @@ export class Fleet {
     this.#members.twin.forget();
   }
 
-  /** Ends the load; resolves when every call has its answer. */
-  async quiet(): Promise<void> {
+  /** Ends the load; resolves when every call has its answer, with what became of that of shared servers. */
+  async quiet(): Promise<SharedHistory | undefined> {
     await Promise.all([...this.#clients, ...this.#limited].map((clients) => clients.stop()));
+    return this.#sharedLoad?.stop();
   }
 }

@@ -3,6 +3,7 @@ import type { Interval } from './checkers/cap.ts';
 import { checkLiveness } from './checkers/liveness.ts';
 import { type ReportRow, tokensLine, tokensOf } from './report.ts';
 import type { FaultWindow, FleetHistory } from './run.ts';
+import { brokenShared } from './shared-report.ts';
 
 /** What a fleet has promised. */
 export interface Promises {
@@ -30,6 +31,7 @@ export function brokenPromises(history: FleetHistory, rows: readonly ReportRow[]
     ...idle(history, promises),
     ...unavailable(history, promises),
     ...(promises.hasLedger ? overLimit(history) : []),
+    ...(history.shared === undefined ? [] : brokenShared(history.shared)),
   ];
 }
 

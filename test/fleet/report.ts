@@ -5,6 +5,7 @@ import { checkTokens, type TokenFindings } from './checkers/tokens.ts';
 import type { ClientCall } from './clients.ts';
 import type { Fault } from './fault.ts';
 import type { FaultWindow, FleetHistory } from './run.ts';
+import { sharedCells, sharedColumns, sharedRow, type SharedRow } from './shared-report.ts';
 
 /** What happened in one stretch of a run. */
 export interface ReportRow extends CapFindings {
@@ -21,6 +22,8 @@ export interface ReportRow extends CapFindings {
   readonly errorsElsewhere: number;
   /** How many of each kind. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** Purges and batches, of hosts that share a PostgreSQL and a cache. */
+  readonly shared?: SharedRow;
 }
 
 /** A row for the time without a fault, in one, and a row for each fault. */
@@ -32,6 +35,7 @@ export function reportOf(history: FleetHistory): ReportRow[] {
     cap: history.cap,
     ...checkCap(history.served, history.cap, fault),
     ...fullAfter(history, fault),
+    ...sharedIn(history, [fault]),
   }));
   return [calmRow(history, errors.get(CALM_INDEX)), ...faults];
 }
@@ -39,6 +43,10 @@ export function reportOf(history: FleetHistory): ReportRow[] {
 function fullAfter({ served, cap }: FleetHistory, fault: Interval): Pick<ReportRow, 'fullAfterMs'> {
   const fullAfterMs = timeToFull(served, cap, fault);
   return fullAfterMs === undefined ? {} : { fullAfterMs };
+}
+
+function sharedIn({ shared }: FleetHistory, windows: readonly Interval[]): Pick<ReportRow, 'shared'> {
+  return shared === undefined ? {} : { shared: sharedRow(shared, windows) };
 }
 
 const CALM_INDEX = -1;
@@ -73,7 +81,8 @@ function named(
 
 /** The stretches between faults, put together. */
 function calmRow(history: FleetHistory, failed: readonly ClientCall[] | undefined): ReportRow {
-  const found = calmWindows(history).map((window) => ({
+  const windows = calmWindows(history);
+  const found = windows.map((window) => ({
     ...checkCap(history.served, history.cap, window),
     seconds: (window.endMs - window.startMs) / 1000,
   }));
@@ -90,6 +99,7 @@ function calmRow(history: FleetHistory, failed: readonly ClientCall[] | undefine
     overMs: sum((row) => row.overMs),
     overPermitMs: sum((row) => row.overPermitMs),
     usedShare: sum((row) => row.usedShare * row.seconds) / seconds,
+    ...sharedIn(history, windows),
   };
 }
 
@@ -137,9 +147,11 @@ const columns = [
 /** The rows as a table of Markdown. */
 export function reportTable(rows: readonly ReportRow[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const hasShared = rows.some(({ shared }) => shared !== undefined);
+  const all = hasShared ? [...columns, ...sharedColumns] : columns;
   return [
-    line(columns),
-    line(columns.map((_, index) => (index < 2 ? '---' : '---:'))),
+    line(all),
+    line(all.map((_, index) => (index < 2 ? '---' : '---:'))),
     ...rows.map((row) => line(cellsOf(row))),
   ].join('\n');
 }
@@ -156,5 +168,6 @@ function cellsOf(row: ReportRow): string[] {
     row.fullAfterMs === undefined ? '–' : (row.fullAfterMs / 1000).toFixed(2),
     String(row.errorsAtStruck),
     String(row.errorsElsewhere),
+    ...(row.shared === undefined ? [] : sharedCells(row.shared)),
   ];
 }

@@ -7,6 +7,7 @@ import type { LimitedCall } from './limited-clients.ts';
 import type { ServedRequest } from './members/backend-host.ts';
 import { machineNowMs } from '../../src/core/machine-time.ts';
 import type { PlannedFault } from './nemesis.ts';
+import type { SharedHistory } from './shared-load.ts';
 
 /** A fault as it happened. */
 export interface FaultWindow extends Interval {
@@ -33,6 +34,8 @@ export interface FleetHistory {
   readonly calls: readonly ClientCall[];
   readonly limit: FleetOptions['limit'];
   readonly limitedCalls: readonly LimitedCall[];
+  /** Of hosts that share a PostgreSQL and a cache. */
+  readonly shared?: SharedHistory;
 }
 
 export interface RunOptions {
@@ -47,7 +50,7 @@ export interface RunOptions {
 
 /** Runs a schedule against a fleet under load and returns what was recorded. */
 export async function runSchedule(fleet: Fleet, options: RunOptions): Promise<FleetHistory> {
-  fleet.load();
+  await fleet.load();
   await pause(options.warmUpMs);
   const startMs = machineNowMs();
   const faults: FaultWindow[] = [];
@@ -61,7 +64,7 @@ export async function runSchedule(fleet: Fleet, options: RunOptions): Promise<Fl
   }
   await pause(Math.max(0, startMs + (options.schedule.length === 0 ? options.totalMs : 0) - machineNowMs()));
   const load = { startMs, endMs: machineNowMs() };
-  await fleet.quiet();
+  const shared = await fleet.quiet();
   return {
     cap: fleet.options.cap,
     hosts: fleet.hosts.map(({ place }) => place),
@@ -71,6 +74,7 @@ export async function runSchedule(fleet: Fleet, options: RunOptions): Promise<Fl
     calls: fleet.calls,
     limit: fleet.options.limit,
     limitedCalls: fleet.limitedCalls,
+    ...(shared !== undefined && { shared }),
   };
 }
 

@@ -25,7 +25,7 @@ const LEVEL = 0.95;
 
 /** Moves all demand from host to host, and measures how long permits take to follow it. */
 export async function shiftDemand(fleet: Fleet, { count, reachable, say }: ShiftingOptions): Promise<ShiftingResult> {
-  fleet.load();
+  await fleet.load();
   const beginMs = machineNowMs();
   await pause(HOLD_MS);
   const moves: { host: number; atMs: number }[] = [];

@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { fleetProblem } from '../fleet/enclosure.ts';
 import type { ReportRow } from '../fleet/report.ts';
+import type { SharedRow } from '../fleet/shared-report.ts';
 import { eventually } from '../support/raw.ts';
 
 const script = fileURLToPath(new URL('../../scripts/fleet-test.ts', import.meta.url));
@@ -46,16 +47,20 @@ async function resultOf(...args: readonly string[]): Promise<RunResult> {
 
 describe('three hosts', { skip: problem ?? false }, () => {
   test('with a cap of their own let as many times the cap through as there are hosts', async () => {
-    const { rows, broken } = await resultOf('--seconds', '10', '--fault', 'control stands still');
+    const { rows, broken } = await resultOf('--scope', 'host', '--seconds', '10', '--fault', 'control stands still');
     const [calm] = rows;
     assert.equal(calm?.maxInFlight, HOSTS * (calm?.cap ?? 0));
     assert.deepEqual(broken, []);
   });
 
   test('with one cap keep it under faults, and use it, and no fault reaches those that it did not strike', async () => {
-    const { rows, broken } = await resultOf('--seconds', '40', '--scope', 'fleet');
+    const { rows, broken } = await resultOf('--seconds', '40');
     assert.ok(rows.length > 6, `faults: ${rows.length - 1}`);
     assert.deepEqual(broken, []);
+    const sum = (of: (row: SharedRow) => number): number =>
+      rows.reduce((all, { shared }) => all + (shared === undefined ? 0 : of(shared)), 0);
+    const [purged, batches] = [sum(({ purgedByAll }) => purgedByAll), sum(({ batches: count }) => count)];
+    assert.ok(purged > 10 && batches > 10, `purges: ${purged}, batches: ${batches}`);
   });
 });
 

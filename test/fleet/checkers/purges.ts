@@ -29,19 +29,37 @@ export function checkPurges(
   replies: readonly GenerationReply[],
   boundMs: number,
 ): PurgeFindings {
-  const ordered = Map.groupBy(
-    purges.toSorted((one, other) => one.acknowledgedMs - other.acknowledgedMs),
-    ({ group }) => group,
+  const histories = new Map(
+    [...Map.groupBy(purges, ({ group }) => group)].map(([group, own]) => [group, ordered(own)]),
   );
   const stale: GenerationReply[] = [];
   let latestMs = 0;
   for (const reply of replies) {
     // The first purge that the reply is too old for is the one that it has outlived for longest.
-    const missed = ordered.get(reply.group)?.find(({ generation }) => generation > reply.generation);
+    const missed = firstAbove(histories.get(reply.group) ?? [], reply.generation);
     const afterMs = missed === undefined ? -1 : reply.askedMs - missed.acknowledgedMs;
     if (afterMs < 0) continue;
     latestMs = Math.max(latestMs, afterMs);
     if (afterMs >= boundMs) stale.push(reply);
   }
   return { stale, latestMs };
+}
+
+/** By acknowledgement, each with the newest generation that was acknowledged until then. */
+function ordered(purges: readonly Purge[]): Purge[] {
+  let newest = -Infinity;
+  return purges
+    .toSorted((one, other) => one.acknowledgedMs - other.acknowledgedMs)
+    .map((purge) => ({ ...purge, generation: (newest = Math.max(newest, purge.generation)) }));
+}
+
+/** A long run has too many replies and purges to look at each pair. */
+function firstAbove(purges: readonly Purge[], generation: number): Purge | undefined {
+  let [from, to] = [0, purges.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((purges[middle]?.generation ?? Infinity) > generation) to = middle;
+    else from = middle + 1;
+  }
+  return purges[from];
 }

@@ -1,4 +1,5 @@
 import type { Fault } from '../fault.ts';
+import { dataFaults } from './data-faults.ts';
 import { fleetFaults } from './fleet-faults.ts';
 import { networkFaults } from './network-faults.ts';
 import { processFaults } from './process-faults.ts';
@@ -12,4 +13,5 @@ export const allFaults: readonly Fault[] = [
   ...relayFaults,
   ...valkeyFaults,
   ...fleetFaults,
+  ...dataFaults,
 ];

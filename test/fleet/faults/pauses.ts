@@ -18,6 +18,9 @@ export const aroundLease = {
   settlesMs: LOST_HOST_MS,
 } as const;
 
+/** Longer than a worker of batches may be silent: 10 s, and 5 s until somebody looks. Too long for a run of a minute. */
+export const aroundDeath = { holdsMs: [20_000], recoverMs: 5000, isLong: true } as const;
+
 /** A fault that stops processes and lets them go on. */
 export function pausable(
   kind: Omit<Fault, 'apply' | 'heal'>,

@@ -33,11 +33,22 @@ export class BackendHost {
     return this.member.said('The backend is up');
   }
 
+  /** Makes new versions of pages; resolves with them. */
+  async change(pages: readonly string[]): Promise<Record<string, number>> {
+    const query = pages.map((page) => `page=${page}`).join('&');
+    const reply = await fetch(`${this.#recordsUrl}/change?${query}`, { method: 'POST' });
+    return (await reply.json()) as Record<string, number>;
+  }
+
   /** What it has served and serves; a request in flight ends now. */
   async requests(): Promise<ServedRequest[]> {
-    const reply = await fetch(`http://${this.place.address}:${RECORDS_PORT}/records`);
+    const reply = await fetch(`${this.#recordsUrl}/records`);
     const { clients, requests } = (await reply.json()) as Kept;
     const now = machineNowMs();
     return requests.map(([startMs, endMs, client]) => ({ startMs, endMs: endMs ?? now, from: clients[client] ?? '' }));
+  }
+
+  get #recordsUrl(): string {
+    return `http://${this.place.address}:${RECORDS_PORT}`;
   }
 }

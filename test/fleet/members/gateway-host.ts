@@ -14,9 +14,13 @@ export interface HostSettings {
   readonly routes: readonly object[];
   /** More settings of the upstream, such as `scope: 'fleet'`. */
   readonly upstream?: Readonly<Record<string, unknown>>;
+  /** Upstreams beside it. */
+  readonly upstreams?: Readonly<Record<string, object>>;
   /** More environment variables, such as VALKEY_URL. */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+export type HostRole = 'control' | 'gateway' | 'batch';
 
 const PORT = 8080;
 const ADMIN_PORT = 8081;
@@ -53,7 +57,12 @@ export class GatewayHost {
   }
 
   get readyUrl(): string {
-    return `${this.url}${OWN_PREFIX}/readyz`;
+    return `${this.ownUrl}/readyz`;
+  }
+
+  /** Where its own endpoints are, such as those of batches. */
+  get ownUrl(): string {
+    return `${this.url}${OWN_PREFIX}`;
   }
 
   get output(): string {
@@ -65,6 +74,23 @@ export class GatewayHost {
     this.#launch('start');
     await this.#main?.said('Ctrl-C stops everything', START_LIMIT_MS);
     await this.served();
+  }
+
+  /** Sends something to its admin API as JSON. */
+  administer(path: string, body: object, signal?: AbortSignal): Promise<Response> {
+    return fetch(`${this.adminUrl}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: signal ?? null,
+    });
+  }
+
+  /** Makes an API key. */
+  async createKey(): Promise<string> {
+    const reply = await this.administer('/api/keys', { name: 'fleet' });
+    if (!reply.ok) throw new Error(`${this.place.name} made no key: ${await reply.text()}`);
+    return ((await reply.json()) as { readonly key: string }).key;
   }
 
   /** Starts control alone: to the other hosts it is a host that has joined. */
@@ -123,7 +149,7 @@ export class GatewayHost {
   }
 
   /** Ids of its processes of a role, oldest first. */
-  pidsOf(role: 'control' | 'gateway'): number[] {
+  pidsOf(role: HostRole): number[] {
     return this.pids().filter((pid) => {
       const [, entry, said] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       return entry === rampartEntry && said === role;
@@ -153,9 +179,9 @@ export class GatewayHost {
   }
 
   #config(): object {
-    const { backends, cap, routes, upstream } = this.#settings;
+    const { backends, cap, routes, upstream, upstreams } = this.#settings;
     const work = { backends, cap, healthPath: '/healthz', queueTimeoutMs: 5000, ...upstream };
     const route = { endpoint: 'work', path: '/*', upstream: 'work', authenticate: false };
-    return { upstreams: { work }, routes: [...routes, route], builtin: { prefix: OWN_PREFIX } };
+    return { upstreams: { work, ...upstreams }, routes: [...routes, route], builtin: { prefix: OWN_PREFIX } };
   }
 }

@@ -11,11 +11,12 @@ export class Member {
   #output = '';
 
   constructor(place: Place, program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const { PATH = '', HOME = '/root' } = process.env;
+    const { PATH = '', HOME = '/root', NODE_COMPILE_CACHE = '' } = process.env;
     // nsenter becomes the program: the id of the child is that of the program.
     this.child = spawn('nsenter', [`--net=/run/netns/${place.name}`, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH, HOME, LANG: 'C.UTF-8', ...env },
+      // With compiled modules, as `npm start` passes them on, hosts take less time to start.
+      env: { PATH, HOME, LANG: 'C.UTF-8', ...(NODE_COMPILE_CACHE !== '' && { NODE_COMPILE_CACHE }), ...env },
       cwd: '/run',
     });
     for (const stream of [this.child.stdout, this.child.stderr])

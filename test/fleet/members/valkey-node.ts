@@ -19,6 +19,8 @@ export interface NodeSettings {
   readonly isPersistent: boolean;
   /** Whether it refuses writes without a replica. */
   readonly needsReplica: boolean;
+  /** Whether it forgets what was used least when its memory is full: a cache, and no ledger. */
+  readonly evicts?: boolean;
 }
 
 /** Redis of Debian, by its own configuration; Valkey where that is installed. */
@@ -37,6 +39,10 @@ export class ValkeyNode {
     return { address: this.place.address, port: PORT };
   }
 
+  get url(): string {
+    return `redis://${this.place.address}:${PORT}`;
+  }
+
   get pid(): number {
     if (this.#member === undefined) throw new Error(`${this.place.name} was not started`);
     return this.#member.pid;
@@ -46,13 +52,13 @@ export class ValkeyNode {
     return this.#member?.isRunning === true;
   }
 
-  async start({ replicaOf, isPersistent, needsReplica }: NodeSettings): Promise<void> {
+  async start({ replicaOf, isPersistent, needsReplica, evicts = false }: NodeSettings): Promise<void> {
     const lines = [
       `port ${PORT}`,
       'bind 0.0.0.0',
       'protected-mode no',
       'save ""',
-      'maxmemory-policy noeviction',
+      ...(evicts ? ['maxmemory 64mb', 'maxmemory-policy allkeys-lru'] : ['maxmemory-policy noeviction']),
       'repl-diskless-sync-delay 0',
       'enable-debug-command yes',
       `dir ${this.#folder}`,
