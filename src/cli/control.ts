@@ -1,4 +1,5 @@
 import { needsDatabase } from '../config/config.ts';
+import { usesSharedCache } from '../config/fleet.ts';
 import { ConfigSource } from '../control/config/config-source.ts';
 import { Control } from '../control/control.ts';
 import { DatabaseWatch } from '../control/see/database-watch.ts';
@@ -9,7 +10,7 @@ import { ownCluster } from '../control/kubernetes/cluster-place.ts';
 import { startAdminServer } from '../control/admin-server.ts';
 import { newsFunctions } from '../store/valkey/news-functions.ts';
 import { tokenFunctions } from '../store/valkey/token-functions.ts';
-import type { ValkeyClient } from '../store/valkey/valkey-client.ts';
+import type { FunctionLibrary, ValkeyClient } from '../store/valkey/valkey-client.ts';
 import { CONTROL_CONNECTIONS } from '../store/pool-size.ts';
 import { join } from 'node:path';
 import { LabRuns } from '../control/lab-runs.ts';
@@ -67,14 +68,15 @@ async function serve(context: RoleContext, io: CommandIo): Promise<void> {
     store === undefined || !needsDatabase(context.config)
       ? undefined
       : new DatabaseWatch({ clock: context.clock, check: () => store.maxConnections() });
-  const valkey = await openValkey(context);
+  const [valkey, valkeyCache] = await openValkeys(context);
   void warnOfCache(context);
   database?.start();
   try {
-    await serveAdmin(context, io, { database, valkey, store });
+    await serveAdmin(context, io, { database, valkey, valkeyCache, store });
   } finally {
     database?.close();
     valkey?.close();
+    valkeyCache?.close();
     await store?.close();
   }
 }
@@ -90,24 +92,33 @@ async function openControlStore({ config, log }: RoleContext): Promise<Store | u
   return openSmallStore(DATABASE_URL, config);
 }
 
+/** Those of VALKEY_URL and VALKEY_CACHE_URL; control only watches the second, which workers use. */
+function openValkeys(context: RoleContext): Promise<(ValkeyClient | undefined)[]> {
+  const { env } = context.config;
+  return Promise.all([
+    openValkey(context, env.VALKEY_URL, [tokenFunctions, fleetLibrary, newsFunctions]),
+    // A line of the log must say which of the two is meant.
+    openValkey(
+      { ...context, log: context.log.child({ setting: 'VALKEY_CACHE_URL' }) },
+      usesSharedCache(env) ? env.VALKEY_CACHE_URL : undefined,
+      [],
+    ),
+  ]);
+}
+
 /** Its code is loaded only where it is needed, because a restarted control should be back soon. */
-async function openValkey({ config, clock, random, log, bugs }: RoleContext): Promise<ValkeyClient | undefined> {
-  const { VALKEY_URL: url } = config.env;
+async function openValkey(
+  { clock, random, log, bugs }: RoleContext,
+  url: string | undefined,
+  libraries: readonly FunctionLibrary[],
+): Promise<ValkeyClient | undefined> {
   if (url === undefined) return undefined;
   const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const connectionName = `rampart-control-${process.pid}`;
-  return new ValkeyClient({
-    url,
-    libraries: [tokenFunctions, fleetLibrary, newsFunctions],
-    clock,
-    random,
-    log,
-    bugs,
-    connectionName,
-  });
+  return new ValkeyClient({ url, libraries, clock, random, log, bugs, connectionName });
 }
 
-/** Control does not use the shared cache, and nobody waits for this. */
+/** Whether the settings of the shared cache suit it; nobody waits for this. */
 async function warnOfCache({ config, log, bugs }: RoleContext): Promise<void> {
   const { VALKEY_CACHE_URL: url, VALKEY_URL } = config.env;
   if (url === undefined) return;
@@ -122,6 +133,7 @@ async function warnOfCache({ config, log, bugs }: RoleContext): Promise<void> {
 interface OpenStores {
   readonly database: DatabaseWatch | undefined;
   readonly valkey: ValkeyClient | undefined;
+  readonly valkeyCache: ValkeyClient | undefined;
   readonly store: Store | undefined;
 }
 
@@ -162,7 +174,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, stores: OpenStore
 }
 
 async function openControl(context: RoleContext, io: CommandIo, stores: OpenStores): Promise<Control> {
-  const { database, valkey, store } = stores;
+  const { database, valkey, valkeyCache, store } = stores;
   const { config, clock, log } = context;
   const source = new ConfigSource({ processEnv: process.env, env: io.env, folder: io.folder, clock });
   return new Control({
@@ -173,6 +185,7 @@ async function openControl(context: RoleContext, io: CommandIo, stores: OpenStor
     version,
     database,
     valkey,
+    valkeyCache,
     cluster: ownCluster(process.env),
     fleetNews: store?.fleetNews,
     host: valkey && hostId(config.dataDir, (message, details) => log.warn(details, message)),

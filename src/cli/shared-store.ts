@@ -1,18 +1,15 @@
+import { usesSharedCache } from '../config/fleet.ts';
 import type { ValkeyCache } from '../store/valkey/valkey-cache.ts';
 import type { RoleContext } from './role.ts';
 
 /** How long a request waits for the shared cache at most. */
 const LOOK_UP_MS = 10;
 
-/**
- * The cache that hosts share. Undefined without VALKEY_CACHE_URL, and without VALKEY_URL, as a purge would not reach it, and where no
- * replies are kept. Its code is loaded only where it is needed.
- */
+/** The cache that hosts share; undefined if this host does not use it. Its code is loaded only where it is needed. */
 export async function openSharedStore(context: RoleContext): Promise<ValkeyCache | undefined> {
   const { config, instance, clock, random, log, bugs } = context;
-  const { VALKEY_CACHE_URL: url, VALKEY_URL, CACHE_MAX_BYTES, CACHE_TTL_SECONDS } = config.env;
-  if (url === undefined || VALKEY_URL === undefined) return undefined;
-  if (CACHE_MAX_BYTES === 0 || CACHE_TTL_SECONDS === 0) return undefined;
+  const { VALKEY_CACHE_URL: url } = config.env;
+  if (url === undefined || !usesSharedCache(config.env)) return undefined;
   const { ValkeyCache: Store } = await import('../store/valkey/valkey-cache.ts');
   const { ValkeyClient } = await import('../store/valkey/valkey-client.ts');
   const connectionName = `rampart-cache-${instance}`;

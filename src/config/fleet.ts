@@ -46,6 +46,15 @@ export function fleetProblems(
   });
 }
 
+/** Whether workers keep replies in VALKEY_CACHE_URL: not where a purge would not reach it, and not where no replies are kept. */
+export const usesSharedCache = ({
+  VALKEY_URL,
+  VALKEY_CACHE_URL,
+  CACHE_MAX_BYTES,
+  CACHE_TTL_SECONDS,
+}: Environment): boolean =>
+  VALKEY_URL !== undefined && VALKEY_CACHE_URL !== undefined && CACHE_MAX_BYTES > 0 && CACHE_TTL_SECONDS > 0;
+
 /** A remark on a host that shares a Valkey with others and no PostgreSQL. */
 export const storeRemarks = ({
   VALKEY_URL,

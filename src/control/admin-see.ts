@@ -3,13 +3,13 @@ import { isProblem } from './admin-change.ts';
 import type { AdminRequest } from './admin-request.ts';
 import { replyProblem, replyValue } from './admin-reply.ts';
 import { readSilence, shownSilence } from './alerts/silence-request.ts';
-import { healthCode, healthReport } from './see/health-report.ts';
+import { healthCode, healthReport, overallHealth } from './see/health-report.ts';
 
-/** GET /api/health: 503 if something that is installed is down. */
+/** GET /api/health: 503 if something that the host needs is down. */
 export function answerHealth({ control, res }: AdminRequest): void {
   const dependencies = healthReport(control);
-  const isDown = dependencies.some(({ status }) => status === 'down');
-  replyValue(res, { status: isDown ? 'down' : 'up', dependencies }, isDown ? 503 : 200);
+  const status = overallHealth(dependencies);
+  replyValue(res, { status, dependencies }, status === 'down' ? 503 : 200);
 }
 
 /** GET /api/health/NAME: 200, 503 if it is down, 501 if it is not installed. */

@@ -35,6 +35,8 @@ export interface ControlDependencies {
   readonly host?: string | undefined;
   /** Undefined without VALKEY_URL. */
   readonly valkey?: ValkeyClient | undefined;
+  /** The Valkey of VALKEY_CACHE_URL, which control only watches; undefined if workers do not use it. */
+  readonly valkeyCache?: ValkeyClient | undefined;
   /** The cluster in whose pod control runs; undefined outside of one. */
   readonly cluster?: ClusterPlace | undefined;
   /** Keeps news for all hosts of the fleet; undefined if nothing needs PostgreSQL. */

@@ -130,7 +130,7 @@ export class Control {
   }
 
   /** The stores that the host depends on. */
-  get stores(): Pick<ControlDependencies, 'database' | 'valkey'> {
+  get stores(): FactSources['stores'] {
     return this.#dependencies;
   }
 
@@ -157,7 +157,6 @@ export class Control {
     return hostStatus({
       ...this.#parts(),
       rateLimits: this.#tokens.status(),
-      fleetNews: this.caches.status(),
       fleetConfig: this.fleetConfig?.follower.status(),
       inFlightClients: this.#places.size,
       verdict: this.observer.view.verdict,
@@ -238,7 +237,7 @@ export class Control {
 
   /** What the status and the live view are made from. */
   #parts(): FactSources {
-    const { clock, version, database, wantedWorkers = 1 } = this.#dependencies;
+    const { clock, version, wantedWorkers = 1 } = this.#dependencies;
     return {
       clock,
       version,
@@ -249,7 +248,8 @@ export class Control {
       members: this.#members.all(),
       upstreams: this.#upstreams,
       reportOf: (member) => this.#metrics.reportOf(member),
-      database,
+      stores: this.stores,
+      fleetNews: this.caches.status(),
       wantedWorkers,
     };
   }

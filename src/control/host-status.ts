@@ -7,8 +7,6 @@ import { isDrained } from './see/signals-of.ts';
 export interface HostState extends FactSources {
   /** Keys and addresses that have a bucket, and who decides. */
   readonly rateLimits: Record<string, unknown>;
-  /** Whether this host hears of purges of all hosts; undefined without VALKEY_URL. */
-  readonly fleetNews: Record<string, unknown> | undefined;
   /** Which version of its fleet this host has; undefined or null without one. */
   readonly fleetConfig: Record<string, unknown> | null | undefined;
   /** Clients with requests in flight that are counted. */

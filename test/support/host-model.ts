@@ -32,6 +32,9 @@ export interface HostTruth {
   readonly databaseProblem: string | undefined;
   /** Why the lease of the host in its fleet has ended. */
   readonly fleetProblem: string | undefined;
+  /** Why the host hears no news of the other hosts. */
+  readonly newsProblem: string | undefined;
+  readonly sharedCacheProblem: string | undefined;
   readonly poolBusy: number;
   readonly poolWaiting: number;
   readonly ledgerPending: number;
@@ -87,6 +90,8 @@ export const soundHost: HostTruth = {
   wantedWorkers: 2,
   databaseProblem: undefined,
   fleetProblem: undefined,
+  newsProblem: undefined,
+  sharedCacheProblem: undefined,
   poolBusy: 2,
   poolWaiting: 0,
   ledgerPending: 20,
@@ -308,6 +313,8 @@ export class HostModel {
           : [{ upstream: UPSTREAM, name: 'app.internal', backends: 4, problem: truth.lookupProblem }],
       database: { problem: truth.databaseProblem },
       fleet: fleetStatus(truth.fleetProblem),
+      fleetNews: { isApart: truth.newsProblem !== undefined, problem: truth.newsProblem },
+      sharedCache: { problem: truth.sharedCacheProblem },
       machine: { processors: truth.processors, busyShare },
       objectives: [],
       degradations: [],

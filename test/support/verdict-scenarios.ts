@@ -235,6 +235,12 @@ export const faults: readonly Scenario[] = [
   fault('one worker of two is missing', ['worker-missing'], { workers: [soundWorker] }),
   fault('PostgreSQL is away', ['database-away'], { databaseProblem: 'ECONNREFUSED', ledgerPending: 4000 }),
   fault('Valkey is away from a host of a fleet', ['fleet-apart'], { fleetProblem: 'no answer in 250 ms' }),
+  fault('a host hears no news of its fleet', ['fleet-news-apart'], { newsProblem: 'no answer in 250 ms' }),
+  fault('a host has neither its lease nor news', ['fleet-apart'], {
+    fleetProblem: 'no answer in 250 ms',
+    newsProblem: 'no answer in 250 ms',
+  }),
+  fault('the shared cache is away', ['shared-cache-away'], { sharedCacheProblem: 'ECONNREFUSED' }),
   fault('PostgreSQL is too slow for the ledger', ['ledger-behind'], { ledgerPending: 6000, ledgerWritten: 50 }),
   fault('the ledger is full', ['ledger-full'], { refusals: { 'ledger-full': 40 } }),
   fault('the spool is full', ['spool-full'], { refusals: { 'spool-full': 20 } }),

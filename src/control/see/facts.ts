@@ -1,6 +1,6 @@
 import type { FleetStatus } from '../fleet/fleet-status.ts';
 import type { Config } from '../../config/model.ts';
-import type { DegradationSignals, ObjectiveSignals } from '../../policy/verdict/signals.ts';
+import type { DegradationSignals, FleetNewsSignals, ObjectiveSignals } from '../../policy/verdict/signals.ts';
 import type { Role } from '../../protocol/messages.ts';
 import type { HoldKind } from '../backend-holds.ts';
 import type { DiscoveryStatus } from '../discovery.ts';
@@ -32,6 +32,9 @@ export interface HostFacts {
   readonly database: { readonly problem: string | undefined } | undefined;
   /** Undefined without VALKEY_URL. */
   readonly fleet?: FleetStatus | undefined;
+  readonly fleetNews?: FleetNewsSignals | undefined;
+  /** Undefined if workers do not use VALKEY_CACHE_URL. */
+  readonly sharedCache?: { readonly problem: string | undefined } | undefined;
   readonly machine: { readonly processors: number; readonly busyShare: number | undefined };
   readonly objectives: readonly ObjectiveSignals[];
   readonly degradations: readonly DegradationSignals[];

@@ -1,4 +1,3 @@
-import type { ValkeyStatus } from '../../store/valkey/valkey-link.ts';
 import type { FactSources } from './known-facts.ts';
 
 /** A part that the host depends on, by the last check of it. */
@@ -7,57 +6,63 @@ export interface DependencyHealth {
   readonly kind: 'postgresql' | 'valkey' | 'upstream';
   /** `unchecked`: it has no health check, or none has ended yet. */
   readonly status: 'up' | 'degraded' | 'down' | 'unchecked' | 'not-installed';
+  /** Without it the host serves everything, only slower: it takes no other part of the host down. */
+  readonly optional: boolean;
   readonly problem: string | null;
   /** When it was checked last; null where that is not kept. */
   readonly checked_at: string | null;
   readonly took_ms: number | null;
 }
 
-interface HealthSources extends Pick<FactSources, 'config' | 'upstreams'> {
-  readonly stores: {
-    readonly database?: FactSources['database'];
-    readonly valkey?: { status(): ValkeyStatus } | undefined;
-  };
-}
+type HealthSources = Pick<FactSources, 'config' | 'upstreams' | 'stores'>;
+type StoreName = 'postgresql' | 'valkey' | 'valkey-cache';
 
 /** Every dependency of the host; nothing is asked for it, so that it takes no time. */
 export function healthReport(sources: HealthSources): DependencyHealth[] {
-  const { database, valkey } = sources.stores;
+  const { database, valkey, valkeyCache } = sources.stores;
   return [
     databaseHealth(database),
-    valkey === undefined ? notInstalled('valkey') : valkeyHealth(valkey.status()),
+    valkeyHealth('valkey', valkey),
+    valkeyHealth('valkey-cache', valkeyCache),
     ...sources.config.upstreams.map(({ name }) => upstreamHealth(name, sources)),
   ];
 }
 
-function databaseHealth(database: FactSources['database']): DependencyHealth {
+function databaseHealth(database: FactSources['stores']['database']): DependencyHealth {
   if (database === undefined) return notInstalled('postgresql');
   const { problem, checkedAtMs, tookMs } = database;
   return {
     name: 'postgresql',
     kind: 'postgresql',
     status: checkedAtMs === undefined ? 'unchecked' : problem === undefined ? 'up' : 'down',
+    optional: false,
     problem: problem ?? null,
     checked_at: checkedAtMs === undefined ? null : new Date(checkedAtMs).toISOString(),
     took_ms: tookMs === undefined ? null : Math.round(tookMs * 10) / 10,
   };
 }
 
-function valkeyHealth({ state, problem, heardAtMs, tookMs }: ValkeyStatus): DependencyHealth {
+function valkeyHealth(name: 'valkey' | 'valkey-cache', valkey: FactSources['stores']['valkey']): DependencyHealth {
+  if (valkey === undefined) return notInstalled(name);
+  const { state, problem, heardAtMs, tookMs } = valkey.status();
   return {
-    name: 'valkey',
+    name,
     kind: 'valkey',
     status: state === 'connected' ? 'up' : state === 'connecting' ? 'unchecked' : 'down',
+    optional: isOptional(name),
     problem: problem ?? null,
     checked_at: heardAtMs === undefined ? null : new Date(heardAtMs).toISOString(),
     took_ms: tookMs === undefined ? null : Math.round(tookMs * 10) / 10,
   };
 }
 
-const notInstalled = (name: 'postgresql' | 'valkey'): DependencyHealth => ({
+const isOptional = (name: StoreName): boolean => name === 'valkey-cache';
+
+const notInstalled = (name: StoreName): DependencyHealth => ({
   name,
-  kind: name,
+  kind: name === 'postgresql' ? name : 'valkey',
   status: 'not-installed',
+  optional: isOptional(name),
   problem: null,
   checked_at: null,
   took_ms: null,
@@ -74,10 +79,17 @@ function upstreamHealth(name: string, { upstreams }: Pick<FactSources, 'upstream
     name,
     kind: 'upstream',
     status,
+    optional: false,
     problem: backends.length === 0 ? 'it has no backend' : problems.length === 0 ? null : problems.join('; '),
     checked_at: null,
     took_ms: null,
   };
+}
+
+/** The host by its dependencies: an optional one that is down degrades it. */
+export function overallHealth(dependencies: readonly DependencyHealth[]): 'up' | 'degraded' | 'down' {
+  if (dependencies.some(({ status, optional }) => status === 'down' && !optional)) return 'down';
+  return dependencies.some(({ status }) => status === 'down' || status === 'degraded') ? 'degraded' : 'up';
 }
 
 /** The HTTP status that says it to a program. */

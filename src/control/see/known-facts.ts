@@ -5,10 +5,16 @@ import type { Snapshot } from '../../metrics/instruments.ts';
 import type { ConfigKeeper } from '../config/config-keeper.ts';
 import type { HostUpstreams } from '../host-upstreams.ts';
 import type { Member } from '../members.ts';
+import type { NewsReader } from '../fleet/news-reader.ts';
+import type { ValkeyStatus } from '../../store/valkey/valkey-link.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import type { MemberFacts } from './facts.ts';
 import type { KnownFacts } from './observer.ts';
 import { processFamilies, readTotals } from './totals.ts';
+
+interface WatchedValkey {
+  status(): ValkeyStatus;
+}
 
 export interface FactSources {
   readonly clock: Clock;
@@ -21,13 +27,21 @@ export interface FactSources {
   readonly upstreams: HostUpstreams;
   /** The last report of a process. */
   readonly reportOf: (member: Member) => { readonly metrics: Snapshot; readonly at: number } | undefined;
-  readonly database: DatabaseWatch | undefined;
+  /** The stores that the host depends on. */
+  readonly stores: {
+    readonly database?: DatabaseWatch | undefined;
+    readonly valkey?: WatchedValkey | undefined;
+    readonly valkeyCache?: WatchedValkey | undefined;
+  };
+  /** Whether this host hears of purges of all hosts; undefined without VALKEY_URL. */
+  readonly fleetNews: ReturnType<NewsReader['status']> | undefined;
   readonly wantedWorkers: number;
 }
 
 /** What control knows of its host at this moment. */
 export function knownFacts(sources: FactSources): KnownFacts {
-  const { clock, version, startedAtMs, config, configHash, keeper, members, upstreams, database } = sources;
+  const { clock, version, startedAtMs, config, configHash, keeper, members, upstreams, fleetNews } = sources;
+  const { database, valkeyCache } = sources.stores;
   return {
     nowMs: clock.wallNow(),
     version,
@@ -44,9 +58,14 @@ export function knownFacts(sources: FactSources): KnownFacts {
     discovery: upstreams.discovery(),
     wantedWorkers: sources.wantedWorkers,
     fleet: upstreams.fleet?.status(),
+    fleetNews: fleetNews && { isApart: fleetNews.state === 'apart', problem: fleetNews.problem ?? undefined },
+    sharedCache: valkeyCache && { problem: problemOf(valkeyCache.status()) },
     database: database === undefined ? undefined : { problem: database.problem },
   };
 }
+
+const problemOf = ({ state, problem }: ValkeyStatus): string | undefined =>
+  state === 'unavailable' ? (problem ?? 'no answer') : undefined;
 
 function memberFacts(member: Member, { clock, reportOf }: FactSources): MemberFacts {
   const { id, role, instance, pid, startedAtMs, configHash, configVersion, status } = member;

@@ -57,6 +57,8 @@ export function signalsOf(sources: SignalSources): HostSignals {
     machine: { ...machine, ownShare: window.rate(cpu) / machine.processors },
     database: databaseOf(facts, window),
     fleet: fleetSignalsOf(facts),
+    fleetNews: facts.fleetNews,
+    sharedCache: facts.sharedCache,
     ledger: {
       pending: sumOf(window.end, 'rampart_ledger_pending'),
       writtenPerSecond: window.rateOf('rampart_ledger_records_total', 'written'),

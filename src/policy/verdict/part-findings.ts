@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import { fleetFindings } from './fleet-findings.ts';
 import { amount, duration, list, rate } from './phrases.ts';
 import type { HostSignals } from './signals.ts';
 
@@ -105,32 +106,6 @@ function databaseFindings({ database, ledger, traffic: { refused } }: HostSignal
     });
   }
   return found;
-}
-
-/** A host that may not use what it could of the backends that it shares with other hosts. */
-function fleetFindings({ fleet }: HostSignals): Finding[] {
-  if (fleet === undefined || fleet.state === 'leased') return [];
-  const { host, state, problem, permits } = fleet;
-  if (state === 'learning' && permits > 0) return [];
-  const left = permits === 0 ? 'no permit' : amount(permits, 'permit');
-  const reason = {
-    learning: 'the Valkey of the fleet is new or has lost its data',
-    superseded: `another process runs under the name ${host}`,
-    apart: `its lease has ended${problem === undefined ? '' : ` (${problem})`}`,
-    new: `it has had no lease yet${problem === undefined ? '' : ` (${problem})`}`,
-  }[state];
-  return [
-    {
-      state: 'degraded',
-      causeId: 'fleet-apart',
-      subject: '',
-      cause: `this host has ${left} of the backends that it shares with other hosts: ${reason}`,
-      next:
-        state === 'superseded'
-          ? 'give one of the two hosts a data folder of its own: the file host-id in it has the name'
-          : 'bring Valkey back; permits return within seconds, after a loss of its data within half a minute',
-    },
-  ];
 }
 
 /** Records and slow bodies that wait on disk. */

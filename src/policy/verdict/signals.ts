@@ -13,6 +13,10 @@ export interface HostSignals {
   readonly database: DatabaseSignals | undefined;
   /** The lease of this host in its fleet; undefined if no cap counts over several hosts. */
   readonly fleet?: FleetSignals | undefined;
+  /** Undefined without VALKEY_URL. */
+  readonly fleetNews?: FleetNewsSignals | undefined;
+  /** The cache that hosts share; undefined if there is none. */
+  readonly sharedCache?: { readonly problem: string | undefined } | undefined;
   readonly ledger: LedgerSignals;
   readonly config: ConfigSignals;
   readonly certificates: readonly { readonly name: string; readonly daysLeft: number }[];
@@ -27,6 +31,13 @@ export interface FleetSignals {
   readonly problem: string | undefined;
   /** Permits that it may use now, at all shared backends together. */
   readonly permits: number;
+}
+
+/** What hosts tell each other: purges, revoked keys, versions of the configuration. */
+export interface FleetNewsSignals {
+  /** It has not been read to its end for five seconds, or never yet. */
+  readonly isApart: boolean;
+  readonly problem: string | undefined;
 }
 
 export interface WorkersSignals {

@@ -218,3 +218,36 @@ test('a host without its lease in the fleet says what it has left, and why', () 
   assert.match(causeOf({ state: 'learning' }), /^well/);
   assert.match(causeOf({ state: 'leased' }), /^well/);
 });
+
+test('a host that hears no news of its fleet is degraded when that has shown for three seconds, and says why', () => {
+  const heard = host({ fleetNews: { isApart: false, problem: undefined } });
+  const apart = (problem?: string): HostSignals => host({ fleetNews: { isApart: true, problem } });
+  assert.deepEqual(states(heard, apart('x'), apart('x'), apart('x'), heard), [
+    'well none',
+    'well none',
+    'well none',
+    'degraded fleet-news-apart',
+    'degraded fleet-news-apart',
+  ]);
+  const causeOf = (signals: HostSignals): string => verdictsOf(signals, signals, signals).at(-1)?.cause ?? '';
+  assert.match(
+    causeOf(apart('no answer in 250 ms')),
+    /^this host hears no news .* \(no answer in 250 ms\): purges, revoked keys/,
+  );
+  assert.match(causeOf(apart()), /\(Valkey has not answered yet\)/);
+});
+
+test('a shared cache that does not answer degrades the host, and a lost lease explains more', () => {
+  const sharedCache = { problem: 'ECONNREFUSED' };
+  const fleet = { host: 'north-1', state: 'apart', problem: 'no answer', permits: 4 } as const;
+  const all = host({ sharedCache, fleet, fleetNews: { isApart: true, problem: 'no answer' } });
+  const last = verdictsOf(all, all, all).at(-1);
+  assert.equal(last?.causeId, 'fleet-apart');
+  assert.deepEqual(
+    last?.others.map(({ causeId }) => causeId),
+    ['fleet-news-apart', 'shared-cache-away'],
+  );
+  const away = host({ sharedCache });
+  assert.deepEqual(states(away, away), ['well none', 'degraded shared-cache-away']);
+  assert.deepEqual(states(host({ sharedCache: { problem: undefined } })), ['well none']);
+});
