@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { needsDatabase } from '../config/config.ts';
+import { configWithFile, needsDatabase } from '../config/config.ts';
 import type { ParsedConfigFile } from '../config/file-schema.ts';
 import type { Config } from '../config/model.ts';
-import { snapshotPath, writeSnapshot } from '../config/snapshot.ts';
+import { readSnapshot, snapshotPath, writeSnapshot } from '../config/snapshot.ts';
+import { contentHash } from '../core/canonical-json.ts';
 import { controlSocket } from '../control/control-socket.ts';
 import { askControl } from '../control/link.ts';
 import { membershipFile } from '../control/membership.ts';
@@ -18,7 +19,7 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 import { type PreparedDatabase, prepareDatabase } from './database.ts';
 import { Interrupted, type StopSignal } from './interrupted.ts';
 import { type CommandIo, exitCodes } from './io.ts';
-import { banner } from './start-banner.ts';
+import { banner, type BannerParts } from './start-banner.ts';
 
 export interface HostRunOptions {
   readonly config: Config;
@@ -137,7 +138,15 @@ export class HostRun {
     database?.watch((line) => io.stderr.write(`rampart: ${line}\n`));
     const settings = database && { databaseUrl: database.url, gatewayPool: database.pools.gateway };
     await this.#unlessStopped(supervisor.start(settings));
-    io.stdout.write(await this.#unlessStopped(banner(config, database)));
+    io.stdout.write(await this.#unlessStopped(banner({ ...this.#inForce(), database })));
+  }
+
+  /** Control may have started with another configuration than the file: that of the fleet, or changes by the admin API. */
+  #inForce(): Pick<BannerParts, 'config' | 'isOwnFile'> {
+    const { config, file: own, runFolder, io } = this.#options;
+    const { file = own } = readSnapshot(snapshotPath(runFolder)) ?? {};
+    const isOwnFile = contentHash(file) === contentHash(own);
+    return { config: isOwnFile ? config : configWithFile(io.env, file, io.folder), isOwnFile };
   }
 
   #unlessStopped<Result>(work: Promise<Result>): Promise<Result> {

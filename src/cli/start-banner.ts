@@ -12,8 +12,16 @@ export function addresses({ env }: Config): { url: string; adminUrl: string } {
   };
 }
 
+export interface BannerParts {
+  /** The configuration in force. */
+  readonly config: Config;
+  /** Whether that is the file of this host, and not another version of its fleet or of the admin API. */
+  readonly isOwnFile: boolean;
+  readonly database: PreparedDatabase | undefined;
+}
+
 /** The text that a start prints when everything is up. */
-export async function banner(config: Config, database: PreparedDatabase | undefined): Promise<string> {
+export async function banner({ config, isOwnFile, database }: BannerParts): Promise<string> {
   const { url, adminUrl } = addresses(config);
   const { GATEWAY_WORKERS } = config.env;
   return `
@@ -22,10 +30,24 @@ export async function banner(config: Config, database: PreparedDatabase | undefi
     public    ${url}    ${GATEWAY_WORKERS} workers
 ${tlsLine(config)}    console   ${adminUrl}    also /api/status, /metrics
 ${backendLines(config)}
-${database === undefined ? '    database  none: no route needs one\n' : await databaseLines(config, database, url)}
+${isOwnFile ? '' : OTHER_FILE}${database === undefined ? noDatabaseLine(config) : await databaseLines(config, database, url)}
   Ctrl-C stops everything.
 
 `;
+}
+
+const OTHER_FILE =
+  "    note      not the configuration file of this host is in force, but another version: 'rampart status' shows which\n";
+
+/** What is true where nothing on this host asks PostgreSQL for keys or records. */
+function noDatabaseLine({ env: { DATABASE_URL, VALKEY_URL } }: Config): string {
+  const text =
+    DATABASE_URL === undefined
+      ? 'none: no route needs one'
+      : VALKEY_URL === undefined
+        ? 'none: no route needs one, so DATABASE_URL is not used'
+        : 'PostgreSQL of DATABASE_URL, for what the hosts of the fleet share; no route needs it';
+  return `    database  ${text}\n`;
 }
 
 function tlsLine({ env, tls }: Config): string {

@@ -16,6 +16,12 @@ interface ShownFinding {
   readonly next: string;
 }
 
+interface SharedCap {
+  readonly upstream: string;
+  readonly backend: string;
+  readonly cap: number;
+}
+
 /** The part of `GET /api/status` that `rampart status` shows. */
 export interface ShownStatus {
   readonly version: string;
@@ -40,6 +46,9 @@ export interface ShownStatus {
     readonly cap?: number | undefined;
     readonly leased?: number | undefined;
   }[];
+  /** The backends whose cap counts over all hosts. */
+  readonly fleet?: { readonly backends: readonly SharedCap[] } | null | undefined;
+  readonly fleet_config?: { readonly version: number | null; readonly departs: boolean } | null | undefined;
 }
 
 /** The text of `rampart status`. */
@@ -65,7 +74,7 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
     ...verdictLines(verdict),
     '',
     `Rampart ${version} in ${dataDir}`,
-    `configuration version ${config.version} (${config.version_hash.slice(0, 12)}) since ${config.since}${reload}`,
+    `configuration version ${config.version} (${config.version_hash.slice(0, 12)}) since ${config.since}${fleetVersionText(shown.fleet_config)}${reload}`,
     '',
     ...alignedLines([['process', 'pid', 'up for', ''], ...rows]),
     '',
@@ -75,11 +84,24 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
         upstream,
         backend,
         `${up === null ? 'not checked' : up ? 'up' : 'DOWN'}${up === false && problem !== undefined ? ` (${problem})` : ''}`,
-        `${leased} / ${cap}`,
+        `${leased} / ${cap}${sharedCapText(shown.fleet?.backends, upstream, backend)}`,
       ]),
     ]),
     '',
   ].join('\n');
+}
+
+/** Which version of its fleet a host has. */
+function fleetVersionText(known: ShownStatus['fleet_config']): string {
+  const { version = null, departs } = known ?? {};
+  if (version === null) return '';
+  return departs ? `, which departs from version ${version} of the fleet` : `, version ${version} of the fleet`;
+}
+
+/** The cap over all hosts, beside the permits that this one may use. */
+function sharedCapText(shared: readonly SharedCap[] = [], upstream: string, backend: string): string {
+  const found = shared.find((one) => one.upstream === upstream && one.backend === backend);
+  return found === undefined ? '' : ` of the ${found.cap} of all hosts`;
 }
 
 const symbols = { well: '●', degraded: '▲', overloaded: '■', down: '✖' } as const;

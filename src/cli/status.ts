@@ -71,4 +71,8 @@ const shownStatus: z.ZodType<ShownStatus> = z.object({
       leased: z.number().optional(),
     }),
   ),
+  fleet: z
+    .object({ backends: z.array(z.object({ upstream: z.string(), backend: z.string(), cap: z.number() })) })
+    .nullish(),
+  fleet_config: z.object({ version: z.number().nullable(), departs: z.boolean() }).nullish(),
 });

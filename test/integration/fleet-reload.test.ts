@@ -47,10 +47,10 @@ describe('rampart reload --fleet', { skip: withoutValkey }, () => {
     return { folder, stack: await startStack({ ...none, ...own, VALKEY_URL: valkey.url, DATABASE_URL: url }) };
   }
 
-  /** Writes the configuration file: one route that answers with this text. */
-  function write(folder: string, body: string): void {
+  /** Writes the configuration file: one route that answers with this text, and the cap of an upstream. */
+  function write(folder: string, body: string, cap = 4): void {
     const routes = [{ endpoint: 'text', path: '/*', static: { status: 200, body }, authenticate: false }];
-    const file = `export default ${JSON.stringify({ builtin: false, routes })};\n`;
+    const file = `export default ${JSON.stringify({ builtin: false, routes, upstreams: { app: { backends: ['http://127.0.0.1:9'], cap } } })};\n`;
     writeFileSync(join(folder, 'rampart.config.ts'), file);
   }
 
@@ -91,7 +91,7 @@ describe('rampart reload --fleet', { skip: withoutValkey }, () => {
     assert.deepEqual([first.code, await text(a), await text(b)], [0, 'second', 'second']);
 
     const leave = await pretendHost();
-    write(a.folder, 'third');
+    write(a.folder, 'third', 9);
     const reload = a.stack.run('reload', '--fleet', '--json');
     const hasAccepted = async (): Promise<boolean> =>
       (await store.fleetConfig.hosts()).some(({ host, answered }) => host === 'b' && answered === 2);
@@ -103,6 +103,14 @@ describe('rampart reload --fleet', { skip: withoutValkey }, () => {
     await eventually('it is in force', async () => (await text(a)) === 'third', 20_000);
     await b.stack.startAgain();
     assert.equal(await text(b), 'third', 'the first reply of the host that has died');
+    const banner = b.stack.output().split('Rampart is up.').at(-1) ?? '';
+    assert.match(banner, /1 of upstream app, 9 requests at a time each/);
+    assert.match(banner, /database {2}PostgreSQL of DATABASE_URL, for what the hosts .*\n/);
+    assert.match(banner, /note {6}not the configuration file of this host is in force/);
+    assert.match(
+      (await b.stack.run('status')).stdout,
+      /, version 2 of the fleet\n[^]*127\.0\.0\.1:9 +not checked +\d+ \/ 9\n/,
+    );
     const { code, stdout } = await reload;
     assert.deepEqual([code, (JSON.parse(stdout) as { outcome: string }).outcome], [0, 'applied']);
     await leave();
