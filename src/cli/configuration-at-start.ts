@@ -1,4 +1,3 @@
-import { missingTlsFiles } from '../config/config.ts';
 import type { Config } from '../config/model.ts';
 import { contentHash } from '../core/canonical-json.ts';
 import type { ConfigSource } from '../control/config/config-source.ts';
@@ -7,8 +6,8 @@ import type { ControlDependencies } from '../control/control-dependencies.ts';
 import { type FleetConfigAtStart, fleetConfigAtStart } from '../control/fleet/config-start.ts';
 import { findEmbeddedPostgres } from '../store/embedded/embedded-postgres.ts';
 import type { FleetConfigStore } from '../store/fleet-config.ts';
-import { listenersOf } from '../supervisor/host-listeners.ts';
 import type { RoleContext } from './role.ts';
+import { startProblems } from './start-problems.ts';
 
 /** The configuration with which control starts: that of its fleet, if there is one and this host can use it, or its own file. */
 export async function configurationAtStart(
@@ -44,14 +43,7 @@ function usable(
   const { version } = begun;
   if (version === undefined) return begun;
   const built = source.build(version.file, config);
-  const problems = built.config === undefined ? built.problems : missingTlsFiles(built.config);
-  // The supervisor has opened the sockets of the host's own file.
-  const namesOf = (one: typeof config): string => JSON.stringify(listenersOf(one));
-  const differs = built.config !== undefined && namesOf(built.config) !== namesOf(config);
-  const all = [
-    ...problems,
-    ...(differs ? ['its listeners (tls, proxyProtocol) are not those of the file of this host'] : []),
-  ];
+  const all = built.config === undefined ? built.problems : startProblems(built.config, config);
   if (all.length === 0) return begun;
   const problem = `version ${version.number} of the fleet cannot be used: ${all.join('; ')}`;
   log.error({ problem }, 'this host starts with its own configuration file');

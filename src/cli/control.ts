@@ -26,6 +26,7 @@ import { readOptions } from './options.ts';
 import { poolMetrics } from './pool-metrics.ts';
 import { announceReady, enterRole, exitCodeOf, type RoleContext, stopRequests } from './role.ts';
 import { sloOf } from './slo-at-start.ts';
+import { nextStartProblems } from './start-problems.ts';
 import { version } from './version.ts';
 
 const help = `usage: rampart control
@@ -181,6 +182,7 @@ async function openControl(context: RoleContext, io: CommandIo, stores: OpenStor
     ...context,
     ...(await configurationAtStart(context, source, valkey && store?.fleetConfig)),
     source,
+    startProblems: (next) => nextStartProblems(next, source),
     stateFolder: config.dataDir,
     version,
     database,

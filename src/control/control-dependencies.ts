@@ -37,6 +37,8 @@ export interface ControlDependencies {
   readonly valkey?: ValkeyClient | undefined;
   /** The Valkey of VALKEY_CACHE_URL, which control only watches; undefined if workers do not use it. */
   readonly valkeyCache?: ValkeyClient | undefined;
+  /** Why this host could not start with a configuration, if its file stays as it is. */
+  readonly startProblems?: (config: Config) => Promise<readonly string[]>;
   /** The cluster in whose pod control runs; undefined outside of one. */
   readonly cluster?: ClusterPlace | undefined;
   /** Keeps news for all hosts of the fleet; undefined if nothing needs PostgreSQL. */

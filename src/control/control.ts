@@ -194,7 +194,7 @@ export class Control {
         this.#configHash = configHash(next);
         this.#upstreams.useConfig(next, this.#configHash);
       },
-      departure: (hash) => this.fleetConfig?.follower.departure(hash),
+      fleet: () => this.fleetConfig?.follower,
       onResult: (request, result) => {
         this.#notes.configuration(request, result);
         if (result.outcome === 'applied') this.fleetConfig?.follower.look();

@@ -38,6 +38,8 @@ export interface HostReport {
   readonly departs: boolean;
   /** Why it could not take the version in force. */
   readonly problem: string | null;
+  /** The version for which a restart of this host is all that is missing. */
+  readonly waitsFor: number | null;
 }
 
 /** The versions of the configuration of a fleet. One row decides which is in force, so no two hosts can disagree. */
@@ -52,7 +54,7 @@ export interface FleetConfigStore {
   /** Gives up the proposal. */
   drop(number: number): Promise<void>;
   answer(host: string, number: number, problems: readonly string[]): Promise<void>;
-  report(host: string, state: Pick<HostReport, 'version' | 'departs' | 'problem'>): Promise<void>;
+  report(host: string, state: Pick<HostReport, 'version' | 'departs' | 'problem' | 'waitsFor'>): Promise<void>;
   /** In the order of their names. */
   hosts(): Promise<HostReport[]>;
 }
@@ -76,9 +78,10 @@ const FORGET = `DELETE FROM fleet_configs WHERE number < (SELECT max(number) FRO
 AND number <= (SELECT max(number) FROM fleet_configs) - 50`;
 const ANSWER = `INSERT INTO fleet_config_hosts (host, answered, problems, reported_at) VALUES ($1, $2, $3, now())
 ON CONFLICT (host) DO UPDATE SET answered = excluded.answered, problems = excluded.problems, reported_at = now()`;
-const REPORT = `INSERT INTO fleet_config_hosts (host, version, departs, problem, reported_at) VALUES ($1, $2, $3, $4, now())
-ON CONFLICT (host) DO UPDATE SET version = excluded.version, departs = excluded.departs, problem = excluded.problem, reported_at = now()`;
-const HOSTS = 'SELECT host, answered, problems, version, departs, problem FROM fleet_config_hosts ORDER BY host';
+const REPORT = `INSERT INTO fleet_config_hosts (host, version, departs, problem, waits_for, reported_at) VALUES ($1, $2, $3, $4, $5, now())
+ON CONFLICT (host) DO UPDATE SET version = excluded.version, departs = excluded.departs, problem = excluded.problem, waits_for = excluded.waits_for, reported_at = now()`;
+const HOSTS =
+  'SELECT host, answered, problems, version, departs, problem, waits_for AS "waitsFor" FROM fleet_config_hosts ORDER BY host';
 
 export function fleetConfigStore(pool: Pool): FleetConfigStore {
   return {
@@ -108,8 +111,8 @@ export function fleetConfigStore(pool: Pool): FleetConfigStore {
     async answer(host, number, problems) {
       await pool.query(ANSWER, [host, number, JSON.stringify(problems)]);
     },
-    async report(host, { version, departs, problem }) {
-      await pool.query(REPORT, [host, version, departs, problem]);
+    async report(host, { version, departs, problem, waitsFor }) {
+      await pool.query(REPORT, [host, version, departs, problem, waitsFor]);
     },
     async hosts() {
       const { rows } = await pool.query<Omit<HostReport, 'problems'> & { problems: unknown }>(HOSTS);

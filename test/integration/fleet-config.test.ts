@@ -185,6 +185,11 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     const refused = await reload(at(0));
     assert.deepEqual([refused.outcome, refused.reason], ['refused', 'file']);
     assert.match(refused.problems.join(), /needs a restart.*--fleet --at-restart/);
+    const unlike = await reload(at(0), { atRestart: true });
+    assert.deepEqual([unlike.outcome, statesOf(unlike)], ['refused', 'a accepted,b refused']);
+    assert.match(unlike.problems.join(), /^b: its listeners .* are not those of the file of this host: copy the file/);
+    // Its supervisor opens the listeners of its own file.
+    at(1).write('own', restarting);
     const dry = await reload(at(0), { atRestart: true, dryRun: true });
     assert.deepEqual([dry.outcome, statesOf(dry)], ['checked', 'a accepted,b accepted']);
     const done = await reload(at(0), { atRestart: true });
@@ -192,8 +197,6 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     assert.deepEqual(texts(), ['first', 'first']);
     assert.match(at(1).status?.problem ?? '', /is taken when this host starts again: .*needs a restart/);
     await at(1).stopControl();
-    // Its supervisor opens the listeners of its own file.
-    at(1).write('own', restarting);
     await at(1).startControl();
     assert.deepEqual([at(1).status?.problem, at(1).status?.departs], [null, false]);
     assert.deepEqual(texts(), ['first', 'second']);
@@ -209,6 +212,7 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
 
   test('that waits for a restart can be replaced without one, and is refused where it cannot be used', async () => {
     at(0).write('second', restarting);
+    at(1).write('second', restarting);
     assert.equal((await reload(at(0), { atRestart: true })).outcome, 'applied');
     at(0).write('third');
     const back = await reload(at(0));
@@ -218,6 +222,64 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     at(0).write('fourth', { ...restarting, upstreams: { app } });
     const result = await reload(at(0), { atRestart: true });
     assert.deepEqual([result.outcome, statesOf(result)], ['refused', 'a accepted,b refused']);
+  });
+
+  test('only the problem that a restart cures is said to wait for one', async () => {
+    writeFileSync(join(at(0).folder, 'ca.pem'), 'text');
+    const file = at(0).file('second', {
+      ...restarting,
+      upstreams: { app: { backends: ['https://app.example'], tls: { caFile: 'ca.pem' } } },
+    });
+    const { fleetConfig } = store;
+    await fleetConfig.propose({ hash: 'hash', host: 'a', who: 'test', file, force: false, atRestart: true });
+    assert.equal(await fleetConfig.activate(1), true);
+    for (const { control } of hosts) control.fleetConfig?.follower.look();
+    const said = async (): Promise<unknown> =>
+      (await fleetConfig.hosts()).map(({ host, waitsFor, problem }) => [host, waitsFor, problem?.slice(0, 45)]);
+    const wanted = [
+      ['a', 1, 'version 1 of the fleet is taken when this hos'],
+      ['b', null, 'version 1 of the fleet cannot be taken: upstr'],
+    ];
+    await eventually('both have said so', async () => isDeepStrictEqual(await said(), wanted), LIMIT_MS);
+  });
+
+  test('a plain reload that needs a restart says how the fleet takes it', async () => {
+    const own = async (): Promise<string> => {
+      at(1).write('own', restarting);
+      const { reason, problems, remarks } = await at(1).control.keeper.reload({ who: 'test' });
+      assert.equal(reason, 'restart-needed');
+      assert.doesNotMatch(remarks.join(), /departs/, 'nothing has changed');
+      return problems.join('\n');
+    };
+    assert.match(
+      await own(),
+      /: this needs a restart\nfor all hosts at once, rampart reload --fleet --at-restart makes/,
+    );
+    at(0).write('second');
+    assert.equal((await reload(at(0))).outcome, 'applied');
+    assert.match(
+      await own(),
+      /: this needs a restart\na restart alone does not help, because this host starts with version 1 of the fleet: rampart reload --fleet --at-restart/,
+    );
+  });
+
+  test('from a host that departs it lists what changes for the fleet', async () => {
+    at(0).write('second');
+    assert.equal((await reload(at(0))).outcome, 'applied');
+    at(1).write('own');
+    assert.equal((await at(1).control.keeper.reload({ who: 'test' })).outcome, 'applied');
+    const dry = await reload(at(1), { dryRun: true });
+    assert.deepEqual(
+      dry.changes.map(({ text }) => text),
+      ['routes.text.static.body changes from "second" to "own"'],
+    );
+    // Back to what the fleet has: only this host changes.
+    at(1).write('second');
+    const back = await reload(at(1));
+    assert.deepEqual(
+      [back.outcome, back.changes.map(({ text }) => text)],
+      ['applied', ['routes.text.static.body changes from "own" to "second"']],
+    );
   });
 
   test('a host that reloads its own file departs from the fleet until its control starts again', async () => {

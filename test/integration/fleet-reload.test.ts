@@ -99,7 +99,7 @@ describe('rampart reload --fleet', { skip: withoutValkey }, () => {
     for (const pid of processesOf(b.stack.dataDir)) process.kill(pid, 'SIGKILL');
     assert.equal(await text(a), 'second', 'nothing is in force before all hosts have accepted');
     await store.fleetConfig.answer('x', 2, []);
-    await store.fleetConfig.report('x', { version: 2, departs: false, problem: null });
+    await store.fleetConfig.report('x', { version: 2, departs: false, problem: null, waitsFor: null });
     await eventually('it is in force', async () => (await text(a)) === 'third', 20_000);
     await b.stack.startAgain();
     assert.equal(await text(b), 'third', 'the first reply of the host that has died');

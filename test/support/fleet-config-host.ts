@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { configurationAtStart } from '../../src/cli/configuration-at-start.ts';
+import { nextStartProblems } from '../../src/cli/start-problems.ts';
 import { configWithFile } from '../../src/config/config.ts';
 import { parseConfigFile, type ReadFile } from '../../src/config/file.ts';
 import { ConfigSource } from '../../src/control/config/config-source.ts';
@@ -103,6 +104,7 @@ export class FleetConfigHost {
       ...quietInstruments(),
       ...(await configurationAtStart(context, source, store.fleetConfig)),
       source,
+      startProblems: (next) => nextStartProblems(next, source),
       clock: systemClock,
       random: Math.random,
       log,

@@ -31,6 +31,14 @@ export interface ReloadResult extends ConfigVersion {
   readonly remarks: readonly string[];
 }
 
+/** What a host says of a configuration as one of a fleet, by the hash of its file. */
+export interface FleetTies {
+  /** How it departs from the version in force, as a sentence; undefined if it does not. */
+  departure(hash: string): string | undefined;
+  /** What a change that needs a restart needs beside it. */
+  restartAdvice(hash: string): string | undefined;
+}
+
 /** The ETag of a version of the configuration. */
 export const etagOf = ({ number, hash }: ConfigVersion): string => `"${number}-${hash.slice(0, 16)}"`;
 

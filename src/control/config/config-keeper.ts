@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { configChanges, guardProblems } from '../../config/changes.ts';
-import { missingTlsFiles } from '../../config/config.ts';
 import type { ParsedConfigFile } from '../../config/file-schema.ts';
 import type { Config } from '../../config/model.ts';
 import { overridesBetween } from '../../config/overrides.ts';
@@ -11,7 +9,14 @@ import type { Clock } from '../../core/clock.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Registry } from '../../metrics/instruments.ts';
 import type { ConfigVersion } from '../../protocol/config-wire.ts';
-import { type ChangeRequest, isCurrent, type ReloadRefusal, type ReloadResult } from './change-request.ts';
+import { checkChange } from './change-checks.ts';
+import {
+  type ChangeRequest,
+  type FleetTies,
+  isCurrent,
+  type ReloadRefusal,
+  type ReloadResult,
+} from './change-request.ts';
 import { ChangeLog } from './change-log.ts';
 import { ConfigDisk } from './config-disk.ts';
 import type { ConfigHistory, StoredVersion } from './config-history.ts';
@@ -30,8 +35,10 @@ export interface ConfigKeeperOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly rollout: Rollout;
-  /** How a configuration of this hash departs from that of the fleet, as a sentence; undefined if it does not. */
-  readonly departure?: (hash: string) => string | undefined;
+  /** Undefined where there is no fleet. */
+  readonly fleet?: () => FleetTies | undefined;
+  /** Why this host could not start with a configuration, if its file stays as it is. */
+  readonly startProblems?: (config: Config) => Promise<readonly string[]>;
   /** The version is decided: control takes it over at once. */
   readonly onCommit: (config: Config, version: ConfigVersion) => void;
   /** The workers have confirmed, or had their time. */
@@ -182,41 +189,34 @@ export class ConfigKeeper {
     if (effective.problems.length > 0) return this.#refused('invalid', effective.problems);
     const hash = contentHash(file);
     const remarks = [...effective.remarks, ...source.environmentRemarks()];
-    const departure = request.trial === true ? undefined : this.#options.departure?.(hash);
-    if (departure !== undefined) remarks.push(departure);
+    const ties = request.trial === true ? undefined : this.#options.fleet?.();
+    const departure = ties?.departure(hash);
+    const noted = departure === undefined ? remarks : [...remarks, departure];
     if (hash === this.#version.hash) {
       if (request.dryRun !== true) this.#keepLayers(layers);
-      return { ...this.#version, outcome: 'unchanged', changes: [], problems: [], remarks };
+      return { ...this.#version, outcome: 'unchanged', changes: [], problems: [], remarks: noted };
     }
     const built = source.build(file, this.#config);
     if (built.config === undefined) return this.#refused('invalid', built.problems);
-    const missing = missingTlsFiles(built.config);
-    if (missing.length > 0) return this.#refused('invalid', missing);
-    const changes = configChanges(this.#file, file);
+    const { changes, isLater, refusal } = await checkChange({
+      before: this.#file,
+      after: file,
+      config: built.config,
+      request,
+      startProblems: this.#options.startProblems,
+      restartAdvice: ties?.restartAdvice(hash),
+    });
+    if (refusal !== undefined) {
+      const plan = { changes, remarks: [...built.remarks(), ...remarks] };
+      return this.#refused(refusal.reason, refusal.problems, plan);
+    }
     const plan = {
       changes,
       // Made where they are read: a remark compares each route with all others.
       get remarks(): readonly string[] {
-        return [...built.remarks(), ...remarks];
+        return [...built.remarks(), ...noted];
       },
     };
-    const needRestart = changes.filter((change) => change.class === 'restart');
-    const isLater = needRestart.length > 0 && request.atRestart === true && request.trial === true;
-    if (needRestart.length > 0 && !isLater) {
-      return this.#refused(
-        'restart-needed',
-        needRestart.map(({ text }) => `${text}: this needs a restart`),
-        plan,
-      );
-    }
-    const guarded = request.force === true ? [] : guardProblems(this.#file, file);
-    if (guarded.length > 0) {
-      return this.#refused(
-        'guarded',
-        guarded.map((text) => `${text}: use --force (force in the admin API) if that is meant`),
-        plan,
-      );
-    }
     // Workers cannot build beside the version in force what only a new process can use.
     if (isLater || (request.dryRun === true && request.trial !== true))
       return { ...this.#version, outcome: 'checked', problems: [], ...plan };

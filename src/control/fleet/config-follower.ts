@@ -5,6 +5,7 @@ import type { Bugs } from '../../metrics/bugs.ts';
 import type { FleetConfigStore, FleetVersion, FleetVersions } from '../../store/fleet-config.ts';
 import { StoreError } from '../../store/errors.ts';
 import type { ConfigKeeper } from '../config/config-keeper.ts';
+import type { FleetTies } from '../config/change-request.ts';
 import { NamedTimers } from '../named-timers.ts';
 import {
   type FleetConfigAtStart,
@@ -13,6 +14,7 @@ import {
   fleetVersionPath,
   saveFleetVersion,
 } from './config-start.ts';
+import { AT_RESTART } from './config-result.ts';
 
 export interface ConfigFollowerOptions {
   readonly host: string;
@@ -36,7 +38,7 @@ const takeAgain = { firstMs: 2000, maxMs: 60_000 };
  * Has this host do what PostgreSQL says of the configuration of its fleet: say whether it can use a proposed version, and take the
  * version in force. Whatever happens only makes it look again, so no message can be missed or taken twice.
  */
-export class ConfigFollower {
+export class ConfigFollower implements FleetTies {
   readonly #options: ConfigFollowerOptions;
   readonly #timers: NamedTimers;
   #from: FleetConfigAtStart['from'];
@@ -47,8 +49,8 @@ export class ConfigFollower {
   #answered: string | undefined;
   /** How often in a row it could not take the version in force. */
   #failures = 0;
-  /** Whether it takes the version in force when it starts again, so that trying again is in vain. */
-  #isWaiting = false;
+  /** The version that it takes when it starts again, so that trying again is in vain. */
+  #waitsFor: number | undefined;
   #reported = '';
   #logged: string | undefined;
   #isStarted = false;
@@ -91,6 +93,14 @@ export class ConfigFollower {
     return `this host departs from version ${number} of the fleet, until its control starts again or a version comes by rampart reload --fleet`;
   }
 
+  /** What a change that needs a restart needs beside it; undefined for what the fleet says itself. */
+  restartAdvice(hash: string): string | undefined {
+    if (this.#taken === undefined) return `for all hosts at once, ${AT_RESTART}`;
+    const { number, fileHash } = this.#taken;
+    if (fileHash === hash) return undefined;
+    return `a restart alone does not help, because this host starts with version ${number} of the fleet: ${AT_RESTART}`;
+  }
+
   /** For `GET /api/status`; null before the fleet has a version. */
   status() {
     if (this.#taken === undefined && this.#problem === undefined) return null;
@@ -125,7 +135,7 @@ export class ConfigFollower {
       await this.#report();
       if (isTaken) this.#logged = undefined;
       if (isOpen) return DECISION_MS;
-      return isTaken || this.#isWaiting ? undefined : this.#againMs();
+      return isTaken || this.#waitsFor !== undefined ? undefined : this.#againMs();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#warn('the configuration of the fleet cannot be read from PostgreSQL', error.message);
@@ -135,7 +145,7 @@ export class ConfigFollower {
 
   /** Whether this host has the version in force. */
   async #take(active: FleetVersion | undefined): Promise<boolean> {
-    this.#isWaiting = false;
+    this.#waitsFor = undefined;
     if (active === undefined || (active.number === this.#taken?.number && active.hash === this.#taken.hash)) {
       this.#problem = undefined;
       this.#failures = 0;
@@ -151,12 +161,12 @@ export class ConfigFollower {
       this.#taken = version;
       // The guard has been asked when hosts were asked.
       const result = await keeper.reload({ who: `version ${number} of the fleet`, force: true }, version.file);
-      this.#isWaiting = version.atRestart && result.reason === 'restart-needed';
+      if (version.atRestart && result.reason === 'restart-needed') this.#waitsFor = number;
       return result.problems;
     });
     if (problems.length > 0) {
       this.#taken = before;
-      const what = this.#isWaiting ? 'is taken when this host starts again' : 'cannot be taken';
+      const what = this.#waitsFor === number ? 'is taken when this host starts again' : 'cannot be taken';
       this.#problem = `version ${number} of the fleet ${what}: ${problems.join('; ')}`;
       this.#warn('this host keeps another configuration than its fleet', this.#problem);
       return false;
@@ -177,7 +187,8 @@ export class ConfigFollower {
     const problems = await problemsOf(async () => {
       const { file, force, atRestart } = await fetchVersion(store, proposed.number);
       const who = `version ${proposed.number} of the fleet, proposed by ${proposed.host}`;
-      return (await keeper.reload({ who, force, atRestart, dryRun: true, trial: true }, file)).problems;
+      const result = await keeper.reload({ who, force, atRestart, dryRun: true, trial: true }, file);
+      return result.reason === 'restart-needed' ? [...result.problems, AT_RESTART] : result.problems;
     });
     await store.answer(host, proposed.number, problems);
     this.#answered = key;
@@ -195,7 +206,12 @@ export class ConfigFollower {
     const { hash } = keeper.version;
     const departure = this.departure(hash);
     const departs = departure !== undefined;
-    const state = { version: this.#taken?.number ?? null, departs, problem: this.#problem ?? null };
+    const state = {
+      version: this.#taken?.number ?? null,
+      departs,
+      problem: this.#problem ?? null,
+      waitsFor: this.#waitsFor ?? null,
+    };
     const text = JSON.stringify(state);
     if (text === this.#reported) return;
     if (departs) log.warn({ hash }, departure);

@@ -1,6 +1,10 @@
 import type { ConfigChange } from '../../config/changes.ts';
 import type { AskedHost } from '../../policy/fleet/config-decision.ts';
 
+/** What to do about a file that needs a restart. */
+export const AT_RESTART =
+  'rampart reload --fleet --at-restart makes the file the version of the fleet, which each host takes when it starts again';
+
 /**
  * A host after a change for the whole fleet: `failed` has accepted it and cannot put it in force,
  * `late` has not said so yet, `at-restart` takes it when it starts again.

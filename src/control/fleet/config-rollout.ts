@@ -1,3 +1,5 @@
+import { type ConfigChange, configChanges } from '../../config/changes.ts';
+import type { ParsedConfigFile } from '../../config/file-schema.ts';
 import { contentHash } from '../../core/canonical-json.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -13,7 +15,8 @@ import type { FleetConfigStore } from '../../store/fleet-config.ts';
 import type { ChangeRequest } from '../config/change-request.ts';
 import type { ConfigKeeper } from '../config/config-keeper.ts';
 import type { ConfigSource } from '../config/config-source.ts';
-import type { ChangedHost, FleetRefusal, FleetReloadResult } from './config-result.ts';
+import { AT_RESTART, type ChangedHost, type FleetRefusal, type FleetReloadResult } from './config-result.ts';
+import { fetchVersion } from './config-start.ts';
 
 /** The hosts that live, as the news of the fleet has them. */
 export interface LiveHosts {
@@ -42,8 +45,6 @@ const POLL_MS = 100;
 const TAKE_LIMIT_MS = 10_000;
 /** How long PostgreSQL may be away while it decides. */
 const DECIDE_LIMIT_MS = 10_000;
-const AT_RESTART =
-  'rampart reload --fleet --at-restart makes it the version of the fleet, which each host takes when it starts again';
 const NEXT = 'nothing is activated: run it again when that is mended';
 
 type Plan = Pick<FleetReloadResult, 'changes' | 'remarks'>;
@@ -71,14 +72,30 @@ export class FleetRollout {
       return this.#refused('file', [...own.problems, ...advice], plan);
     }
     try {
+      const wanted = { ...plan, changes: await this.#changes(own.changes, file) };
       const proposal = { hash: contentHash(file), host, who, file, force, atRestart };
       const unchanged = await this.#unchanged(proposal.hash);
       if (unchanged !== undefined) return { ...unchanged, remarks: plan.remarks };
       const number = await store.propose(proposal);
-      return number === undefined ? await this.#busy() : await this.#ask(number, plan, request);
+      return number === undefined ? await this.#busy() : await this.#ask(number, wanted, request);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return this.#refused('stores', [`PostgreSQL of the fleet: ${error.message}; ${NEXT}`], plan);
+    }
+  }
+
+  /** What changes for the fleet, also where this host departs from it. */
+  async #changes(own: readonly ConfigChange[], file: ParsedConfigFile): Promise<readonly ConfigChange[]> {
+    const { store } = this.#options;
+    const { active } = await store.versions();
+    if (active === undefined) return own;
+    try {
+      const changes = configChanges((await fetchVersion(store, active.number)).file, file);
+      return changes.length > 0 ? changes : own;
+    } catch (error) {
+      // This release cannot read the version, so nobody has it here.
+      if (error instanceof StoreError) throw error;
+      return own;
     }
   }
 
@@ -101,14 +118,14 @@ export class FleetRollout {
     return this.#refused('busy', [`another change of the fleet is under way${who}: look at it and run this again`]);
   }
 
-  async #ask(number: number, plan: Plan, { dryRun, atRestart }: ChangeRequest): Promise<FleetReloadResult> {
+  async #ask(number: number, plan: Plan, { dryRun }: ChangeRequest): Promise<FleetReloadResult> {
     this.#options.announce();
     const decision = await this.#decision(number).catch(async (error: unknown) => {
       await this.#giveUp(number);
       throw error;
     });
     const { hosts } = decision;
-    if (decision.kind === 'activate' && dryRun !== true) return this.#activate(number, hosts, plan, atRestart ?? false);
+    if (decision.kind === 'activate' && dryRun !== true) return this.#activate(number, hosts, plan);
     await this.#giveUp(number);
     if (decision.kind !== 'refuse')
       return { ...plan, outcome: 'checked', version: await this.#version(), hosts, problems: [] };
@@ -152,12 +169,7 @@ export class FleetRollout {
     return `it is not known which hosts live, so ${NEXT} (Valkey: ${problem})`;
   }
 
-  async #activate(
-    number: number,
-    asked: readonly AskedHost[],
-    plan: Plan,
-    atRestart: boolean,
-  ): Promise<FleetReloadResult> {
+  async #activate(number: number, asked: readonly AskedHost[], plan: Plan): Promise<FleetReloadResult> {
     const isActive = await this.#decide(number);
     this.#options.announce();
     if (isActive === undefined) {
@@ -168,7 +180,7 @@ export class FleetRollout {
       const problem = `version ${number} was given up, because its decision took longer than 45 s; ${NEXT}`;
       return { ...(await this.#refused('stores', [problem], plan)), hosts: asked };
     }
-    const hosts = await this.#taken(number, asked, atRestart);
+    const hosts = await this.#taken(number, asked);
     const failed = hosts.filter(({ state }) => state !== 'in-force');
     const late = failed.map(({ host, state, problems }) =>
       state === 'late'
@@ -194,16 +206,16 @@ export class FleetRollout {
   }
 
   /** Waits until the hosts have taken it. */
-  async #taken(number: number, asked: readonly AskedHost[], atRestart: boolean): Promise<ChangedHost[]> {
+  async #taken(number: number, asked: readonly AskedHost[]): Promise<ChangedHost[]> {
     const { store, clock } = this.#options;
     const until = clock.now() + TAKE_LIMIT_MS;
     for (;;) {
       const reports = new Map((await orUndefined(store.hosts()))?.map((one) => [one.host, one]));
       const hosts = asked.map(({ host }): ChangedHost => {
-        const { version, problem } = reports.get(host) ?? {};
+        const { version, problem, waitsFor } = reports.get(host) ?? {};
         if (version === number) return { host, state: 'in-force', problems: [] };
         if (!problem) return { host, state: 'late', problems: [] };
-        return { host, state: atRestart ? 'at-restart' : 'failed', problems: [problem] };
+        return { host, state: waitsFor === number ? 'at-restart' : 'failed', problems: [problem] };
       });
       if (hosts.every(({ state }) => state === 'in-force' || state === 'at-restart') || clock.now() >= until)
         return hosts;

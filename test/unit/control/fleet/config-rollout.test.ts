@@ -44,6 +44,30 @@ test('a refusal gives it up, also if PostgreSQL fails then', async () => {
   assert.deepEqual(done, ['announce', 'drop', 'announce']);
 });
 
+test('with --at-restart only a host that a restart helps is said to take it then', async () => {
+  const reports: unknown[] = [];
+  const { rollout, clock } = setUp(
+    () => ['a', 'b', 'c'].map((host) => ({ host, answered: 1, problems: [], ...(reports[0] as object | undefined) })),
+    () => ({ names: ['a', 'b', 'c'], isApart: false }),
+  );
+  const said = (waitsFor: number | null): object => ({ version: null, problem: 'some reason', waitsFor });
+  const stateWhen = async (report: object): Promise<string[]> => {
+    reports[0] = report;
+    const asked = rollout.reload({ who: 'test', atRestart: true });
+    for (let ms = 0; ms < 15_000; ms += 100) {
+      clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return (await asked).hosts.map(({ state }) => state);
+  };
+  assert.deepEqual(await stateWhen(said(1)), ['at-restart', 'at-restart', 'at-restart']);
+  assert.deepEqual(await stateWhen(said(null)), ['failed', 'failed', 'failed']);
+  // It has not looked at this version yet.
+  assert.deepEqual(await stateWhen(said(7)), ['failed', 'failed', 'failed']);
+  // A host of an earlier release says nothing of it.
+  assert.deepEqual(await stateWhen({ version: null, problem: 'some reason' }), ['failed', 'failed', 'failed']);
+});
+
 test('a host that hears no news blames itself, and not the hosts that it could not ask', async () => {
   let looks = 0;
   const { rollout, clock } = setUp(

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "fleet_config_hosts" ADD COLUMN     "waits_for" INTEGER;
