@@ -40,10 +40,15 @@ export async function checkValkeyCache(
   for (const one of [cache, ledger]) one?.client.close();
   if (server === undefined)
     return { server, remarks: [`VALKEY_CACHE_URL cannot be used at present: ${cache?.problem}`] };
-  const { version, maxMemoryPolicy = 'unknown' } = server;
+  const { version, maxMemoryPolicy = 'unknown', maxMemoryBytes } = server;
   const remarks = [
     ...(server.runId === runId
       ? ['VALKEY_CACHE_URL and VALKEY_URL name the same server: leases must not be evicted, so take two servers']
+      : []),
+    ...(maxMemoryBytes === 0
+      ? [
+          'the Valkey of VALKEY_CACHE_URL has maxmemory 0: it evicts nothing, and takes all memory of its machine; set maxmemory, such as 1gb',
+        ]
       : []),
     ...(maxMemoryPolicy === 'noeviction'
       ? [

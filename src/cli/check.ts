@@ -12,7 +12,7 @@ import { nodeRemarks } from '../config/node-floors.ts';
 import { routeRemarks } from '../config/route-remarks.ts';
 import { checkTlsFiles } from '../gateway/tls/open-tls.ts';
 import { alignedLines } from './aligned-lines.ts';
-import { checkConnections, connectionLines } from './check-database.ts';
+import { checkConnections, connectionLines, directDatabaseProblem } from './check-database.ts';
 import { checkValkey, checkValkeyCache, type ValkeyCheck } from './check-valkey.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { readOptions } from './options.ts';
@@ -21,7 +21,7 @@ import { checkedSlo } from './slo-at-start.ts';
 const help = `usage: rampart check [--json]
 
 Checks the environment, the configuration file, the certificates that they name and the SLO file, and whether PostgreSQL has as many connections as all
-processes may open together. Asks Valkey for its version and settings. Prints every problem (exit code 2), or all settings if there is none.
+processes may open together, and whether it takes the password. Asks Valkey for its version and settings. Prints every problem (exit code 2), or all settings if there is none.
 `;
 
 /** `rampart check`. */
@@ -33,6 +33,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
   if (tls !== undefined) checkTlsFiles(tls);
   const sloRemarks = checkedSlo(config, io);
   const connections = await checkConnections(config);
+  const direct = await directDatabaseProblem(config);
   const valkey = await checkValkey(env.VALKEY_URL);
   const cache = await checkValkeyCache(env.VALKEY_CACHE_URL, env.VALKEY_URL);
   for (const remark of [
@@ -43,6 +44,7 @@ export async function check(args: string[], io: CommandIo): Promise<number> {
     ...nodeRemarks(config, process.versions.node),
     ...sloRemarks,
     ...(typeof connections === 'string' ? [connections] : []),
+    ...(direct === undefined ? [] : [direct]),
     ...(valkey?.remarks ?? []),
     ...(cache?.remarks ?? []),
   ])

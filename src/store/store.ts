@@ -50,7 +50,7 @@ interface PoolState {
   readonly shares: StoreObserver['use'];
 }
 
-interface ServerLimits {
+export interface ServerLimits {
   readonly maxConnections: number;
   /** Connections that PostgreSQL keeps for superusers and for roles with pg_use_reserved_connections. */
   readonly reserved: number;

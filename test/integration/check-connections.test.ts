@@ -64,3 +64,31 @@ test('rampart check says so if PostgreSQL cannot be asked, and shows no password
   assert.doesNotMatch(stdout + stderr, /hunter2/);
   assert.match((await check({})).stdout, /of max_connections = 100\n/, 'of the embedded server, which does not run');
 });
+
+test('rampart check tries DATABASE_URL also where no route needs it, and the way past a pooler', async () => {
+  const wrong = postgres.url.replace(/^(\w+:\/\/)[^@]*@/, '$1nobody:hunter2@');
+  const remarks = async (env: Record<string, string>): Promise<string> => {
+    const { code, stdout, stderr } = await check({ GENERATOR_INSTANCES: '0', ...env });
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout + stderr, /hunter2/);
+    return stderr;
+  };
+  assert.equal(await remarks({ DATABASE_URL: postgres.url }), '');
+  assert.match(
+    await remarks({ DATABASE_URL: wrong }),
+    /DATABASE_URL cannot be used at present \(no route needs it\): .*nobody/,
+  );
+  const VALKEY_URL = 'redis://127.0.0.1:1';
+  assert.match(
+    await remarks({ DATABASE_URL: wrong, VALKEY_URL }),
+    /DATABASE_URL cannot be used at present \(no route needs it, but the hosts of the fleet share .*\): .*nobody/,
+  );
+  assert.match(
+    await remarks({ DATABASE_URL: postgres.url, DATABASE_DIRECT_URL: wrong }),
+    /^rampart: DATABASE_DIRECT_URL cannot be used at present: .*nobody/m,
+  );
+  assert.match(
+    await remarks({ DATABASE_URL: wrong, GENERATOR_INSTANCES: '1' }),
+    /sum of the database connections was not checked: .*nobody/,
+  );
+});

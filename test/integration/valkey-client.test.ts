@@ -301,7 +301,10 @@ test('rampart check says what Valkey is, and what it should be', { skip: without
 });
 
 test('rampart check wants a server of its own that evicts for the shared cache', { skip: withoutValkey }, async () => {
-  const [valkey, cache] = [await real(), await real('--requirepass', 'pw', '--maxmemory-policy', 'allkeys-lru')];
+  const [valkey, cache] = [
+    await real(),
+    await real('--requirepass', 'pw', '--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'),
+  ];
   const remarksOn = async (more: Record<string, string>): Promise<string> => {
     const { code, stdout, stderr } = await runRampart(
       ['check'],
@@ -318,5 +321,7 @@ test('rampart check wants a server of its own that evicts for the shared cache',
   const same = await remarksOn({ VALKEY_URL: valkey.url, VALKEY_CACHE_URL: valkey.url });
   assert.match(same, /VALKEY_CACHE_URL and VALKEY_URL name the same server/);
   assert.match(same, /VALKEY_CACHE_URL has maxmemory-policy noeviction: .*set allkeys-lru/);
+  assert.match(same, /VALKEY_CACHE_URL has maxmemory 0: .*set maxmemory/);
+  assert.doesNotMatch(same, /VALKEY_URL has maxmemory/, 'leases need little memory');
   assert.match(await remarksOn({ VALKEY_CACHE_URL }), /VALKEY_CACHE_URL has no effect without VALKEY_URL/);
 });

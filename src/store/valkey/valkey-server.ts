@@ -5,6 +5,8 @@ export interface ValkeyServer {
   /** Such as `Valkey 8.1.0` or `Redis 7.0.15`. */
   readonly version: string;
   readonly maxMemoryPolicy: string | undefined;
+  /** 0: without a limit. Undefined if it does not say so. */
+  readonly maxMemoryBytes: number | undefined;
   /** Why it cannot be used; undefined if it can. */
   readonly problem: string | undefined;
 }
@@ -29,10 +31,14 @@ export function valkeyServer(info: string): ValkeyServer {
     runId,
     version,
     maxMemoryPolicy: fields.get('maxmemory_policy'),
+    maxMemoryBytes: numberOf(fields.get('maxmemory')),
     problem:
       problem ?? (isOld ? `it is ${version}, which has no functions: take Valkey, or Redis 7.0 or newer` : undefined),
   };
 }
+
+const numberOf = (text: string | undefined): number | undefined =>
+  text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
 
 function problemOf({ runId, role, isLoading }: { runId: string; role: string | undefined; isLoading: boolean }) {
   if (runId === '') return 'it does not answer as Valkey or Redis does';

@@ -10,8 +10,12 @@ test('valkeyServer: what can be used', () => {
     runId: 'abc',
     version: 'Redis 7.0.15',
     maxMemoryPolicy: 'noeviction',
+    maxMemoryBytes: undefined,
     problem: undefined,
   });
+  const memory = (value: string): number | undefined =>
+    valkeyServer(info('redis_version:7.0.15', `maxmemory:${value}`)).maxMemoryBytes;
+  assert.deepEqual(['0', '1073741824', '', '1gb'].map(memory), [0, 1_073_741_824, undefined, undefined]);
   // Valkey says of itself that it is a Redis, too.
   const valkey = valkeyServer(info('redis_version:6.2.0', 'server_name:valkey', 'valkey_version:8.1.1'));
   assert.deepEqual([valkey.version, valkey.problem], ['Valkey 8.1.1', undefined]);
