@@ -22,6 +22,8 @@ export interface AxisOptions {
 const MARGIN = 0.06;
 /** Below it a value is nothing but rounding: an axis up to a billionth would look like a measurement. */
 const LEAST = 1e-6;
+/** Values that differ by a smaller part of their size count as one: labels have six digits, and could not tell their ticks apart. */
+const SAME = 1e-4;
 
 /** The axis of these values. Values that are not finite count for nothing; without a value it goes from 0 to 1. */
 export function axisOf(values: readonly number[], { most, isFromZero, logFrom, isWhole = false }: AxisOptions): Axis {
@@ -30,9 +32,10 @@ export function axisOf(values: readonly number[], { most, isFromZero, logFrom, i
   if (known.length === 0 || Math.max(Math.abs(low), Math.abs(high)) < LEAST) return linearAxis(0, 1, most, isWhole);
   if (low >= LEAST && high / low > logFrom) return logAxis(low, high, most);
   // Values that begin far from 0 would share a strip at the end of an axis from 0.
-  const isNear = isFromZero || low === high || low / high < 0.25;
+  const isOne = high - low <= SAME * Math.max(Math.abs(low), Math.abs(high));
+  const isNear = isFromZero || isOne || low / high < 0.25;
   if (low >= 0 && isNear) return linearAxis(0, high * (1 + MARGIN), most, isWhole);
-  const margin = (high - low) * MARGIN || Math.abs(high) * MARGIN;
+  const margin = MARGIN * (isOne ? Math.abs(high) : high - low);
   return linearAxis(low - margin, high + margin, most, isWhole);
 }
 
@@ -79,5 +82,4 @@ export function tickLabel(value: number): string {
   return plain(value);
 }
 
-const plain = (value: number): string =>
-  Number(value.toPrecision(6)).toLocaleString('en-US', { maximumFractionDigits: 6 });
+const plain = (value: number): string => value.toLocaleString('en-US', { maximumSignificantDigits: 6 });

@@ -40,6 +40,16 @@ test('axisOf of numbers of things has whole ticks', () => {
   assert.deepEqual(axisOf([1, 2, 3, 4], { ...linear, isFromZero: false, most: 10, isWhole: true }).ticks, [1, 2, 3, 4]);
 });
 
+test('values that labels cannot tell apart get the axis of one value, however large they are', () => {
+  const free = { ...linear, isFromZero: false };
+  for (const size of [1, 1e6, 1e12]) {
+    const near = axisOf([size, size * (1 + 1e-9)], free);
+    assert.deepEqual(near.ticks.map(tickLabel), axisOf([size], free).ticks.map(tickLabel));
+  }
+  const below = axisOf([-1e12, -1e12 + 0.001], free);
+  assert.ok(below.at(-1e12) > 0 && below.at(-1e12) < 1);
+});
+
 test('axisOf contains every value, and its ticks lie within it in order, whatever the values are', () => {
   const values = fc.array(fc.double({ min: 0, max: 1e12, noNaN: true }), { minLength: 1, maxLength: 8 });
   fc.assert(
@@ -55,6 +65,7 @@ test('axisOf contains every value, and its ticks lie within it in order, whateve
         assert.ok(index === 0 || tick > (axis.ticks[index - 1] ?? 0));
         assert.doesNotMatch(tickLabel(tick), /e|NaN/);
       }
+      assert.equal(new Set(axis.ticks.map(tickLabel)).size, axis.ticks.length, 'labels can be told apart');
     }),
   );
 });
