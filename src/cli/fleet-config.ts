@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { askControl } from '../control/link.ts';
 import { alignedLines } from './aligned-lines.ts';
+import { linesText } from './terminal-text.ts';
 
 /** `fleet_config` of the status of a host; older controls have none. */
 export const fleetConfigSchema = z
@@ -40,7 +41,7 @@ export function fleetConfigText(
   if (known === undefined) {
     const version =
       own === null || own.version === null ? 'its own configuration file' : `version ${own.version} of the fleet`;
-    return `\n${[`This host has ${version}. PostgreSQL does not say what the other hosts have.`, ...problem].join('\n')}\n`;
+    return linesText(['', `This host has ${version}. PostgreSQL does not say what the other hosts have.`, ...problem]);
   }
   const { active, hosts } = known;
   const rows = hosts.map((one) => {
@@ -53,5 +54,5 @@ export function fleetConfigText(
     return [`  ${one.host}`, version, isApart ? 'not known' : one.lives ? 'lives' : 'silent', remark];
   });
   const head = active === null ? 'The fleet has no version.' : `Version ${active.number} of the fleet is in force.`;
-  return `\n${[head, ...problem, ...alignedLines([['  host', 'version', '', ''], ...rows])].join('\n')}\n`;
+  return linesText(['', head, ...problem, ...alignedLines([['  host', 'version', '', ''], ...rows])]);
 }

@@ -13,6 +13,7 @@ import { absenceText, lookForInstance } from './instance.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import { type Options, readOptions } from './options.ts';
 import { NO_NEWS } from './state-codes.ts';
+import { linesText } from './terminal-text.ts';
 import { connectValkey } from './valkey.ts';
 
 const help = `usage: rampart fleet status [--json]
@@ -106,7 +107,9 @@ async function showStatus(options: Options, io: CommandIo): Promise<number> {
 export function fleetNewsText(news: z.output<typeof newsSchema>): string {
   if (news?.state !== 'apart') return '';
   const why = news.problem === null ? 'Valkey has not answered yet' : news.problem;
-  return `This host hears no news of the other hosts: ${why}. Whatever it has stored counts as stale (docs/fleet-cache.md)\n`;
+  return linesText([
+    `This host hears no news of the other hosts: ${why}. Whatever it has stored counts as stale (docs/fleet-cache.md)`,
+  ]);
 }
 
 /** The states of a lease in words. */
@@ -124,9 +127,11 @@ export function fleetStatusText(part: FleetPart | null): string {
   if (part === null) return 'no fleet: VALKEY_URL is not set (docs/fleet.md)\n';
   const { host, state, hosts, lease_ends_in_ms: leftMs, problem, backends } = part;
   if (backends.length === 0)
-    return `${host} shares the cap of no backend: no upstream has scope: 'fleet' and a backend that other hosts reach (docs/fleet.md)\n`;
+    return linesText([
+      `${host} shares the cap of no backend: no upstream has scope: 'fleet' and a backend that other hosts reach (docs/fleet.md)`,
+    ]);
   const left = leftMs > 0 ? ` It lasts ${(leftMs / 1000).toFixed(1)} s unless it is renewed.` : '';
-  return `${[
+  return linesText([
     `${host} ${states[state] ?? state}.${left} Hosts: ${hosts}`,
     ...(problem === null ? [] : [`Problem: ${problem}`]),
     '',
@@ -141,7 +146,7 @@ export function fleetStatusText(part: FleetPart | null): string {
         String(one.cap),
       ]),
     ]),
-  ].join('\n')}\n`;
+  ]);
 }
 
 const leasesSchema = z.object({
@@ -173,10 +178,11 @@ export function fleetLeasesText({ now, backends, entries }: z.output<typeof leas
   const seconds = (ms: number): string => `${Math.max(0, ms / 1000).toFixed(1)} s`;
   const ends = (stage: 'live' | 'silent', at: number): string =>
     stage === 'live' ? `lease ends in ${seconds(at - now)}` : `silent, forgotten in ${seconds(at - now)}`;
-  const blocks = backends.map(({ backend, out, quarantined, cap }) => {
+  const blocks = backends.flatMap(({ backend, out, quarantined, cap }) => {
     const waiting = quarantined > 0 ? `, of these ${quarantined} of ended leases` : '';
     const of = cap < 0 ? '' : ` of ${cap}`;
     return [
+      '',
       `${backend}: ${out}${of} permits are out${waiting}`,
       ...alignedLines([
         ['  host', 'holds', 'floor', 'wants', ''],
@@ -190,9 +196,9 @@ export function fleetLeasesText({ now, backends, entries }: z.output<typeof leas
             ends(stage, at),
           ]),
       ]),
-    ].join('\n');
+    ];
   });
-  return `${blocks.join('\n\n')}\n`;
+  return linesText(blocks.slice(1));
 }
 
 async function forget(valkey: ValkeyClient, host = '', io: CommandIo): Promise<number> {

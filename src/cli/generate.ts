@@ -14,6 +14,7 @@ import { listEncodings } from './generate/list-text.ts';
 import { type ListForm, type ListRow, readRows, textColumn } from './generate/rows.ts';
 import { type FailedRow, type GenerateRun, generateRows, type RowsDone, type Task } from './generate/run.ts';
 import { type CommandIo, exitCodes } from './io.ts';
+import { lineText } from './terminal-text.ts';
 import { type Options, readOptions } from './options.ts';
 
 const help = `usage: rampart generate FILE [options]
@@ -193,7 +194,6 @@ class Progress {
   readonly #total: number;
   readonly #io: CommandIo;
   readonly #startedAt = systemClock.now();
-  readonly #isTerminal = process.stderr.isTTY;
   #shownAt = this.#startedAt;
   #last = '';
 
@@ -209,7 +209,7 @@ class Progress {
   show(state: RowsDone): void {
     this.#last = progressLine({ ...state, total: this.#total, seconds: this.seconds });
     const now = systemClock.now();
-    if (now - this.#shownAt < (this.#isTerminal ? DRAW_EVERY_MS : SAY_EVERY_MS)) return;
+    if (now - this.#shownAt < (this.#io.drawing !== undefined ? DRAW_EVERY_MS : SAY_EVERY_MS)) return;
     this.#shownAt = now;
     this.#draw(this.#last);
   }
@@ -217,7 +217,7 @@ class Progress {
   waits(ms: number, reason: string): void {
     if (ms < 1000) return;
     const now = systemClock.now();
-    if (!this.#isTerminal && now - this.#shownAt < SAY_EVERY_MS) return;
+    if (this.#io.drawing === undefined && now - this.#shownAt < SAY_EVERY_MS) return;
     this.#shownAt = now;
     this.#draw(`${this.#last}  waits ${spanOf(ms / 1000)}: ${reason}`);
   }
@@ -225,11 +225,13 @@ class Progress {
   end(): void {
     if (this.#last === '') return;
     this.#draw(this.#last);
-    if (this.#isTerminal) this.#io.stderr.write('\n');
+    this.#io.drawing?.write('\n');
   }
 
   /** Clears what was there to the end of the line. */
   #draw(line: string): void {
-    this.#io.stderr.write(this.#isTerminal ? `\r${line}\u001b[K` : `${line}\n`);
+    const { drawing, stderr } = this.#io;
+    if (drawing === undefined) stderr.write(`${line}\n`);
+    else drawing.write(`\r${lineText(line)}\u001b[K`);
   }
 }

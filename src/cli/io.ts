@@ -4,6 +4,8 @@ import type { CommandLine } from './command-line.ts';
 export interface CommandIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
+  /** Standard error as it is, where it is a terminal on which a line can be drawn again. */
+  readonly drawing?: { readonly columns: number; write(text: string): unknown } | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Relative paths of the configuration start here. */
   readonly folder: string;

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { withEnvFile } from '../config/env-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { commands } from './commands.ts';
-import { exitCodes } from './io.ts';
+import { type CommandIo, exitCodes } from './io.ts';
 import { guess } from './options.ts';
+import { terminalOutput, terminalText } from './terminal-text.ts';
 import { version } from './version.ts';
 
 // Where scripts/setup.mjs has put compiled modules (ADR 72): also for a process whose starter has not said so, such as a
@@ -38,13 +39,24 @@ async function main(args: string[]): Promise<number> {
   if (command === undefined) {
     const kind = name.startsWith('-') ? 'option' : 'command';
     const known = kind === 'option' ? ['--help', '--version'] : Object.keys(commands);
-    process.stderr.write(`rampart: there is no ${kind} '${name}'${guess(name, known)}\n\n${usage}`);
+    process.stderr.write(terminalText(`rampart: there is no ${kind} '${name}'${guess(name, known)}\n\n${usage}`));
     return exitCodes.usage;
   }
   const run = await command.load();
-  const { stdout, stderr } = process;
+  const [stdout, stderr] = [process.stdout, process.stderr].map(terminalOutput) as [Output, Output];
   const folder = process.cwd();
-  return run(rest, { stdout, stderr, env: withEnvFile(process.env, folder), folder });
+  return run(rest, { stdout, stderr, drawing: drawing(), env: withEnvFile(process.env, folder), folder });
+}
+
+type Output = ReturnType<typeof terminalOutput>;
+
+/** Some terminals do not tell their width. */
+const USUAL_COLUMNS = 80;
+
+function drawing(): CommandIo['drawing'] {
+  const { stderr, env } = process;
+  if (!stderr.isTTY || env['TERM'] === 'dumb') return undefined;
+  return { columns: stderr.columns || USUAL_COLUMNS, write: (text) => stderr.write(text) };
 }
 
 /** The set-up script starts this process on behalf of npm; when the script has ended, this process stops too. */
@@ -59,7 +71,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 /** Resolves when the text is written, which may be after write() returns if stderr is a pipe or a file of pm2. */
 const say = (text: string): Promise<void> =>
-  new Promise((resolve) => void process.stderr.write(`rampart: ${text}\n`, () => resolve()));
+  new Promise((resolve) => void process.stderr.write(terminalText(`rampart: ${text}\n`), () => resolve()));
 
 try {
   process.exitCode = await main(process.argv.slice(2));

@@ -8,6 +8,7 @@ import { askingUser } from './asking-user.ts';
 import { findInstance } from './instance.ts';
 import { type CommandIo, exitCodes } from './io.ts';
 import type { Options } from './options.ts';
+import { linesText } from './terminal-text.ts';
 
 /** Hosts have 30 s to answer, and further ones to put it in force; PostgreSQL may be slow. */
 const ANSWER_LIMIT_MS = 90_000;
@@ -65,11 +66,11 @@ export function fleetReloadText(result: z.output<typeof resultSchema>): string {
     checked: 'every host can use the file; without --dry-run it would change this',
     refused: reason === 'unknown' ? 'NOT KNOWN whether it is in force' : `refused: nothing has changed, ${before}`,
   };
-  return `${[
+  return linesText([
     heads[outcome],
     ...alignedLines(hosts.map(({ host, state }) => [`  ${host}`, states[state] ?? state])),
     ...problems.map((problem) => `  - ${problem}`),
     ...changes.map((change) => `  ${change.class.padEnd(8)}${change.text}`),
     ...remarks.map((remark) => `  note    ${remark}`),
-  ].join('\n')}\n`;
+  ]);
 }

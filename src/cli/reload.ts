@@ -8,6 +8,7 @@ import { readOptions } from './options.ts';
 import { reloadFleet } from './reload-fleet.ts';
 import { reloadWorkers } from './reload-workers.ts';
 import { findInstance } from './instance.ts';
+import { linesText } from './terminal-text.ts';
 
 const help = `usage: rampart reload [--dry-run] [--force] [--json]
        rampart reload --fleet [--dry-run] [--force] [--at-restart] [--json]
@@ -84,11 +85,10 @@ function resultText({ outcome, number, hash, changes, problems, remarks }: z.inf
     checked: `the file is sound; without --dry-run it would change this, from ${version} on`,
     refused: `refused: nothing has changed, ${version} stays in force`,
   };
-  const lines = [
+  return linesText([
     heads[outcome],
     ...problems.map((problem) => `  - ${problem}`),
     ...changes.map((change) => `  ${change.class.padEnd(8)}${change.text}`),
     ...remarks.map((remark) => `  note    ${remark}`),
-  ];
-  return `${lines.join('\n')}\n`;
+  ]);
 }

@@ -1,4 +1,5 @@
 import { alignedLines } from './aligned-lines.ts';
+import { linesText } from './terminal-text.ts';
 import { age } from './top/text.ts';
 import type { ProcessRecord } from '../supervisor/process-records.ts';
 
@@ -70,7 +71,7 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
       .map((one) => [`${one.role} ${one.instance}`, String(one.pid), age(one.uptime_seconds * 1000), '']),
   ];
   const reload = last === null ? '' : `; last change ${last.outcome} at ${last.at} by ${last.who}`;
-  return [
+  return linesText([
     ...verdictLines(verdict),
     '',
     `Rampart ${version} in ${dataDir}`,
@@ -87,8 +88,7 @@ export function statusText(shown: ShownStatus, dataDir: string, records: readonl
         `${leased} / ${cap}${sharedCapText(shown.fleet?.backends, upstream, backend)}`,
       ]),
     ]),
-    '',
-  ].join('\n');
+  ]);
 }
 
 /** Which version of its fleet a host has. */

@@ -116,15 +116,6 @@ function plotted(series: Series): string[] {
   return bars.length === 0 ? [] : [`${series.name}: served`, ...bars, ''];
 }
 
-/** Some terminals do not tell their width. */
-const USUAL_COLUMNS = 80;
-
-/** Of a terminal that can draw a line again; undefined of anything else. */
-const terminalColumns = ({ stderr, env }: CommandIo): number | undefined =>
-  stderr === process.stderr && process.stderr.isTTY && env['TERM'] !== 'dumb'
-    ? process.stderr.columns || USUAL_COLUMNS
-    : undefined;
-
 const stopSignals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** The means of an experiment from the command line: the systems that it starts end with it, even at a Ctrl-C. */
@@ -139,7 +130,8 @@ export class Experiment {
 
   constructor(name: string, io: CommandIo) {
     this.#io = io;
-    this.#progress = new LabProgress({ name, out: io.stderr, clock: systemClock, columns: terminalColumns(io) });
+    const { drawing, stderr } = io;
+    this.#progress = new LabProgress({ name, out: drawing ?? stderr, clock: systemClock, columns: drawing?.columns });
     this.context = {
       clock: systemClock,
       random: Math.random,

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
+import { lineText, linesText } from '../terminal-text.ts';
 import { type Expectation, leftText, timeLine } from './time-left.ts';
 
 export interface LabProgressOptions {
@@ -30,7 +31,7 @@ export class LabProgress {
 
   say(line: string): void {
     this.#clear();
-    this.#options.out.write(`${line}\n`);
+    this.#options.out.write(linesText(line.split('\n')));
     this.#draw();
   }
 
@@ -69,7 +70,7 @@ export class LabProgress {
     const nowMs = clock.now();
     const line = timeLine(name, this.#expectation, { startedAtMs: this.#startedAtMs ?? nowMs, nowMs });
     // A line that wraps could not be drawn again.
-    out.write(line.slice(0, Math.max(0, columns - 1)));
+    out.write(lineText(line).slice(0, Math.max(0, columns - 1)));
     this.#isDrawn = true;
   }
 

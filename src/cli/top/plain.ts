@@ -1,16 +1,17 @@
 import type { LiveView } from '../../protocol/live-view.ts';
 import { Pen } from './style.ts';
 import { tableNames, tableOf } from './tables.ts';
-import { age, figure, shownMs, padEnd, padStart, percentage, printable, widthOf } from './text.ts';
+import { age, figure, shownMs, padEnd, padStart, percentage, printableIn, widthOf } from './text.ts';
 
 /** The same as the screen shows, for a pipe: no escape sequences, every row of every table. */
-export function plainText(view: LiveView, isUnicode: boolean): string {
+export function plainText(given: LiveView, isUnicode: boolean): string {
+  const view = printableIn(given);
   const pen = new Pen({ isColored: false, isUnicode });
   const { verdict, numbers } = view;
   return [
-    `${pen.state(verdict.state)} for ${age(view.atMs - verdict.sinceMs)}: ${printable(verdict.cause)}`,
-    ...(verdict.causeId === 'none' ? [] : [`  next: ${printable(verdict.next)} (docs/runbook.md#${verdict.causeId})`]),
-    ...verdict.others.map(({ state, cause }) => `  also ${state}: ${printable(cause)}`),
+    `${pen.state(verdict.state)} for ${age(view.atMs - verdict.sinceMs)}: ${verdict.cause}`,
+    ...(verdict.causeId === 'none' ? [] : [`  next: ${verdict.next} (docs/runbook.md#${verdict.causeId})`]),
+    ...verdict.others.map(({ state, cause }) => `  also ${state}: ${cause}`),
     '',
     `${figure(numbers.requestsPerSecond)} req/s, p50 ${shownMs(numbers.p50Ms)}, p95 ${shownMs(numbers.p95Ms)}, p99 ${shownMs(numbers.p99Ms)}, errors ${percentage(numbers.errorShare)}, refused ${figure(numbers.refusedPerSecond)}/s`,
     view.chain.map(({ name, text }) => `${name}: ${text}`).join(', '),

@@ -1,7 +1,9 @@
 import type { LiveView } from '../../protocol/live-view.ts';
 import type { Pen } from './style.ts';
 import { type TopRow, type TopTable, tableOf, tableNames } from './tables.ts';
-import { age, clipped, figure, shownMs, padEnd, padStart, percentage, printable, widthOf } from './text.ts';
+import { age, clipped, figure, shownMs, padEnd, padStart, percentage, widthOf } from './text.ts';
+import { printableIn } from './text.ts';
+import { lineText } from '../terminal-text.ts';
 import { type TopState, visibleRows } from './top-state.ts';
 
 export interface ScreenSize {
@@ -30,7 +32,8 @@ const help = [
 ];
 
 /** The whole screen, exactly as many lines as it has rows, none wider than its columns. */
-export function screenOf(data: TopData, state: TopState, size: ScreenSize, pen: Pen): string[] {
+export function screenOf(given: TopData, state: TopState, size: ScreenSize, pen: Pen): string[] {
+  const data = printableIn(given);
   const head = headLines(data, state, size, pen);
   const lines = [...head, ...bodyLines(data, state, { ...size, rows: size.rows - head.length - 1 }, pen)];
   const shown = lines.slice(0, size.rows - 1).map((line) => clipped(line, size.columns, pen.ellipsis));
@@ -66,16 +69,14 @@ function headLines(
   const { verdict, numbers } = view;
   const first = isSilent
     ? `${pen.state('no-news')} for ${age(silentMs)}${pen.dot}control does not answer; what follows is old`
-    : `${pen.state(verdict.state)} for ${age(view.atMs - verdict.sinceMs)}${pen.dot}${printable(verdict.cause)}`;
+    : `${pen.state(verdict.state)} for ${age(view.atMs - verdict.sinceMs)}${pen.dot}${verdict.cause}`;
   const second =
     verdict.causeId === 'none'
       ? `  Rampart ${view.version}${pen.dot}configuration ${view.config.version}${pen.dot}up ${age(view.atMs - view.startedAtMs)}`
-      : `  next: ${printable(verdict.next)}`;
+      : `  next: ${verdict.next}`;
   const refused = Object.entries(numbers.refusedBy).map(([reason, rate]) => `${reason} ${figure(rate)}`);
   const others =
-    verdict.others.length === 0
-      ? ''
-      : `  and ${verdict.others.length} more: ${printable(verdict.others[0]?.cause ?? '')}`;
+    verdict.others.length === 0 ? '' : `  and ${verdict.others.length} more: ${verdict.others[0]?.cause ?? ''}`;
   const cells = Math.max(10, Math.min(60, size.columns - 40));
   return [
     ...wrapped(first, size.columns),
@@ -138,7 +139,7 @@ function tableLines(table: TopTable, rows: readonly TopRow[], state: TopState, s
   const top = Math.max(0, Math.min(state.selected - room + 1, rows.length - room));
   const tabs = tableNames.map((name) => (name === table.name ? pen.paint(`[${name}]`, 'bold') : ` ${name} `)).join('');
   const hidden = rows.length > room ? `${pen.dot}${rows.length - room} more, arrows scroll` : '';
-  const filter = state.filter === '' ? '' : `${pen.dot}filter: ${printable(state.filter)}`;
+  const filter = state.filter === '' ? '' : `${pen.dot}filter: ${lineText(state.filter)}`;
   return [
     `${tabs}${filter}${state.isBadOnly ? `${pen.dot}only what is not well` : ''}${hidden}`,
     pen.paint(`  ${title}`, 'dim'),
@@ -153,7 +154,7 @@ function tableLines(table: TopTable, rows: readonly TopRow[], state: TopState, s
 }
 
 function footLine(state: TopState, pen: Pen): string {
-  if (state.isTyping) return `filter: ${printable(state.filter)}_   Enter keeps it, Esc clears it`;
+  if (state.isTyping) return `filter: ${lineText(state.filter)}_   Enter keeps it, Esc clears it`;
   const pause = state.isPaused ? pen.paint('PAUSED, p goes on', 'inverse') : 'p pause';
   return `q quit   ${pause}   Tab table   s sort   / filter   b not well   Enter detail   ? help`;
 }

@@ -1,6 +1,6 @@
 import type { LiveView } from '../../protocol/live-view.ts';
 import type { Pen } from './style.ts';
-import { age, figure, megabytes, shownMs, percentage, printable } from './text.ts';
+import { age, figure, megabytes, shownMs, percentage } from './text.ts';
 
 export const tableNames = ['backends', 'endpoints', 'processes'] as const;
 export type TableName = (typeof tableNames)[number];
@@ -50,7 +50,7 @@ const backendColumns: readonly Column[] = [
 function backendRows({ upstreams }: LiveView, pen: Pen): TopRow[] {
   return Object.entries(upstreams).flatMap(([upstream, { backends, queued }]) =>
     Object.entries(backends).map(([id, backend]): TopRow => {
-      const name = printable(`${upstream}/${id}`);
+      const name = `${upstream}/${id}`;
       const { up, isEjected, isDrained, inFlight, cap, requestsPerSecond, failedPerSecond, leased, problem } = backend;
       const state = isDrained
         ? 'drained'
@@ -75,9 +75,9 @@ function backendRows({ upstreams }: LiveView, pen: Pen): TopRow[] {
         ],
         isBad,
         detail: [
-          ['origin', printable(backend.origin)],
+          ['origin', backend.origin],
           ['state', state],
-          ['problem', problem === null ? 'none' : printable(problem)],
+          ['problem', problem === null ? 'none' : problem],
           ['in flight', `${inFlight} of ${cap}, ${leased} leased to workers`],
           ['requests/s', `${figure(requestsPerSecond)}, ${figure(failedPerSecond)} failed`],
           ['waiting for the upstream', String(queued)],
@@ -106,7 +106,7 @@ function endpointRows({ endpoints }: LiveView, pen: Pen): TopRow[] {
     const isLate = targetP95Ms !== null && p95Ms !== null && p95Ms > targetP95Ms;
     const budget = budgetLeft === null ? '-' : percentage(budgetLeft);
     return {
-      name: printable(id),
+      name: id,
       keys: [
         id,
         requestsPerSecond,
@@ -119,7 +119,7 @@ function endpointRows({ endpoints }: LiveView, pen: Pen): TopRow[] {
         budgetLeft ?? 2,
       ],
       cells: [
-        printable(id),
+        id,
         figure(requestsPerSecond),
         pen.paint(shownMs(p95Ms), isLate ? 'yellow' : undefined),
         shownMs(targetP95Ms),

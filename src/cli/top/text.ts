@@ -1,3 +1,5 @@
+import { lineText } from '../terminal-text.ts';
+
 // A color is an escape sequence of its own (SGR), which takes no cell.
 // oxlint-disable-next-line no-control-regex
 const sgr = /\u001b\[[\d;]*m/g;
@@ -5,8 +7,16 @@ const sgr = /\u001b\[[\d;]*m/g;
 /** Cells that a text takes; every character that is shown here takes one. */
 export const widthOf = (text: string): number => [...text.replaceAll(sgr, '')].length;
 
-/** A text of others, such as a name out of the configuration, without what would move the cursor. */
-export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
+/** The same value with every text and name in it as a part of a line that cannot move the cursor: others have given them. */
+export function printableIn<Value>(value: Value): Value {
+  const printed = (part: unknown): unknown => {
+    if (typeof part === 'string') return lineText(part);
+    if (Array.isArray(part)) return part.map(printed);
+    if (typeof part !== 'object' || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, inner]) => [lineText(name), printed(inner)]));
+  };
+  return printed(value) as Value;
+}
 
 /** Cut to this many cells, without breaking a color. */
 export function clipped(text: string, cells: number, ellipsis: string): string {

@@ -102,7 +102,7 @@ test('names of others cannot move the cursor', () => {
     ['\u001b', '\r'].filter((control) => lines.join('').includes(control)),
     [],
   );
-  assert.match(lines.join('\n'), /app\/\?\[2Jb\?\?/);
+  assert.match(lines.join('\n'), /app\/\\u001b\[2Jb/);
 });
 
 test('plain text has every row and no escape sequence', () => {
