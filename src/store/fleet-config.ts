@@ -1,4 +1,6 @@
 import type { Pool } from 'pg';
+import { codeOf } from '../core/errors.ts';
+import { StoreError } from './errors.ts';
 
 /** A version of the configuration of all hosts: its number in the fleet, and SHA-256 of its canonical JSON. */
 export interface FleetVersion {
@@ -67,9 +69,15 @@ const EXPIRE = `UPDATE fleet_configs SET preparing = NULL WHERE preparing = 1 AN
 const ACTIVE = `SELECT number, hash FROM fleet_configs WHERE activated_at IS NOT NULL ORDER BY number DESC LIMIT 1`;
 const PROPOSED = `SELECT number, hash, host, who FROM fleet_configs WHERE preparing = 1`;
 const CONTENT = 'SELECT hash, host, who, file, force, at_restart AS "atRestart" FROM fleet_configs WHERE number = $1';
+/** No change gets as far as the last number, so a row that has it was written by hand, and nothing could follow it. It is put behind the others. */
+const LAST_NUMBER = 2_147_483_647;
+const RENUMBER = `UPDATE fleet_configs
+SET number = (SELECT coalesce(max(number), 0) + 1 FROM fleet_configs WHERE number < ${LAST_NUMBER})
+WHERE number = ${LAST_NUMBER} AND preparing IS NULL`;
 /** Another proposal has the same number, or the 1 of `preparing`. */
 const PROPOSE = `INSERT INTO fleet_configs (number, hash, host, who, file, force, at_restart, preparing, created_at)
 SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6, 1, now() FROM fleet_configs
+HAVING NOT coalesce(bool_or(preparing = 1), false)
 ON CONFLICT DO NOTHING RETURNING number`;
 const ACTIVATE = `UPDATE fleet_configs SET preparing = NULL, activated_at = now()
 WHERE number = $1 AND preparing = 1 AND ${IS_RECENT}`;
@@ -98,7 +106,12 @@ export function fleetConfigStore(pool: Pool): FleetConfigStore {
     async propose({ hash, host, who, file, force, atRestart }) {
       await pool.query(EXPIRE);
       const values = [hash, host.slice(0, 256), who.slice(0, 256), JSON.stringify(file), force, atRestart];
-      return (await pool.query<FleetVersion>(PROPOSE, values)).rows[0]?.number;
+      await pool.query(RENUMBER);
+      try {
+        return (await pool.query<FleetVersion>(PROPOSE, values)).rows[0]?.number;
+      } catch (error) {
+        throw codeOf(error) === OUT_OF_RANGE ? usedUp(error) : error;
+      }
     },
     async activate(number) {
       const { rowCount } = await pool.query(ACTIVATE, [number]);
@@ -120,6 +133,17 @@ export function fleetConfigStore(pool: Pool): FleetConfigStore {
     },
   };
 }
+
+/** SQLSTATE numeric_value_out_of_range. */
+const OUT_OF_RANGE = '22003';
+
+const usedUp = (error: unknown): StoreError =>
+  new StoreError(
+    'rejected',
+    `the numbers of versions are used up, ${LAST_NUMBER} is the last: in the table fleet_configs, delete the rows with the highest numbers, all but the version in force, and give that one a lower number`,
+    OUT_OF_RANGE,
+    error,
+  );
 
 /** A host of another release may say anything. What is not understood is no acceptance. */
 function textsOf(problems: unknown): string[] {

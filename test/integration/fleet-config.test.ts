@@ -119,6 +119,28 @@ describe('one configuration for all hosts of a fleet', { skip: withoutValkey }, 
     assert.deepEqual([active?.number, proposed], [2, undefined]);
   });
 
+  test('a row with the last number does not keep later changes from the fleet', async () => {
+    const { fleetConfig } = store;
+    at(0).write('second');
+    assert.equal((await reload(at(0))).outcome, 'applied');
+    await queryOnce(url, 'UPDATE fleet_configs SET number = 2147483647');
+    at(0).write('third');
+    const done = await reload(at(0));
+    assert.deepEqual([done.outcome, done.version, texts()], ['applied', 2, ['third', 'third']]);
+    const numbers = 'SELECT number FROM fleet_configs ORDER BY number';
+    assert.deepEqual(await queryOnce(url, numbers), [{ number: 1 }, { number: 2 }]);
+    await queryOnce(url, 'UPDATE fleet_configs SET number = number + 2147483645');
+    at(0).write('fourth');
+    const full = await reload(at(0));
+    assert.equal(full.outcome, 'refused');
+    assert.match(full.problems.join(), /the numbers of versions are used up.*table fleet_configs, delete/);
+    // A proposal that is under way has its time first.
+    await queryOnce(url, 'DELETE FROM fleet_configs WHERE number < 2147483647');
+    await queryOnce(url, 'UPDATE fleet_configs SET preparing = 1, created_at = now()');
+    const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false, atRestart: false };
+    assert.equal(await fleetConfig.propose(proposal), undefined);
+  });
+
   test('a proposal whose time is far ahead, because the clock of PostgreSQL was set back, is given up', async () => {
     const { fleetConfig } = store;
     const proposal = { hash: 'hash', host: 'a', who: 'test', file: {}, force: false, atRestart: false };

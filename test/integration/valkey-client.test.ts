@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { type Logger, pino } from 'pino';
 import { healthReport } from '../../src/control/see/health-report.ts';
@@ -25,11 +26,11 @@ redis.register_function('test_add', function(keys, args) return redis.call('INCR
 redis.register_function('test_fail', function() return redis.error_reply('MINE it failed') end)`,
 };
 
-function open(url: string, lines: string[] = []): ValkeyClient {
+function open(url: string, lines: string[] = [], libraries = [library]): ValkeyClient {
   const log: Logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
   const client = new ValkeyClient({
     url,
-    libraries: [library],
+    libraries,
     clock: systemClock,
     random: seededRandom(1),
     log,
@@ -186,7 +187,7 @@ test('a server that closes each connection is asked with pauses', async () => {
   });
   closers.push(() => fake.close());
   const client = open(fake.url);
-  await eventually('it was asked three times', () => fake.commands.length >= 3);
+  await eventually('it was asked three times', () => fake.commands.filter(([name]) => name === 'INFO').length >= 3);
   assert.equal(client.status().state, 'unavailable');
   assert.match(client.status().problem ?? '', /closed the connection/);
 });
@@ -219,6 +220,66 @@ test(
     await valkey.say('REPLICAOF NO ONE');
     await connected(client);
     assert.equal(await client.call('test_add', ['n'], [1]), 1);
+  },
+);
+
+/** Writes to a socket for as long as it takes; resolves with how much it took. */
+function flood(socket: Socket): Promise<number> {
+  const piece = Buffer.alloc(256 * 1024, 'a');
+  const more = (): void => {
+    while (socket.writable && socket.write(piece)) continue;
+  };
+  socket.on('drain', more);
+  more();
+  return new Promise((resolve) => void socket.once('close', () => resolve(socket.bytesWritten)));
+}
+
+/** What the kernel and one connection may hold. */
+const MOST_FLOODED = 16 * 1024 * 1024;
+
+test('a server that sends more than it was asked for loses its connection at once', async () => {
+  let written: Promise<number> | undefined;
+  const fake = await startFakeValkey(([name], socket) => {
+    if (name !== 'GETRANGE') return undefined;
+    socket.write('$1000000000\r\n');
+    written = flood(socket);
+    return '';
+  });
+  closers.push(() => fake.close());
+  const client = await connected(open(fake.url, [], []));
+  const asked = client.bytes([['GETRANGE', 'k', 0, 9]], 60_000, 1000);
+  await assert.rejects(asked, unavailable('lost', /it sent more than it was asked for/));
+  assert.ok(((await written) ?? Infinity) < MOST_FLOODED);
+});
+
+test('a server that sends what nobody asked for loses its connection at once', async () => {
+  const sockets: Socket[] = [];
+  const fake = await startFakeValkey(([name], socket) => {
+    if (name === 'INFO') sockets.push(socket);
+    return undefined;
+  });
+  closers.push(() => fake.close());
+  const client = await connected(open(fake.url, [], []));
+  const [socket] = sockets as [Socket];
+  socket.write('$1000000000\r\n');
+  const written = flood(socket);
+  await eventually('it says why', () => /sent more than/.test(client.status().problem ?? ''));
+  assert.ok((await written) < MOST_FLOODED);
+  await connected(client);
+});
+
+test(
+  'answers of many calls, and one as large as was asked for, end no connection',
+  { skip: withoutValkey },
+  async () => {
+    const valkey = await real();
+    const client = await connected(open(valkey.url));
+    await client.bytes([['SET', 'k', Buffer.alloc(300_000, 'a')]]);
+    const [bytes] = await client.bytes([['GETRANGE', 'k', 0, 299_999]], 5000, 300_100);
+    assert.equal((bytes as Buffer).length, 300_000);
+    const many = Array.from({ length: 2000 }, () => client.bytes([['GETRANGE', 'k', 0, 2999]], 5000, 3100));
+    assert.equal((await Promise.all(many)).length, 2000);
+    assert.equal(client.status().state, 'connected');
   },
 );
 

@@ -13,7 +13,7 @@ import { type CacheKey, type Entry, headOf, makeEntry, staleFrom } from './entry
 import { HeaderLines } from './header-lines.ts';
 import { selectedText } from './reply-store.ts';
 import { type LookUpResult, SharedMetrics } from './shared-metrics.ts';
-import { decodeShared, SHARED_FORMAT, type SharedReply, type SharedVariants } from './shared-value.ts';
+import { canBeShared, decodeShared, SHARED_FORMAT, type SharedReply, type SharedVariants } from './shared-value.ts';
 import { type SharedOffer, SharedWriter } from './shared-writer.ts';
 
 export interface SharedCacheOptions {
@@ -84,7 +84,7 @@ export class SharedCache {
   /** Stores a reply some time later, if there is room. */
   offer(client: CacheClient, entry: Entry, vary: readonly string[], fetchedAt: NewsPosition | undefined): void {
     const { sharedScope } = client;
-    if (fetchedAt === undefined || sharedScope === undefined) return;
+    if (fetchedAt === undefined || sharedScope === undefined || !canBeShared(vary)) return;
     const { stream } = fetchedAt;
     const base = baseKey(stream, sharedScope, client.key);
     const offer: SharedOffer = { entry, vary, fetchedAt, key: base, variantKey: undefined };

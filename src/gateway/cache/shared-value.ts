@@ -11,13 +11,17 @@ export const SHARED_FORMAT = 1;
 
 /** The longest head of a value, in bytes. */
 const MOST_HEAD_BYTES = 128 * 1024;
+/** Of the fields by which replies vary; each look-up goes through all of them for each field of its request. */
+const MOST_VARY_FIELDS = 32;
+const MOST_VARY_CHARACTERS = 2048;
 /** The last moment that a Date can hold. */
 const LAST_MS = 8.64e15;
 const ownName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const lineOfText = /^[\t\x20-\x7e\x80-\xff]*$/;
 const duration = z.number().min(0).max(LAST_MS);
-/** As `varyNames` makes them. */
-const fieldNames = z.array(z.string()).refine((names) => String(varyNames(names.join())) === names.join());
+/** Whoever can write to the server may have put anything there, so no more of a list is looked at than is needed to refuse it. */
+const fieldNames = z.custom<string[]>((names) => isTextList(names) && canBeShared(names));
+const headerLines = z.custom<string[]>((lines) => isTextList(lines) && isSendable(lines));
 
 const common = {
   /** The text of the reply's key, because two keys may have one hash. */
@@ -31,7 +35,7 @@ const replySchema = z.object({
   writtenAt: duration,
   lifeMs: duration,
   status: z.int().refine(isStorableStatus),
-  headers: z.array(z.string()).refine(isSendable),
+  headers: headerLines,
   vary: fieldNames,
   lifetime: z.object({
     ageMs: duration,
@@ -111,6 +115,15 @@ export function decodeShared(bytes: Buffer): SharedReply | SharedVariants | unde
   const rest = { writtenAt, lifeMs, status, headers, vary, lifetime };
   return { kind: 'reply', key, fetchedAt, ...rest, body: bodyOf(bytes.subarray(bodyAt)) };
 }
+
+/** Whether replies that vary by these fields can be in the shared cache: in the form of `varyNames`, and not too many. */
+export const canBeShared = (vary: readonly string[]): boolean =>
+  vary.length <= MOST_VARY_FIELDS &&
+  vary.join().length <= MOST_VARY_CHARACTERS &&
+  String(varyNames(vary.join())) === vary.join();
+
+const isTextList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string');
 
 /** Names and values of header lines, as a backend's reply could have them: anything else would fail in the reply of a client. */
 function isSendable(lines: readonly string[]): boolean {

@@ -18,6 +18,8 @@ export interface CacheWrite {
 
 /** More than hosts write. Of a larger value, which somebody else has written, only so much is read. */
 const MOST_BYTES = 512 * 1024;
+/** Of numbers, errors and the like. */
+const MOST_SHORT_BYTES = 64 * 1024;
 /** Read in the place of a list and the like. */
 const notOurs = Buffer.alloc(1);
 
@@ -40,6 +42,7 @@ export class ValkeyCache {
         ['GETRANGE', key, 0, MOST_BYTES - 1],
       ],
       limitMs,
+      MOST_BYTES + MOST_SHORT_BYTES,
     );
     // It is a list or the like. That says nothing of the server.
     if (value instanceof ValkeyUnavailable && value.message.includes('WRONGTYPE')) return { value: notOurs, leftMs: 0 };
@@ -65,7 +68,7 @@ export class ValkeyCache {
   }
 
   async #bytes(commands: readonly ValkeyCommand[], limitMs?: number): Promise<unknown[]> {
-    const answers = await this.#client.bytes(commands, limitMs);
+    const answers = await this.#client.bytes(commands, limitMs, MOST_SHORT_BYTES);
     const refused = answers.find((answer) => answer instanceof ValkeyUnavailable);
     if (refused !== undefined) throw refused;
     return answers;

@@ -97,9 +97,13 @@ export class ValkeyClient {
     return this.#one([name, ...args]);
   }
 
-  /** Sends other commands in one round trip, and takes texts as they are on the wire. As `callMany` otherwise. */
-  async bytes(commands: readonly ValkeyCommand[], limitMs = this.#options.timeoutMs ?? TIMEOUT_MS): Promise<unknown[]> {
-    return this.#link.connection.send(commands, limitMs, 'as-bytes');
+  /** Sends other commands in one round trip, and takes texts as they are on the wire. Answers of more than `mostBytes` end the connection. As `callMany` otherwise. */
+  async bytes(
+    commands: readonly ValkeyCommand[],
+    limitMs = this.#options.timeoutMs ?? TIMEOUT_MS,
+    mostBytes?: number,
+  ): Promise<unknown[]> {
+    return this.#link.connection.send(commands, limitMs, 'as-bytes', mostBytes);
   }
 
   /**

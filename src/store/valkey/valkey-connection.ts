@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import { type Random, shuffled } from '../../core/random.ts';
 import type { ValkeyAddress } from '../../core/valkey-url.ts';
 import type { Bugs } from '../../metrics/bugs.ts';
+import { ReplyBound } from './reply-bound.ts';
 import { type ValkeyServer, valkeyServer } from './valkey-server.ts';
 import { ValkeyUnavailable } from './valkey-unavailable.ts';
 
@@ -23,6 +24,10 @@ export interface ConnectionOptions {
 const CONNECT_MS = 1000;
 /** How long the greeting may take after that. */
 const GREETING_MS = 1000;
+/** Of the replies to one round trip, unless the caller says so: the leases of some thousand hosts. */
+const MOST_REPLY_BYTES = 16 * 1024 * 1024;
+const MOST_GREETING_BYTES = 256 * 1024;
+const MOST_MESSAGE_BYTES = 1024 * 1024;
 /** After these answers another connection may be better off: it finds the new primary, or loads the functions again. */
 const LEAVES_AFTER = /^(?:READONLY|LOADING|MASTERDOWN|NOAUTH|ERR Function not found)/;
 
@@ -34,6 +39,7 @@ const LEAVES_AFTER = /^(?:READONLY|LOADING|MASTERDOWN|NOAUTH|ERR Function not fo
 export class ValkeyConnection {
   readonly #options: ConnectionOptions;
   readonly #redis: Redis;
+  readonly #bound = new ReplyBound();
   readonly #pending = new Set<(error: ValkeyUnavailable) => void>();
   #server: ValkeyServer | undefined;
   #problem: string | undefined;
@@ -52,6 +58,12 @@ export class ValkeyConnection {
     this.#redis.on(
       'end',
       guard(() => this.end('it closed the connection')),
+    );
+    // The parser of ioredis gets the bytes first; what it has answered then is counted out before the next ones come.
+    const received = options.bugs.guard('valkey', (bytes: Buffer) => this.#received(bytes.length));
+    this.#redis.once(
+      'connect',
+      guard(() => void this.#redis.stream.on('data', received)),
     );
   }
 
@@ -76,7 +88,7 @@ export class ValkeyConnection {
       ['CLIENT', 'SETNAME', connectionName],
       ['INFO'],
     ];
-    const answers = await this.send(commands, GREETING_MS);
+    const answers = await this.send(commands, GREETING_MS, 'as-text', MOST_GREETING_BYTES);
     const refused = answers.find((answer) => answer instanceof ValkeyUnavailable);
     if (refused !== undefined) throw refused;
     const server = valkeyServer(String(answers.at(-1)));
@@ -87,15 +99,20 @@ export class ValkeyConnection {
 
   /**
    * The answers to some commands, in order, after one round trip; an error answer stands in its place as a
-   * ValkeyUnavailable. Rejects if there are no answers.
+   * ValkeyUnavailable. Rejects if there are no answers. Answers of more than `mostBytes` together end the connection.
    */
-  async send(commands: readonly ValkeyCommand[], limitMs: number, texts: 'as-text' | 'as-bytes' = 'as-text') {
+  async send(
+    commands: readonly ValkeyCommand[],
+    limitMs: number,
+    texts: 'as-text' | 'as-bytes' = 'as-text',
+    mostBytes = MOST_REPLY_BYTES,
+  ) {
     const pipeline = this.#redis.pipeline();
     for (const [name, ...args] of commands) {
       if (texts === 'as-text') pipeline.call(name, ...args);
       else pipeline.callBuffer(name, ...args);
     }
-    const answers = (await this.#settled(pipeline.exec(), limitMs)) ?? [];
+    const answers = (await this.#settled(this.#bounded(pipeline.exec(), mostBytes), limitMs)) ?? [];
     return answers.map(([error, answer]) => {
       const refusal = error === null ? undefined : this.#refusal(error);
       if (refusal !== undefined && refusal.reason !== 'refused') throw refusal;
@@ -105,7 +122,12 @@ export class ValkeyConnection {
 
   /** Gets what is published on a channel from now on; only PING can be sent afterwards. */
   async subscribe(channels: readonly string[], onMessage: (channel: string, message: string) => void): Promise<void> {
-    this.#redis.on('message', this.#options.bugs.guard('valkey', onMessage));
+    const heard = (channel: string, message: string): void => {
+      this.#bound.heard();
+      onMessage(channel, message);
+    };
+    this.#redis.on('message', this.#options.bugs.guard('valkey', heard));
+    this.#bound.allowMessages(MOST_MESSAGE_BYTES);
     await this.#settled(this.#redis.subscribe(...channels), GREETING_MS);
   }
 
@@ -116,6 +138,19 @@ export class ValkeyConnection {
     this.#redis.disconnect();
     for (const fail of this.#pending) fail(new ValkeyUnavailable('lost', this.#problem));
     if (this.#server !== undefined) this.onEnd?.(this.#problem);
+  }
+
+  /** A result that is counted out when it has come, also after its time. */
+  #bounded<T>(result: Promise<T>, mostBytes: number): Promise<T> {
+    this.#bound.asked(mostBytes);
+    return result.finally(() => this.#bound.answered());
+  }
+
+  #received(bytes: number): void {
+    if (!this.#bound.isExceededBy(bytes)) return;
+    this.end('it sent more than it was asked for');
+    // A disconnect would read on until the server has closed it, too.
+    this.#redis.stream.destroy();
   }
 
   /** The result of ioredis, unless it takes too long or the connection ends. */

@@ -78,6 +78,18 @@ describe('SharedCache', () => {
     assert.deepEqual([entry?.body, entry?.validators.etag, entry?.freshUntil], ['body', '"1"', 60_000]);
   });
 
+  test('a reply that varies by more fields than a value may have is not stored', async () => {
+    const { values, shared, entryOf } = setUp();
+    shared.marks.learn(position, 0);
+    const fields = (count: number): string[] => Array.from({ length: count }, (_, index) => `x-${10 + index}`);
+    shared.offer(client, entryOf('body'), fields(33), position);
+    await settled();
+    assert.equal(values.size, 0);
+    shared.offer(client, entryOf('body'), fields(32), position);
+    await settled();
+    assert.equal(values.size, 2);
+  });
+
   test('an order that comes during the look-up counts', async () => {
     const { state, shared, entryOf } = setUp();
     shared.marks.learn(position, 0);

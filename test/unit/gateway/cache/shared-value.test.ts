@@ -87,6 +87,24 @@ describe('values of the shared cache', () => {
     assert.ok(decodeShared(sealed('{"key":"k","stream":"s","number":1,"variants":["a"]}')));
   });
 
+  test('with lists that no host writes count as nothing', () => {
+    const most = Array.from({ length: 32 }, (_, index) => `a${10 + index}`);
+    const unusual = [[['a']], 'a', { length: 2, 0: 'a', 1: 'b' }, [1, 2], [null, null]];
+    const lists = [[...most, 'b'], Array.from({ length: 20_000 }, () => 'a'), ['a'.repeat(2049)], ...unusual];
+    const decoded = (field: object): boolean =>
+      decodeShared(sealed(JSON.stringify({ key: 'k', stream: 's', number: 1, ...field }))) !== undefined;
+    const [sound] = fc.sample(reply, 1) as [SharedReply];
+    const isReply = (change: object): boolean => decodeShared(encodeShared({ ...sound, ...change })) !== undefined;
+    for (const list of lists) {
+      assert.equal(decoded({ variants: list }), false, JSON.stringify(list).slice(0, 80));
+      if (Array.isArray(list)) assert.equal(isReply({ vary: list }), false);
+    }
+    for (const headers of unusual) if (Array.isArray(headers)) assert.equal(isReply({ headers }), false);
+    assert.equal(decoded({ variants: most }), true);
+    const nested = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    assert.equal(decodeShared(sealed(`{"key":"k","stream":"s","number":1,"variants":${nested}}`)), undefined);
+  });
+
   test('count as nothing where no client could get them', () => {
     const [sound] = fc.sample(reply, 1) as [SharedReply];
     const changes: Partial<SharedReply>[] = [
