@@ -165,12 +165,18 @@ const leasesSchema = z.object({
   ),
 });
 
-async function showLeases(valkey: ValkeyClient, options: Options, io: CommandIo): Promise<number> {
+async function leasesOf(valkey: ValkeyClient): Promise<z.output<typeof leasesSchema>> {
   const answer = await valkey.call(fleetLibrary.named('list'), [FLEET_PREFIX], []);
-  const leases = leasesSchema.parse(JSON.parse(String(answer)));
+  return leasesSchema.parse(JSON.parse(String(answer)));
+}
+
+async function showLeases(valkey: ValkeyClient, options: Options, io: CommandIo): Promise<number> {
+  const leases = await leasesOf(valkey);
   io.stdout.write(options.flag('json') ? `${JSON.stringify(leases, undefined, 2)}\n` : fleetLeasesText(leases));
   return exitCodes.ok;
 }
+
+const UNUSED = '  no live host has this backend in its configuration: it is listed until a day after its last use';
 
 /** The text of `rampart fleet leases`. */
 export function fleetLeasesText({ now, backends, entries }: z.output<typeof leasesSchema>): string {
@@ -181,9 +187,11 @@ export function fleetLeasesText({ now, backends, entries }: z.output<typeof leas
   const blocks = backends.flatMap(({ backend, out, quarantined, cap }) => {
     const waiting = quarantined > 0 ? `, of these ${quarantined} of ended leases` : '';
     const of = cap < 0 ? '' : ` of ${cap}`;
+    const unused = cap < 0 ? [UNUSED] : [];
     return [
       '',
       `${backend}: ${out}${of} permits are out${waiting}`,
+      ...unused,
       ...alignedLines([
         ['  host', 'holds', 'floor', 'wants', ''],
         ...entries
@@ -201,12 +209,23 @@ export function fleetLeasesText({ now, backends, entries }: z.output<typeof leas
   return linesText(blocks.slice(1));
 }
 
+/** What becomes of a host that is forgotten and still has a lease; undefined for one that has none. */
+export function liveRemark(host: string, { now, entries }: z.output<typeof leasesSchema>): string | undefined {
+  const own = entries.filter((one) => one.host === host && one.stage === 'live' && one.ends > now);
+  if (own.length === 0) return undefined;
+  const floor = own.reduce((sum, one) => sum + one.floor, 0);
+  const seconds = (Math.max(...own.map(({ ends }) => ends - now)) / 1000).toFixed(1);
+  return `${host} has a lease for another ${seconds} s, so it may be alive: then it goes on, and is back in the fleet when it renews its lease. Until then, or until its lease ends, others may be lent the ${floor} permits of its floors too, beyond the cap. A host that is stopped gives its permits back by itself`;
+}
+
 async function forget(valkey: ValkeyClient, host = '', io: CommandIo): Promise<number> {
+  const alive = liveRemark(host, await leasesOf(valkey));
   const found = await valkey.call(fleetLibrary.named('forget'), [FLEET_PREFIX], [host]);
   if (found !== 1)
     throw new UsageError(`Cannot forget the host '${host}' as there is none of this name`, [
       "'rampart fleet leases' lists them",
     ]);
+  if (alive !== undefined) io.stderr.write(`rampart: ${alive}\n`);
   io.stdout.write(
     `${host} is forgotten: its floor is free now, the rest when its lease and the quarantine have ended\n`,
   );

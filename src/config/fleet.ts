@@ -29,17 +29,21 @@ export function isShared(origin: string): boolean {
   return typeof parsed !== 'string' && parsed.socketPath === undefined && !isLoopbackHost(new URL(origin).hostname);
 }
 
-/** Settings of a fleet that do not fit the others. */
+/** Settings of a fleet that do not fit the others. `given`: the variables that are set, also those whose value is wrong, which is said by itself. */
 export function fleetProblems(
-  env: Environment,
+  given: ReadonlySet<string>,
   upstreams: Readonly<Record<string, UpstreamFile>> | undefined,
 ): string[] {
   return Object.entries(upstreams ?? {}).flatMap(([name, { scope = 'host', mode, fleet, maxDurationMs }]) => {
     const problems: string[] = [];
-    if (scope === 'fleet' && mode !== 'soft' && env.VALKEY_URL === undefined)
+    if (scope === 'fleet' && mode !== 'soft' && !given.has('VALKEY_URL'))
       problems.push(`upstreams.${name}.scope: 'fleet' needs VALKEY_URL, where the hosts share their permits`);
     if (scope === 'host' && (mode !== undefined || fleet !== undefined || maxDurationMs !== undefined))
       problems.push(`upstreams.${name}: mode, fleet and maxDurationMs are for scope: 'fleet'`);
+    if (scope === 'fleet' && mode === 'soft' && fleet !== undefined)
+      problems.push(
+        `upstreams.${name}.fleet: mode: 'soft' has no lease, so there are no floors to set: remove fleet, or take mode: 'prompt'`,
+      );
     if (scope === 'fleet' && maxDurationMs !== undefined && mode !== 'strict')
       problems.push(`upstreams.${name}.maxDurationMs: is for mode: 'strict', got mode: '${mode ?? 'prompt'}'`);
     return problems;

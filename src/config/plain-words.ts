@@ -90,7 +90,10 @@ function unknownNames(names: readonly string[], known: readonly string[]): strin
 const MOST_SHOWN = 80;
 /** Without the credentials that a URL may have. */
 const got = (input: unknown): string =>
-  (JSON.stringify(input) ?? String(input)).replace(/(\/\/)[^/@"\s]*@/g, '$1***@').slice(0, MOST_SHOWN);
+  // JSON has no NaN.
+  (typeof input === 'number' ? String(input) : (JSON.stringify(input) ?? String(input)))
+    .replace(/(\/\/)[^/@"\s]*@/g, '$1***@')
+    .slice(0, MOST_SHOWN);
 
 const nouns: Readonly<Record<string, string>> = {
   string: 'a text',

@@ -28,8 +28,12 @@ export function proxyProtocolOf(file: ProxyProtocolFile | undefined): ProxyProto
   return file && { port: file.port, from: file.from, tls: file.tls ?? false };
 }
 
-/** Settings that do not fit the others. */
-export function proxyProtocolProblems(env: Environment, file: ProxyProtocolFile | undefined): string[] {
+/** Settings that do not fit the others. `given`: the variables that are set, also wrongly. */
+export function proxyProtocolProblems(
+  env: Environment,
+  file: ProxyProtocolFile | undefined,
+  given: ReadonlySet<string> = new Set(),
+): string[] {
   if (file === undefined) return [];
   const problems: string[] = [];
   for (const name of ['PORT', 'ADMIN_PORT', 'TLS_PORT'] as const)
@@ -40,7 +44,7 @@ export function proxyProtocolProblems(env: Environment, file: ProxyProtocolFile 
     problems.push(
       `proxyProtocol.port must lie outside the ports of the generators, ${env.GENERATOR_PORT} to ${lastPort}`,
     );
-  if (file.tls === true && env.TLS_PORT === undefined)
+  if (file.tls === true && env.TLS_PORT === undefined && !given.has('TLS_PORT'))
     problems.push('proxyProtocol.tls needs TLS_PORT, as it presents the same certificates');
   return problems;
 }

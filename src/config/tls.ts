@@ -61,11 +61,16 @@ export function tlsOf(env: TlsVariables, file: TlsFile | undefined, folder: stri
   };
 }
 
-/** Settings of TLS that do not fit each other. */
-export function tlsProblems(env: TlsVariables, file: TlsFile | undefined): string[] {
+/** Settings of TLS that do not fit each other. `given`: the variables that are set, also those whose value is wrong, which is said by itself. */
+export function tlsProblems(
+  env: TlsVariables,
+  file: TlsFile | undefined,
+  given: ReadonlySet<string> = new Set(),
+): string[] {
   const { TLS_PORT, TLS_CERT_FILE, TLS_KEY_FILE } = env;
   const hasPair = TLS_CERT_FILE !== undefined && TLS_KEY_FILE !== undefined;
   const hasCertificates = hasPair || (file?.certificates ?? []).length > 0;
+  const hasPort = TLS_PORT !== undefined || given.has('TLS_PORT');
   const problems: string[] = [];
   if (TLS_CERT_FILE !== undefined && TLS_KEY_FILE === undefined)
     problems.push('TLS_KEY_FILE must be set with TLS_CERT_FILE');
@@ -76,12 +81,12 @@ export function tlsProblems(env: TlsVariables, file: TlsFile | undefined): strin
       'TLS_PORT needs a certificate: TLS_CERT_FILE with TLS_KEY_FILE, or tls.certificates in the configuration file',
     );
   }
-  if (TLS_PORT === undefined && (hasPair || file !== undefined)) {
+  if (!hasPort && (hasPair || file !== undefined)) {
     problems.push('TLS_PORT must be set, as there is a certificate or a setting of TLS for it');
   }
   if (file?.clientCertificates !== undefined && file.clientCaFile === undefined)
     problems.push('tls.clientCertificates needs tls.clientCaFile, which says whose certificates are accepted');
-  if (TLS_PORT === undefined && env.HTTP2 === 'on')
+  if (!hasPort && env.HTTP2 === 'on')
     problems.push('HTTP2 needs TLS_PORT, as HTTP/2 is chosen in the handshake of TLS');
   return problems;
 }

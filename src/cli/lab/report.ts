@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { loadConfig } from '../../config/config.ts';
 import { codeOf, messageOf, UsageError } from '../../core/errors.ts';
 import { deltaOf } from '../../lab/report/delta.ts';
@@ -106,7 +106,9 @@ function comparison(a: RunRecord, b: RunRecord): string {
 }
 
 /** A folder as it is named, or that of the run with this name. */
-export async function folderOfRun(name: string, io: CommandIo): Promise<string> {
+export async function folderOfRun(given: string, io: CommandIo): Promise<string> {
+  // The file of a run names its folder, too.
+  const name = basename(given) === 'run.json' ? dirname(given) : given;
   const folder = resolve(io.folder, name);
   if (existsSync(join(folder, 'run.json')) || name.includes('/')) return folder;
   const { dataDir } = await loadConfig(io.env, io.folder, 'read a run');

@@ -22,7 +22,7 @@ export function forecastText(
           `${carried.generators} ${carried.generators === 1 ? 'generator carries' : 'generators carry'} ${number(carried.rate, 1)} requests/s by the same calculation: compare with rampart lab capacity`,
         ];
   return [
-    `${number(rate)} requests/s, ${quantile} within ${targetMs} ms, by ${source.name}`,
+    `${number(rate, decimalsOf(rate))} requests/s, ${quantile} within ${targetMs} ms, by ${source.name}`,
     '',
     `generators of ${slots} slots: ${whole(generators)}`,
     ...hostLines,
@@ -42,6 +42,9 @@ export function forecastText(
     }),
   ].join('\n');
 }
+
+/** As many as the question has. */
+const decimalsOf = (rate: number): number => (Number.isInteger(rate) ? 0 : (String(rate).split('.')[1]?.length ?? 0));
 
 const interval = ({ value, low, high }: Estimate, digits: number): string =>
   `${number(value, digits)} (${number(low, digits)} to ${number(high, digits)})`;

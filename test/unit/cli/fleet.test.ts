@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fleetLeasesText, fleetNewsText, fleetStatusText } from '../../../src/cli/fleet.ts';
+import { fleetLeasesText, fleetNewsText, fleetStatusText, liveRemark } from '../../../src/cli/fleet.ts';
 
 const backend = { upstream: 'app', backend: '10.0.0.9:80', permits: 18, floor: 6, in_use: 11, cap: 24 };
 const part = {
@@ -69,4 +69,40 @@ test('fleet leases shows every host by backend, and what waits for the end of re
 `,
   );
   assert.equal(fleetLeasesText({ now: 0, backends: [], entries: [] }), 'no host holds a lease\n');
+});
+
+test('fleet leases says of a backend that no live host has it any more', () => {
+  const backend = { backend: 'app http://10.0.0.9', out: 0, quarantined: 0, cap: -1 };
+  const entry = {
+    backend: backend.backend,
+    host: 'a',
+    stage: 'silent',
+    permits: 0,
+    floor: 1,
+    want: 0,
+    ends: 9,
+  } as const;
+  const text = (cap: number): string => fleetLeasesText({ now: 0, backends: [{ ...backend, cap }], entries: [entry] });
+  assert.match(text(-1), /permits are out\n {2}no live host has this backend .* until a day after its last use\n/);
+  assert.doesNotMatch(text(24), /no live host/);
+});
+
+test('fleet forget of a host that may be alive says what becomes of it', () => {
+  const entry = { backend: 'x', permits: 4, floor: 3, want: 0 } as const;
+  const remarkOn = (host: string): string | undefined =>
+    liveRemark(host, {
+      now: 10_000,
+      backends: [],
+      entries: [
+        { ...entry, host: 'a', stage: 'live', ends: 15_500 },
+        { ...entry, host: 'a', stage: 'live', ends: 17_250, backend: 'y', floor: 2 },
+        { ...entry, host: 'b', stage: 'silent', ends: 90_000 },
+        { ...entry, host: 'c', stage: 'live', ends: 9_999 },
+      ],
+    });
+  assert.match(
+    remarkOn('a') ?? '',
+    /^a has a lease for another 7\.3 s, so it may be alive: .* the 5 permits of its floors/,
+  );
+  for (const host of ['b', 'c', 'd']) assert.equal(remarkOn(host), undefined);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configWithFile } from '../../../src/config/config.ts';
 import type { ParsedConfigFile } from '../../../src/config/file-schema.ts';
+import { parseConfigFile } from '../../../src/config/file.ts';
 import { firstFloor, fleetRemarks, isShared, storeRemarks } from '../../../src/config/fleet.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 
@@ -43,7 +44,43 @@ test('a cap counts over the host unless scope says fleet', () => {
 test('settings of a fleet that cannot work are refused with what would', () => {
   assert.match(problemsOf({ scope: 'fleet' }, {}), /upstreams\.app\.scope: 'fleet' needs VALKEY_URL/);
   assert.match(problemsOf({ mode: 'strict' }), /mode, fleet and maxDurationMs are for scope: 'fleet'/);
+  assert.match(
+    problemsOf({ scope: 'fleet', mode: 'soft', fleet: { floor: 0.8 } }),
+    /upstreams\.app\.fleet: mode: 'soft' has no lease, so there are no floors to set/,
+  );
+  assert.equal(problemsOf({ scope: 'fleet', mode: 'soft' }), '');
   assert.match(problemsOf({ scope: 'fleet', maxDurationMs: 5 }), /is for mode: 'strict', got mode: 'prompt'/);
+});
+
+test('a number that is none is named as what it is', () => {
+  const problem = (floor: number): string =>
+    parseConfigFile({ upstreams: { app: { backends: ['http://10.0.0.9'], scope: 'fleet', fleet: { floor } } } }, 'f')
+      .problems[0] ?? '';
+  assert.equal(problem(Number.NaN), 'f: upstreams.app.fleet.floor: must be a number: got NaN');
+  assert.equal(problem(Infinity), 'f: upstreams.app.fleet.floor: must be a number: got Infinity');
+  assert.equal(problem(2), 'f: upstreams.app.fleet.floor: must be at most 1: got 2');
+});
+
+test('a wrong variable is one problem, and not also a missing one', () => {
+  const problemsWith = (env: Record<string, string>, file: object): readonly string[] => {
+    try {
+      configWithFile({ GENERATOR_INSTANCES: '0', ...env }, file as ParsedConfigFile, import.meta.dirname);
+      return [];
+    } catch (error) {
+      return (error as UsageError).problems;
+    }
+  };
+  const upstreams = { app: { backends: ['http://10.0.0.9'], scope: 'fleet' } };
+  const wrong = problemsWith({ VALKEY_URL: 'http://10.0.0.1' }, { upstreams });
+  assert.deepEqual([wrong.length, wrong[0]?.startsWith('VALKEY_URL must ')], [1, true], wrong.join('\n'));
+  assert.match(
+    problemsWith({ VALKEY_URL: '' }, { upstreams }).join(),
+    /^upstreams\.app\.scope: 'fleet' needs VALKEY_URL/,
+  );
+  const proxyProtocol = { port: 9, from: ['10.0.0.1'], tls: true };
+  for (const file of [{ tls: { minVersion: 'TLSv1.3' } }, { proxyProtocol }])
+    assert.equal(problemsWith({ TLS_PORT: 'x', HTTP2: 'on' }, file).length, 1);
+  assert.equal(problemsWith({ HTTP2: 'on' }, { proxyProtocol }).length, 2);
 });
 
 test('backends of the machine itself are not those of other hosts', () => {

@@ -36,6 +36,17 @@ describe('rampart lab forecast', () => {
     assert.match(out, /\n6 \(needed\) +95\.\d %/);
   });
 
+  test('takes the file of a run, and shows the rate as it was asked', async () => {
+    const file = join(runFolder('ramp'), 'run.json');
+    for (const [rate, shown] of [
+      ['0.001', '0.001'],
+      ['0.5', '0.5'],
+      ['1415', '1415'],
+    ] as const)
+      assert.match((await command(file, '--rate', rate)).out, new RegExp(`^${shown} requests/s, p95 within 150 ms`));
+    await assert.rejects(command(join(folder, 'none', 'run.json'), '--rate', '1'), /There is no run in .*none:/);
+  });
+
   test('exits with 1 if there are too few, and with 3 if the run is of no use', async () => {
     const { code, out } = await command(runFolder('ramp'), '--rate', '415', '--have', '5', '--json');
     assert.equal(code, 1);
