@@ -268,6 +268,20 @@ test('a server that sends what nobody asked for loses its connection at once', a
   await connected(client);
 });
 
+test('a server that floods a PING loses its connection at once', async () => {
+  let written: Promise<number> | undefined;
+  const fake = await startFakeValkey(([name], socket) => {
+    if (name !== 'PING' || written !== undefined) return undefined;
+    socket.write('$1000000000\r\n');
+    written = flood(socket);
+    return '';
+  });
+  closers.push(() => fake.close());
+  const client = await connected(open(fake.url, [], []));
+  await eventually('it says why', () => /sent more than/.test(client.status().problem ?? ''));
+  assert.ok(((await written) ?? Infinity) < MOST_FLOODED);
+});
+
 test(
   'answers of many calls, and one as large as was asked for, end no connection',
   { skip: withoutValkey },

@@ -24,8 +24,8 @@ export interface ConnectionOptions {
 const CONNECT_MS = 1000;
 /** How long the greeting may take after that. */
 const GREETING_MS = 1000;
-/** Of the replies to one round trip, unless the caller says so: the leases of some thousand hosts. */
-const MOST_REPLY_BYTES = 16 * 1024 * 1024;
+/** Of the replies to one round trip, unless the caller says so: a page of news whose bodies are as long as hosts make them. */
+const MOST_REPLY_BYTES = 64 * 1024 * 1024;
 const MOST_GREETING_BYTES = 256 * 1024;
 const MOST_MESSAGE_BYTES = 1024 * 1024;
 /** After these answers another connection may be better off: it finds the new primary, or loads the functions again. */

@@ -29,6 +29,7 @@ const SOUND_AFTER_MS = 1000;
 /** A silent server is noticed after at most the sum of these two. */
 const PING_MS = 1000;
 const PING_LIMIT_MS = 1000;
+const MOST_PONG_BYTES = 1024;
 
 /** Keeps one connection open for ever: whenever it ends, another one is opened after a pause. */
 export class ValkeyLink {
@@ -120,7 +121,7 @@ export class ValkeyLink {
     const { clock } = this.#options;
     const startedAt = clock.now();
     try {
-      await connection.send([['PING']], PING_LIMIT_MS);
+      await connection.send([['PING']], PING_LIMIT_MS, 'as-text', MOST_PONG_BYTES);
     } catch (error) {
       connection.end(`a PING failed: ${messageOf(error)}`);
     }

@@ -39,8 +39,8 @@ export interface NewsStream {
 /** Another format takes another number. Hosts of both formats do not hear each other. */
 const STATE_KEY = 'rampart:news:1';
 const KEYS = [STATE_KEY, `${STATE_KEY}:stream`, `${STATE_KEY}:hosts`, `${STATE_KEY}:ids`];
-/** News of one answer, which keeps a call short. */
-const PAGE = 500;
+/** News of one answer, which keeps a call short, and a page of the longest news within what a connection takes. */
+const PAGE = 200;
 
 const count = z.int().min(0);
 const issued = z.tuple([z.string(), count]);
