@@ -8,6 +8,14 @@ export interface SeededBug {
   readonly to: string;
   /** The tests that check the promise which it breaks. */
   readonly tests: readonly string[];
+  /** In place of tests: a run of the fleet, and what its judge must say. */
+  readonly run?: FleetRun;
+}
+
+export interface FleetRun {
+  /** Of `npm run fleet:test`. */
+  readonly args: readonly string[];
+  readonly finds: RegExp;
 }
 
 const leases = [
@@ -21,6 +29,10 @@ const news = [
   'test/unit/policy/fleet/worker-trust.test.ts',
 ];
 const batches = ['test/integration/batch-queue.test.ts'];
+
+/** Runs of three hosts, whose faults bring the defect out. */
+export const soundRun = ['--seconds', '20', '--fault', 'host restarted'];
+const olderReplies = { args: ['--seconds', '20', '--fault', 'batch worker killed'], finds: /replies are older/ };
 
 const book = 'src/policy/fleet/fleet-book.ts';
 const backendBook = 'src/policy/fleet/backend-book.ts';
@@ -125,5 +137,45 @@ export const seededBugs: readonly SeededBug[] = [
     from: "WHERE name = $1 AND id = $2 AND state = 'active' AND retry_count = $3 FOR UPDATE",
     to: 'WHERE name = $1 AND id = $2 AND $3::int IS NOT NULL FOR UPDATE',
     tests: batches,
+  },
+  {
+    name: 'A worker confirms a purge and keeps the replies',
+    file: 'src/gateway/cache/cache.ts',
+    from: 'return this.store.purge(target, this.#clock.now());',
+    to: 'return 0;',
+    tests: [],
+    run: olderReplies,
+  },
+  {
+    name: 'A reply is stored although its request to the backend began before the purge',
+    file: 'src/gateway/cache/cache.ts',
+    from: 'for (const fetch of this.#fetches) if (matches(fetch.key, target)) fetch.invalidate();',
+    to: '',
+    tests: [],
+    run: olderReplies,
+  },
+  {
+    name: 'A reply in the shared cache outlives a purge',
+    file: 'src/gateway/cache/shared-cache.ts',
+    from: 'const verdict = this.marks.verdictOn({ endpoint, host, target, text, groups, fetchedAt: value.fetchedAt });',
+    to: "const verdict = [endpoint, host, target, text, groups].length > 0 ? 'valid' : 'outdated';",
+    tests: [],
+    run: olderReplies,
+  },
+  {
+    name: 'A request for a batch that is repeated makes it twice',
+    file: 'src/store/batches/batch-claim.ts',
+    from: "WHERE idempotency_keys.created_at < now() - $4 * interval '1 millisecond'",
+    to: "WHERE idempotency_keys.created_at < now() + $4 * interval '1 millisecond'",
+    tests: [],
+    run: { args: ['--seconds', '15', '--fault', 'batch worker killed'], finds: /have two results/ },
+  },
+  {
+    name: 'A worker that is stopped forgets the rest of its chunk',
+    file: 'src/store/batches/chunk-store.ts',
+    from: "if (end === 'put-back') await",
+    to: "if (end === 'more') await",
+    tests: [],
+    run: { args: soundRun, finds: /have no result/ },
   },
 ];

@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { root } from '../root.ts';
-import type { SeededBug } from './seeded-bugs.ts';
+import type { FleetRun, SeededBug } from './seeded-bugs.ts';
 
 /** The results of tests on one state of the code. */
 export interface Finding {
@@ -22,7 +23,7 @@ export class CodeCopy {
   readonly #folder = mkdtempSync(join(tmpdir(), 'rampart-bug-'));
 
   constructor() {
-    for (const part of ['src', 'test', 'prisma', 'package.json', 'tsconfig.json'])
+    for (const part of ['src', 'test', 'scripts', 'prisma', 'package.json', 'tsconfig.json'])
       cpSync(join(root, part), join(this.#folder, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'));
   }
@@ -32,8 +33,20 @@ export class CodeCopy {
     return outcomeOf(tests.map((test) => resolve(this.#folder, test)));
   }
 
+  /** Runs a fleet on the code as it is: a promise that it breaks is a failed test. */
+  async runFleet({ args, finds }: FleetRun): Promise<Finding> {
+    const failed = (await brokenBy([join(this.#folder, 'scripts', 'fleet-test.ts'), '--json', ...args])).filter(
+      (said) => finds.test(said),
+    );
+    return {
+      passed: failed.length === 0 ? 1 : 0,
+      failed: failed.map((said) => `a run of the fleet: ${said}`),
+      said: failed[0] ?? '',
+    };
+  }
+
   /** Runs the tests of a defect with it in the code. Throws an Error if it cannot be put there any more, because the code has changed. */
-  async tryBug({ file, from, to, tests }: SeededBug): Promise<Finding> {
+  async tryBug({ file, from, to, tests, run: fleetRun }: SeededBug): Promise<Finding> {
     const path = join(this.#folder, file);
     const sound = readFileSync(path, 'utf8');
     const parts = sound.split(from);
@@ -43,7 +56,7 @@ export class CodeCopy {
       );
     writeFileSync(path, parts.join(to));
     try {
-      return await this.run(tests);
+      return fleetRun === undefined ? await this.run(tests) : await this.runFleet(fleetRun);
     } finally {
       writeFileSync(path, sound);
     }
@@ -52,6 +65,16 @@ export class CodeCopy {
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** The promises that a run of the fleet broke. */
+async function brokenBy(args: readonly string[]): Promise<string[]> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  const code = await new Promise((resolve) => void child.once('close', resolve));
+  if (code !== 0 && code !== 1) throw new Error(`The run of the fleet ended with ${String(code)}`);
+  return (JSON.parse(text) as { readonly broken: string[] }).broken;
 }
 
 async function outcomeOf(files: string[]): Promise<Finding> {

@@ -25,9 +25,11 @@ export interface BatchCall extends Interval {
   readonly unknown: number;
 }
 
-const ITEMS = 30;
+const ITEMS = 20;
 const EVERY_MS = 1000;
 const ASK_EVERY_MS = 500;
+/** The part of the requests that is sent twice at once. */
+const IMPATIENT = 0.5;
 /** Batches that are under way at a time. */
 const MOST_OPEN = 6;
 const PATIENCE_MS = 8000;
@@ -93,11 +95,17 @@ export class BatchClients {
     let refused = {};
     for (let requests = 1; ; requests++) {
       const host = this.#anyHost();
-      const { status, text } = await this.#ask(host, '/v1/batches', { method: 'POST', headers, body });
-      if (status === 202) {
-        const { id } = JSON.parse(text) as { readonly id: string };
+      const send = (to: GatewayHost): Promise<Answer> =>
+        this.#ask(to, '/v1/batches', { method: 'POST', headers, body });
+      // An impatient client does not wait for the answer: its repetition reaches another host at the same time.
+      const repeated = this.#random() < IMPATIENT ? send(this.#anyHost()) : undefined;
+      const answers = await Promise.all([send(host), repeated]);
+      const found = answers.find((answer) => answer?.status === 202);
+      if (found !== undefined) {
+        const { id } = JSON.parse(found.text) as { readonly id: string };
         return { id, host: host.place.name, requests, acceptedMs: machineNowMs(), ...refused };
       }
+      const [{ status, text }] = answers;
       refused = { refusal: `${status} ${/"reason":"([\w-]+)"/.exec(text)?.[1] ?? ''}` };
       if (this.#isStopped) return { host: '', requests, ...refused };
       await pause(ASK_EVERY_MS);

@@ -28,7 +28,8 @@ const PAGES = ['shop', 'news', 'help', 'team'];
 const ENDPOINT = 'page';
 /** Clients ask all hosts by one name, because hosts share the replies of one name only. */
 const NAME = 'pages.example';
-const READ_EVERY_MS = 40;
+/** Of all readers together, so that more hosts do not mean more load. */
+const READS_PER_SECOND = 75;
 const PURGE_EVERY_MS = 250;
 /** Purges that are under way at a time. */
 const PURGERS = 2;
@@ -85,7 +86,7 @@ export class PageClients {
     for (let turn = 0; !this.#isStopped; turn++) {
       const reply = await this.#read(host, PAGES[turn % PAGES.length] ?? '');
       if (reply !== undefined) this.replies.push(reply);
-      await pause(READ_EVERY_MS);
+      await pause((this.#hosts.length * 1000) / READS_PER_SECOND);
     }
   }
 

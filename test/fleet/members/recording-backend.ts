@@ -15,8 +15,9 @@ export interface Kept {
 
 const CHUNK_EVERY_MS = 50;
 const PAGES = '/page/';
-/** From the look at a version to the reply: a purge may come between. */
-const PAGE_MS = 20;
+/** From the look at a version to the reply, in turn: a purge may come between. */
+const PAGE_DELAYS_MS = [0, 50, 100, 150, 200];
+let pagesServed = 0;
 const [address = '127.0.0.1', port = '0', recordsPort = '0', serviceMs = '100'] = process.argv.slice(2);
 const kept: Kept = { clients: [], requests: [] };
 
@@ -34,7 +35,8 @@ function servePage(page: string, request: IncomingMessage, response: ServerRespo
   const etag = `"${page}-${version}"`;
   const isKnown = request.headers['if-none-match']?.includes(etag) === true;
   response.writeHead(isKnown ? 304 : 200, { etag, 'cache-groups': `"${page}"` });
-  setTimeout(() => response.end(isKnown ? undefined : String(version)), PAGE_MS);
+  const delayMs = PAGE_DELAYS_MS[pagesServed++ % PAGE_DELAYS_MS.length];
+  setTimeout(() => response.end(isKnown ? undefined : String(version)), delayMs);
   request.resume();
 }
 

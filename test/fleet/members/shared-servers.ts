@@ -27,7 +27,7 @@ export class SharedServers {
       DATABASE_POOL_MAX: '4',
       GENERATOR_INSTANCES: '1',
       GENERATOR_KIND: 'calibrated',
-      CALIBRATED_SERVICE_TIME_MS: '20',
+      CALIBRATED_SERVICE_TIME_MS: '30',
       BATCH_WORKERS: '1',
     };
   }

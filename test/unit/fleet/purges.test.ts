@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { checkPurges } from '../../fleet/checkers/purges.ts';
 
 const purges = [
@@ -26,6 +27,21 @@ test('checkPurges counts from the oldest purge that a reply has outlived', () =>
 test('checkPurges allows the time for hosts that could not be told, and no longer', () => {
   const [within, beyond] = [reply('news', 8, 1300), reply('news', 8, 1301)];
   assert.deepEqual(checkPurges(purges, [within, beyond], 1001).stale, [beyond]);
+});
+
+test('checkPurges finds what a look at each pair of a purge and a reply finds', () => {
+  const times = fc.nat(50);
+  const purged = fc.array(fc.record({ group: fc.constant('shop'), generation: fc.nat(9), acknowledgedMs: times }));
+  const replied = fc.array(
+    fc.tuple(fc.nat(9), times).map(([generation, askedMs]) => reply('shop', generation, askedMs)),
+  );
+  fc.assert(
+    fc.property(purged, replied, (some, replies) => {
+      const isStale = ({ generation, askedMs }: (typeof replies)[number]): boolean =>
+        some.some((purge) => purge.generation > generation && purge.acknowledgedMs <= askedMs);
+      assert.deepEqual(checkPurges(some, replies, 0).stale, replies.filter(isStale));
+    }),
+  );
 });
 
 test('checkPurges leaves other groups alone', () => {
