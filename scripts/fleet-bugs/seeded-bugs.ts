@@ -115,7 +115,8 @@ export const seededBugs: readonly SeededBug[] = [
     file: 'src/policy/fleet/news-progress.ts',
     from: 'if (!known || hasGap) {',
     to: 'if (!known) {',
-    tests: news,
+    // The model of the news desk finds it, too, and then takes minutes to look for a shorter history.
+    tests: ['test/unit/policy/fleet/news-progress.test.ts'],
   },
   {
     name: 'A purge is acknowledged before the workers have carried it out',
