@@ -32,7 +32,7 @@ const batches = ['test/integration/batch-queue.test.ts'];
 
 /** Runs of three hosts, whose faults bring the defect out. */
 export const soundRun = ['--seconds', '20', '--fault', 'host restarted'];
-const olderReplies = { args: ['--seconds', '20', '--fault', 'batch worker killed'], finds: /replies are older/ };
+const olderReplies = { args: ['--seconds', '25', '--fault', 'batch worker killed'], finds: /replies are older/ };
 
 const book = 'src/policy/fleet/fleet-book.ts';
 const backendBook = 'src/policy/fleet/backend-book.ts';

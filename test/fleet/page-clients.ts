@@ -30,7 +30,7 @@ const ENDPOINT = 'page';
 const NAME = 'pages.example';
 /** Of all readers together, so that more hosts do not mean more load. */
 const READS_PER_SECOND = 75;
-const PURGE_EVERY_MS = 250;
+const PURGE_EVERY_MS = 400;
 /** Purges that are under way at a time. */
 const PURGERS = 2;
 const PATIENCE_MS = 8000;

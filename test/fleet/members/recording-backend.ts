@@ -16,7 +16,7 @@ export interface Kept {
 const CHUNK_EVERY_MS = 50;
 const PAGES = '/page/';
 /** From the look at a version to the reply, in turn: a purge may come between. */
-const PAGE_DELAYS_MS = [0, 50, 100, 150, 200];
+const PAGE_DELAYS_MS = [0, 100, 400];
 let pagesServed = 0;
 const [address = '127.0.0.1', port = '0', recordsPort = '0', serviceMs = '100'] = process.argv.slice(2);
 const kept: Kept = { clients: [], requests: [] };
