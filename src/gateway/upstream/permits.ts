@@ -67,17 +67,18 @@ export class Permits {
     return sum;
   }
 
-  /** Whether a usable backend has a free permit. */
-  get isAnyFree(): boolean {
+  /** Whether a usable backend has a free permit at this moment. */
+  isAnyFreeAt(now: number): boolean {
+    this.leaseEnd.check(now);
     for (const backend of this.#options.backends.usable)
       if (backend.inFlight < backend.cap && backend.available) return true;
     return false;
   }
 
   /** The backend of the next permit, another than `excluded` if there is one. */
-  choose({ routeClass, excluded, session }: Wanted): Backend | undefined {
+  choose({ routeClass, excluded, session }: Wanted, now = this.#options.clock.now()): Backend | undefined {
     const pick = this.#pick;
-    pick.now = this.#options.clock.now();
+    pick.now = now;
     this.leaseEnd.check(pick.now);
     if (session !== undefined) return homeOf(this.#options.backends.usable, session, excluded);
     pick.routeClass = routeClass;

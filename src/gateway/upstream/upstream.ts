@@ -277,19 +277,19 @@ export class Upstream implements Leased {
   #pump(isNewlyLeased = false): void {
     this.#parts.homes.serve();
     // Before the timeouts, so that no request is refused while a permit is free.
-    while (this.#queue.depth > 0 && this.#permits.isAnyFree) {
+    while (this.#queue.depth > 0) {
+      // One look at the clock for both questions, because a lease may end between two.
+      const now = this.#clock.now();
+      if (!this.#permits.isAnyFreeAt(now)) break;
       const waiter = this.#queue.next(this.bulk?.isFree);
       if (waiter === undefined) break;
-      const backend = this.#permits.choose(waiter.claim);
+      const backend = this.#permits.choose(waiter.claim, now);
       if (backend === undefined) {
         waiter.refuse(new Refusal('no-backend', 'no backend could be chosen', { retryAfterSeconds: 1 }));
         continue;
       }
-      const permit = this.#permits.take(
-        backend,
-        waiter.claim.routeClass,
-        this.bulk?.neededBy(waiter.place ?? waiter.claim.claimant),
-      );
+      const bulk = this.bulk?.neededBy(waiter.place ?? waiter.claim.claimant);
+      const permit = this.#permits.take(backend, waiter.claim.routeClass, bulk);
       permit.isNewlyLeased = isNewlyLeased;
       waiter.grant(permit);
     }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type Cancellation, UpstreamTimeout } from '../../../../src/gateway/upstream/cancellable.ts';
 import { LeaseClient } from '../../../../src/gateway/upstream/lease-client.ts';
 import { Permit } from '../../../../src/gateway/upstream/permit.ts';
+import { Refusal } from '../../../../src/gateway/refusal.ts';
 import type { LeaseReport } from '../../../../src/protocol/lease.ts';
 import { bareUpstream } from '../../../support/bare-upstream.ts';
 
@@ -58,6 +59,30 @@ test('a worker that stood still past the end of the lease looks at the clock bef
   if (upstream.leaseEnd !== undefined) upstream.leaseEnd.at = clock.now();
   assert.ok(ask() instanceof Permit);
   assert.ok(!(ask() instanceof Permit));
+  await close();
+});
+
+test('a waiting request goes on to wait if the lease has ended when a permit comes back', async () => {
+  const { clock, client, upstream, ask, close } = sharedUpstream();
+  client.useLeaseEnd(clock.now() + 1000);
+  const held = [ask(), ask(), ask(), ask()];
+  const waiting = ask();
+  assert.ok(!(waiting instanceof Permit || waiting instanceof Refusal));
+  const outcomes: string[] = [];
+  void waiting.result.then((outcome) => outcomes.push(outcome instanceof Permit ? 'permit' : outcome.detail));
+  // Its timers have not run yet, and the clock has moved on.
+  if (upstream.leaseEnd !== undefined) upstream.leaseEnd.at = clock.now();
+  const giveBack = async (index: number): Promise<void> => {
+    const permit = held[index];
+    if (permit instanceof Permit) permit.release('success');
+    await new Promise((resolve) => void setImmediate(resolve));
+  };
+  await giveBack(0);
+  await giveBack(1);
+  await giveBack(2);
+  assert.deepEqual(outcomes, []);
+  await giveBack(3);
+  assert.deepEqual(outcomes.slice(), ['permit']);
   await close();
 });
 
