@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { launchBrowser, openPage } from '../test/support/browser.ts';
 import { startConsoleHost } from '../test/support/console-host.ts';
+import { someBatches } from '../test/support/batch-overview.ts';
 import type { FakeLiveSource, FakeState } from '../test/support/fake-live-source.ts';
 import { root } from './root.ts';
 import { ensurePrograms } from './test-tools.ts';
@@ -24,17 +25,21 @@ interface Picture {
   readonly name: string;
   readonly state: FakeState;
   readonly options?: BrowserContextOptions;
+  /** The page; the overview, if not given. */
+  readonly page?: string;
   /** Done before the picture is taken. */
   readonly before?: (page: Page, host: Awaited<ReturnType<typeof startConsoleHost>>) => Promise<unknown>;
 }
 
 const phone = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 };
+const short = { viewport: { width: 1280, height: 480 } };
 const tall = { viewport: { width: 1280, height: 1330 } };
 
 const pictures: readonly Picture[] = [
   { name: 'console-well', state: 'well' },
   { name: 'console-overloaded', state: 'overloaded', options: tall },
   { name: 'console-backend-down', state: 'backend-down', before: scrollToParts },
+  { name: 'console-batches', state: 'well', page: '#batches', options: short },
   { name: 'console-dark', state: 'well', options: { colorScheme: 'dark' } },
   { name: 'console-phone', state: 'overloaded', options: phone },
   {
@@ -73,12 +78,12 @@ function addChanges(live: FakeLiveSource, state: FakeState): void {
     live.changes.push({ id: live.changes.length + 1, atMs: live.view.atMs + minutes * MINUTE_MS, kind, text, who });
 }
 
-async function take(browser: Browser, { name, state, options, before }: Picture): Promise<void> {
-  const host = await startConsoleHost(state, { startedAtMs: STARTED_AT_MS });
+async function take(browser: Browser, { name, state, options, page: fragment = '', before }: Picture): Promise<void> {
+  const host = await startConsoleHost(state, { startedAtMs: STARTED_AT_MS, batches: someBatches(Date.now()) });
   try {
     addChanges(host.live, state);
-    const { page, context } = await openPage(browser, host.url, { timezoneId: 'UTC', ...options });
-    await page.locator('.uplot').nth(2).waitFor();
+    const { page, context } = await openPage(browser, `${host.url}${fragment}`, { timezoneId: 'UTC', ...options });
+    await page.locator(fragment === '' ? '.uplot >> nth=2' : '#view table').waitFor();
     // The lines of the last minute.
     for (let second = 0; second < 60; second++) host.live.step();
     await page.waitForTimeout(300);

@@ -87,6 +87,7 @@ const memberOf = (snapshot: Snapshot, index: number): MemberFacts => ({
   configHash: 'hash',
   configVersion: 1,
   setAside: new Set(),
+  refusedKeys: new Map(),
 });
 
 function factsOf(

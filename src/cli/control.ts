@@ -159,6 +159,7 @@ async function serveAdmin(context: RoleContext, io: CommandIo, stores: OpenStore
       readToken,
       clock,
       keys: stores.store?.keys,
+      batches: stores.store?.batchOverview,
       runs,
     }).catch((error: unknown) => {
       throw portTaken('the admin API', 'ADMIN_PORT', host, port, error);

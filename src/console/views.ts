@@ -1,5 +1,6 @@
 import type { ActionMenu } from './actions.ts';
 import { AlertsView } from './alerts-view.ts';
+import { BatchesView } from './batches-view.ts';
 import { ConfigurationView } from './configuration-view.ts';
 import { h, setAttribute } from './dom.ts';
 import { KeysView } from './keys-view.ts';
@@ -17,6 +18,7 @@ type MakeView = (menu: ActionMenu | undefined, clock: Clock) => OpenedView;
 const makers: Readonly<Record<string, MakeView>> = {
   alerts: (menu, clock) => new AlertsView(menu, () => clock.wallNow()),
   configuration: (menu) => new ConfigurationView(menu),
+  batches: (menu, clock) => new BatchesView(menu, clock),
   keys: (menu, clock) => new KeysView(menu, () => clock.wallNow()),
   lab: (menu, clock) => new LabView(menu, clock),
 };

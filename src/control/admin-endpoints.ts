@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { formatFor } from '../metrics/exposition.ts';
 import { changeBackends } from './admin-backends.ts';
+import { cancelAnyBatch, listAllBatches } from './admin-batches.ts';
 import { changeCap } from './admin-cap.ts';
 import { type AdminProblem, isProblem } from './admin-change.ts';
 import {
@@ -106,6 +107,16 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
     path: '/api/keys/*',
     methods: ['DELETE'],
     answer: (request) => answerWith(revokeKey(request), request.req, request.res),
+  },
+  {
+    path: '/api/batches',
+    methods: reads,
+    answer: (request) => answerWith(listAllBatches(request), request.req, request.res),
+  },
+  {
+    path: '/api/batches/*/cancel',
+    methods: changes,
+    answer: (request) => answerWith(cancelAnyBatch(request), request.req, request.res),
   },
   { path: '/api/runs', methods: [...reads, 'POST', 'DELETE'], answer: (request) => answerRuns(request) },
   { path: '/api/runs/*/report', methods: reads, answer: sendReport },

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { timeSpanMs } from '../core/time-span.ts';
-import { StoreError } from '../store/errors.ts';
 import type { KeyStore } from '../store/keys.ts';
 import { shownKey } from '../store/shown-key.ts';
 import type { AdminProblem } from './admin-change.ts';
 import { fleetFields } from './admin-fleet.ts';
 import { badBody, readJsonChange } from './admin-config.ts';
 import type { AdminRequest } from './admin-request.ts';
+import { storeEndpoint } from './admin-store.ts';
 
 const MOST_MS = 100 * 365 * 86_400_000;
 
@@ -34,25 +34,16 @@ const newKey = z.strictObject({
 const help =
   'the body must be JSON such as {"name":"shop"}; also rate and burst (requests a second), priority (interactive or bulk), expires (90d, 24h), scopes (endpoints)';
 
-const NO_KEYS: AdminProblem = {
-  status: 501,
-  reason: 'not-implemented',
-  detail: 'this host has no database, as no route of it asks for a key',
-};
-
-/** An endpoint about keys, of a host that has any, whose database may be away. */
-const withKeys =
-  (answer: (keys: KeyStore, request: AdminRequest) => Promise<object | AdminProblem>) =>
-  async (request: AdminRequest): Promise<object | AdminProblem> => {
-    if (request.keys === undefined) return NO_KEYS;
-    try {
-      return await answer(request.keys, request);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.reason === 'rejected') throw error;
-      const detail = 'PostgreSQL does not answer, so that the keys cannot be read or changed';
-      return { status: 503, reason: 'store-unavailable', detail, retryAfterSeconds: 5 };
-    }
-  };
+/** An endpoint about keys. */
+const withKeys = (
+  answer: (keys: KeyStore, request: AdminRequest) => Promise<object | AdminProblem>,
+): ((request: AdminRequest) => Promise<object | AdminProblem>) =>
+  storeEndpoint({
+    part: ({ keys }) => keys,
+    missing: 'this host has no database, as no route of it asks for a key',
+    what: 'the keys',
+    answer,
+  });
 
 /** GET /api/keys: newest first, without their secrets. */
 export const listKeys = withKeys(async (keys) => ({ keys: (await keys.list()).map(shownKey) }));

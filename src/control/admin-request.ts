@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import type { AdminAccess, AdminCaller } from './admin-access.ts';
+import type { BatchOverview } from '../store/batches/batch-overview.ts';
 import type { KeyStore } from '../store/keys.ts';
 import type { Control } from './control.ts';
 import type { LabRuns } from './lab-runs.ts';
@@ -16,6 +17,7 @@ export interface AdminContext {
   readonly clock: Clock;
   /** Undefined without a database. */
   readonly keys: KeyStore | undefined;
+  readonly batches: BatchOverview | undefined;
   /** Undefined where no runs are started. */
   readonly runs: LabRuns | undefined;
 }

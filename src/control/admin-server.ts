@@ -11,6 +11,7 @@ import type { AdminTokens } from './admin-tokens.ts';
 import { ConsoleFiles, replyConsoleFile } from './console-files.ts';
 import type { Control } from './control.ts';
 import { EventHub } from './see/event-hub.ts';
+import type { BatchOverview } from '../store/batches/batch-overview.ts';
 import type { KeyStore } from '../store/keys.ts';
 import type { LabRuns } from './lab-runs.ts';
 import type { LiveSource } from './see/live-source.ts';
@@ -29,14 +30,15 @@ export interface AdminOptions extends AdminTokens {
   readonly live?: LiveSource;
   /** Undefined: no database. */
   readonly keys: KeyStore | undefined;
+  readonly batches: BatchOverview | undefined;
   readonly runs?: LabRuns;
 }
 
 /** The admin API and the console, on their own listener. */
 export function startAdminServer(control: Control, options: AdminOptions): Promise<Server> {
-  const { clock, live = control.observer, keys, runs } = options;
+  const { clock, live = control.observer, keys, batches, runs } = options;
   const events = new EventHub({ source: live, clock, bugs: control.bugs });
-  const context = { control, access: new AdminAccess(clock, options), live, events, clock, keys, runs };
+  const context = { control, access: new AdminAccess(clock, options), live, events, clock, keys, batches, runs };
   const files = new ConsoleFiles();
   const server = createServer(limits, (req, res) => void serve(context, files, req, res));
   // Control needs descriptors for its workers and health checks, whoever connects here.

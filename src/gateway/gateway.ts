@@ -237,12 +237,12 @@ export class Gateway {
     }));
     const { entries, bytes, maxBytes, evictions } = this.#context.cache.store;
     const cache = { entries, bytes, max_bytes: maxBytes, evictions };
-    const { rates, inFlight } = this.#context.limits;
+    const { rates, inFlight, refusedKeys } = this.#context.limits;
     const rateLimits = { subjects: rates.tokens.size, decided_by_share: rates.tokens.byShare };
     const { places } = inFlight;
     const inFlightLimits = { clients: places.size, decided_by_share: places.byShare };
     const limits = { rate_limits: rateLimits, in_flight_limits: inFlightLimits };
-    return { draining: this.#draining, upstreams, cache, ...limits };
+    return { draining: this.#draining, upstreams, cache, ...limits, refused_keys: refusedKeys.shown() };
   }
 
   /**

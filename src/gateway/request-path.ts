@@ -169,7 +169,10 @@ const endedElsewhere: ReadonlySet<Reason> = new Set(['client-closed', 'upstream-
 function refuse(x: Exchange, refusal: Refusal, gateway: GatewayContext): void {
   x.refusal = refusal;
   // A failure of a backend or of the client does not count as a rejection by the gateway.
-  if (!endedElsewhere.has(refusal.reason)) x.metrics.countRejection(refusal.reason);
+  if (!endedElsewhere.has(refusal.reason)) {
+    x.metrics.countRejection(refusal.reason);
+    if (x.key !== undefined) gateway.limits.refusedKeys.count(x.key.id, x.key.name, refusal.reason);
+  }
   if (refusal.status >= 500) x.failure ??= refusal.reason;
   if (x.over) return;
   if (x.reply.headSent) {

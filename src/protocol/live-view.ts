@@ -59,7 +59,15 @@ export interface HostNumbers {
   readonly refusedPerSecond: number;
   /** By reason, per second; only those above zero. */
   readonly refusedBy: Readonly<Record<string, number>>;
+  /** The keys with the most refused requests, at most ten, by the key's id. */
+  readonly refusedKeys: Readonly<Record<string, RefusedKeyView>>;
   readonly cacheHitShare: number | null;
+}
+
+export interface RefusedKeyView {
+  readonly name: string;
+  /** By reason, per second; only those above zero. */
+  readonly refusedBy: Readonly<Record<string, number>>;
 }
 
 export interface ChainLink {
@@ -144,7 +152,7 @@ export interface HostChange {
   /** Grows by one with each change; the `id` of its event. */
   readonly id: number;
   readonly atMs: number;
-  readonly kind: 'configuration' | 'process' | 'backend' | 'cap' | 'cache' | 'lab' | 'verdict' | 'alert';
+  readonly kind: 'configuration' | 'process' | 'backend' | 'cap' | 'cache' | 'batch' | 'lab' | 'verdict' | 'alert';
   readonly text: string;
   /** Who did it, if a person or a command did. */
   readonly who: string | null;

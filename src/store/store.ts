@@ -2,6 +2,7 @@ import { type IdempotencyStore, idempotencyStore } from './idempotency.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BarcodeStore } from './barcodes.ts';
 import { barcodeStore } from './barcodes.ts';
+import { type BatchOverview, batchOverview } from './batches/batch-overview.ts';
 import { type BatchStore, batchStore } from './batches/batches.ts';
 import { checkDatabaseUrl } from './connection.ts';
 import { type FleetConfigStore, fleetConfigStore } from './fleet-config.ts';
@@ -61,6 +62,7 @@ export interface Store {
   readonly keys: KeyStore;
   readonly barcodes: BarcodeStore;
   readonly batches: BatchStore;
+  readonly batchOverview: BatchOverview;
   readonly idempotency: IdempotencyStore;
   readonly runs: RunStore;
   readonly fleetNews: FleetNewsStore;
@@ -121,6 +123,13 @@ function observedBatches(batches: BatchStore, observer: StoreObserver): BatchSto
     cancel: (keyId, id) => observer.write('reads', 'cancel a batch', () => batches.cancel(keyId, id)),
     results: (id, after, limit) => observer.read('reads', 'read results', () => batches.results(id, after, limit)),
     images: (recordIds) => observer.read('reads', 'fetch images', () => batches.images(recordIds)),
+  };
+}
+
+function observedOverview(overview: BatchOverview, observer: StoreObserver): BatchOverview {
+  return {
+    newest: () => observer.read('reads', 'list the batches of all keys', () => overview.newest()),
+    stop: (id) => observer.write('reads', 'cancel a batch', () => overview.stop(id)),
   };
 }
 
@@ -197,6 +206,7 @@ export function openStore(options: StoreOptions): Store {
     idempotency: observedIdempotency(idempotencyStore(pool), observer),
     barcodes: observedBarcodes(barcodeStore(pool, clock), observer),
     batches: observedBatches(batchStore(pool), observer),
+    batchOverview: observedOverview(batchOverview(pool), observer),
     runs: observedRuns(runStore(prisma), observer),
     fleetNews: observedFleetNews(fleetNewsStore(pool), observer),
     fleetConfig: observedFleetConfig(fleetConfigStore(pool), observer),

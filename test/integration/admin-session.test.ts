@@ -66,6 +66,7 @@ describe('the admin API for browsers', () => {
       ['POST', 'api/backends/app/x/drain'],
       ['POST', 'api/keys'],
       ['DELETE', 'api/keys/x'],
+      ['POST', 'api/batches/x/cancel'],
       ['POST', 'api/elsewhere'],
     ] as const;
     for (const [method, path] of changes)
@@ -149,6 +150,7 @@ test('without tokens the page needs none, under a name of this machine only', as
     assert.equal((await post({ 'sec-fetch-site': 'same-site' })).status, 403);
     const keys = await fetch(`${host.url}api/keys`);
     assert.equal(keys.status, 501);
+    assert.equal((await fetch(`${host.url}api/batches`)).status, 501);
   } finally {
     await host.close();
   }

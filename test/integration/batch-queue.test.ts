@@ -81,6 +81,31 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
     return chunk as DeadChunk;
   }
 
+  test('those who run the host see the batches of all keys, those that have not ended first, and can cancel one', async () => {
+    const first = await accept(3, 'shop');
+    const second = await accept(2, 'nightly import');
+    const cancelled = await store.batchOverview.stop(second.id);
+    assert.deepEqual(
+      [cancelled?.status, cancelled?.keyName, cancelled?.keyId],
+      ['cancelled', 'nightly import', second.keyId],
+    );
+    const third = await accept(1, 'shop');
+    const shown = await store.batchOverview.newest();
+    assert.deepEqual(
+      shown.map(({ id, keyName, status }) => [id, keyName, status]),
+      [
+        [third.id, 'shop', 'running'],
+        [first.id, 'shop', 'running'],
+        [second.id, 'nightly import', 'cancelled'],
+      ],
+    );
+    assert.match(shown[0]?.keyPrefix ?? '', /^rk_/);
+    assert.equal((await store.batchOverview.stop(second.id))?.finishedAtMs, cancelled?.finishedAtMs, 'it has ended');
+    for (const id of ['nonsense', uuidv7(systemClock.wallNow())])
+      assert.equal(await store.batchOverview.stop(id), undefined);
+    for (const { id } of [first, third]) await store.batchOverview.stop(id);
+  });
+
   test('a worker that was taken for dead can neither store results nor end the chunk of its successor', async () => {
     const { id, keyId } = await accept(3);
     const zombie = await claim();

@@ -31,6 +31,10 @@ describe('one limit for the host', () => {
     const urls = host.workers.flatMap((worker) => [pathOf(worker), pathOf(worker)]);
     assertLimit(await flood({ urls, headers, durationMs: 3000, gapMs: 12 }));
     assert.deepEqual(host.control.status()['rate_limits'], { subjects: 1 });
+    await eventually('control knows whose requests were refused', () => {
+      const [key] = Object.values(host.control.observer.view.numbers.refusedKeys);
+      return (key?.refusedBy['rate-limited'] ?? 0) > 0;
+    });
   });
 
   test('at one worker', async () => {

@@ -233,7 +233,7 @@ describe('a stack as users start it', () => {
     const elsewhere = await fetch(`${stack.adminUrl}/api/elsewhere`);
     const { detail } = await problemOf(elsewhere);
     const known =
-      'the admin API has /api/session, /api/status, /api/health, /api/health/*, /api/slo, /api/alerts, /api/silences, /api/silences/*, /api/demand, /api/events, /api/history, /api/cache/purge, /api/cap, /api/config, /api/config/versions, /api/config/reload, /api/config/rollback, /api/backends, /api/backends/*/*/drain, /api/backends/*/*/undrain, /api/backends/*/*/eject, /api/keys, /api/keys/*, /api/runs, /api/runs/*/report, /metrics and /healthz';
+      'the admin API has /api/session, /api/status, /api/health, /api/health/*, /api/slo, /api/alerts, /api/silences, /api/silences/*, /api/demand, /api/events, /api/history, /api/cache/purge, /api/cap, /api/config, /api/config/versions, /api/config/reload, /api/config/rollback, /api/backends, /api/backends/*/*/drain, /api/backends/*/*/undrain, /api/backends/*/*/eject, /api/keys, /api/keys/*, /api/batches, /api/batches/*/cancel, /api/runs, /api/runs/*/report, /metrics and /healthz';
     assert.deepEqual([elsewhere.status, detail], [404, known]);
     for (const path of ['/metrics', '/api/status']) assert.equal((await ask(path)).status, 404);
   });

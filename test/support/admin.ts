@@ -12,5 +12,6 @@ export const startOpenAdmin = (control: Control, more: Partial<AdminOptions> = {
     readToken: undefined,
     clock: systemClock,
     keys: undefined,
+    batches: undefined,
     ...more,
   });

@@ -122,6 +122,15 @@ export class FakeLiveSource implements LiveSource {
         errorShare: isDown ? 0.004 : 0,
         refusedPerSecond: isOver ? rounded(64 + 5 * wobble(this.#second)) : 0,
         refusedBy: isOver ? { overloaded: rounded(51 + 5 * wobble(this.#second)), 'queue-timeout': 13 } : {},
+        refusedKeys: isOver
+          ? {
+              '0197-shop': {
+                name: 'shop',
+                refusedBy: { overloaded: rounded(38 + 4 * wobble(this.#second)), 'queue-timeout': 9 },
+              },
+              '0197-nightly': { name: 'nightly import', refusedBy: { 'rate-limited': 6 } },
+            }
+          : {},
         cacheHitShare: 0.42,
       },
       chain: [

@@ -335,6 +335,7 @@ export class HostModel {
       configHash,
       configVersion: 1,
       setAside: new Set(backends.flatMap(({ isSetAside }, one) => (isSetAside ? [`${UPSTREAM}\nb${one}`] : []))),
+      refusedKeys: new Map(),
     };
   }
 

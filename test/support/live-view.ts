@@ -33,6 +33,7 @@ export const degradedView: LiveView = {
     errorShare: 0.0123,
     refusedPerSecond: 2,
     refusedBy: { 'rate-limited': 2 },
+    refusedKeys: {},
     cacheHitShare: 0.5,
   },
   chain: [

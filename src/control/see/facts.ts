@@ -1,6 +1,7 @@
 import type { FleetStatus } from '../fleet/fleet-status.ts';
 import type { Config } from '../../config/model.ts';
 import type { DegradationSignals, FleetNewsSignals, ObjectiveSignals } from '../../policy/verdict/signals.ts';
+import type { RefusedKeyView } from '../../protocol/live-view.ts';
 import type { Role } from '../../protocol/messages.ts';
 import type { HoldKind } from '../backend-holds.ts';
 import type { DiscoveryStatus } from '../discovery.ts';
@@ -57,6 +58,8 @@ export interface MemberFacts {
   readonly configVersion: number | undefined;
   /** The backends that it does not use at present although they are up, as `upstream LF backend`. */
   readonly setAside: ReadonlySet<string>;
+  /** The keys whose requests it refuses, by their ids. */
+  readonly refusedKeys: ReadonlyMap<string, RefusedKeyView>;
 }
 
 export const processLabel = ({ role, instance }: Pick<MemberFacts, 'role' | 'instance'>): string =>

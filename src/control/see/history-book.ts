@@ -46,7 +46,7 @@ const savedBook = z.object({
     z.object({
       id: savedCount,
       atMs: savedMoment,
-      kind: z.enum(['configuration', 'process', 'backend', 'cap', 'cache', 'lab', 'verdict', 'alert']),
+      kind: z.enum(['configuration', 'process', 'backend', 'cap', 'cache', 'batch', 'lab', 'verdict', 'alert']),
       text: z.string(),
       who: z.string().nullable(),
     }),

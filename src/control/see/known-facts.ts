@@ -10,6 +10,7 @@ import type { ValkeyStatus } from '../../store/valkey/valkey-link.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import type { MemberFacts } from './facts.ts';
 import type { KnownFacts } from './observer.ts';
+import { refusedKeysIn } from './refused-keys-of.ts';
 import { processFamilies, readTotals } from './totals.ts';
 
 interface WatchedValkey {
@@ -81,6 +82,7 @@ function memberFacts(member: Member, { clock, reportOf }: FactSources): MemberFa
     configHash,
     configVersion: configVersion?.number,
     setAside: setAsideIn(status),
+    refusedKeys: refusedKeysIn(status),
   };
 }
 

@@ -11,6 +11,7 @@ import type {
 } from '../../protocol/live-view.ts';
 import { chainOf } from './chain-of.ts';
 import { type HostFacts, type MemberFacts, processLabel } from './facts.ts';
+import { refusedKeysOf } from './refused-keys-of.ts';
 import { errorRates, isProtective, isSetAside, refusalRates, refusalsByReason, sumOfRates } from './signals-of.ts';
 import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
@@ -37,7 +38,7 @@ export interface ViewSources {
 export function viewOf(sources: ViewSources): LiveView {
   const { facts, signals, verdict, window } = sources;
   const { version, startedAtMs, configVersion, configSinceMs, members } = facts;
-  const numbers = numbersOf(window);
+  const numbers = numbersOf(window, members);
   return {
     schemaVersion: 1,
     atMs: facts.nowMs,
@@ -82,7 +83,7 @@ export function viewOf(sources: ViewSources): LiveView {
 const named = <T, V>(items: readonly T[], name: (item: T) => string, view: (item: T) => V): Record<string, V> =>
   Object.fromEntries(items.map((item) => [name(item), view(item)]));
 
-function numbersOf(window: CountedWindow): HostNumbers {
+function numbersOf(window: CountedWindow, members: readonly MemberFacts[]): HostNumbers {
   const requestsPerSecond = window.rate('rampart_requests_total');
   const quantileMs = window.quantilesMs('rampart_latency_seconds');
   const cache = window.ratesBy('rampart_cache_requests_total', 1);
@@ -100,6 +101,7 @@ function numbersOf(window: CountedWindow): HostNumbers {
     errorShare: share(sumOfRates(errorRates(window)), requestsPerSecond),
     refusedPerSecond: rounded(refused.reduce((total, [, rate]) => total + rate, 0)),
     refusedBy: Object.fromEntries(refused.map(([reason, rate]) => [reason, rounded(rate)])),
+    refusedKeys: refusedKeysOf(members.map(({ refusedKeys }) => refusedKeys)),
     cacheHitShare: looked > 0 ? share(fresh, looked) : null,
   };
 }

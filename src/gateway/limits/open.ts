@@ -12,6 +12,7 @@ import { InFlightLimiter } from './in-flight-limiter.ts';
 import { LateRefusals } from './late-refusals.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { ExportPlaces } from './export-places.ts';
+import { RefusedKeys } from './refused-keys.ts';
 import { FairAdmission } from './fair-admission.ts';
 
 const DEFAULT_READS = 4;
@@ -43,6 +44,7 @@ export interface Limits {
   /** Reads of pages of exports. */
   readonly exportReads: FairAdmission;
   readonly lateRefusals: LateRefusals;
+  readonly refusedKeys: RefusedKeys;
 }
 
 /** Makes the limits of a worker. A limit that is to hold for the whole host asks control, as the rates do. */
@@ -58,6 +60,7 @@ export function openLimits(options: LimitsOptions, trustedProxies: AddressSet, t
     reads: new FairAdmission(options.readConcurrency ?? DEFAULT_READS, clock),
     exports: new ExportPlaces(registry),
     exportReads: new FairAdmission(EXPORT_READS, clock),
+    refusedKeys: new RefusedKeys(clock),
     lateRefusals: new LateRefusals({ clock, bugs, isProxy: (address) => trustedProxies.has(address) }),
   };
 }

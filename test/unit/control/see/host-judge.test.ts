@@ -48,6 +48,7 @@ class Host {
           configHash: 'h',
           configVersion: 1,
           setAside: new Set(),
+          refusedKeys: new Map(),
         },
       ],
       health: [

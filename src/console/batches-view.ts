@@ -1,0 +1,138 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import type { ActionMenu } from './actions.ts';
+import { callApi } from './api.ts';
+import { barCell, type Cell, type PartState, stateCell, textCell } from './cells.ts';
+import { h } from './dom.ts';
+import { countText, dayText, rateText, spanText, UNKNOWN } from './format.ts';
+
+interface BatchView {
+  readonly id: string;
+  readonly key: { readonly name: string; readonly prefix: string };
+  readonly status: 'queued' | 'running' | 'completed' | 'cancelled';
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly items_per_second: number | null;
+  readonly created_at: string;
+  readonly finished_at: string | null;
+  readonly expected_end: string | null;
+}
+
+interface ShownBatch {
+  readonly element: HTMLElement;
+  readonly cells: readonly Cell<BatchView>[];
+  readonly cancel: HTMLElement;
+}
+
+/** While a batch is under way, the list is read this often. */
+const LOOK_MS = 2000;
+
+const isOpen = ({ status }: BatchView): boolean => status === 'queued' || status === 'running';
+
+function stateOf({ status, failed }: BatchView): PartState {
+  const word = failed > 0 ? `${status}, ${countText(failed)} failed` : status;
+  if (status === 'completed') return { look: failed > 0 ? 'warning' : 'good', word };
+  return { look: status === 'running' ? 'good' : 'quiet', word };
+}
+
+function endText({ finished_at: finished, expected_end: expected }: BatchView, nowMs: number): string {
+  if (finished !== null) return dayText(Date.parse(finished));
+  return expected === null ? UNKNOWN : `in about ${spanText(Math.max(0, Date.parse(expected) - nowMs))}`;
+}
+
+/** The batches of all keys: how far each is; one that is under way can be cancelled. */
+export class BatchesView {
+  readonly element = h('section', { class: 'view', 'aria-labelledby': 'batches' });
+  readonly #menu: ActionMenu | undefined;
+  readonly #clock: Clock;
+  readonly #lead = h('p', { class: 'lead' });
+  readonly #body = h('tbody');
+  readonly #table: HTMLElement;
+  readonly #shown = new Map<string, ShownBatch>();
+  #timer: Timer | undefined;
+
+  constructor(menu: ActionMenu | undefined, clock: Clock) {
+    this.#menu = menu;
+    this.#clock = clock;
+    const heads = ['Batch', 'Key', 'State', 'Items', 'Items /s', 'Made', 'Ends'];
+    const columns = [
+      ...heads.map((head) => h('th', { scope: 'col' }, head)),
+      menu !== undefined && h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'Actions')),
+    ];
+    const table = h('table', {}, h('thead', {}, h('tr', {}, ...columns)), this.#body);
+    this.#table = h(
+      'div',
+      { class: 'table', role: 'region', tabindex: 0, 'aria-label': 'The batches as a table' },
+      table,
+    );
+    this.element.append(h('header', {}, h('h1', { id: 'batches' }, 'Batches')), this.#lead, this.#table);
+  }
+
+  /** Shows the batches, again and again while one is under way. */
+  async open(): Promise<void> {
+    this.#timer?.cancel();
+    const { value, problem } = await callApi({ method: 'GET', path: 'api/batches' });
+    const batches = problem === undefined ? (value as { batches: readonly BatchView[] }).batches : [];
+    this.#table.hidden = batches.length === 0;
+    this.#lead.hidden = batches.length > 0;
+    this.#lead.textContent = problem === undefined ? 'There is no batch yet.' : `Not known: ${problem}.`;
+    this.#show(batches);
+    if (this.element.isConnected && batches.some(isOpen))
+      this.#timer = this.#clock.setTimeout(() => void this.open(), LOOK_MS);
+  }
+
+  #show(batches: readonly BatchView[]): void {
+    for (const [id, { element }] of this.#shown) {
+      if (batches.some((batch) => batch.id === id)) continue;
+      element.remove();
+      this.#shown.delete(id);
+    }
+    for (const [index, batch] of batches.entries()) {
+      const shown = this.#shown.get(batch.id) ?? this.#add(batch);
+      for (const cell of shown.cells) cell.show(batch);
+      shown.cancel.hidden = !isOpen(batch);
+      // A row that is moved loses the focus of its button, so a row is moved only if it must.
+      const present = this.#body.children[index];
+      if (present !== shown.element) this.#body.insertBefore(shown.element, present ?? null);
+    }
+  }
+
+  #add(batch: BatchView): ShownBatch {
+    const { id, key } = batch;
+    const cells = [
+      stateCell(stateOf),
+      barCell(
+        (row: BatchView) => (row.total === 0 ? undefined : (row.done + row.failed) / row.total),
+        (row) => `${countText(row.done + row.failed)} of ${countText(row.total)}`,
+      ),
+      textCell((row: BatchView) => rateText(row.items_per_second)),
+      textCell((row: BatchView) => dayText(Date.parse(row.created_at))),
+      textCell((row: BatchView) => endText(row, this.#clock.wallNow())),
+    ].map((make) => make());
+    const cancel = h('button', { type: 'button', class: 'plain', 'aria-label': `Cancel batch ${id}` }, 'Cancel');
+    cancel.addEventListener('click', () => this.#cancel(cancel, batch));
+    const element = h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, h('code', { title: id }, `…${id.slice(-12)}`)),
+      h('td', {}, key.name, ' ', h('code', {}, `${key.prefix}…`)),
+      ...cells.map(({ content }) => h('td', {}, content)),
+      this.#menu !== undefined && h('td', { class: 'actions' }, cancel),
+    );
+    const shown = { element, cells, cancel };
+    this.#shown.set(id, shown);
+    return shown;
+  }
+
+  #cancel(button: HTMLElement, { id, key }: BatchView): void {
+    this.#menu?.ask(button, `batch …${id.slice(-12)} of ${key.name}`, {
+      label: 'Cancel',
+      effect: 'No further item is begun. Items that are done keep their results. It cannot be taken back.',
+      call: () => ({ method: 'POST', path: `api/batches/${id}/cancel` }),
+      done: () => {
+        void this.open();
+        return 'The batch is cancelled.';
+      },
+    });
+  }
+}

@@ -1,0 +1,42 @@
+import { builtinPrefix } from '../config/own-routes.ts';
+import type { BatchOfKey, BatchOverview } from '../store/batches/batch-overview.ts';
+import { publicBatch } from '../store/batches/public-batch.ts';
+import { whoAsks } from './admin-access.ts';
+import type { AdminProblem } from './admin-change.ts';
+import type { AdminRequest } from './admin-request.ts';
+import { storeEndpoint } from './admin-store.ts';
+
+const withBatches = (
+  answer: (batches: BatchOverview, request: AdminRequest) => Promise<object | AdminProblem>,
+): ((request: AdminRequest) => Promise<object | AdminProblem>) =>
+  storeEndpoint({
+    part: ({ batches }) => batches,
+    missing: 'this host has no database, so that it has no batches',
+    what: 'the batches',
+    answer,
+  });
+
+/** GET /api/batches: of all keys, those that have not ended first. */
+export const listAllBatches = withBatches(async (batches, request) => ({
+  batches: (await batches.newest()).map((batch) => shownBatch(batch, request)),
+}));
+
+/** POST /api/batches/{id}/cancel: no further item is begun. */
+export const cancelAnyBatch = withBatches(async (batches, request) => {
+  const [id = ''] = request.parts;
+  const batch = await batches.stop(id);
+  if (batch === undefined)
+    return { status: 404, reason: 'not-found', detail: 'there is no such batch; GET /api/batches lists them' };
+  if (batch.status === 'cancelled')
+    request.control.observer.changed(
+      'batch',
+      `batch ${batch.id} of ${batch.keyName} is cancelled`,
+      whoAsks(request.req),
+    );
+  return shownBatch(batch, request);
+});
+
+const shownBatch = (batch: BatchOfKey, { control, clock }: AdminRequest): Record<string, unknown> => ({
+  ...publicBatch(batch, builtinPrefix(control.config), clock.wallNow()),
+  key: { id: batch.keyId, name: batch.keyName, prefix: batch.keyPrefix },
+});
