@@ -21,6 +21,10 @@ export interface RequestRecord {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentId: string;
+  /** Of its `traceparent`; bit 0: the sampler chose it. */
+  readonly flags: number;
+  /** `tracestate` of the client whose trace this is part of. */
+  readonly traceState: string;
   readonly startMs: number;
   readonly endMs: number;
   readonly method: string;
@@ -56,5 +60,7 @@ export interface RequestRecord {
 export interface LateAttemptRecord {
   readonly traceId: string;
   readonly parentId: string;
+  readonly flags: number;
+  readonly traceState: string;
   readonly attempt: AttemptRecord;
 }

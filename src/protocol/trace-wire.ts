@@ -29,6 +29,8 @@ const requestFields = {
   traceId: 'string',
   spanId: 'string',
   parentId: 'string',
+  flags: 'number',
+  traceState: 'string',
   startMs: 'number',
   endMs: 'number',
   method: 'string',
@@ -58,15 +60,17 @@ const requestNames = Object.entries(requestFields);
 
 /** The record of a request, and one of each attempt behind it. */
 export function toWireRequest(record: RequestRecord): WireTrace {
-  const wire: unknown[] = valuesOf(record, requestNames);
-  for (const attempt of record.attempts) wire.push(valuesOf(attempt, attemptNames));
+  const wire = requestValues(record);
+  for (const attempt of record.attempts) wire.push(attemptValues(attempt));
   return wire;
 }
 
-export const toWireAttempt = ({ traceId, parentId, attempt }: LateAttemptRecord): WireTrace => [
+export const toWireAttempt = ({ traceId, parentId, flags, traceState, attempt }: LateAttemptRecord): WireTrace => [
   traceId,
   parentId,
-  valuesOf(attempt, attemptNames),
+  flags,
+  traceState,
+  attemptValues(attempt),
 ];
 
 /** The record of a request; undefined if a field is missing or wrong. Checked by hand, because a schema would cost more than the rest of the work. */
@@ -78,10 +82,12 @@ export function fromWireRequest(wire: WireTrace): RequestRecord | undefined {
   return { ...(record as unknown as RequestRecord), attempts: attempts as AttemptRecord[] };
 }
 
-export function fromWireAttempt([traceId, parentId, values]: WireTrace): LateAttemptRecord | undefined {
+export function fromWireAttempt(wire: WireTrace): LateAttemptRecord | undefined {
+  const [traceId, parentId, flags, traceState, values] = wire;
   const attempt = attemptOf(values);
   if (typeof traceId !== 'string' || typeof parentId !== 'string' || attempt === undefined) return undefined;
-  return { traceId, parentId, attempt };
+  if (typeof flags !== 'number' || typeof traceState !== 'string') return undefined;
+  return { traceId, parentId, flags, traceState, attempt };
 }
 
 function attemptOf(value: unknown): AttemptRecord | undefined {
@@ -89,10 +95,52 @@ function attemptOf(value: unknown): AttemptRecord | undefined {
   return Array.isArray(value) ? (named(value, attemptNames) as AttemptRecord | undefined) : undefined;
 }
 
-function valuesOf(record: object, names: readonly (readonly [string, string])[]): unknown[] {
-  const values = record as Readonly<Record<string, unknown>>;
-  return names.map(([name]) => values[name]);
-}
+/** In the order of `requestFields`. Written out, because a look-up by name costs more than the rest of the work. */
+const requestValues = (r: RequestRecord): unknown[] => [
+  r.traceId,
+  r.spanId,
+  r.parentId,
+  r.flags,
+  r.traceState,
+  r.startMs,
+  r.endMs,
+  r.method,
+  r.scheme,
+  r.protocolVersion,
+  r.path,
+  r.route,
+  r.endpoint,
+  r.status,
+  r.error,
+  r.reason,
+  r.clientAddress,
+  r.userAgent,
+  r.requestId,
+  r.queueMs,
+  r.permitMs,
+  r.coalescedMs,
+  r.execMs,
+  r.cache,
+  r.keyId,
+  r.stream,
+  r.isLate,
+];
+
+/** In the order of `attemptFields`. */
+const attemptValues = (a: AttemptRecord): unknown[] => [
+  a.spanId,
+  a.startMs,
+  a.endMs,
+  a.method,
+  a.upstream,
+  a.backend,
+  a.origin,
+  a.path,
+  a.resends,
+  a.status,
+  a.error,
+  a.cancelledBy,
+];
 
 function named(values: readonly unknown[], names: readonly (readonly [string, string])[]): object | undefined {
   if (values.length !== names.length) return undefined;

@@ -84,7 +84,7 @@ test('traces: the spans of 1,000 mixed requests are those of a model: parents, r
   const client = async (): Promise<void> => {
     for (let n = next++; n < sent.length; n = next++) {
       const { statusCode, body } = await request(rampart.url + kinds[sent[n] as Kind].path, {
-        headers: traceparent(n),
+        headers: { ...traceparent(n), tracestate: `vendor=${n}` },
       });
       statuses[n] = statusCode;
       await body.dump();
@@ -99,6 +99,7 @@ test('traces: the spans of 1,000 mixed requests are those of a model: parents, r
     const [server, ...others] = own.filter(isServer);
     assert.ok(server !== undefined && others.length === 0, what);
     assert.equal(server.parentSpanId, parentOf(n), what);
+    assert.deepEqual([server.traceState, server.flags], [`vendor=${n}`, 0x301], what);
     assert.equal(Number(attributeOf(server, 'http.response.status_code')), statuses[n], what);
     assert.equal(server.status.code, (statuses[n] as number) >= 500 ? 2 : undefined, what);
     const attempts = own.filter((span) => !isServer(span));
@@ -109,6 +110,7 @@ test('traces: the spans of 1,000 mixed requests are those of a model: parents, r
     for (const [index, attempt] of attempts.entries()) {
       const expected = model.attempts[index];
       assert.equal(attempt.parentSpanId, server.spanId, what);
+      assert.deepEqual([attempt.traceState, attempt.flags], [`vendor=${n}`, 0x101], what);
       assert.equal(Number(attributeOf(attempt, 'http.request.resend_count') ?? 0), index, what);
       const isError = typeof expected === 'string' || Number(expected) >= 400;
       assert.equal(attributeOf(attempt, 'error.type'), isError ? String(expected) : undefined, what);

@@ -3,6 +3,8 @@ export interface WireSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
+  readonly traceState?: string;
+  readonly flags: number;
   readonly name: string;
   readonly kind: number;
   readonly startTimeUnixNano: string;

@@ -22,6 +22,8 @@ export const requestRecord = (more: Partial<RequestRecord> = {}): RequestRecord 
   traceId: 'a'.repeat(32),
   spanId: 'b'.repeat(16),
   parentId: '',
+  flags: 3,
+  traceState: '',
   startMs: 1_700_000_000_000,
   endMs: 1_700_000_000_010.25,
   method: 'GET',

@@ -6,25 +6,26 @@ const methods = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH',
 
 /** The spans of a request and its attempts, by OpenTelemetry's semantic conventions for HTTP (1.44), in OTLP's JSON form. */
 export function requestSpans(record: RequestRecord): string[] {
-  const { traceId, spanId, attempts } = record;
-  return [serverSpan(record), ...attempts.map((attempt) => attemptSpan({ traceId, parentId: spanId, attempt }))];
+  const { traceId, spanId: parentId, flags, traceState, attempts } = record;
+  const spans = attempts.map((attempt) => attemptSpan({ traceId, parentId, flags, traceState, attempt }));
+  return [serverSpan(record), ...spans];
 }
 
 /** The span of one attempt. */
-export function attemptSpan({ traceId, parentId, attempt }: LateAttemptRecord): string {
+export function attemptSpan({ traceId, parentId, flags, traceState, attempt }: LateAttemptRecord): string {
   const { spanId, startMs, endMs, method, error } = attempt;
   return otlpSpan(
-    { traceId, spanId, parentId, name: methodName(method), kind: CLIENT, startMs, endMs },
+    { traceId, spanId, parentId, flags, traceState, name: methodName(method), kind: CLIENT, startMs, endMs },
     { attributes: clientAttributes(attempt), events: '', isError: error !== '' },
   );
 }
 
 function serverSpan(record: RequestRecord): string {
-  const { traceId, spanId, parentId, startMs, endMs, method, route, error } = record;
+  const { traceId, spanId, parentId, flags, traceState, startMs, endMs, method, route, error } = record;
   // Never the path itself: there would be as many names as paths.
   const name = route === '' ? methodName(method) : `${methodName(method)} ${route}`;
   return otlpSpan(
-    { traceId, spanId, parentId, name, kind: SERVER, startMs, endMs },
+    { traceId, spanId, parentId, flags, traceState, name, kind: SERVER, startMs, endMs },
     { attributes: serverAttributes(record), events: waits(record), isError: error !== '' },
   );
 }

@@ -30,13 +30,14 @@ export class RequestTrace implements ExchangeTrace {
   /** Empty where the trace starts here. */
   readonly parentId: string;
   readonly isSampled: boolean;
+  /** Of `traceparent`, as backends get it. */
+  readonly flags: number;
   readonly attempts: AttemptSpan[] = [];
   /** As recorded at the end of the request; 499: the client left. */
   status = 0;
   elapsedMs = 0;
   /** Whether the request was written; undefined until it and its attempts have ended. */
   isWritten: boolean | undefined;
-  readonly #flags: string;
   readonly #writer: SpanWriter;
   /** Taken with the id of the request, because one look at the random bytes costs less than two. */
   #firstAttemptId: string;
@@ -52,7 +53,7 @@ export class RequestTrace implements ExchangeTrace {
     this.#firstAttemptId = ids.slice(16);
     this.parentId = parent?.spanId ?? '';
     this.isSampled = isSampled;
-    this.#flags = `0${(isSampled ? SAMPLED : 0) | (parent === undefined ? RANDOM : parent.flags & RANDOM)}`;
+    this.flags = (isSampled ? SAMPLED : 0) | (parent === undefined ? RANDOM : parent.flags & RANDOM);
     this.#writer = writer;
   }
 
@@ -67,7 +68,7 @@ export class RequestTrace implements ExchangeTrace {
 
   /** The `traceparent` of a request to a backend. */
   traceparent(spanId: string): string {
-    return `00-${this.traceId}-${spanId}-${this.#flags}`;
+    return `00-${this.traceId}-${spanId}-0${this.flags}`;
   }
 
   attemptEnded(span: AttemptSpan): void {

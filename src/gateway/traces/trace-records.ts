@@ -39,6 +39,8 @@ export class TraceRecordWriter {
       traceId: trace.traceId,
       spanId: trace.spanId,
       parentId: trace.parentId,
+      flags: trace.flags,
+      traceState: traceStateOf(trace),
       startMs,
       endMs: startMs + rounded(trace.elapsedMs),
       method: request.method,
@@ -109,6 +111,16 @@ export class TraceRecordWriter {
     if (shown === 'none') return '';
     return shownAddress(clientAddress(x.request.peerAddress, x.head, trustedProxies), shown) ?? '';
   }
+}
+
+/** W3C Trace Context §3.3.1.5 asks for at least so many characters to be kept. */
+const MAX_STATE = 512;
+
+/** The `tracestate` of the client's trace; one that is longer than it may be is left out, because half of it would be another one. */
+export function traceStateOf({ x, parentId }: RequestTrace): string {
+  if (parentId === '') return '';
+  const said = fieldValue(x.head, 'tracestate') ?? '';
+  return said.length <= MAX_STATE ? said : '';
 }
 
 /** Why a request failed, in a word; empty if it did not, or if its client left. */

@@ -10,7 +10,7 @@ import { SLOW_MS, slowMs } from '../request-times.ts';
 import type { AttemptSpan } from './attempt-span.ts';
 import { RequestTrace, type SpanWriter } from './request-trace.ts';
 import type { SpanOutbox } from './span-outbox.ts';
-import { TraceRecordWriter } from './trace-records.ts';
+import { TraceRecordWriter, traceStateOf } from './trace-records.ts';
 
 /** The most requests a second that are traced although the sampler left them out, because under overload all could fail. */
 const MAX_LATE_PER_SECOND = 50;
@@ -68,7 +68,8 @@ export class Tracer implements SpanWriter {
 
   writeLateAttempt(trace: RequestTrace, span: AttemptSpan): void {
     const attempt = this.#records.attempt(trace, span, this.#wallOffset());
-    this.#options.outbox.addAttempt({ traceId: trace.traceId, parentId: trace.spanId, attempt });
+    const { traceId, spanId: parentId, flags } = trace;
+    this.#options.outbox.addAttempt({ traceId, parentId, flags, traceState: traceStateOf(trace), attempt });
   }
 
   #isTrusted(x: Exchange): boolean {

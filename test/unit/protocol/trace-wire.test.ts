@@ -10,8 +10,20 @@ test('trace records: come out as they went in', () => {
     const record = requestRecord({ attempts, isLate: attempts.length > 1 });
     assert.deepEqual(fromWireRequest(overTheWire(toWireRequest(record))), record);
   }
-  const late = { traceId: 'a', parentId: 'b', attempt: attemptRecord() };
+  const late = { traceId: 'a', parentId: 'b', flags: 1, traceState: 'c=d', attempt: attemptRecord() };
   assert.deepEqual(fromWireAttempt(overTheWire(toWireAttempt(late))), late);
+});
+
+test('trace records: every field comes out under its own name', () => {
+  const unlike = <T extends object>(record: T): T =>
+    Object.fromEntries(
+      Object.entries(record).map(([name, value], index) => [
+        name,
+        typeof value === 'string' ? name : typeof value === 'number' ? index : value,
+      ]),
+    ) as T;
+  const record = { ...unlike(requestRecord()), attempts: [unlike(attemptRecord())] };
+  assert.deepEqual(fromWireRequest(overTheWire(toWireRequest(record))), record);
 });
 
 test('trace records: anything else is undefined, never half a record', () => {
@@ -26,5 +38,6 @@ test('trace records: anything else is undefined, never half a record', () => {
     good.with(0, null),
   ];
   for (const wire of wrong) assert.equal(fromWireRequest(wire), undefined, JSON.stringify(wire));
-  for (const wire of [[], ['a', 'b'], ['a', 'b', 'c'], ['a', 2, []]]) assert.equal(fromWireAttempt(wire), undefined);
+  for (const wire of [[], ['a', 'b'], ['a', 'b', 'c'], ['a', 'b', 1, ''], ['a', 'b', '1', '', []], ['a', 2, 1, '', []]])
+    assert.equal(fromWireAttempt(wire), undefined);
 });

@@ -5,11 +5,16 @@ import { attributeOf, readSpan } from '../../../support/spans.ts';
 import { attemptRecord, requestRecord } from '../../../support/trace-records.ts';
 
 test('requestSpans: a request and its attempt, in the exact form of OTLP', () => {
-  const [server, client] = requestSpans(requestRecord({ parentId: 'd'.repeat(16), queueMs: 0.5 }));
+  const [server, client] = requestSpans(
+    requestRecord({ parentId: 'd'.repeat(16), flags: 1, traceState: 'vendor=a:1,other=b', queueMs: 0.5 }),
+  );
   assert.deepEqual(JSON.parse(server ?? ''), {
     traceId: 'a'.repeat(32),
     spanId: 'b'.repeat(16),
+    traceState: 'vendor=a:1,other=b',
     parentSpanId: 'd'.repeat(16),
+    // Sampled; the parent is known, and in another process.
+    flags: 0x301,
     name: 'GET /products/*',
     kind: 2,
     startTimeUnixNano: '1700000000000000000',
@@ -39,7 +44,8 @@ test('requestSpans: a request and its attempt, in the exact form of OTLP', () =>
     ],
     status: {},
   });
-  assert.equal(readSpan(client ?? '').parentSpanId, 'b'.repeat(16));
+  const { parentSpanId, traceState, flags } = JSON.parse(client ?? '') as Record<string, unknown>;
+  assert.deepEqual([parentSpanId, traceState, flags], ['b'.repeat(16), 'vendor=a:1,other=b', 0x101]);
 });
 
 test('requestSpans: whatever clients write stays a value, and an unknown method is _OTHER', () => {
@@ -61,7 +67,13 @@ test('requestSpans: a span never ends before it starts', () => {
 test('attemptSpan: where it went, for a host, a TLS host, IPv6 and a socket', () => {
   const placeOf = (origin: string): unknown[] => {
     const span = readSpan(
-      attemptSpan({ traceId: 'a'.repeat(32), parentId: 'b'.repeat(16), attempt: attemptRecord({ origin }) }),
+      attemptSpan({
+        traceId: 'a'.repeat(32),
+        parentId: 'b'.repeat(16),
+        flags: 3,
+        traceState: '',
+        attempt: attemptRecord({ origin }),
+      }),
     );
     return [attributeOf(span, 'server.address'), attributeOf(span, 'server.port')];
   };
