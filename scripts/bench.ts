@@ -1,5 +1,5 @@
 // npm run bench: processor time per barcode, per proxied request beside other proxies, and per request step by step.
-// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log, traces, fleet): that part alone; --write puts its table into docs/costs.md.
+// npm run bench -- steps (or render, proxies, coalescing, interceptors, memory, reload, barcode, batch, routes, access-log, metrics, traces, fleet): that part alone; --write puts its table into docs/costs.md.
 // h2spec runs only when it is named, because it needs a program that no package has.
 import { accessLineTable, benchAccessLine } from './bench/access-line.ts';
 import { barcodeTable, benchBarcode } from './bench/barcode.ts';
@@ -14,6 +14,7 @@ import { benchHandshakes } from './bench/handshakes.ts';
 import { benchLedger, ledgerTable } from './bench/ledger.ts';
 import { benchLogRotation } from './bench/log-rotation.ts';
 import { benchMemory, memoryTable } from './bench/memory.ts';
+import { benchMetrics } from './bench/metrics.ts';
 import { benchMirror } from './bench/mirror.ts';
 import { benchProxies, printProxies, proxiesTable, type ProxyCost } from './bench/proxy.ts';
 import { benchReload, benchReloadMemory } from './bench/reload.ts';
@@ -48,6 +49,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   handshakes: async () => put('handshakes', await benchHandshakes()),
   mirror: async () => put('mirror', await benchMirror()),
   floods: async () => put('floods', await benchFloods()),
+  metrics: async () => put('metrics', await benchMetrics()),
   verdict: async () => put('verdict', await benchVerdict()),
   'log-rotation': async () => put('log-rotation', await benchLogRotation()),
   fleet: async () => put('permits of a fleet', await benchFleetPermits(), 'fleet.md'),

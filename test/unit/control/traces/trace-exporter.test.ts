@@ -124,6 +124,33 @@ test('TraceExporter: holds 2 MiB while a collector hangs, and counts what it dro
   assert.ok(bodies.every((body) => body.length < 0.6 * 1024 * 1024));
 });
 
+test('TraceExporter: a collector that is broken for ten minutes costs a line a minute; every span is sent or counted', async () => {
+  const broken = 600;
+  const refused: ExportResult = { outcome: 'refused', why: 'the collector answered 400' };
+  const hung = (): Promise<ExportResult> =>
+    new Promise((resolve) => void clock.setTimeout(() => resolve({ ...failed, why: 'no answer in 10 s' }), 10_000));
+  let [added, asked] = [0, 0];
+  const second = async (): Promise<void> => {
+    // Of 100 requests, a span of 700 characters each.
+    for (let part = 0; part < 10; part++) exporter.add(`s${'x'.repeat(699)}`.repeat(10), 10);
+    added += 100;
+    await advance(1000);
+  };
+  for (let index = 0; index < broken; index++) {
+    while (answers.length < 2) answers.push([failed, hung(), refused][asked++ % 3] ?? failed);
+    await second();
+  }
+  const longest = Math.max(...bodies.map(({ length }) => length));
+  assert.ok(longest <= 530_000, `${longest} characters in one request`);
+  assert.ok(lines.length >= 5 && lines.length <= 11, `${lines.length} lines`);
+  answers.length = 0;
+  const before = counts('sent');
+  for (let index = 0; index < 60; index++) await second();
+  assert.ok(counts('sent') - before >= 60 * 100, 'it catches up');
+  await exporter.close();
+  assert.equal(counts('sent') + counts('dropped') + counts('rejected'), added);
+});
+
 test('TraceExporter: at its end it sends what waits, and gives a hanging collector one second', async () => {
   exporter.add('a', 1);
   await exporter.close();
