@@ -42,6 +42,8 @@ export async function runTests(
 
 /** So many groups give the last ones something to do when a group takes longer. */
 const GROUPS = 6;
+/** Loaded first, so that it holds for every file of a group. */
+const PROPERTY_LIMITS = resolve(root, 'test', 'support', 'property-limits.ts');
 const OWN_HOOKS = /^(?:before|after)(?:Each)?\(/m;
 
 /**
@@ -63,7 +65,7 @@ export async function runTogether(pattern: string, concurrency: number, count: T
       const own = files.filter((_file, index) => index % GROUPS === group);
       const path = join(folder, `group-${group + 1}.test.mjs`);
       // Static, so that all files are loaded before the first test runs: loading in its midst would delay it by seconds.
-      const imports = own.map((file) => `import '${pathToFileURL(file).href}';\n`);
+      const imports = [PROPERTY_LIMITS, ...own].map((file) => `import '${pathToFileURL(file).href}';\n`);
       writeFileSync(path, [...imports, markEnd(endOf(path))].join(''));
       return path;
     });
