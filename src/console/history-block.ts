@@ -66,6 +66,7 @@ const changeNames: Readonly<Record<HostChange['kind'], string>> = {
   backend: 'Backend',
   cap: 'Cap',
   cache: 'Cache',
+  batch: 'Batch',
   lab: 'Lab',
   verdict: 'Verdict',
   alert: 'Alert',
