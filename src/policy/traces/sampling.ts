@@ -38,8 +38,13 @@ export function samplerOf(name: SamplerName, share: number): Sampler {
 function rootSampler(name: string, share: number): Sampler {
   if (name === 'always_on') return () => true;
   if (name === 'always_off') return () => false;
-  const threshold = (1 - share) * 16 ** RANDOM_DIGITS;
-  return ({ traceId }) => Number.parseInt(traceId.slice(-RANDOM_DIGITS), 16) >= threshold;
+  const threshold = BigInt(Math.ceil((1 - share) * 16 ** RANDOM_DIGITS))
+    .toString(16)
+    .padStart(RANDOM_DIGITS, '0');
+  // Of a share of nearly nothing, too: the threshold is above every number.
+  if (threshold.length > RANDOM_DIGITS) return () => false;
+  // Digits of equal length compare as the numbers do, at a tenth of the cost, and most requests come by here.
+  return ({ traceId }) => traceId.slice(-RANDOM_DIGITS) >= threshold;
 }
 
 /** Whether errors and slow requests are traced although the sampler left them out; not if it is off, because then no traces are wanted. */

@@ -32,6 +32,8 @@ test('samplers: a ratio keeps the traces whose last 56 bits are high enough', ()
   assert.equal(quarter({ traceId: trace('bfffffffffff00'), parentSampled: undefined }), false);
   assert.equal(quarter({ traceId: trace('c0000000000000'), parentSampled: undefined }), true);
   assert.equal(samplerOf('traceidratio', 1)({ traceId: trace('00000000000000'), parentSampled: undefined }), true);
+  for (const none of [0, 1e-20])
+    assert.equal(samplerOf('traceidratio', none)({ traceId: trace('f'.repeat(14)), parentSampled: undefined }), false);
 });
 
 test('keepsFailures: samplers that are off want no traces at all', () => {
