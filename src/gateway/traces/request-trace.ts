@@ -26,7 +26,6 @@ export interface SpanWriter {
 export class RequestTrace implements ExchangeTrace {
   readonly x: Exchange;
   readonly traceId: string;
-  readonly spanId: string;
   /** Empty where the trace starts here. */
   readonly parentId: string;
   readonly isSampled: boolean;
@@ -39,8 +38,8 @@ export class RequestTrace implements ExchangeTrace {
   /** Whether the request was written; undefined until it and its attempts have ended. */
   isWritten: boolean | undefined;
   readonly #writer: SpanWriter;
-  /** Taken with the id of the request, because one look at the random bytes costs less than two. */
-  #firstAttemptId: string;
+  #spanId = '';
+  #firstAttemptId = '';
   #open = 0;
   #hasEnded = false;
 
@@ -48,13 +47,22 @@ export class RequestTrace implements ExchangeTrace {
   constructor(x: Exchange, traceId: string, parent: TraceParent | undefined, isSampled: boolean, writer: SpanWriter) {
     this.x = x;
     this.traceId = traceId;
-    const ids = randomHex(16);
-    this.spanId = ids.slice(0, 16);
-    this.#firstAttemptId = ids.slice(16);
+    if (isSampled) {
+      // One look at the random bytes costs less than two.
+      const ids = randomHex(16);
+      this.#spanId = ids.slice(0, 16);
+      this.#firstAttemptId = ids.slice(16);
+    }
     this.parentId = parent?.spanId ?? '';
     this.isSampled = isSampled;
     this.flags = (isSampled ? SAMPLED : 0) | (parent === undefined ? RANDOM : parent.flags & RANDOM);
     this.#writer = writer;
+  }
+
+  /** Of most requests that the sampler leaves out nobody asks for it. */
+  get spanId(): string {
+    if (this.#spanId === '') this.#spanId = randomHex(8);
+    return this.#spanId;
   }
 
   attempt(target: AttemptTarget, startedAt: number, resends: number): AttemptSpan {
