@@ -19,6 +19,7 @@ const long: ReadonlySet<string> = new Set([
   'generator-decode',
   'healthy-minutes',
   'key-terms',
+  'lab-canary',
   'lab-classification',
   'lab-closed-loop',
   'lab-engines',

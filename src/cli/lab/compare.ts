@@ -7,6 +7,7 @@ import { compare } from '../../lab/experiments/compare.ts';
 import type { LoadedSlo } from '../../lab/experiments/slo-mix.ts';
 import { type CommandIo, exitCodes } from '../io.ts';
 import type { System } from '../../lab/system/system.ts';
+import { labCanary } from './canary.ts';
 import { entryOf, runExperiment } from './experiment.ts';
 import { mixOf, startRunning } from './measured-system.ts';
 import { checkUrl, readKey, type Running } from './running-option.ts';
@@ -16,6 +17,7 @@ import { type Options, readOptions } from '../options.ts';
 const help = `usage: rampart lab compare --b NAME=VALUE[,NAME=VALUE] [options]
        rampart lab compare --a-build FOLDER [options]
        rampart lab compare --a-url URL --b-url URL --slo FILE [options]
+       rampart lab compare --canary UPSTREAM [--endpoint NAME] [--admin-url URL] [options]
 
 Compares two configurations or builds: runs A and B in turns, each run in new processes. The verdict is better or worse if
 the difference is both significant (Mann-Whitney, p below 5 %) and large enough to matter, and inconclusive if more runs
@@ -34,6 +36,13 @@ could decide. The run passes unless B is worse.
   --throughput PERCENT  change of throughput that matters (3)
   --p95 PERCENT         change of p95 that matters (5)
   --json                the whole record on standard output
+
+With --canary it sends nothing, and judges one upstream of a route with weights by the requests that it has anyway, beside those of the
+other upstreams at the same time: --runs windows of --hold seconds. It fails if the canary's p95 or its share of failed requests is worse.
+
+  --canary UPSTREAM     the upstream that is on trial
+  --endpoint NAME       the route, if the upstream is a side of several
+  --admin-url URL       the admin API of the host (ADMIN_HOST and ADMIN_PORT; ADMIN_TOKEN is sent there)
 `;
 
 const SLOTS = 4;
@@ -58,12 +67,17 @@ const optionKinds = {
   throughput: 'value',
   p95: 'value',
   json: 'flag',
+  canary: 'value',
+  endpoint: 'value',
+  'admin-url': 'value',
 } as const;
 
 /** `rampart lab compare`. */
 export async function labCompare(args: string[], io: CommandIo): Promise<number> {
   const options = readOptions({ command: 'lab compare', help, options: optionKinds }, args, io);
   if (options === undefined) return exitCodes.ok;
+  if (options.has('canary')) return labCanary(options, io);
+  for (const name of ['endpoint', 'admin-url']) if (options.has(name)) options.problem(`--${name} needs --canary`);
   const settings = { A: readSettings('a', options), B: readSettings('b', options) };
   const builds = { A: readBuild('a-build', options, io), B: readBuild('b-build', options, io) };
   const running = readPair(options, io);

@@ -1,8 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { type Metrics, serverFigures } from '../measure/server-figures.ts';
 import type { AdminTarget } from '../system/admin-api.ts';
-import { ask } from '../system/ask.ts';
-import { parseMetrics } from '../system/metrics-text.ts';
+import { readMetrics } from '../system/read-metrics.ts';
 import type { Evidence, ForecastSource, JudgedQuantile } from './evidence.ts';
 
 const LOOK_MS = 1000;
@@ -52,11 +51,4 @@ export function windowEvidence(
       tail: EXPONENTIAL[quantile],
     },
   ];
-}
-
-async function readMetrics(admin: AdminTarget): Promise<Metrics> {
-  const headers = admin.token === undefined ? {} : { authorization: `Bearer ${admin.token}` };
-  const { status, text } = await ask(admin, { path: '/metrics', headers });
-  if (status !== 200) throw new Error(`Cannot read ${admin.url}/metrics: it was answered with ${status}`);
-  return parseMetrics(text);
 }
