@@ -31,19 +31,10 @@ export async function loadConfig(env: Env, folder: string, what = 'start'): Prom
 }
 
 export async function loadConfigAndFile(env: Env, folder: string, what = 'start'): Promise<LoadedConfig> {
-  const { values, given, problems: fromEnvironment } = parseEnvironment(env);
+  const environment = parseEnvironment(env);
+  const { values, given, problems: fromEnvironment } = environment;
   const { file, problems: fromFile } = await loadConfigFile(values.RAMPART_CONFIG, folder);
-  refuseProblems(
-    [
-      ...fromEnvironment,
-      ...fromFile,
-      ...crossProblems(values),
-      ...tlsProblems(values, file.tls, given),
-      ...proxyProtocolProblems(values, file.proxyProtocol, given),
-      ...fleetProblems(given, file.upstreams),
-    ],
-    what,
-  );
+  refuseProblems([...fromEnvironment, ...fromFile, ...combinedProblems(environment, file)], what);
   const config = buildConfig(values, file, folder, given);
   refuseProblems(missingTlsFiles(config), what);
   return { config: deepFreeze(config), file };
@@ -51,18 +42,23 @@ export async function loadConfigAndFile(env: Env, folder: string, what = 'start'
 
 /** The same with a file that has been read before. */
 export function configWithFile(env: Env, file: ParsedConfigFile, folder: string, what = 'start'): Config {
-  const { values, given, problems } = parseEnvironment(env);
-  refuseProblems(
-    [
-      ...problems,
-      ...crossProblems(values),
-      ...tlsProblems(values, file.tls, given),
-      ...proxyProtocolProblems(values, file.proxyProtocol, given),
-      ...fleetProblems(given, file.upstreams),
-    ],
-    what,
-  );
+  const environment = parseEnvironment(env);
+  const { values, given, problems } = environment;
+  refuseProblems([...problems, ...combinedProblems(environment, file)], what);
   return deepFreeze(buildConfig(values, file, folder, given));
+}
+
+/** Settings that are valid alone and cannot be used together. */
+function combinedProblems(
+  { values, given }: ReturnType<typeof parseEnvironment>,
+  { tls, proxyProtocol, upstreams }: ParsedConfigFile,
+): string[] {
+  return [
+    ...crossProblems(values),
+    ...tlsProblems(values, tls, given),
+    ...proxyProtocolProblems(values, proxyProtocol, given),
+    ...fleetProblems(given, upstreams),
+  ];
 }
 
 /** A file of an upstream's TLS that cannot be read would fail every request there. */
