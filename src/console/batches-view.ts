@@ -24,7 +24,7 @@ interface ShownBatch {
   readonly cancel: HTMLElement;
 }
 
-/** While a batch is under way, the list is read this often. */
+/** The list is read this often while a batch has not ended. */
 const LOOK_MS = 2000;
 
 const isOpen = ({ status }: BatchView): boolean => status === 'queued' || status === 'running';
@@ -40,7 +40,7 @@ function endText({ finished_at: finished, expected_end: expected }: BatchView, n
   return expected === null ? UNKNOWN : `in about ${spanText(Math.max(0, Date.parse(expected) - nowMs))}`;
 }
 
-/** The batches of all keys: how far each is; one that is under way can be cancelled. */
+/** The batches of all keys with their progress. A batch that has not ended can be cancelled. */
 export class BatchesView {
   readonly element = h('section', { class: 'view', 'aria-labelledby': 'batches' });
   readonly #menu: ActionMenu | undefined;
@@ -68,7 +68,7 @@ export class BatchesView {
     this.element.append(h('header', {}, h('h1', { id: 'batches' }, 'Batches')), this.#lead, this.#table);
   }
 
-  /** Shows the batches, again and again while one is under way. */
+  /** Shows the batches, and reads them again while one has not ended. */
   async open(): Promise<void> {
     this.#timer?.cancel();
     const { value, problem } = await callApi({ method: 'GET', path: 'api/batches' });
@@ -127,11 +127,13 @@ export class BatchesView {
   #cancel(button: HTMLElement, { id, key }: BatchView): void {
     this.#menu?.ask(button, `batch …${id.slice(-12)} of ${key.name}`, {
       label: 'Cancel',
-      effect: 'No further item is begun. Items that are done keep their results. It cannot be taken back.',
+      effect: 'No further item is begun. Items that are done keep their results. A cancelled batch cannot be resumed.',
       call: () => ({ method: 'POST', path: `api/batches/${id}/cancel` }),
-      done: () => {
+      done: (value) => {
         void this.open();
-        return 'The batch is cancelled.';
+        // It may have ended between the last look and the click.
+        const { status } = value as Pick<BatchView, 'status'>;
+        return status === 'cancelled' ? 'The batch is cancelled.' : `The batch had ended already: ${status}.`;
       },
     });
   }

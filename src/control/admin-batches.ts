@@ -21,13 +21,14 @@ export const listAllBatches = withBatches(async (batches, request) => ({
   batches: (await batches.newest()).map((batch) => shownBatch(batch, request)),
 }));
 
-/** POST /api/batches/{id}/cancel: no further item is begun. */
+/** POST /api/batches/{id}/cancel: no further item is begun. A batch that has ended is answered as it is. */
 export const cancelAnyBatch = withBatches(async (batches, request) => {
   const [id = ''] = request.parts;
-  const batch = await batches.stop(id);
-  if (batch === undefined)
+  const stopped = await batches.stop(id);
+  if (stopped === undefined)
     return { status: 404, reason: 'not-found', detail: 'there is no such batch; GET /api/batches lists them' };
-  if (batch.status === 'cancelled')
+  const { batch, isChanged } = stopped;
+  if (isChanged)
     request.control.observer.changed(
       'batch',
       `batch ${batch.id} of ${batch.keyName} is cancelled`,

@@ -86,8 +86,8 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
     const second = await accept(2, 'nightly import');
     const cancelled = await store.batchOverview.stop(second.id);
     assert.deepEqual(
-      [cancelled?.status, cancelled?.keyName, cancelled?.keyId],
-      ['cancelled', 'nightly import', second.keyId],
+      [cancelled?.isChanged, cancelled?.batch.status, cancelled?.batch.keyName, cancelled?.batch.keyId],
+      [true, 'cancelled', 'nightly import', second.keyId],
     );
     const third = await accept(1, 'shop');
     const shown = await store.batchOverview.newest();
@@ -100,7 +100,7 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
       ],
     );
     assert.match(shown[0]?.keyPrefix ?? '', /^rk_/);
-    assert.equal((await store.batchOverview.stop(second.id))?.finishedAtMs, cancelled?.finishedAtMs, 'it has ended');
+    assert.deepEqual(await store.batchOverview.stop(second.id), { ...cancelled, isChanged: false }, 'it has ended');
     for (const id of ['nonsense', uuidv7(systemClock.wallNow())])
       assert.equal(await store.batchOverview.stop(id), undefined);
     for (const { id } of [first, third]) await store.batchOverview.stop(id);

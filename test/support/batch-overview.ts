@@ -42,8 +42,11 @@ export function someBatches(nowMs: number): BatchOverview & { readonly batches: 
     async stop(id) {
       const index = batches.findIndex((batch) => batch.id === id);
       const found = batches[index];
-      if (found === undefined || found.status !== 'running') return found;
-      return (batches[index] = { ...found, status: 'cancelled', finishedAtMs: Date.now() });
+      if (found === undefined) return undefined;
+      if (found.status !== 'running') return { batch: found, isChanged: false };
+      const batch: BatchOfKey = { ...found, status: 'cancelled', finishedAtMs: Date.now() };
+      batches[index] = batch;
+      return { batch, isChanged: true };
     },
   };
 }

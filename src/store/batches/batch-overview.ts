@@ -9,12 +9,18 @@ export interface BatchOfKey extends Batch {
   readonly keyPrefix: string;
 }
 
+export interface StoppedBatch {
+  readonly batch: BatchOfKey;
+  /** Whether this call cancelled it; false if it had ended before. */
+  readonly isChanged: boolean;
+}
+
 /** The batches of all keys, for those who run the host. */
 export interface BatchOverview {
   /** Those that have not ended first; of both, the newest, at most `MOST_SHOWN`. */
   newest(): Promise<BatchOfKey[]>;
-  /** Begins no further item; the batch as it is then, undefined if there is none. One that has ended stays as it is. */
-  stop(id: string): Promise<BatchOfKey | undefined>;
+  /** Cancels a batch, so that no further item is begun. Undefined if there is no such batch; one that has ended stays as it is. */
+  stop(id: string): Promise<StoppedBatch | undefined>;
 }
 
 export const MOST_SHOWN = 50;
@@ -52,9 +58,9 @@ export function batchOverview(pool: Pick<Pool, 'query'>): BatchOverview {
     },
     async stop(id) {
       if (!isUuid(id)) return undefined;
-      await pool.query(STOP, [id]);
+      const { rowCount } = await pool.query(STOP, [id]);
       const [row] = (await pool.query<Row>(ONE, [id])).rows;
-      return row && ofKey(row);
+      return row && { batch: ofKey(row), isChanged: rowCount === 1 };
     },
   };
 }
