@@ -72,7 +72,7 @@ describe('rampart lab compare --canary', { timeout: 120_000 }, () => {
     return result;
   }
 
-  test('a side that is slower fails, by the requests that it has anyway', async () => {
+  test('a slower side fails by its live traffic', async () => {
     const { code, stdout, stderr } = await compare('/slow/', 'slow', '--endpoint', 'slowSide');
     assert.match(stdout, /^slow beside the other sides of slowSide: /, stderr);
     assert.match(stdout, /p95 latency: \+.*: worse\n/);

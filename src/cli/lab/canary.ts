@@ -11,8 +11,8 @@ import type { Options } from '../options.ts';
 import { verdictCodes } from './experiment.ts';
 import { readAdmin } from './tune-running.ts';
 
-/** Options of the other forms of the command, which mean nothing for sides that have their own requests. */
-const OTHERS = [
+/** Options of the other forms of the command. They describe a load, and this form sends none. */
+const LOAD_OPTIONS = [
   'a',
   'b',
   'a-build',
@@ -27,10 +27,10 @@ const OTHERS = [
   'key-file',
 ];
 
-/** `rampart lab compare --canary UPSTREAM`: compares one side of a route with the others by the requests that they have anyway. */
+/** `rampart lab compare --canary UPSTREAM`: compares one side of a route with the others by their live traffic. */
 export async function labCanary(options: Options, io: CommandIo): Promise<number> {
   const upstream = options.text('canary') ?? '';
-  for (const name of OTHERS)
+  for (const name of LOAD_OPTIONS)
     if (options.has(name)) options.problem(`--${name} does not go with --canary, which sends no load`);
   const plan = {
     windows: options.whole('runs', 10, 4, 1000),
@@ -42,7 +42,7 @@ export async function labCanary(options: Options, io: CommandIo): Promise<number
   if (admin === undefined) return verdictCodes.invalid;
   try {
     const endpoint = await endpointOf(admin, upstream, options.text('endpoint'));
-    const windows = await watch(admin, endpoint, upstream, plan, io);
+    const windows = await watch(admin, { ...plan, endpoint, upstream }, io);
     const judgement = judgeCanary(windows, { p95Share: plan.p95Share, random: seededRandom(1) });
     io.stdout.write(
       options.flag('json')
@@ -76,13 +76,16 @@ async function endpointOf(admin: AdminTarget, upstream: string, asked: string | 
   return only;
 }
 
-async function watch(
-  admin: AdminTarget,
-  endpoint: string,
-  upstream: string,
-  { windows, holdMs }: { readonly windows: number; readonly holdMs: number },
-  io: CommandIo,
-): Promise<CanaryWindow[]> {
+interface WatchPlan {
+  readonly endpoint: string;
+  readonly upstream: string;
+  readonly windows: number;
+  readonly holdMs: number;
+}
+
+/** Reads the metrics at the ends of each window. */
+async function watch(admin: AdminTarget, plan: WatchPlan, io: CommandIo): Promise<CanaryWindow[]> {
+  const { endpoint, upstream, windows, holdMs } = plan;
   const found: CanaryWindow[] = [];
   let before = await readMetrics(admin);
   while (found.length < windows) {

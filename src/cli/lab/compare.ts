@@ -37,8 +37,8 @@ could decide. The run passes unless B is worse.
   --p95 PERCENT         change of p95 that matters (5)
   --json                the whole record on standard output
 
-With --canary it sends nothing, and judges one upstream of a route with weights by the requests that it has anyway, beside those of the
-other upstreams at the same time: --runs windows of --hold seconds. It fails if the canary's p95 or its share of failed requests is worse.
+With --canary it sends no load. It compares one upstream of a route with weights with the other upstreams of that route, by their live
+traffic, in --runs windows of --hold seconds. It fails if the canary's p95 or its share of failed requests is worse.
 
   --canary UPSTREAM     the upstream that is on trial
   --endpoint NAME       the route, if the upstream is a side of several

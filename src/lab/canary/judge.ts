@@ -8,38 +8,36 @@ export interface CanaryJudgement {
   readonly latency: SampleComparison | undefined;
   readonly failures: { readonly canary: number; readonly rest: number; readonly p: number; readonly isWorse: boolean };
   readonly requests: { readonly canary: number; readonly rest: number };
-  /** Windows in which both sides had requests enough for a p95. */
+  /** Windows in which both sides had enough requests for a p95. */
   readonly windows: number;
   /** Why nothing can be said; empty if something can. */
   readonly reason: string;
 }
 
-/** A p95 of fewer requests is the slowest of them. */
+/** Requests of a side in a window. With fewer, the p95 is the slowest request. */
 export const LEAST_REQUESTS = 20;
-/** Mann-Whitney's test cannot be significant with fewer. */
+/** With fewer windows, Mann-Whitney's test cannot be significant. */
 const LEAST_WINDOWS = 4;
 const SIGNIFICANT = 0.05;
-/** A difference of the failed share below this does not matter. */
+/** A smaller difference of the share of failed requests does not matter. */
 export const MORE_FAILED = 0.01;
 
 /**
- * Whether the canary is worse than the other sides of its route. Both had their requests at the same time, so what changes with time met
- * both alike. `p95Share`: a smaller change of the p95 does not matter.
+ * Whether the canary is worse than the other sides of its route. The sides are measured at the same time, so a change of the load affects
+ * all of them. `p95Share`: a smaller relative change of the p95 does not matter.
  */
 export function judgeCanary(
   all: readonly CanaryWindow[],
   { p95Share, random }: { readonly p95Share: number; readonly random: Random },
 ): CanaryJudgement {
   const full = all.filter(({ canary, rest }) => canary.requests >= LEAST_REQUESTS && rest.requests >= LEAST_REQUESTS);
-  const [canary, rest] = [all.map((window) => window.canary), all.map((window) => window.rest)].map(sumOf) as [
-    Sum,
-    Sum,
-  ];
+  const canary = sumOf(all.map((window) => window.canary));
+  const rest = sumOf(all.map((window) => window.rest));
   const failures = failuresOf(canary, rest);
   const requests = { canary: canary.requests, rest: rest.requests };
   const common = { failures, requests, windows: full.length };
   if (full.length < LEAST_WINDOWS) {
-    // Failures may say enough, although there are too few requests for a latency.
+    // Failures can decide even if there are too few requests to compare latencies.
     const verdict = failures.isWorse ? 'failed' : 'invalid';
     const reason = `${full.length} of ${all.length} windows have ${LEAST_REQUESTS} requests of each side, and ${LEAST_WINDOWS} are needed: make --hold longer`;
     return { ...common, verdict, latency: undefined, reason: verdict === 'invalid' ? reason : '' };
@@ -63,12 +61,12 @@ const sumOf = (windows: readonly SideWindow[]): Sum => ({
   failed: windows.reduce((sum, window) => sum + window.failed, 0),
 });
 
-/** Two proportions: their difference over the standard error of what is the same share for both. */
+const failedShare = ({ failed, requests }: Sum): number => failed / Math.max(1, requests);
+
+/** The two-proportion z-test with a pooled standard error. */
 function failuresOf(canary: Sum, rest: Sum): CanaryJudgement['failures'] {
-  const [ofCanary, ofRest] = [canary, rest].map(({ failed, requests }) => failed / Math.max(1, requests)) as [
-    number,
-    number,
-  ];
+  const ofCanary = failedShare(canary);
+  const ofRest = failedShare(rest);
   const pooled = (canary.failed + rest.failed) / Math.max(1, canary.requests + rest.requests);
   const error = Math.sqrt(pooled * (1 - pooled) * (1 / Math.max(1, canary.requests) + 1 / Math.max(1, rest.requests)));
   const p = error === 0 ? 1 : twoSided((ofCanary - ofRest) / error);

@@ -30,7 +30,7 @@ export function sidesIn(metrics: Metrics): Map<string, Set<string>> {
   return sides;
 }
 
-/** What happened between two looks at the metrics. */
+/** The requests of both sides between two reads of the metrics. */
 export function windowOf(before: Metrics, after: Metrics, endpoint: string, canary: string): CanaryWindow {
   const side = (isSide: (upstream: string | undefined) => boolean): SideWindow => {
     const isIts = ({ labels }: MetricSample): boolean => labels['endpoint'] === endpoint && isSide(labels['upstream']);
@@ -46,7 +46,7 @@ export function windowOf(before: Metrics, after: Metrics, endpoint: string, cana
   return { canary: side((upstream) => upstream === canary), rest: side((upstream) => upstream !== canary) };
 }
 
-/** How much the samples that count have grown, by a label. A counter that began anew counts from zero. */
+/** The growth of the samples that `counts` accepts, by the value of a label. A counter that was reset counts from zero. */
 function growthOf(
   before: readonly MetricSample[],
   after: readonly MetricSample[],
@@ -74,7 +74,7 @@ function quantileOf(cumulative: ReadonlyMap<string, number>, share: number): num
   const rank = share * all;
   let [from, below] = [0, 0];
   for (const { le, count } of bounds) {
-    // Beyond the last bound nothing is known but that bound.
+    // The last bucket has no upper bound, so its lower bound is the best estimate.
     if (le === Number.POSITIVE_INFINITY) return from;
     if (count >= rank) return from + ((le - from) * (rank - below)) / (count - below);
     [from, below] = [le, count];
