@@ -6,7 +6,7 @@ import {
   GUARD_MS,
   LEASE_MS,
   MOST_ASKS_PER_MS,
-  nextVainAsks,
+  nextFailedAsks,
   RENEW_JITTER,
   RENEW_MS,
   RETRY_MS,
@@ -73,8 +73,8 @@ export class FleetLease {
   #nextAt = Number.NEGATIVE_INFINITY;
   #calledAt = Number.NEGATIVE_INFINITY;
   #learning = false;
-  /** How often it has asked in vain; decides when it asks again. */
-  #vainAsks = 0;
+  /** Calls in a row that brought no permit. They decide when the host asks again. */
+  #failedAsks = 0;
   #hosts = 0;
   /** The demand of all hosts at each backend, and its cap, by the last answer. */
   #told = new Map<string, { readonly wanted: number; readonly cap: number }>();
@@ -152,10 +152,10 @@ export class FleetLease {
    * While no request waits for more permits, the next one that does asks at once.
    */
   isCallDue(now: number, isDue: boolean, isShort: boolean): boolean {
-    if (!isShort) this.#vainAsks = 0;
+    if (!isShort) this.#failedAsks = 0;
     if (now >= this.#nextAt) return true;
-    // Also where other hosts want permits: hosts that all want more would otherwise ask each other without end.
-    const spacing = Math.max(askSpacingMs(this.#vainAsks), this.#hosts / MOST_ASKS_PER_MS);
+    // The spacing holds for hints of other hosts too, because hosts that all want more would otherwise make each other call without end.
+    const spacing = Math.max(askSpacingMs(this.#failedAsks), this.#hosts / MOST_ASKS_PER_MS);
     return (isDue || isShort) && now - this.#calledAt >= spacing && !this.#isSuperseded;
   }
 
@@ -212,7 +212,7 @@ export class FleetLease {
       if (grant.permits > kept.permits) gained = true;
       kept.granted(grant, at.now);
     }
-    this.#vainAsks = gained ? 0 : nextVainAsks(this.#vainAsks, answer.donors.length > 0);
+    this.#failedAsks = gained ? 0 : nextFailedAsks(this.#failedAsks, answer.donors.length > 0);
   }
 
   /** Takes in the present use of the backends. Returns whether the host should call at once. */

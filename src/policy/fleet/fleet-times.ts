@@ -31,15 +31,15 @@ export const TURN_MS = 1000;
 const ASK_SPACING_MS = 20;
 export const MOST_ASKS_PER_MS = 5;
 const MOST_ASK_SPACING_MS = 160;
-/** So many calls come at the least time while the book asks other hosts for permits, because their answers take as long. */
-const EVEN_ASKS = 5;
+/** Calls at the least spacing before the spacing doubles with each call. Donors need about as long to give permits back. */
+const ASKS_BEFORE_BACKOFF = 5;
 
-/** How long a host waits before it asks again. */
-export function askSpacingMs(vainAsks: number): number {
-  return Math.min(MOST_ASK_SPACING_MS, ASK_SPACING_MS * 2 ** Math.max(0, vainAsks - EVEN_ASKS));
+/** How long a host waits before it asks again, by the calls in a row that brought no permit. */
+export function askSpacingMs(failedAsks: number): number {
+  return Math.min(MOST_ASK_SPACING_MS, ASK_SPACING_MS * 2 ** Math.max(0, failedAsks - ASKS_BEFORE_BACKOFF));
 }
 
-/** One more call that brought no permit. `hasDonors`: the book has asked other hosts; if not, the host soon asks less often. */
-export function nextVainAsks(vainAsks: number, hasDonors: boolean): number {
-  return (hasDonors ? vainAsks : Math.max(vainAsks, EVEN_ASKS)) + 1;
+/** The number of failed asks after one more. `hasDonors`: the book has asked other hosts for permits. Without donors the backoff begins at once. */
+export function nextFailedAsks(failedAsks: number, hasDonors: boolean): number {
+  return (hasDonors ? failedAsks : Math.max(failedAsks, ASKS_BEFORE_BACKOFF)) + 1;
 }
