@@ -8,13 +8,14 @@ export interface SeededBug {
   readonly to: string;
   /** The tests that check the promise which it breaks. */
   readonly tests: readonly string[];
-  /** In place of tests: a run of the fleet, and what its judge must say. */
+  /** A run of the fleet that must find the defect. `tests` is empty then. */
   readonly run?: FleetRun;
 }
 
 export interface FleetRun {
-  /** Of `npm run fleet:test`. */
+  /** Arguments of `npm run fleet:test`. */
   readonly args: readonly string[];
+  /** Matches the broken promise that shows the defect. */
   readonly finds: RegExp;
 }
 
@@ -30,7 +31,7 @@ const news = [
 ];
 const batches = ['test/integration/batch-queue.test.ts'];
 
-/** Runs of three hosts, whose faults bring the defect out. */
+/** Arguments of the run on code without a defect. */
 export const soundRun = ['--seconds', '20', '--fault', 'host restarted'];
 const olderReplies = { args: ['--seconds', '25', '--fault', 'batch worker killed'], finds: /replies are older/ };
 
@@ -115,7 +116,7 @@ export const seededBugs: readonly SeededBug[] = [
     file: 'src/policy/fleet/news-progress.ts',
     from: 'if (!known || hasGap) {',
     to: 'if (!known) {',
-    // The model of the news desk finds it, too, and then takes minutes to look for a shorter history.
+    // Not the model of the news desk: it also finds the defect, but takes minutes to shrink the history.
     tests: ['test/unit/policy/fleet/news-progress.test.ts'],
   },
   {
@@ -164,7 +165,7 @@ export const seededBugs: readonly SeededBug[] = [
     run: olderReplies,
   },
   {
-    name: 'A request for a batch that is repeated makes it twice',
+    name: 'A repeated request for a batch creates the batch twice',
     file: 'src/store/batches/batch-claim.ts',
     from: "WHERE idempotency_keys.created_at < now() - $4 * interval '1 millisecond'",
     to: "WHERE idempotency_keys.created_at < now() + $4 * interval '1 millisecond'",
