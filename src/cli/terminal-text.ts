@@ -1,4 +1,4 @@
-/** Characters that move the cursor, change the terminal, or hide what stands beside them; not the ends of lines. */
+/** Characters that move the cursor, change the terminal, or hide their neighbours; without tabs and ends of lines. */
 const unsafe = /[^\P{Cc}\n\t]|\p{Cf}/gu;
 const alsoInLines = /[\n\t]/g;
 
@@ -8,16 +8,16 @@ function escapedCharacter(character: string): string {
   return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
-/** A text that cannot do anything to the terminal on which it is printed: other hosts, servers and users have named parts of it. */
+/** Escapes what could change the terminal, because parts of the text come from other hosts, servers and users. */
 export const terminalText = (text: string): string => text.replaceAll(unsafe, escapedCharacter);
 
-/** The same for a text that is a part of a line, and cannot begin another one. */
+/** The same for a part of a line: it also escapes tabs and ends of lines, so that the text cannot begin a line of its own. */
 export const lineText = (text: string): string => terminalText(text).replaceAll(alsoInLines, escapedCharacter);
 
-/** Lines, each of which stays one. */
+/** Joins lines; the text of a line cannot begin another one. */
 export const linesText = (lines: readonly string[]): string => lines.map((line) => `${lineText(line)}\n`).join('');
 
-/** The output of a command, on which nothing but plain text gets. */
+/** The output of a command; it escapes what could change the terminal. */
 export const terminalOutput = (stream: {
   write(text: string): unknown;
 }): { readonly write: (text: string) => unknown } => ({ write: (text) => stream.write(terminalText(text)) });

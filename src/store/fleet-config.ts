@@ -69,7 +69,7 @@ const EXPIRE = `UPDATE fleet_configs SET preparing = NULL WHERE preparing = 1 AN
 const ACTIVE = `SELECT number, hash FROM fleet_configs WHERE activated_at IS NOT NULL ORDER BY number DESC LIMIT 1`;
 const PROPOSED = `SELECT number, hash, host, who FROM fleet_configs WHERE preparing = 1`;
 const CONTENT = 'SELECT hash, host, who, file, force, at_restart AS "atRestart" FROM fleet_configs WHERE number = $1';
-/** No change gets as far as the last number, so a row that has it was written by hand, and nothing could follow it. It is put behind the others. */
+/** The last number of the column. A row that has it was written by hand, and no version could follow it, so the row gets the next free number. */
 const LAST_NUMBER = 2_147_483_647;
 const RENUMBER = `UPDATE fleet_configs
 SET number = (SELECT coalesce(max(number), 0) + 1 FROM fleet_configs WHERE number < ${LAST_NUMBER})

@@ -62,7 +62,7 @@ export class BatchClients {
     this.#loop = this.#handOver();
   }
 
-  /** Ends when every accepted batch is completed, or for a minute has not been. */
+  /** Resolves when every accepted batch is completed, or a minute later at the latest. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#drainUntilMs = machineNowMs() + DRAIN_MS;

@@ -128,7 +128,7 @@ const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`;
 const ms = (values: readonly number[], q: number): string =>
   values.length === 0 ? '–' : `${Math.round(quantile(values, q))} ms`;
 
-/** So long after a purge that not all hosts have confirmed may an older reply still come: a host that hears nothing trusts what it has for 5 s. */
+/** How long after a purge that some host has not confirmed an older reply may come: a host that hears no news trusts its stored replies for 5 s. */
 const UNCONFIRMED_LIMIT_MS = 6000;
 
 /** The promises about purges and batches that a run broke, a sentence each. */

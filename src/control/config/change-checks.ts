@@ -10,7 +10,7 @@ interface ChangeParts {
   /** As built from `after`. */
   readonly config: Config;
   readonly request: ChangeRequest;
-  /** Why this host could not start with a configuration; undefined: nobody can say. */
+  /** Why this host could not start with a configuration. Undefined: this is not checked. */
   readonly startProblems: ((config: Config) => Promise<readonly string[]>) | undefined;
   /** What helps against a change that needs a restart, beside the restart. */
   readonly restartAdvice: string | undefined;
@@ -41,7 +41,7 @@ export async function checkChange(parts: ChangeParts): Promise<CheckedChange> {
     const texts = needRestart.map(({ text }) => `${text}: this needs a restart`);
     return refused('restart-needed', restartAdvice === undefined ? texts : [...texts, restartAdvice]);
   }
-  // What a restart does not cure is said now, because the host would start without the version.
+  // Problems that a restart does not solve are reported now, because the host would start without the version.
   const incurable = isLater ? ((await startProblems?.(config)) ?? []) : [];
   if (incurable.length > 0) return refused('invalid', incurable);
   const guarded = request.force === true ? [] : guardProblems(before, after);

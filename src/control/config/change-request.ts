@@ -31,11 +31,11 @@ export interface ReloadResult extends ConfigVersion {
   readonly remarks: readonly string[];
 }
 
-/** What a host says of a configuration as one of a fleet, by the hash of its file. */
+/** How a configuration of this host, given by the hash of its file, relates to the version of the fleet. */
 export interface FleetTies {
   /** How it departs from the version in force, as a sentence; undefined if it does not. */
   departure(hash: string): string | undefined;
-  /** What a change that needs a restart needs beside it. */
+  /** What else a change needs beside a restart. */
   restartAdvice(hash: string): string | undefined;
 }
 

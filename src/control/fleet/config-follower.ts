@@ -49,7 +49,7 @@ export class ConfigFollower implements FleetTies {
   #answered: string | undefined;
   /** How often in a row it could not take the version in force. */
   #failures = 0;
-  /** The version that it takes when it starts again, so that trying again is in vain. */
+  /** The version that this host takes when it starts again. Trying again before that cannot succeed. */
   #waitsFor: number | undefined;
   #reported = '';
   #logged: string | undefined;
@@ -93,7 +93,7 @@ export class ConfigFollower implements FleetTies {
     return `this host departs from version ${number} of the fleet, until its control starts again or a version comes by rampart reload --fleet`;
   }
 
-  /** What a change that needs a restart needs beside it; undefined for what the fleet says itself. */
+  /** What else a change needs beside a restart; undefined if the fleet has this configuration already. */
   restartAdvice(hash: string): string | undefined {
     if (this.#taken === undefined) return `for all hosts at once, ${AT_RESTART}`;
     const { number, fileHash } = this.#taken;

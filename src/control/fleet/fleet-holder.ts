@@ -55,7 +55,7 @@ interface Shared {
 }
 
 const TICK_MS = 50;
-/** For so long after a hint, permits that become free go back at once: the workers report one after the other. */
+/** How long after a hint freed permits are given back at once, because workers report one after the other. */
 const HINT_LASTS_MS = 50;
 
 /** The host's lease in its fleet: renews it in Valkey, and lets the host use what it grants (ADR 138). */

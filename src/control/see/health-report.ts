@@ -6,7 +6,7 @@ export interface DependencyHealth {
   readonly kind: 'postgresql' | 'valkey' | 'upstream';
   /** `unchecked`: it has no health check, or none has ended yet. */
   readonly status: 'up' | 'degraded' | 'down' | 'unchecked' | 'not-installed';
-  /** Without it the host serves everything, only slower: it takes no other part of the host down. */
+  /** The host serves everything without it, only slower. */
   readonly optional: boolean;
   readonly problem: string | null;
   /** When it was checked last; null where that is not kept. */
@@ -92,6 +92,6 @@ export function overallHealth(dependencies: readonly DependencyHealth[]): 'up' |
   return dependencies.some(({ status }) => status === 'down' || status === 'degraded') ? 'degraded' : 'up';
 }
 
-/** The HTTP status that says it to a program. */
+/** The HTTP status for a program. */
 export const healthCode = ({ status }: Pick<DependencyHealth, 'status'>): number =>
   status === 'down' ? 503 : status === 'not-installed' ? 501 : 200;

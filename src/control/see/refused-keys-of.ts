@@ -8,7 +8,7 @@ const refusedKeys = z.object({
   refused_keys: z.array(z.object({ id: z.string(), name: z.string(), reasons: z.record(z.string(), z.number()) })),
 });
 
-/** What a worker's status says of the keys whose requests it refuses, by the key's id. */
+/** The keys whose requests a worker refuses to protect the host, by their ids, read from its status. */
 export function refusedKeysIn(status: unknown): Map<string, RefusedKeyView> {
   const found = refusedKeys.safeParse(status).data?.refused_keys ?? [];
   return new Map(
@@ -22,7 +22,14 @@ export function refusedKeysIn(status: unknown): Map<string, RefusedKeyView> {
 const totalOf = ({ refusedBy }: RefusedKeyView): number =>
   Object.values(refusedBy).reduce((sum, rate) => sum + rate, 0);
 
-/** The keys of all workers with the most refused requests, rounded. */
+const roundedRates = ({ name, refusedBy }: RefusedKeyView): RefusedKeyView => ({
+  name,
+  refusedBy: Object.fromEntries(
+    Object.entries(refusedBy).map(([reason, rate]) => [reason, Math.round(rate * 10) / 10]),
+  ),
+});
+
+/** The keys of all workers with the most refused requests. Rates are rounded to tenths. */
 export function refusedKeysOf(workers: readonly ReadonlyMap<string, RefusedKeyView>[]): Record<string, RefusedKeyView> {
   const sums = new Map<string, { name: string; refusedBy: Record<string, number> }>();
   for (const [id, { name, refusedBy }] of workers.flatMap((keys) => [...keys])) {
@@ -31,15 +38,5 @@ export function refusedKeysOf(workers: readonly ReadonlyMap<string, RefusedKeyVi
     sums.set(id, sum);
   }
   const most = [...sums].toSorted(([, one], [, other]) => totalOf(other) - totalOf(one)).slice(0, SHOWN_KEYS);
-  return Object.fromEntries(
-    most.map(([id, { name, refusedBy }]) => [
-      id,
-      {
-        name,
-        refusedBy: Object.fromEntries(
-          Object.entries(refusedBy).map(([reason, rate]) => [reason, Math.round(rate * 10) / 10]),
-        ),
-      },
-    ]),
-  );
+  return Object.fromEntries(most.map(([id, key]) => [id, roundedRates(key)]));
 }

@@ -19,7 +19,7 @@ const LAST_MS = 8.64e15;
 const ownName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const lineOfText = /^[\t\x20-\x7e\x80-\xff]*$/;
 const duration = z.number().min(0).max(LAST_MS);
-/** Whoever can write to the server may have put anything there, so no more of a list is looked at than is needed to refuse it. */
+/** Other writers of the server may have stored anything, so the cheap bounds of a list are checked before its contents. */
 const fieldNames = z.custom<string[]>((names) => isTextList(names) && canBeShared(names));
 const headerLines = z.custom<string[]>((lines) => isTextList(lines) && isSendable(lines));
 

@@ -1,10 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
 
-/** Requests are counted over this time, and shown for as long after it. */
+/** Length of a span. Its counts are shown during the next span. */
 const SPAN_MS = 5000;
-/** Keys that are counted in a span; more only under an attack with many keys, where the first ones show as much. */
+/** Keys that are counted in a span. Further keys are not counted: only an attack uses so many, and its first keys show it. */
 const MOST_KEYS = 200;
-/** Keys that are shown: the console has room for as many. */
+/** Keys that are shown, as many as the console has room for. */
 const SHOWN_KEYS = 10;
 
 /** The refused requests of one key, per second, by reason. */
@@ -21,8 +21,8 @@ interface Counted {
 }
 
 /**
- * Which keys' requests this worker refuses, so that people see whose limit is too low, or who sends too much. Two spans of time are kept:
- * the one that is counted now, and the last whole one, which is shown. Memory is bounded by `MOST_KEYS`.
+ * The keys whose requests this worker refuses. They show which limit is too low, or which client sends too much. Two spans are kept:
+ * the current one, which is counted, and the last whole one, which is shown. `MOST_KEYS` bounds the memory.
  */
 export class RefusedKeys {
   readonly #clock: Clock;
@@ -56,6 +56,7 @@ export class RefusedKeys {
     }));
   }
 
+  /** Begins a new span if the current one is over. */
   #turn(): void {
     const span = Math.floor(this.#clock.now() / SPAN_MS);
     if (span === this.#span) return;

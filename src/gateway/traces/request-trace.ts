@@ -48,7 +48,7 @@ export class RequestTrace implements ExchangeTrace {
     this.x = x;
     this.traceId = traceId;
     if (isSampled) {
-      // One look at the random bytes costs less than two.
+      // One call for both ids costs less than two.
       const ids = randomHex(16);
       this.#spanId = ids.slice(0, 16);
       this.#firstAttemptId = ids.slice(16);
@@ -59,7 +59,7 @@ export class RequestTrace implements ExchangeTrace {
     this.#writer = writer;
   }
 
-  /** Of most requests that the sampler leaves out nobody asks for it. */
+  /** Made on first use, because most requests that are not sampled never need it. */
   get spanId(): string {
     if (this.#spanId === '') this.#spanId = randomHex(8);
     return this.#spanId;

@@ -113,10 +113,10 @@ export class TraceRecordWriter {
   }
 }
 
-/** W3C Trace Context §3.3.1.5 asks for at least so many characters to be kept. */
+/** Characters of `tracestate` that W3C Trace Context §3.3.1.5 asks to propagate at least. */
 const MAX_STATE = 512;
 
-/** The `tracestate` of the client's trace; one that is longer than it may be is left out, because half of it would be another one. */
+/** The `tracestate` of the client's trace; a longer one is left out, because a part of it would be a different state. */
 export function traceStateOf({ x, parentId }: RequestTrace): string {
   if (parentId === '') return '';
   const said = fieldValue(x.head, 'tracestate') ?? '';

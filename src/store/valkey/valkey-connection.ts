@@ -59,7 +59,7 @@ export class ValkeyConnection {
       'end',
       guard(() => this.end('it closed the connection')),
     );
-    // The parser of ioredis gets the bytes first; what it has answered then is counted out before the next ones come.
+    // The parser of ioredis listens first, so replies that it completes reset the count before the next bytes arrive.
     const received = options.bugs.guard('valkey', (bytes: Buffer) => this.#received(bytes.length));
     this.#redis.once(
       'connect',
@@ -140,7 +140,7 @@ export class ValkeyConnection {
     if (this.#server !== undefined) this.onEnd?.(this.#problem);
   }
 
-  /** A result that is counted out when it has come, also after its time. */
+  /** Bounds the replies to one request. A reply that arrives after its time limit still ends its count. */
   #bounded<T>(result: Promise<T>, mostBytes: number): Promise<T> {
     this.#bound.asked(mostBytes);
     return result.finally(() => this.#bound.answered());
@@ -149,7 +149,7 @@ export class ValkeyConnection {
   #received(bytes: number): void {
     if (!this.#bound.isExceededBy(bytes)) return;
     this.end('it sent more than it was asked for');
-    // A disconnect would read on until the server has closed it, too.
+    // A disconnect alone would read on until the server closes the connection.
     this.#redis.stream.destroy();
   }
 
