@@ -1,9 +1,10 @@
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
-import { barCell, type Cell, type PartState, stateCell, textCell } from './cells.ts';
+import { barCell, type Cell, keyName, type PartState, stateCell, textCell } from './cells.ts';
 import { h } from './dom.ts';
 import { countText, dayText, rateText, spanText, UNKNOWN } from './format.ts';
+import { RepeatedLook } from './repeated-look.ts';
 
 interface BatchView {
   readonly id: string;
@@ -26,6 +27,7 @@ interface ShownBatch {
 
 /** The list is read this often while a batch has not ended. */
 const LOOK_MS = 2000;
+const QUIET_LOOK_MS = 10_000;
 
 const isOpen = ({ status }: BatchView): boolean => status === 'queued' || status === 'running';
 
@@ -49,11 +51,12 @@ export class BatchesView {
   readonly #body = h('tbody');
   readonly #table: HTMLElement;
   readonly #shown = new Map<string, ShownBatch>();
-  #timer: Timer | undefined;
+  readonly #looks: RepeatedLook;
 
   constructor(menu: ActionMenu | undefined, clock: Clock) {
     this.#menu = menu;
     this.#clock = clock;
+    this.#looks = new RepeatedLook(this.element, clock);
     const heads = ['Batch', 'Key', 'State', 'Items', 'Items /s', 'Made', 'Ends'];
     const columns = [
       ...heads.map((head) => h('th', { scope: 'col' }, head)),
@@ -70,15 +73,16 @@ export class BatchesView {
 
   /** Shows the batches, and reads them again while one has not ended. */
   async open(): Promise<void> {
-    this.#timer?.cancel();
+    const isLatest = this.#looks.begin();
     const { value, problem } = await callApi({ method: 'GET', path: 'api/batches' });
+    if (!isLatest()) return;
     const batches = problem === undefined ? (value as { batches: readonly BatchView[] }).batches : [];
     this.#table.hidden = batches.length === 0;
     this.#lead.hidden = batches.length > 0;
     this.#lead.textContent = problem === undefined ? 'There is no batch yet.' : `Not known: ${problem}.`;
     this.#show(batches);
-    if (this.element.isConnected && batches.some(isOpen))
-      this.#timer = this.#clock.setTimeout(() => void this.open(), LOOK_MS);
+    const isQuiet = problem === undefined && !batches.some(isOpen);
+    this.#looks.again(isQuiet ? QUIET_LOOK_MS : LOOK_MS, () => this.open());
   }
 
   #show(batches: readonly BatchView[]): void {
@@ -115,7 +119,7 @@ export class BatchesView {
       'tr',
       {},
       h('th', { scope: 'row' }, h('code', { title: id }, `…${id.slice(-12)}`)),
-      h('td', {}, key.name, ' ', h('code', {}, `${key.prefix}…`)),
+      h('td', {}, keyName(key.name), ' ', h('code', {}, `${key.prefix}…`)),
       ...cells.map(({ content }) => h('td', {}, content)),
       this.#menu !== undefined && h('td', { class: 'actions' }, cancel),
     );

@@ -1,9 +1,10 @@
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { stateMark } from './cells.ts';
 import { h } from './dom.ts';
 import { dayText, spanText } from './format.ts';
+import { RepeatedLook } from './repeated-look.ts';
 
 interface RunView {
   readonly id: string;
@@ -44,12 +45,13 @@ export class LabView {
   readonly #progress = h('div', { 'aria-live': 'off' });
   readonly #list = h('div');
   readonly #start = h('button', { type: 'button', class: 'main' }, 'Start a ramp');
-  #timer: Timer | undefined;
+  readonly #looks: RepeatedLook;
   #shown = '';
 
   constructor(menu: ActionMenu | undefined, clock: Clock) {
     this.#menu = menu;
     this.#clock = clock;
+    this.#looks = new RepeatedLook(this.element, clock);
     this.#start.addEventListener('click', () => this.#ask());
     this.element.append(
       h('header', {}, h('h1', { id: 'lab' }, 'Lab'), menu !== undefined && this.#start),
@@ -60,15 +62,18 @@ export class LabView {
 
   /** Shows the runs, again and again while one is under way. */
   async open(): Promise<void> {
-    this.#timer?.cancel();
+    const isLatest = this.#looks.begin();
     const { value, problem } = await callApi({ method: 'GET', path: 'api/runs' });
-    if (problem !== undefined) return this.#list.replaceChildren(h('p', { class: 'lead' }, `Not known: ${problem}.`));
+    if (!isLatest()) return;
+    if (problem !== undefined) {
+      this.#list.replaceChildren(h('p', { class: 'lead' }, `Not known: ${problem}.`));
+      return this.#looks.again(RUN_INTERVAL_MS, () => this.open());
+    }
     const { started_here: started, runs } = value as RunsView;
     this.#start.disabled = started?.is_over === false;
     this.#showProgress(started);
     this.#showRuns(runs);
-    if (started?.is_over === false && this.element.isConnected)
-      this.#timer = this.#clock.setTimeout(() => void this.open(), RUN_INTERVAL_MS);
+    if (started?.is_over === false) this.#looks.again(RUN_INTERVAL_MS, () => this.open());
   }
 
   #showProgress(started: ProgressView | null): void {

@@ -59,7 +59,8 @@ export class Views {
       );
     this.#overview.hidden = maker !== undefined;
     this.place.hidden = maker === undefined;
-    if (maker === undefined) return;
+    // A page that is not shown is taken out, so that it asks for nothing any more.
+    if (maker === undefined) return this.place.replaceChildren();
     const made = this.#made.get(name) ?? maker(this.#menu, this.#clock);
     this.#made.set(name, made);
     this.place.replaceChildren(made.element);

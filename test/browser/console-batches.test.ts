@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { someBatches } from '../support/batch-overview.ts';
+import { StoreError } from '../../src/store/errors.ts';
+import { someBatch, someBatches } from '../support/batch-overview.ts';
 import { accessibilityFindings, launchBrowser, openPage, policyReports, withoutBrowser } from '../support/browser.ts';
 import { type ConsoleHost, startConsoleHost } from '../support/console-host.ts';
 
@@ -47,6 +48,47 @@ describe('the batches and the refusals by key in the console', { skip: withoutBr
     batches.batches[1] = { ...queued, done: 600, startedAtMs: Date.now() - 2000 };
     await page.getByText('600 of 800').waitFor();
     assert.match((await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))) ?? '', /Cancel batch/);
+    await context.close();
+  });
+
+  test('goes on when the database answers again', async (t) => {
+    const away = t.mock.method(batches, 'newest', async () => {
+      throw new StoreError('unavailable', 'it is away', undefined, undefined);
+    });
+    const { page, context } = await openPage(browser, `${host.url}#batches`);
+    await page.getByText('Not known: PostgreSQL does not answer').waitFor();
+    away.mock.restore();
+    await page.locator('#view tbody tr').nth(4).waitFor();
+    await context.close();
+  });
+
+  test('a page that is left is taken out, so that it asks for nothing any more', async () => {
+    const { page, context } = await openPage(browser, `${host.url}#batches`);
+    await page.locator('#view tbody tr').first().waitFor();
+    await page.evaluate(() => (location.hash = '#overview'));
+    await page.locator('#view tbody tr').first().waitFor({ state: 'detached' });
+    await context.close();
+  });
+
+  test('a name of a key neither turns what follows it nor pushes it away', async (t) => {
+    const names = ['\u05e9\u05dc\u05d5\u05dd \u202e evil', 'x'.repeat(200), '<b>bold</b> '.repeat(16)];
+    t.mock.method(batches, 'newest', async () =>
+      names.map((keyName, index) => someBatch(index, Date.now(), { keyName })),
+    );
+    const { page, context } = await openPage(browser, `${host.url}#batches`);
+    const rows = page.locator('#view tbody tr');
+    await rows.nth(2).waitFor();
+    for (const [index, name] of names.entries()) {
+      const row = rows.nth(index);
+      assert.equal(await row.locator('.key-name').textContent(), name);
+      const [named, prefix, ends] = await Promise.all(
+        [row.locator('.key-name'), row.locator('td code'), row.locator('td').nth(5)].map((part) => part.boundingBox()),
+      );
+      assert.ok(named && prefix && ends);
+      assert.ok(prefix.x >= named.x + named.width, 'the prefix is behind the name');
+      assert.equal(await row.locator('td code').innerText(), 'rk_4f2a…');
+      assert.ok(ends.x + ends.width <= 1280, 'the whole row is in sight');
+    }
     await context.close();
   });
 

@@ -128,6 +128,21 @@ test('traces: the spans of 1,000 mixed requests are those of a model: parents, r
   assert.ok(spans.some((span) => attributeOf(span, 'http.request.resend_count') === '1'));
 });
 
+test('traces: a tracestate in several lines is one, up to 512 characters', async () => {
+  const backend = await startBackend((_req, res) => void res.end());
+  const { rampart, spans } = await startTraced([backend.origin]);
+  const cases: [string[], string | undefined][] = [
+    [['a=1', 'b="\\2"'], 'a=1,b="\\2"'],
+    [[`a=${'x'.repeat(510)}`], `a=${'x'.repeat(510)}`],
+    [[`a=${'x'.repeat(300)}`, `b=${'x'.repeat(300)}`], undefined],
+  ];
+  for (const [n, [tracestate]] of cases.entries())
+    await (await request(`${rampart.url}/fine`, { headers: { ...traceparent(n), tracestate } })).body.dump();
+  await eventually('the spans', () => spans.filter(isServer).length === cases.length);
+  for (const [n, [, expected]] of cases.entries())
+    for (const span of spansOf(spans, traceOf(n))) assert.equal(span.traceState, expected);
+});
+
 test('traces: a request without a trace starts one, whose random flag is set, and drops a lone tracestate', async () => {
   const said: (string | string[] | undefined)[] = [];
   const backend = await startBackend((req, res) => {

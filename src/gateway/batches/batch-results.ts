@@ -5,7 +5,7 @@ import { chooseType } from '../../policy/negotiation/accept.ts';
 import type { Batch, BatchResult } from '../../store/batches/batches.ts';
 import type { GatewayContext } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
-import { fieldValue } from '../http/request-fields.ts';
+import { listValue } from '../http/request-fields.ts';
 import type { EndpointMetrics } from '../metrics.ts';
 import { Refusal } from '../refusal.ts';
 import { readRefusal } from '../routes/database-route.ts';
@@ -29,7 +29,7 @@ export function getBatchResultsRoute(gateway: GatewayContext, metrics: EndpointM
     kind: 'local',
     metrics,
     async answer(x) {
-      const type = chooseType(fieldValue(x.head, 'accept'), [NDJSON, ZIP]);
+      const type = chooseType(listValue(x.head, 'accept'), [NDJSON, ZIP]);
       if (type === undefined) return notAcceptable;
       const keyId = x.key?.id ?? '';
       const { batches } = gateway.store;

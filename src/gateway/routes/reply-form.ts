@@ -4,7 +4,7 @@ import { warningsOf } from '../../barcode/warnings.ts';
 import { chooseType } from '../../policy/negotiation/accept.ts';
 import type { BarcodeRecord } from '../../store/records.ts';
 import type { Exchange } from '../exchange.ts';
-import { fieldValue } from '../http/request-fields.ts';
+import { listValue } from '../http/request-fields.ts';
 import { Refusal } from '../refusal.ts';
 import { publicRecord } from './records.ts';
 
@@ -23,7 +23,7 @@ export interface ReplyForm {
  * Accept. `withJson`: whether there is a record to send as JSON.
  */
 export function replyForm(x: Exchange, named: unknown, withJson: boolean): ReplyForm | Refusal {
-  const accept = fieldValue(x.head, 'accept');
+  const accept = listValue(x.head, 'accept');
   const json = withJson ? [JSON_TYPE] : [];
   if (named !== undefined) {
     const known = formatNamed(named);

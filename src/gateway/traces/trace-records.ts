@@ -4,7 +4,7 @@ import type { AttemptRecord, RequestRecord } from '../../protocol/trace-record.t
 import { type PathRedaction, redactionFor, secretPathOf } from '../access-log/path-redaction.ts';
 import type { Exchange } from '../exchange.ts';
 import { clientAddress } from '../http/client-network.ts';
-import { fieldValue } from '../http/request-fields.ts';
+import { fieldValue, listValue } from '../http/request-fields.ts';
 import { shownAddress } from '../http/shown-address.ts';
 import { streamKind } from '../stream-kind.ts';
 import type { AttemptSpan } from './attempt-span.ts';
@@ -119,7 +119,7 @@ const MAX_STATE = 512;
 /** The `tracestate` of the client's trace; a longer one is left out, because a part of it would be a different state. */
 export function traceStateOf({ x, parentId }: RequestTrace): string {
   if (parentId === '') return '';
-  const said = fieldValue(x.head, 'tracestate') ?? '';
+  const said = listValue(x.head, 'tracestate') ?? '';
   return said.length <= MAX_STATE ? said : '';
 }
 
