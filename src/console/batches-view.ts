@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
-import { barCell, type Cell, keyName, type PartState, stateCell, textCell } from './cells.ts';
+import { barCell, type Cell, shownKeyName, type PartState, stateCell, textCell } from './cells.ts';
 import { h } from './dom.ts';
 import { countText, dayText, rateText, spanText, UNKNOWN } from './format.ts';
 import { RepeatedLook } from './repeated-look.ts';
@@ -19,13 +19,18 @@ interface BatchView {
   readonly expected_end: string | null;
 }
 
+interface BatchList {
+  readonly batches: readonly BatchView[];
+  readonly has_more: boolean;
+}
+
 interface ShownBatch {
   readonly element: HTMLElement;
   readonly cells: readonly Cell<BatchView>[];
   readonly cancel: HTMLElement;
 }
 
-/** The list is read this often while a batch has not ended. */
+/** The list is read this often while a batch has not ended or the list is not known, and otherwise for new ones. */
 const LOOK_MS = 2000;
 const QUIET_LOOK_MS = 10_000;
 
@@ -71,15 +76,19 @@ export class BatchesView {
     this.element.append(h('header', {}, h('h1', { id: 'batches' }, 'Batches')), this.#lead, this.#table);
   }
 
-  /** Shows the batches, and reads them again while one has not ended. */
+  /** Shows the batches, and reads them again and again. */
   async open(): Promise<void> {
     const isLatest = this.#looks.begin();
     const { value, problem } = await callApi({ method: 'GET', path: 'api/batches' });
     if (!isLatest()) return;
-    const batches = problem === undefined ? (value as { batches: readonly BatchView[] }).batches : [];
+    const { batches, has_more: hasMore } =
+      problem === undefined ? (value as BatchList) : { batches: [], has_more: false };
     this.#table.hidden = batches.length === 0;
-    this.#lead.hidden = batches.length > 0;
-    this.#lead.textContent = problem === undefined ? 'There is no batch yet.' : `Not known: ${problem}.`;
+    this.#lead.hidden = batches.length > 0 && !hasMore;
+    const words = hasMore
+      ? `These ${batches.length} are not all. Each key lists its own with GET /v1/batches.`
+      : 'There is no batch yet.';
+    this.#lead.textContent = problem === undefined ? words : `Not known: ${problem}.`;
     this.#show(batches);
     const isQuiet = problem === undefined && !batches.some(isOpen);
     this.#looks.again(isQuiet ? QUIET_LOOK_MS : LOOK_MS, () => this.open());
@@ -119,7 +128,7 @@ export class BatchesView {
       'tr',
       {},
       h('th', { scope: 'row' }, h('code', { title: id }, `…${id.slice(-12)}`)),
-      h('td', {}, keyName(key.name), ' ', h('code', {}, `${key.prefix}…`)),
+      h('td', {}, shownKeyName(key.name), ' ', h('code', {}, `${key.prefix}…`)),
       ...cells.map(({ content }) => h('td', {}, content)),
       this.#menu !== undefined && h('td', { class: 'actions' }, cancel),
     );

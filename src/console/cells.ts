@@ -13,7 +13,7 @@ export interface Cell<Row> {
 export type MakeCell<Row> = () => Cell<Row>;
 
 /** The name of a key, which its owner chose: up to 200 characters, and of any direction, so that it must not turn what follows. */
-export const keyName = (name: string): Node => h('bdi', { class: 'key-name' }, name);
+export const shownKeyName = (name: string): Node => h('bdi', { class: 'key-name' }, name);
 
 export const textCell =
   <Row>(textOf: (row: Row) => string): MakeCell<Row> =>

@@ -1,6 +1,6 @@
 import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
-import { keyName, stateMark } from './cells.ts';
+import { shownKeyName, stateMark } from './cells.ts';
 import { h } from './dom.ts';
 import { countText, dayText } from './format.ts';
 
@@ -81,7 +81,7 @@ export class KeysView {
     return h(
       'tr',
       {},
-      h('th', { scope: 'row' }, keyName(name)),
+      h('th', { scope: 'row' }, shownKeyName(name)),
       h('td', {}, h('code', {}, `${prefix}…`)),
       h('td', {}, stateMark({ look: isOver ? 'quiet' : 'good', word: `${word}${until}` })),
       h(

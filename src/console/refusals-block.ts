@@ -1,5 +1,5 @@
 import type { LiveView, RefusedKeyView } from '../protocol/live-view.ts';
-import { keyName } from './cells.ts';
+import { shownKeyName } from './cells.ts';
 import { h, setText, setUse } from './dom.ts';
 import { partText, rateText } from './format.ts';
 
@@ -74,7 +74,7 @@ export class RefusalsBlock {
   readonly #reasons = new RefusalList((reason) =>
     h('a', { href: 'runbook#refusals', target: '_blank', rel: 'noopener' }, reason),
   );
-  readonly #keys = new RefusalList((id) => keyName(this.#names.get(id) ?? id));
+  readonly #keys = new RefusalList((id) => shownKeyName(this.#names.get(id) ?? id));
   readonly #byKey: HTMLElement;
 
   constructor() {

@@ -1,5 +1,5 @@
 import { builtinPrefix } from '../config/own-routes.ts';
-import type { BatchOfKey, BatchOverview } from '../store/batches/batch-overview.ts';
+import { type BatchOfKey, type BatchOverview, MOST_SHOWN } from '../store/batches/batch-overview.ts';
 import { publicBatch } from '../store/batches/public-batch.ts';
 import { whoAsks } from './admin-access.ts';
 import type { AdminProblem } from './admin-change.ts';
@@ -17,9 +17,11 @@ const withBatches = (
   });
 
 /** GET /api/batches: of all keys, those that have not ended first. */
-export const listAllBatches = withBatches(async (batches, request) => ({
-  batches: (await batches.newest()).map((batch) => shownBatch(batch, request)),
-}));
+export const listAllBatches = withBatches(async (batches, request) => {
+  const newest = await batches.newest();
+  const shown = newest.slice(0, MOST_SHOWN).map((batch) => shownBatch(batch, request));
+  return { batches: shown, has_more: newest.length > MOST_SHOWN };
+});
 
 /** POST /api/batches/{id}/cancel: no further item is begun. A batch that has ended is answered as it is. */
 export const cancelAnyBatch = withBatches(async (batches, request) => {

@@ -84,8 +84,7 @@ describe('the queue of batches', { timeout: 120_000 }, () => {
   test('those who run the host see the batches of all keys, those that have not ended first, and can cancel one', async () => {
     const first = await accept(3, 'shop');
     const second = await accept(2, 'nightly import');
-    const stopped = await store.batchOverview.stop(second.id);
-    const cancelled = stopped?.batch;
+    const cancelled = await store.batchOverview.stop(second.id);
     assert.deepEqual(
       [cancelled?.isChanged, cancelled?.batch.status, cancelled?.batch.keyName, cancelled?.batch.keyId],
       [true, 'cancelled', 'nightly import', second.keyId],

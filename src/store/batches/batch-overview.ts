@@ -17,7 +17,7 @@ export interface StoppedBatch {
 
 /** The batches of all keys, for those who run the host. */
 export interface BatchOverview {
-  /** Those that have not ended first; of both, the newest, at most `MOST_SHOWN`. */
+  /** Those that have not ended first; of both, the newest, at most one more than `MOST_SHOWN`. */
   newest(): Promise<BatchOfKey[]>;
   /** Cancels a batch, so that no further item is begun. Undefined if there is no such batch; one that has ended stays as it is. */
   stop(id: string): Promise<StoppedBatch | undefined>;
@@ -35,7 +35,7 @@ const SELECT = `SELECT ${BATCH_COLUMNS}, key_id AS "keyId",
   (SELECT name FROM api_keys WHERE api_keys.id = key_id) AS "keyName",
   (SELECT prefix FROM api_keys WHERE api_keys.id = key_id) AS "keyPrefix" FROM ${WITH_WEBHOOKS}`;
 // One query for each state, because the index has the state first.
-const NEWEST = `${SELECT} WHERE status = $1 ORDER BY id DESC LIMIT ${MOST_SHOWN}`;
+const NEWEST = `${SELECT} WHERE status = $1 ORDER BY id DESC LIMIT ${MOST_SHOWN + 1}`;
 const ONE = `${SELECT} WHERE id = $1`;
 const STOP = `UPDATE batches SET status = 'cancelled', finished_at = now() WHERE id = $1 AND status = 'running'`;
 
@@ -54,7 +54,7 @@ export function batchOverview(pool: Pick<Pool, 'query'>): BatchOverview {
       const running = await newest('running');
       const ended = [...(await newest('completed')), ...(await newest('cancelled'))];
       ended.sort(({ id: one }, { id: other }) => (one < other ? 1 : -1));
-      return [...running, ...ended].slice(0, MOST_SHOWN);
+      return [...running, ...ended].slice(0, MOST_SHOWN + 1);
     },
     async stop(id) {
       if (!isUuid(id)) return undefined;
