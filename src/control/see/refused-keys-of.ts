@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RefusedKeyView } from '../../protocol/live-view.ts';
-import { isProtective } from './signals-of.ts';
+import { isProtective } from '../../policy/slo/shed-reasons.ts';
 
 const SHOWN_KEYS = 10;
 

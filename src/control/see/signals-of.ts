@@ -113,10 +113,6 @@ export const sumOfRates = (rates: ReadonlyMap<string, number>): number => {
   return sum;
 };
 
-/** Refusals that protect Rampart or one client from another; a 404 is none. */
-export const isProtective = (reason: string): boolean =>
-  shedReasons.has(reason) || reason === 'rate-limited' || reason === 'too-many-in-flight';
-
 function trafficOf(window: CountedWindow): TrafficSignals {
   return {
     requestsPerSecond: window.rate('rampart_requests_total'),

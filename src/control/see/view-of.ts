@@ -12,7 +12,8 @@ import type {
 import { chainOf } from './chain-of.ts';
 import { type HostFacts, type MemberFacts, processLabel } from './facts.ts';
 import { refusedKeysOf } from './refused-keys-of.ts';
-import { errorRates, isProtective, isSetAside, refusalRates, refusalsByReason, sumOfRates } from './signals-of.ts';
+import { isProtective } from '../../policy/slo/shed-reasons.ts';
+import { errorRates, isSetAside, refusalRates, refusalsByReason, sumOfRates } from './signals-of.ts';
 import { sumOf, valueOf } from './totals.ts';
 import type { CountedWindow } from './counted-window.ts';
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { isProtective } from '../../policy/slo/shed-reasons.ts';
 
 /** Length of a span. Its counts are shown during the next span. */
 const SPAN_MS = 5000;
@@ -34,7 +35,9 @@ export class RefusedKeys {
     this.#clock = clock;
   }
 
+  /** Wrong requests, such as those for unknown paths, are not counted, because they would displace keys that meet a limit. */
   count(id: string, name: string, reason: string): void {
+    if (!isProtective(reason)) return;
     this.#turn();
     let counted = this.#now.get(id);
     if (counted === undefined) {

@@ -8,3 +8,7 @@ export const shedReasons: ReadonlySet<string> = new Set([
   'spool-full',
   'store-unavailable',
 ]);
+
+/** Refusals that protect Rampart or one client from another; a 404 is none. */
+export const isProtective = (reason: string): boolean =>
+  shedReasons.has(reason) || reason === 'rate-limited' || reason === 'too-many-in-flight';

@@ -47,3 +47,11 @@ test('RefusedKeys keeps two hundred keys and shows ten, whatever clients send', 
   assert.equal(shown.length, 10);
   assert.equal(shown[0]?.id, 'key 7');
 });
+
+test('RefusedKeys does not count wrong requests, which would displace keys that meet a limit', () => {
+  const { clock, keys, refuse } = counted();
+  for (let index = 0; index < 200; index++) refuse(`wrong ${index}`, 9, 'not-found');
+  refuse('limited', 1);
+  clock.advance(5000);
+  assert.deepEqual(keys.shown(), [{ id: 'limited', name: 'name of limited', reasons: { 'rate-limited': 0.2 } }]);
+});
