@@ -136,6 +136,7 @@ export const valkeyFaults: readonly Fault[] = [
     // Where a start takes longer than leases last, the other hosts fall to their floors meanwhile.
     errors: 'all',
     apply: async (fleet, host) => {
+      await fleet.hostAt(host).keepsFloor();
       signalAll([fleet.valkey.primary.pid, fleet.valkey.replica.pid], 'SIGSTOP');
       fleet.hostAt(host).kill();
       await fleet.hostAt(host).start();

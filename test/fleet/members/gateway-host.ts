@@ -113,6 +113,20 @@ export class GatewayHost {
     );
   }
 
+  /** Waits until it has a floor that it keeps without Valkey: a fleet that has just begun assigns floors after it has learnt. */
+  async keepsFloor(): Promise<void> {
+    await eventually(
+      `${this.place.name} keeps a floor`,
+      async () => {
+        const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+        const reply = await fetch(`${this.adminUrl}/api/status`, { headers, signal: AbortSignal.timeout(2000) });
+        const { fleet } = (await reply.json()) as { fleet: { backends: readonly { floor: number }[] } | null };
+        return fleet !== null && fleet.backends.length > 0 && fleet.backends.every(({ floor }) => floor > 0);
+      },
+      START_LIMIT_MS,
+    );
+  }
+
   /** As a service manager stops it: what runs ends first. */
   async stop(): Promise<void> {
     if (this.#main === undefined) return;
