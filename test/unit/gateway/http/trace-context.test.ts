@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { requestIdOf, traceparentOf } from '../../../../src/gateway/http/trace-context.ts';
+import { requestIdOf, traceparentOf, traceParentOf } from '../../../../src/gateway/http/trace-context.ts';
 
 const trace = '1'.repeat(32);
 const parent = '2'.repeat(16);
@@ -30,4 +30,13 @@ test('requestIdOf takes a well-formed id, and makes one else', () => {
   assert.equal(requestIdOf('my-id.1'), 'my-id.1');
   assert.match(requestIdOf('a b'), /^[0-9a-f]{32}$/);
   assert.notEqual(requestIdOf(undefined), requestIdOf(undefined));
+});
+
+test('traceParentOf reads the ids and every value of the flags', () => {
+  const [trace, span] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+  for (let flags = 0; flags < 256; flags++) {
+    const said = `00-${trace}-${span}-${flags.toString(16).padStart(2, '0')}`;
+    assert.deepEqual(traceParentOf(said), { traceId: trace, spanId: span, flags });
+  }
+  assert.equal(traceParentOf(''), undefined);
 });
