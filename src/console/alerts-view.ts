@@ -2,6 +2,7 @@ import type { ActionMenu } from './actions.ts';
 import { type ApiReply, callApi } from './api.ts';
 import { type PartState, stateMark } from './cells.ts';
 import { h, setUse } from './dom.ts';
+import { tableRegion } from './table-region.ts';
 import { countText, dayText, partText } from './format.ts';
 
 interface ObjectiveView {
@@ -230,9 +231,8 @@ function table(
     h('th', { scope: 'row' }, first),
     ...others.map((cell, index) => h('td', { class: classes[index + 1] }, cell)),
   ];
-  return h(
-    'div',
-    { class: 'table', role: 'region', tabindex: 0, 'aria-label': label },
+  return tableRegion(
+    label,
     h(
       'table',
       {},

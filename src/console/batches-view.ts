@@ -3,6 +3,7 @@ import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { barCell, type Cell, shownKeyName, type PartState, stateCell, textCell } from './cells.ts';
 import { h } from './dom.ts';
+import { tableOf } from './table-region.ts';
 import { countText, dayText, rateText, spanText, UNKNOWN } from './format.ts';
 import { RepeatedLook } from './repeated-look.ts';
 
@@ -63,16 +64,8 @@ export class BatchesView {
     this.#clock = clock;
     this.#looks = new RepeatedLook(this.element, clock);
     const heads = ['Batch', 'Key', 'State', 'Items', 'Items /s', 'Made', 'Ends'];
-    const columns = [
-      ...heads.map((head) => h('th', { scope: 'col' }, head)),
-      menu !== undefined && h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'Actions')),
-    ];
-    const table = h('table', {}, h('thead', {}, h('tr', {}, ...columns)), this.#body);
-    this.#table = h(
-      'div',
-      { class: 'table', role: 'region', tabindex: 0, 'aria-label': 'The batches as a table' },
-      table,
-    );
+    const hasActions = menu !== undefined;
+    this.#table = tableOf({ label: 'The batches as a table', heads, body: this.#body, hasActions });
     this.element.append(h('header', {}, h('h1', { id: 'batches' }, 'Batches')), this.#lead, this.#table);
   }
 

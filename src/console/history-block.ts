@@ -1,6 +1,7 @@
 import { type HistoryColumn, type HistoryView, type HostChange, historyColumns } from '../protocol/live-view.ts';
 import { callApi } from './api.ts';
 import { h, setAttribute } from './dom.ts';
+import { tableOf } from './table-region.ts';
 import { countText, dayText, minuteText, msText, rateText, partText, timeText } from './format.ts';
 import { makePlot, type Plot, type ChartData, type ChartLine } from './plot.ts';
 import { stateLooks } from './states.ts';
@@ -251,13 +252,10 @@ export class HistoryBlock {
         ...columns.map((column) => h('td', { class: 'figure-cell' }, cellText(column, history.columns[column][at]))),
       ),
     );
-    const heads = ['Time', ...columns.map((column) => columnNames[column])].map((name) =>
-      h('th', { scope: 'col' }, name),
-    );
-    const table = h('table', {}, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows));
+    const heads = ['Time', ...columns.map((column) => columnNames[column])];
     this.#table.replaceChildren(
       h('summary', {}, 'The figures as a table'),
-      h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Figures over time' }, table),
+      tableOf({ label: 'Figures over time', heads, body: h('tbody', {}, ...rows) }),
     );
   }
 }

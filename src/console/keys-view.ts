@@ -2,6 +2,7 @@ import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { shownKeyName, stateMark } from './cells.ts';
 import { h } from './dom.ts';
+import { tableOf } from './table-region.ts';
 import { countText, dayText } from './format.ts';
 
 interface KeyView {
@@ -42,21 +43,16 @@ export class KeysView {
     if (problem !== undefined)
       return this.element.replaceChildren(header, h('p', { class: 'lead' }, `Not known: ${problem}.`));
     const { keys } = value as { keys: readonly KeyView[] };
-    const columns = [
-      ...heads.map((head) => h('th', { scope: 'col' }, head)),
-      this.#menu !== undefined && h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'Actions')),
-    ];
-    const table = h(
-      'table',
-      {},
-      h('thead', {}, h('tr', {}, ...columns)),
-      h('tbody', {}, ...keys.map((key) => this.#row(key))),
-    );
     return this.element.replaceChildren(
       header,
       keys.length === 0
         ? h('p', { class: 'lead' }, 'There is no key yet.')
-        : h('div', { class: 'table', role: 'region', tabindex: 0, 'aria-label': 'The keys as a table' }, table),
+        : tableOf({
+            label: 'The keys as a table',
+            heads,
+            body: h('tbody', {}, ...keys.map((key) => this.#row(key))),
+            hasActions: this.#menu !== undefined,
+          }),
     );
   }
 

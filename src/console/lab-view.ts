@@ -3,6 +3,7 @@ import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { stateMark } from './cells.ts';
 import { h } from './dom.ts';
+import { tableOf } from './table-region.ts';
 import { dayText, spanText } from './format.ts';
 import { RepeatedLook } from './repeated-look.ts';
 
@@ -104,11 +105,8 @@ export class LabView {
           'There is no run yet. A ramp loads this host step by step and shows what it carries.',
         ),
       );
-    const columns = runHeads.map((head) => h('th', { scope: 'col' }, head));
-    const table = h('table', {}, h('thead', {}, h('tr', {}, ...columns)), h('tbody', {}, ...runs.map(rowOf)));
-    return this.#list.replaceChildren(
-      h('div', { class: 'table', role: 'region', tabindex: 0, 'aria-label': 'Runs of the lab' }, table),
-    );
+    const body = h('tbody', {}, ...runs.map(rowOf));
+    return this.#list.replaceChildren(tableOf({ label: 'Runs of the lab', heads: runHeads, body }));
   }
 
   #ask(): void {

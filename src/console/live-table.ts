@@ -1,5 +1,6 @@
 import type { MakeCell } from './cells.ts';
 import { h, setAttribute, setText } from './dom.ts';
+import { actionsHead, tableRegion } from './table-region.ts';
 
 export interface Column<Row> {
   readonly head: string;
@@ -70,15 +71,10 @@ export class LiveTable<Row> {
     );
     this.#sorted = { column, isDown: columns[column]?.isNumber === true };
     const heads = columns.map((column, index) => this.#head(column, index));
-    if (onMenu !== undefined) heads.push(h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'Actions')));
+    if (onMenu !== undefined) heads.push(actionsHead());
     this.#table = h('table', {}, h('caption', {}, caption), h('thead', {}, h('tr', {}, ...heads)));
     this.#empty = h('p', { class: 'empty' });
-    this.element = h(
-      'div',
-      { class: 'table', role: 'region', tabindex: 0, 'aria-label': caption },
-      this.#table,
-      this.#empty,
-    );
+    this.element = tableRegion(caption, this.#table, this.#empty);
     this.#showSort();
     new IntersectionObserver(([entry]) => this.#seen(entry?.isIntersecting === true), { rootMargin: '200px' }).observe(
       this.element,
