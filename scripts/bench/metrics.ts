@@ -74,7 +74,7 @@ interface BackendInstruments {
   readonly served: { value: number };
 }
 
-/** What the request path counts of a request that waited for a permit and was answered by a backend. */
+/** Counts as the request path does for a request that waited for a permit and was answered by a backend. */
 function countOne(endpoint: EndpointMetrics, { gauge, busy, served }: BackendInstruments, index: number): void {
   const seconds = (index % 400) / 1000;
   endpoint.inFlight.value++;

@@ -209,7 +209,7 @@ export function fleetLeasesText({ now, backends, entries }: z.output<typeof leas
   return linesText(blocks.slice(1));
 }
 
-/** What becomes of a host that is forgotten and still has a lease; undefined for one that has none. */
+/** Warns that a forgotten host still has a lease, and says what happens then; undefined if it has none. */
 export function liveRemark(host: string, { now, entries }: z.output<typeof leasesSchema>): string | undefined {
   const own = entries.filter((one) => one.host === host && one.stage === 'live' && one.ends > now);
   if (own.length === 0) return undefined;

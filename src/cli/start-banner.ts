@@ -39,7 +39,7 @@ ${isOwnFile ? '' : OTHER_FILE}${database === undefined ? noDatabaseLine(config) 
 const OTHER_FILE =
   "    note      not the configuration file of this host is in force, but another version: 'rampart status' shows which\n";
 
-/** What is true where nothing on this host asks PostgreSQL for keys or records. */
+/** The line about the database of a host that keeps neither keys nor records. */
 function noDatabaseLine({ env: { DATABASE_URL, VALKEY_URL } }: Config): string {
   const text =
     DATABASE_URL === undefined

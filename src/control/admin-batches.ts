@@ -1,20 +1,16 @@
 import { builtinPrefix } from '../config/own-routes.ts';
-import { type BatchOfKey, type BatchOverview, MOST_SHOWN } from '../store/batches/batch-overview.ts';
+import { type BatchOfKey, MOST_SHOWN } from '../store/batches/batch-overview.ts';
 import { publicBatch } from '../store/batches/public-batch.ts';
 import { whoAsks } from './admin-access.ts';
-import type { AdminProblem } from './admin-change.ts';
 import type { AdminRequest } from './admin-request.ts';
 import { storeEndpoint } from './admin-store.ts';
 
-const withBatches = (
-  answer: (batches: BatchOverview, request: AdminRequest) => Promise<object | AdminProblem>,
-): ((request: AdminRequest) => Promise<object | AdminProblem>) =>
-  storeEndpoint({
-    part: ({ batches }) => batches,
-    missing: 'this host has no database, so that it has no batches',
-    what: 'the batches',
-    answer,
-  });
+/** An endpoint about batches. */
+const withBatches = storeEndpoint({
+  part: ({ batches }) => batches,
+  missing: 'this host has no database, so that it has no batches',
+  what: 'the batches',
+});
 
 /** GET /api/batches: of all keys, those that have not ended first. */
 export const listAllBatches = withBatches(async (batches, request) => {

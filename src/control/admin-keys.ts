@@ -1,11 +1,8 @@
 import { z } from 'zod';
 import { timeSpanMs } from '../core/time-span.ts';
-import type { KeyStore } from '../store/keys.ts';
 import { shownKey } from '../store/shown-key.ts';
-import type { AdminProblem } from './admin-change.ts';
 import { fleetFields } from './admin-fleet.ts';
 import { badBody, readJsonChange } from './admin-config.ts';
-import type { AdminRequest } from './admin-request.ts';
 import { storeEndpoint } from './admin-store.ts';
 
 const MOST_MS = 100 * 365 * 86_400_000;
@@ -35,15 +32,11 @@ const help =
   'the body must be JSON such as {"name":"shop"}; also rate and burst (requests a second), priority (interactive or bulk), expires (90d, 24h), scopes (endpoints)';
 
 /** An endpoint about keys. */
-const withKeys = (
-  answer: (keys: KeyStore, request: AdminRequest) => Promise<object | AdminProblem>,
-): ((request: AdminRequest) => Promise<object | AdminProblem>) =>
-  storeEndpoint({
-    part: ({ keys }) => keys,
-    missing: 'this host has no database, as no route of it asks for a key',
-    what: 'the keys',
-    answer,
-  });
+const withKeys = storeEndpoint({
+  part: ({ keys }) => keys,
+  missing: 'this host has no database, as no route of it asks for a key',
+  what: 'the keys',
+});
 
 /** GET /api/keys: newest first, without their secrets. */
 export const listKeys = withKeys(async (keys) => ({ keys: (await keys.list()).map(shownKey) }));

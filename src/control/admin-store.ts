@@ -9,13 +9,15 @@ export interface StoreEndpoint<Part> {
   readonly missing: string;
   /** In an error: `the keys`. */
   readonly what: string;
-  readonly answer: (part: Part, request: AdminRequest) => Promise<object | AdminProblem>;
 }
 
-/** An endpoint that needs the database, which this host may not have, and which may be away. */
+type Answer = Promise<object | AdminProblem>;
+
+/** Makes endpoints that need the database, which this host may not have, and which may be away. */
 export const storeEndpoint =
-  <Part>({ part, missing, what, answer }: StoreEndpoint<Part>) =>
-  async (request: AdminRequest): Promise<object | AdminProblem> => {
+  <Part>({ part, missing, what }: StoreEndpoint<Part>) =>
+  (answer: (part: Part, request: AdminRequest) => Answer) =>
+  async (request: AdminRequest): Answer => {
     const found = part(request);
     if (found === undefined) return { status: 501, reason: 'not-implemented', detail: missing };
     try {

@@ -3,6 +3,7 @@ import { machineNowMs } from '../../src/core/machine-time.ts';
 import type { Random } from '../../src/core/random.ts';
 import type { Interval } from './checkers/cap.ts';
 import type { GatewayHost } from './members/gateway-host.ts';
+import { pick } from './pick.ts';
 
 /** A batch from the first request for it to its last result, as its client saw it. */
 export interface BatchCall extends Interval {
@@ -140,9 +141,7 @@ export class BatchClients {
   }
 
   #anyHost(): GatewayHost {
-    const host = this.#hosts[Math.floor(this.#random() * this.#hosts.length)];
-    if (host === undefined) throw new Error('The fleet has no hosts');
-    return host;
+    return pick(this.#hosts, this.#random);
   }
 
   /** Never rejects: 0 stands for no answer, or half of one. */

@@ -1,5 +1,6 @@
-import { type Random, seededRandom, shuffled } from '../../src/core/random.ts';
+import { seededRandom, shuffled } from '../../src/core/random.ts';
 import type { FaultKind } from './fault.ts';
+import { pick } from './pick.ts';
 
 /** One fault of a schedule. Times count from the begin of the schedule; healing that takes longer moves what follows. */
 export interface PlannedFault {
@@ -42,10 +43,4 @@ export function planFaults(kinds: readonly FaultKind[], options: NemesisOptions)
     }
     if (planned.length === before) return planned;
   }
-}
-
-function pick(values: readonly number[], random: Random): number {
-  const value = values[Math.floor(random() * values.length)];
-  if (value === undefined) throw new Error('A kind of fault needs at least one length');
-  return value;
 }

@@ -7,6 +7,7 @@ import type { Interval } from './checkers/cap.ts';
 import type { GenerationReply } from './checkers/purges.ts';
 import type { BackendHost } from './members/backend-host.ts';
 import type { GatewayHost } from './members/gateway-host.ts';
+import { pick } from './pick.ts';
 
 /** A change of pages at the backend and the purge behind it, from asked to answered. */
 export interface PurgeCall extends Interval {
@@ -114,11 +115,11 @@ export class PageClients {
 
   async #purgeAll(): Promise<void> {
     for (let turn = 0; !this.#isStopped; turn++) {
-      const page = PAGES[Math.floor(this.#random() * PAGES.length)] ?? '';
+      const page = pick(PAGES, this.#random);
       const kinds = purgesOf(page);
-      const host = this.#hosts[Math.floor(this.#random() * this.#hosts.length)];
+      const host = pick(this.#hosts, this.#random);
       const kind = kinds[turn % kinds.length];
-      if (host !== undefined && kind !== undefined) await this.#purge(host, kind.body, kind.pages);
+      if (kind !== undefined) await this.#purge(host, kind.body, kind.pages);
       await pause(PURGE_EVERY_MS);
     }
   }

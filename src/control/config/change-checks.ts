@@ -12,7 +12,7 @@ interface ChangeParts {
   readonly request: ChangeRequest;
   /** Why this host could not start with a configuration. Undefined: this is not checked. */
   readonly startProblems: ((config: Config) => Promise<readonly string[]>) | undefined;
-  /** What helps against a change that needs a restart, beside the restart. */
+  /** Advice for a change that needs a restart, where the restart alone is not enough. */
   readonly restartAdvice: string | undefined;
 }
 

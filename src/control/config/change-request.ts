@@ -35,7 +35,7 @@ export interface ReloadResult extends ConfigVersion {
 export interface FleetTies {
   /** How it departs from the version in force, as a sentence; undefined if it does not. */
   departure(hash: string): string | undefined;
-  /** What else a change needs beside a restart. */
+  /** Advice for a change that needs a restart, where the restart alone is not enough. */
   restartAdvice(hash: string): string | undefined;
 }
 

@@ -93,7 +93,7 @@ export class ConfigFollower implements FleetTies {
     return `this host departs from version ${number} of the fleet, until its control starts again or a version comes by rampart reload --fleet`;
   }
 
-  /** What else a change needs beside a restart; undefined if the fleet has this configuration already. */
+  /** Advice for a change that needs a restart; undefined if a restart is enough, because the fleet has this configuration already. */
   restartAdvice(hash: string): string | undefined {
     if (this.#taken === undefined) return `for all hosts at once, ${AT_RESTART}`;
     const { number, fileHash } = this.#taken;

@@ -1,7 +1,7 @@
 import type { ConfigChange } from '../../config/changes.ts';
 import type { AskedHost } from '../../policy/fleet/config-decision.ts';
 
-/** What to do about a file that needs a restart. */
+/** Advice for a file that needs a restart. */
 export const AT_RESTART =
   'rampart reload --fleet --at-restart makes the file the version of the fleet, which each host takes when it starts again';
 

@@ -84,7 +84,7 @@ export class FleetRollout {
     }
   }
 
-  /** What changes for the fleet, also where this host departs from it. */
+  /** The changes for the fleet. They differ from those of this host if it departs from the fleet. */
   async #changes(own: readonly ConfigChange[], file: ParsedConfigFile): Promise<readonly ConfigChange[]> {
     const { store } = this.#options;
     const { active } = await store.versions();

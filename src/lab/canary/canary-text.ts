@@ -1,5 +1,4 @@
-import type { CanaryJudgement } from './judge.ts';
-import { MORE_FAILED } from './judge.ts';
+import { type CanaryJudgement, MORE_FAILED } from './judge.ts';
 
 const percent = (share: number): string => `${share >= 0 ? '' : '-'}${(Math.abs(share) * 100).toFixed(1)} %`;
 const change = (share: number): string => `${share > 0 ? '+' : ''}${percent(share)}`;

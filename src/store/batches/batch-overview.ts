@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { isUuid } from '../cursor.ts';
-import { type Batch, BATCH_COLUMNS, type BatchRow, batchOf, WITH_WEBHOOKS } from './batches.ts';
+import { type Batch, BATCH_COLUMNS, type BatchRow, batchOf, CANCEL_BATCH, WITH_WEBHOOKS } from './batches.ts';
 
 /** A batch with the key that it belongs to. */
 export interface BatchOfKey extends Batch {
@@ -37,7 +37,6 @@ const SELECT = `SELECT ${BATCH_COLUMNS}, key_id AS "keyId",
 // One query for each state, because the index has the state first.
 const NEWEST = `${SELECT} WHERE status = $1 ORDER BY id DESC LIMIT ${MOST_SHOWN + 1}`;
 const ONE = `${SELECT} WHERE id = $1`;
-const STOP = `UPDATE batches SET status = 'cancelled', finished_at = now() WHERE id = $1 AND status = 'running'`;
 
 const ofKey = (row: Row): BatchOfKey => ({
   ...batchOf(row),
@@ -58,7 +57,7 @@ export function batchOverview(pool: Pick<Pool, 'query'>): BatchOverview {
     },
     async stop(id) {
       if (!isUuid(id)) return undefined;
-      const { rowCount } = await pool.query(STOP, [id]);
+      const { rowCount } = await pool.query(CANCEL_BATCH, [id]);
       const [row] = (await pool.query<Row>(ONE, [id])).rows;
       return row && { batch: ofKey(row), isChanged: rowCount === 1 };
     },

@@ -99,8 +99,9 @@ export const BATCH_COLUMNS = `id, total, done, failed, status, created_at AS "cr
 export const WITH_WEBHOOKS = 'batches LEFT JOIN batch_webhooks ON batch_id = id';
 const GET = `SELECT ${BATCH_COLUMNS} FROM ${WITH_WEBHOOKS} WHERE id = $1 AND key_id = $2`;
 const LIST = `SELECT ${BATCH_COLUMNS} FROM ${WITH_WEBHOOKS} WHERE key_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`;
-const CANCEL = `UPDATE batches SET status = 'cancelled', finished_at = now()
-WHERE id = $1 AND key_id = $2 AND status = 'running'`;
+/** Begins no further item of a batch; one that has ended stays as it is. */
+export const CANCEL_BATCH = `UPDATE batches SET status = 'cancelled', finished_at = now() WHERE id = $1 AND status = 'running'`;
+const CANCEL = `${CANCEL_BATCH} AND key_id = $2`;
 const RESULTS = `SELECT item, request, reason, detail FROM batch_results JOIN batch_items USING (batch_id, item)
 WHERE batch_id = $1 AND item > $2 ORDER BY item LIMIT $3`;
 
