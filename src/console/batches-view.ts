@@ -3,7 +3,7 @@ import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { barCell, type Cell, shownKeyName, type PartState, stateCell, textCell } from './cells.ts';
 import { h } from './dom.ts';
-import { tableOf } from './table-region.ts';
+import { pageTable } from './table-region.ts';
 import { countText, dayText, rateText, spanText, UNKNOWN } from './format.ts';
 import { RepeatedLook } from './repeated-look.ts';
 
@@ -65,7 +65,7 @@ export class BatchesView {
     this.#looks = new RepeatedLook(this.element, clock);
     const heads = ['Batch', 'Key', 'State', 'Items', 'Items /s', 'Made', 'Ends'];
     const hasActions = menu !== undefined;
-    this.#table = tableOf({ label: 'The batches as a table', heads, body: this.#body, hasActions });
+    this.#table = pageTable({ label: 'The batches as a table', heads, body: this.#body, hasActions });
     this.element.append(h('header', {}, h('h1', { id: 'batches' }, 'Batches')), this.#lead, this.#table);
   }
 

@@ -1,7 +1,7 @@
 import { type HistoryColumn, type HistoryView, type HostChange, historyColumns } from '../protocol/live-view.ts';
 import { callApi } from './api.ts';
 import { h, setAttribute } from './dom.ts';
-import { tableOf } from './table-region.ts';
+import { pageTable } from './table-region.ts';
 import { countText, dayText, minuteText, msText, rateText, partText, timeText } from './format.ts';
 import { makePlot, type Plot, type ChartData, type ChartLine } from './plot.ts';
 import { stateLooks } from './states.ts';
@@ -255,7 +255,7 @@ export class HistoryBlock {
     const heads = ['Time', ...columns.map((column) => columnNames[column])];
     this.#table.replaceChildren(
       h('summary', {}, 'The figures as a table'),
-      tableOf({ label: 'Figures over time', heads, body: h('tbody', {}, ...rows) }),
+      pageTable({ label: 'Figures over time', heads, body: h('tbody', {}, ...rows) }),
     );
   }
 }

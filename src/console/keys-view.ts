@@ -2,7 +2,7 @@ import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { shownKeyName, stateMark } from './cells.ts';
 import { h } from './dom.ts';
-import { tableOf } from './table-region.ts';
+import { pageTable } from './table-region.ts';
 import { countText, dayText } from './format.ts';
 
 interface KeyView {
@@ -47,7 +47,7 @@ export class KeysView {
       header,
       keys.length === 0
         ? h('p', { class: 'lead' }, 'There is no key yet.')
-        : tableOf({
+        : pageTable({
             label: 'The keys as a table',
             heads,
             body: h('tbody', {}, ...keys.map((key) => this.#row(key))),

@@ -3,7 +3,7 @@ import type { ActionMenu } from './actions.ts';
 import { callApi } from './api.ts';
 import { stateMark } from './cells.ts';
 import { h } from './dom.ts';
-import { tableOf } from './table-region.ts';
+import { pageTable } from './table-region.ts';
 import { dayText, spanText } from './format.ts';
 import { RepeatedLook } from './repeated-look.ts';
 
@@ -106,7 +106,7 @@ export class LabView {
         ),
       );
     const body = h('tbody', {}, ...runs.map(rowOf));
-    return this.#list.replaceChildren(tableOf({ label: 'Runs of the lab', heads: runHeads, body }));
+    return this.#list.replaceChildren(pageTable({ label: 'Runs of the lab', heads: runHeads, body }));
   }
 
   #ask(): void {

@@ -16,7 +16,7 @@ export interface TableParts {
 }
 
 /** A table with such columns in its place. */
-export function tableOf({ label, heads, body, hasActions = false }: TableParts): HTMLDivElement {
+export function pageTable({ label, heads, body, hasActions = false }: TableParts): HTMLDivElement {
   const columns = heads.map((head) => h('th', { scope: 'col' }, head));
   const row = h('tr', {}, ...columns, hasActions && actionsHead());
   return tableRegion(label, h('table', {}, h('thead', {}, row), body));
